@@ -1,0 +1,127 @@
+//! Sees what becomes of an HTTP body.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Buf;
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+/// Told what happens to a body, at most one of [`end`](Self::end) and [`error`](Self::error); dropped when the body is
+/// dropped before either.
+pub trait BodyObserver<E> {
+    /// Polls the body: attach a context around `poll` here.
+    fn around_poll<R>(&mut self, poll: impl FnOnce() -> R) -> R {
+        poll()
+    }
+
+    /// So many bytes of data have passed.
+    fn data(&mut self, bytes: usize) {
+        let _ = bytes;
+    }
+
+    /// The trailers have passed.
+    fn trailers(&mut self, trailers: &HeaderMap) {
+        let _ = trailers;
+    }
+
+    /// The body has passed whole.
+    fn end(self);
+
+    /// The body has failed.
+    fn error(self, error: &E);
+}
+
+pin_project! {
+    /// A body that tells an observer how it passes, and passes unchanged.
+    ///
+    /// A body counts as ended as soon as nothing more can come: servers drop a body they know to be finished instead of
+    /// polling it once more, and stop polling at the announced length.
+    #[derive(Debug)]
+    pub struct ObservedBody<B: Body, O: BodyObserver<B::Error>> {
+        #[pin]
+        body: B,
+        observer: Option<O>,
+        // Bytes still to come, when the length is known. 0: dropping the body now is no early drop.
+        remaining: Option<u64>,
+    }
+
+    impl<B: Body, O: BodyObserver<B::Error>> PinnedDrop for ObservedBody<B, O> {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            if *this.remaining == Some(0) {
+                this.observer.take().map(BodyObserver::end);
+            }
+        }
+    }
+}
+
+impl<B: Body, O: BodyObserver<B::Error>> ObservedBody<B, O> {
+    /// Observes `body`. A body with nothing in it ends at once.
+    pub fn new(body: B, observer: O) -> Self {
+        let remaining = body.size_hint().exact();
+        let mut observer = Some(observer);
+        if body.is_end_stream() {
+            observer.take().map(BodyObserver::end);
+        }
+        Self { body, observer, remaining }
+    }
+
+    /// A body that nobody observes, of the same type.
+    pub fn unobserved(body: B) -> Self {
+        Self { body, observer: None, remaining: None }
+    }
+}
+
+impl<B: Body, O: BodyObserver<B::Error>> Body for ObservedBody<B, O> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let mut this = self.project();
+        let Some(observer) = this.observer.as_mut() else {
+            return this.body.poll_frame(cx);
+        };
+        let polled = observer.around_poll(|| this.body.as_mut().poll_frame(cx));
+        match &polled {
+            Poll::Pending => return polled,
+            Poll::Ready(None) => this.observer.take().map(BodyObserver::end),
+            Poll::Ready(Some(Err(error))) => {
+                // An error is the end: not "ended whole" when the body is dropped.
+                *this.remaining = None;
+                this.observer.take().map(|observer| observer.error(error))
+            }
+            Poll::Ready(Some(Ok(frame))) => {
+                observe_frame(observer, this.remaining, frame);
+                if this.body.is_end_stream() { this.observer.take().map(BodyObserver::end) } else { None }
+            }
+        };
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+fn observe_frame<D: Buf, E>(
+    observer: &mut impl BodyObserver<E>,
+    remaining: &mut Option<u64>,
+    frame: &Frame<D>,
+) {
+    if let Some(data) = frame.data_ref() {
+        let bytes = data.remaining();
+        observer.data(bytes);
+        *remaining = remaining.map(|left| left.saturating_sub(bytes as u64));
+    } else if let Some(trailers) = frame.trailers_ref() {
+        observer.trailers(trailers);
+    }
+}

@@ -1,0 +1,161 @@
+//! Header maps of HTTP and gRPC.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use opentelemetry::propagation::{Extractor, Injector};
+
+/// Headers whose values form one list when they come several times.
+///
+/// - <https://www.w3.org/TR/trace-context-2/#tracestate-header>: "multiple tracestate header fields [...] MUST be handled
+///   as specified by RFC 9110, Section 5.3, Field Order".
+/// - <https://www.w3.org/TR/baggage/#baggage-http-header-format>: "Multiple baggage headers are allowed. Values can be
+///   combined in a single header according to RFC 7230."
+const LISTS: [&str; 2] = ["tracestate", "baggage"];
+
+/// Reads context from a [`HeaderMap`].
+///
+/// List headers that come several times are joined. Any other header that comes several times counts as absent: of two
+/// different parents neither can be believed, "if the vendor failed to parse traceparent, it MUST NOT attempt to
+/// parse tracestate" and starts a new trace.
+///
+/// ```
+/// # use otel_core::carrier::HeaderExtractor;
+/// # use opentelemetry::propagation::Extractor;
+/// let mut headers = http::HeaderMap::new();
+/// headers.append("tracestate", "a=1".parse()?);
+/// headers.append("tracestate", "b=2".parse()?);
+/// assert_eq!(HeaderExtractor::new(&headers).get("tracestate"), Some("a=1,b=2"));
+/// # Ok::<(), http::header::InvalidHeaderValue>(())
+/// ```
+#[derive(Debug)]
+pub struct HeaderExtractor<'a> {
+    headers: &'a HeaderMap,
+    joined: [Option<String>; LISTS.len()],
+}
+
+impl<'a> HeaderExtractor<'a> {
+    /// Reads from `headers`.
+    #[must_use]
+    pub fn new(headers: &'a HeaderMap) -> Self {
+        Self { headers, joined: LISTS.map(|name| join(headers, name)) }
+    }
+}
+
+impl Extractor for HeaderExtractor<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        if let Some(list) = LISTS.iter().position(|name| name.eq_ignore_ascii_case(key)) {
+            if let Some(joined) = &self.joined[list] {
+                return Some(joined);
+            }
+        }
+        let mut values = self.headers.get_all(key).iter();
+        let first = values.next()?;
+        if values.next().is_some() {
+            return None;
+        }
+        first.to_str().ok()
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.headers.keys().map(HeaderName::as_str).collect()
+    }
+
+    fn get_all(&self, key: &str) -> Option<Vec<&str>> {
+        let values: Vec<_> =
+            self.headers.get_all(key).iter().filter_map(|value| value.to_str().ok()).collect();
+        (!values.is_empty()).then_some(values)
+    }
+}
+
+/// The joined list when the header comes more than once; nothing is allocated for the usual single header.
+fn join(headers: &HeaderMap, name: &str) -> Option<String> {
+    let mut values = headers.get_all(name).iter();
+    let (first, second) = (values.next()?, values.next()?);
+    let all = [first, second].into_iter().chain(values);
+    let readable: Vec<_> = all.filter_map(|value| value.to_str().ok()).collect();
+    Some(readable.join(","))
+}
+
+/// Writes context into a [`HeaderMap`], in place of what stood there.
+///
+/// A name or value that no header can hold is left out.
+#[derive(Debug)]
+pub struct HeaderInjector<'a> {
+    headers: &'a mut HeaderMap,
+}
+
+impl<'a> HeaderInjector<'a> {
+    /// Writes into `headers`.
+    #[must_use]
+    pub fn new(headers: &'a mut HeaderMap) -> Self {
+        Self { headers }
+    }
+}
+
+impl Injector for HeaderInjector<'_> {
+    fn set(&mut self, key: &str, value: String) {
+        if let (Ok(name), Ok(value)) = (
+            HeaderName::from_bytes(key.as_bytes()),
+            HeaderValue::from_maybe_shared(bytes::Bytes::from(value)),
+        ) {
+            // A map at its limit keeps what it has: telemetry must not panic for want of room.
+            let _ = self.headers.try_insert(name, value);
+        }
+    }
+
+    fn reserve(&mut self, additional: usize) {
+        let _ = self.headers.try_reserve(additional);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, value.parse().unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn a_single_value_is_read_in_any_case() {
+        let headers = headers(&[("traceparent", "00-a-b-01")]);
+        let extractor = HeaderExtractor::new(&headers);
+        assert_eq!(extractor.get("TraceParent"), Some("00-a-b-01"));
+        assert_eq!(extractor.get("tracestate"), None);
+    }
+
+    #[test]
+    fn two_parents_are_no_parent() {
+        let headers = headers(&[("traceparent", "00-a-b-01"), ("traceparent", "00-c-d-01")]);
+        let extractor = HeaderExtractor::new(&headers);
+        assert_eq!(extractor.get("traceparent"), None);
+        assert_eq!(extractor.get_all("traceparent"), Some(vec!["00-a-b-01", "00-c-d-01"]));
+    }
+
+    #[test]
+    fn lists_are_joined_in_their_order() {
+        let headers = headers(&[("baggage", "a=1"), ("baggage", "b=2"), ("baggage", "c=3")]);
+        assert_eq!(HeaderExtractor::new(&headers).get("baggage"), Some("a=1,b=2,c=3"));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_absent() {
+        let mut headers = HeaderMap::new();
+        headers.insert("baggage", HeaderValue::from_bytes(b"a=\xff").unwrap());
+        assert_eq!(HeaderExtractor::new(&headers).get("baggage"), None);
+    }
+
+    #[test]
+    fn injecting_replaces_and_leaves_out_what_no_header_can_hold() {
+        let mut headers = headers(&[("traceparent", "old"), ("traceparent", "older")]);
+        let mut injector = HeaderInjector::new(&mut headers);
+        injector.set("traceparent", "new".into());
+        injector.set("trace state", "name with a space".into());
+        injector.set("baggage", "line\nbreak".into());
+        assert_eq!(headers.get_all("traceparent").iter().collect::<Vec<_>>(), ["new"]);
+        assert_eq!(headers.len(), 1);
+    }
+}

@@ -1,0 +1,25 @@
+#![doc = include_str!("../README.md")]
+
+mod attributes;
+mod body;
+pub mod carrier;
+pub mod carry;
+mod convention;
+mod error_type;
+mod in_flight;
+mod install;
+mod instrumenter;
+mod link;
+mod operation;
+mod providers;
+
+pub use attributes::Attributes;
+pub use body::{BodyObserver, ObservedBody};
+pub use convention::Convention;
+pub use error_type::ErrorType;
+pub use in_flight::InFlight;
+pub use install::{announce_install, install_generation, sampler_reads_attributes};
+pub use instrumenter::Instrumenter;
+pub use link::{link_from, links_from};
+pub use operation::Operation;
+pub use providers::Providers;

@@ -1,0 +1,180 @@
+//! The life of one operation: the one place where an instrumentation's spans end.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use opentelemetry::Context;
+use opentelemetry::global::BoxedSpan;
+use opentelemetry::trace::{Status, TraceContextExt};
+
+use crate::instrumenter::Shared;
+use crate::{Attributes, Convention, ErrorType, InFlight};
+
+/// One operation that has started: a guard that ends its span and records its metrics once, on every way out.
+///
+/// | way out | span status, `error.type` |
+/// |---|---|
+/// | [`end`](Self::end) | what the convention says of the response |
+/// | [`fail`](Self::fail) | `Error`, the given class |
+/// | dropped | what the convention says of a cancellation; by default no error |
+/// | panic inside [`run`](Self::run), or dropped while unwinding | `Error`, `panic` |
+#[must_use = "dropping the operation ends it as cancelled"]
+pub struct Operation<C: Convention> {
+    shared: Arc<Shared<C>>,
+    context: Context,
+    attributes: Attributes,
+    started: Started,
+    outcome: Result<(), ErrorType>,
+    in_flight: Option<InFlight>,
+    /// Ended already, or inert from the start.
+    finished: bool,
+}
+
+/// Both clocks at the start. The end is read from the monotonic one alone, so a span's duration is the metric's value
+/// and never negative.
+pub(crate) struct Started {
+    pub(crate) wall_clock: SystemTime,
+    monotonic: Instant,
+}
+
+impl Started {
+    pub(crate) fn now() -> Self {
+        Self { wall_clock: SystemTime::now(), monotonic: Instant::now() }
+    }
+}
+
+enum Exit {
+    Ended,
+    Failed(ErrorType),
+    Dropped,
+}
+
+impl<C: Convention> Operation<C> {
+    pub(crate) fn new(
+        shared: Arc<Shared<C>>,
+        parent: &Context,
+        span: BoxedSpan,
+        attributes: Attributes,
+        started: Started,
+        in_flight: Option<InFlight>,
+    ) -> Self {
+        let context = parent.with_span(span);
+        Self { shared, context, attributes, started, outcome: Ok(()), in_flight, finished: false }
+    }
+
+    pub(crate) fn inert(shared: Arc<Shared<C>>, context: Context) -> Self {
+        Self {
+            shared,
+            context,
+            attributes: Attributes::for_span(false),
+            started: Started::now(),
+            outcome: Ok(()),
+            in_flight: None,
+            finished: true,
+        }
+    }
+
+    /// The context with the operation's span: the parent of everything that happens inside.
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Adds attributes while the operation runs.
+    pub fn attributes(&mut self) -> &mut Attributes {
+        &mut self.attributes
+    }
+
+    /// Renames the span, when something that belongs into the name is learnt late.
+    pub fn update_name(&mut self, name: impl Into<Cow<'static, str>>) {
+        if !self.finished {
+            self.context.span().update_name(name);
+        }
+    }
+
+    /// Takes the facts of the response; the operation goes on, for example until the body has passed.
+    pub fn on_response(&mut self, response: &C::Response<'_>) {
+        if !self.finished {
+            self.outcome = self.shared.convention.on_response(response, &mut self.attributes);
+        }
+    }
+
+    /// Runs `f` with the operation's context attached. A panic in `f` goes on, and ends the operation as failed.
+    pub fn run<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        let attached = self.context.clone().attach();
+        let on_panic = FailOnUnwind(self);
+        let result = f();
+        std::mem::forget(on_panic);
+        drop(attached);
+        result
+    }
+
+    /// Ends the operation with the outcome of its response.
+    pub fn end(mut self) {
+        self.finish(Exit::Ended);
+    }
+
+    /// Ends the operation as failed.
+    pub fn fail(mut self, error_type: ErrorType) {
+        self.finish(Exit::Failed(error_type));
+    }
+
+    fn finish(&mut self, exit: Exit) {
+        if std::mem::replace(&mut self.finished, true) {
+            return;
+        }
+        let elapsed = self.started.monotonic.elapsed();
+        let failure = self.failure(exit);
+        let span = self.context.span();
+        if let Some(error_type) = failure {
+            self.attributes.both("error.type", error_type);
+            // No description: the convention wants one only where it adds to what `error.type` says.
+            span.set_status(Status::error(""));
+        }
+        if self.attributes.wants_span() {
+            span.set_attributes(self.attributes.take_span());
+        }
+        span.end_with_timestamp(self.started.wall_clock + elapsed);
+        let bound = self.shared.bound();
+        let metric_attributes = self.attributes.metric_attributes();
+        self.shared.convention.record(&bound.metrics, elapsed, metric_attributes, &self.context);
+        self.in_flight = None;
+    }
+
+    fn failure(&mut self, exit: Exit) -> Option<ErrorType> {
+        match exit {
+            Exit::Failed(error_type) => Some(error_type),
+            Exit::Dropped if std::thread::panicking() => Some(ErrorType::PANIC),
+            Exit::Dropped if self.outcome.is_ok() => {
+                self.shared.convention.on_cancel(&mut self.attributes).err()
+            }
+            Exit::Dropped | Exit::Ended => std::mem::replace(&mut self.outcome, Ok(())).err(),
+        }
+    }
+}
+
+impl<C: Convention> Drop for Operation<C> {
+    fn drop(&mut self) {
+        self.finish(Exit::Dropped);
+    }
+}
+
+impl<C: Convention> fmt::Debug for Operation<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Operation")
+            .field("span_context", self.context.span().span_context())
+            .field("finished", &self.finished)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Ends the operation when `run` unwinds: whoever owns the operation may drop it only much later.
+struct FailOnUnwind<'a, C: Convention>(&'a mut Operation<C>);
+
+impl<C: Convention> Drop for FailOnUnwind<'_, C> {
+    fn drop(&mut self) {
+        self.0.finish(Exit::Failed(ErrorType::PANIC));
+    }
+}

@@ -1,0 +1,95 @@
+//! Where tracers, instruments and the propagator come from: given by the user, or global.
+
+use std::fmt;
+use std::sync::Arc;
+
+use opentelemetry::global::{self, BoxedTracer, ObjectSafeTracerProvider};
+use opentelemetry::metrics::{Meter, MeterProvider};
+use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
+use opentelemetry::trace::{Tracer, TracerProvider};
+use opentelemetry::{Context, InstrumentationScope};
+
+/// The providers an instrumentation uses: those it was given, and the global ones for the rest.
+///
+/// Layers hold one of these in their builders, so that tests can hand every layer providers of their own.
+#[derive(Clone, Default)]
+pub struct Providers {
+    tracer: Option<Arc<dyn ObjectSafeTracerProvider + Send + Sync>>,
+    meter: Option<Arc<dyn MeterProvider + Send + Sync>>,
+    propagator: Option<Arc<dyn TextMapPropagator + Send + Sync>>,
+}
+
+impl Providers {
+    /// The global providers and the global propagator, whatever they are when an operation starts.
+    #[must_use]
+    pub fn global() -> Self {
+        Self::default()
+    }
+
+    /// Takes spans from this provider instead of the global one.
+    pub fn set_tracer_provider<P>(&mut self, provider: P)
+    where
+        P: TracerProvider + Send + Sync + 'static,
+        P::Tracer: Send + Sync + 'static,
+        <P::Tracer as Tracer>::Span: Send + Sync + 'static,
+    {
+        self.tracer = Some(Arc::new(provider));
+    }
+
+    /// Takes instruments from this provider instead of the global one.
+    pub fn set_meter_provider(&mut self, provider: impl MeterProvider + Send + Sync + 'static) {
+        self.meter = Some(Arc::new(provider));
+    }
+
+    /// Reads and writes the context of other processes with this propagator instead of the global one.
+    pub fn set_propagator(&mut self, propagator: impl TextMapPropagator + Send + Sync + 'static) {
+        self.propagator = Some(Arc::new(propagator));
+    }
+
+    /// `parent` with what the carrier says of the caller: its span, its baggage.
+    #[must_use]
+    pub fn extract(&self, parent: &Context, carrier: &dyn Extractor) -> Context {
+        match &self.propagator {
+            Some(propagator) => propagator.extract_with_context(parent, carrier),
+            None => global::get_text_map_propagator(|global| global.extract_with_context(parent, carrier)),
+        }
+    }
+
+    /// Writes `context` into the carrier for the process that is called.
+    pub fn inject(&self, context: &Context, carrier: &mut dyn Injector) {
+        match &self.propagator {
+            Some(propagator) => propagator.inject_context(context, carrier),
+            None => global::get_text_map_propagator(|global| global.inject_context(context, carrier)),
+        }
+    }
+
+    pub(crate) fn tracer(&self, scope: InstrumentationScope) -> BoxedTracer {
+        match &self.tracer {
+            Some(provider) => BoxedTracer::new(provider.boxed_tracer(scope)),
+            None => global::tracer_with_scope(scope),
+        }
+    }
+
+    pub(crate) fn meter(&self, scope: InstrumentationScope) -> Meter {
+        match &self.meter {
+            Some(provider) => provider.meter_with_scope(scope),
+            None => global::meter_with_scope(scope),
+        }
+    }
+
+    /// A provider given by hand is used by a sampler nobody told us about.
+    pub(crate) fn has_own_tracer_provider(&self) -> bool {
+        self.tracer.is_some()
+    }
+}
+
+impl fmt::Debug for Providers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let source = |own: bool| if own { "own" } else { "global" };
+        f.debug_struct("Providers")
+            .field("tracer", &source(self.tracer.is_some()))
+            .field("meter", &source(self.meter.is_some()))
+            .field("propagator", &source(self.propagator.is_some()))
+            .finish()
+    }
+}

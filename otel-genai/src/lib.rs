@@ -1,0 +1,3 @@
+//! OpenTelemetry for calls to language models, agents and tools.
+//!
+//! Planned: nothing is exported yet. The workspace README says what exists today.

@@ -1,0 +1,3 @@
+//! OpenTelemetry for gRPC services and clients built on tonic.
+//!
+//! Planned: nothing is exported yet. The workspace README says what exists today.
