@@ -1,0 +1,89 @@
+//! The body of a response: an operation may end when it has passed.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http_body::{Body, Frame, SizeHint};
+use otel_core::{BodyObserver, ObservedBody, Operation};
+use pin_project_lite::pin_project;
+
+use crate::client::ClientConvention;
+use crate::error::error_type;
+use crate::server::ServerConvention;
+
+pin_project! {
+    /// A response's body, unchanged. On a server, and on a client that was told to
+    /// [wait for it](crate::HttpClientLayerBuilder::with_end_at_body), the request's span ends when the last of it has
+    /// passed, when it fails, or when it is dropped.
+    #[derive(Debug)]
+    pub struct ResponseBody<B: Body> {
+        #[pin]
+        body: ObservedBody<B, EndsOperation>,
+    }
+}
+
+impl<B: Body> ResponseBody<B> {
+    pub(crate) fn new(body: B, operation: EndsOperation) -> Self {
+        Self { body: ObservedBody::new(body, operation) }
+    }
+
+    pub(crate) fn unobserved(body: B) -> Self {
+        Self { body: ObservedBody::unobserved(body) }
+    }
+}
+
+impl<B: Body> Body for ResponseBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        self.project().body.poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl<B: Body + Default> Default for ResponseBody<B> {
+    fn default() -> Self {
+        Self::unobserved(B::default())
+    }
+}
+
+/// The operation that ends with the body.
+#[derive(Debug)]
+pub(crate) enum EndsOperation {
+    Server(Operation<ServerConvention>),
+    Client(Operation<ClientConvention>),
+}
+
+impl<E> BodyObserver<E> for EndsOperation {
+    fn around_poll<R>(&mut self, poll: impl FnOnce() -> R) -> R {
+        match self {
+            Self::Server(operation) => operation.run(poll),
+            Self::Client(operation) => operation.run(poll),
+        }
+    }
+
+    fn end(self) {
+        match self {
+            Self::Server(operation) => operation.end(),
+            Self::Client(operation) => operation.end(),
+        }
+    }
+
+    fn error(self, _: &E) {
+        match self {
+            Self::Server(operation) => operation.fail(error_type::<E>()),
+            Self::Client(operation) => operation.fail(error_type::<E>()),
+        }
+    }
+}

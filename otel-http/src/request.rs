@@ -1,0 +1,70 @@
+//! What hooks and conventions see of a request: a view, borrowed from the application's own types.
+
+use http::{Extensions, HeaderMap, HeaderName, Method, Version};
+
+use crate::url::Url;
+
+/// A request as filters and other hooks see it.
+///
+/// ```
+/// use otel_http::HttpServerLayer;
+///
+/// let layer = HttpServerLayer::builder().with_filter(|request| request.path() != "/healthz").build();
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct HttpRequest<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) url: Url<'a>,
+    pub(crate) version: Version,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) extensions: &'a Extensions,
+}
+
+impl<'a> HttpRequest<'a> {
+    pub(crate) fn new<B>(request: &'a http::Request<B>) -> Self {
+        Self {
+            method: request.method(),
+            url: Url::from_uri(request.uri()),
+            version: request.version(),
+            headers: request.headers(),
+            extensions: request.extensions(),
+        }
+    }
+
+    /// The method as it was sent.
+    #[must_use]
+    pub fn method(&self) -> &'a Method {
+        self.method
+    }
+
+    /// The path as it was sent, without the query: unbounded, never a name or a metric attribute.
+    #[must_use]
+    pub fn path(&self) -> &'a str {
+        self.url.path
+    }
+
+    /// The query without its question mark, with whatever secrets it holds.
+    #[must_use]
+    pub fn query(&self) -> Option<&'a str> {
+        self.url.query
+    }
+
+    /// The headers, with whatever secrets they hold.
+    #[must_use]
+    pub fn headers(&self) -> &'a HeaderMap {
+        self.headers
+    }
+
+    /// What layers outside of this one have put into the request; on a reqwest client always empty.
+    #[must_use]
+    pub fn extensions(&self) -> &'a Extensions {
+        self.extensions
+    }
+
+    /// The value of a header that is there exactly once and is text.
+    pub(crate) fn text(&self, name: &HeaderName) -> Option<&'a str> {
+        let mut values = self.headers.get_all(name).iter();
+        let value = values.next()?;
+        if values.next().is_some() { None } else { value.to_str().ok() }
+    }
+}

@@ -1,0 +1,30 @@
+//! The instruments of a server.
+
+use opentelemetry::metrics::{Histogram, Meter, UpDownCounter};
+
+use crate::DURATION_BUCKETS;
+
+#[derive(Debug)]
+pub(crate) struct ServerMetrics {
+    pub(crate) duration: Histogram<f64>,
+    pub(crate) active: Option<UpDownCounter<i64>>,
+}
+
+impl ServerMetrics {
+    pub(crate) fn new(meter: &Meter, with_active_requests: bool) -> Self {
+        let duration = meter
+            .f64_histogram("http.server.request.duration")
+            .with_unit("s")
+            .with_description("Duration of HTTP server requests.")
+            .with_boundaries(DURATION_BUCKETS.to_vec())
+            .build();
+        let active = with_active_requests.then(|| {
+            meter
+                .i64_up_down_counter("http.server.active_requests")
+                .with_unit("{request}")
+                .with_description("Number of active HTTP server requests.")
+                .build()
+        });
+        Self { duration, active }
+    }
+}
