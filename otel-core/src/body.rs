@@ -51,7 +51,7 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
             if *this.remaining == Some(0) {
-                this.observer.take().map(BodyObserver::end);
+                end(this.observer);
             }
         }
     }
@@ -61,11 +61,11 @@ impl<B: Body, O: BodyObserver<B::Error>> ObservedBody<B, O> {
     /// Observes `body`. A body with nothing in it ends at once.
     pub fn new(body: B, observer: O) -> Self {
         let remaining = body.size_hint().exact();
-        let mut observer = Some(observer);
         if body.is_end_stream() {
-            observer.take().map(BodyObserver::end);
+            observer.end();
+            return Self::unobserved(body);
         }
-        Self { body, observer, remaining }
+        Self { body, observer: Some(observer), remaining }
     }
 
     /// A body that nobody observes, of the same type.
@@ -87,19 +87,23 @@ impl<B: Body, O: BodyObserver<B::Error>> Body for ObservedBody<B, O> {
             return this.body.poll_frame(cx);
         };
         let polled = observer.around_poll(|| this.body.as_mut().poll_frame(cx));
-        match &polled {
-            Poll::Pending => return polled,
-            Poll::Ready(None) => this.observer.take().map(BodyObserver::end),
-            Poll::Ready(Some(Err(error))) => {
-                // An error is the end: not "ended whole" when the body is dropped.
-                *this.remaining = None;
-                this.observer.take().map(|observer| observer.error(error))
-            }
+        let ended = match &polled {
+            Poll::Pending => false,
+            Poll::Ready(None) => true,
             Poll::Ready(Some(Ok(frame))) => {
                 observe_frame(observer, this.remaining, frame);
-                if this.body.is_end_stream() { this.observer.take().map(BodyObserver::end) } else { None }
+                this.body.is_end_stream()
+            }
+            Poll::Ready(Some(Err(error))) => {
+                if let Some(observer) = this.observer.take() {
+                    observer.error(error);
+                }
+                false
             }
         };
+        if ended {
+            end(this.observer);
+        }
         polled
     }
 
@@ -123,5 +127,11 @@ fn observe_frame<D: Buf, E>(
         *remaining = remaining.map(|left| left.saturating_sub(bytes as u64));
     } else if let Some(trailers) = frame.trailers_ref() {
         observer.trailers(trailers);
+    }
+}
+
+fn end<E>(observer: &mut Option<impl BodyObserver<E>>) {
+    if let Some(observer) = observer.take() {
+        observer.end();
     }
 }

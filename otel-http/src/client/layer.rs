@@ -50,7 +50,6 @@ impl HttpClientLayer {
     }
 
     /// A layer with options.
-    #[must_use]
     pub fn builder() -> HttpClientLayerBuilder {
         HttpClientLayerBuilder::default()
     }

@@ -64,7 +64,6 @@ impl HttpServerLayer {
     }
 
     /// A layer with options.
-    #[must_use]
     pub fn builder() -> HttpServerLayerBuilder {
         HttpServerLayerBuilder::default()
     }
