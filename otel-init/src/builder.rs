@@ -1,0 +1,134 @@
+//! The settings of one installation.
+
+use std::time::Duration;
+
+use opentelemetry::{Key, KeyValue, Value};
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::config::{Config, Settings};
+use crate::install::{self, Claim};
+use crate::{ConsoleLogs, InstallError, Protocol, Telemetry};
+
+/// Finds the value of a variable.
+type Lookup = Box<dyn Fn(&str) -> Option<String>>;
+
+/// Configures telemetry. What is not set here comes from the environment, what is not set there from the defaults of
+/// the specification. Made by [`Telemetry::builder`].
+#[must_use = "nothing is installed until `install()` is called"]
+pub struct TelemetryBuilder {
+    settings: Settings,
+    environment: Lookup,
+}
+
+impl TelemetryBuilder {
+    pub(crate) fn new() -> Self {
+        Self { settings: Settings::default(), environment: Box::new(|name| std::env::var(name).ok()) }
+    }
+
+    /// Sets `service.name`. Otherwise `OTEL_SERVICE_NAME` decides, then `OTEL_RESOURCE_ATTRIBUTES`, then it is
+    /// `unknown_service:` and the name of the executable.
+    pub fn with_service_name(mut self, name: impl Into<String>) -> Self {
+        self.settings.service_name = Some(name.into());
+        self
+    }
+
+    /// Sets `service.version`, usually to `env!("CARGO_PKG_VERSION")`.
+    pub fn with_service_version(mut self, version: impl Into<String>) -> Self {
+        self.settings.service_version = Some(version.into());
+        self
+    }
+
+    /// Adds an attribute to the resource, which describes the process in all telemetry. It wins over the same key in
+    /// `OTEL_RESOURCE_ATTRIBUTES`.
+    pub fn with_resource_attribute(mut self, key: impl Into<Key>, value: impl Into<Value>) -> Self {
+        self.settings.resource_attributes.push(KeyValue::new(key, value));
+        self
+    }
+
+    /// Sets the collector for all signals, such as `http://collector:4318`. Over HTTP, `/v1/traces`, `/v1/metrics` and
+    /// `/v1/logs` are appended. It wins over `OTEL_EXPORTER_OTLP_ENDPOINT` and its variants for one signal.
+    ///
+    /// A URL that cannot be used makes [`install`](Self::install) fail.
+    pub fn with_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.settings.endpoint = Some(url.into());
+        self
+    }
+
+    /// Sets the transport for all signals. It wins over `OTEL_EXPORTER_OTLP_PROTOCOL` and its variants. The default is
+    /// [`Protocol::HttpProtobuf`].
+    pub fn with_protocol(mut self, protocol: Protocol) -> Self {
+        self.settings.protocol = Some(protocol);
+        self
+    }
+
+    /// Bounds [`Telemetry::shutdown`], [`Telemetry::flush`] and dropping the guard. The default is 5
+    /// seconds, the most a day.
+    pub fn with_shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.shutdown_timeout = Some(timeout);
+        self
+    }
+
+    /// Sets how often metrics are collected and exported. It wins over `OTEL_METRIC_EXPORT_INTERVAL`; the default is
+    /// 60 seconds. Zero counts as not set.
+    pub fn with_metric_export_interval(mut self, interval: Duration) -> Self {
+        self.settings.metric_export_interval = Some(interval).filter(|interval| !interval.is_zero());
+        self
+    }
+
+    /// Sets what standard error shows of the application's logs. The default is [`ConsoleLogs::Compact`].
+    pub fn with_console_logs(mut self, logs: ConsoleLogs) -> Self {
+        self.settings.console_logs = logs;
+        self
+    }
+
+    /// Sets the most verbose level of `tracing` spans and events that are exported, whatever `RUST_LOG` says. The
+    /// default is [`LevelFilter::INFO`]. Spans made with the OpenTelemetry API have no level and are always exported.
+    pub fn with_telemetry_level(mut self, level: impl Into<LevelFilter>) -> Self {
+        self.settings.telemetry_level = Some(level.into());
+        self
+    }
+
+    /// Leaves the `tracing` subscriber alone, for a service that sets its own. Build its OpenTelemetry layers from
+    /// [`Telemetry::tracer_provider`] and [`Telemetry::logger_provider`].
+    pub fn without_tracing_subscriber(mut self) -> Self {
+        self.settings.without_tracing_subscriber = true;
+        self
+    }
+
+    /// Reads variables from `lookup` and not from the process, so that tests need not change the environment.
+    ///
+    /// What the system itself reads stays as it is: proxies (`HTTPS_PROXY`), certificates (`SSL_CERT_FILE`), and
+    /// `NO_COLOR`. Upstream's exporter has no way to be told "no compression", so a
+    /// `OTEL_EXPORTER_OTLP_COMPRESSION=gzip` of the process holds when `lookup` has none.
+    pub fn with_environment(mut self, lookup: impl Fn(&str) -> Option<String> + 'static) -> Self {
+        self.environment = Box::new(lookup);
+        self
+    }
+
+    /// Sets up telemetry for this process. Call it once, early in `main`, and keep the guard until the end.
+    ///
+    /// It works with and without an async runtime, does not connect and does not block: a collector that is not there
+    /// is a warning on the console, at most one a minute.
+    ///
+    /// # Errors
+    ///
+    /// Fails, with nothing installed, if telemetry was installed before, if a global `tracing` subscriber is set, if a
+    /// value given in code cannot be used, or if the system gives no threads. A bad value in the environment is a
+    /// warning and the default holds.
+    pub fn install(self) -> Result<Telemetry, InstallError> {
+        let claim = Claim::take()?;
+        let config = Config::resolve(&self.settings, &*self.environment)?;
+        install::install(claim, config)
+    }
+}
+
+impl std::fmt::Debug for TelemetryBuilder {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The endpoint may hold credentials.
+        formatter
+            .debug_struct("TelemetryBuilder")
+            .field("service_name", &self.settings.service_name)
+            .field("protocol", &self.settings.protocol)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,70 @@
+//! `OTEL_BSP_*`, `OTEL_BLRP_*`, `OTEL_METRIC_EXPORT_INTERVAL` and the limits of a span.
+//!
+//! The SDK reads most of them itself, but from the process only and without a word about bad values, so each is read
+//! here and handed over.
+
+use std::time::Duration;
+
+use opentelemetry_sdk::metrics::Temporality;
+use opentelemetry_sdk::trace::SpanLimits;
+
+use super::Settings;
+use super::environment::Environment;
+
+/// How finished spans or log records wait for their export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BatchConfig {
+    pub(crate) max_queue_size: usize,
+    pub(crate) max_export_batch_size: usize,
+    pub(crate) schedule_delay: Duration,
+}
+
+impl BatchConfig {
+    /// `prefix` is `OTEL_BSP` or `OTEL_BLRP`.
+    pub(crate) fn resolve(prefix: &str, default_delay: Duration, environment: &Environment<'_>) -> Self {
+        let max_queue_size = environment.size(&format!("{prefix}_MAX_QUEUE_SIZE")).unwrap_or(2048);
+        let batch = format!("{prefix}_MAX_EXPORT_BATCH_SIZE");
+        let max_export_batch_size = environment.size(&batch).unwrap_or(512);
+        if environment.text(&batch).is_some() && max_export_batch_size > max_queue_size {
+            environment.warn(format!(
+                "{batch} is {max_export_batch_size}, more than the queue holds; {max_queue_size} is used"
+            ));
+        }
+        Self {
+            max_queue_size,
+            max_export_batch_size: max_export_batch_size.min(max_queue_size),
+            schedule_delay: environment
+                .milliseconds(&[&format!("{prefix}_SCHEDULE_DELAY")])
+                .unwrap_or(default_delay),
+        }
+    }
+}
+
+pub(crate) fn metric_interval(settings: &Settings, environment: &Environment<'_>) -> Duration {
+    let interval = environment.milliseconds(&["OTEL_METRIC_EXPORT_INTERVAL"]);
+    settings.metric_export_interval.or(interval).unwrap_or(Duration::from_secs(60))
+}
+
+pub(crate) fn temporality(environment: &Environment<'_>) -> Temporality {
+    let name = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE";
+    environment
+        .parsed(name, "cumulative, delta or lowmemory", |value| match value.to_ascii_lowercase().as_str() {
+            "cumulative" => Some(Temporality::Cumulative),
+            "delta" => Some(Temporality::Delta),
+            "lowmemory" => Some(Temporality::LowMemory),
+            _ => None,
+        })
+        .unwrap_or(Temporality::Cumulative)
+}
+
+pub(crate) fn span_limits(environment: &Environment<'_>) -> SpanLimits {
+    let count = |name| environment.count(name).unwrap_or(128);
+    let attributes = environment.count("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT");
+    SpanLimits {
+        max_attributes_per_span: attributes.unwrap_or_else(|| count("OTEL_ATTRIBUTE_COUNT_LIMIT")),
+        max_events_per_span: count("OTEL_SPAN_EVENT_COUNT_LIMIT"),
+        max_links_per_span: count("OTEL_SPAN_LINK_COUNT_LIMIT"),
+        max_attributes_per_event: count("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT"),
+        max_attributes_per_link: count("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT"),
+    }
+}

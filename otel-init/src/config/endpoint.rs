@@ -1,0 +1,157 @@
+//! Where telemetry goes.
+//!
+//! <https://opentelemetry.io/docs/specs/otel/protocol/exporter/#endpoint-urls-for-otlphttp>
+
+use http::Uri;
+
+use crate::{Protocol, Signal};
+
+/// A checked URL, and the same without credentials to show.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Endpoint {
+    url: String,
+    shown: String,
+    shown_base: String,
+    authority: String,
+    is_https: bool,
+}
+
+impl Endpoint {
+    /// The default of the specification: port 4317 for gRPC, 4318 for HTTP, on this host.
+    pub(crate) fn default_for(signal: Signal, protocol: Protocol) -> Self {
+        let (port, path) = match protocol {
+            Protocol::Grpc => (4317, String::new()),
+            Protocol::HttpProtobuf => (4318, format!("/v1/{signal}")),
+        };
+        let base = format!("http://localhost:{port}");
+        Self {
+            url: format!("{base}{path}"),
+            shown: format!("{base}{path}"),
+            shown_base: base,
+            authority: format!("localhost:{port}"),
+            is_https: false,
+        }
+    }
+
+    /// The endpoint of a signal below a base that all signals share: OTLP/HTTP appends `v1/traces` and so on.
+    pub(crate) fn from_base(
+        base: &str,
+        signal: Signal,
+        protocol: Protocol,
+        insecure: bool,
+    ) -> Result<Self, String> {
+        let path = match protocol {
+            Protocol::Grpc => String::new(),
+            Protocol::HttpProtobuf => format!("/v1/{signal}"),
+        };
+        Self::parse(base.trim_end_matches('/'), &path, protocol, insecure)
+    }
+
+    /// The endpoint of one signal, used as it is.
+    pub(crate) fn exact(url: &str, protocol: Protocol, insecure: bool) -> Result<Self, String> {
+        Self::parse(url, "", protocol, insecure)
+    }
+
+    fn parse(base: &str, path: &str, protocol: Protocol, insecure: bool) -> Result<Self, String> {
+        // A gRPC endpoint may lack the scheme; then `OTEL_EXPORTER_OTLP_INSECURE` decides.
+        let base = match (base.contains("://"), protocol) {
+            (false, Protocol::Grpc) if insecure => format!("http://{base}"),
+            (false, Protocol::Grpc) => format!("https://{base}"),
+            (false, Protocol::HttpProtobuf) => {
+                return Err("a URL with http:// or https:// is expected".to_owned());
+            }
+            (true, _) => base.to_owned(),
+        };
+        let url = format!("{base}{path}");
+        let uri: Uri = url.parse().map_err(|error| format!("not a URL: {error}"))?;
+        let is_https = match uri.scheme_str() {
+            Some("http") => false,
+            Some("https") => true,
+            _ => return Err("the scheme must be http or https".to_owned()),
+        };
+        let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
+        let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host).to_owned();
+        let shown = format!("{}://{authority}{}", if is_https { "https" } else { "http" }, uri.path());
+        let shown = shown.trim_end_matches('/').to_owned();
+        let shown_base = shown.strip_suffix(path).unwrap_or(&shown).to_owned();
+        Ok(Self { url, shown, shown_base, authority, is_https })
+    }
+
+    /// The URL to send to. It may hold credentials.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The URL without user name, password and query, which may be secret.
+    pub(crate) fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// [`Self::shown`] without the part that names the signal.
+    pub(crate) fn shown_base(&self) -> &str {
+        &self.shown_base
+    }
+
+    /// Host and port: signals that share it share their warnings.
+    pub(crate) fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    pub(crate) fn is_https(&self) -> bool {
+        self.is_https
+    }
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.shown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Endpoint;
+    use crate::{Protocol, Signal};
+
+    #[test]
+    fn a_base_gets_the_path_of_the_signal_over_http_only() {
+        for (base, protocol, url) in [
+            ("http://collector:4318", Protocol::HttpProtobuf, "http://collector:4318/v1/logs"),
+            ("http://collector:4318/", Protocol::HttpProtobuf, "http://collector:4318/v1/logs"),
+            ("https://collector/otlp", Protocol::HttpProtobuf, "https://collector/otlp/v1/logs"),
+            ("http://collector:4317", Protocol::Grpc, "http://collector:4317"),
+            ("collector:4317", Protocol::Grpc, "https://collector:4317"),
+        ] {
+            let endpoint = Endpoint::from_base(base, Signal::Logs, protocol, false).unwrap();
+            assert_eq!(endpoint.url(), url);
+        }
+        let insecure = Endpoint::from_base("collector:4317", Signal::Logs, Protocol::Grpc, true).unwrap();
+        assert_eq!(insecure.url(), "http://collector:4317");
+        let exact = Endpoint::exact("http://collector:4318", Protocol::HttpProtobuf, false).unwrap();
+        assert_eq!(exact.url(), "http://collector:4318");
+    }
+
+    #[test]
+    fn credentials_are_sent_and_not_shown() {
+        let endpoint = Endpoint::exact(
+            "https://user:secret@collector:4318/v1/traces?key=secret",
+            Protocol::HttpProtobuf,
+            false,
+        )
+        .unwrap();
+        assert!(endpoint.url().contains("user:secret@"));
+        assert_eq!(endpoint.shown(), "https://collector:4318/v1/traces");
+        assert_eq!(endpoint.authority(), "collector:4318");
+        assert!(!format!("{endpoint:?}").contains("secret"));
+    }
+
+    #[test]
+    fn what_is_no_url_is_refused() {
+        for base in ["collector:4318", "ftp://collector", "http://", "http://a b"] {
+            assert!(
+                Endpoint::from_base(base, Signal::Traces, Protocol::HttpProtobuf, false).is_err(),
+                "{base}"
+            );
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Reading variables: an empty value is unset, a bad one is reported once and the default holds.
+//!
+//! <https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/>
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+/// The variables and what was wrong with them.
+pub(crate) struct Environment<'a> {
+    lookup: &'a dyn Fn(&str) -> Option<String>,
+    warnings: RefCell<Vec<String>>,
+}
+
+impl<'a> Environment<'a> {
+    pub(crate) fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self { lookup, warnings: RefCell::new(Vec::new()) }
+    }
+
+    /// The value without surrounding blanks, if there is one.
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        let value = (self.lookup)(name)?;
+        let value = value.trim();
+        (!value.is_empty()).then(|| value.to_owned())
+    }
+
+    /// The value as `parse` understands it. A value it refuses is reported, naming the variable and what it may be.
+    pub(crate) fn parsed<T>(
+        &self,
+        name: &str,
+        expected: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.text(name)?;
+        let parsed = parse(&value);
+        if parsed.is_none() {
+            self.warn(format!("{name} is {value:?}, expected {expected}; the value is ignored"));
+        }
+        parsed
+    }
+
+    /// The first of `names` with a good value: the variable of a signal before the general one.
+    pub(crate) fn first_parsed<T>(
+        &self,
+        names: &[&str],
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        names.iter().find_map(|name| self.parsed(name, expected, &parse))
+    }
+
+    /// `true` in any case is true, everything else is false.
+    pub(crate) fn boolean(&self, name: &str) -> Option<bool> {
+        // "Any value that represents a boolean value MUST be set to true only by the case-insensitive string "true"";
+        // other values than true and false are false, with a warning.
+        let value = self.text(name)?;
+        let is_true = value.eq_ignore_ascii_case("true");
+        if !is_true && !value.eq_ignore_ascii_case("false") {
+            self.warn(format!("{name} is {value:?}, expected true or false; it counts as false"));
+        }
+        Some(is_true)
+    }
+
+    /// The size of a queue or a batch. The SDK allocates a whole queue at once, so there is an upper bound.
+    pub(crate) fn size(&self, name: &str) -> Option<usize> {
+        self.parsed(name, "a whole number from 1 to 1000000", |value| {
+            value.parse().ok().filter(|number| (1..=1_000_000).contains(number))
+        })
+    }
+
+    /// A whole number, zero included.
+    pub(crate) fn count(&self, name: &str) -> Option<u32> {
+        self.parsed(name, "a whole number", |value| value.parse().ok())
+    }
+
+    /// Milliseconds above zero.
+    pub(crate) fn milliseconds(&self, names: &[&str]) -> Option<Duration> {
+        self.first_parsed(names, "a whole number of milliseconds above 0", |value| {
+            value.parse().ok().filter(|number| *number > 0).map(Duration::from_millis)
+        })
+    }
+
+    /// Keeps a warning, once.
+    pub(crate) fn warn(&self, warning: String) {
+        let mut warnings = self.warnings.borrow_mut();
+        if !warnings.contains(&warning) {
+            warnings.push(warning);
+        }
+    }
+
+    pub(crate) fn into_warnings(self) -> Vec<String> {
+        self.warnings.into_inner()
+    }
+}

@@ -1,0 +1,155 @@
+//! `OTEL_EXPORTER_OTLP_*`, general and per signal, and `OTEL_{TRACES,METRICS,LOGS}_EXPORTER`.
+//!
+//! <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::endpoint::Endpoint;
+use super::environment::Environment;
+use super::{Settings, percent};
+use crate::error::InstallErrorKind;
+use crate::{InstallError, Protocol, Signal};
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How one signal reaches its collector.
+#[derive(Debug, Clone)]
+pub(crate) struct OtlpConfig {
+    pub(crate) signal: Signal,
+    pub(crate) protocol: Protocol,
+    pub(crate) endpoint: Endpoint,
+    /// Values are marked sensitive, so `Debug` does not show them.
+    pub(crate) headers: HeaderMap,
+    /// For one batch, retries included.
+    pub(crate) timeout: Duration,
+    pub(crate) gzip: bool,
+}
+
+impl OtlpConfig {
+    /// `None` if the signal is switched off.
+    pub(crate) fn resolve(
+        signal: Signal,
+        settings: &Settings,
+        environment: &Environment<'_>,
+    ) -> Result<Option<Self>, InstallError> {
+        let variables = Variables(signal);
+        if !is_exported(signal, environment) {
+            return Ok(None);
+        }
+        let protocol = settings.protocol.unwrap_or_else(|| variables.protocol(environment));
+        Ok(Some(Self {
+            signal,
+            protocol,
+            endpoint: variables.endpoint(protocol, settings, environment)?,
+            headers: variables.headers(environment),
+            timeout: variables.timeout(environment),
+            gzip: variables.gzip(environment),
+        }))
+    }
+}
+
+fn is_exported(signal: Signal, environment: &Environment<'_>) -> bool {
+    let name = format!("OTEL_{}_EXPORTER", signal.as_str().to_uppercase());
+    environment
+        .parsed(&name, "otlp or none", |value| match value {
+            "otlp" => Some(true),
+            "none" => Some(false),
+            _ => None,
+        })
+        .unwrap_or(true)
+}
+
+/// The variables of one signal. The signal's own wins over the general one.
+struct Variables(Signal);
+
+impl Variables {
+    fn names(&self, setting: &str) -> [String; 2] {
+        let signal = self.0.as_str().to_uppercase();
+        [format!("OTEL_EXPORTER_OTLP_{signal}_{setting}"), format!("OTEL_EXPORTER_OTLP_{setting}")]
+    }
+
+    fn protocol(&self, environment: &Environment<'_>) -> Protocol {
+        let [own, general] = self.names("PROTOCOL");
+        let expected = "grpc or http/protobuf";
+        // "the default SHOULD be http/protobuf".
+        environment
+            .first_parsed(&[&own, &general], expected, Protocol::from_name)
+            .unwrap_or(Protocol::HttpProtobuf)
+    }
+
+    fn endpoint(
+        &self,
+        protocol: Protocol,
+        settings: &Settings,
+        environment: &Environment<'_>,
+    ) -> Result<Endpoint, InstallError> {
+        let [own_insecure, general_insecure] = self.names("INSECURE");
+        let insecure = environment.boolean(&own_insecure).or_else(|| environment.boolean(&general_insecure));
+        let insecure = insecure.unwrap_or(false);
+        if let Some(base) = &settings.endpoint {
+            return Endpoint::from_base(base, self.0, protocol, insecure).map_err(|reason| {
+                let value = base.clone();
+                InstallErrorKind::InvalidConfiguration { setting: "the endpoint", value, reason }.into()
+            });
+        }
+        let [own, general] = self.names("ENDPOINT");
+        // The URL may hold a password, so a warning must not repeat it.
+        let checked = |name: &str, parse: &dyn Fn(&str) -> Result<Endpoint, String>| {
+            let parsed = parse(&environment.text(name)?);
+            parsed.map_err(|reason| environment.warn(format!("{name} is ignored: {reason}"))).ok()
+        };
+        Ok(checked(&own, &|url| Endpoint::exact(url, protocol, insecure))
+            .or_else(|| checked(&general, &|base| Endpoint::from_base(base, self.0, protocol, insecure)))
+            .unwrap_or_else(|| Endpoint::default_for(self.0, protocol)))
+    }
+
+    fn headers(&self, environment: &Environment<'_>) -> HeaderMap {
+        let [own, general] = self.names("HEADERS");
+        [own, general].iter().find_map(|name| read_headers(name, environment)).unwrap_or_default()
+    }
+
+    fn timeout(&self, environment: &Environment<'_>) -> Duration {
+        let [own, general] = self.names("TIMEOUT");
+        let request = environment.milliseconds(&[&own, &general]).unwrap_or(TIMEOUT);
+        let batch = match self.0 {
+            Signal::Traces => "OTEL_BSP_EXPORT_TIMEOUT",
+            Signal::Metrics => "OTEL_METRIC_EXPORT_TIMEOUT",
+            Signal::Logs => "OTEL_BLRP_EXPORT_TIMEOUT",
+        };
+        environment.milliseconds(&[batch]).map_or(request, |batch| request.min(batch))
+    }
+
+    fn gzip(&self, environment: &Environment<'_>) -> bool {
+        let [own, general] = self.names("COMPRESSION");
+        let parse = |value: &str| match value {
+            "gzip" => Some(true),
+            "none" => Some(false),
+            _ => None,
+        };
+        environment.first_parsed(&[&own, &general], "gzip or none", parse).unwrap_or(false)
+    }
+}
+
+/// Reads `key=value,key=value`. Warnings leave the value out: it is likely a secret.
+fn read_headers(name: &str, environment: &Environment<'_>) -> Option<HeaderMap> {
+    let text = environment.text(name)?;
+    let headers = percent::decode_pairs(&text).and_then(|pairs| {
+        pairs
+            .into_iter()
+            .map(|(key, value)| {
+                let key = HeaderName::from_bytes(key.as_bytes()).ok()?;
+                let mut value = HeaderValue::from_str(&value).ok()?;
+                value.set_sensitive(true);
+                Some((key, value))
+            })
+            .collect()
+    });
+    if headers.is_none() {
+        environment.warn(format!(
+            "{name} cannot be read and is ignored, expected key=value,key=value with values percent-encoded"
+        ));
+    }
+    headers
+}

@@ -1,0 +1,67 @@
+//! Percent-decoding and the `key=value,key=value` lists of the specification.
+
+/// Decodes `%XX`. `None` if an escape is incomplete or the result is not UTF-8. A `+` stays a `+`.
+pub(crate) fn decode(text: &str) -> Option<String> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte == b'%' {
+            let (high, low) = (hex(bytes.next()?)?, hex(bytes.next()?)?);
+            decoded.push(high * 16 + low);
+        } else {
+            decoded.push(byte);
+        }
+    }
+    String::from_utf8(decoded).ok()
+}
+
+/// Splits `key=value,key=value` and decodes keys and values. `None` if any entry is malformed; empty entries are
+/// skipped.
+pub(crate) fn decode_pairs(text: &str) -> Option<Vec<(String, String)>> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|entry| !entry.is_empty())
+        .map(|entry| {
+            let (key, value) = entry.split_once('=')?;
+            let key = decode(key.trim())?;
+            (!key.is_empty()).then_some((key, decode(value.trim())?))
+        })
+        .collect()
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{decode, decode_pairs};
+
+    #[test]
+    fn escapes_are_decoded_and_bad_ones_refused() {
+        for (text, expected) in [
+            ("", Some("")),
+            ("plain+text", Some("plain+text")),
+            ("a%20b%2Cc", Some("a b,c")),
+            ("%C3%A9", Some("é")),
+            ("%", None),
+            ("%4", None),
+            ("%zz", None),
+            ("%FF", None),
+        ] {
+            assert_eq!(decode(text).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn one_malformed_pair_refuses_the_list() {
+        let pairs = decode_pairs(" a=1 , b=x%3Dy,, c=").unwrap();
+        assert_eq!(
+            pairs,
+            [("a", "1"), ("b", "x=y"), ("c", "")].map(|(key, value)| (key.to_owned(), value.to_owned()))
+        );
+        assert_eq!(decode_pairs("a=1,b"), None);
+        assert_eq!(decode_pairs("=1"), None);
+        assert_eq!(decode_pairs("a=%G1"), None);
+    }
+}

@@ -1,0 +1,380 @@
+//! What wins over what, variable by variable, with an injected environment.
+
+use std::time::Duration;
+
+use opentelemetry::KeyValue;
+use opentelemetry_sdk::metrics::Temporality;
+
+use super::{Config, PropagatorConfig, Settings};
+use crate::{Protocol, Signal};
+
+fn resolve(variables: &[(&str, &str)]) -> Config {
+    resolve_with(&Settings::default(), variables)
+}
+
+fn resolve_with(settings: &Settings, variables: &[(&str, &str)]) -> Config {
+    let lookup =
+        |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+    Config::resolve(settings, &lookup).unwrap()
+}
+
+fn attribute(config: &Config, key: &'static str) -> Option<String> {
+    config.resource.get(&key.into()).map(|value| value.to_string())
+}
+
+fn endpoints(config: &Config) -> Vec<String> {
+    let exporters = [&config.traces, &config.metrics, &config.logs];
+    exporters.into_iter().flatten().map(|exporter| exporter.endpoint.url().to_owned()).collect()
+}
+
+#[test]
+fn without_variables_the_defaults_of_the_specification_hold() {
+    let config = resolve(&[]);
+    assert_eq!(config.warnings, Vec::<String>::new());
+    assert!(!config.is_disabled);
+    assert_eq!(
+        endpoints(&config),
+        ["traces", "metrics", "logs"].map(|signal| format!("http://localhost:4318/v1/{signal}"))
+    );
+    let traces = config.traces.as_ref().unwrap();
+    assert_eq!(traces.protocol, Protocol::HttpProtobuf);
+    assert_eq!(traces.timeout, Duration::from_secs(10));
+    assert!(!traces.gzip);
+    assert!(traces.headers.is_empty());
+    assert_eq!(config.sampler.to_string(), "parentbased_always_on");
+    assert_eq!(config.propagators, [PropagatorConfig::TraceContext, PropagatorConfig::Baggage]);
+    assert_eq!(config.metric_interval, Duration::from_secs(60));
+    assert_eq!(config.temporality, Temporality::Cumulative);
+    assert_eq!((config.span_batch.max_queue_size, config.span_batch.max_export_batch_size), (2048, 512));
+    assert_eq!(config.span_batch.schedule_delay, Duration::from_secs(5));
+    assert_eq!(config.log_batch.schedule_delay, Duration::from_secs(1));
+    assert_eq!(config.span_limits.max_attributes_per_span, 128);
+    assert_eq!(config.shutdown_timeout, Duration::from_secs(5));
+    assert!(attribute(&config, "service.name").unwrap().starts_with("unknown_service:otel_init"));
+    assert!(attribute(&config, "service.instance.id").is_some());
+    assert_eq!(attribute(&config, "service.version"), None);
+    assert_eq!(attribute(&config, "telemetry.distro.name").as_deref(), Some("otel-init"));
+    assert_eq!(attribute(&config, "process.pid").unwrap(), std::process::id().to_string());
+}
+
+#[test]
+fn the_service_name_comes_from_code_then_its_variable_then_the_attributes() {
+    let both = [
+        ("OTEL_SERVICE_NAME", "from-name"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "service.name=from-attributes,team=a%20b"),
+    ];
+    let settings = Settings { service_name: Some("from-code".to_owned()), ..Settings::default() };
+    assert_eq!(attribute(&resolve_with(&settings, &both), "service.name").unwrap(), "from-code");
+    assert_eq!(attribute(&resolve(&both), "service.name").unwrap(), "from-name");
+    assert_eq!(attribute(&resolve(&both[1..]), "service.name").unwrap(), "from-attributes");
+    assert_eq!(attribute(&resolve(&both), "team").unwrap(), "a b");
+}
+
+#[test]
+fn attributes_from_code_win_and_a_malformed_variable_is_dropped_as_a_whole() {
+    let settings = Settings {
+        resource_attributes: vec![KeyValue::new("team", "code")],
+        service_version: Some("1.2.3".to_owned()),
+        ..Settings::default()
+    };
+    let config = resolve_with(&settings, &[("OTEL_RESOURCE_ATTRIBUTES", "team=env,zone=b")]);
+    assert_eq!(attribute(&config, "team").unwrap(), "code");
+    assert_eq!(attribute(&config, "zone").unwrap(), "b");
+    assert_eq!(attribute(&config, "service.version").unwrap(), "1.2.3");
+
+    let config = resolve(&[("OTEL_RESOURCE_ATTRIBUTES", "zone=b,team=%zz")]);
+    assert_eq!(attribute(&config, "zone"), None);
+    assert_eq!(config.warnings.len(), 1);
+    assert!(config.warnings[0].starts_with("OTEL_RESOURCE_ATTRIBUTES "), "{:?}", config.warnings);
+}
+
+#[test]
+fn endpoints_are_resolved_for_each_signal() {
+    for (variables, expected) in [
+        (
+            &[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318/")][..],
+            ["http://c:4318/v1/traces", "http://c:4318/v1/metrics", "http://c:4318/v1/logs"],
+        ),
+        (
+            &[
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318"),
+                ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://t:1/custom"),
+            ],
+            ["http://t:1/custom", "http://c:4318/v1/metrics", "http://c:4318/v1/logs"],
+        ),
+        (
+            &[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")],
+            ["http://localhost:4317", "http://localhost:4317", "http://localhost:4317"],
+        ),
+        (
+            &[
+                ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+                ("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL", "http/protobuf"),
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", "c:9"),
+                ("OTEL_EXPORTER_OTLP_INSECURE", "true"),
+                ("OTEL_EXPORTER_OTLP_METRICS_INSECURE", "false"),
+                ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://l:1/v1/logs"),
+            ],
+            ["http://c:9", "https://c:9", "http://l:1/v1/logs"],
+        ),
+        (
+            &[("OTEL_EXPORTER_OTLP_ENDPOINT", ""), ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "  ")],
+            [
+                "http://localhost:4318/v1/traces",
+                "http://localhost:4318/v1/metrics",
+                "http://localhost:4318/v1/logs",
+            ],
+        ),
+    ] {
+        let config = resolve(variables);
+        assert_eq!(endpoints(&config), expected, "{variables:?}");
+        assert_eq!(config.warnings, Vec::<String>::new(), "{variables:?}");
+    }
+}
+
+#[test]
+fn code_wins_over_every_variable_of_the_exporter() {
+    let settings = Settings {
+        endpoint: Some("http://code:4317".to_owned()),
+        protocol: Some(Protocol::Grpc),
+        metric_export_interval: Some(Duration::from_secs(1)),
+        ..Settings::default()
+    };
+    let config = resolve_with(
+        &settings,
+        &[
+            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://env:1"),
+            ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf"),
+            ("OTEL_METRIC_EXPORT_INTERVAL", "5000"),
+        ],
+    );
+    assert_eq!(endpoints(&config), ["http://code:4317"; 3]);
+    assert_eq!(config.metric_interval, Duration::from_secs(1));
+}
+
+#[test]
+fn an_endpoint_in_code_that_is_no_url_is_an_error() {
+    let settings = Settings { endpoint: Some("collector:4318".to_owned()), ..Settings::default() };
+    let error = Config::resolve(&settings, &|_| None).unwrap_err();
+    assert!(error.is_invalid_configuration());
+    assert_eq!(
+        error.to_string(),
+        "the endpoint is \"collector:4318\": a URL with http:// or https:// is expected"
+    );
+}
+
+#[test]
+fn headers_are_decoded_and_never_shown() {
+    let config = resolve(&[
+        ("OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Bearer%20secret, x-team = a"),
+        ("OTEL_EXPORTER_OTLP_LOGS_HEADERS", "x-team=logs"),
+    ]);
+    let traces = config.traces.as_ref().unwrap();
+    assert_eq!(traces.headers["authorization"], "Bearer secret");
+    assert_eq!(traces.headers["x-team"], "a");
+    let logs = config.logs.as_ref().unwrap();
+    assert_eq!((logs.headers.len(), &logs.headers["x-team"]), (1, &"logs".parse().unwrap()));
+    assert!(!format!("{config:?}").contains("secret"));
+
+    let config = resolve(&[("OTEL_EXPORTER_OTLP_HEADERS", "authorization:secret")]);
+    assert!(config.traces.as_ref().unwrap().headers.is_empty());
+    assert_eq!(config.warnings.len(), 1);
+    assert!(config.warnings[0].contains("OTEL_EXPORTER_OTLP_HEADERS"));
+    assert!(!config.warnings[0].contains("secret"));
+}
+
+#[test]
+fn timeouts_and_compression_are_those_of_the_signal() {
+    let config = resolve(&[
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "4000"),
+        ("OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", "1500"),
+        ("OTEL_BSP_EXPORT_TIMEOUT", "3000"),
+        ("OTEL_METRIC_EXPORT_TIMEOUT", "30000"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"),
+        ("OTEL_EXPORTER_OTLP_LOGS_COMPRESSION", "none"),
+    ]);
+    let timeout = |exporter: &Option<super::OtlpConfig>| exporter.as_ref().unwrap().timeout.as_millis();
+    assert_eq!(
+        (timeout(&config.traces), timeout(&config.metrics), timeout(&config.logs)),
+        (3000, 4000, 1500)
+    );
+    let gzip = |exporter: &Option<super::OtlpConfig>| exporter.as_ref().unwrap().gzip;
+    assert_eq!((gzip(&config.traces), gzip(&config.metrics), gzip(&config.logs)), (true, true, false));
+}
+
+#[test]
+fn signals_and_the_whole_sdk_can_be_switched_off() {
+    let config = resolve(&[("OTEL_TRACES_EXPORTER", "none"), ("OTEL_LOGS_EXPORTER", "otlp")]);
+    assert!(config.traces.is_none());
+    assert_eq!(config.logs.unwrap().signal, Signal::Logs);
+    for (value, is_disabled) in [("true", true), ("TRUE", true), ("false", false), ("1", false), ("", false)]
+    {
+        assert_eq!(resolve(&[("OTEL_SDK_DISABLED", value)]).is_disabled, is_disabled, "{value}");
+    }
+}
+
+#[test]
+fn samplers_are_named_by_two_variables() {
+    for (name, argument, sampler) in [
+        ("always_on", "", "always_on"),
+        ("always_off", "", "always_off"),
+        ("traceidratio", "0.25", "traceidratio 0.25"),
+        ("parentbased_always_on", "", "parentbased_always_on"),
+        ("parentbased_always_off", "0.5", "parentbased_always_off"),
+        ("parentbased_traceidratio", "0.1", "parentbased_traceidratio 0.1"),
+        ("parentbased_traceidratio", "", "parentbased_traceidratio 1"),
+    ] {
+        let config = resolve(&[("OTEL_TRACES_SAMPLER", name), ("OTEL_TRACES_SAMPLER_ARG", argument)]);
+        assert_eq!(config.sampler.to_string(), sampler);
+        assert_eq!(config.warnings, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn propagators_are_kept_once_each() {
+    use PropagatorConfig::{Baggage, TraceContext};
+    for (names, expected) in [
+        ("baggage", vec![Baggage]),
+        ("baggage, tracecontext,baggage", vec![Baggage, TraceContext]),
+        ("none", vec![]),
+    ] {
+        assert_eq!(resolve(&[("OTEL_PROPAGATORS", names)]).propagators, expected, "{names}");
+    }
+    let config = resolve(&[("OTEL_PROPAGATORS", "b3,tracecontext")]);
+    assert_eq!(config.propagators, [TraceContext]);
+    assert!(config.warnings[0].contains("OTEL_PROPAGATORS names \"b3\""), "{:?}", config.warnings);
+}
+
+#[test]
+fn batches_limits_and_metrics_follow_their_variables() {
+    let config = resolve(&[
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "100"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "10"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "200"),
+        ("OTEL_BLRP_MAX_QUEUE_SIZE", "300"),
+        ("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "30"),
+        ("OTEL_BLRP_SCHEDULE_DELAY", "400"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "500"),
+        ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "Delta"),
+        ("OTEL_ATTRIBUTE_COUNT_LIMIT", "7"),
+        ("OTEL_SPAN_EVENT_COUNT_LIMIT", "8"),
+        ("OTEL_SPAN_LINK_COUNT_LIMIT", "0"),
+        ("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", "9"),
+        ("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", "11"),
+    ]);
+    let batch = |batch: super::BatchConfig| {
+        (batch.max_queue_size, batch.max_export_batch_size, batch.schedule_delay.as_millis())
+    };
+    assert_eq!(batch(config.span_batch), (100, 10, 200));
+    assert_eq!(batch(config.log_batch), (300, 30, 400));
+    assert_eq!(config.metric_interval, Duration::from_millis(500));
+    assert_eq!(config.temporality, Temporality::Delta);
+    let limits = config.span_limits;
+    assert_eq!(
+        (limits.max_attributes_per_span, limits.max_events_per_span, limits.max_links_per_span),
+        (7, 8, 0)
+    );
+    assert_eq!((limits.max_attributes_per_event, limits.max_attributes_per_link), (9, 11));
+    assert_eq!(config.warnings, Vec::<String>::new());
+    let own = [("OTEL_ATTRIBUTE_COUNT_LIMIT", "7"), ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "6")];
+    assert_eq!(resolve(&own).span_limits.max_attributes_per_span, 6);
+}
+
+#[test]
+fn a_bad_value_warns_once_by_name_and_the_default_holds() {
+    let defaults = resolve(&[]);
+    for (name, value) in [
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
+        ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "ftp://collector"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd"),
+        ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "sometimes"),
+        ("OTEL_TRACES_EXPORTER", "console"),
+        ("OTEL_METRICS_EXPORTER", "prometheus"),
+        ("OTEL_TRACES_SAMPLER", "parentbased_jaeger_remote"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "0"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "18446744073709551615"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "-1"),
+        ("OTEL_BSP_EXPORT_TIMEOUT", "never"),
+        ("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "many"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "1m"),
+        ("OTEL_SPAN_EVENT_COUNT_LIMIT", "-5"),
+        ("OTEL_SDK_DISABLED", "yes"),
+    ] {
+        let config = resolve(&[(name, value)]);
+        assert_eq!(config.warnings.len(), 1, "{name}: {:?}", config.warnings);
+        assert!(config.warnings[0].starts_with(&format!("{name} is ")), "{:?}", config.warnings);
+        let without_identity = |config: Config| {
+            let Config { resource: _, warnings: _, .. } = &config;
+            format!(
+                "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {}",
+                config.traces,
+                config.metrics,
+                config.logs,
+                config.sampler,
+                config.span_limits,
+                config.span_batch,
+                config.log_batch,
+                config.metric_interval,
+                config.temporality,
+                config.is_disabled
+            )
+        };
+        assert_eq!(without_identity(config), without_identity(resolve(&[])), "{name}");
+    }
+    assert_eq!(defaults.warnings, Vec::<String>::new());
+}
+
+#[test]
+fn a_bad_ratio_samples_everything_and_a_batch_fits_its_queue() {
+    let config = resolve(&[("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "7.0")]);
+    assert_eq!(config.sampler.to_string(), "traceidratio 1");
+    assert!(config.warnings[0].starts_with("OTEL_TRACES_SAMPLER_ARG is \"7.0\""));
+
+    let config = resolve(&[("OTEL_BSP_MAX_QUEUE_SIZE", "10"), ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "20")]);
+    assert_eq!(config.span_batch.max_export_batch_size, 10);
+    assert!(config.warnings[0].starts_with("OTEL_BSP_MAX_EXPORT_BATCH_SIZE is 20"));
+}
+
+#[test]
+fn a_set_variable_without_effect_is_named() {
+    let config = resolve(&[
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca.pem"),
+        ("OTEL_SERVICE_VERSION", "1"),
+        ("OTEL_LOG_LEVEL", ""),
+    ]);
+    assert_eq!(
+        config.warnings,
+        [
+            "OTEL_EXPORTER_OTLP_CERTIFICATE is set but not supported, it has no effect",
+            "OTEL_SERVICE_VERSION is set but not supported, it has no effect; set service.version in \
+             OTEL_RESOURCE_ATTRIBUTES instead",
+        ]
+    );
+}
+
+#[test]
+fn the_summary_says_what_goes_where() {
+    let shop = ("OTEL_SERVICE_NAME", "shop");
+    for (variables, expected) in [
+        (
+            &[shop][..],
+            "exporting traces, metrics, logs by http/protobuf to http://localhost:4318; sampler \
+             parentbased_always_on; service shop",
+        ),
+        (
+            &[
+                shop,
+                ("OTEL_METRICS_EXPORTER", "none"),
+                ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "https://u:p@logs/in?key=1"),
+                ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "grpc"),
+            ],
+            "exporting traces by grpc to http://localhost:4317 and logs by http/protobuf to https://logs/in; sampler \
+             parentbased_always_on; service shop",
+        ),
+        (&[shop, ("OTEL_SDK_DISABLED", "true")], "telemetry is disabled by OTEL_SDK_DISABLED; service shop"),
+    ] {
+        assert_eq!(resolve(variables).summary(), expected);
+    }
+}

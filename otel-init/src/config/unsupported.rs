@@ -1,0 +1,48 @@
+//! Variables that the specification, or an older text, knows and this crate does not follow.
+
+use super::environment::Environment;
+
+/// A set variable without effect is worth a word: traces sampled a hundred times too often went unnoticed otherwise.
+const UNSUPPORTED: &[(&str, &str)] = &[
+    ("OTEL_CONFIG_FILE", ""),
+    ("OTEL_EXPERIMENTAL_CONFIG_FILE", ""),
+    ("OTEL_LOG_LEVEL", "set RUST_LOG instead"),
+    ("OTEL_ENTITIES", ""),
+    ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", ""),
+    ("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", ""),
+    ("OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", ""),
+    ("OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT", ""),
+    ("OTEL_BSP_MAX_CONCURRENT_EXPORTS", ""),
+    ("OTEL_METRICS_EXEMPLAR_FILTER", "the SDK has no exemplars"),
+    ("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", ""),
+    ("OTEL_EXPORTER_OTLP_CERTIFICATE", ""),
+    ("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", ""),
+    ("OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE", ""),
+    ("OTEL_EXPORTER_OTLP_LOGS_CERTIFICATE", ""),
+    ("OTEL_EXPORTER_OTLP_CLIENT_KEY", ""),
+    ("OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", ""),
+    ("OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY", ""),
+    ("OTEL_EXPORTER_OTLP_LOGS_CLIENT_KEY", ""),
+    ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", ""),
+    ("OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", ""),
+    ("OTEL_EXPORTER_OTLP_METRICS_CLIENT_CERTIFICATE", ""),
+    ("OTEL_EXPORTER_OTLP_LOGS_CLIENT_CERTIFICATE", ""),
+    ("OTEL_EXPORTER_PROMETHEUS_HOST", ""),
+    ("OTEL_EXPORTER_PROMETHEUS_PORT", ""),
+    ("OTEL_EXPORTER_ZIPKIN_ENDPOINT", "export OTLP and let the collector convert it"),
+    ("OTEL_EXPORTER_ZIPKIN_TIMEOUT", "export OTLP and let the collector convert it"),
+    ("OTEL_EXPORTER_JAEGER_ENDPOINT", "Jaeger takes OTLP: set OTEL_EXPORTER_OTLP_ENDPOINT instead"),
+    ("OTEL_EXPORTER_JAEGER_AGENT_HOST", "Jaeger takes OTLP: set OTEL_EXPORTER_OTLP_ENDPOINT instead"),
+    ("OTEL_EXPORTER_JAEGER_AGENT_PORT", "Jaeger takes OTLP: set OTEL_EXPORTER_OTLP_ENDPOINT instead"),
+    ("OTEL_SERVICE_VERSION", "set service.version in OTEL_RESOURCE_ATTRIBUTES instead"),
+];
+
+pub(crate) fn warn(environment: &Environment<'_>) {
+    for (name, instead) in UNSUPPORTED {
+        if environment.text(name).is_some() {
+            let separator = if instead.is_empty() { "" } else { "; " };
+            environment
+                .warn(format!("{name} is set but not supported, it has no effect{separator}{instead}"));
+        }
+    }
+}

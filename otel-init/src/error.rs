@@ -1,0 +1,159 @@
+//! What can go wrong, one type per entry point.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::Signal;
+
+/// Why [`TelemetryBuilder::install`](crate::TelemetryBuilder::install) failed. Nothing is installed then.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct InstallError(#[from] InstallErrorKind);
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InstallErrorKind {
+    #[error(
+        "telemetry is already installed in this process: call `install()` once, early in `main`, and keep the guard"
+    )]
+    AlreadyInstalled,
+    #[error(
+        "a global `tracing` subscriber is already set: remove the other `init()`, or call \
+         `without_tracing_subscriber()` and add the OpenTelemetry layers to your own subscriber"
+    )]
+    SubscriberAlreadySet(#[source] tracing::subscriber::SetGlobalDefaultError),
+    #[error("{setting} is {value:?}: {reason}")]
+    InvalidConfiguration { setting: &'static str, value: String, reason: String },
+    #[error("cannot set up the export of {signal} to {endpoint}: {reason}")]
+    Exporter { signal: Signal, endpoint: String, reason: String },
+    #[error("cannot start the export threads: {0}")]
+    Runtime(#[source] std::io::Error),
+}
+
+impl InstallError {
+    /// Telemetry was installed in this process before, whether it was shut down since or not.
+    #[must_use]
+    pub fn is_already_installed(&self) -> bool {
+        matches!(self.0, InstallErrorKind::AlreadyInstalled)
+    }
+
+    /// Somebody else has set the global `tracing` subscriber.
+    #[must_use]
+    pub fn is_subscriber_already_set(&self) -> bool {
+        matches!(self.0, InstallErrorKind::SubscriberAlreadySet(_))
+    }
+
+    /// A value given in code cannot be used. A bad value in the environment is a warning, not an error.
+    #[must_use]
+    pub fn is_invalid_configuration(&self) -> bool {
+        matches!(self.0, InstallErrorKind::InvalidConfiguration { .. })
+    }
+}
+
+/// What one signal could not deliver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignalFailure {
+    pub(crate) signal: Signal,
+    pub(crate) endpoint: String,
+    pub(crate) cause: String,
+}
+
+impl SignalFailure {
+    /// The signal that was not delivered.
+    #[must_use]
+    pub fn signal(&self) -> Signal {
+        self.signal
+    }
+
+    /// Where it should have gone, without credentials.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// The reason, as text for a person.
+    #[must_use]
+    pub fn cause(&self) -> &str {
+        &self.cause
+    }
+}
+
+impl fmt::Display for SignalFailure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} to {}: {}", self.signal, self.endpoint, self.cause)
+    }
+}
+
+/// Why [`Telemetry::flush`](crate::Telemetry::flush) could not deliver everything.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("telemetry was not flushed completely: {}", Joined(.failures))]
+pub struct FlushError {
+    pub(crate) failures: Vec<SignalFailure>,
+}
+
+impl FlushError {
+    /// One entry for each signal that failed, at least one.
+    #[must_use]
+    pub fn failures(&self) -> &[SignalFailure] {
+        &self.failures
+    }
+}
+
+/// Why [`Telemetry::shutdown`](crate::Telemetry::shutdown) could not deliver everything. Telemetry is shut down all
+/// the same.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("telemetry was lost at shutdown: {}", Joined(.failures))]
+pub struct ShutdownError {
+    pub(crate) failures: Vec<SignalFailure>,
+}
+
+impl ShutdownError {
+    /// One entry for each signal that failed, at least one.
+    #[must_use]
+    pub fn failures(&self) -> &[SignalFailure] {
+        &self.failures
+    }
+}
+
+/// A shutdown that delivered everything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShutdownReport {
+    pub(crate) signals: Vec<Signal>,
+    pub(crate) elapsed: Duration,
+}
+
+impl ShutdownReport {
+    /// The signals that were exported; those switched off are not among them.
+    #[must_use]
+    pub fn signals(&self) -> &[Signal] {
+        &self.signals
+    }
+
+    /// How long flushing and shutting down took.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.elapsed
+    }
+}
+
+impl fmt::Display for ShutdownReport {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.signals.is_empty() {
+            return formatter.write_str("nothing was exported: every signal is switched off");
+        }
+        for (index, signal) in self.signals.iter().enumerate() {
+            write!(formatter, "{}{signal}", if index == 0 { "" } else { ", " })?;
+        }
+        write!(formatter, " delivered and shut down in {:.1?}", self.elapsed)
+    }
+}
+
+struct Joined<'a>(&'a [SignalFailure]);
+
+impl fmt::Display for Joined<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, failure) in self.0.iter().enumerate() {
+            write!(formatter, "{}{failure}", if index == 0 { "" } else { "; " })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,97 @@
+//! The one place that sets globals: everything that can fail comes first.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use opentelemetry::metrics::{Meter, MeterProvider};
+use opentelemetry::{InstrumentationScope, global};
+
+use crate::config::{Config, PropagatorConfig};
+use crate::error::InstallErrorKind;
+use crate::pipeline::Pipeline;
+use crate::{InstallError, Telemetry, diagnostics, subscriber};
+
+static IS_INSTALLED: AtomicBool = AtomicBool::new(false);
+
+/// The right to install in this process. Given back when the installation fails.
+pub(crate) struct Claim {
+    is_kept: bool,
+}
+
+impl Claim {
+    pub(crate) fn take() -> Result<Self, InstallError> {
+        match IS_INSTALLED.compare_exchange(false, true, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => Ok(Self { is_kept: false }),
+            Err(_) => Err(InstallErrorKind::AlreadyInstalled.into()),
+        }
+    }
+
+    fn keep(mut self) {
+        self.is_kept = true;
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            IS_INSTALLED.store(false, Ordering::Release);
+        }
+    }
+}
+
+pub(crate) fn install(claim: Claim, mut config: Config) -> Result<Telemetry, InstallError> {
+    let pipeline =
+        if config.is_disabled { install_disabled(&mut config) } else { install_enabled(&mut config) }?;
+    global::set_text_map_propagator(PropagatorConfig::compose(&config.propagators));
+    claim.keep();
+    for warning in &config.warnings {
+        diagnostics::warn(warning);
+    }
+    diagnostics::info(&config.summary());
+    Ok(Telemetry::new(pipeline, config.resource, config.shutdown_timeout))
+}
+
+/// "If the SDK is disabled, propagators are still configured", and so is the console.
+fn install_disabled(config: &mut Config) -> Result<Pipeline, InstallError> {
+    set_subscriber(config, None)?;
+    Ok(Pipeline::disabled(&config.resource))
+}
+
+fn install_enabled(config: &mut Config) -> Result<Pipeline, InstallError> {
+    let mut previous = None;
+    // Set early, because the processors of spans and logs count into the global meter provider of their first moment.
+    let pipeline = Pipeline::build(config, |meter_provider| {
+        previous = Some(PreviousMeterProvider(global::meter_provider()));
+        global::set_meter_provider(meter_provider.clone());
+    })?;
+    if let Err(error) = set_subscriber(config, Some(&pipeline)) {
+        if let Some(previous) = previous {
+            global::set_meter_provider(previous);
+        }
+        // Dropping the providers would send what they hold and wait for the answer.
+        pipeline.cut();
+        return Err(error);
+    }
+    global::set_tracer_provider(pipeline.tracer_provider.clone());
+    // Upstream's samplers decide by trace id and parent alone.
+    otel_core::announce_install(false);
+    Ok(pipeline)
+}
+
+fn set_subscriber(config: &mut Config, pipeline: Option<&Pipeline>) -> Result<(), InstallError> {
+    if let Some(subscriber) = &config.subscriber {
+        let warning =
+            subscriber::set_global(subscriber, pipeline).map_err(InstallErrorKind::SubscriberAlreadySet)?;
+        config.warnings.extend(warning);
+    }
+    Ok(())
+}
+
+/// What was global before, to be put back.
+struct PreviousMeterProvider(Arc<dyn MeterProvider + Send + Sync>);
+
+impl MeterProvider for PreviousMeterProvider {
+    fn meter_with_scope(&self, scope: InstrumentationScope) -> Meter {
+        self.0.meter_with_scope(scope)
+    }
+}

@@ -1,0 +1,30 @@
+#![doc = include_str!("docs/crate.md")]
+
+mod builder;
+mod completion;
+mod config;
+mod console;
+mod diagnostics;
+mod error;
+mod export;
+mod install;
+mod pipeline;
+mod protocol;
+mod shutdown;
+mod signal;
+mod signals;
+mod subscriber;
+mod telemetry;
+
+pub use opentelemetry;
+pub use opentelemetry_sdk;
+pub use tracing_opentelemetry;
+pub use tracing_subscriber::filter::LevelFilter;
+
+pub use builder::TelemetryBuilder;
+pub use console::ConsoleLogs;
+pub use error::{FlushError, InstallError, ShutdownError, ShutdownReport, SignalFailure};
+pub use protocol::Protocol;
+pub use signal::Signal;
+pub use signals::shutdown_signal;
+pub use telemetry::Telemetry;

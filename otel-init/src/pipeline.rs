@@ -1,0 +1,172 @@
+//! The providers of the three signals.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
+use opentelemetry_sdk::logs::{
+    BatchConfigBuilder as LogBatchConfigBuilder, BatchLogProcessor, SdkLoggerProvider,
+};
+use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
+use opentelemetry_sdk::trace::{
+    BatchConfigBuilder as SpanBatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider,
+};
+
+use crate::config::Config;
+use crate::error::{InstallErrorKind, SignalFailure};
+use crate::export::{
+    self, ExportRuntime, Monitor, MonitoredLogExporter, MonitoredMetricExporter, MonitoredSpanExporter,
+};
+use crate::{InstallError, Signal};
+
+/// Everything between the API and the wire.
+#[derive(Debug)]
+pub(crate) struct Pipeline {
+    pub(crate) tracer_provider: SdkTracerProvider,
+    pub(crate) meter_provider: SdkMeterProvider,
+    pub(crate) logger_provider: SdkLoggerProvider,
+    /// The signals that are exported: traces, metrics, logs.
+    pub(crate) outlets: Vec<Outlet>,
+    runtime: Option<ExportRuntime>,
+}
+
+impl Pipeline {
+    /// Builds everything and sets nothing global. `before_processors` gets the meter provider before the processors of
+    /// the other signals exist: they bind the SDK's own counters to the global meter provider they find then.
+    pub(crate) fn build(
+        config: &mut Config,
+        before_processors: impl FnOnce(&SdkMeterProvider),
+    ) -> Result<Self, InstallError> {
+        let runtime = ExportRuntime::start().map_err(InstallErrorKind::Runtime)?;
+        let exporters = export::build(config, runtime.entry())?;
+        config.warnings.extend(exporters.warnings);
+        let (meter_provider, metrics) = metrics(config, exporters.metrics);
+        before_processors(&meter_provider);
+        let (logger_provider, logs) = logs(config, exporters.logs);
+        let (tracer_provider, traces) = traces(config, exporters.traces);
+        let outlets = [traces, metrics, logs].into_iter().flatten().collect();
+        Ok(Self { tracer_provider, meter_provider, logger_provider, outlets, runtime: Some(runtime) })
+    }
+
+    /// Providers that record and export nothing, for `OTEL_SDK_DISABLED`.
+    pub(crate) fn disabled(resource: &Resource) -> Self {
+        Self {
+            tracer_provider: SdkTracerProvider::builder().with_resource(resource.clone()).build(),
+            meter_provider: SdkMeterProvider::builder().with_resource(resource.clone()).build(),
+            logger_provider: SdkLoggerProvider::builder().with_resource(resource.clone()).build(),
+            outlets: Vec::new(),
+            runtime: None,
+        }
+    }
+
+    /// Ends every export that is running and refuses further ones.
+    pub(crate) fn cut(&self) {
+        if let Some(runtime) = &self.runtime {
+            runtime.cut();
+        }
+    }
+}
+
+fn metrics(config: &Config, exporter: Option<MonitoredMetricExporter>) -> (SdkMeterProvider, Option<Outlet>) {
+    let builder = SdkMeterProvider::builder().with_resource(config.resource.clone());
+    let Some(exporter) = exporter else {
+        return (builder.build(), None);
+    };
+    let monitor = Arc::clone(&exporter.monitor);
+    let reader = PeriodicReader::builder(exporter).with_interval(config.metric_interval).build();
+    let provider = builder.with_reader(reader).build();
+    (provider.clone(), Some(Outlet { provider: Provider::Metrics(provider), monitor }))
+}
+
+fn logs(config: &Config, exporter: Option<MonitoredLogExporter>) -> (SdkLoggerProvider, Option<Outlet>) {
+    let builder = SdkLoggerProvider::builder().with_resource(config.resource.clone());
+    let Some(exporter) = exporter else {
+        return (builder.build(), None);
+    };
+    let monitor = Arc::clone(&exporter.monitor);
+    let batch = LogBatchConfigBuilder::default()
+        .with_max_queue_size(config.log_batch.max_queue_size)
+        .with_max_export_batch_size(config.log_batch.max_export_batch_size)
+        .with_scheduled_delay(config.log_batch.schedule_delay)
+        .build();
+    let processor = BatchLogProcessor::builder(exporter).with_batch_config(batch).build();
+    let provider = builder.with_log_processor(processor).build();
+    (provider.clone(), Some(Outlet { provider: Provider::Logs(provider), monitor }))
+}
+
+fn traces(config: &Config, exporter: Option<MonitoredSpanExporter>) -> (SdkTracerProvider, Option<Outlet>) {
+    let builder = SdkTracerProvider::builder()
+        .with_resource(config.resource.clone())
+        .with_sampler(config.sampler.build())
+        .with_span_limits(config.span_limits);
+    let Some(exporter) = exporter else {
+        return (builder.build(), None);
+    };
+    let monitor = Arc::clone(&exporter.monitor);
+    let batch = SpanBatchConfigBuilder::default()
+        .with_max_queue_size(config.span_batch.max_queue_size)
+        .with_max_export_batch_size(config.span_batch.max_export_batch_size)
+        .with_scheduled_delay(config.span_batch.schedule_delay)
+        .build();
+    let processor = BatchSpanProcessor::builder(exporter).with_batch_config(batch).build();
+    let provider = builder.with_span_processor(processor).build();
+    (provider.clone(), Some(Outlet { provider: Provider::Traces(provider), monitor }))
+}
+
+/// A signal that is exported.
+#[derive(Debug, Clone)]
+pub(crate) struct Outlet {
+    provider: Provider,
+    monitor: Arc<Monitor>,
+}
+
+#[derive(Debug, Clone)]
+enum Provider {
+    Traces(SdkTracerProvider),
+    Metrics(SdkMeterProvider),
+    Logs(SdkLoggerProvider),
+}
+
+impl Outlet {
+    pub(crate) fn signal(&self) -> Signal {
+        self.monitor.signal()
+    }
+
+    /// Sends what is queued. Blocks.
+    pub(crate) fn flush(&self) -> Result<(), SignalFailure> {
+        self.attempt(|provider| match provider {
+            Provider::Traces(traces) => traces.force_flush(),
+            Provider::Metrics(metrics) => metrics.force_flush(),
+            Provider::Logs(logs) => logs.force_flush(),
+        })
+    }
+
+    /// Sends what is queued and stops. Blocks, for metrics at most 5 seconds whatever `timeout` says: upstream ignores it.
+    pub(crate) fn shutdown(&self, timeout: Duration) -> Result<(), SignalFailure> {
+        self.attempt(|provider| match provider {
+            Provider::Traces(traces) => traces.shutdown_with_timeout(timeout),
+            Provider::Metrics(metrics) => metrics.shutdown_with_timeout(timeout),
+            Provider::Logs(logs) => logs.shutdown_with_timeout(timeout),
+        })
+    }
+
+    pub(crate) fn failure(&self, cause: &str) -> SignalFailure {
+        self.monitor.failure(cause)
+    }
+
+    /// What upstream answers is not enough: its batch processors report the last of several batches on a flush, and
+    /// success on a shutdown whatever happened. So the exports counted meanwhile decide first.
+    fn attempt(&self, action: impl FnOnce(&Provider) -> OTelSdkResult) -> Result<(), SignalFailure> {
+        let failed_before = self.monitor.failed_exports();
+        let result = action(&self.provider);
+        if self.monitor.failed_exports() != failed_before {
+            return Err(self.monitor.failure("an export failed"));
+        }
+        match result {
+            // The application shut the provider down by itself; that flushed it.
+            Ok(()) | Err(OTelSdkError::AlreadyShutdown) => Ok(()),
+            Err(error) => Err(self.monitor.failure(&error.to_string())),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Flushing and shutting down: on helper threads, within a bound, once.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use opentelemetry::Context;
+
+use crate::Signal;
+use crate::completion::Completion;
+use crate::error::{FlushError, ShutdownError, ShutdownReport, SignalFailure};
+use crate::pipeline::{Outlet, Pipeline};
+
+pub(crate) type ShutdownResult = Result<ShutdownReport, ShutdownError>;
+type Attempt = fn(&Outlet, Duration) -> Result<(), SignalFailure>;
+
+/// A pipeline with an end.
+#[derive(Debug)]
+pub(crate) struct Lifecycle {
+    pub(crate) pipeline: Pipeline,
+    timeout: Duration,
+    is_shutdown_begun: AtomicBool,
+    shutdown: Completion<ShutdownResult>,
+}
+
+impl Lifecycle {
+    pub(crate) fn new(pipeline: Pipeline, timeout: Duration) -> Self {
+        Self { pipeline, timeout, is_shutdown_begun: AtomicBool::new(false), shutdown: Completion::new() }
+    }
+
+    /// Begins a flush; the result comes within the bound.
+    pub(crate) fn begin_flush(self: &Arc<Self>) -> Arc<Completion<Result<(), FlushError>>> {
+        let completion = Arc::new(Completion::new());
+        let (lifecycle, flushed) = (Arc::clone(self), Arc::clone(&completion));
+        on_helper_thread("otel-init-flush", move || {
+            let failures = lifecycle.flush_all();
+            flushed.complete(if failures.is_empty() { Ok(()) } else { Err(FlushError { failures }) });
+        });
+        completion
+    }
+
+    /// Begins the shutdown if nobody did; the result comes within the bound, the same for everyone.
+    pub(crate) fn begin_shutdown(self: &Arc<Self>) -> &Completion<ShutdownResult> {
+        if !self.is_shutdown_begun.swap(true, Ordering::AcqRel) {
+            let lifecycle = Arc::clone(self);
+            on_helper_thread("otel-init-shutdown", move || {
+                let result = lifecycle.run_shutdown();
+                lifecycle.shutdown.complete(result);
+            });
+        }
+        &self.shutdown
+    }
+
+    /// Whether someone asked for a shutdown before.
+    pub(crate) fn is_shutdown_begun(&self) -> bool {
+        self.is_shutdown_begun.load(Ordering::Acquire)
+    }
+
+    fn run_shutdown(&self) -> ShutdownResult {
+        let start = Instant::now();
+        let outlets = &self.pipeline.outlets;
+        // Metrics come last if there is time: the SDK counts what the other signals sent.
+        let (metrics, others): (Vec<_>, Vec<_>) =
+            outlets.iter().cloned().partition(|outlet| outlet.signal() == Signal::Metrics);
+        let (done, pending) = mpsc::channel();
+        let others_count = others.len();
+        // A little longer than anyone waits for it, so that the message for a missing answer is always ours.
+        let patience = self.timeout + Duration::from_secs(1);
+        start_attempts(others, patience, Outlet::shutdown, &done);
+        let half = self.timeout / 2;
+        let mut outcomes = collect(&pending, others_count, start + half);
+        start_attempts(metrics, patience, Outlet::shutdown, &done);
+        drop(done);
+        let missing = outlets.len() - outcomes.len();
+        outcomes.extend(collect(&pending, missing, start + self.timeout));
+        let failures = self.failures(outlets, &outcomes);
+        self.pipeline.cut();
+        if failures.is_empty() {
+            let signals = outlets.iter().map(Outlet::signal).collect();
+            Ok(ShutdownReport { signals, elapsed: start.elapsed() })
+        } else {
+            Err(ShutdownError { failures })
+        }
+    }
+
+    /// All signals at the same time, so that one dead destination does not take the others' time.
+    fn flush_all(&self) -> Vec<SignalFailure> {
+        let deadline = Instant::now() + self.timeout;
+        let outlets = &self.pipeline.outlets;
+        let (done, pending) = mpsc::channel();
+        start_attempts(outlets.clone(), self.timeout, |outlet, _| outlet.flush(), &done);
+        drop(done);
+        self.failures(outlets, &collect(&pending, outlets.len(), deadline))
+    }
+
+    /// The failures among the outcomes, and one for each signal that has none yet.
+    fn failures(&self, outlets: &[Outlet], outcomes: &[Outcome]) -> Vec<SignalFailure> {
+        outlets
+            .iter()
+            .filter_map(|outlet| match outcomes.iter().find(|(signal, _)| *signal == outlet.signal()) {
+                Some((_, result)) => result.clone().err(),
+                None => {
+                    Some(outlet.failure(&format!("the collector did not answer within {:?}", self.timeout)))
+                }
+            })
+            .collect()
+    }
+}
+
+type Outcome = (Signal, Result<(), SignalFailure>);
+
+fn start_attempts(outlets: Vec<Outlet>, timeout: Duration, attempt: Attempt, done: &mpsc::Sender<Outcome>) {
+    for outlet in outlets {
+        let done = done.clone();
+        on_helper_thread("otel-init-signal", move || {
+            let result = attempt(&outlet, timeout);
+            // Nobody listens after the deadline.
+            let _ = done.send((outlet.signal(), result));
+        });
+    }
+}
+
+/// Up to `count` outcomes, as they come, until the deadline.
+fn collect(pending: &mpsc::Receiver<Outcome>, count: usize, deadline: Instant) -> Vec<Outcome> {
+    let next = |_| pending.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok();
+    (0..count).map_while(next).collect()
+}
+
+/// Runs `work` on a thread of its own that records no telemetry, or here if the system gives no thread.
+fn on_helper_thread(name: &str, work: impl Fn() + Send + Sync + 'static) {
+    let work = Arc::new(work);
+    let on_thread = Arc::clone(&work);
+    let spawned = thread::Builder::new().name(name.to_owned()).spawn(move || {
+        let _suppressed = Context::enter_telemetry_suppressed_scope();
+        on_thread();
+    });
+    if spawned.is_err() {
+        work();
+    }
+}

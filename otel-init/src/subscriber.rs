@@ -1,0 +1,117 @@
+//! The `tracing` subscriber: console lines, spans to traces, events to logs.
+
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
+use opentelemetry_sdk::logs::SdkLoggerProvider;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing::subscriber::SetGlobalDefaultError;
+use tracing::{Metadata, Subscriber};
+use tracing_subscriber::filter::{LevelFilter, filter_fn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{Layer, Registry};
+
+use crate::config::SubscriberConfig;
+use crate::pipeline::Pipeline;
+use crate::{ConsoleLogs, console, diagnostics};
+
+/// Crates that exporting runs through. What they log is never exported, at any level: each export would make the next.
+/// `tower` is not `tower_http`, whose events belong to the application.
+const EXPORT_CRATES: &[&str] = &[
+    "h2",
+    "hyper",
+    "hyper_util",
+    "hyper_rustls",
+    "reqwest",
+    "rustls",
+    "tonic",
+    "tower",
+    diagnostics::TARGET,
+];
+
+type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// Sets the global subscriber. Gives back what the operator should know.
+pub(crate) fn set_global(
+    config: &SubscriberConfig,
+    pipeline: Option<&Pipeline>,
+) -> Result<Option<String>, SetGlobalDefaultError> {
+    let mut layers: Vec<BoxedLayer> = Vec::new();
+    let mut warning = None;
+    if config.console != ConsoleLogs::Off {
+        let (layer, problem) = console::layer(config.console_filter.as_deref());
+        warning = problem;
+        layers.push(Box::new(layer));
+    }
+    if let Some(pipeline) = pipeline {
+        layers.push(Box::new(spans(&pipeline.tracer_provider, config.telemetry_level)));
+        layers.push(Box::new(events(&pipeline.logger_provider, config.telemetry_level)));
+    }
+    tracing::subscriber::set_global_default(Registry::default().with(layers))?;
+    Ok(warning)
+}
+
+/// `tracing` spans become spans. Context activation, the default, makes them nest with native spans both ways.
+///
+/// Events stay out: they are exported as log records, not a second time as span events, and a handled error that was
+/// logged does not fail the span.
+fn spans<S>(provider: &SdkTracerProvider, level: LevelFilter) -> impl Layer<S> + Send + Sync + 'static
+where
+    S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
+{
+    tracing_opentelemetry::layer()
+        .with_tracer(provider.tracer("tracing"))
+        .with_context_activation(true)
+        .with_location(false)
+        .with_threads(false)
+        .with_tracked_inactivity(false)
+        .with_target(false)
+        .with_filter(
+            filter_fn(move |metadata| metadata.is_span() && is_exported(metadata, level))
+                .with_max_level_hint(level),
+        )
+}
+
+/// `tracing` events become log records.
+fn events<S>(provider: &SdkLoggerProvider, level: LevelFilter) -> impl Layer<S> + Send + Sync + 'static
+where
+    S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
+{
+    OpenTelemetryTracingBridge::new(provider).with_filter(
+        filter_fn(move |metadata| metadata.is_event() && is_exported(metadata, level))
+            .with_max_level_hint(level),
+    )
+}
+
+fn is_exported(metadata: &Metadata<'_>, level: LevelFilter) -> bool {
+    *metadata.level() <= level && !belongs_to_export(metadata.target())
+}
+
+fn belongs_to_export(target: &str) -> bool {
+    let krate = target.split("::").next().unwrap_or(target);
+    // Upstream's targets are package names, some with a hyphen: `opentelemetry_sdk`, `opentelemetry-otlp`.
+    EXPORT_CRATES.contains(&krate) || krate.starts_with("opentelemetry")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::belongs_to_export;
+
+    #[test]
+    fn the_crates_of_the_export_are_kept_out_and_the_applications_are_not() {
+        for target in [
+            "h2::codec::framed_read",
+            "hyper_util::client::legacy::pool",
+            "tower::buffer::worker",
+            "tonic::transport",
+            "opentelemetry_sdk",
+            "opentelemetry-otlp",
+            "otel_init",
+        ] {
+            assert!(belongs_to_export(target), "{target}");
+        }
+        for target in ["shop", "tower_http::trace::on_response", "h2o", "sqlx::query", ""] {
+            assert!(!belongs_to_export(target), "{target}");
+        }
+    }
+}

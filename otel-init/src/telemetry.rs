@@ -1,0 +1,130 @@
+//! The guard.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::logs::SdkLoggerProvider;
+use opentelemetry_sdk::metrics::SdkMeterProvider;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+
+use crate::pipeline::Pipeline;
+use crate::shutdown::Lifecycle;
+use crate::{FlushError, ShutdownError, ShutdownReport, TelemetryBuilder, diagnostics};
+
+/// The telemetry of this process, for as long as it is kept.
+///
+/// End the service with [`shutdown`](Self::shutdown), which tells what could not be delivered. Dropping does the same
+/// and only logs the error.
+///
+/// ```no_run
+/// # async fn serve() {}
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let telemetry = otel_init::Telemetry::builder().with_service_name("shop").install()?;
+/// serve().await;
+/// telemetry.shutdown().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "dropping the guard shuts telemetry down; keep it until the service ends: `let telemetry = ..`"]
+#[derive(Debug)]
+pub struct Telemetry {
+    lifecycle: Arc<Lifecycle>,
+    resource: Resource,
+}
+
+impl Telemetry {
+    /// Starts the configuration.
+    pub fn builder() -> TelemetryBuilder {
+        TelemetryBuilder::new()
+    }
+
+    pub(crate) fn new(pipeline: Pipeline, resource: Resource, timeout: Duration) -> Self {
+        Self { lifecycle: Arc::new(Lifecycle::new(pipeline, timeout)), resource }
+    }
+
+    /// Sends what is queued now, within the shutdown timeout. For moments after which the process may not run for a
+    /// while, such as the end of a serverless invocation.
+    ///
+    /// The future needs no particular runtime; the work happens on other threads and begins with the first poll.
+    ///
+    /// # Errors
+    ///
+    /// Names each signal that could not be delivered, its destination and the cause.
+    pub fn flush(&self) -> impl Future<Output = Result<(), FlushError>> + Send + use<> {
+        let lifecycle = Arc::clone(&self.lifecycle);
+        async move { lifecycle.begin_flush().completed().await }
+    }
+
+    /// [`flush`](Self::flush) for code without a runtime. It blocks this thread, also inside a runtime, and does not
+    /// deadlock there.
+    ///
+    /// # Errors
+    ///
+    /// As for [`flush`](Self::flush).
+    pub fn flush_blocking(&self) -> Result<(), FlushError> {
+        self.lifecycle.begin_flush().wait()
+    }
+
+    /// Sends what is queued and stops exporting, within the shutdown timeout. The second and every later call, in
+    /// either form, gives the first result again.
+    ///
+    /// The future needs no particular runtime; the work happens on other threads and begins with the first poll.
+    ///
+    /// # Errors
+    ///
+    /// Names each signal that could not be delivered, its destination and the cause. Telemetry is shut down all the
+    /// same.
+    pub fn shutdown(&self) -> impl Future<Output = Result<ShutdownReport, ShutdownError>> + Send + use<> {
+        let lifecycle = Arc::clone(&self.lifecycle);
+        async move { lifecycle.begin_shutdown().completed().await }
+    }
+
+    /// [`shutdown`](Self::shutdown) for code without a runtime. It blocks this thread, also inside a runtime, and does
+    /// not deadlock there.
+    ///
+    /// # Errors
+    ///
+    /// As for [`shutdown`](Self::shutdown).
+    pub fn shutdown_blocking(&self) -> Result<ShutdownReport, ShutdownError> {
+        self.lifecycle.begin_shutdown().wait()
+    }
+
+    /// The provider that makes tracers; the global one is the same, unless `OTEL_SDK_DISABLED` is set.
+    #[must_use]
+    pub fn tracer_provider(&self) -> &SdkTracerProvider {
+        &self.lifecycle.pipeline.tracer_provider
+    }
+
+    /// The provider that makes meters; the global one is the same, unless `OTEL_SDK_DISABLED` is set.
+    #[must_use]
+    pub fn meter_provider(&self) -> &SdkMeterProvider {
+        &self.lifecycle.pipeline.meter_provider
+    }
+
+    /// The provider that makes loggers. OpenTelemetry has no global one.
+    #[must_use]
+    pub fn logger_provider(&self) -> &SdkLoggerProvider {
+        &self.lifecycle.pipeline.logger_provider
+    }
+
+    /// What all telemetry of this process says about the process.
+    #[must_use]
+    pub fn resource(&self) -> &Resource {
+        &self.resource
+    }
+}
+
+impl Drop for Telemetry {
+    fn drop(&mut self) {
+        // A shutdown that somebody began and gave up waiting for is waited for too, but its result was theirs.
+        let is_reported = self.lifecycle.is_shutdown_begun();
+        if let Err(error) = self.shutdown_blocking()
+            && !is_reported
+        {
+            diagnostics::warn(&error.to_string());
+        }
+    }
+}

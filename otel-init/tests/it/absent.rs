@@ -1,0 +1,167 @@
+//! A collector that is not there, or is and says nothing.
+
+use std::io::Read;
+use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use opentelemetry::global;
+use opentelemetry::trace::{Span, Tracer};
+use otel_init::{Signal, Telemetry};
+
+use crate::child;
+
+/// Something of each signal, and the longest that one round of it took.
+fn work(rounds: usize) -> Duration {
+    let tracer = global::tracer("absent");
+    let counter = global::meter("absent").u64_counter("rounds").build();
+    (0..rounds)
+        .map(|round| {
+            let start = Instant::now();
+            tracer.start("round").end();
+            counter.add(1, &[]);
+            tracing::info!(target: "absent::silent", round, "round");
+            start.elapsed()
+        })
+        .max()
+        .unwrap_or_default()
+}
+
+/// A port of this host where nobody listens.
+fn closed_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[test]
+fn over_http_one_warning_tells_everything() {
+    if child::is_child() {
+        return work_without_a_collector();
+    }
+    expect_one_warning("absent::over_http_one_warning_tells_everything", "http/protobuf", "/v1/");
+}
+
+#[test]
+fn over_grpc_one_warning_tells_everything() {
+    if child::is_child() {
+        return work_without_a_collector();
+    }
+    expect_one_warning("absent::over_grpc_one_warning_tells_everything", "grpc", "");
+}
+
+fn work_without_a_collector() {
+    let endpoint = std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT").unwrap();
+    let telemetry = Telemetry::builder().install().unwrap();
+    // Three failures of each signal and more: a flush each.
+    for _ in 0..3 {
+        let slowest = work(100);
+        assert!(slowest < Duration::from_millis(500), "the application waited {slowest:?}");
+        let error = telemetry.flush_blocking().unwrap_err();
+        assert_eq!(error.failures().len(), 3, "{error}");
+    }
+    work(1);
+    let start = Instant::now();
+    let error = telemetry.shutdown_blocking().unwrap_err();
+    assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
+    let signals: Vec<_> = error.failures().iter().map(|failure| failure.signal()).collect();
+    assert_eq!(signals, [Signal::Traces, Signal::Metrics, Signal::Logs]);
+    for failure in error.failures() {
+        assert!(failure.endpoint().starts_with(&endpoint), "{failure}");
+        assert!(failure.cause().contains("refused"), "{failure}");
+    }
+    assert!(error.to_string().contains(&endpoint), "{error}");
+}
+
+fn expect_one_warning(test: &str, protocol: &str, path: &str) {
+    let endpoint = format!("http://127.0.0.1:{}", closed_port());
+    let finished = child::run(
+        test,
+        &[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
+            ("RUST_LOG", "debug,absent::silent=off,h2=off,hyper_util=off,reqwest=off,tower=off,tonic=off"),
+        ],
+    );
+    let warnings: Vec<_> =
+        finished.console.lines().filter(|line| line.contains("WARN") || line.contains("ERROR")).collect();
+    assert_eq!(warnings.len(), 1, "{}", finished.console);
+    let endpoint_of_signal = format!("{endpoint}{path}");
+    for part in ["otel_init: cannot export", &endpoint_of_signal, "refused", "OTEL_EXPORTER_OTLP_ENDPOINT"] {
+        assert!(warnings[0].contains(part), "{part} is missing in {}", warnings[0]);
+    }
+    assert_eq!(finished.lines("otel_init: exporting traces, metrics, logs").len(), 1, "{}", finished.console);
+}
+
+/// Accepts connections, reads what comes and never answers.
+fn silent_collector() -> String {
+    fn swallow(mut connection: TcpStream) {
+        let mut buffer = [0; 4096];
+        while connection.read(&mut buffer).is_ok_and(|count| count > 0) {}
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for connection in listener.incoming().flatten() {
+            std::thread::spawn(move || swallow(connection));
+        }
+    });
+    endpoint
+}
+
+#[test]
+fn a_silent_collector_over_http_bounds_the_shutdown() {
+    if child::is_child() {
+        return shut_down_before_a_silent_collector();
+    }
+    expect_silence("absent::a_silent_collector_over_http_bounds_the_shutdown", "http/protobuf");
+}
+
+#[test]
+fn a_silent_collector_over_grpc_bounds_the_shutdown() {
+    if child::is_child() {
+        return shut_down_before_a_silent_collector();
+    }
+    expect_silence("absent::a_silent_collector_over_grpc_bounds_the_shutdown", "grpc");
+}
+
+fn shut_down_before_a_silent_collector() {
+    let bound = Duration::from_secs(1);
+    let telemetry = Telemetry::builder().with_shutdown_timeout(bound).install().unwrap();
+    work(10);
+    let start = Instant::now();
+    let error = telemetry.shutdown_blocking().unwrap_err();
+    assert!(start.elapsed() >= bound, "{:?}", start.elapsed());
+    assert!(start.elapsed() < bound * 3, "{:?}", start.elapsed());
+    assert_eq!(error.failures().len(), 3, "{error}");
+    for failure in error.failures() {
+        assert_eq!(failure.cause(), "the collector did not answer within 1s");
+    }
+    let start = Instant::now();
+    drop(telemetry);
+    assert!(start.elapsed() < Duration::from_millis(500), "{:?}", start.elapsed());
+}
+
+fn expect_silence(test: &str, protocol: &str) {
+    let endpoint = silent_collector();
+    let finished = child::run(
+        test,
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint), ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)],
+    );
+    assert!(finished.elapsed < Duration::from_secs(10), "{:?}", finished.elapsed);
+}
+
+#[test]
+fn an_export_that_is_not_answered_ends_with_its_own_timeout() {
+    if child::is_child() {
+        let telemetry = Telemetry::builder().install().unwrap();
+        work(1);
+        let start = Instant::now();
+        let error = telemetry.flush_blocking().unwrap_err();
+        assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+        assert!(error.to_string().contains("did not answer"), "{error}");
+        return;
+    }
+    let endpoint = silent_collector();
+    child::run(
+        "absent::an_export_that_is_not_answered_ends_with_its_own_timeout",
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint), ("OTEL_EXPORTER_OTLP_TIMEOUT", "300")],
+    );
+}

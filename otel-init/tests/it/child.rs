@@ -1,0 +1,48 @@
+//! A test in a process of its own: the test binary, with the one test selected.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+const MARK: &str = "OTEL_INIT_TEST_CHILD";
+
+/// Whether this is the process that was started by [`run`].
+pub(crate) fn is_child() -> bool {
+    std::env::var_os(MARK).is_some()
+}
+
+/// What a child left behind.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    /// Standard error: the console of the service.
+    pub(crate) console: String,
+    pub(crate) elapsed: Duration,
+}
+
+impl Finished {
+    /// The lines of the console that contain `text`.
+    pub(crate) fn lines(&self, text: &str) -> Vec<&str> {
+        self.console.lines().filter(|line| line.contains(text)).collect()
+    }
+}
+
+/// Runs the test of this name (`module::function`) again and fails unless it passed. The child has `variables` and no
+/// other variable that concerns telemetry.
+pub(crate) fn run(test: &str, variables: &[(&str, &str)]) -> Finished {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--nocapture"]).stdin(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("OTEL_") || text == "RUST_LOG" {
+            command.env_remove(name);
+        }
+    }
+    command.env(MARK, "1").envs(variables.iter().copied());
+    let start = Instant::now();
+    let output = command.output().unwrap();
+    let elapsed = start.elapsed();
+    let console = String::from_utf8_lossy(&output.stderr).into_owned();
+    let harness = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{test} failed in its own process:\n{harness}\n{console}");
+    assert!(harness.contains("1 passed"), "no test is called {test}:\n{harness}");
+    Finished { console, elapsed }
+}

@@ -1,0 +1,173 @@
+//! All or nothing, once.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use opentelemetry::metrics::{Meter, MeterProvider, NoopMeterProvider};
+use opentelemetry::propagation::Injector;
+use opentelemetry::trace::{Span, TraceContextExt, Tracer};
+use opentelemetry::{InstrumentationScope, global};
+use otel_init::Telemetry;
+
+use crate::child;
+
+fn is_recording() -> bool {
+    global::tracer("install").start("probe").is_recording()
+}
+
+#[test]
+fn a_second_install_is_an_error() {
+    if child::is_child() {
+        let telemetry = Telemetry::builder().install().unwrap();
+        let error = Telemetry::builder().install().unwrap_err();
+        assert!(error.is_already_installed(), "{error}");
+        assert!(!error.is_subscriber_already_set());
+        assert!(is_recording(), "the first installation goes on");
+        drop(telemetry);
+        assert!(Telemetry::builder().install().unwrap_err().is_already_installed());
+        return;
+    }
+    child::run("install::a_second_install_is_an_error", &[("OTEL_TRACES_EXPORTER", "none")]);
+}
+
+#[test]
+fn an_existing_subscriber_is_an_error_and_nothing_is_installed() {
+    if child::is_child() {
+        tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap();
+        let error = Telemetry::builder().install().unwrap_err();
+        assert!(error.is_subscriber_already_set(), "{error}");
+        assert!(!is_recording());
+        assert_eq!(otel_core::install_generation(), 0);
+        let mut fields = Fields::default();
+        global::get_text_map_propagator(|propagator| propagator.inject(&mut fields));
+        assert_eq!(fields.0, Vec::<String>::new());
+
+        // The right to install was given back.
+        let telemetry = Telemetry::builder().without_tracing_subscriber().install().unwrap();
+        assert!(is_recording());
+        assert_eq!(otel_core::install_generation(), 1);
+        assert!(!otel_core::sampler_reads_attributes());
+        drop(telemetry);
+        return;
+    }
+    let off =
+        [("OTEL_TRACES_EXPORTER", "none"), ("OTEL_METRICS_EXPORTER", "none"), ("OTEL_LOGS_EXPORTER", "none")];
+    child::run("install::an_existing_subscriber_is_an_error_and_nothing_is_installed", &off);
+}
+
+#[test]
+fn a_failed_install_leaves_the_meter_provider_of_before() {
+    if child::is_child() {
+        global::set_meter_provider(Counting);
+        tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap();
+        assert!(Telemetry::builder().install().unwrap_err().is_subscriber_already_set());
+        let before = METERS.load(Ordering::Relaxed);
+        let _meter = global::meter("install");
+        assert_eq!(METERS.load(Ordering::Relaxed), before + 1);
+        return;
+    }
+    child::run("install::a_failed_install_leaves_the_meter_provider_of_before", &[]);
+}
+
+#[test]
+fn a_disabled_sdk_propagates_and_records_nothing() {
+    if child::is_child() {
+        let telemetry = Telemetry::builder().with_service_name("off").install().unwrap();
+        assert!(!is_recording());
+        let mut fields = Fields::default();
+        let context = opentelemetry::Context::new().with_remote_span_context(remote());
+        global::get_text_map_propagator(|propagator| propagator.inject_context(&context, &mut fields));
+        assert!(fields.0.contains(&"traceparent".to_owned()), "{fields:?}");
+        tracing::info!("still on the console");
+        let report = telemetry.shutdown_blocking().unwrap();
+        assert_eq!(report.signals(), []);
+        return;
+    }
+    let finished = child::run(
+        "install::a_disabled_sdk_propagates_and_records_nothing",
+        &[("OTEL_SDK_DISABLED", "true")],
+    );
+    assert_eq!(finished.lines("still on the console").len(), 1, "{}", finished.console);
+    assert_eq!(finished.lines("telemetry is disabled by OTEL_SDK_DISABLED; service off").len(), 1);
+}
+
+#[test]
+fn warnings_reach_the_console_once_and_lines_carry_the_trace_id() {
+    if child::is_child() {
+        let telemetry = Telemetry::builder().install().unwrap();
+        let span = tracing::info_span!("work");
+        span.in_scope(|| {
+            let context = opentelemetry::Context::current();
+            let trace_id = context.span().span_context().trace_id();
+            tracing::info!("inside {trace_id}");
+        });
+        tracing::info!("outside");
+        drop(telemetry);
+        return;
+    }
+    let finished = child::run(
+        "install::warnings_reach_the_console_once_and_lines_carry_the_trace_id",
+        &[
+            ("OTEL_TRACES_EXPORTER", "none"),
+            ("OTEL_METRICS_EXPORTER", "none"),
+            ("OTEL_LOGS_EXPORTER", "none"),
+            ("OTEL_BSP_SCHEDULE_DELAY", "soon"),
+            ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "key.pem"),
+        ],
+    );
+    for text in
+        ["OTEL_BSP_SCHEDULE_DELAY is \"soon\"", "OTEL_EXPORTER_OTLP_CLIENT_KEY is set but not supported"]
+    {
+        assert_eq!(finished.lines(text).len(), 1, "{}", finished.console);
+    }
+    let inside = finished.lines("inside")[0];
+    let (_, trace_id) = inside.split_once("inside ").unwrap();
+    let (logged, suffix) = trace_id.split_at(32);
+    assert_eq!(suffix, format!(" trace_id={logged}"), "{inside}");
+    assert!(!finished.lines("outside")[0].contains("trace_id"), "{}", finished.console);
+}
+
+#[test]
+fn an_endpoint_that_is_no_url_is_an_error_in_code() {
+    if child::is_child() {
+        let error = Telemetry::builder().with_endpoint("collector:4318").install().unwrap_err();
+        assert!(error.is_invalid_configuration(), "{error}");
+        assert!(error.to_string().contains("collector:4318"), "{error}");
+        assert!(!is_recording());
+        return;
+    }
+    child::run("install::an_endpoint_that_is_no_url_is_an_error_in_code", &[]);
+}
+
+fn remote() -> opentelemetry::trace::SpanContext {
+    use opentelemetry::trace::{SpanContext, TraceFlags, TraceState};
+    use opentelemetry::{SpanId, TraceId};
+    SpanContext::new(
+        TraceId::from(1_u128),
+        SpanId::from(1_u64),
+        TraceFlags::SAMPLED,
+        true,
+        TraceState::default(),
+    )
+}
+
+static METERS: AtomicUsize = AtomicUsize::new(0);
+
+/// A provider that counts what it is asked for.
+struct Counting;
+
+impl MeterProvider for Counting {
+    fn meter_with_scope(&self, scope: InstrumentationScope) -> Meter {
+        METERS.fetch_add(1, Ordering::Relaxed);
+        NoopMeterProvider::new().meter_with_scope(scope)
+    }
+}
+
+/// The names of the headers that were injected.
+#[derive(Debug, Default)]
+struct Fields(Vec<String>);
+
+impl Injector for Fields {
+    fn set(&mut self, key: &str, _value: String) {
+        self.0.push(key.to_owned());
+    }
+}

@@ -1,0 +1,12 @@
+//! Telemetry is installed once per process, so a test that installs runs itself again as a process of its own.
+
+#![allow(clippy::unwrap_used, reason = "a failed expectation ends the test")]
+
+mod absent;
+mod child;
+mod collector;
+mod delivery;
+mod feedback;
+mod install;
+mod shutdown;
+mod tls;

@@ -1,0 +1,286 @@
+//! The end of the service: in any runtime, in none, twice, by drop.
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use opentelemetry::global;
+use opentelemetry::trace::{Span, Tracer};
+use otel_init::{Signal, Telemetry};
+use tokio::runtime::Builder;
+
+use crate::child;
+use crate::collector::Collector;
+
+/// Long before any deadline: nothing waited for one.
+const AT_ONCE: Duration = Duration::from_secs(3);
+
+fn install() -> Telemetry {
+    let telemetry = Telemetry::builder().install().unwrap();
+    global::tracer("shutdown").start("the span").end();
+    global::meter("shutdown").u64_counter("the.counter").build().add(1, &[]);
+    tracing::info!("the record");
+    telemetry
+}
+
+/// Runs `test` against a collector and expects each signal there.
+fn expect_delivery(test: &str) {
+    let collector = Collector::start();
+    let finished = child::run(test, &[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint)]);
+    assert!(finished.elapsed < AT_ONCE * 2, "{:?}", finished.elapsed);
+    for (path, text) in
+        [("/v1/traces", "the span"), ("/v1/metrics", "the.counter"), ("/v1/logs", "the record")]
+    {
+        let found = collector
+            .received_at(path)
+            .iter()
+            .filter(|request| request.body.windows(text.len()).any(|window| window == text.as_bytes()))
+            .count();
+        assert_eq!(found, 1, "{text}: {}", finished.console);
+    }
+}
+
+fn expect_at_once<T>(action: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let result = action();
+    assert!(start.elapsed() < AT_ONCE, "{:?}", start.elapsed());
+    result
+}
+
+#[test]
+fn on_a_current_thread_runtime() {
+    if child::is_child() {
+        let runtime = Builder::new_current_thread().build().unwrap();
+        let telemetry = install();
+        let report = expect_at_once(|| runtime.block_on(telemetry.shutdown())).unwrap();
+        assert_eq!(report.signals(), [Signal::Traces, Signal::Metrics, Signal::Logs]);
+        return;
+    }
+    expect_delivery("shutdown::on_a_current_thread_runtime");
+}
+
+#[test]
+fn on_a_multi_thread_runtime_from_a_task() {
+    if child::is_child() {
+        let runtime = Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let telemetry = install();
+        let task = runtime.spawn(async move { telemetry.shutdown().await });
+        expect_at_once(|| runtime.block_on(task)).unwrap().unwrap();
+        return;
+    }
+    expect_delivery("shutdown::on_a_multi_thread_runtime_from_a_task");
+}
+
+#[test]
+fn installed_and_ended_inside_a_runtime() {
+    if child::is_child() {
+        Builder::new_current_thread().build().unwrap().block_on(async {
+            let telemetry = install();
+            telemetry.shutdown().await.unwrap();
+        });
+        return;
+    }
+    expect_delivery("shutdown::installed_and_ended_inside_a_runtime");
+}
+
+#[test]
+fn without_a_runtime() {
+    if child::is_child() {
+        let telemetry = install();
+        expect_at_once(|| telemetry.shutdown_blocking()).unwrap();
+        return;
+    }
+    expect_delivery("shutdown::without_a_runtime");
+}
+
+#[test]
+fn on_another_executor() {
+    if child::is_child() {
+        let telemetry = install();
+        expect_at_once(|| futures_executor::block_on(telemetry.shutdown())).unwrap();
+        return;
+    }
+    expect_delivery("shutdown::on_another_executor");
+}
+
+#[test]
+fn blocking_inside_the_only_thread_of_a_runtime() {
+    if child::is_child() {
+        let runtime = Builder::new_current_thread().build().unwrap();
+        let telemetry = install();
+        expect_at_once(|| runtime.block_on(async { telemetry.shutdown_blocking() })).unwrap();
+        return;
+    }
+    expect_delivery("shutdown::blocking_inside_the_only_thread_of_a_runtime");
+}
+
+#[test]
+fn by_drop() {
+    if child::is_child() {
+        let telemetry = install();
+        expect_at_once(|| drop(telemetry));
+        return;
+    }
+    expect_delivery("shutdown::by_drop");
+}
+
+#[test]
+fn by_drop_inside_the_only_thread_of_a_runtime() {
+    if child::is_child() {
+        let runtime = Builder::new_current_thread().build().unwrap();
+        expect_at_once(|| runtime.block_on(async { drop(install()) }));
+        return;
+    }
+    expect_delivery("shutdown::by_drop_inside_the_only_thread_of_a_runtime");
+}
+
+#[test]
+fn by_drop_inside_another_executor() {
+    if child::is_child() {
+        expect_at_once(|| futures_executor::block_on(async { drop(install()) }));
+        return;
+    }
+    expect_delivery("shutdown::by_drop_inside_another_executor");
+}
+
+#[test]
+fn by_drop_after_a_panic() {
+    if child::is_child() {
+        let panicked = std::panic::catch_unwind(|| {
+            let _telemetry = install();
+            panic!("the service fails");
+        });
+        assert!(panicked.is_err());
+        return;
+    }
+    expect_delivery("shutdown::by_drop_after_a_panic");
+}
+
+#[test]
+fn a_shutdown_nobody_waits_for_is_finished_by_drop() {
+    if child::is_child() {
+        let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+        let telemetry = install();
+        let given_up = runtime
+            .block_on(async { tokio::time::timeout(Duration::ZERO, telemetry.shutdown()).await.is_err() });
+        assert!(given_up);
+        expect_at_once(|| drop(telemetry));
+        return;
+    }
+    expect_delivery("shutdown::a_shutdown_nobody_waits_for_is_finished_by_drop");
+}
+
+#[test]
+fn a_flush_delivers_and_the_service_goes_on() {
+    if child::is_child() {
+        let telemetry = install();
+        expect_at_once(|| futures_executor::block_on(telemetry.flush())).unwrap();
+        // Nothing is in the queues now, so this flush has nothing to lose.
+        expect_at_once(|| telemetry.flush_blocking()).unwrap();
+        // Not the shutdown delivers: the process ends without it.
+        std::mem::forget(telemetry);
+        return;
+    }
+    let collector = Collector::start();
+    child::run(
+        "shutdown::a_flush_delivers_and_the_service_goes_on",
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint)],
+    );
+    assert_eq!(collector.received_at("/v1/traces").len(), 1);
+    assert_eq!(collector.received_at("/v1/logs").len(), 1);
+    assert!(!collector.received_at("/v1/metrics").is_empty());
+}
+
+#[test]
+fn every_call_gives_the_first_report() {
+    if child::is_child() {
+        let telemetry = install();
+        let (early, again) = (telemetry.shutdown(), telemetry.shutdown());
+        let first = telemetry.shutdown_blocking().unwrap();
+        assert_eq!(telemetry.shutdown_blocking().unwrap(), first);
+        assert_eq!(futures_executor::block_on(early).unwrap(), first);
+        drop(telemetry);
+        assert_eq!(futures_executor::block_on(again).unwrap(), first);
+        return;
+    }
+    expect_delivery("shutdown::every_call_gives_the_first_report");
+}
+
+#[test]
+fn every_call_gives_the_first_error() {
+    if child::is_child() {
+        let telemetry = install();
+        let first = telemetry.shutdown_blocking().unwrap_err();
+        assert_eq!(futures_executor::block_on(telemetry.shutdown()).unwrap_err(), first);
+        assert_eq!(expect_at_once(|| telemetry.shutdown_blocking()).unwrap_err(), first);
+        return;
+    }
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    child::run(
+        "shutdown::every_call_gives_the_first_error",
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://{closed}"))],
+    );
+}
+
+#[test]
+fn a_drop_that_loses_telemetry_says_so() {
+    if child::is_child() {
+        drop(install());
+        return;
+    }
+    let endpoint = format!("http://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+    let finished = child::run(
+        "shutdown::a_drop_that_loses_telemetry_says_so",
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)],
+    );
+    let said = finished.lines("telemetry was lost at shutdown");
+    assert_eq!(said.len(), 1, "{}", finished.console);
+    assert!(said[0].contains(&format!("traces to {endpoint}/v1/traces")), "{}", said[0]);
+}
+
+#[test]
+fn what_comes_after_the_end_is_silent() {
+    if child::is_child() {
+        let telemetry = install();
+        telemetry.shutdown_blocking().unwrap();
+        global::tracer("shutdown").start("late").end();
+        tracing::info_span!("late").in_scope(|| tracing::info!("on the console only"));
+        return;
+    }
+    let collector = Collector::start();
+    let finished = child::run(
+        "shutdown::what_comes_after_the_end_is_silent",
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint)],
+    );
+    assert_eq!(finished.lines("on the console only").len(), 1, "{}", finished.console);
+    assert_eq!(finished.lines("WARN"), Vec::<&str>::new(), "{}", finished.console);
+    assert_eq!(collector.received_at("/v1/logs").len(), 1);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn sigterm_resolves_the_signal_and_everything_is_delivered() {
+    if child::is_child() {
+        let telemetry = install();
+        let stopped = std::thread::spawn(|| futures_executor::block_on(otel_init::shutdown_signal()));
+        // With nobody watching, the signal would end the process.
+        let start = Instant::now();
+        while !is_sigterm_caught() {
+            assert!(start.elapsed() < AT_ONCE, "nobody watches for SIGTERM");
+            std::thread::yield_now();
+        }
+        let pid = std::process::id().to_string();
+        assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        stopped.join().unwrap();
+        telemetry.shutdown_blocking().unwrap();
+        return;
+    }
+    expect_delivery("shutdown::sigterm_resolves_the_signal_and_everything_is_delivered");
+}
+
+#[cfg(target_os = "linux")]
+fn is_sigterm_caught() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+    let sigterm = 1 << 14;
+    u64::from_str_radix(mask.trim(), 16).unwrap() & sigterm != 0
+}
