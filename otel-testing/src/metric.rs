@@ -1,0 +1,250 @@
+//! Metrics as a test reads them: one flat type for what was collected in memory and for what was received.
+
+use std::fmt;
+
+use opentelemetry_sdk::metrics::Temporality;
+
+use crate::{AttributeValue, Attributes, Scope};
+
+/// One metric of one scope, with its points at the time of collection.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Metric {
+    /// Which instrumentation made it.
+    pub scope: Scope,
+    /// Name of the instrument, or what a view made of it.
+    pub name: String,
+    /// Description; empty if none was given.
+    pub description: String,
+    /// Unit in UCUM, such as `s` or `{request}`; empty if none was given.
+    pub unit: String,
+    /// What it is.
+    pub kind: MetricKind,
+    /// Cumulative or delta; gauges have none.
+    pub temporality: Option<Temporality>,
+    /// One point per set of attributes.
+    pub points: Vec<Point>,
+}
+
+/// What a metric is. A counter is a monotonic sum, an up-down counter a sum that is not monotonic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MetricKind {
+    /// Counter (monotonic) or up-down counter.
+    Sum {
+        /// Whether it can only grow.
+        monotonic: bool,
+    },
+    /// The last value.
+    Gauge,
+    /// Histogram with explicit bounds.
+    Histogram,
+    /// Histogram with exponential buckets.
+    ExponentialHistogram,
+    /// Quantiles computed by the sender. No SDK of today makes it, a receiver may get it.
+    Summary,
+    /// The metric came without data.
+    Empty,
+}
+
+/// One series of a metric: a set of attributes and its value.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Point {
+    /// The attributes of the series.
+    pub attributes: Attributes,
+    /// Its value.
+    pub value: PointValue,
+}
+
+impl Point {
+    pub(crate) fn new(attributes: Attributes, value: PointValue) -> Self {
+        Self { attributes, value }
+    }
+
+    /// The value of the attribute `key`.
+    #[must_use]
+    pub fn attribute(&self, key: &str) -> Option<&AttributeValue> {
+        self.attributes.get(key)
+    }
+
+    /// Whether the attribute `key` has this value, of this type.
+    #[must_use]
+    pub fn has(&self, key: &str, value: impl Into<AttributeValue>) -> bool {
+        self.attributes.has(key, value)
+    }
+
+    /// The number of a sum or a gauge; `None` for histograms and summaries.
+    #[must_use]
+    pub fn number(&self) -> Option<Number> {
+        match &self.value {
+            PointValue::Sum(number) | PointValue::Gauge(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// The histogram with explicit bounds, if the point is one.
+    #[must_use]
+    pub fn histogram(&self) -> Option<&HistogramPoint> {
+        match &self.value {
+            PointValue::Histogram(histogram) => Some(histogram),
+            _ => None,
+        }
+    }
+
+    /// How many values a histogram or summary has seen; `None` for sums and gauges.
+    #[must_use]
+    pub fn count(&self) -> Option<u64> {
+        match &self.value {
+            PointValue::Histogram(histogram) => Some(histogram.count),
+            PointValue::ExponentialHistogram(histogram) => Some(histogram.count),
+            PointValue::Summary(summary) => Some(summary.count),
+            _ => None,
+        }
+    }
+}
+
+/// The value of one point.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum PointValue {
+    /// Of a counter or an up-down counter.
+    Sum(Number),
+    /// Of a gauge.
+    Gauge(Number),
+    /// Of a histogram with explicit bounds.
+    Histogram(HistogramPoint),
+    /// Of a histogram with exponential buckets.
+    ExponentialHistogram(ExponentialHistogramPoint),
+    /// Of a summary.
+    Summary(SummaryPoint),
+    /// The sender marked the point as having no value.
+    Empty,
+}
+
+/// Value of a histogram with explicit bounds.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct HistogramPoint {
+    /// How many values were recorded.
+    pub count: u64,
+    /// Their sum. Absent if they may be negative.
+    pub sum: Option<f64>,
+    /// The smallest one, if recorded.
+    pub min: Option<f64>,
+    /// The largest one, if recorded.
+    pub max: Option<f64>,
+    /// Upper bounds of the buckets, inclusive, without the last one, which is infinite.
+    pub bounds: Vec<f64>,
+    /// Values per bucket: one more than there are bounds.
+    pub bucket_counts: Vec<u64>,
+}
+
+/// Value of a histogram with exponential buckets.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct ExponentialHistogramPoint {
+    /// How many values were recorded.
+    pub count: u64,
+    /// Their sum. Absent if they may be negative.
+    pub sum: Option<f64>,
+    /// The smallest one, if recorded.
+    pub min: Option<f64>,
+    /// The largest one, if recorded.
+    pub max: Option<f64>,
+    /// The scale: bucket `i` holds values up to `2^(2^-scale * (i + 1))`.
+    pub scale: i32,
+    /// How many values were zero, or nearer to zero than the threshold.
+    pub zero_count: u64,
+    /// Index of the first positive bucket, and the values per bucket.
+    pub positive: (i32, Vec<u64>),
+    /// Index of the first negative bucket, and the values per bucket.
+    pub negative: (i32, Vec<u64>),
+}
+
+/// Value of a summary.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct SummaryPoint {
+    /// How many values were recorded.
+    pub count: u64,
+    /// Their sum.
+    pub sum: f64,
+    /// Pairs of quantile (0 to 1) and value.
+    pub quantiles: Vec<(f64, f64)>,
+}
+
+/// The number of a sum or a gauge, of the type that was recorded. An integer never equals a floating point number.
+///
+/// ```
+/// use otel_testing::Number;
+/// assert_eq!(Number::from(2_u64), Number::from(2_i64));
+/// assert_eq!(Number::from(2_u64), 2);
+/// assert_ne!(Number::from(2.0), Number::from(2_i64));
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub enum Number {
+    /// A signed integer.
+    I64(i64),
+    /// An unsigned integer. OTLP has signed ones only, so this comes from memory alone.
+    U64(u64),
+    /// A floating point number.
+    F64(f64),
+}
+
+impl Number {
+    /// The number as `f64`; integers above 2^53 lose precision.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "said in the documentation")]
+    pub fn as_f64(self) -> f64 {
+        match self {
+            Self::I64(number) => number as f64,
+            Self::U64(number) => number as f64,
+            Self::F64(number) => number,
+        }
+    }
+
+    fn as_integer(self) -> Option<i128> {
+        match self {
+            Self::I64(number) => Some(number.into()),
+            Self::U64(number) => Some(number.into()),
+            Self::F64(_) => None,
+        }
+    }
+}
+
+impl PartialEq for Number {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::F64(left), Self::F64(right)) => left == right,
+            _ => self.as_integer().is_some() && self.as_integer() == other.as_integer(),
+        }
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::I64(number) => write!(f, "{number}"),
+            Self::U64(number) => write!(f, "{number}"),
+            Self::F64(number) => write!(f, "{number:?}"),
+        }
+    }
+}
+
+macro_rules! numbers {
+    ($($from:ty => $variant:ident),*) => {$(
+        impl From<$from> for Number {
+            fn from(number: $from) -> Self {
+                Self::$variant(number.into())
+            }
+        }
+        impl PartialEq<$from> for Number {
+            fn eq(&self, other: &$from) -> bool {
+                *self == Self::from(*other)
+            }
+        }
+    )*};
+}
+
+numbers!(i32 => I64, i64 => I64, u64 => U64, f64 => F64);

@@ -1,0 +1,177 @@
+//! The SDK's ends of a [`TestTelemetry`](crate::TestTelemetry): they keep what they got over a shutdown, which upstream's
+//! in-memory exporters do not (`InMemorySpanExporter::shutdown` resets its spans).
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+
+use opentelemetry::trace::{Span as _, SpanContext};
+use opentelemetry::{Context, InstrumentationScope};
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord};
+use opentelemetry_sdk::metrics::data::ResourceMetrics;
+use opentelemetry_sdk::metrics::reader::MetricReader;
+use opentelemetry_sdk::metrics::{InstrumentKind, ManualReader, Pipeline, Temporality};
+use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
+
+use crate::lock::lock;
+use crate::{Log, Metric, metric_from_sdk};
+
+/// Keeps finished spans in the order of their ends, and knows which ones have not ended.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SpanRecorder(Arc<Mutex<Spans>>);
+
+#[derive(Debug, Default)]
+struct Spans {
+    started: usize,
+    open: HashMap<SpanContext, (usize, String)>,
+    finished: Vec<SpanData>,
+}
+
+impl SpanRecorder {
+    pub(crate) fn finished(&self) -> Vec<SpanData> {
+        lock(&self.0).finished.clone()
+    }
+
+    pub(crate) fn started(&self) -> usize {
+        lock(&self.0).started
+    }
+
+    pub(crate) fn open(&self) -> Vec<String> {
+        let mut open: Vec<(usize, String)> = lock(&self.0).open.values().cloned().collect();
+        open.sort_unstable();
+        open.into_iter().map(|(_, name)| name).collect()
+    }
+
+    pub(crate) fn clear(&self) {
+        lock(&self.0).finished.clear();
+    }
+}
+
+impl SpanProcessor for SpanRecorder {
+    fn on_start(&self, span: &mut Span, _context: &Context) {
+        let name = span.exported_data().map(|data| data.name.into_owned()).unwrap_or_default();
+        let mut spans = lock(&self.0);
+        spans.started += 1;
+        let order = spans.started;
+        spans.open.insert(span.span_context().clone(), (order, name));
+    }
+
+    fn on_end(&self, span: SpanData) {
+        let mut spans = lock(&self.0);
+        spans.open.remove(&span.span_context);
+        // A span that is recorded but not sampled reaches processors, not exporters.
+        if span.span_context.is_sampled() {
+            spans.finished.push(span);
+        }
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+}
+
+/// Keeps log records.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LogRecorder(Arc<Mutex<Vec<Log>>>);
+
+impl LogRecorder {
+    pub(crate) fn records(&self) -> Vec<Log> {
+        lock(&self.0).clone()
+    }
+
+    pub(crate) fn clear(&self) {
+        lock(&self.0).clear();
+    }
+}
+
+impl LogProcessor for LogRecorder {
+    fn emit(&self, record: &mut SdkLogRecord, scope: &InstrumentationScope) {
+        let log = Log {
+            body: record.body().cloned().map(Into::into),
+            severity: record.severity_number(),
+            severity_text: record.severity_text(),
+            attributes: record
+                .attributes_iter()
+                .map(|(key, value)| (key.as_str().to_owned(), value.clone()))
+                .collect(),
+            trace_id: record.trace_context().map(|context| context.trace_id),
+            span_id: record.trace_context().map(|context| context.span_id),
+            target: record.target().map(|target| target.to_string()).unwrap_or_default(),
+            scope: scope.into(),
+            event_name: record.event_name(),
+            timestamp: record.timestamp(),
+        };
+        lock(&self.0).push(log);
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+}
+
+/// Collects on demand, and once more at shutdown, after which that last collection is what there is.
+#[derive(Clone)]
+pub(crate) struct MetricRecorder(Arc<Metrics>);
+
+struct Metrics {
+    reader: ManualReader,
+    last: Mutex<Option<Vec<Metric>>>,
+}
+
+impl MetricRecorder {
+    pub(crate) fn new() -> Self {
+        let reader = ManualReader::builder().with_temporality(Temporality::Cumulative).build();
+        Self(Arc::new(Metrics { reader, last: Mutex::new(None) }))
+    }
+
+    pub(crate) fn collect_now(&self) -> Vec<Metric> {
+        if let Some(last) = lock(&self.0.last).as_ref() {
+            return last.clone();
+        }
+        let mut collected = ResourceMetrics::default();
+        match self.0.reader.collect(&mut collected) {
+            Ok(()) => metric_from_sdk::metrics(&collected),
+            Err(_) => Vec::new(),
+        }
+    }
+}
+
+impl fmt::Debug for MetricRecorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MetricRecorder")
+    }
+}
+
+impl MetricReader for MetricRecorder {
+    fn register_pipeline(&self, pipeline: Weak<Pipeline>) {
+        self.0.reader.register_pipeline(pipeline);
+    }
+
+    fn collect(&self, metrics: &mut ResourceMetrics) -> OTelSdkResult {
+        self.0.reader.collect(metrics)
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        let last = self.collect_now();
+        lock(&self.0.last).get_or_insert(last);
+        self.0.reader.shutdown_with_timeout(timeout)
+    }
+
+    fn temporality(&self, kind: InstrumentKind) -> Temporality {
+        self.0.reader.temporality(kind)
+    }
+}

@@ -1,0 +1,340 @@
+use std::fmt;
+use std::sync::Arc;
+
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::logs::SdkLoggerProvider;
+use opentelemetry_sdk::metrics::{Instrument, MeterProviderBuilder, SdkMeterProvider, Stream};
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, ShouldSample, SpanData, SpanLimits};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::{Targets, filter_fn};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::registry::LookupSpan;
+
+use crate::recorder::{LogRecorder, MetricRecorder, SpanRecorder};
+use crate::{Log, Metric, MetricKind, Point, tree};
+
+/// Telemetry of one test: providers of its own, and everything that was made with them.
+///
+/// Nothing here is global, so any number of tests run in parallel in one process and none sees another's telemetry. Give
+/// the providers to what you test. Clones share the records. The records stay after the providers are shut down.
+///
+/// ```
+/// use opentelemetry::trace::{Tracer, TracerProvider};
+/// use otel_testing::{SpanDataExt, TestTelemetry};
+///
+/// let telemetry = TestTelemetry::new();
+/// let tracer = telemetry.tracer_provider().tracer("checkout");
+/// tracer.in_span("charge", |context| {
+///     use opentelemetry::{KeyValue, trace::TraceContextExt};
+///     context.span().set_attribute(KeyValue::new("card.brand", "visa"));
+/// });
+///
+/// assert!(telemetry.span("charge").has("card.brand", "visa"));
+/// assert!(telemetry.open_spans().is_empty());
+/// ```
+#[derive(Clone)]
+pub struct TestTelemetry {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    tracer_provider: SdkTracerProvider,
+    meter_provider: SdkMeterProvider,
+    logger_provider: SdkLoggerProvider,
+    spans: SpanRecorder,
+    metrics: MetricRecorder,
+    logs: LogRecorder,
+}
+
+impl TestTelemetry {
+    /// Everything sampled, an empty resource.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// With a sampler, a resource or views.
+    #[must_use]
+    pub fn builder() -> TestTelemetryBuilder {
+        TestTelemetryBuilder {
+            sampler: Box::new(Sampler::AlwaysOn),
+            resource: Resource::builder_empty().build(),
+            meter_provider: SdkMeterProvider::builder(),
+        }
+    }
+
+    /// The tracer provider to give to what is tested.
+    #[must_use]
+    pub fn tracer_provider(&self) -> SdkTracerProvider {
+        self.inner.tracer_provider.clone()
+    }
+
+    /// The meter provider to give to what is tested.
+    #[must_use]
+    pub fn meter_provider(&self) -> SdkMeterProvider {
+        self.inner.meter_provider.clone()
+    }
+
+    /// The logger provider to give to what is tested.
+    #[must_use]
+    pub fn logger_provider(&self) -> SdkLoggerProvider {
+        self.inner.logger_provider.clone()
+    }
+
+    /// A `tracing` subscriber bound to these providers: spans of `tracing` become spans here, and nest under native ones
+    /// and these under them; events become logs. Give it to `tracing::subscriber::with_default` or `set_default`.
+    ///
+    /// All levels count, except that `hyper` and `h2` speak only from `WARN` on, and OpenTelemetry's own events not at all.
+    /// Source location, thread and busy time are left out of the spans, to keep what a test compares small.
+    ///
+    /// ```
+    /// let telemetry = otel_testing::TestTelemetry::new();
+    /// tracing::subscriber::with_default(telemetry.subscriber(), || {
+    ///     let _entered = tracing::info_span!("checkout").entered();
+    ///     tracing::info!(items = 3, "order placed");
+    /// });
+    /// let log = &telemetry.logs()[0];
+    /// assert_eq!(log.message(), "order placed");
+    /// assert_eq!(log.span_id, Some(telemetry.span("checkout").span_context.span_id()));
+    /// ```
+    #[must_use]
+    pub fn subscriber(&self) -> impl tracing::Subscriber + for<'a> LookupSpan<'a> + Send + Sync + 'static {
+        // Internal events would feed the pipeline with itself; a client's wire noise is no one's expectation.
+        let targets = Targets::new()
+            .with_default(LevelFilter::TRACE)
+            .with_target("opentelemetry", LevelFilter::OFF)
+            .with_target("hyper", LevelFilter::WARN)
+            .with_target("h2", LevelFilter::WARN);
+        let spans = tracing_opentelemetry::layer()
+            .with_tracer(self.inner.tracer_provider.tracer("tracing"))
+            .with_context_activation(true)
+            .with_location(false)
+            .with_threads(false)
+            .with_target(false)
+            .with_tracked_inactivity(false)
+            // Events are logs; as span events they would be there twice, and errors would set the span's status.
+            .with_filter(filter_fn(|metadata| metadata.is_span()));
+        let logs = OpenTelemetryTracingBridge::new(&self.inner.logger_provider);
+        tracing_subscriber::registry().with(targets).with(spans).with(logs)
+    }
+
+    /// All finished and sampled spans, in the order in which they ended.
+    #[must_use]
+    pub fn spans(&self) -> Vec<SpanData> {
+        self.inner.spans.finished()
+    }
+
+    /// The finished spans of this name, in the order in which they ended.
+    #[must_use]
+    pub fn spans_named(&self, name: &str) -> Vec<SpanData> {
+        self.spans().into_iter().filter(|span| span.name == name).collect()
+    }
+
+    /// The one finished span of this name.
+    ///
+    /// # Panics
+    ///
+    /// When there is none or more than one; the message shows the tree of all spans.
+    #[must_use]
+    #[track_caller]
+    #[expect(clippy::panic, reason = "this is a test assertion")]
+    pub fn span(&self, name: &str) -> SpanData {
+        let mut found = self.spans_named(name);
+        match (found.pop(), found.is_empty()) {
+            (Some(span), true) => span,
+            (None, _) => panic!("no finished span is named {name:?}\n{}", self.tree()),
+            (Some(_), false) => {
+                panic!("{} finished spans are named {name:?}, expected one\n{}", found.len() + 1, self.tree())
+            }
+        }
+    }
+
+    /// How many recorded spans were started, ended or not.
+    #[must_use]
+    pub fn started_spans(&self) -> usize {
+        self.inner.spans.started()
+    }
+
+    /// Names of the spans that were started and have not ended, in the order of their start.
+    #[must_use]
+    pub fn open_spans(&self) -> Vec<String> {
+        self.inner.spans.open()
+    }
+
+    /// All spans as a tree: name, kind, status, attributes, events, links. It holds no ids and no times, so it is the same
+    /// on every run; siblings stand in the order of their start.
+    #[must_use]
+    pub fn tree(&self) -> String {
+        let spans = self.spans();
+        let mut text = match spans.is_empty() {
+            true => "no span has ended\n".to_owned(),
+            false => tree::render(&tree::span_data_nodes(&spans)),
+        };
+        for name in self.open_spans() {
+            text.push_str(&format!("not ended: {name}\n"));
+        }
+        text
+    }
+
+    /// Collects the metrics now; cumulative, so each call shows everything since the start. Metrics without points are not there.
+    #[must_use]
+    pub fn metrics(&self) -> Vec<Metric> {
+        self.inner.metrics.collect_now()
+    }
+
+    /// The one metric of this name.
+    ///
+    /// # Panics
+    ///
+    /// When there is none, or several scopes have one; the message lists the metrics that are there.
+    #[must_use]
+    #[track_caller]
+    #[expect(clippy::panic, reason = "this is a test assertion")]
+    pub fn metric(&self, name: &str) -> Metric {
+        let metrics = self.metrics();
+        let mut found: Vec<Metric> = metrics.iter().filter(|metric| metric.name == name).cloned().collect();
+        match (found.pop(), found.is_empty()) {
+            (Some(metric), true) => metric,
+            (None, _) => panic!("no metric is named {name:?}; there are {}", describe(&metrics)),
+            (Some(_), false) => {
+                panic!(
+                    "{} metrics are named {name:?}, expected one; there are {}",
+                    found.len() + 1,
+                    describe(&metrics)
+                )
+            }
+        }
+    }
+
+    /// The points of all metrics of this name; none if nothing was recorded.
+    #[must_use]
+    pub fn points(&self, name: &str) -> Vec<Point> {
+        self.metrics()
+            .into_iter()
+            .filter(|metric| metric.name == name)
+            .flat_map(|metric| metric.points)
+            .collect()
+    }
+
+    /// How many values the histograms of this name hold, over all points; 0 if nothing was recorded.
+    #[must_use]
+    pub fn histogram_count(&self, name: &str) -> u64 {
+        self.points(name).iter().filter_map(Point::count).sum()
+    }
+
+    /// The sum over all points of the counter or up-down counter of this name.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such metric, so that a misspelt name is not mistaken for 0, or when it is no counter.
+    #[must_use]
+    #[track_caller]
+    #[expect(clippy::panic, reason = "this is a test assertion")]
+    pub fn sum(&self, name: &str) -> f64 {
+        let metric = self.metric(name);
+        if !matches!(metric.kind, MetricKind::Sum { .. }) {
+            panic!("{name:?} is no counter: it is a {:?}", metric.kind);
+        }
+        metric.points.iter().filter_map(Point::number).map(crate::Number::as_f64).sum()
+    }
+
+    /// All log records, in the order in which they were emitted.
+    #[must_use]
+    pub fn logs(&self) -> Vec<Log> {
+        self.inner.logs.records()
+    }
+
+    /// Forgets finished spans and logs. Metrics go on: they are cumulative.
+    pub fn clear(&self) {
+        self.inner.spans.clear();
+        self.inner.logs.clear();
+    }
+}
+
+impl Default for TestTelemetry {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for TestTelemetry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestTelemetry")
+            .field("spans", &self.spans().len())
+            .field("open_spans", &self.open_spans())
+            .field("logs", &self.logs().len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What differs from [`TestTelemetry::new`].
+#[derive(Debug)]
+#[must_use = "call build()"]
+pub struct TestTelemetryBuilder {
+    sampler: Box<dyn ShouldSample>,
+    resource: Resource,
+    meter_provider: MeterProviderBuilder,
+}
+
+impl TestTelemetryBuilder {
+    /// Which spans are sampled; all by default. `OTEL_TRACES_SAMPLER` is never read.
+    pub fn with_sampler(mut self, sampler: impl Into<Box<dyn ShouldSample>>) -> Self {
+        self.sampler = sampler.into();
+        self
+    }
+
+    /// The resource of the providers; empty by default. The environment is never read.
+    pub fn with_resource(mut self, resource: Resource) -> Self {
+        self.resource = resource;
+        self
+    }
+
+    /// Adds a view of the meter provider, to change buckets, names or attributes of instruments.
+    pub fn with_view(mut self, view: impl Fn(&Instrument) -> Option<Stream> + Send + Sync + 'static) -> Self {
+        self.meter_provider = self.meter_provider.with_view(view);
+        self
+    }
+
+    /// The telemetry to test with.
+    #[must_use]
+    pub fn build(self) -> TestTelemetry {
+        let spans = SpanRecorder::default();
+        let metrics = MetricRecorder::new();
+        let logs = LogRecorder::default();
+        let inner = Inner {
+            tracer_provider: SdkTracerProvider::builder()
+                .with_sampler(self.sampler)
+                // Set, or else the SDK reads OTEL_SPAN_*_LIMIT.
+                .with_span_limits(SpanLimits::default())
+                .with_resource(self.resource.clone())
+                .with_span_processor(spans.clone())
+                .build(),
+            meter_provider: self
+                .meter_provider
+                .with_resource(self.resource.clone())
+                .with_reader(metrics.clone())
+                .build(),
+            logger_provider: SdkLoggerProvider::builder()
+                .with_resource(self.resource)
+                .with_log_processor(logs.clone())
+                .build(),
+            spans,
+            metrics,
+            logs,
+        };
+        TestTelemetry { inner: Arc::new(inner) }
+    }
+}
+
+fn describe(metrics: &[Metric]) -> String {
+    match metrics.is_empty() {
+        true => "none".to_owned(),
+        false => {
+            let names: Vec<String> =
+                metrics.iter().map(|metric| format!("{} ({})", metric.name, metric.scope.name)).collect();
+            names.join(", ")
+        }
+    }
+}
