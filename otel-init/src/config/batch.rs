@@ -48,7 +48,7 @@ pub(crate) fn metric_interval(settings: &Settings, environment: &Environment<'_>
 pub(crate) fn temporality(environment: &Environment<'_>) -> Temporality {
     let name = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE";
     environment
-        .parsed(name, "cumulative, delta or lowmemory", |value| match value.to_ascii_lowercase().as_str() {
+        .choice(&[name], "cumulative, delta or lowmemory", |value| match value {
             "cumulative" => Some(Temporality::Cumulative),
             "delta" => Some(Temporality::Delta),
             "lowmemory" => Some(Temporality::LowMemory),

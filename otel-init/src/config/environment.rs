@@ -38,14 +38,16 @@ impl<'a> Environment<'a> {
         parsed
     }
 
-    /// The first of `names` with a good value: the variable of a signal before the general one.
-    pub(crate) fn first_parsed<T>(
+    /// The first of `names` that has one of the values `parse` knows, in any case: the variable of a signal before the
+    /// general one.
+    pub(crate) fn choice<T>(
         &self,
         names: &[&str],
         expected: &str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
-        names.iter().find_map(|name| self.parsed(name, expected, &parse))
+        // "Enum values SHOULD be interpreted in a case-insensitive manner."
+        names.iter().find_map(|name| self.parsed(name, expected, |value| parse(&value.to_ascii_lowercase())))
     }
 
     /// `true` in any case is true, everything else is false.
@@ -74,9 +76,8 @@ impl<'a> Environment<'a> {
 
     /// Milliseconds above zero.
     pub(crate) fn milliseconds(&self, names: &[&str]) -> Option<Duration> {
-        self.first_parsed(names, "a whole number of milliseconds above 0", |value| {
-            value.parse().ok().filter(|number| *number > 0).map(Duration::from_millis)
-        })
+        let parse = |value: &str| value.parse().ok().filter(|number| *number > 0).map(Duration::from_millis);
+        names.iter().find_map(|name| self.parsed(name, "a whole number of milliseconds above 0", parse))
     }
 
     /// Keeps a warning, once.

@@ -53,7 +53,7 @@ impl OtlpConfig {
 fn is_exported(signal: Signal, environment: &Environment<'_>) -> bool {
     let name = format!("OTEL_{}_EXPORTER", signal.as_str().to_uppercase());
     environment
-        .parsed(&name, "otlp or none", |value| match value {
+        .choice(&[&name], "otlp or none", |value| match value {
             "otlp" => Some(true),
             "none" => Some(false),
             _ => None,
@@ -74,9 +74,7 @@ impl Variables {
         let [own, general] = self.names("PROTOCOL");
         let expected = "grpc or http/protobuf";
         // "the default SHOULD be http/protobuf".
-        environment
-            .first_parsed(&[&own, &general], expected, Protocol::from_name)
-            .unwrap_or(Protocol::HttpProtobuf)
+        environment.choice(&[&own, &general], expected, Protocol::from_name).unwrap_or(Protocol::HttpProtobuf)
     }
 
     fn endpoint(
@@ -128,7 +126,7 @@ impl Variables {
             "none" => Some(false),
             _ => None,
         };
-        environment.first_parsed(&[&own, &general], "gzip or none", parse).unwrap_or(false)
+        environment.choice(&[&own, &general], "gzip or none", parse).unwrap_or(false)
     }
 }
 

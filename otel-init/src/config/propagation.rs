@@ -22,13 +22,13 @@ impl PropagatorConfig {
         };
         let mut propagators = Vec::new();
         for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-            let propagator = match name {
+            let propagator = match name.to_ascii_lowercase().as_str() {
                 "tracecontext" => Self::TraceContext,
                 "baggage" => Self::Baggage,
                 "none" => return Vec::new(),
-                unknown => {
+                _ => {
                     environment.warn(format!(
-                        "{NAME} names {unknown:?}, which is not supported; supported are tracecontext, baggage and none"
+                        "{NAME} names {name:?}, which is not supported; supported are tracecontext, baggage and none"
                     ));
                     continue;
                 }

@@ -28,7 +28,7 @@ impl SamplerConfig {
         let expected = "always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off or \
                         parentbased_traceidratio";
         let default = Self { parent_based: true, root: Root::AlwaysOn };
-        environment.parsed(NAME, expected, |name| Self::named(name, environment)).unwrap_or(default)
+        environment.choice(&[NAME], expected, |name| Self::named(name, environment)).unwrap_or(default)
     }
 
     fn named(name: &str, environment: &Environment<'_>) -> Option<Self> {

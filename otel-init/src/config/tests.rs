@@ -103,7 +103,7 @@ fn endpoints_are_resolved_for_each_signal() {
             ["http://t:1/custom", "http://c:4318/v1/metrics", "http://c:4318/v1/logs"],
         ),
         (
-            &[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")],
+            &[("OTEL_EXPORTER_OTLP_PROTOCOL", "gRPC")],
             ["http://localhost:4317", "http://localhost:4317", "http://localhost:4317"],
         ),
         (
@@ -204,7 +204,7 @@ fn timeouts_and_compression_are_those_of_the_signal() {
 
 #[test]
 fn signals_and_the_whole_sdk_can_be_switched_off() {
-    let config = resolve(&[("OTEL_TRACES_EXPORTER", "none"), ("OTEL_LOGS_EXPORTER", "otlp")]);
+    let config = resolve(&[("OTEL_TRACES_EXPORTER", "NONE"), ("OTEL_LOGS_EXPORTER", "OTLP")]);
     assert!(config.traces.is_none());
     assert_eq!(config.logs.unwrap().signal, Signal::Logs);
     for (value, is_disabled) in [("true", true), ("TRUE", true), ("false", false), ("1", false), ("", false)]
@@ -222,7 +222,7 @@ fn samplers_are_named_by_two_variables() {
         ("parentbased_always_on", "", "parentbased_always_on"),
         ("parentbased_always_off", "0.5", "parentbased_always_off"),
         ("parentbased_traceidratio", "0.1", "parentbased_traceidratio 0.1"),
-        ("parentbased_traceidratio", "", "parentbased_traceidratio 1"),
+        ("ParentBased_TraceIdRatio", "", "parentbased_traceidratio 1"),
     ] {
         let config = resolve(&[("OTEL_TRACES_SAMPLER", name), ("OTEL_TRACES_SAMPLER_ARG", argument)]);
         assert_eq!(config.sampler.to_string(), sampler);
@@ -236,7 +236,7 @@ fn propagators_are_kept_once_each() {
     for (names, expected) in [
         ("baggage", vec![Baggage]),
         ("baggage, tracecontext,baggage", vec![Baggage, TraceContext]),
-        ("none", vec![]),
+        ("None", vec![]),
     ] {
         assert_eq!(resolve(&[("OTEL_PROPAGATORS", names)]).propagators, expected, "{names}");
     }
