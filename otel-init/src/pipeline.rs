@@ -164,9 +164,33 @@ impl Outlet {
             return Err(self.monitor.failure("an export failed"));
         }
         match result {
-            // The application shut the provider down by itself; that flushed it.
-            Ok(()) | Err(OTelSdkError::AlreadyShutdown) => Ok(()),
-            Err(error) => Err(self.monitor.failure(&error.to_string())),
+            Ok(()) => Ok(()),
+            Err(error) => match Refusal::of(&error) {
+                Refusal::AlreadyShutdown => Ok(()),
+                Refusal::Timeout => Err(self.monitor.failure("the collector did not answer in time")),
+                Refusal::Other => Err(self.monitor.failure(&error.to_string())),
+            },
+        }
+    }
+}
+
+/// Why upstream did not flush or shut down.
+enum Refusal {
+    /// Somebody else shuts the provider down, and that flushes it.
+    AlreadyShutdown,
+    Timeout,
+    Other,
+}
+
+impl Refusal {
+    /// Providers wrap the errors of their processors as text: `errs: [Err(Timeout(5s))]`.
+    fn of(error: &OTelSdkError) -> Self {
+        match error {
+            OTelSdkError::AlreadyShutdown => Self::AlreadyShutdown,
+            OTelSdkError::Timeout(_) => Self::Timeout,
+            OTelSdkError::InternalFailure(text) if text.contains("AlreadyShutdown") => Self::AlreadyShutdown,
+            OTelSdkError::InternalFailure(text) if text.contains("Timeout(") => Self::Timeout,
+            OTelSdkError::InternalFailure(_) => Self::Other,
         }
     }
 }

@@ -29,12 +29,16 @@ impl Lifecycle {
         Self { pipeline, timeout, is_shutdown_begun: AtomicBool::new(false), shutdown: Completion::new() }
     }
 
-    /// Begins a flush; the result comes within the bound.
+    /// Begins a flush; the result comes within the bound. After a shutdown it is what that could not deliver.
     pub(crate) fn begin_flush(self: &Arc<Self>) -> Arc<Completion<Result<(), FlushError>>> {
         let completion = Arc::new(Completion::new());
         let (lifecycle, flushed) = (Arc::clone(self), Arc::clone(&completion));
         on_helper_thread("otel-init-flush", move || {
-            let failures = lifecycle.flush_all();
+            let failures = if lifecycle.is_shutdown_begun() {
+                lifecycle.shutdown.wait().err().map(|error| error.failures).unwrap_or_default()
+            } else {
+                lifecycle.flush_all()
+            };
             flushed.complete(if failures.is_empty() { Ok(()) } else { Err(FlushError { failures }) });
         });
         completion

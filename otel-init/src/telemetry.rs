@@ -46,7 +46,7 @@ impl Telemetry {
     }
 
     /// Sends what is queued now, within the shutdown timeout. For moments after which the process may not run for a
-    /// while, such as the end of a serverless invocation.
+    /// while, such as the end of a serverless invocation. After a shutdown there is nothing left to send.
     ///
     /// The future needs no particular runtime; the work happens on other threads and begins with the first poll.
     ///
