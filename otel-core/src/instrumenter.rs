@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use arc_swap::ArcSwap;
+use arc_swap::ArcSwapOption;
 use opentelemetry::global::{BoxedSpan, BoxedTracer};
 use opentelemetry::trace::{Link, Span, SpanBuilder, TraceContextExt, Tracer};
 use opentelemetry::{Context, InstrumentationScope};
@@ -28,9 +28,8 @@ impl<C: Convention> Instrumenter<C> {
     /// An instrumenter whose spans and instruments carry `scope`.
     #[must_use]
     pub fn new(scope: InstrumentationScope, providers: Providers, convention: C) -> Self {
-        let bound = ArcSwap::from_pointee(Bound::new(&scope, &providers, &convention));
-        let ineffective = AtomicU32::new(0);
-        Self { shared: Arc::new(Shared { scope, providers, convention, bound, ineffective }) }
+        let (bound, without_tracer) = (ArcSwapOption::empty(), AtomicU32::new(0));
+        Self { shared: Arc::new(Shared { scope, providers, convention, bound, without_tracer }) }
     }
 
     /// The conventions that all operations share.
@@ -48,7 +47,7 @@ impl<C: Convention> Instrumenter<C> {
     /// Starts an operation as a child of the span in `parent`.
     ///
     /// With telemetry suppressed in `parent` the operation is inert: no span, no metric, and its context is `parent`.
-    /// So an exporter that uses an instrumented client never feeds itself.
+    /// So an exporter that uses an instrumented client never feeds itself. It is inert too where nothing is installed.
     pub fn start(&self, parent: &Context, request: &C::Request<'_>) -> Operation<C> {
         self.start_with_links(parent, request, Vec::new())
     }
@@ -65,10 +64,13 @@ impl<C: Convention> Instrumenter<C> {
             return Operation::inert(Arc::clone(shared), parent.clone());
         }
         let bound = shared.bound();
+        if bound.is_noop() {
+            return Operation::inert(Arc::clone(shared), parent.clone());
+        }
         let in_flight = shared.convention.in_flight(&bound.metrics, request);
         let started = Started::now();
         let (span, attributes) = shared.start_span(&bound.tracer, parent, request, links, &started);
-        shared.note_effect(&span, parent);
+        bound.note_effect(&span, parent);
         Operation::new(Arc::clone(shared), parent, span, attributes, started, in_flight)
     }
 }
@@ -93,45 +95,67 @@ pub(crate) struct Shared<C: Convention> {
     scope: InstrumentationScope,
     providers: Providers,
     pub(crate) convention: C,
-    bound: ArcSwap<Bound<C>>,
-    /// Operations since the start whose tracer had no effect.
-    ineffective: AtomicU32,
+    bound: ArcSwapOption<Bound<C>>,
+    /// Operations whose tracer had no effect.
+    without_tracer: AtomicU32,
 }
 
 /// What was taken from the providers.
 pub(crate) struct Bound<C: Convention> {
     generation: u64,
     tracer: BoxedTracer,
+    /// Known after the first span.
+    tracer_is_noop: AtomicBool,
     pub(crate) metrics: C::Metrics,
+    meter_is_noop: bool,
 }
 
 impl<C: Convention> Bound<C> {
-    fn new(scope: &InstrumentationScope, providers: &Providers, convention: &C) -> Self {
-        // Read first: an install between the two reads is then seen as new.
-        let generation = install_generation();
-        Self {
-            generation,
-            tracer: providers.tracer(scope.clone()),
-            metrics: convention.metrics(&providers.meter(scope.clone())),
+    fn is_noop(&self) -> bool {
+        self.meter_is_noop && self.tracer_is_noop.load(Ordering::Relaxed)
+    }
+
+    /// An SDK gives every span an id of its own, sampled or not; the no-op tracer hands back the parent's or none.
+    fn note_effect(&self, span: &BoxedSpan, parent: &Context) {
+        let context = span.span_context();
+        if !context.is_valid() || context.span_id() == parent.span().span_context().span_id() {
+            self.tracer_is_noop.store(true, Ordering::Relaxed);
         }
     }
 }
 
 impl<C: Convention> Shared<C> {
-    /// The tracer and the instruments, taken anew when something was installed since.
-    pub(crate) fn bound(&self) -> arc_swap::Guard<Arc<Bound<C>>> {
-        let bound = self.bound.load();
-        if bound.generation == install_generation() {
-            return bound;
+    /// The tracer and the instruments, taken at the first operation and taken anew when something was installed since.
+    pub(crate) fn bound(&self) -> Arc<Bound<C>> {
+        match &*self.bound.load() {
+            Some(bound) if self.is_current(bound) => Arc::clone(bound),
+            _ => self.bind(),
         }
-        drop(bound);
-        self.bind_again();
-        self.bound.load()
+    }
+
+    fn is_current(&self, bound: &Bound<C>) -> bool {
+        if bound.generation != install_generation() {
+            return false;
+        }
+        let look_again = bound.tracer_is_noop.load(Ordering::Relaxed)
+            && !self.providers.has_own_tracer_provider()
+            && self.without_tracer.fetch_add(1, Ordering::Relaxed) % LOOK_AGAIN_EVERY == LOOK_AGAIN_EVERY - 1;
+        !look_again
     }
 
     #[cold]
-    fn bind_again(&self) {
-        self.bound.store(Arc::new(Bound::new(&self.scope, &self.providers, &self.convention)));
+    fn bind(&self) -> Arc<Bound<C>> {
+        // Read first: an install while the rest is read is then seen as new by the next operation.
+        let generation = install_generation();
+        let bound = Arc::new(Bound {
+            generation,
+            tracer: self.providers.tracer(self.scope.clone()),
+            tracer_is_noop: AtomicBool::new(false),
+            metrics: self.convention.metrics(&self.providers.meter(self.scope.clone())),
+            meter_is_noop: self.providers.meter_is_noop(),
+        });
+        self.bound.store(Some(Arc::clone(&bound)));
+        bound
     }
 
     fn start_span(
@@ -159,20 +183,5 @@ impl<C: Convention> Shared<C> {
             span.set_attributes(attributes.take_span());
         }
         (span, attributes)
-    }
-
-    /// Looks the global provider up again from time to time while spans come from none.
-    ///
-    /// An SDK gives every span an id of its own, sampled or not; the no-op tracer hands back the parent's or none.
-    fn note_effect(&self, span: &BoxedSpan, parent: &Context) {
-        let context = span.span_context();
-        let has_effect = context.is_valid() && context.span_id() != parent.span().span_context().span_id();
-        if has_effect || self.providers.has_own_tracer_provider() {
-            return;
-        }
-        let seen = self.ineffective.fetch_add(1, Ordering::Relaxed);
-        if seen % LOOK_AGAIN_EVERY == LOOK_AGAIN_EVERY - 1 {
-            self.bind_again();
-        }
     }
 }

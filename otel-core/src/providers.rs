@@ -77,6 +77,15 @@ impl Providers {
         }
     }
 
+    /// Whether instruments have no effect. Only the no-op provider of the API has no state, and so no size; a provider
+    /// that records must have somewhere to record to.
+    pub(crate) fn meter_is_noop(&self) -> bool {
+        match &self.meter {
+            Some(provider) => size_of_val(&**provider) == 0,
+            None => size_of_val(&*global::meter_provider()) == 0,
+        }
+    }
+
     /// A provider given by hand is used by a sampler nobody told us about.
     pub(crate) fn has_own_tracer_provider(&self) -> bool {
         self.tracer.is_some()

@@ -1,0 +1,168 @@
+//! Every way out of an operation: one span end, one duration, in-flight back to 0, each exactly once.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use opentelemetry::Context;
+use opentelemetry::trace::{SpanId, SpanKind, Status, TraceContextExt};
+use otel_core::ErrorType;
+use otel_testing::{SpanDataExt, TestTelemetry};
+
+use crate::convention::{DURATION, IN_FLIGHT, assert_ended_once, instrumenter, start};
+
+#[test]
+fn ended_well() {
+    let telemetry = TestTelemetry::new();
+    let mut operation = start(&telemetry);
+    assert_eq!(telemetry.sum(IN_FLIGHT), 1.0);
+    operation.on_response(&Ok(7));
+    operation.end();
+
+    assert_ended_once(&telemetry);
+    let span = telemetry.span("job");
+    assert_eq!(span.span_kind, SpanKind::Internal);
+    assert_eq!(span.status, Status::Unset);
+    assert!(span.has("job.code", 7) && span.has("job.name", "nightly"), "{}", telemetry.tree());
+    assert_eq!(span.attribute("error.type"), None);
+}
+
+#[test]
+fn the_metric_has_the_bounded_attributes_alone_and_the_span_s_duration() {
+    let telemetry = TestTelemetry::new();
+    let mut operation = start(&telemetry);
+    operation.on_response(&Ok(7));
+    operation.end();
+
+    let span = telemetry.span("job");
+    let metric = telemetry.metric(DURATION);
+    assert_eq!((metric.unit.as_str(), metric.points.len()), ("s", 1));
+    let point = &metric.points[0];
+    let keys: Vec<_> = point.attributes.iter().map(|(key, _)| key.to_owned()).collect();
+    assert_eq!(keys, ["job.code", "job.kind"]);
+    let elapsed = span.end_time.duration_since(span.start_time).unwrap().as_secs_f64();
+    let recorded = point.histogram().and_then(|histogram| histogram.sum).unwrap();
+    assert!((recorded - elapsed).abs() < 1e-6, "{recorded} and {elapsed}");
+}
+
+#[test]
+fn ended_with_an_error_of_the_response() {
+    let telemetry = TestTelemetry::new();
+    let mut operation = start(&telemetry);
+    operation.on_response(&Err("disk_full"));
+    operation.end();
+    assert_failed(&telemetry, "disk_full");
+}
+
+#[test]
+fn failed() {
+    let telemetry = TestTelemetry::new();
+    start(&telemetry).fail(ErrorType::TIMEOUT);
+    assert_failed(&telemetry, "timeout");
+}
+
+#[test]
+fn failed_after_a_good_response() {
+    let telemetry = TestTelemetry::new();
+    let mut operation = start(&telemetry);
+    operation.on_response(&Ok(7));
+    operation.fail(ErrorType::new("connection_reset"));
+    assert_failed(&telemetry, "connection_reset");
+}
+
+#[test]
+fn dropped_is_no_error_by_default() {
+    let telemetry = TestTelemetry::new();
+    drop(start(&telemetry));
+    assert_ended_once(&telemetry);
+    assert_eq!(telemetry.span("job").status, Status::Unset);
+}
+
+#[test]
+fn dropped_after_a_failed_response_keeps_its_error() {
+    let telemetry = TestTelemetry::new();
+    let mut operation = start(&telemetry);
+    operation.on_response(&Err("disk_full"));
+    drop(operation);
+    assert_failed(&telemetry, "disk_full");
+}
+
+#[tokio::test]
+async fn a_future_dropped_before_its_first_poll_and_one_dropped_midway() {
+    for polled in [false, true] {
+        let telemetry = TestTelemetry::new();
+        let operation = start(&telemetry);
+        let mut future = Box::pin(async move {
+            std::future::pending::<()>().await;
+            operation.end();
+        });
+        if polled {
+            assert!(futures_util::poll!(&mut future).is_pending());
+        }
+        drop(future);
+        assert_ended_once(&telemetry);
+    }
+}
+
+#[test]
+fn a_panic_in_run_ends_it_at_once_even_if_the_operation_lives_on() {
+    let telemetry = TestTelemetry::new();
+    let mut operation = start(&telemetry);
+    let panicked = catch_unwind(AssertUnwindSafe(|| operation.run(|| panic!("a test panics here"))));
+    assert!(panicked.is_err());
+    assert_failed(&telemetry, "panic");
+    operation.end(); // says nothing new
+    assert_failed(&telemetry, "panic");
+}
+
+#[test]
+fn dropped_while_unwinding_is_a_panic() {
+    let telemetry = TestTelemetry::new();
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        let _operation = start(&telemetry);
+        panic!("a test panics here");
+    }));
+    assert!(panicked.is_err());
+    assert_failed(&telemetry, "panic");
+}
+
+#[test]
+fn the_context_is_attached_while_it_runs_and_only_then() {
+    let telemetry = TestTelemetry::new();
+    let mut operation = start(&telemetry);
+    let expected = operation.context().span().span_context().span_id();
+    let seen = operation.run(|| Context::current().span().span_context().span_id());
+    assert_eq!(seen, expected);
+    assert_eq!(Context::current().span().span_context().span_id(), SpanId::INVALID);
+}
+
+#[test]
+fn where_telemetry_is_suppressed_nothing_is_recorded() {
+    let telemetry = TestTelemetry::new();
+    let suppressed = Context::new().with_telemetry_suppressed();
+    let mut operation = instrumenter(&telemetry).start(&suppressed, &"export");
+    assert!(operation.run(Context::is_current_telemetry_suppressed));
+    operation.on_response(&Err("refused"));
+    operation.end();
+    assert!(telemetry.spans().is_empty());
+    assert_eq!(telemetry.histogram_count(DURATION), 0);
+}
+
+#[test]
+fn an_unsampled_operation_is_measured_all_the_same() {
+    let telemetry =
+        TestTelemetry::builder().with_sampler(opentelemetry_sdk::trace::Sampler::AlwaysOff).build();
+    let mut operation = start(&telemetry);
+    operation.on_response(&Err("disk_full"));
+    operation.end();
+    assert!(telemetry.spans().is_empty());
+    assert_eq!(telemetry.histogram_count(DURATION), 1);
+}
+
+#[track_caller]
+fn assert_failed(telemetry: &TestTelemetry, error_type: &str) {
+    assert_ended_once(telemetry);
+    let span = telemetry.span("job");
+    assert_eq!(span.status, Status::error(""), "{}", telemetry.tree());
+    assert!(span.has("error.type", error_type.to_owned()), "{}", telemetry.tree());
+    let point = &telemetry.metric(DURATION).points[0];
+    assert!(point.has("error.type", error_type));
+}
