@@ -31,12 +31,14 @@ pub(crate) struct Settings {
 /// Gives each request that a service answers a server span and a duration.
 ///
 /// ```
+/// # #[cfg(feature = "axum")] {
 /// use axum::{Router, routing::get};
 /// use otel_http::HttpServerLayer;
 ///
 /// let app: Router = Router::new()
 ///     .route("/users/{id}", get(|| async { "Ada" }))
 ///     .layer(HttpServerLayer::for_axum());
+/// # }
 /// ```
 ///
 /// Put it outside of layers whose work belongs to the request (timeouts, panics, compression): a request that times out

@@ -1,0 +1,12 @@
+//! The layers and the client, used as an application uses them.
+
+mod client;
+mod exits;
+mod nesting;
+mod public_endpoint;
+mod reqwest_client;
+mod server;
+mod sockets;
+mod support;
+mod tower_http_layers;
+mod url_vectors;

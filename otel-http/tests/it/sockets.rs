@@ -1,0 +1,87 @@
+//! Client and server over real sockets.
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::routing::get as on_get;
+use futures_util::stream;
+use http_body_util::{BodyExt, Empty};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use opentelemetry::trace::SpanKind;
+use otel_testing::{SpanDataExt, TestTelemetry, eventually};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tower::{ServiceBuilder, ServiceExt};
+
+use crate::support::{BOUND, SERVER_DURATION, client_layer, get, in_flight, serve, server_layer};
+
+fn app(telemetry: &TestTelemetry) -> Router {
+    let endless = || async {
+        Body::from_stream(stream::repeat_with(|| {
+            Ok::<_, std::convert::Infallible>(Bytes::from(vec![0; 65_536]))
+        }))
+    };
+    Router::new()
+        .route("/users/{id}", on_get(|| async { "Ada" }))
+        .route("/endless", on_get(endless))
+        .route("/slow", on_get(std::future::pending::<()>))
+        .layer(server_layer(telemetry).build())
+}
+
+#[tokio::test]
+async fn the_client_span_is_the_server_span_s_parent_in_both_versions() {
+    for http2 in [false, true] {
+        let telemetry = TestTelemetry::new();
+        let address = serve(app(&telemetry)).await;
+        let inner = Client::builder(TokioExecutor::new()).http2_only(http2).build_http::<Empty<Bytes>>();
+        let client = ServiceBuilder::new().layer(client_layer(&telemetry).build()).service(inner);
+        let request = get(&format!("http://{address}/users/42")).map(|_| Empty::new());
+        let response = client.oneshot(request).await.unwrap();
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "Ada");
+
+        eventually(BOUND, || telemetry.spans().len() == 2).await;
+        let server = telemetry.span("GET /users/{id}");
+        let client = telemetry.spans().into_iter().find(|span| span.span_kind == SpanKind::Client).unwrap();
+        assert_eq!(server.parent_span_id, client.span_context.span_id(), "{}", telemetry.tree());
+        assert_eq!(server.span_context.trace_id(), client.span_context.trace_id());
+        let version = if http2 { "2" } else { "1.1" };
+        for span in [&server, &client] {
+            assert!(span.has("network.protocol.version", version), "{}", telemetry.tree());
+        }
+        assert!(server.has("network.peer.address", "127.0.0.1"));
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_midway_leaves_nothing_in_flight() {
+    for path in ["/endless", "/slow"] {
+        let telemetry = TestTelemetry::new();
+        let address = serve(app(&telemetry)).await;
+        let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
+        socket.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await.unwrap();
+        eventually(BOUND, || in_flight(&telemetry) == 1.0).await;
+        if path == "/endless" {
+            socket.read_exact(&mut [0; 1000]).await.unwrap();
+        }
+        drop(socket);
+        eventually(BOUND, || in_flight(&telemetry) == 0.0 && telemetry.open_spans().is_empty()).await;
+        assert_eq!((telemetry.spans().len(), telemetry.histogram_count(SERVER_DURATION)), (1, 1));
+        let span = telemetry.span(&format!("GET {path}"));
+        assert_eq!(span.attribute("http.response.status_code").is_some(), path == "/endless");
+    }
+}
+
+#[tokio::test]
+async fn pipelined_requests_have_traces_of_their_own() {
+    let telemetry = TestTelemetry::new();
+    let address = serve(app(&telemetry)).await;
+    let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
+    let mut requests = "GET /users/1 HTTP/1.1\r\nhost: x\r\n\r\n".repeat(9);
+    requests.push_str("GET /users/1 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    socket.write_all(requests.as_bytes()).await.unwrap();
+    let mut answers = Vec::new();
+    socket.read_to_end(&mut answers).await.unwrap();
+    eventually(BOUND, || telemetry.spans().len() == 10).await;
+    let traces: std::collections::HashSet<_> =
+        telemetry.spans().iter().map(|span| span.span_context.trace_id()).collect();
+    assert_eq!(traces.len(), 10);
+}
