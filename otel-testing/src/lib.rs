@@ -6,6 +6,7 @@ mod lock;
 mod log;
 mod metric;
 mod metric_from_sdk;
+mod receiver;
 mod recorder;
 mod require;
 mod scope;
@@ -18,6 +19,10 @@ pub use eventually::{Condition, eventually, eventually_blocking};
 pub use log::Log;
 pub use metric::{
     ExponentialHistogramPoint, HistogramPoint, Metric, MetricKind, Number, Point, PointValue, SummaryPoint,
+};
+pub use receiver::{
+    OtlpReceiver, OtlpReceiverBuilder, Protocol, ReceivedEvent, ReceivedLink, ReceivedLog, ReceivedMetric,
+    ReceivedRequest, ReceivedResource, ReceivedSpan, ReceivedTrace, Reply, Signal, WaitTimeout,
 };
 pub use require::{require_service, shared_file};
 pub use scope::Scope;

@@ -1,0 +1,92 @@
+use std::sync::Arc;
+
+use opentelemetry_proto::tonic::collector::logs::v1::logs_service_server::{LogsService, LogsServiceServer};
+use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsServiceRequest, ExportLogsServiceResponse};
+use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
+    MetricsService, MetricsServiceServer,
+};
+use opentelemetry_proto::tonic::collector::metrics::v1::{
+    ExportMetricsServiceRequest, ExportMetricsServiceResponse,
+};
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
+    TraceService, TraceServiceServer,
+};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
+use tokio::net::TcpListener;
+use tonic::codec::CompressionEncoding::Gzip;
+use tonic::metadata::KeyAndValueRef;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic::{Request, Response, Status};
+
+use super::export::ExportRequest;
+use super::store::Store;
+use super::{Protocol, Reply};
+
+/// Serves until it is dropped.
+pub(super) async fn serve(listener: TcpListener, store: Arc<Store>, max_message_bytes: usize) {
+    let service = Service(store);
+    let traces = TraceServiceServer::new(service.clone())
+        .accept_compressed(Gzip)
+        .max_decoding_message_size(max_message_bytes);
+    let metrics = MetricsServiceServer::new(service.clone())
+        .accept_compressed(Gzip)
+        .max_decoding_message_size(max_message_bytes);
+    let logs =
+        LogsServiceServer::new(service).accept_compressed(Gzip).max_decoding_message_size(max_message_bytes);
+    let server = Server::builder().add_service(traces).add_service(metrics).add_service(logs);
+    // The only error is one of the listener; senders then see a closed port, and a waiting test its time-out.
+    let _ = server.serve_with_incoming(TcpIncoming::from(listener)).await;
+}
+
+#[derive(Clone)]
+struct Service(Arc<Store>);
+
+impl Service {
+    fn receive<R: ExportRequest>(&self, request: Request<R>) -> Result<Response<R::Response>, Status> {
+        let headers = request.metadata().iter().filter_map(|entry| match entry {
+            KeyAndValueRef::Ascii(key, value) => Some((key.to_string(), value.to_str().ok()?.to_owned())),
+            KeyAndValueRef::Binary(..) => None,
+        });
+        let headers = headers.collect();
+        match self.0.receive(request.into_inner(), Protocol::Grpc, headers) {
+            Ok(rejected) => Ok(Response::new(R::response(rejected))),
+            Err(Reply::InvalidArgument) => Err(Status::invalid_argument("the test asked for this answer")),
+            Err(Reply::Accept | Reply::Unavailable) => {
+                Err(Status::unavailable("the test asked for this answer"))
+            }
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl TraceService for Service {
+    async fn export(
+        &self,
+        request: Request<ExportTraceServiceRequest>,
+    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        self.receive(request)
+    }
+}
+
+#[tonic::async_trait]
+impl MetricsService for Service {
+    async fn export(
+        &self,
+        request: Request<ExportMetricsServiceRequest>,
+    ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
+        self.receive(request)
+    }
+}
+
+#[tonic::async_trait]
+impl LogsService for Service {
+    async fn export(
+        &self,
+        request: Request<ExportLogsServiceRequest>,
+    ) -> Result<Response<ExportLogsServiceResponse>, Status> {
+        self.receive(request)
+    }
+}

@@ -1,0 +1,186 @@
+use std::borrow::Cow;
+use std::io::Read as _;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use flate2::read::GzDecoder;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message as _;
+use tokio::net::TcpListener;
+
+use super::export::ExportRequest;
+use super::store::Store;
+use super::{Protocol, Reply};
+
+const PROTOBUF: &str = "application/x-protobuf";
+const JSON: &str = "application/json";
+
+/// Serves until it is dropped.
+pub(super) async fn serve(listener: TcpListener, store: Arc<Store>, max_body_bytes: usize) {
+    let router = Router::new()
+        .route("/v1/traces", post(receive::<ExportTraceServiceRequest>))
+        .route("/v1/metrics", post(receive::<ExportMetricsServiceRequest>))
+        .route("/v1/logs", post(receive::<ExportLogsServiceRequest>))
+        .layer(DefaultBodyLimit::max(max_body_bytes))
+        .with_state(Receiver { store, max_body_bytes });
+    // axum's server never returns.
+    let _ = axum::serve(listener, router).await;
+}
+
+#[derive(Clone)]
+struct Receiver {
+    store: Arc<Store>,
+    max_body_bytes: usize,
+}
+
+async fn receive<R: ExportRequest>(
+    State(receiver): State<Receiver>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let Some(protocol) = protocol(&headers) else {
+        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("content-type must be {PROTOBUF} or {JSON}"))
+            .into_response();
+    };
+    let request: R = match decode(protocol, &headers, &body, receiver.max_body_bytes) {
+        Ok(request) => request,
+        Err(refusal) => return failure(protocol, &refusal),
+    };
+    match receiver.store.receive(request, protocol, texts(&headers)) {
+        Ok(rejected) => success::<R>(protocol, rejected),
+        Err(Reply::InvalidArgument) => failure(protocol, &Refusal::INVALID_ARGUMENT),
+        Err(Reply::Accept | Reply::Unavailable) => failure(protocol, &Refusal::UNAVAILABLE),
+    }
+}
+
+fn protocol(headers: &HeaderMap) -> Option<Protocol> {
+    let content_type = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    match content_type.split(';').next().unwrap_or_default().trim() {
+        PROTOBUF => Some(Protocol::HttpProtobuf),
+        JSON => Some(Protocol::HttpJson),
+        _ => None,
+    }
+}
+
+fn decode<R: ExportRequest>(
+    protocol: Protocol,
+    headers: &HeaderMap,
+    body: &[u8],
+    max_body_bytes: usize,
+) -> Result<R, Refusal> {
+    let body = decompress(headers, body, max_body_bytes)?;
+    match protocol {
+        Protocol::HttpJson => {
+            serde_json::from_slice(&body).map_err(|error| Refusal::malformed(error.to_string()))
+        }
+        _ => R::decode(body.as_ref()).map_err(|error| Refusal::malformed(error.to_string())),
+    }
+}
+
+fn decompress<'a>(
+    headers: &HeaderMap,
+    body: &'a [u8],
+    max_body_bytes: usize,
+) -> Result<Cow<'a, [u8]>, Refusal> {
+    let encoding = headers.get(CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("not a text"));
+    match encoding {
+        None | Some("identity") => Ok(Cow::Borrowed(body)),
+        Some("gzip") => {
+            let mut plain = Vec::new();
+            let limit = max_body_bytes as u64 + 1;
+            match GzDecoder::new(body).take(limit).read_to_end(&mut plain) {
+                Ok(_) if plain.len() > max_body_bytes => Err(Refusal {
+                    status: StatusCode::PAYLOAD_TOO_LARGE,
+                    grpc_code: tonic::Code::ResourceExhausted,
+                    message: format!("the body is larger than {max_body_bytes} bytes").into(),
+                }),
+                Ok(_) => Ok(Cow::Owned(plain)),
+                Err(error) => Err(Refusal::malformed(format!("gzip: {error}"))),
+            }
+        }
+        Some(other) => Err(Refusal {
+            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            grpc_code: tonic::Code::InvalidArgument,
+            message: format!("content-encoding {other:?} is not supported: use gzip or none").into(),
+        }),
+    }
+}
+
+fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
+    let text = |(name, value): (&axum::http::HeaderName, &axum::http::HeaderValue)| {
+        Some((name.to_string(), value.to_str().ok()?.to_owned()))
+    };
+    headers.iter().filter_map(text).collect()
+}
+
+fn success<R: ExportRequest>(protocol: Protocol, rejected: usize) -> Response {
+    let response = R::response(rejected);
+    match protocol {
+        // In JSON a field without a value is absent, not null.
+        Protocol::HttpJson if rejected == 0 => ([(CONTENT_TYPE, JSON)], "{}").into_response(),
+        Protocol::HttpJson => {
+            ([(CONTENT_TYPE, JSON)], serde_json::to_vec(&response).unwrap_or_default()).into_response()
+        }
+        _ => ([(CONTENT_TYPE, PROTOBUF)], response.encode_to_vec()).into_response(),
+    }
+}
+
+/// "The response body for all HTTP 4xx and HTTP 5xx responses MUST be a Protobuf-encoded Status message", in JSON for a
+/// JSON request (OTLP specification, OTLP/HTTP Response, Failures).
+fn failure(protocol: Protocol, refusal: &Refusal) -> Response {
+    let (code, message) = (i32::from(refusal.grpc_code), refusal.message.clone().into_owned());
+    match protocol {
+        Protocol::HttpJson => {
+            let body = serde_json::json!({ "code": code, "message": message }).to_string();
+            (refusal.status, [(CONTENT_TYPE, JSON)], body).into_response()
+        }
+        _ => {
+            let body = RpcStatus { code, message }.encode_to_vec();
+            (refusal.status, [(CONTENT_TYPE, PROTOBUF)], body).into_response()
+        }
+    }
+}
+
+/// `google.rpc.Status`, without details.
+#[derive(Clone, PartialEq, prost::Message)]
+struct RpcStatus {
+    #[prost(int32, tag = "1")]
+    code: i32,
+    #[prost(string, tag = "2")]
+    message: String,
+}
+
+struct Refusal {
+    status: StatusCode,
+    grpc_code: tonic::Code,
+    message: Cow<'static, str>,
+}
+
+impl Refusal {
+    const UNAVAILABLE: Self = Self {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        grpc_code: tonic::Code::Unavailable,
+        message: Cow::Borrowed("the test asked for this answer"),
+    };
+    const INVALID_ARGUMENT: Self = Self {
+        status: StatusCode::BAD_REQUEST,
+        grpc_code: tonic::Code::InvalidArgument,
+        message: Cow::Borrowed("the test asked for this answer"),
+    };
+
+    fn malformed(message: String) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            grpc_code: tonic::Code::InvalidArgument,
+            message: message.into(),
+        }
+    }
+}

@@ -1,0 +1,162 @@
+use std::sync::Arc;
+
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
+use opentelemetry_proto::tonic::metrics::v1::{
+    self as proto, AggregationTemporality, DataPointFlags, ExponentialHistogramDataPoint, HistogramDataPoint,
+    NumberDataPoint, ResourceMetrics, SummaryDataPoint,
+};
+use opentelemetry_sdk::metrics::Temporality;
+
+use super::ReceivedResource;
+use super::convert::{attributes, resource, scope};
+use crate::{
+    ExponentialHistogramPoint, HistogramPoint, Metric, MetricKind, Point, PointValue, Scope, SummaryPoint,
+};
+
+/// A metric as it was sent, with the points of that one export.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ReceivedMetric {
+    /// Who sent it.
+    pub resource: Arc<ReceivedResource>,
+    /// The metric.
+    pub metric: Metric,
+}
+
+impl ReceivedMetric {
+    /// `service.name` of the sender, or an empty text.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        self.resource.service()
+    }
+
+    /// Name of the metric.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.metric.name
+    }
+
+    /// Its points.
+    #[must_use]
+    pub fn points(&self) -> &[Point] {
+        &self.metric.points
+    }
+}
+
+pub(super) fn flatten(metrics: ResourceMetrics, into: &mut Vec<Arc<ReceivedMetric>>) {
+    let resource = resource(metrics.resource, metrics.schema_url);
+    for scope_metrics in metrics.scope_metrics {
+        let scope = scope(scope_metrics.scope, scope_metrics.schema_url);
+        into.extend(scope_metrics.metrics.into_iter().map(|metric| {
+            Arc::new(ReceivedMetric { resource: Arc::clone(&resource), metric: received(&scope, metric) })
+        }));
+    }
+}
+
+/// How many points a metric has: what the receiver's bound counts.
+pub(super) fn point_count(metric: &proto::Metric) -> usize {
+    match &metric.data {
+        Some(Data::Gauge(gauge)) => gauge.data_points.len(),
+        Some(Data::Sum(sum)) => sum.data_points.len(),
+        Some(Data::Histogram(histogram)) => histogram.data_points.len(),
+        Some(Data::ExponentialHistogram(histogram)) => histogram.data_points.len(),
+        Some(Data::Summary(summary)) => summary.data_points.len(),
+        None => 0,
+    }
+}
+
+fn received(scope: &Scope, metric: proto::Metric) -> Metric {
+    let (kind, temporality, points) = match metric.data {
+        Some(Data::Gauge(gauge)) => (MetricKind::Gauge, None, numbers(gauge.data_points, PointValue::Gauge)),
+        Some(Data::Sum(sum)) => (
+            MetricKind::Sum { monotonic: sum.is_monotonic },
+            temporality(sum.aggregation_temporality),
+            numbers(sum.data_points, PointValue::Sum),
+        ),
+        Some(Data::Histogram(histogram)) => (
+            MetricKind::Histogram,
+            temporality(histogram.aggregation_temporality),
+            histogram.data_points.into_iter().map(explicit).collect(),
+        ),
+        Some(Data::ExponentialHistogram(histogram)) => (
+            MetricKind::ExponentialHistogram,
+            temporality(histogram.aggregation_temporality),
+            histogram.data_points.into_iter().map(exponential).collect(),
+        ),
+        Some(Data::Summary(summary)) => {
+            (MetricKind::Summary, None, summary.data_points.into_iter().map(self::summary).collect())
+        }
+        None => (MetricKind::Empty, None, Vec::new()),
+    };
+    Metric {
+        scope: scope.clone(),
+        name: metric.name,
+        description: metric.description,
+        unit: metric.unit,
+        kind,
+        temporality,
+        points,
+    }
+}
+
+fn temporality(temporality: i32) -> Option<Temporality> {
+    match AggregationTemporality::try_from(temporality) {
+        Ok(AggregationTemporality::Delta) => Some(Temporality::Delta),
+        Ok(AggregationTemporality::Cumulative) => Some(Temporality::Cumulative),
+        Ok(AggregationTemporality::Unspecified) | Err(_) => None,
+    }
+}
+
+fn numbers(points: Vec<NumberDataPoint>, value: fn(crate::Number) -> PointValue) -> Vec<Point> {
+    let point = |point: NumberDataPoint| {
+        let value = match point.value {
+            Some(Value::AsInt(number)) => value(number.into()),
+            Some(Value::AsDouble(number)) => value(number.into()),
+            None => PointValue::Empty,
+        };
+        Point::new(attributes(point.attributes), unless_empty(point.flags, value))
+    };
+    points.into_iter().map(point).collect()
+}
+
+fn explicit(point: HistogramDataPoint) -> Point {
+    let value = PointValue::Histogram(HistogramPoint {
+        count: point.count,
+        sum: point.sum,
+        min: point.min,
+        max: point.max,
+        bounds: point.explicit_bounds,
+        bucket_counts: point.bucket_counts,
+    });
+    Point::new(attributes(point.attributes), unless_empty(point.flags, value))
+}
+
+fn exponential(point: ExponentialHistogramDataPoint) -> Point {
+    use proto::exponential_histogram_data_point::Buckets;
+    let buckets = |buckets: Option<Buckets>| buckets.map(|b| (b.offset, b.bucket_counts)).unwrap_or_default();
+    let value = PointValue::ExponentialHistogram(ExponentialHistogramPoint {
+        count: point.count,
+        sum: point.sum,
+        min: point.min,
+        max: point.max,
+        scale: point.scale,
+        zero_count: point.zero_count,
+        positive: buckets(point.positive),
+        negative: buckets(point.negative),
+    });
+    Point::new(attributes(point.attributes), unless_empty(point.flags, value))
+}
+
+fn summary(point: SummaryDataPoint) -> Point {
+    let quantiles = point.quantile_values.iter().map(|at| (at.quantile, at.value)).collect();
+    let value = PointValue::Summary(SummaryPoint { count: point.count, sum: point.sum, quantiles });
+    Point::new(attributes(point.attributes), unless_empty(point.flags, value))
+}
+
+fn unless_empty(flags: u32, value: PointValue) -> PointValue {
+    match flags & DataPointFlags::NoRecordedValueMask as u32 {
+        0 => value,
+        _ => PointValue::Empty,
+    }
+}

@@ -1,0 +1,23 @@
+//! An OTLP receiver on free local ports.
+
+mod convert;
+mod export;
+mod grpc;
+mod http;
+mod json;
+mod log;
+mod metric;
+mod otlp_receiver;
+mod request;
+mod span;
+mod store;
+mod trace;
+mod wait;
+
+pub use log::ReceivedLog;
+pub use metric::ReceivedMetric;
+pub use otlp_receiver::{OtlpReceiver, OtlpReceiverBuilder};
+pub use request::{Protocol, ReceivedRequest, Reply, Signal};
+pub use span::{ReceivedEvent, ReceivedLink, ReceivedResource, ReceivedSpan};
+pub use trace::ReceivedTrace;
+pub use wait::WaitTimeout;

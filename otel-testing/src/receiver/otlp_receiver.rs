@@ -1,0 +1,267 @@
+use std::fmt;
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use opentelemetry::Context;
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::oneshot;
+
+use super::store::Store;
+use super::{
+    ReceivedLog, ReceivedMetric, ReceivedRequest, ReceivedSpan, ReceivedTrace, Reply, grpc, http, trace,
+};
+
+const DEFAULT_MAX_ITEMS: usize = 1_000_000;
+/// Far above what an exporter sends at once (upstream's own limit for a body), far below what would hurt.
+const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
+
+/// A receiver of OTLP over gRPC and HTTP (protobuf and JSON, plain or gzip) on free local ports, which keeps everything in
+/// memory. It runs on a thread of its own, so that it can be started from any code, and makes no telemetry itself. It
+/// stops when it is dropped.
+///
+/// ```
+/// use std::time::Duration;
+/// use opentelemetry::trace::{Tracer, TracerProvider};
+/// use opentelemetry_otlp::{SpanExporter, WithExportConfig};
+/// use opentelemetry_sdk::trace::SdkTracerProvider;
+///
+/// let receiver = otel_testing::OtlpReceiver::start().unwrap();
+///
+/// # let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+/// # let _entered = runtime.enter();
+/// let exporter = SpanExporter::builder().with_tonic().with_endpoint(receiver.grpc_endpoint()).build().unwrap();
+/// let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).build();
+/// provider.tracer("checkout").in_span("charge", |_| ());
+/// provider.force_flush().unwrap();
+///
+/// receiver.wait_for(Duration::from_secs(5), |receiver| receiver.spans().len() == 1).unwrap();
+/// assert_eq!(receiver.spans()[0].name, "charge");
+/// ```
+pub struct OtlpReceiver {
+    store: Arc<Store>,
+    grpc: SocketAddr,
+    http: SocketAddr,
+    runtime: Handle,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl OtlpReceiver {
+    /// Starts one that keeps a million items.
+    ///
+    /// # Errors
+    ///
+    /// When no local port or no thread is to be had.
+    pub fn start() -> io::Result<Self> {
+        Self::builder().start()
+    }
+
+    /// With another bound.
+    pub fn builder() -> OtlpReceiverBuilder {
+        OtlpReceiverBuilder { max_items: DEFAULT_MAX_ITEMS }
+    }
+
+    /// Endpoint for OTLP over gRPC, such as `http://127.0.0.1:40123`.
+    #[must_use]
+    pub fn grpc_endpoint(&self) -> String {
+        format!("http://{}", self.grpc)
+    }
+
+    /// Base endpoint for OTLP over HTTP, such as `http://127.0.0.1:40124`; `/v1/traces`, `/v1/metrics` and `/v1/logs` are
+    /// below it. `OTEL_EXPORTER_OTLP_ENDPOINT` takes it as it is; an exporter built in code wants the full path.
+    #[must_use]
+    pub fn http_endpoint(&self) -> String {
+        format!("http://{}", self.http)
+    }
+
+    /// All spans, in the order in which they arrived.
+    #[must_use]
+    pub fn spans(&self) -> Vec<Arc<ReceivedSpan>> {
+        self.store.kept().spans.clone()
+    }
+
+    /// All log records, in the order in which they arrived.
+    #[must_use]
+    pub fn logs(&self) -> Vec<Arc<ReceivedLog>> {
+        self.store.kept().logs.clone()
+    }
+
+    /// All metrics as they were sent: one entry per metric and export, in the order in which they arrived.
+    #[must_use]
+    pub fn metrics(&self) -> Vec<Arc<ReceivedMetric>> {
+        self.store.kept().metrics.clone()
+    }
+
+    /// Spans and logs by trace, in the order in which the first span of each trace arrived.
+    #[must_use]
+    pub fn traces(&self) -> Vec<ReceivedTrace> {
+        trace::group(&self.spans(), &self.logs())
+    }
+
+    /// The trace of this id (lower-case hex), if any of its spans has arrived.
+    #[must_use]
+    pub fn trace(&self, trace_id: &str) -> Option<ReceivedTrace> {
+        let mut spans = self.spans();
+        spans.retain(|span| span.trace_id == trace_id);
+        trace::group(&spans, &self.logs()).pop()
+    }
+
+    /// The requests that came in, without their bodies, the refused ones too.
+    #[must_use]
+    pub fn requests(&self) -> Vec<ReceivedRequest> {
+        self.store.kept().requests.clone()
+    }
+
+    /// How many well-formed requests came in.
+    #[must_use]
+    pub fn request_count(&self) -> u64 {
+        self.store.kept().request_count
+    }
+
+    /// How many spans, log records and data points were dropped because the receiver was full.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.store.kept().dropped
+    }
+
+    /// Answers all further requests this way.
+    pub fn respond_with(&self, reply: Reply) {
+        self.store.kept().reply = reply;
+    }
+
+    /// Forgets everything that came in, and its counts. How requests are answered stays.
+    pub fn clear(&self) {
+        self.store.clear();
+    }
+
+    /// Everything that came in as one document of OTLP/JSON with `resourceSpans`, `resourceMetrics` and `resourceLogs`.
+    ///
+    /// # Errors
+    ///
+    /// Those of `writer`.
+    pub fn write_json(&self, writer: &mut impl Write) -> io::Result<()> {
+        // Not to the writer while the lock is held: it may be slow, and senders must not wait for it.
+        writer.write_all(self.to_otlp_json()?.as_bytes())
+    }
+
+    /// As [`OtlpReceiver::write_json`], as text.
+    ///
+    /// # Errors
+    ///
+    /// When something that was received cannot be written as JSON, which no known input causes.
+    pub fn to_otlp_json(&self) -> io::Result<String> {
+        Ok(serde_json::to_string(&self.store.kept().document)?)
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(super) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+}
+
+impl Drop for OtlpReceiver {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        // The thread waits for nothing but this signal: connections that are still open are closed.
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl fmt::Debug for OtlpReceiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OtlpReceiver")
+            .field("grpc_endpoint", &self.grpc_endpoint())
+            .field("http_endpoint", &self.http_endpoint())
+            .field("requests", &self.request_count())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What differs from [`OtlpReceiver::start`].
+#[derive(Clone, Copy, Debug)]
+#[must_use = "call start()"]
+pub struct OtlpReceiverBuilder {
+    max_items: usize,
+}
+
+impl OtlpReceiverBuilder {
+    /// How many spans, log records and data points are kept together; a million by default. What comes after that is
+    /// dropped, counted in [`OtlpReceiver::dropped`], and reported to the sender as a partial success. The sender never waits.
+    pub fn with_max_items(mut self, max_items: usize) -> Self {
+        self.max_items = max_items;
+        self
+    }
+
+    /// Starts the receiver. It accepts connections when this returns.
+    ///
+    /// # Errors
+    ///
+    /// When no local port or no thread is to be had.
+    pub fn start(self) -> io::Result<OtlpReceiver> {
+        let grpc = listen()?;
+        let http = listen()?;
+        let (grpc_address, http_address) = (grpc.local_addr()?, http.local_addr()?);
+        let store = Arc::new(Store::new(self.max_items));
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
+        let (stop, stopped) = oneshot::channel();
+        let thread = thread::Builder::new().name("otlp-receiver".to_owned()).spawn({
+            let store = Arc::clone(&store);
+            move || run(&runtime, grpc, http, &store, stopped)
+        })?;
+        Ok(OtlpReceiver {
+            store,
+            grpc: grpc_address,
+            http: http_address,
+            runtime: handle,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+}
+
+fn listen() -> io::Result<TcpListener> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+fn run(
+    runtime: &Runtime,
+    grpc: TcpListener,
+    http: TcpListener,
+    store: &Arc<Store>,
+    stopped: oneshot::Receiver<()>,
+) {
+    // The servers below are instrumented with `tracing`; in a process that exports to this receiver, what they say would
+    // be exported to them again.
+    let _no_telemetry = Context::enter_telemetry_suppressed_scope();
+    let _no_tracing = tracing::subscriber::set_default(tracing::subscriber::NoSubscriber::default());
+    runtime.block_on(async {
+        let (Ok(grpc), Ok(http)) =
+            (tokio::net::TcpListener::from_std(grpc), tokio::net::TcpListener::from_std(http))
+        else {
+            // Both fail only when the runtime's driver is gone, which `start` has just made.
+            return;
+        };
+        let servers = async {
+            tokio::join!(
+                grpc::serve(grpc, Arc::clone(store), MAX_MESSAGE_BYTES),
+                http::serve(http, Arc::clone(store), MAX_MESSAGE_BYTES)
+            )
+        };
+        tokio::select! {
+            _ = stopped => {}
+            _ = servers => {}
+        }
+    });
+}

@@ -1,0 +1,110 @@
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::watch;
+
+use super::export::ExportRequest;
+use super::json::Document;
+use super::{Protocol, ReceivedLog, ReceivedMetric, ReceivedRequest, ReceivedSpan, Reply};
+use crate::lock::lock;
+
+/// Everything that came in, up to a bound, and who waits for it.
+#[derive(Debug)]
+pub(super) struct Store {
+    kept: Mutex<Kept>,
+    arrived: Condvar,
+    arrivals: watch::Sender<u64>,
+    max_items: usize,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    pub(super) spans: Vec<Arc<ReceivedSpan>>,
+    pub(super) logs: Vec<Arc<ReceivedLog>>,
+    pub(super) metrics: Vec<Arc<ReceivedMetric>>,
+    /// The same as it was sent, to write it as OTLP/JSON.
+    pub(super) document: Document,
+    pub(super) requests: Vec<ReceivedRequest>,
+    pub(super) request_count: u64,
+    pub(super) dropped: u64,
+    pub(super) reply: Reply,
+    /// Spans, log records and data points that were kept.
+    items: usize,
+    /// Counts everything a waiting test could see.
+    changes: u64,
+}
+
+impl Store {
+    pub(super) fn new(max_items: usize) -> Self {
+        Self { kept: Mutex::default(), arrived: Condvar::new(), arrivals: watch::Sender::new(0), max_items }
+    }
+
+    pub(super) fn kept(&self) -> MutexGuard<'_, Kept> {
+        lock(&self.kept)
+    }
+
+    /// Keeps what there is room for and returns how many items were rejected, or how to refuse the whole request.
+    pub(super) fn receive<R: ExportRequest>(
+        &self,
+        mut request: R,
+        protocol: Protocol,
+        headers: Vec<(String, String)>,
+    ) -> Result<usize, Reply> {
+        let mut kept = self.kept();
+        let accepted = kept.reply == Reply::Accept;
+        kept.request_count += 1;
+        if kept.requests.len() < self.max_items {
+            kept.requests.push(ReceivedRequest { signal: R::SIGNAL, protocol, headers, accepted });
+        }
+        let result = if accepted {
+            let sent = request.len();
+            let room = self.max_items.saturating_sub(kept.items);
+            if sent > room {
+                request.truncate(room);
+            }
+            let stays = request.len();
+            let rejected = sent - stays;
+            kept.items += stays;
+            kept.dropped += rejected as u64;
+            // A request without items would grow memory without counting against the bound.
+            if stays > 0 {
+                request.keep(&mut kept);
+            }
+            Ok(rejected)
+        } else {
+            Err(kept.reply)
+        };
+        self.changed(kept);
+        result
+    }
+
+    pub(super) fn clear(&self) {
+        let mut kept = self.kept();
+        *kept = Kept { reply: kept.reply, changes: kept.changes, ..Kept::default() };
+        self.changed(kept);
+    }
+
+    /// Counts up whenever something changed.
+    pub(super) fn changes(&self) -> u64 {
+        self.kept().changes
+    }
+
+    /// Blocks until something changed since `seen`, or the deadline.
+    pub(super) fn wait_for_change(&self, seen: u64, deadline: Instant) {
+        let timeout = deadline.saturating_duration_since(Instant::now());
+        let waited = self.arrived.wait_timeout_while(self.kept(), timeout, |kept| kept.changes == seen);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub(super) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.arrivals.subscribe()
+    }
+
+    fn changed(&self, mut kept: MutexGuard<'_, Kept>) {
+        kept.changes += 1;
+        let changes = kept.changes;
+        drop(kept);
+        self.arrived.notify_all();
+        self.arrivals.send_replace(changes);
+    }
+}

@@ -1,0 +1,100 @@
+use std::fmt::{self, Write as _};
+use std::time::{Duration, Instant};
+
+use super::OtlpReceiver;
+
+/// So that a message stays readable when much has arrived.
+const TRACES_SHOWN: usize = 10;
+
+/// The condition did not hold in time. Its text says what had arrived instead.
+#[derive(Clone, Debug)]
+pub struct WaitTimeout {
+    message: String,
+}
+
+impl WaitTimeout {
+    fn new(receiver: &OtlpReceiver, timeout: Duration) -> Self {
+        let (traces, logs, metrics) = (receiver.traces(), receiver.logs(), receiver.metrics());
+        let mut message = format!(
+            "the condition did not hold within {timeout:?}; {} requests had arrived with {} spans in {} traces, {} log \
+             records and {} metrics; {} items were dropped\n",
+            receiver.request_count(),
+            receiver.spans().len(),
+            traces.len(),
+            logs.len(),
+            metrics.len(),
+            receiver.dropped(),
+        );
+        for trace in traces.iter().take(TRACES_SHOWN) {
+            message.push_str(&trace.tree());
+        }
+        if traces.len() > TRACES_SHOWN {
+            let _ = writeln!(message, "and {} traces more", traces.len() - TRACES_SHOWN);
+        }
+        Self { message }
+    }
+}
+
+impl fmt::Display for WaitTimeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for WaitTimeout {}
+
+impl OtlpReceiver {
+    /// Blocks until `condition` holds; it is looked at again after each request that arrives. In async code use
+    /// [`OtlpReceiver::wait_for_async`].
+    ///
+    /// # Errors
+    ///
+    /// When it does not hold by the end of `timeout`. The error says what had arrived.
+    pub fn wait_for(
+        &self,
+        timeout: Duration,
+        mut condition: impl FnMut(&Self) -> bool,
+    ) -> Result<(), WaitTimeout> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            // Read before the condition is looked at, so that an arrival meanwhile is not slept through.
+            let seen = self.store().changes();
+            if condition(self) {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                return Err(WaitTimeout::new(self, timeout));
+            }
+            self.store().wait_for_change(seen, deadline);
+        }
+    }
+
+    /// Waits until `condition` holds, on any executor; it is looked at again after each request that arrives.
+    ///
+    /// # Errors
+    ///
+    /// When it does not hold by the end of `timeout`. The error says what had arrived.
+    pub async fn wait_for_async(
+        &self,
+        timeout: Duration,
+        mut condition: impl FnMut(&Self) -> bool,
+    ) -> Result<(), WaitTimeout> {
+        let mut arrivals = self.store().subscribe();
+        // The timer runs on the receiver's runtime: the caller's may have its clock paused, or be none of tokio's.
+        let mut timer = self.runtime().spawn(tokio::time::sleep(timeout));
+        let result = loop {
+            arrivals.mark_unchanged();
+            if condition(self) {
+                break Ok(());
+            }
+            tokio::select! {
+                _ = arrivals.changed() => {}
+                _ = &mut timer => {
+                    break if condition(self) { Ok(()) } else { Err(WaitTimeout::new(self, timeout)) };
+                }
+            }
+        };
+        timer.abort();
+        result
+    }
+}
