@@ -1,4 +1,45 @@
-//! OpenTelemetry in tests.
+//! OpenTelemetry in tests: what your code emits, in memory and per test, and a receiver that takes OTLP from any process.
+//!
+//! ```
+//! use opentelemetry::metrics::MeterProvider;
+//! use opentelemetry::trace::{SpanKind, Tracer, TracerProvider};
+//! use opentelemetry::{KeyValue, trace::SpanBuilder};
+//! use otel_testing::{SpanDataExt, TestTelemetry};
+//!
+//! let telemetry = TestTelemetry::new();
+//!
+//! // The code under test gets these providers, by whatever way it takes them.
+//! let tracer = telemetry.tracer_provider().tracer("shop");
+//! let orders = telemetry.meter_provider().meter("shop").u64_counter("shop.orders").build();
+//! tracer.in_span("checkout", |_| {
+//!     let charge = SpanBuilder::from_name("charge").with_kind(SpanKind::Client);
+//!     tracer.build(charge.with_attributes([KeyValue::new("card.brand", "visa")]));
+//!     orders.add(1, &[KeyValue::new("customer.tier", "gold")]);
+//! });
+//!
+//! let charge = telemetry.span("charge");
+//! assert!(charge.is_child_of(&telemetry.span("checkout")));
+//! assert!(charge.has("card.brand", "visa"));
+//! assert_eq!(telemetry.sum("shop.orders"), 1.0);
+//! assert_eq!(
+//!     telemetry.tree(),
+//!     "trace 1\n  checkout internal\n    charge client {card.brand=\"visa\"}\n"
+//! );
+//! ```
+//!
+//! # What there is
+//!
+//! | item | for |
+//! |---|---|
+//! | [`TestTelemetry`] | unit tests: tracer, meter and logger provider of one test, and what was made with them, also after a shutdown |
+//! | [`TestTelemetry::subscriber`] | code that uses `tracing`: a subscriber bound to those providers |
+//! | [`SpanDataExt`] | questions to a finished span |
+//! | [`OtlpReceiver`] | integration tests: OTLP over gRPC and HTTP on free ports, waiting with a bound, traces, OTLP/JSON |
+//! | [`eventually`], [`eventually_blocking`] | waiting for anything else, with a bound, instead of sleeping |
+//! | [`shared_file!`], [`require_service`] | tests that need a file or a service: they skip in the open, or fail where it must be there |
+//!
+//! Tests that use these run in parallel in one process: nothing is global, and the environment is not read for anything
+//! but `REQUIRE_SHARED` and `REQUIRE_SERVICES`.
 
 mod attributes;
 mod eventually;
