@@ -35,7 +35,7 @@ pub trait Convention: Send + Sync + 'static {
     fn span_name(&self, request: &Self::Request<'_>) -> Cow<'static, str>;
 
     /// The attributes known at the start. Those that only the span carries reach the sampler too.
-    fn on_start(&self, request: &Self::Request<'_>, attributes: &mut Attributes);
+    fn on_start(&self, request: &Self::Request<'_>, attributes: &mut Attributes<'_>);
 
     /// Counts the operation as in flight until it ends; none by default.
     fn in_flight(&self, metrics: &Self::Metrics, request: &Self::Request<'_>) -> Option<InFlight> {
@@ -51,7 +51,7 @@ pub trait Convention: Send + Sync + 'static {
     fn on_response(
         &self,
         response: &Self::Response<'_>,
-        attributes: &mut Attributes,
+        attributes: &mut Attributes<'_>,
     ) -> Result<(), ErrorType>;
 
     /// The operation was dropped before it ended: nobody waits for its outcome any more. Not an error by default.
@@ -59,7 +59,7 @@ pub trait Convention: Send + Sync + 'static {
     /// # Errors
     ///
     /// The class of the failure when the convention calls a cancellation an error; it becomes `error.type`.
-    fn on_cancel(&self, attributes: &mut Attributes) -> Result<(), ErrorType> {
+    fn on_cancel(&self, attributes: &mut Attributes<'_>) -> Result<(), ErrorType> {
         let _ = attributes;
         Ok(())
     }

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use opentelemetry::global::{BoxedSpan, BoxedTracer};
 use opentelemetry::trace::{Link, Span, SpanBuilder, TraceContextExt, Tracer};
-use opentelemetry::{Context, InstrumentationScope};
+use opentelemetry::{Context, InstrumentationScope, KeyValue};
 
 use crate::operation::{Operation, Started};
 use crate::{Attributes, Convention, Providers, install_generation, sampler_reads_attributes};
@@ -15,6 +16,10 @@ use crate::{Attributes, Convention, Providers, install_generation, sampler_reads
 /// While the tracer has no effect, one operation in so many looks the global provider up again, for programs that set
 /// it by hand without [`announce_install`](crate::announce_install).
 const LOOK_AGAIN_EVERY: u32 = 64;
+
+/// Room for what a typical operation sets, so that the lists are allocated once.
+const SPAN_CAPACITY: usize = 16;
+const METRIC_CAPACITY: usize = 8;
 
 /// Starts the operations of one [`Convention`].
 ///
@@ -46,8 +51,8 @@ impl<C: Convention> Instrumenter<C> {
 
     /// Starts an operation as a child of the span in `parent`.
     ///
-    /// With telemetry suppressed in `parent` the operation is inert: no span, no metric, and its context is `parent`.
-    /// So an exporter that uses an instrumented client never feeds itself. It is inert too where nothing is installed.
+    /// The operation is inert where nothing would be recorded: with telemetry suppressed in `parent`, so that an
+    /// exporter that uses an instrumented client never feeds itself, and as long as no provider is installed.
     pub fn start(&self, parent: &Context, request: &C::Request<'_>) -> Operation<C> {
         self.start_with_links(parent, request, Vec::new())
     }
@@ -60,18 +65,34 @@ impl<C: Convention> Instrumenter<C> {
         links: Vec<Link>,
     ) -> Operation<C> {
         let shared = &self.shared;
-        if parent.is_telemetry_suppressed() {
-            return Operation::inert(Arc::clone(shared), parent.clone());
-        }
         let bound = shared.bound();
-        if bound.is_noop() {
+        if bound.is_noop() || parent.is_telemetry_suppressed() {
             return Operation::inert(Arc::clone(shared), parent.clone());
         }
         let in_flight = shared.convention.in_flight(&bound.metrics, request);
         let started = Started::now();
-        let (span, attributes) = shared.start_span(&bound.tracer, parent, request, links, &started);
+        let mut metric_attributes = Vec::with_capacity(METRIC_CAPACITY);
+        let attributes_first = shared.attributes_first(&bound, parent);
+        let mut span_attributes = Vec::new();
+        if attributes_first {
+            span_attributes.reserve(SPAN_CAPACITY);
+            let mut attributes = Attributes::to_lists(&mut span_attributes, &mut metric_attributes);
+            shared.convention.on_start(request, &mut attributes);
+        }
+        let mut builder = SpanBuilder::from_name(shared.convention.span_name(request))
+            .with_kind(C::SPAN_KIND)
+            .with_start_time(started.wall_clock);
+        builder.attributes = attributes_first.then_some(span_attributes);
+        builder.links = (!links.is_empty()).then_some(links);
+        let span = bound.tracer.build_with_context(builder, parent);
         bound.note_effect(&span, parent);
-        Operation::new(Arc::clone(shared), parent, span, attributes, started, in_flight)
+        let is_recording = span.is_recording();
+        let context = parent.with_span(span);
+        if !attributes_first {
+            let mut attributes = Attributes::to_span(&context, is_recording, &mut metric_attributes);
+            shared.convention.on_start(request, &mut attributes);
+        }
+        Operation::new(Arc::clone(shared), context, is_recording, metric_attributes, started, in_flight)
     }
 }
 
@@ -106,6 +127,7 @@ pub(crate) struct Bound<C: Convention> {
     tracer: BoxedTracer,
     /// Known after the first span.
     tracer_is_noop: AtomicBool,
+    recorded_last_root: AtomicBool,
     pub(crate) metrics: C::Metrics,
     meter_is_noop: bool,
 }
@@ -115,11 +137,17 @@ impl<C: Convention> Bound<C> {
         self.meter_is_noop && self.tracer_is_noop.load(Ordering::Relaxed)
     }
 
-    /// An SDK gives every span an id of its own, sampled or not; the no-op tracer hands back the parent's or none.
+    /// Learns from a span what the tracer does.
     fn note_effect(&self, span: &BoxedSpan, parent: &Context) {
-        let context = span.span_context();
-        if !context.is_valid() || context.span_id() == parent.span().span_context().span_id() {
+        let (span_context, parent) = (span.span_context(), parent.span());
+        // An SDK gives every span an id of its own, sampled or not; the no-op tracer hands back the parent's or none.
+        if !span_context.is_valid() || span_context.span_id() == parent.span_context().span_id() {
             self.tracer_is_noop.store(true, Ordering::Relaxed);
+        }
+        let is_root = !parent.span_context().is_valid();
+        // Stored only when it changes: a line that all threads write would be slower than the attributes it saves.
+        if is_root && self.recorded_last_root.load(Ordering::Relaxed) != span.is_recording() {
+            self.recorded_last_root.store(span.is_recording(), Ordering::Relaxed);
         }
     }
 }
@@ -151,6 +179,7 @@ impl<C: Convention> Shared<C> {
             generation,
             tracer: self.providers.tracer(self.scope.clone()),
             tracer_is_noop: AtomicBool::new(false),
+            recorded_last_root: AtomicBool::new(false),
             metrics: self.convention.metrics(&self.providers.meter(self.scope.clone())),
             meter_is_noop: self.providers.meter_is_noop(),
         });
@@ -158,30 +187,23 @@ impl<C: Convention> Shared<C> {
         bound
     }
 
-    fn start_span(
-        &self,
-        tracer: &BoxedTracer,
-        parent: &Context,
-        request: &C::Request<'_>,
-        links: Vec<Link>,
-        started: &Started,
-    ) -> (BoxedSpan, Attributes) {
-        let attributes_first = self.providers.has_own_tracer_provider() || sampler_reads_attributes();
-        let mut attributes = Attributes::for_span(attributes_first);
-        if attributes_first {
-            self.convention.on_start(request, &mut attributes);
+    /// Whether the attributes are built before the span.
+    ///
+    /// A sampler that reads them leaves no choice. Otherwise it is a guess at whether the span will be recorded: then a
+    /// list that is handed over whole is the cheapest, else most of the attributes are never built at all.
+    fn attributes_first(&self, bound: &Bound<C>, parent: &Context) -> bool {
+        if self.providers.has_own_tracer_provider() || sampler_reads_attributes() {
+            return true;
         }
-        let mut builder = SpanBuilder::from_name(self.convention.span_name(request))
-            .with_kind(C::SPAN_KIND)
-            .with_start_time(started.wall_clock);
-        builder.attributes = Some(attributes.take_span());
-        builder.links = (!links.is_empty()).then_some(links);
-        let mut span = tracer.build_with_context(builder, parent);
-        attributes.set_wants_span(span.is_recording());
-        if !attributes_first {
-            self.convention.on_start(request, &mut attributes);
-            span.set_attributes(attributes.take_span());
+        let parent = parent.span();
+        match parent.span_context() {
+            context if context.is_valid() => context.is_sampled(),
+            _ => bound.recorded_last_root.load(Ordering::Relaxed),
         }
-        (span, attributes)
+    }
+
+    /// Records the metrics of an ended operation.
+    pub(crate) fn record(&self, elapsed: Duration, attributes: &[KeyValue], context: &Context) {
+        self.convention.record(&self.bound().metrics, elapsed, attributes, context);
     }
 }

@@ -5,9 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use opentelemetry::Context;
-use opentelemetry::global::BoxedSpan;
 use opentelemetry::trace::{Status, TraceContextExt};
+use opentelemetry::{Context, KeyValue};
 
 use crate::instrumenter::Shared;
 use crate::{Attributes, Convention, ErrorType, InFlight};
@@ -24,12 +23,13 @@ use crate::{Attributes, Convention, ErrorType, InFlight};
 pub struct Operation<C: Convention> {
     shared: Arc<Shared<C>>,
     context: Context,
-    attributes: Attributes,
-    started: Started,
+    /// What the metrics carry.
+    attributes: Vec<KeyValue>,
+    /// `None` when it has ended, or was inert from the start.
+    started: Option<Started>,
     outcome: Result<(), ErrorType>,
     in_flight: Option<InFlight>,
-    /// Ended already, or inert from the start.
-    finished: bool,
+    is_recording: bool,
 }
 
 /// Both clocks at the start. The end is read from the monotonic one alone, so a span's duration is the metric's value
@@ -54,26 +54,25 @@ enum Exit {
 impl<C: Convention> Operation<C> {
     pub(crate) fn new(
         shared: Arc<Shared<C>>,
-        parent: &Context,
-        span: BoxedSpan,
-        attributes: Attributes,
+        context: Context,
+        is_recording: bool,
+        attributes: Vec<KeyValue>,
         started: Started,
         in_flight: Option<InFlight>,
     ) -> Self {
-        let context = parent.with_span(span);
-        Self { shared, context, attributes, started, outcome: Ok(()), in_flight, finished: false }
+        let (started, outcome) = (Some(started), Ok(()));
+        Self { shared, context, attributes, started, outcome, in_flight, is_recording }
     }
 
     pub(crate) fn inert(shared: Arc<Shared<C>>, context: Context) -> Self {
-        Self {
-            shared,
-            context,
-            attributes: Attributes::for_span(false),
-            started: Started::now(),
-            outcome: Ok(()),
-            in_flight: None,
-            finished: true,
-        }
+        let (attributes, outcome) = (Vec::new(), Ok(()));
+        Self { shared, context, attributes, started: None, outcome, in_flight: None, is_recording: false }
+    }
+
+    /// Whether nothing is recorded: the operation has ended, or none was wanted where it started.
+    #[must_use]
+    pub fn is_inert(&self) -> bool {
+        self.started.is_none()
     }
 
     /// The context with the operation's span: the parent of everything that happens inside.
@@ -83,21 +82,22 @@ impl<C: Convention> Operation<C> {
     }
 
     /// Adds attributes while the operation runs.
-    pub fn attributes(&mut self) -> &mut Attributes {
-        &mut self.attributes
+    pub fn attributes(&mut self) -> Attributes<'_> {
+        Attributes::to_span(&self.context, self.is_recording, &mut self.attributes)
     }
 
     /// Renames the span, when something that belongs into the name is learnt late.
     pub fn update_name(&mut self, name: impl Into<Cow<'static, str>>) {
-        if !self.finished {
+        if !self.is_inert() {
             self.context.span().update_name(name);
         }
     }
 
     /// Takes the facts of the response; the operation goes on, for example until the body has passed.
     pub fn on_response(&mut self, response: &C::Response<'_>) {
-        if !self.finished {
-            self.outcome = self.shared.convention.on_response(response, &mut self.attributes);
+        if !self.is_inert() {
+            let mut attributes = Attributes::to_span(&self.context, self.is_recording, &mut self.attributes);
+            self.outcome = self.shared.convention.on_response(response, &mut attributes);
         }
     }
 
@@ -122,24 +122,15 @@ impl<C: Convention> Operation<C> {
     }
 
     fn finish(&mut self, exit: Exit) {
-        if std::mem::replace(&mut self.finished, true) {
-            return;
-        }
-        let elapsed = self.started.monotonic.elapsed();
-        let failure = self.failure(exit);
-        let span = self.context.span();
-        if let Some(error_type) = failure {
-            self.attributes.both("error.type", error_type);
+        let Some(started) = self.started.take() else { return };
+        let elapsed = started.monotonic.elapsed();
+        if let Some(error_type) = self.failure(exit) {
+            self.attributes().both("error.type", error_type);
             // No description: the convention wants one only where it adds to what `error.type` says.
-            span.set_status(Status::error(""));
+            self.context.span().set_status(Status::error(""));
         }
-        if self.attributes.wants_span() {
-            span.set_attributes(self.attributes.take_span());
-        }
-        span.end_with_timestamp(self.started.wall_clock + elapsed);
-        let bound = self.shared.bound();
-        let metric_attributes = self.attributes.metric_attributes();
-        self.shared.convention.record(&bound.metrics, elapsed, metric_attributes, &self.context);
+        self.context.span().end_with_timestamp(started.wall_clock + elapsed);
+        self.shared.record(elapsed, &self.attributes, &self.context);
         self.in_flight = None;
     }
 
@@ -148,7 +139,9 @@ impl<C: Convention> Operation<C> {
             Exit::Failed(error_type) => Some(error_type),
             Exit::Dropped if std::thread::panicking() => Some(ErrorType::PANIC),
             Exit::Dropped if self.outcome.is_ok() => {
-                self.shared.convention.on_cancel(&mut self.attributes).err()
+                let mut attributes =
+                    Attributes::to_span(&self.context, self.is_recording, &mut self.attributes);
+                self.shared.convention.on_cancel(&mut attributes).err()
             }
             Exit::Dropped | Exit::Ended => std::mem::replace(&mut self.outcome, Ok(())).err(),
         }
@@ -165,7 +158,7 @@ impl<C: Convention> fmt::Debug for Operation<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Operation")
             .field("span_context", self.context.span().span_context())
-            .field("finished", &self.finished)
+            .field("is_inert", &self.is_inert())
             .finish_non_exhaustive()
     }
 }

@@ -24,6 +24,7 @@ use opentelemetry_sdk::metrics::{ManualReader, SdkMeterProvider};
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, Span, SpanData, SpanProcessor};
 use otel_http::HttpServerLayer;
 use tower::ServiceExt;
+use tower_http::map_response_body::MapResponseBodyLayer;
 
 /// Ends a span as cheaply as possible, so that the layer is measured and not an exporter.
 #[derive(Debug)]
@@ -50,6 +51,12 @@ fn meter() -> SdkMeterProvider {
     SdkMeterProvider::builder().with_reader(ManualReader::builder().build()).build()
 }
 
+/// A layer that does nothing but return a body of another type, as every layer does that watches bodies.
+fn empty_layer() -> Router {
+    let wrap = |body: Body| body.map_err(std::convert::identity as fn(axum::Error) -> axum::Error);
+    bare().layer(MapResponseBodyLayer::new(wrap))
+}
+
 fn bare() -> Router {
     Router::new().route("/users/{id}", get(|| async { "Ada" }))
 }
@@ -58,9 +65,10 @@ type Case = (&'static str, fn() -> Router);
 
 /// The cases in the order in which they run. The global ones set the global providers, as `otel-init` does, and so
 /// `no provider` comes first.
-fn cases() -> [Case; 7] {
+fn cases() -> [Case; 8] {
     [
         ("bare", bare),
+        ("empty layer", empty_layer),
         ("no provider", || bare().layer(HttpServerLayer::for_axum())),
         ("unsampled, with metrics", || globally(Sampler::AlwaysOff)),
         ("sampled, with metrics", || globally(Sampler::AlwaysOn)),

@@ -5,6 +5,7 @@
 #[cfg(feature = "axum")]
 mod axum;
 mod body;
+mod cached;
 mod client;
 mod error;
 mod hook;

@@ -38,7 +38,7 @@ impl Convention for Job {
         Cow::Borrowed("job")
     }
 
-    fn on_start(&self, name: &&str, attributes: &mut Attributes) {
+    fn on_start(&self, name: &&str, attributes: &mut Attributes<'_>) {
         attributes.both("job.kind", "test");
         attributes.span("job.name", (*name).to_owned());
     }
@@ -50,7 +50,7 @@ impl Convention for Job {
     fn on_response(
         &self,
         response: &Result<i64, &'static str>,
-        attributes: &mut Attributes,
+        attributes: &mut Attributes<'_>,
     ) -> Result<(), ErrorType> {
         match response {
             Ok(code) => {

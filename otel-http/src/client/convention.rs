@@ -11,6 +11,7 @@ use otel_core::{Attributes, Convention, ErrorType};
 
 use super::metrics::ClientMetrics;
 use crate::HttpRequest;
+use crate::cached::repeated_text;
 use crate::method::{method_attribute, method_in_name, original_method};
 use crate::protocol::{protocol_version, status_error};
 use crate::url::host_and_port;
@@ -39,7 +40,7 @@ impl Convention for ClientConvention {
         Cow::Borrowed(method_in_name(request.method))
     }
 
-    fn on_start(&self, request: &HttpRequest<'_>, attributes: &mut Attributes) {
+    fn on_start(&self, request: &HttpRequest<'_>, attributes: &mut Attributes<'_>) {
         attributes.both("http.request.method", method_attribute(request.method));
         server_attributes(request, attributes);
         if attributes.wants_span() {
@@ -50,7 +51,11 @@ impl Convention for ClientConvention {
         }
     }
 
-    fn on_response(&self, response: &ClientResponse, attributes: &mut Attributes) -> Result<(), ErrorType> {
+    fn on_response(
+        &self,
+        response: &ClientResponse,
+        attributes: &mut Attributes<'_>,
+    ) -> Result<(), ErrorType> {
         attributes.both("http.response.status_code", i64::from(response.status.as_u16()));
         if let Some(version) = protocol_version(response.version) {
             attributes.both("network.protocol.version", version);
@@ -66,10 +71,10 @@ impl Convention for ClientConvention {
 
 /// The server that is called: of the URL, or of the `Host` header when the URL has none. Both attributes are on the
 /// metric too, which is safe here: the application chooses whom it calls.
-fn server_attributes(request: &HttpRequest<'_>, attributes: &mut Attributes) {
+fn server_attributes(request: &HttpRequest<'_>, attributes: &mut Attributes<'_>) {
     let server = request.url.host_and_port().or_else(|| host_and_port(request.text(&header::HOST)?));
     let Some((address, port)) = server else { return };
-    attributes.both("server.address", address.to_owned());
+    attributes.both("server.address", repeated_text(address));
     if let Some(port) = port.or(request.url.default_port()) {
         attributes.both("server.port", i64::from(port));
     }

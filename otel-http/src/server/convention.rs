@@ -12,6 +12,7 @@ use otel_core::{Attributes, Convention, ErrorType, InFlight};
 
 use super::metrics::ServerMetrics;
 use crate::HttpRequest;
+use crate::cached::{Route, repeated_text};
 use crate::method::{method_attribute, method_in_name, original_method};
 use crate::protocol::{is_server_error, protocol_version, status_error};
 use crate::url::{host_and_port, redact_query};
@@ -25,7 +26,7 @@ pub(crate) struct ServerConvention {
 #[derive(Debug)]
 pub(crate) struct ServerRequest<'a> {
     pub(crate) http: HttpRequest<'a>,
-    pub(crate) route: Option<Cow<'a, str>>,
+    pub(crate) route: Option<Route>,
     pub(crate) peer: Option<SocketAddr>,
 }
 
@@ -34,7 +35,7 @@ pub(crate) struct ServerRequest<'a> {
 pub(crate) struct ServerResponse<'a> {
     pub(crate) status: StatusCode,
     /// A route that was not known at the start.
-    pub(crate) late_route: Option<&'a str>,
+    pub(crate) late_route: Option<&'a Route>,
 }
 
 impl Convention for ServerConvention {
@@ -50,17 +51,17 @@ impl Convention for ServerConvention {
     fn span_name(&self, request: &ServerRequest<'_>) -> Cow<'static, str> {
         let method = method_in_name(request.http.method);
         match &request.route {
-            Some(route) => Cow::Owned(format!("{method} {route}")),
+            Some(route) => route.span_name(method),
             None => Cow::Borrowed(method),
         }
     }
 
-    fn on_start(&self, request: &ServerRequest<'_>, attributes: &mut Attributes) {
+    fn on_start(&self, request: &ServerRequest<'_>, attributes: &mut Attributes<'_>) {
         let http = &request.http;
         attributes.both("http.request.method", method_attribute(http.method));
         attributes.both("url.scheme", scheme(http));
         if let Some(route) = &request.route {
-            attributes.both("http.route", route.clone().into_owned());
+            attributes.both("http.route", route.value());
         }
         if let Some(version) = protocol_version(http.version) {
             attributes.both("network.protocol.version", version);
@@ -72,7 +73,7 @@ impl Convention for ServerConvention {
                 attributes.span("http.request.method_original", original);
             }
             if let Some(user_agent) = http.text(&header::USER_AGENT) {
-                attributes.span("user_agent.original", user_agent.to_owned());
+                attributes.span("user_agent.original", repeated_text(user_agent));
             }
         }
     }
@@ -89,11 +90,11 @@ impl Convention for ServerConvention {
     fn on_response(
         &self,
         response: &ServerResponse<'_>,
-        attributes: &mut Attributes,
+        attributes: &mut Attributes<'_>,
     ) -> Result<(), ErrorType> {
         attributes.both("http.response.status_code", i64::from(response.status.as_u16()));
         if let Some(route) = response.late_route {
-            attributes.both("http.route", route.to_owned());
+            attributes.both("http.route", route.value());
         }
         // "For HTTP status codes in the 4xx range span status MUST be left unset in case of SpanKind.SERVER".
         if is_server_error(response.status) { Err(status_error(response.status)) } else { Ok(()) }
@@ -112,18 +113,18 @@ fn scheme(request: &HttpRequest<'_>) -> &'static str {
     }
 }
 
-fn url_attributes(http: &HttpRequest<'_>, attributes: &mut Attributes) {
+fn url_attributes(http: &HttpRequest<'_>, attributes: &mut Attributes<'_>) {
     attributes.span("url.path", http.url.path.to_owned());
     if let Some(query) = http.url.query {
         attributes.span("url.query", redact_query(query).into_owned());
     }
 }
 
-fn address_attributes(request: &ServerRequest<'_>, attributes: &mut Attributes) {
+fn address_attributes(request: &ServerRequest<'_>, attributes: &mut Attributes<'_>) {
     let server =
         request.http.url.host_and_port().or_else(|| host_and_port(request.http.text(&header::HOST)?));
     if let Some((address, port)) = server {
-        attributes.span("server.address", address.to_owned());
+        attributes.span("server.address", repeated_text(address));
         if let Some(port) = port {
             attributes.span("server.port", i64::from(port));
         }

@@ -11,6 +11,7 @@ use pin_project_lite::pin_project;
 use super::convention::{ServerConvention, ServerResponse};
 use super::route::HttpRoute;
 use crate::body::{EndsOperation, ResponseBody};
+use crate::cached::Route;
 use crate::error::error_type;
 use crate::method::method_in_name;
 
@@ -68,13 +69,13 @@ impl Observed {
     fn respond<B: Body>(mut self, response: Response<B>) -> Response<ResponseBody<B>> {
         let status = response.status();
         let late_route = match response.extensions().get::<HttpRoute>() {
-            Some(route) if !self.has_route => Some(route.template()),
+            Some(route) if !self.has_route => Some(Route::new(route.template())),
             _ => None,
         };
-        if let Some(route) = late_route {
-            self.operation.update_name(format!("{} {route}", method_in_name(&self.method)));
+        if let Some(route) = &late_route {
+            self.operation.update_name(route.span_name(method_in_name(&self.method)));
         }
-        self.operation.on_response(&ServerResponse { status, late_route });
+        self.operation.on_response(&ServerResponse { status, late_route: late_route.as_ref() });
         if ends_with_head(&self.method, status) {
             self.operation.end();
             response.map(ResponseBody::unobserved)

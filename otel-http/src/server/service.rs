@@ -7,6 +7,7 @@ use std::task::{Context as TaskContext, Poll};
 use http::{Request, Response};
 use http_body::Body;
 use opentelemetry::Context;
+use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 use otel_core::carrier::HeaderExtractor;
 use otel_core::{Operation, link_from};
@@ -17,6 +18,7 @@ use super::future::{Observed, ResponseFuture};
 use super::layer::Settings;
 use crate::HttpRequest;
 use crate::body::ResponseBody;
+use crate::cached::Route;
 use crate::hook::call_hook;
 
 /// A service that gives each request a server span and a duration; made by [`HttpServerLayer`](crate::HttpServerLayer).
@@ -61,9 +63,13 @@ impl Settings {
             return None;
         }
         let route = self.route.as_ref().and_then(|route| call_hook(|| route(http), None));
+        let route = route.as_deref().map(Route::new);
         let peer = self.peer.as_ref().and_then(|peer| call_hook(|| peer(http), None));
         let request = ServerRequest { http: *http, route, peer };
         let operation = self.start_operation(&request);
+        if operation.is_inert() && !hands_on(operation.context()) {
+            return None;
+        }
         Some(Observed { operation, method: http.method.clone(), has_route: request.route.is_some() })
     }
 
@@ -79,6 +85,11 @@ impl Settings {
         }
         self.instrumenter.start(&providers.extract(&current, &carrier), request)
     }
+}
+
+/// Whether there is something of the caller's that calls made while serving must carry on, even with no SDK here.
+fn hands_on(context: &Context) -> bool {
+    context.has_active_span() || !context.baggage().is_empty()
 }
 
 impl<S: fmt::Debug> fmt::Debug for HttpServer<S> {
