@@ -89,7 +89,9 @@ impl TelemetryBuilder {
     }
 
     /// Leaves the `tracing` subscriber alone, for a service that sets its own. Build its OpenTelemetry layers from
-    /// [`Telemetry::tracer_provider`] and [`Telemetry::logger_provider`].
+    /// [`Telemetry::tracer_provider`] and [`Telemetry::logger_provider`], and keep the targets that the export runs
+    /// through out of them (`hyper`, `h2`, `tonic`, `tower`, `reqwest`, `rustls`, `opentelemetry`, `otel_init`): at
+    /// `TRACE`, their spans would report each export.
     pub fn without_tracing_subscriber(mut self) -> Self {
         self.settings.without_tracing_subscriber = true;
         self

@@ -1,11 +1,101 @@
 //! What arrives at the collector.
 
-use opentelemetry::global;
-use opentelemetry::trace::{Span, Tracer};
-use otel_init::Telemetry;
+use opentelemetry::trace::{Span, Status, TraceContextExt, Tracer};
+use opentelemetry::{Context, global};
+use otel_init::{Protocol, Telemetry};
+use otel_testing::{Number, OtlpReceiver, ReceivedRequest, Signal};
 
 use crate::child;
-use crate::collector::Collector;
+
+/// A native span in a `tracing` span in a native span, a handled error, a counter.
+fn work() {
+    let telemetry = Telemetry::builder()
+        .with_service_name("shop")
+        .with_service_version("1.2.3")
+        .with_resource_attribute("team", "orders")
+        .install()
+        .unwrap();
+    let tracer = global::tracer("delivery");
+    let request = Context::current_with_span(tracer.start("request"));
+    let entered = request.clone().attach();
+    tracing::info_span!("handler", user.tier = "gold").in_scope(|| {
+        tracing::error!(retryable = true, "card declined");
+        tracing::debug!("too detailed");
+        tracer.start("query").end();
+    });
+    drop(entered);
+    request.span().end();
+    global::meter("delivery").u64_counter("orders").build().add(2, &[]);
+    telemetry.shutdown_blocking().unwrap();
+}
+
+#[test]
+fn all_signals_arrive_over_http() {
+    if child::is_child() {
+        return work();
+    }
+    let receiver = OtlpReceiver::start().unwrap();
+    let endpoint = receiver.http_endpoint();
+    let variables = [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str())];
+    child::run("delivery::all_signals_arrive_over_http", &variables);
+    expect_all_signals(&receiver, otel_testing::Protocol::HttpProtobuf);
+}
+
+#[test]
+fn all_signals_arrive_over_grpc() {
+    if child::is_child() {
+        return work();
+    }
+    let receiver = OtlpReceiver::start().unwrap();
+    let endpoint = receiver.grpc_endpoint();
+    let variables =
+        [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()), ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")];
+    child::run("delivery::all_signals_arrive_over_grpc", &variables);
+    expect_all_signals(&receiver, otel_testing::Protocol::Grpc);
+}
+
+fn expect_all_signals(receiver: &OtlpReceiver, protocol: otel_testing::Protocol) {
+    assert!(receiver.requests().iter().all(|request| request.protocol == protocol && request.accepted));
+    let traces = receiver.traces();
+    assert_eq!(traces.len(), 1, "{traces:?}");
+    let trace = &traces[0];
+    let span = |name| {
+        let spans = trace.spans_named(name);
+        assert_eq!(spans.len(), 1, "{}", trace.tree());
+        spans[0]
+    };
+    let (request, handler, query) = (span("request"), span("handler"), span("query"));
+    assert_eq!(handler.parent_span_id.as_ref(), Some(&request.span_id), "{}", trace.tree());
+    assert_eq!(query.parent_span_id.as_ref(), Some(&handler.span_id), "{}", trace.tree());
+
+    // The error was handled: it is a log record, no event of the span and not its status.
+    assert_eq!(handler.status, Status::Unset);
+    assert_eq!(handler.events, []);
+    assert!(handler.has("user.tier", "gold"));
+    assert_eq!(handler.attributes.len(), 1, "{:?}", handler.attributes);
+
+    let logs = receiver.logs();
+    let messages: Vec<_> = logs.iter().map(|log| log.message()).collect();
+    assert_eq!(messages, ["card declined"]);
+    assert_eq!(logs[0].span_id.as_ref(), Some(&handler.span_id));
+    assert_eq!(logs[0].severity_text, "ERROR");
+    assert!(logs[0].has("retryable", true));
+
+    let metrics = receiver.metrics();
+    let value = |name: &str| {
+        let metric = metrics.iter().find(|metric| metric.name() == name).unwrap();
+        metric.points().iter().filter_map(|point| point.number()).map(Number::as_f64).sum::<f64>()
+    };
+    assert!((value("orders") - 2.0).abs() < f64::EPSILON);
+    // The SDK counts into the meter provider that was installed with it.
+    assert!((value("otel.sdk.processor.span.processed") - 3.0).abs() < f64::EPSILON);
+
+    for resource in [&request.resource, &logs[0].resource, &metrics[0].resource] {
+        assert_eq!(resource.service(), "shop");
+        assert!(resource.attributes.has("service.version", "1.2.3"));
+        assert!(resource.attributes.has("team", "orders"));
+    }
+}
 
 fn one_span() {
     let telemetry = Telemetry::builder().install().unwrap();
@@ -13,69 +103,132 @@ fn one_span() {
     telemetry.shutdown_blocking().unwrap();
 }
 
-const TRACES_ALONE: [(&str, &str); 2] = [("OTEL_METRICS_EXPORTER", "none"), ("OTEL_LOGS_EXPORTER", "none")];
+fn only_request(receiver: &OtlpReceiver) -> ReceivedRequest {
+    let mut requests = receiver.requests();
+    assert_eq!(requests.len(), 1, "{requests:?}");
+    assert_eq!(receiver.spans().len(), 1);
+    requests.remove(0)
+}
 
-#[test]
-fn headers_and_compression_of_the_environment_are_sent() {
-    if child::is_child() {
-        return one_span();
-    }
-    let collector = Collector::start();
-    let mut variables = vec![
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint.as_str()),
-        ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20token,x-team=shop"),
-        ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"),
-    ];
-    variables.extend(TRACES_ALONE);
-    child::run("delivery::headers_and_compression_of_the_environment_are_sent", &variables);
-    let received = collector.received();
-    assert_eq!(received.len(), 1);
-    for header in [
-        "authorization:Bearer token",
-        "x-team:shop",
-        "content-encoding:gzip",
-        "content-type:application/x-protobuf",
-    ] {
-        assert!(received[0].headers.iter().any(|sent| sent == header), "{header}: {:?}", received[0].headers);
-    }
-    assert_eq!(received[0].body[..2], [0x1f, 0x8b]);
+/// Runs `test` with headers and compression in the environment, for traces alone.
+fn run_with_headers(test: &str, protocol: &str, endpoint: &str) {
+    child::run(
+        test,
+        &[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20token,x-team=shop"),
+            ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"),
+            ("OTEL_METRICS_EXPORTER", "none"),
+            ("OTEL_LOGS_EXPORTER", "none"),
+        ],
+    );
 }
 
 #[test]
-fn an_injected_environment_hides_that_of_the_process() {
+fn headers_and_compression_of_the_environment_are_sent_over_http() {
     if child::is_child() {
-        let collector = Collector::start();
-        let endpoint = collector.endpoint.clone();
-        let telemetry = Telemetry::builder()
-            .with_environment(move |name| match name {
-                "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(endpoint.clone()),
-                "OTEL_METRICS_EXPORTER" | "OTEL_LOGS_EXPORTER" => Some("none".to_owned()),
-                _ => None,
-            })
-            .install()
-            .unwrap();
-        global::tracer("delivery").start("the span").end();
-        telemetry.shutdown_blocking().unwrap();
-        let received = collector.received_at("/v1/traces");
-        assert_eq!(received.len(), 1);
-        assert!(
-            !received[0].headers.iter().any(|header| header.contains("process")),
-            "{:?}",
-            received[0].headers
-        );
-        let name = telemetry.resource().get(&"service.name".into()).unwrap();
-        assert!(name.as_str().starts_with("unknown_service:"), "{name}");
-        return;
+        return one_span();
     }
+    let receiver = OtlpReceiver::start().unwrap();
+    let test = "delivery::headers_and_compression_of_the_environment_are_sent_over_http";
+    run_with_headers(test, "http/protobuf", &receiver.http_endpoint());
+    let request = only_request(&receiver);
+    assert_eq!(request.header("authorization"), Some("Bearer token"));
+    assert_eq!(request.header("x-team"), Some("shop"));
+    assert_eq!(request.header("content-encoding"), Some("gzip"));
+}
+
+#[test]
+fn headers_and_compression_of_the_environment_are_sent_over_grpc() {
+    if child::is_child() {
+        return one_span();
+    }
+    let receiver = OtlpReceiver::start().unwrap();
+    let test = "delivery::headers_and_compression_of_the_environment_are_sent_over_grpc";
+    run_with_headers(test, "grpc", &receiver.grpc_endpoint());
+    let request = only_request(&receiver);
+    assert_eq!(request.header("authorization"), Some("Bearer token"));
+    assert_eq!(request.header("x-team"), Some("shop"));
+    assert_eq!(request.header("grpc-encoding"), Some("gzip"));
+}
+
+/// One span with an environment that has an endpoint alone, while the process has others.
+fn one_span_with_an_injected_environment(protocol: Protocol) {
+    let endpoint = std::env::var("TEST_ENDPOINT").unwrap();
+    let telemetry = Telemetry::builder()
+        .with_protocol(protocol)
+        .with_environment(move |name| match name {
+            "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(endpoint.clone()),
+            "OTEL_METRICS_EXPORTER" | "OTEL_LOGS_EXPORTER" => Some("none".to_owned()),
+            "OTEL_EXPORTER_OTLP_HEADERS" => Some("x-of=test".to_owned()),
+            _ => None,
+        })
+        .install()
+        .unwrap();
+    global::tracer("delivery").start("the span").end();
+    telemetry.shutdown_blocking().unwrap();
+}
+
+fn expect_no_trace_of_the_process(test: &str, endpoint: &str, receiver: &OtlpReceiver) {
     child::run(
-        "delivery::an_injected_environment_hides_that_of_the_process",
+        test,
         &[
+            ("TEST_ENDPOINT", endpoint),
             ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://127.0.0.1:9/v1/traces"),
-            ("OTEL_EXPORTER_OTLP_HEADERS", "x-of=process"),
-            ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "x-of=process,x-process=yes"),
+            ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "x-of=process,x-process=yes"),
             ("OTEL_SERVICE_NAME", "process"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "process=yes"),
             ("OTEL_TRACES_SAMPLER", "always_off"),
+            ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "0"),
             ("OTEL_SDK_DISABLED", "true"),
         ],
     );
+    let request = only_request(receiver);
+    assert_eq!(request.header("x-of"), Some("test"), "{:?}", request.headers);
+    assert_eq!(request.header("x-process"), None, "{:?}", request.headers);
+    let resource = &receiver.spans()[0].resource;
+    assert!(resource.service().starts_with("unknown_service:"), "{resource:?}");
+    assert!(!resource.attributes.has("process", "yes"));
+}
+
+#[test]
+fn an_injected_environment_hides_that_of_the_process_over_http() {
+    if child::is_child() {
+        return one_span_with_an_injected_environment(Protocol::HttpProtobuf);
+    }
+    let receiver = OtlpReceiver::start().unwrap();
+    let test = "delivery::an_injected_environment_hides_that_of_the_process_over_http";
+    expect_no_trace_of_the_process(test, &receiver.http_endpoint(), &receiver);
+}
+
+#[test]
+fn an_injected_environment_hides_that_of_the_process_over_grpc() {
+    if child::is_child() {
+        return one_span_with_an_injected_environment(Protocol::Grpc);
+    }
+    let receiver = OtlpReceiver::start().unwrap();
+    let test = "delivery::an_injected_environment_hides_that_of_the_process_over_grpc";
+    expect_no_trace_of_the_process(test, &receiver.grpc_endpoint(), &receiver);
+}
+
+#[test]
+fn each_signal_has_its_own_destination() {
+    if child::is_child() {
+        return work();
+    }
+    let (traces, others) = (OtlpReceiver::start().unwrap(), OtlpReceiver::start().unwrap());
+    child::run(
+        "delivery::each_signal_has_its_own_destination",
+        &[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &others.http_endpoint()),
+            ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "grpc"),
+            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &traces.grpc_endpoint()),
+        ],
+    );
+    assert!(traces.requests().iter().all(|request| request.signal == Signal::Traces));
+    assert_eq!(traces.spans().len(), 3);
+    assert!(others.requests().iter().all(|request| request.signal != Signal::Traces));
+    assert_eq!((others.logs().len(), others.spans().len()), (1, 0));
 }

@@ -1,44 +1,60 @@
 //! The export never reports itself, however much is logged.
 
-use std::time::{Duration, Instant};
+use std::collections::BTreeSet;
 
 use opentelemetry::global;
 use otel_init::{LevelFilter, Telemetry};
+use otel_testing::{OtlpReceiver, Signal};
 
 use crate::child;
-use crate::collector::Collector;
 
-#[test]
-fn an_idle_service_exports_its_metrics_and_nothing_about_them() {
-    if child::is_child() {
-        let collector = Collector::start();
-        let telemetry = Telemetry::builder()
-            .with_endpoint(&collector.endpoint)
-            .with_metric_export_interval(Duration::from_millis(20))
-            .with_telemetry_level(LevelFilter::TRACE)
-            .install()
-            .unwrap();
-        global::meter("feedback").u64_counter("starts").build().add(1, &[]);
-        let start = Instant::now();
-        while collector.received_at("/v1/metrics").len() < 10 {
-            assert!(start.elapsed() < Duration::from_secs(10), "metrics are not exported");
-            std::thread::yield_now();
-        }
-        telemetry.shutdown_blocking().unwrap();
-        let others: Vec<_> =
-            collector.received().into_iter().filter(|request| request.path != "/v1/metrics").collect();
-        assert!(others.is_empty(), "{others:?}");
-        return;
+const ROUNDS: usize = 10;
+
+/// Exports metrics again and again; each export would have the next one report it.
+fn idle() {
+    let telemetry = Telemetry::builder().with_telemetry_level(LevelFilter::TRACE).install().unwrap();
+    global::meter("feedback").u64_counter("starts").build().add(1, &[]);
+    for _ in 0..ROUNDS {
+        telemetry.flush_blocking().unwrap();
     }
+    telemetry.shutdown_blocking().unwrap();
+}
+
+fn expect_metrics_alone(test: &str, protocol: &str, endpoint: &str, receiver: &OtlpReceiver) {
     let finished = child::run(
-        "feedback::an_idle_service_exports_its_metrics_and_nothing_about_them",
+        test,
         &[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
             ("RUST_LOG", "trace"),
-            // Whatever a batch waits for, it does not wait for long.
-            ("OTEL_BSP_SCHEDULE_DELAY", "10"),
-            ("OTEL_BLRP_SCHEDULE_DELAY", "10"),
         ],
     );
     // The crates of the export did log, or the test would prove nothing.
     assert!(!finished.lines(" hyper_util::").is_empty(), "{}", finished.console);
+    let (metrics, others): (Vec<_>, Vec<_>) =
+        receiver.requests().into_iter().partition(|request| request.signal == Signal::Metrics);
+    assert_eq!(metrics.len(), ROUNDS + 1);
+    let logs: BTreeSet<_> = receiver.logs().iter().map(|log| log.scope.name.clone()).collect();
+    let spans: BTreeSet<_> = receiver.spans().iter().map(|span| span.name.clone()).collect();
+    assert_eq!(others.len(), 0, "logs of {logs:?}, spans {spans:?}");
+}
+
+#[test]
+fn an_idle_service_exports_nothing_about_the_export_over_http() {
+    if child::is_child() {
+        return idle();
+    }
+    let receiver = OtlpReceiver::start().unwrap();
+    let test = "feedback::an_idle_service_exports_nothing_about_the_export_over_http";
+    expect_metrics_alone(test, "http/protobuf", &receiver.http_endpoint(), &receiver);
+}
+
+#[test]
+fn an_idle_service_exports_nothing_about_the_export_over_grpc() {
+    if child::is_child() {
+        return idle();
+    }
+    let receiver = OtlpReceiver::start().unwrap();
+    let test = "feedback::an_idle_service_exports_nothing_about_the_export_over_grpc";
+    expect_metrics_alone(test, "grpc", &receiver.grpc_endpoint(), &receiver);
 }

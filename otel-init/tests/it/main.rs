@@ -4,7 +4,6 @@
 
 mod absent;
 mod child;
-mod collector;
 mod delivery;
 mod feedback;
 mod install;

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use opentelemetry::global;
 use opentelemetry::trace::{Span, Tracer};
 use otel_init::{Signal, Telemetry};
+use otel_testing::OtlpReceiver;
 use tokio::runtime::Builder;
 
 use crate::child;
-use crate::collector::Collector;
 
 /// Long before any deadline: nothing waited for one.
 const AT_ONCE: Duration = Duration::from_secs(3);
@@ -22,20 +22,18 @@ fn install() -> Telemetry {
     telemetry
 }
 
-/// Runs `test` against a collector and expects each signal there.
+/// Runs `test` against a collector, over both protocols, and expects each signal there once.
 fn expect_delivery(test: &str) {
-    let collector = Collector::start();
-    let finished = child::run(test, &[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint)]);
-    assert!(finished.elapsed < AT_ONCE * 2, "{:?}", finished.elapsed);
-    for (path, text) in
-        [("/v1/traces", "the span"), ("/v1/metrics", "the.counter"), ("/v1/logs", "the record")]
-    {
-        let found = collector
-            .received_at(path)
-            .iter()
-            .filter(|request| request.body.windows(text.len()).any(|window| window == text.as_bytes()))
-            .count();
-        assert_eq!(found, 1, "{text}: {}", finished.console);
+    for protocol in ["http/protobuf", "grpc"] {
+        let receiver = OtlpReceiver::start().unwrap();
+        let endpoint = if protocol == "grpc" { receiver.grpc_endpoint() } else { receiver.http_endpoint() };
+        let variables =
+            [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()), ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)];
+        let finished = child::run(test, &variables);
+        let spans = receiver.spans().iter().filter(|span| span.name == "the span").count();
+        let metrics = receiver.metrics().iter().filter(|metric| metric.name() == "the.counter").count();
+        let logs = receiver.logs().iter().filter(|log| log.message() == "the record").count();
+        assert_eq!((spans, metrics, logs), (1, 1, 1), "{protocol}: {}", finished.console);
     }
 }
 
@@ -180,14 +178,13 @@ fn a_flush_delivers_and_the_service_goes_on() {
         std::mem::forget(telemetry);
         return;
     }
-    let collector = Collector::start();
+    let receiver = OtlpReceiver::start().unwrap();
     child::run(
         "shutdown::a_flush_delivers_and_the_service_goes_on",
-        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint)],
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.http_endpoint())],
     );
-    assert_eq!(collector.received_at("/v1/traces").len(), 1);
-    assert_eq!(collector.received_at("/v1/logs").len(), 1);
-    assert!(!collector.received_at("/v1/metrics").is_empty());
+    assert_eq!((receiver.spans().len(), receiver.logs().len()), (1, 1));
+    assert!(receiver.metrics().iter().any(|metric| metric.name() == "the.counter"));
 }
 
 #[test]
@@ -248,14 +245,14 @@ fn what_comes_after_the_end_is_silent() {
         tracing::info_span!("late").in_scope(|| tracing::info!("on the console only"));
         return;
     }
-    let collector = Collector::start();
+    let receiver = OtlpReceiver::start().unwrap();
     let finished = child::run(
         "shutdown::what_comes_after_the_end_is_silent",
-        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint)],
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.http_endpoint())],
     );
     assert_eq!(finished.lines("on the console only").len(), 1, "{}", finished.console);
     assert_eq!(finished.lines("WARN"), Vec::<&str>::new(), "{}", finished.console);
-    assert_eq!(collector.received_at("/v1/logs").len(), 1);
+    assert_eq!((receiver.spans().len(), receiver.logs().len()), (1, 1));
 }
 
 #[cfg(target_os = "linux")]
