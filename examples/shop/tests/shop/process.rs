@@ -1,0 +1,114 @@
+//! Processes of the shop, which do not outlive their test.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The bound of every wait.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The shop with these arguments, and without what the shell of the test is set up for.
+pub(crate) fn shop<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_shop"));
+    command.args(arguments).stdin(Stdio::null());
+    for (variable, _) in std::env::vars_os() {
+        let name = variable.to_string_lossy();
+        if name.starts_with("OTEL_") || name.starts_with("SHOP_") || name == "RUST_LOG" {
+            command.env_remove(&variable);
+        }
+    }
+    command
+}
+
+/// A running process, killed when the test forgets it.
+pub(crate) struct Process {
+    pub(crate) child: Child,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Process {
+    pub(crate) fn start(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the shop starts");
+        let stdout = BufReader::new(child.stdout.take().expect("standard output is a pipe"));
+        Self { child, stdout }
+    }
+
+    /// Reads lines until one is wanted, and gives what `wanted` makes of it.
+    pub(crate) fn read_until<T>(&mut self, wanted: impl Fn(&str) -> Option<T>) -> T {
+        let mut line = String::new();
+        loop {
+            line.clear();
+            let read = self.stdout.read_line(&mut line).expect("the output is text");
+            assert!(read > 0, "the process ended before it said what was waited for");
+            if let Some(found) = wanted(line.trim_end()) {
+                return found;
+            }
+        }
+    }
+
+    /// Sends SIGTERM.
+    pub(crate) fn terminate(&self) {
+        // The shell has `kill` built in; a program of that name may be missing.
+        let command = format!("kill -TERM {}", self.child.id());
+        let sent = Command::new("sh").args(["-c", &command]).status().expect("there is a shell");
+        assert!(sent.success());
+    }
+
+    /// Sends SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("the process can be killed");
+        self.child.wait().expect("the process can be waited for");
+    }
+
+    /// Waits for the end, within the bound.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("the process can be waited for") {
+                return status;
+            }
+            assert!(begun.elapsed() < PATIENCE, "the process does not end");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Reads to the end of a pipe, which comes when the last process that holds its other side has ended.
+pub(crate) fn read_to_end(mut pipe: impl Read + Send + 'static) -> String {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut text = String::new();
+        let _ = pipe.read_to_string(&mut text);
+        let _ = sender.send(text);
+    });
+    receiver.recv_timeout(PATIENCE).expect("a process still holds the pipe")
+}
+
+/// A folder that is gone with the test.
+pub(crate) struct Folder {
+    pub(crate) path: PathBuf,
+}
+
+impl Folder {
+    pub(crate) fn create() -> Self {
+        let path = std::env::temp_dir().join(format!("shop-test-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir(&path).expect("there is room for a folder");
+        Self { path }
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.path);
+    }
+}
