@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// The file or folder `path` of the workspace's `shared` folder, which lies beside the workspace, or `None`, said on standard error, past the capture of the
-/// test harness. See the macro [`shared_file!`](crate::shared_file), which fills in `manifest_dir`.
+/// test harness. See the macro [`shared_file!`](crate::shared_file!), which fills in `manifest_dir`.
 ///
 /// # Panics
 ///

@@ -56,7 +56,6 @@ impl TestTelemetry {
     }
 
     /// With a sampler, a resource or views.
-    #[must_use]
     pub fn builder() -> TestTelemetryBuilder {
         TestTelemetryBuilder {
             sampler: Box::new(Sampler::AlwaysOn),

@@ -8,6 +8,9 @@ use opentelemetry_sdk::trace::SpanData;
 
 use crate::{Attributes, SpanDataExt};
 
+/// Below this a tree grows no wider, or else the text of a long chain would be as long as the square of its length.
+const DEEPEST_INDENT: usize = 64;
+
 /// One span of a tree, whatever it came from.
 pub(crate) struct Node {
     pub(crate) trace_id: String,
@@ -120,7 +123,7 @@ fn render_trace(text: &mut String, nodes: &[&Node]) {
             if !seen.insert(node) {
                 continue;
             }
-            let indent = "  ".repeat(depth);
+            let indent = "  ".repeat(depth.min(DEEPEST_INDENT));
             let _ = writeln!(text, "{indent}{}{remark}", node.line);
             for detail in &node.details {
                 let _ = writeln!(text, "{indent}  * {detail}");

@@ -216,7 +216,7 @@ impl OtlpReceiverBuilder {
         let (stop, stopped) = oneshot::channel();
         let thread = thread::Builder::new().name("otlp-receiver".to_owned()).spawn({
             let store = Arc::clone(&store);
-            move || run(&runtime, grpc, http, &store, stopped)
+            move || run(runtime, grpc, http, &store, stopped)
         })?;
         Ok(OtlpReceiver {
             store,
@@ -236,7 +236,7 @@ fn listen() -> io::Result<TcpListener> {
 }
 
 fn run(
-    runtime: &Runtime,
+    runtime: Runtime,
     grpc: TcpListener,
     http: TcpListener,
     store: &Arc<Store>,
@@ -264,4 +264,6 @@ fn run(
             _ = servers => {}
         }
     });
+    // Now, and not after the guards: connections that are closed with it speak too.
+    drop(runtime);
 }

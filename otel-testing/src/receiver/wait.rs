@@ -1,7 +1,8 @@
 use std::fmt::{self, Write as _};
 use std::time::{Duration, Instant};
 
-use super::OtlpReceiver;
+use super::{OtlpReceiver, ReceivedTrace};
+use crate::tree::{self, Node};
 
 /// So that a message stays readable when much has arrived.
 const TRACES_SHOWN: usize = 10;
@@ -25,9 +26,8 @@ impl WaitTimeout {
             metrics.len(),
             receiver.dropped(),
         );
-        for trace in traces.iter().take(TRACES_SHOWN) {
-            message.push_str(&trace.tree());
-        }
+        let shown: Vec<Node> = traces.iter().take(TRACES_SHOWN).flat_map(ReceivedTrace::nodes).collect();
+        message.push_str(&tree::render(&shown));
         if traces.len() > TRACES_SHOWN {
             let _ = writeln!(message, "and {} traces more", traces.len() - TRACES_SHOWN);
         }
@@ -81,7 +81,7 @@ impl OtlpReceiver {
     ) -> Result<(), WaitTimeout> {
         let mut arrivals = self.store().subscribe();
         // The timer runs on the receiver's runtime: the caller's may have its clock paused, or be none of tokio's.
-        let mut timer = self.runtime().spawn(tokio::time::sleep(timeout));
+        let mut timer = self.runtime().spawn(async move { tokio::time::sleep(timeout).await });
         let result = loop {
             arrivals.mark_unchanged();
             if condition(self) {

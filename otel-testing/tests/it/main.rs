@@ -1,0 +1,14 @@
+//! The tests of the crate, in one binary.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed helper is a failed test")]
+
+mod eventually;
+mod json;
+mod metrics;
+mod receiver;
+mod receiver_bounds;
+mod receiver_http;
+mod require;
+mod sender;
+mod spans;
+mod traces;
+mod tracing_subscriber;

@@ -1,0 +1,160 @@
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::MeterProvider;
+use opentelemetry_sdk::metrics::{Aggregation, Instrument, Stream, Temporality};
+use otel_testing::{MetricKind, Number, PointValue, TestTelemetry};
+
+use crate::spans::panic_message;
+
+#[test]
+fn counters_and_up_down_counters_of_both_number_types() {
+    let telemetry = TestTelemetry::new();
+    let meter = telemetry.meter_provider().meter("shop");
+    let orders = meter.u64_counter("orders").with_unit("{order}").with_description("Placed orders").build();
+    orders.add(2, &[KeyValue::new("tier", "gold")]);
+    orders.add(3, &[KeyValue::new("tier", "silver")]);
+    meter.f64_counter("revenue").build().add(9.5, &[]);
+    let carts = meter.i64_up_down_counter("carts").build();
+    carts.add(4, &[]);
+    carts.add(-4, &[]);
+    meter.f64_up_down_counter("balance").build().add(-1.5, &[]);
+
+    let metric = telemetry.metric("orders");
+    assert_eq!(metric.scope.name, "shop");
+    assert_eq!((metric.unit.as_str(), metric.description.as_str()), ("{order}", "Placed orders"));
+    assert_eq!(metric.kind, MetricKind::Sum { monotonic: true });
+    assert_eq!(metric.temporality, Some(Temporality::Cumulative));
+    let gold = metric.points.iter().find(|point| point.has("tier", "gold")).unwrap();
+    assert_eq!(gold.value, PointValue::Sum(Number::U64(2)));
+    assert_eq!(gold.attribute("tier").unwrap(), &"gold");
+    assert_eq!(telemetry.points("orders").len(), 2);
+    assert_eq!(telemetry.sum("orders"), 5.0);
+
+    assert_eq!(telemetry.points("revenue")[0].number().unwrap(), 9.5);
+    assert_eq!(telemetry.metric("carts").kind, MetricKind::Sum { monotonic: false });
+    assert_eq!(telemetry.sum("carts"), 0.0);
+    assert_eq!(telemetry.sum("balance"), -1.5);
+}
+
+#[test]
+fn gauges_and_observable_instruments() {
+    let telemetry = TestTelemetry::new();
+    let meter = telemetry.meter_provider().meter("shop");
+    meter.f64_gauge("temperature").build().record(21.5, &[]);
+    meter.u64_gauge("queue").build().record(7, &[]);
+    meter.i64_observable_gauge("stock").with_callback(|observer| observer.observe(-2, &[])).build();
+    meter.u64_observable_counter("sold").with_callback(|observer| observer.observe(11, &[])).build();
+    meter
+        .f64_observable_up_down_counter("drift")
+        .with_callback(|observer| observer.observe(0.25, &[]))
+        .build();
+
+    assert_eq!(telemetry.metric("temperature").kind, MetricKind::Gauge);
+    assert_eq!(telemetry.metric("temperature").temporality, None);
+    assert_eq!(telemetry.points("temperature")[0].value, PointValue::Gauge(Number::F64(21.5)));
+    assert_eq!(telemetry.points("queue")[0].number().unwrap(), 7);
+    assert_eq!(telemetry.points("stock")[0].value, PointValue::Gauge(Number::I64(-2)));
+    assert_eq!(telemetry.sum("sold"), 11.0);
+    assert_eq!(telemetry.metric("drift").kind, MetricKind::Sum { monotonic: false });
+    assert_eq!(telemetry.sum("drift"), 0.25);
+}
+
+#[test]
+fn histograms_show_count_sum_range_and_buckets() {
+    let telemetry = TestTelemetry::new();
+    let meter = telemetry.meter_provider().meter("shop");
+    let duration = meter.f64_histogram("duration").with_unit("s").with_boundaries(vec![0.1, 1.0]).build();
+    for value in [0.05, 0.1, 0.5, 2.0] {
+        duration.record(value, &[KeyValue::new("route", "/")]);
+    }
+    duration.record(3.0, &[KeyValue::new("route", "/cart")]);
+    meter.u64_histogram("size").build().record(10, &[]);
+
+    assert_eq!(telemetry.histogram_count("duration"), 5);
+    assert_eq!(telemetry.histogram_count("size"), 1);
+    assert_eq!(telemetry.histogram_count("never recorded"), 0);
+    assert_eq!(telemetry.metric("duration").kind, MetricKind::Histogram);
+    let points = telemetry.points("duration");
+    let point = points.iter().find(|point| point.has("route", "/")).unwrap();
+    let histogram = point.histogram().unwrap();
+    assert_eq!(histogram.count, 4);
+    assert_eq!(histogram.sum, Some(2.65));
+    assert_eq!((histogram.min, histogram.max), (Some(0.05), Some(2.0)));
+    assert_eq!(histogram.bounds, [0.1, 1.0]);
+    assert_eq!(histogram.bucket_counts, [2, 1, 1]);
+    assert_eq!(point.number(), None);
+}
+
+#[test]
+fn a_view_makes_an_exponential_histogram() {
+    let view = |instrument: &Instrument| {
+        let aggregation =
+            Aggregation::Base2ExponentialHistogram { max_size: 160, max_scale: 20, record_min_max: true };
+        (instrument.name() == "duration")
+            .then(|| Stream::builder().with_aggregation(aggregation).build().unwrap())
+    };
+    let telemetry = TestTelemetry::builder().with_view(view).build();
+    let duration = telemetry.meter_provider().meter("shop").f64_histogram("duration").build();
+    duration.record(0.0, &[]);
+    duration.record(2.0, &[]);
+
+    let metric = telemetry.metric("duration");
+    assert_eq!(metric.kind, MetricKind::ExponentialHistogram);
+    let PointValue::ExponentialHistogram(histogram) = &metric.points[0].value else { panic!("{metric:?}") };
+    assert_eq!((histogram.count, histogram.zero_count, histogram.sum), (2, 1, Some(2.0)));
+    assert_eq!(histogram.positive.1.iter().sum::<u64>(), 1);
+    assert_eq!(histogram.negative.1.iter().sum::<u64>(), 0);
+    assert_eq!(telemetry.histogram_count("duration"), 2);
+}
+
+#[test]
+fn each_collection_shows_everything_since_the_start() {
+    let telemetry = TestTelemetry::new();
+    let orders = telemetry.meter_provider().meter("shop").u64_counter("orders").build();
+    orders.add(1, &[]);
+    assert_eq!(telemetry.sum("orders"), 1.0);
+    orders.add(1, &[]);
+    assert_eq!(telemetry.sum("orders"), 2.0);
+}
+
+#[test]
+fn a_bound_instrument_is_collected() {
+    let telemetry = TestTelemetry::new();
+    let orders = telemetry.meter_provider().meter("shop").u64_counter("orders").build();
+    orders.bind(&[KeyValue::new("tier", "gold")]).add(3);
+    assert_eq!(telemetry.sum("orders"), 3.0);
+}
+
+#[test]
+fn the_last_collection_stays_when_the_provider_is_shut_down() {
+    let telemetry = TestTelemetry::new();
+    let orders = telemetry.meter_provider().meter("shop").u64_counter("orders").build();
+    orders.add(1, &[]);
+    telemetry.meter_provider().shutdown().unwrap();
+    orders.add(1, &[]);
+    assert_eq!(telemetry.sum("orders"), 1.0);
+}
+
+#[test]
+fn a_missing_metric_names_the_ones_that_are_there() {
+    let telemetry = TestTelemetry::new();
+    assert_eq!(
+        panic_message(|| drop(telemetry.metric("orders"))),
+        "no metric is named \"orders\"; there are none"
+    );
+    telemetry.meter_provider().meter("shop").u64_counter("order").build().add(1, &[]);
+    assert_eq!(
+        panic_message(|| _ = telemetry.sum("orders")),
+        "no metric is named \"orders\"; there are order (shop)"
+    );
+    telemetry.meter_provider().meter("audit").u64_counter("order").build().add(1, &[]);
+    let message = panic_message(|| drop(telemetry.metric("order")));
+    assert!(message.starts_with("2 metrics are named \"order\", expected one"), "{message}");
+    assert!(message.contains("order (shop)") && message.contains("order (audit)"), "{message}");
+}
+
+#[test]
+fn the_sum_of_what_is_no_counter_is_refused() {
+    let telemetry = TestTelemetry::new();
+    telemetry.meter_provider().meter("shop").u64_gauge("queue").build().record(1, &[]);
+    assert_eq!(panic_message(|| _ = telemetry.sum("queue")), "\"queue\" is no counter: it is a Gauge");
+}

@@ -1,0 +1,143 @@
+use std::io::Write as _;
+
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
+use otel_testing::{OtlpReceiver, Protocol, Reply};
+use prost::Message;
+use reqwest::blocking::{Client, Response};
+
+/// As a person writes it: upper-case ids, numbers where strings are allowed, a field that is not known yet.
+const BY_HAND: &str = r#"{"resourceSpans": [{
+    "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "by hand"}}]},
+    "scopeSpans": [{"scope": {"name": "browser"}, "spans": [{
+        "traceId": "5B8EFFF798038103D269B633813FC60C", "spanId": "EEE19B7EC3C1B174", "parentSpanId": "EEE19B7EC3C1B173",
+        "name": "click", "kind": 3, "startTimeUnixNano": 1544712660000000000, "endTimeUnixNano": "1544712661000000000",
+        "attributes": [{"key": "n", "value": {"intValue": 7}}, {"key": "m", "value": {"intValue": "8"}}],
+        "status": {"code": 2}, "notKnownYet": true}]}]}]}"#;
+
+fn post(receiver: &OtlpReceiver, path: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Response {
+    let mut request = Client::new().post(format!("{}{path}", receiver.http_endpoint())).body(body.into());
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.send().unwrap()
+}
+
+fn gzip(plain: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(plain).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// `google.rpc.Status`.
+#[derive(Clone, PartialEq, Message)]
+struct RpcStatus {
+    #[prost(int32, tag = "1")]
+    code: i32,
+    #[prost(string, tag = "2")]
+    message: String,
+}
+
+fn rpc_status(response: Response) -> RpcStatus {
+    assert_eq!(response.headers()["content-type"], "application/x-protobuf");
+    RpcStatus::decode(response.bytes().unwrap()).unwrap()
+}
+
+const PROTOBUF: (&str, &str) = ("content-type", "application/x-protobuf");
+const JSON: (&str, &str) = ("content-type", "application/json; charset=utf-8");
+
+#[test]
+fn takes_json_written_by_hand() {
+    let receiver = OtlpReceiver::start().unwrap();
+    let response = post(&receiver, "/v1/traces", &[JSON], BY_HAND);
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["content-type"], "application/json");
+    assert_eq!(response.text().unwrap(), "{}");
+
+    let spans = receiver.spans();
+    assert_eq!((spans[0].service(), spans[0].name.as_str()), ("by hand", "click"));
+    assert_eq!(spans[0].trace_id, "5b8efff798038103d269b633813fc60c");
+    assert_eq!(spans[0].parent_span_id.as_deref(), Some("eee19b7ec3c1b173"));
+    assert!(spans[0].has("n", 7) && spans[0].has("m", 8));
+    assert_eq!(spans[0].duration().as_secs(), 1);
+    assert_eq!(receiver.requests()[0].protocol, Protocol::HttpJson);
+}
+
+#[test]
+fn takes_gzip_of_json() {
+    let receiver = OtlpReceiver::start().unwrap();
+    let headers = [JSON, ("content-encoding", "gzip"), ("x-api-key", "k")];
+    assert_eq!(post(&receiver, "/v1/traces", &headers, gzip(BY_HAND.as_bytes())).status(), 200);
+    assert_eq!(receiver.spans().len(), 1);
+    assert_eq!(receiver.requests()[0].header("x-api-key"), Some("k"));
+}
+
+#[test]
+fn answers_in_protobuf_what_came_in_protobuf() {
+    let receiver = OtlpReceiver::builder().with_max_items(0).start().unwrap();
+    let request: ExportTraceServiceRequest = serde_json::from_str(BY_HAND).unwrap();
+    let response = post(&receiver, "/v1/traces", &[PROTOBUF], request.encode_to_vec());
+    assert_eq!(response.headers()["content-type"], "application/x-protobuf");
+    let response = ExportTraceServiceResponse::decode(response.bytes().unwrap()).unwrap();
+    assert_eq!(response.partial_success.unwrap().rejected_spans, 1);
+    assert_eq!(receiver.dropped(), 1);
+
+    let response = post(&receiver, "/v1/traces", &[JSON], BY_HAND).text().unwrap();
+    let response: serde_json::Value = serde_json::from_str(&response).unwrap();
+    assert_eq!(response["partialSuccess"]["rejectedSpans"], 1);
+}
+
+#[test]
+fn refuses_garbage_with_a_status_message() {
+    let receiver = OtlpReceiver::start().unwrap();
+    let response = post(&receiver, "/v1/traces", &[PROTOBUF], "garbage");
+    assert_eq!(response.status(), 400);
+    assert_eq!(rpc_status(response).code, 3);
+
+    let response = post(&receiver, "/v1/logs", &[JSON], "{\"resourceLogs\": 1}");
+    assert_eq!(response.status(), 400);
+    let text = response.text().unwrap();
+    assert!(text.contains("\"code\":3") && text.contains("invalid type"), "{text}");
+
+    let response = post(&receiver, "/v1/metrics", &[PROTOBUF, ("content-encoding", "gzip")], "garbage");
+    assert_eq!(response.status(), 400);
+    assert!(rpc_status(response).message.starts_with("gzip: "));
+    assert_eq!(receiver.request_count(), 0);
+}
+
+#[test]
+fn refuses_what_it_cannot_read() {
+    let receiver = OtlpReceiver::start().unwrap();
+    assert_eq!(post(&receiver, "/v1/traces", &[("content-type", "text/plain")], "").status(), 415);
+    assert_eq!(post(&receiver, "/v1/traces", &[], "").status(), 415);
+    let response = post(&receiver, "/v1/traces", &[PROTOBUF, ("content-encoding", "br")], "");
+    assert_eq!(response.status(), 415);
+    assert!(rpc_status(response).message.contains("\"br\""));
+    assert_eq!(post(&receiver, "/v1/profiles", &[PROTOBUF], "").status(), 404);
+}
+
+#[test]
+fn a_small_body_that_unpacks_to_a_huge_one_is_refused() {
+    let receiver = OtlpReceiver::start().unwrap();
+    let bomb = gzip(&vec![0; 65 * 1024 * 1024]);
+    assert!(bomb.len() < 1024 * 1024);
+    let response = post(&receiver, "/v1/traces", &[PROTOBUF, ("content-encoding", "gzip")], bomb);
+    assert_eq!(response.status(), 413);
+    assert_eq!(rpc_status(response).code, 8);
+}
+
+#[test]
+fn refuses_when_told_to() {
+    let receiver = OtlpReceiver::start().unwrap();
+    receiver.respond_with(Reply::Unavailable);
+    let response = post(&receiver, "/v1/traces", &[JSON], BY_HAND);
+    assert_eq!(response.status(), 503);
+    assert!(response.text().unwrap().contains("\"code\":14"));
+    receiver.respond_with(Reply::InvalidArgument);
+    let response = post(&receiver, "/v1/traces", &[PROTOBUF], "");
+    assert_eq!(response.status(), 400);
+    assert_eq!(rpc_status(response).code, 3);
+    assert!(receiver.spans().is_empty());
+    assert_eq!(receiver.request_count(), 2);
+}

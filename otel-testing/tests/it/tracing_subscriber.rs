@@ -1,0 +1,83 @@
+use opentelemetry::logs::Severity;
+use opentelemetry::trace::{TraceContextExt, Tracer, TracerProvider};
+use otel_testing::{SpanDataExt, TestTelemetry};
+
+#[test]
+fn tracing_and_native_spans_nest_both_ways() {
+    let telemetry = TestTelemetry::new();
+    let tracer = telemetry.tracer_provider().tracer("shop");
+    tracing::subscriber::with_default(telemetry.subscriber(), || {
+        tracer.in_span("request", |_| {
+            tracing::info_span!("handler", user.tier = "gold").in_scope(|| {
+                tracer.in_span("query", |_| ());
+            });
+        });
+    });
+
+    let (request, handler, query) =
+        (telemetry.span("request"), telemetry.span("handler"), telemetry.span("query"));
+    assert!(handler.is_child_of(&request));
+    assert!(query.is_child_of(&handler));
+    assert_eq!(
+        telemetry.tree(),
+        "trace 1\n  request internal\n    handler internal {user.tier=\"gold\"}\n      query internal\n"
+    );
+}
+
+#[test]
+fn events_become_logs_of_the_span_around_them_whoever_made_it() {
+    let telemetry = TestTelemetry::new();
+    let tracer = telemetry.tracer_provider().tracer("shop");
+    tracing::subscriber::with_default(telemetry.subscriber(), || {
+        tracing::debug!("outside");
+        tracing::info_span!("handler").in_scope(|| {
+            tracing::info!(items = 3, paid = true, "in tracing");
+            tracer.in_span("query", |context| {
+                tracing::error!(name: "query.failed", target: "db", "in native");
+                assert!(context.span().span_context().is_valid());
+            });
+        });
+    });
+
+    let logs = telemetry.logs();
+    let [outside, in_tracing, in_native] = logs.as_slice() else { panic!("{logs:?}") };
+    assert_eq!(outside.message(), "outside");
+    assert_eq!((outside.trace_id, outside.span_id), (None, None));
+    assert_eq!(outside.severity, Some(Severity::Debug));
+
+    let handler = telemetry.span("handler").span_context;
+    assert_eq!(in_tracing.trace_id, Some(handler.trace_id()));
+    assert_eq!(in_tracing.span_id, Some(handler.span_id()));
+    assert!(in_tracing.has("items", 3) && in_tracing.has("paid", true));
+    assert_eq!(in_tracing.severity_text, Some("INFO"));
+    assert_eq!(in_tracing.target, module_path!());
+
+    let query = telemetry.span("query");
+    assert_eq!(in_native.span_id, Some(query.span_context.span_id()));
+    assert_eq!((in_native.event_name, in_native.target.as_str()), (Some("query.failed"), "db"));
+    assert_eq!(in_native.severity, Some(Severity::Error));
+}
+
+#[test]
+fn events_are_no_span_events_and_errors_set_no_status() {
+    let telemetry = TestTelemetry::new();
+    tracing::subscriber::with_default(telemetry.subscriber(), || {
+        tracing::info_span!("handler").in_scope(|| tracing::error!("handled"));
+    });
+    assert_eq!(telemetry.tree(), "trace 1\n  handler internal\n");
+    assert_eq!(telemetry.logs().len(), 1);
+}
+
+#[test]
+fn internal_and_wire_noise_is_left_out() {
+    let telemetry = TestTelemetry::new();
+    tracing::subscriber::with_default(telemetry.subscriber(), || {
+        tracing::error!(target: "opentelemetry_sdk", "internal");
+        tracing::debug!(target: "hyper::proto", "noise");
+        tracing::trace!(target: "h2::frame", "noise");
+        tracing::warn!(target: "hyper::proto", "worth hearing");
+        tracing::trace!(target: "tower_http::trace", "the application's own layer");
+    });
+    let messages: Vec<String> = telemetry.logs().iter().map(otel_testing::Log::message).collect();
+    assert_eq!(messages, ["worth hearing", "the application's own layer"]);
+}
