@@ -6,6 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, Request, Response};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use opentelemetry_http::hyper::HyperClient;
 use opentelemetry_http::{Bytes, HttpClient, HttpError};
 use rustls::RootCertStore;
 
@@ -16,10 +19,12 @@ use crate::config::OtlpConfig;
 /// The client that upstream's exporter sends through.
 ///
 /// Upstream's default client depends on the features that other crates turn on, and upstream adds the headers of the
-/// process's environment after ours; so the headers are set here, last.
+/// process's environment after ours; so the headers are set here, last. It is hyper and not reqwest, whose TLS features
+/// would change the application's own reqwest clients. It follows no redirect, which would carry the headers, tokens
+/// among them, to another host.
 #[derive(Debug)]
 pub(super) struct OtlpHttpClient {
-    client: reqwest::Client,
+    client: HyperClient<HttpsConnector<HttpConnector>>,
     headers: HeaderMap,
     monitor: Arc<Monitor>,
 }
@@ -30,12 +35,12 @@ impl OtlpHttpClient {
         roots: RootCertStore,
         monitor: Arc<Monitor>,
     ) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::client_config(roots)?)
-            .timeout(config.timeout)
-            // A redirect would carry the headers, tokens among them, to another host.
-            .redirect(reqwest::redirect::Policy::none())
-            .build()?;
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls::client_config(roots)?)
+            .https_or_http()
+            .enable_http1()
+            .build();
+        let client = HyperClient::new(connector, config.timeout, None);
         Ok(Self { client, headers: config.headers.clone(), monitor })
     }
 }
@@ -64,18 +69,12 @@ fn with_own_headers(upstream: &HeaderMap, own: &HeaderMap) -> HeaderMap {
     headers
 }
 
-/// The error and its causes in one line. The outermost part of a reqwest error repeats the URL, which may hold
-/// credentials, so its causes speak for it.
+/// The causes of the error in one line. The outermost part only says that the client failed.
 fn describe(error: &(dyn Error + 'static)) -> String {
-    let mut causes = Vec::new();
-    let mut next = match error.downcast_ref::<reqwest::Error>() {
-        Some(error) if error.is_timeout() => return "the collector did not answer in time".to_owned(),
-        Some(error) => error.source(),
-        None => Some(error),
-    };
-    while let Some(cause) = next {
-        causes.push(cause.to_string());
-        next = cause.source();
+    if error.is::<tokio::time::error::Elapsed>() {
+        return "the collector did not answer in time".to_owned();
     }
-    if causes.is_empty() { "the request could not be sent".to_owned() } else { causes.join(": ") }
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    let causes: Vec<_> = causes.map(ToString::to_string).collect();
+    if causes.is_empty() { error.to_string() } else { causes.join(": ") }
 }

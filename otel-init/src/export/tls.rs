@@ -1,7 +1,7 @@
 //! TLS with rustls and ring, and the root certificates of the system.
 //!
-//! Upstream gives an `https` gRPC endpoint an empty root store, and reqwest wants a process-wide default provider; both
-//! get their configuration from here instead.
+//! Upstream gives an `https` gRPC endpoint an empty root store, and a process may have several rustls providers or
+//! none; so the configuration comes from here.
 
 use std::sync::Arc;
 
