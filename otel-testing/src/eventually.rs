@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
+use crate::deadline::deadline;
+
 const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 /// What [`eventually`] waits for: `true`, or a value.
@@ -76,7 +78,7 @@ pub fn eventually<C: Condition>(
 /// When the condition does not hold by the end of `timeout`.
 #[track_caller]
 pub fn eventually_blocking<C: Condition>(timeout: Duration, mut condition: impl FnMut() -> C) -> C::Value {
-    let deadline = Instant::now() + timeout;
+    let deadline = deadline(timeout);
     loop {
         if let Some(value) = condition().into_value() {
             return value;
@@ -91,7 +93,7 @@ pub fn eventually_blocking<C: Condition>(timeout: Duration, mut condition: impl 
 /// Ticks of a thread, not of tokio: a timer of the runtime under test may be paused or not there at all.
 fn ticks(timeout: Duration) -> mpsc::Receiver<()> {
     let (sender, receiver) = mpsc::channel(1);
-    let deadline = Instant::now() + timeout;
+    let deadline = deadline(timeout);
     thread::spawn(move || {
         while Instant::now() < deadline && !sender.is_closed() {
             thread::sleep(POLL_INTERVAL);

@@ -31,17 +31,18 @@
 //!
 //! | item | for |
 //! |---|---|
-//! | [`TestTelemetry`] | unit tests: tracer, meter and logger provider of one test, and what was made with them, also after a shutdown |
+//! | [`TestTelemetry`] | unit tests: the providers of one test, and what was made with them, also after a shutdown |
 //! | [`TestTelemetry::subscriber`] | code that uses `tracing`: a subscriber bound to those providers |
 //! | [`SpanDataExt`] | questions to a finished span |
-//! | [`OtlpReceiver`] | integration tests: OTLP over gRPC and HTTP on free ports, waiting with a bound, traces, OTLP/JSON |
+//! | [`OtlpReceiver`] | integration tests: OTLP over gRPC and HTTP on free ports, waiting with a bound |
 //! | [`eventually`], [`eventually_blocking`] | waiting for anything else, with a bound, instead of sleeping |
-//! | [`shared_file!`], [`require_service`] | tests that need a file or a service: they skip in the open, or fail where it must be there |
+//! | [`shared_file!`], [`require_service`] | a file or a service that may not be there: skips in the open, or fails |
 //!
 //! Tests that use these run in parallel in one process: nothing is global, and the environment is not read for anything
 //! but `REQUIRE_SHARED` and `REQUIRE_SERVICES`.
 
 mod attributes;
+mod deadline;
 mod eventually;
 mod lock;
 mod log;
@@ -69,3 +70,7 @@ pub use require::{require_service, shared_file};
 pub use scope::Scope;
 pub use span::SpanDataExt;
 pub use test_telemetry::{TestTelemetry, TestTelemetryBuilder};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -21,7 +21,8 @@ pub struct Log {
     pub trace_id: Option<TraceId>,
     /// The span in which it was emitted.
     pub span_id: Option<SpanId>,
-    /// The target of a `tracing` event: the module path unless the event names another. OTLP carries it as the scope's name.
+    /// The target of a `tracing` event: the module path unless the event names another. OTLP carries it as the name of
+    /// the scope.
     pub target: String,
     /// The logger that emitted it.
     pub scope: Scope,

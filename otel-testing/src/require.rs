@@ -3,8 +3,9 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-/// The file or folder `path` of the workspace's `shared` folder, which lies beside the workspace, or `None`, said on standard error, past the capture of the
-/// test harness. See the macro [`shared_file!`](crate::shared_file!), which fills in `manifest_dir`.
+/// The file or folder `path` of the folder `shared` that lies beside the workspace of the package in `manifest_dir`. `None`
+/// if it is not there, which was then said on standard error, past the capture of the test harness.
+/// The macro [`shared_file!`](crate::shared_file!) fills in `manifest_dir`.
 ///
 /// # Panics
 ///

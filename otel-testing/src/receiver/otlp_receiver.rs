@@ -13,7 +13,7 @@ use super::{
     ReceivedLog, ReceivedMetric, ReceivedRequest, ReceivedSpan, ReceivedTrace, Reply, grpc, http, trace,
 };
 
-const DEFAULT_MAX_ITEMS: usize = 1_000_000;
+const DEFAULT_MAX_ITEMS: usize = 200_000;
 /// Far above what an exporter sends at once (upstream's own limit for a body), far below what would hurt.
 const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
 
@@ -49,7 +49,7 @@ pub struct OtlpReceiver {
 }
 
 impl OtlpReceiver {
-    /// Starts one that keeps a million items.
+    /// Starts one that keeps 200 000 items: see [`OtlpReceiverBuilder::with_max_items`].
     ///
     /// # Errors
     ///
@@ -108,7 +108,7 @@ impl OtlpReceiver {
         trace::group(&spans, &self.logs()).pop()
     }
 
-    /// The requests that came in, without their bodies, the refused ones too.
+    /// The first 10 000 requests that came in, without their bodies, the refused ones too.
     #[must_use]
     pub fn requests(&self) -> Vec<ReceivedRequest> {
         self.store.kept().requests.clone()
@@ -194,8 +194,9 @@ pub struct OtlpReceiverBuilder {
 }
 
 impl OtlpReceiverBuilder {
-    /// How many spans, log records and data points are kept together; a million by default. What comes after that is
-    /// dropped, counted in [`OtlpReceiver::dropped`], and reported to the sender as a partial success. The sender never waits.
+    /// How many spans, log records and data points are kept together; 200 000 by default. What comes after that is
+    /// dropped, counted in [`OtlpReceiver::dropped`], and reported to the sender as a partial success. The sender never
+    /// waits. A process that stays up calls [`OtlpReceiver::clear`] from time to time.
     pub fn with_max_items(mut self, max_items: usize) -> Self {
         self.max_items = max_items;
         self

@@ -8,6 +8,9 @@ use super::json::Document;
 use super::{Protocol, ReceivedLog, ReceivedMetric, ReceivedRequest, ReceivedSpan, Reply};
 use crate::lock::lock;
 
+/// Requests are listed for tests of exporters, which send few.
+const MAX_REQUESTS: usize = 10_000;
+
 /// Everything that came in, up to a bound, and who waits for it.
 #[derive(Debug)]
 pub(super) struct Store {
@@ -53,7 +56,7 @@ impl Store {
         let mut kept = self.kept();
         let accepted = kept.reply == Reply::Accept;
         kept.request_count += 1;
-        if kept.requests.len() < self.max_items {
+        if kept.requests.len() < MAX_REQUESTS {
             kept.requests.push(ReceivedRequest { signal: R::SIGNAL, protocol, headers, accepted });
         }
         let result = if accepted {

@@ -2,13 +2,14 @@ use std::fmt::{self, Write as _};
 use std::time::{Duration, Instant};
 
 use super::{OtlpReceiver, ReceivedTrace};
+use crate::deadline::deadline;
 use crate::tree::{self, Node};
 
 /// So that a message stays readable when much has arrived.
 const TRACES_SHOWN: usize = 10;
 
 /// The condition did not hold in time. Its text says what had arrived instead.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct WaitTimeout {
     message: String,
 }
@@ -41,6 +42,13 @@ impl fmt::Display for WaitTimeout {
     }
 }
 
+/// The text itself, because `unwrap` shows this and not `Display`.
+impl fmt::Debug for WaitTimeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl std::error::Error for WaitTimeout {}
 
 impl OtlpReceiver {
@@ -55,7 +63,7 @@ impl OtlpReceiver {
         timeout: Duration,
         mut condition: impl FnMut(&Self) -> bool,
     ) -> Result<(), WaitTimeout> {
-        let deadline = Instant::now() + timeout;
+        let deadline = deadline(timeout);
         loop {
             // Read before the condition is looked at, so that an arrival meanwhile is not slept through.
             let seen = self.store().changes();

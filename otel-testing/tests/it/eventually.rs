@@ -25,7 +25,7 @@ fn returns_the_value_that_another_thread_makes() {
 
     let (sender, receiver) = mpsc::channel();
     let thread = thread::spawn(move || sender.send(8));
-    assert_eq!(eventually_blocking(LONG, || receiver.try_recv().ok()), 8);
+    assert_eq!(eventually_blocking(Duration::MAX, || receiver.try_recv().ok()), 8);
     thread.join().unwrap().unwrap();
 }
 

@@ -3,17 +3,17 @@ use std::sync::Arc;
 
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
-use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
-use opentelemetry_sdk::metrics::{Instrument, MeterProviderBuilder, SdkMeterProvider, Stream};
-use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, ShouldSample, SpanData, SpanLimits};
+use opentelemetry_sdk::metrics::SdkMeterProvider;
+use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::{Targets, filter_fn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 
+use super::TestTelemetryBuilder;
 use crate::recorder::{LogRecorder, MetricRecorder, SpanRecorder};
-use crate::{Log, Metric, MetricKind, Point, tree};
+use crate::{Log, tree};
 
 /// Telemetry of one test: providers of its own, and everything that was made with them.
 ///
@@ -36,16 +36,16 @@ use crate::{Log, Metric, MetricKind, Point, tree};
 /// ```
 #[derive(Clone)]
 pub struct TestTelemetry {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
-struct Inner {
-    tracer_provider: SdkTracerProvider,
-    meter_provider: SdkMeterProvider,
-    logger_provider: SdkLoggerProvider,
-    spans: SpanRecorder,
-    metrics: MetricRecorder,
-    logs: LogRecorder,
+pub(super) struct Inner {
+    pub(super) tracer_provider: SdkTracerProvider,
+    pub(super) meter_provider: SdkMeterProvider,
+    pub(super) logger_provider: SdkLoggerProvider,
+    pub(super) spans: SpanRecorder,
+    pub(super) metrics: MetricRecorder,
+    pub(super) logs: LogRecorder,
 }
 
 impl TestTelemetry {
@@ -57,11 +57,7 @@ impl TestTelemetry {
 
     /// With a sampler, a resource or views.
     pub fn builder() -> TestTelemetryBuilder {
-        TestTelemetryBuilder {
-            sampler: Box::new(Sampler::AlwaysOn),
-            resource: Resource::builder_empty().build(),
-            meter_provider: SdkMeterProvider::builder(),
-        }
+        TestTelemetryBuilder::new()
     }
 
     /// The tracer provider to give to what is tested.
@@ -177,68 +173,6 @@ impl TestTelemetry {
         text
     }
 
-    /// Collects the metrics now; cumulative, so each call shows everything since the start. Metrics without points are not there.
-    #[must_use]
-    pub fn metrics(&self) -> Vec<Metric> {
-        self.inner.metrics.collect_now()
-    }
-
-    /// The one metric of this name.
-    ///
-    /// # Panics
-    ///
-    /// When there is none, or several scopes have one; the message lists the metrics that are there.
-    #[must_use]
-    #[track_caller]
-    #[expect(clippy::panic, reason = "this is a test assertion")]
-    pub fn metric(&self, name: &str) -> Metric {
-        let metrics = self.metrics();
-        let mut found: Vec<Metric> = metrics.iter().filter(|metric| metric.name == name).cloned().collect();
-        match (found.pop(), found.is_empty()) {
-            (Some(metric), true) => metric,
-            (None, _) => panic!("no metric is named {name:?}; there are {}", describe(&metrics)),
-            (Some(_), false) => {
-                panic!(
-                    "{} metrics are named {name:?}, expected one; there are {}",
-                    found.len() + 1,
-                    describe(&metrics)
-                )
-            }
-        }
-    }
-
-    /// The points of all metrics of this name; none if nothing was recorded.
-    #[must_use]
-    pub fn points(&self, name: &str) -> Vec<Point> {
-        self.metrics()
-            .into_iter()
-            .filter(|metric| metric.name == name)
-            .flat_map(|metric| metric.points)
-            .collect()
-    }
-
-    /// How many values the histograms of this name hold, over all points; 0 if nothing was recorded.
-    #[must_use]
-    pub fn histogram_count(&self, name: &str) -> u64 {
-        self.points(name).iter().filter_map(Point::count).sum()
-    }
-
-    /// The sum over all points of the counter or up-down counter of this name.
-    ///
-    /// # Panics
-    ///
-    /// When there is no such metric, so that a misspelt name is not mistaken for 0, or when it is no counter.
-    #[must_use]
-    #[track_caller]
-    #[expect(clippy::panic, reason = "this is a test assertion")]
-    pub fn sum(&self, name: &str) -> f64 {
-        let metric = self.metric(name);
-        if !matches!(metric.kind, MetricKind::Sum { .. }) {
-            panic!("{name:?} is no counter: it is a {:?}", metric.kind);
-        }
-        metric.points.iter().filter_map(Point::number).map(crate::Number::as_f64).sum()
-    }
-
     /// All log records, in the order in which they were emitted.
     #[must_use]
     pub fn logs(&self) -> Vec<Log> {
@@ -265,75 +199,5 @@ impl fmt::Debug for TestTelemetry {
             .field("open_spans", &self.open_spans())
             .field("logs", &self.logs().len())
             .finish_non_exhaustive()
-    }
-}
-
-/// What differs from [`TestTelemetry::new`].
-#[derive(Debug)]
-#[must_use = "call build()"]
-pub struct TestTelemetryBuilder {
-    sampler: Box<dyn ShouldSample>,
-    resource: Resource,
-    meter_provider: MeterProviderBuilder,
-}
-
-impl TestTelemetryBuilder {
-    /// Which spans are sampled; all by default. `OTEL_TRACES_SAMPLER` is never read.
-    pub fn with_sampler(mut self, sampler: impl Into<Box<dyn ShouldSample>>) -> Self {
-        self.sampler = sampler.into();
-        self
-    }
-
-    /// The resource of the providers; empty by default. The environment is never read.
-    pub fn with_resource(mut self, resource: Resource) -> Self {
-        self.resource = resource;
-        self
-    }
-
-    /// Adds a view of the meter provider, to change buckets, names or attributes of instruments.
-    pub fn with_view(mut self, view: impl Fn(&Instrument) -> Option<Stream> + Send + Sync + 'static) -> Self {
-        self.meter_provider = self.meter_provider.with_view(view);
-        self
-    }
-
-    /// The telemetry to test with.
-    #[must_use]
-    pub fn build(self) -> TestTelemetry {
-        let spans = SpanRecorder::default();
-        let metrics = MetricRecorder::new();
-        let logs = LogRecorder::default();
-        let inner = Inner {
-            tracer_provider: SdkTracerProvider::builder()
-                .with_sampler(self.sampler)
-                // Set, or else the SDK reads OTEL_SPAN_*_LIMIT.
-                .with_span_limits(SpanLimits::default())
-                .with_resource(self.resource.clone())
-                .with_span_processor(spans.clone())
-                .build(),
-            meter_provider: self
-                .meter_provider
-                .with_resource(self.resource.clone())
-                .with_reader(metrics.clone())
-                .build(),
-            logger_provider: SdkLoggerProvider::builder()
-                .with_resource(self.resource)
-                .with_log_processor(logs.clone())
-                .build(),
-            spans,
-            metrics,
-            logs,
-        };
-        TestTelemetry { inner: Arc::new(inner) }
-    }
-}
-
-fn describe(metrics: &[Metric]) -> String {
-    match metrics.is_empty() {
-        true => "none".to_owned(),
-        false => {
-            let names: Vec<String> =
-                metrics.iter().map(|metric| format!("{} ({})", metric.name, metric.scope.name)).collect();
-            names.join(", ")
-        }
     }
 }
