@@ -17,7 +17,7 @@ use clap::error::ErrorKind;
 use otel_testing::OtlpReceiver;
 
 use self::children::Services;
-use self::shopper::{Sample, Shopper};
+use self::shopper::{Answer, Sample, Shopper};
 use self::watch::Watch;
 use crate::report;
 use crate::services::{Stop, say};
@@ -44,6 +44,12 @@ impl Options {
     /// The numbers of the orders to send.
     fn numbers(&self) -> RangeInclusive<usize> {
         1..=self.orders.unwrap_or(A_FEW)
+    }
+
+    /// Says that fewer orders were sent than asked for.
+    fn not_sent(&self, sent: usize) -> Option<String> {
+        let wanted = self.orders.filter(|wanted| sent < *wanted)?;
+        Some(format!("stopped after {sent} of {wanted} orders"))
     }
 }
 
@@ -93,6 +99,7 @@ async fn run_embedded(options: &Options, folder: &Folder, stop: &Stop) -> Result
     watch.show_rest();
     let traces = report::traces(&receiver);
     problems.extend(checks::problems(&traces, &answers));
+    problems.extend(options.not_sent(answers.len()));
     say(&report::summary(&traces, &report::figures(&receiver)));
     if let Some(file) = &options.json {
         receiver.write_json(&mut std::fs::File::create(file)?)?;
@@ -113,18 +120,20 @@ async fn run_external(
     let mut services = Services::start(None, &folder.path, options.listen).await?;
     introduce(&services, endpoint);
     let shopper = Shopper::log_in(services.gateway_url()).await?;
-    let mut problems = Vec::new();
+    let mut answers = Vec::new();
     for number in options.numbers().take_while(|_| !stop.is_requested()) {
         let answer = shopper.order(&Sample::new(number)).await?;
         say(&answer.to_string());
-        problems.extend(answer.problem());
+        answers.push(answer);
     }
     if options.orders.is_none() {
         invite(&services);
         until(stop, &mut services, || {}).await;
     }
     drop(shopper);
-    problems.extend(services.stop().await);
+    let mut problems = services.stop().await;
+    problems.extend(answers.iter().filter_map(Answer::problem));
+    problems.extend(options.not_sent(answers.len()));
     Ok(problems)
 }
 

@@ -1,4 +1,5 @@
 //! The shop as people start it: real processes, real sockets.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests fail as tests do")]
 
 mod broken;
 mod browser;

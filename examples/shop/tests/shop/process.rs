@@ -2,8 +2,8 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,24 +26,30 @@ pub(crate) fn shop<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command 
 /// A running process, killed when the test forgets it.
 pub(crate) struct Process {
     pub(crate) child: Child,
-    stdout: BufReader<ChildStdout>,
+    /// Read by a thread of its own, so that every wait for a line has a bound and the process never waits for us.
+    lines: Receiver<String>,
 }
 
 impl Process {
     pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the shop starts");
-        let stdout = BufReader::new(child.stdout.take().expect("standard output is a pipe"));
-        Self { child, stdout }
+        let stdout = child.stdout.take().expect("standard output is a pipe");
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            let said = BufReader::new(stdout).lines().map_while(Result::ok);
+            for line in said {
+                let _ = sender.send(line);
+            }
+        });
+        Self { child, lines }
     }
 
     /// Reads lines until one is wanted, and gives what `wanted` makes of it.
     pub(crate) fn read_until<T>(&mut self, wanted: impl Fn(&str) -> Option<T>) -> T {
-        let mut line = String::new();
+        let deadline = Instant::now() + PATIENCE;
         loop {
-            line.clear();
-            let read = self.stdout.read_line(&mut line).expect("the output is text");
-            assert!(read > 0, "the process ended before it said what was waited for");
-            if let Some(found) = wanted(line.trim_end()) {
+            let line = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+            if let Some(found) = wanted(&line.expect("the process says what is waited for")) {
                 return found;
             }
         }
