@@ -28,6 +28,9 @@ pub trait Convention: Send + Sync + 'static {
     /// The instruments.
     type Metrics: Send + Sync + 'static;
 
+    /// Numbers that grow while the operation runs and are recorded at its end: bytes, messages, tokens. `()` for none.
+    type Tally: Default + Send + Sync + 'static;
+
     /// Makes the instruments; called once for each meter provider.
     fn metrics(&self, meter: &Meter) -> Self::Metrics;
 
@@ -65,5 +68,12 @@ pub trait Convention: Send + Sync + 'static {
     }
 
     /// Records the metrics of an ended operation. `elapsed` is the span's duration, `context` holds the span.
-    fn record(&self, metrics: &Self::Metrics, elapsed: Duration, attributes: &[KeyValue], context: &Context);
+    fn record(
+        &self,
+        metrics: &Self::Metrics,
+        elapsed: Duration,
+        tally: &Self::Tally,
+        attributes: &[KeyValue],
+        context: &Context,
+    );
 }

@@ -203,7 +203,13 @@ impl<C: Convention> Shared<C> {
     }
 
     /// Records the metrics of an ended operation.
-    pub(crate) fn record(&self, elapsed: Duration, attributes: &[KeyValue], context: &Context) {
-        self.convention.record(&self.bound().metrics, elapsed, attributes, context);
+    pub(crate) fn record(
+        &self,
+        elapsed: Duration,
+        tally: &C::Tally,
+        attributes: &[KeyValue],
+        context: &Context,
+    ) {
+        self.convention.record(&self.bound().metrics, elapsed, tally, attributes, context);
     }
 }

@@ -30,7 +30,11 @@ pub struct Operation<C: Convention> {
     outcome: Result<(), ErrorType>,
     in_flight: Option<InFlight>,
     is_recording: bool,
+    at_end: Option<AtEnd>,
+    tally: C::Tally,
 }
+
+type AtEnd = Box<dyn FnOnce(&mut Attributes<'_>) + Send + Sync>;
 
 /// Both clocks at the start. The end is read from the monotonic one alone, so a span's duration is the metric's value
 /// and never negative.
@@ -60,13 +64,31 @@ impl<C: Convention> Operation<C> {
         started: Started,
         in_flight: Option<InFlight>,
     ) -> Self {
-        let (started, outcome) = (Some(started), Ok(()));
-        Self { shared, context, attributes, started, outcome, in_flight, is_recording }
+        Self {
+            shared,
+            context,
+            attributes,
+            started: Some(started),
+            outcome: Ok(()),
+            in_flight,
+            is_recording,
+            at_end: None,
+            tally: C::Tally::default(),
+        }
     }
 
     pub(crate) fn inert(shared: Arc<Shared<C>>, context: Context) -> Self {
-        let (attributes, outcome) = (Vec::new(), Ok(()));
-        Self { shared, context, attributes, started: None, outcome, in_flight: None, is_recording: false }
+        Self {
+            shared,
+            context,
+            attributes: Vec::new(),
+            started: None,
+            outcome: Ok(()),
+            in_flight: None,
+            is_recording: false,
+            at_end: None,
+            tally: C::Tally::default(),
+        }
     }
 
     /// Whether nothing is recorded: the operation has ended, or none was wanted where it started.
@@ -84,6 +106,20 @@ impl<C: Convention> Operation<C> {
     /// Adds attributes while the operation runs.
     pub fn attributes(&mut self) -> Attributes<'_> {
         Attributes::to_span(&self.context, self.is_recording, &mut self.attributes)
+    }
+
+    /// The numbers that the metrics record at the end.
+    pub fn tally(&mut self) -> &mut C::Tally {
+        &mut self.tally
+    }
+
+    /// Adds attributes at the end, on every way out: for facts that others gather while the operation runs.
+    ///
+    /// `f` may run while the thread unwinds; it must not panic.
+    pub fn add_at_end(&mut self, f: impl FnOnce(&mut Attributes<'_>) + Send + Sync + 'static) {
+        if !self.is_inert() {
+            self.at_end = Some(Box::new(f));
+        }
     }
 
     /// Renames the span, when something that belongs into the name is learnt late.
@@ -124,13 +160,16 @@ impl<C: Convention> Operation<C> {
     fn finish(&mut self, exit: Exit) {
         let Some(started) = self.started.take() else { return };
         let elapsed = started.monotonic.elapsed();
+        if let Some(at_end) = self.at_end.take() {
+            at_end(&mut self.attributes());
+        }
         if let Some(error_type) = self.failure(exit) {
             self.attributes().both("error.type", error_type);
             // No description: the convention wants one only where it adds to what `error.type` says.
             self.context.span().set_status(Status::error(""));
         }
         self.context.span().end_with_timestamp(started.wall_clock + elapsed);
-        self.shared.record(elapsed, &self.attributes, &self.context);
+        self.shared.record(elapsed, &self.tally, &self.attributes, &self.context);
         self.in_flight = None;
     }
 

@@ -73,6 +73,12 @@ impl<E> BodyObserver<E> for EndsOperation {
         }
     }
 
+    fn data(&mut self, bytes: usize) {
+        if let Self::Server(operation) = self {
+            *operation.tally().response.get_or_insert(0) += bytes as u64;
+        }
+    }
+
     fn end(self) {
         match self {
             Self::Server(operation) => operation.end(),

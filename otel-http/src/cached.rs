@@ -11,6 +11,8 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use opentelemetry::{StringValue, Value};
 
+use crate::HttpRoute;
+
 /// More routes than any service has; a "route" that is made of user input stops being cached here.
 const MAX_ROUTES: usize = 2_000;
 
@@ -53,6 +55,14 @@ impl Route {
             })
         });
         cached.map_or_else(|| Self::Own(template.to_owned()), Self::Cached)
+    }
+
+    /// The route as a layer further out reads it from the response.
+    pub(crate) fn into_http_route(self) -> HttpRoute {
+        match self {
+            Self::Cached(route) => HttpRoute::new(route.template),
+            Self::Own(template) => HttpRoute::new(template),
+        }
     }
 
     /// The template as an attribute's value.

@@ -8,6 +8,8 @@ mod body;
 mod cached;
 mod client;
 mod error;
+mod forwarded;
+mod header;
 mod hook;
 mod method;
 mod protocol;
@@ -18,11 +20,15 @@ mod server;
 mod url;
 
 use opentelemetry::InstrumentationScope;
+use opentelemetry::metrics::{Histogram, Meter};
 
 pub use body::ResponseBody;
 pub use client::{ClientResponseFuture, HttpClient, HttpClientLayer, HttpClientLayerBuilder};
-pub use request::HttpRequest;
-pub use server::{HttpRoute, HttpServer, HttpServerLayer, HttpServerLayerBuilder, ResponseFuture};
+pub use forwarded::{InvalidNetwork, TrustedProxies};
+pub use request::{HttpRequest, HttpResponse};
+pub use server::{
+    HttpRoute, HttpServer, HttpServerLayer, HttpServerLayerBuilder, RequestAttributes, ResponseFuture,
+};
 
 /// The buckets that the convention gives for both duration metrics, in seconds.
 /// <https://opentelemetry.io/docs/specs/semconv/http/http-metrics/#metric-httpserverrequestduration>
@@ -31,6 +37,17 @@ const DURATION_BUCKETS: [f64; 14] =
 
 /// The version of the conventions that this crate follows.
 const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.45.0";
+
+/// The convention gives no buckets for sizes; these tell a small answer from a page, a page from a file.
+fn size_histogram(meter: &Meter, name: &'static str, description: &'static str) -> Histogram<u64> {
+    let kibibytes = [0.0, 0.25, 1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0];
+    meter
+        .u64_histogram(name)
+        .with_unit("By")
+        .with_description(description)
+        .with_boundaries(kibibytes.map(|size| size * 1024.0).to_vec())
+        .build()
+}
 
 fn scope() -> InstrumentationScope {
     InstrumentationScope::builder(env!("CARGO_PKG_NAME"))

@@ -1,6 +1,6 @@
 //! What hooks and conventions see of a request: a view, borrowed from the application's own types.
 
-use http::{Extensions, HeaderMap, HeaderName, Method, Version};
+use http::{Extensions, HeaderMap, HeaderName, Method, StatusCode, Version};
 
 use crate::url::Url;
 
@@ -66,5 +66,38 @@ impl<'a> HttpRequest<'a> {
         let mut values = self.headers.get_all(name).iter();
         let value = values.next()?;
         if values.next().is_some() { None } else { value.to_str().ok() }
+    }
+}
+
+/// A response's head as hooks see it.
+#[derive(Clone, Copy, Debug)]
+pub struct HttpResponse<'a> {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) extensions: &'a Extensions,
+}
+
+impl<'a> HttpResponse<'a> {
+    pub(crate) fn new<B>(response: &'a http::Response<B>) -> Self {
+        let (headers, extensions) = (response.headers(), response.extensions());
+        Self { status: response.status(), headers, extensions }
+    }
+
+    /// The status code.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The headers, with whatever secrets they hold.
+    #[must_use]
+    pub fn headers(&self) -> &'a HeaderMap {
+        self.headers
+    }
+
+    /// What layers inside of this one have put into the response.
+    #[must_use]
+    pub fn extensions(&self) -> &'a Extensions {
+        self.extensions
     }
 }

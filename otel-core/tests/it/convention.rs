@@ -10,6 +10,7 @@ use otel_core::{Attributes, Convention, ErrorType, InFlight, Instrumenter, Opera
 use otel_testing::TestTelemetry;
 
 pub(crate) const DURATION: &str = "job.duration";
+pub(crate) const ROWS: &str = "job.rows";
 pub(crate) const IN_FLIGHT: &str = "job.in_flight";
 
 #[derive(Debug)]
@@ -19,6 +20,7 @@ pub(crate) struct Job;
 pub(crate) struct JobMetrics {
     duration: Histogram<f64>,
     in_flight: UpDownCounter<i64>,
+    rows: Histogram<u64>,
 }
 
 impl Convention for Job {
@@ -26,11 +28,13 @@ impl Convention for Job {
     type Request<'a> = &'a str;
     type Response<'a> = Result<i64, &'static str>;
     type Metrics = JobMetrics;
+    type Tally = u64;
 
     fn metrics(&self, meter: &Meter) -> JobMetrics {
         JobMetrics {
             duration: meter.f64_histogram(DURATION).with_unit("s").build(),
             in_flight: meter.i64_up_down_counter(IN_FLIGHT).build(),
+            rows: meter.u64_histogram(ROWS).build(),
         }
     }
 
@@ -61,8 +65,16 @@ impl Convention for Job {
         }
     }
 
-    fn record(&self, metrics: &JobMetrics, elapsed: Duration, attributes: &[KeyValue], _: &Context) {
+    fn record(
+        &self,
+        metrics: &JobMetrics,
+        elapsed: Duration,
+        rows: &u64,
+        attributes: &[KeyValue],
+        _: &Context,
+    ) {
         metrics.duration.record(elapsed.as_secs_f64(), attributes);
+        metrics.rows.record(*rows, attributes);
     }
 }
 

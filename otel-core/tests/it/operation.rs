@@ -7,7 +7,7 @@ use opentelemetry::trace::{SpanId, SpanKind, Status, TraceContextExt};
 use otel_core::ErrorType;
 use otel_testing::{SpanDataExt, TestTelemetry};
 
-use crate::convention::{DURATION, IN_FLIGHT, assert_ended_once, instrumenter, start};
+use crate::convention::{DURATION, IN_FLIGHT, ROWS, assert_ended_once, instrumenter, start};
 
 #[test]
 fn ended_well() {
@@ -67,6 +67,28 @@ fn failed_after_a_good_response() {
     operation.on_response(&Ok(7));
     operation.fail(ErrorType::new("connection_reset"));
     assert_failed(&telemetry, "connection_reset");
+}
+
+#[test]
+fn what_was_counted_and_added_meanwhile_is_there_on_every_way_out() {
+    for is_dropped in [false, true] {
+        let telemetry = TestTelemetry::new();
+        let mut operation = start(&telemetry);
+        operation.add_at_end(|attributes| attributes.both("job.late", true));
+        *operation.tally() += 7;
+        *operation.tally() += 5;
+        if is_dropped {
+            drop(operation)
+        } else {
+            operation.end()
+        }
+
+        assert_ended_once(&telemetry);
+        assert!(telemetry.span("job").has("job.late", true));
+        let point = &telemetry.points(ROWS)[0];
+        assert_eq!(point.histogram().and_then(|histogram| histogram.sum), Some(12.0));
+        assert!(point.has("job.late", true));
+    }
 }
 
 #[test]

@@ -31,6 +31,7 @@ impl Convention for ClientConvention {
     type Request<'a> = HttpRequest<'a>;
     type Response<'a> = ClientResponse;
     type Metrics = ClientMetrics;
+    type Tally = ();
 
     fn metrics(&self, meter: &Meter) -> ClientMetrics {
         ClientMetrics::new(meter)
@@ -64,7 +65,14 @@ impl Convention for ClientConvention {
         if response.status.as_u16() >= 400 { Err(status_error(response.status)) } else { Ok(()) }
     }
 
-    fn record(&self, metrics: &ClientMetrics, elapsed: Duration, attributes: &[KeyValue], _: &Context) {
+    fn record(
+        &self,
+        metrics: &ClientMetrics,
+        elapsed: Duration,
+        (): &(),
+        attributes: &[KeyValue],
+        _: &Context,
+    ) {
         metrics.duration.record(elapsed.as_secs_f64(), attributes);
     }
 }

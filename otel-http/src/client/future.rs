@@ -11,6 +11,7 @@ use pin_project_lite::pin_project;
 use super::convention::{ClientConvention, ClientResponse};
 use crate::body::{EndsOperation, ResponseBody};
 use crate::error::error_type;
+use crate::server::with_serving;
 
 pin_project! {
     /// The response to an instrumented client, polled in the context of the request's span.
@@ -39,7 +40,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let result = ready!(match this.operation.as_mut() {
-            Some(operation) => operation.run(|| this.inner.poll(cx)),
+            Some(operation) => operation.run(|| with_serving(false, || this.inner.poll(cx))),
             None => this.inner.poll(cx),
         });
         let Some(operation) = this.operation.take() else {

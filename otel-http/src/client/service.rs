@@ -15,6 +15,7 @@ use super::layer::Settings;
 use crate::HttpRequest;
 use crate::body::ResponseBody;
 use crate::hook::call_hook;
+use crate::server::with_serving;
 
 /// A client that gives each request a client span and a duration, and hands the context on in the request's headers;
 /// made by [`HttpClientLayer`](crate::HttpClientLayer).
@@ -54,7 +55,7 @@ where
         let mut carrier = HeaderInjector::new(request.headers_mut());
         settings.instrumenter.providers().inject(context, &mut carrier);
         let future = match &mut operation {
-            Some(operation) => operation.run(|| self.inner.call(request)),
+            Some(operation) => operation.run(|| with_serving(false, || self.inner.call(request))),
             None => self.inner.call(request),
         };
         ClientResponseFuture::new(future, operation, settings.end_at_body)

@@ -1,41 +1,68 @@
 //! The convention of an HTTP server span: <https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span>
 
 use std::borrow::Cow;
+use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use http::{StatusCode, header};
+use http::header;
+use opentelemetry::baggage::BaggageExt;
 use opentelemetry::metrics::Meter;
 use opentelemetry::trace::SpanKind;
-use opentelemetry::{Context, KeyValue};
+use opentelemetry::{Context, Key, KeyValue};
 use otel_core::{Attributes, Convention, ErrorType, InFlight};
 
 use super::metrics::ServerMetrics;
-use crate::HttpRequest;
 use crate::cached::{Route, repeated_text};
+use crate::forwarded::Forwarded;
+use crate::header::HeaderCapture;
+use crate::hook::call_hook;
 use crate::method::{method_attribute, method_in_name, original_method};
 use crate::protocol::{is_server_error, protocol_version, status_error};
 use crate::url::{host_and_port, redact_query};
+use crate::{HttpRequest, HttpResponse};
 
-#[derive(Debug)]
+type SpanNameOf = Arc<dyn Fn(&HttpRequest<'_>) -> Option<Cow<'static, str>> + Send + Sync>;
+type AddFromRequest = Arc<dyn Fn(&HttpRequest<'_>, &mut Attributes<'_>) + Send + Sync>;
+type AddFromResponse = Arc<dyn Fn(&HttpResponse<'_>, &mut Attributes<'_>) + Send + Sync>;
+
+#[derive(Clone, Default)]
 pub(crate) struct ServerConvention {
-    pub(crate) with_active_requests: bool,
+    pub(super) with_active_requests: bool,
+    pub(super) with_body_sizes: bool,
+    pub(super) request_headers: HeaderCapture,
+    pub(super) response_headers: HeaderCapture,
+    pub(super) baggage_keys: Vec<String>,
+    pub(super) span_name: Option<SpanNameOf>,
+    pub(super) add_request: Option<AddFromRequest>,
+    pub(super) add_response: Option<AddFromResponse>,
 }
 
-/// A request with what the layer's hooks have found out about it.
+/// A request with what the layer has found out about it.
 #[derive(Debug)]
 pub(crate) struct ServerRequest<'a> {
-    pub(crate) http: HttpRequest<'a>,
-    pub(crate) route: Option<Route>,
-    pub(crate) peer: Option<SocketAddr>,
+    pub(super) http: HttpRequest<'a>,
+    pub(super) route: Option<Route>,
+    pub(super) peer: Option<SocketAddr>,
+    pub(super) forwarded: Forwarded<'a>,
+    /// The parent's context, with the caller's baggage.
+    pub(super) context: &'a Context,
+}
+
+/// Bytes of both bodies, as far as they are known.
+#[derive(Debug, Default)]
+pub(crate) struct BodySizes {
+    pub(crate) request: Option<u64>,
+    pub(crate) response: Option<u64>,
 }
 
 /// A response's head.
 #[derive(Debug)]
 pub(crate) struct ServerResponse<'a> {
-    pub(crate) status: StatusCode,
+    pub(super) http: HttpResponse<'a>,
     /// A route that was not known at the start.
-    pub(crate) late_route: Option<&'a Route>,
+    pub(super) late_route: Option<&'a Route>,
 }
 
 impl Convention for ServerConvention {
@@ -43,12 +70,17 @@ impl Convention for ServerConvention {
     type Request<'a> = ServerRequest<'a>;
     type Response<'a> = ServerResponse<'a>;
     type Metrics = ServerMetrics;
+    type Tally = BodySizes;
 
     fn metrics(&self, meter: &Meter) -> ServerMetrics {
-        ServerMetrics::new(meter, self.with_active_requests)
+        ServerMetrics::new(meter, self.with_active_requests, self.with_body_sizes)
     }
 
     fn span_name(&self, request: &ServerRequest<'_>) -> Cow<'static, str> {
+        let named = self.span_name.as_ref().and_then(|name| call_hook(|| name(&request.http), None));
+        if let Some(name) = named {
+            return name;
+        }
         let method = method_in_name(request.http.method);
         match &request.route {
             Some(route) => route.span_name(method),
@@ -59,7 +91,7 @@ impl Convention for ServerConvention {
     fn on_start(&self, request: &ServerRequest<'_>, attributes: &mut Attributes<'_>) {
         let http = &request.http;
         attributes.both("http.request.method", method_attribute(http.method));
-        attributes.both("url.scheme", scheme(http));
+        scheme_attribute(request, attributes);
         if let Some(route) = &request.route {
             attributes.both("http.route", route.value());
         }
@@ -75,6 +107,11 @@ impl Convention for ServerConvention {
             if let Some(user_agent) = http.text(&header::USER_AGENT) {
                 attributes.span("user_agent.original", repeated_text(user_agent));
             }
+            self.request_headers.capture("http.request.header.", http.headers, attributes);
+            self.baggage_attributes(request.context, attributes);
+        }
+        if let Some(add) = &self.add_request {
+            call_hook(|| add(http, attributes), ());
         }
     }
 
@@ -92,16 +129,56 @@ impl Convention for ServerConvention {
         response: &ServerResponse<'_>,
         attributes: &mut Attributes<'_>,
     ) -> Result<(), ErrorType> {
-        attributes.both("http.response.status_code", i64::from(response.status.as_u16()));
+        let status = response.http.status;
+        attributes.both("http.response.status_code", i64::from(status.as_u16()));
         if let Some(route) = response.late_route {
             attributes.both("http.route", route.value());
         }
+        self.response_headers.capture("http.response.header.", response.http.headers, attributes);
+        if let Some(add) = &self.add_response {
+            call_hook(|| add(&response.http, attributes), ());
+        }
         // "For HTTP status codes in the 4xx range span status MUST be left unset in case of SpanKind.SERVER".
-        if is_server_error(response.status) { Err(status_error(response.status)) } else { Ok(()) }
+        if is_server_error(status) { Err(status_error(status)) } else { Ok(()) }
     }
 
-    fn record(&self, metrics: &ServerMetrics, elapsed: Duration, attributes: &[KeyValue], _: &Context) {
+    fn record(
+        &self,
+        metrics: &ServerMetrics,
+        elapsed: Duration,
+        sizes: &BodySizes,
+        attributes: &[KeyValue],
+        _: &Context,
+    ) {
         metrics.duration.record(elapsed.as_secs_f64(), attributes);
+        if let (Some(size), Some(histogram)) = (sizes.request, &metrics.request_size) {
+            histogram.record(size, attributes);
+        }
+        if let (Some(size), Some(histogram)) = (sizes.response, &metrics.response_size) {
+            histogram.record(size, attributes);
+        }
+    }
+}
+
+impl ServerConvention {
+    fn baggage_attributes(&self, context: &Context, attributes: &mut Attributes<'_>) {
+        for key in &self.baggage_keys {
+            if let Some(value) = context.baggage().get(key) {
+                attributes.span(Key::from(key.clone()), value.clone());
+            }
+        }
+    }
+}
+
+impl fmt::Debug for ServerConvention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerConvention")
+            .field("with_active_requests", &self.with_active_requests)
+            .field("with_body_sizes", &self.with_body_sizes)
+            .field("request_headers", &self.request_headers)
+            .field("response_headers", &self.response_headers)
+            .field("baggage_keys", &self.baggage_keys)
+            .finish_non_exhaustive()
     }
 }
 
@@ -113,6 +190,19 @@ fn scheme(request: &HttpRequest<'_>) -> &'static str {
     }
 }
 
+/// The scheme that the client used, as a trusted proxy says. It may say anything, so the metric has the two known ones.
+fn scheme_attribute(request: &ServerRequest<'_>, attributes: &mut Attributes<'_>) {
+    match request.forwarded.scheme {
+        None => attributes.both("url.scheme", scheme(&request.http)),
+        Some("https") => attributes.both("url.scheme", "https"),
+        Some("http") => attributes.both("url.scheme", "http"),
+        Some(other) => {
+            attributes.span("url.scheme", other.to_owned());
+            attributes.metric("url.scheme", scheme(&request.http));
+        }
+    }
+}
+
 fn url_attributes(http: &HttpRequest<'_>, attributes: &mut Attributes<'_>) {
     attributes.span("url.path", http.url.path.to_owned());
     if let Some(query) = http.url.query {
@@ -121,18 +211,27 @@ fn url_attributes(http: &HttpRequest<'_>, attributes: &mut Attributes<'_>) {
 }
 
 fn address_attributes(request: &ServerRequest<'_>, attributes: &mut Attributes<'_>) {
-    let server =
-        request.http.url.host_and_port().or_else(|| host_and_port(request.http.text(&header::HOST)?));
+    let http = &request.http;
+    let server = request
+        .forwarded
+        .host
+        .and_then(host_and_port)
+        .or_else(|| http.url.host_and_port())
+        .or_else(|| host_and_port(http.text(&header::HOST)?));
     if let Some((address, port)) = server {
         attributes.span("server.address", repeated_text(address));
         if let Some(port) = port {
             attributes.span("server.port", i64::from(port));
         }
     }
+    if let Some(client) = request.forwarded.client {
+        attributes.span("client.address", client.to_owned());
+    }
     if let Some(peer) = request.peer {
-        // Forwarding headers count only from trusted proxies; without one the peer is the client.
         let address = peer.ip().to_string();
-        attributes.span("client.address", address.clone());
+        if request.forwarded.client.is_none() {
+            attributes.span("client.address", address.clone());
+        }
         attributes.span("network.peer.address", address);
         attributes.span("network.peer.port", i64::from(peer.port()));
     }

@@ -9,7 +9,9 @@ use otel_core::Operation;
 use pin_project_lite::pin_project;
 
 use super::convention::{ServerConvention, ServerResponse};
+use super::nested::with_serving;
 use super::route::HttpRoute;
+use crate::HttpResponse;
 use crate::body::{EndsOperation, ResponseBody};
 use crate::cached::Route;
 use crate::error::error_type;
@@ -21,21 +23,41 @@ pin_project! {
     pub struct ResponseFuture<F> {
         #[pin]
         inner: F,
-        observed: Option<Observed>,
+        role: Role,
     }
+}
+
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is the usual one; a box would be an allocation a request"
+)]
+enum Role {
+    Observed(Observed),
+    /// The request is observed further out; the route goes there with the response.
+    Nested(Option<HttpRoute>),
+    Unobserved,
 }
 
 /// What is needed when the head is there.
 #[derive(Debug)]
-pub(crate) struct Observed {
-    pub(crate) operation: Operation<ServerConvention>,
-    pub(crate) method: Method,
-    pub(crate) has_route: bool,
+pub(super) struct Observed {
+    pub(super) operation: Operation<ServerConvention>,
+    pub(super) method: Method,
+    pub(super) has_route: bool,
 }
 
 impl<F> ResponseFuture<F> {
-    pub(crate) fn new(inner: F, observed: Option<Observed>) -> Self {
-        Self { inner, observed }
+    pub(super) fn observed(inner: F, observed: Observed) -> Self {
+        Self { inner, role: Role::Observed(observed) }
+    }
+
+    pub(super) fn nested(inner: F, route: Option<HttpRoute>) -> Self {
+        Self { inner, role: Role::Nested(route) }
+    }
+
+    pub(super) fn unobserved(inner: F) -> Self {
+        Self { inner, role: Role::Unobserved }
     }
 }
 
@@ -48,19 +70,23 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let Some(observed) = this.observed.as_mut() else {
-            return this.inner.poll(cx).map_ok(|response| response.map(ResponseBody::unobserved));
-        };
-        let result = ready!(observed.operation.run(|| this.inner.poll(cx)));
-        let Some(observed) = this.observed.take() else {
-            return Poll::Ready(result.map(|response| response.map(ResponseBody::unobserved)));
-        };
-        Poll::Ready(match result {
-            Ok(response) => Ok(observed.respond(response)),
-            Err(error) => {
+        let result = ready!(match this.role {
+            Role::Observed(observed) => {
+                observed.operation.run(|| with_serving(true, || this.inner.poll(cx)))
+            }
+            Role::Nested(_) | Role::Unobserved => this.inner.poll(cx),
+        });
+        Poll::Ready(match (std::mem::replace(this.role, Role::Unobserved), result) {
+            (Role::Observed(observed), Ok(response)) => Ok(observed.respond(response)),
+            (Role::Observed(observed), Err(error)) => {
                 observed.operation.fail(error_type::<E>());
                 Err(error)
             }
+            (Role::Nested(Some(route)), Ok(mut response)) => {
+                response.extensions_mut().get_or_insert_with(|| route);
+                Ok(response.map(ResponseBody::unobserved))
+            }
+            (_, result) => result.map(|response| response.map(ResponseBody::unobserved)),
         })
     }
 }
@@ -75,7 +101,10 @@ impl Observed {
         if let Some(route) = &late_route {
             self.operation.update_name(route.span_name(method_in_name(&self.method)));
         }
-        self.operation.on_response(&ServerResponse { status, late_route: late_route.as_ref() });
+        let http = HttpResponse::new(&response);
+        self.operation.on_response(&ServerResponse { http, late_route: late_route.as_ref() });
+        // The body may be empty; it is counted as it passes.
+        self.operation.tally().response = Some(0);
         if ends_with_head(&self.method, status) {
             self.operation.end();
             response.map(ResponseBody::unobserved)

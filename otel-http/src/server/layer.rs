@@ -8,25 +8,13 @@ use std::sync::Arc;
 use opentelemetry::metrics::MeterProvider;
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{Tracer, TracerProvider};
-use otel_core::{Instrumenter, Providers};
+use otel_core::{Attributes, Instrumenter, Providers};
 use tower_layer::Layer;
 
 use super::convention::ServerConvention;
 use super::service::HttpServer;
-use crate::{HttpRequest, scope};
-
-type Filter = Arc<dyn Fn(&HttpRequest<'_>) -> bool + Send + Sync>;
-type RouteOf = Arc<dyn for<'a> Fn(&HttpRequest<'a>) -> Option<Cow<'a, str>> + Send + Sync>;
-type PeerOf = Arc<dyn Fn(&HttpRequest<'_>) -> Option<SocketAddr> + Send + Sync>;
-
-/// What the services of one layer share.
-pub(crate) struct Settings {
-    pub(crate) instrumenter: Instrumenter<ServerConvention>,
-    pub(crate) filter: Option<Filter>,
-    pub(crate) route: Option<RouteOf>,
-    pub(crate) peer: Option<PeerOf>,
-    pub(crate) public_endpoint: bool,
-}
+use super::settings::{Filter, PeerOf, RouteOf, Settings};
+use crate::{HttpRequest, HttpResponse, TrustedProxies, scope};
 
 /// Gives each request that a service answers a server span and a duration.
 ///
@@ -102,8 +90,10 @@ pub struct HttpServerLayerBuilder {
     filter: Option<Filter>,
     route: Option<RouteOf>,
     peer: Option<PeerOf>,
+    proxies: Option<TrustedProxies>,
     public_endpoint: bool,
-    active_requests: bool,
+    request_attributes: bool,
+    convention: ServerConvention,
 }
 
 impl HttpServerLayerBuilder {
@@ -163,7 +153,103 @@ impl HttpServerLayerBuilder {
 
     /// Records the metric `http.server.active_requests` (stability: development). Default: `false`.
     pub fn with_active_requests(mut self, record: bool) -> Self {
-        self.active_requests = record;
+        self.convention.with_active_requests = record;
+        self
+    }
+
+    /// Records the metric `http.server.response.body.size` (stability: development), the bytes that have passed, and
+    /// `http.server.request.body.size` when the request says its length. Default: `false`.
+    pub fn with_body_sizes(mut self, record: bool) -> Self {
+        self.convention.with_body_sizes = record;
+        self
+    }
+
+    /// Believes these senders of `Forwarded`, `X-Forwarded-For`, `-Host`, `-Proto` and `X-Real-IP`. Default: nobody.
+    pub fn with_trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
+        self.proxies = Some(proxies);
+        self
+    }
+
+    /// Names the span of a request; `None` keeps the convention's name. A name must have few different values.
+    pub fn with_span_name(
+        mut self,
+        name: impl Fn(&HttpRequest<'_>) -> Option<Cow<'static, str>> + Send + Sync + 'static,
+    ) -> Self {
+        self.convention.span_name = Some(Arc::new(name));
+        self
+    }
+
+    /// Adds attributes from the request, before sampling.
+    ///
+    /// ```
+    /// use otel_http::HttpServerLayer;
+    ///
+    /// let layer = HttpServerLayer::builder()
+    ///     .with_attributes(|request, attributes| {
+    ///         attributes.both("app.is_api", request.path().starts_with("/api/"));
+    ///     })
+    ///     .build();
+    /// ```
+    pub fn with_attributes(
+        mut self,
+        add: impl Fn(&HttpRequest<'_>, &mut Attributes<'_>) + Send + Sync + 'static,
+    ) -> Self {
+        self.convention.add_request = Some(Arc::new(add));
+        self
+    }
+
+    /// Adds attributes from the response's head.
+    pub fn with_response_attributes(
+        mut self,
+        add: impl Fn(&HttpResponse<'_>, &mut Attributes<'_>) + Send + Sync + 'static,
+    ) -> Self {
+        self.convention.add_response = Some(Arc::new(add));
+        self
+    }
+
+    /// Gives each request a [`RequestAttributes`](crate::RequestAttributes) in its extensions, through which handlers
+    /// add attributes. Default: `false`.
+    pub fn with_request_attributes(mut self, give: bool) -> Self {
+        self.request_attributes = give;
+        self
+    }
+
+    /// Records these request headers as `http.request.header.*`. Names in any case, with `*` and `?`; a name that
+    /// begins with `!` is left out. `authorization`, `cookie`, API keys and values marked sensitive are recorded as
+    /// `REDACTED`. Default: none.
+    pub fn with_captured_request_headers(
+        mut self,
+        names: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.convention.request_headers.add(names);
+        self
+    }
+
+    /// Records these response headers as `http.response.header.*`, in the way of
+    /// [`with_captured_request_headers`](Self::with_captured_request_headers). Default: none.
+    pub fn with_captured_response_headers(
+        mut self,
+        names: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.convention.response_headers.add(names);
+        self
+    }
+
+    /// Replaces the values of these headers too by `REDACTED`, in both directions.
+    pub fn with_sensitive_headers(
+        mut self,
+        names: impl IntoIterator<Item = impl Into<String> + Clone>,
+    ) -> Self {
+        for name in names {
+            self.convention.request_headers.add_sensitive([name.clone()]);
+            self.convention.response_headers.add_sensitive([name]);
+        }
+        self
+    }
+
+    /// Copies these entries of the caller's baggage to the span, under their own names. Default: none.
+    pub fn with_baggage_attributes(mut self, keys: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.convention.baggage_keys.extend(keys.into_iter().map(Into::into));
         self
     }
 
@@ -176,13 +262,14 @@ impl HttpServerLayerBuilder {
     /// The layer.
     #[must_use]
     pub fn build(self) -> HttpServerLayer {
-        let convention = ServerConvention { with_active_requests: self.active_requests };
         let settings = Settings {
-            instrumenter: Instrumenter::new(scope(), self.providers, convention),
+            instrumenter: Instrumenter::new(scope(), self.providers, self.convention),
             filter: self.filter,
             route: self.route,
             peer: self.peer,
+            proxies: self.proxies,
             public_endpoint: self.public_endpoint,
+            request_attributes: self.request_attributes,
         };
         HttpServerLayer { settings: Arc::new(settings) }
     }
@@ -193,7 +280,7 @@ impl fmt::Debug for HttpServerLayerBuilder {
         f.debug_struct("HttpServerLayerBuilder")
             .field("providers", &self.providers)
             .field("public_endpoint", &self.public_endpoint)
-            .field("active_requests", &self.active_requests)
+            .field("convention", &self.convention)
             .finish_non_exhaustive()
     }
 }

@@ -2,16 +2,18 @@
 
 use opentelemetry::metrics::{Histogram, Meter, UpDownCounter};
 
-use crate::DURATION_BUCKETS;
+use crate::{DURATION_BUCKETS, size_histogram};
 
 #[derive(Debug)]
 pub(crate) struct ServerMetrics {
     pub(crate) duration: Histogram<f64>,
     pub(crate) active: Option<UpDownCounter<i64>>,
+    pub(crate) request_size: Option<Histogram<u64>>,
+    pub(crate) response_size: Option<Histogram<u64>>,
 }
 
 impl ServerMetrics {
-    pub(crate) fn new(meter: &Meter, with_active_requests: bool) -> Self {
+    pub(crate) fn new(meter: &Meter, with_active_requests: bool, with_body_sizes: bool) -> Self {
         let duration = meter
             .f64_histogram("http.server.request.duration")
             .with_unit("s")
@@ -25,6 +27,11 @@ impl ServerMetrics {
                 .with_description("Number of active HTTP server requests.")
                 .build()
         });
-        Self { duration, active }
+        let size = |name: &'static str, description: &'static str| {
+            with_body_sizes.then(|| size_histogram(meter, name, description))
+        };
+        let request_size = size("http.server.request.body.size", "Size of HTTP server request bodies.");
+        let response_size = size("http.server.response.body.size", "Size of HTTP server response bodies.");
+        Self { duration, active, request_size, response_size }
     }
 }

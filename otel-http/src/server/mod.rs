@@ -1,14 +1,19 @@
 //! The server side: a tower layer around routers and services.
 
+mod attributes;
 mod convention;
 mod future;
 mod layer;
 mod metrics;
+mod nested;
 mod route;
 mod service;
+mod settings;
 
+pub use attributes::RequestAttributes;
 pub(crate) use convention::ServerConvention;
 pub use future::ResponseFuture;
 pub use layer::{HttpServerLayer, HttpServerLayerBuilder};
+pub(crate) use nested::with_serving;
 pub use route::HttpRoute;
 pub use service::HttpServer;

@@ -4,22 +4,18 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
-use http::{Request, Response};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, Request, Response};
 use http_body::Body;
-use opentelemetry::Context;
-use opentelemetry::baggage::BaggageExt;
-use opentelemetry::trace::{SpanContext, TraceContextExt};
-use otel_core::carrier::HeaderExtractor;
-use otel_core::{Operation, link_from};
 use tower_service::Service;
 
-use super::convention::{ServerConvention, ServerRequest};
+use super::RequestAttributes;
 use super::future::{Observed, ResponseFuture};
-use super::layer::Settings;
+use super::nested::{is_serving, with_serving};
+use super::settings::{Begun, Settings};
 use crate::HttpRequest;
 use crate::body::ResponseBody;
 use crate::cached::Route;
-use crate::hook::call_hook;
 
 /// A service that gives each request a server span and a duration; made by [`HttpServerLayer`](crate::HttpServerLayer).
 #[derive(Clone)]
@@ -29,7 +25,7 @@ pub struct HttpServer<S> {
 }
 
 impl<S> HttpServer<S> {
-    pub(crate) fn new(inner: S, settings: Arc<Settings>) -> Self {
+    pub(super) fn new(inner: S, settings: Arc<Settings>) -> Self {
         Self { inner, settings }
     }
 }
@@ -47,49 +43,31 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<A>) -> Self::Future {
-        let Some(mut observed) = self.settings.start(&HttpRequest::new(&request)) else {
-            return ResponseFuture::new(self.inner.call(request), None);
+    fn call(&mut self, mut request: Request<A>) -> Self::Future {
+        let http = HttpRequest::new(&request);
+        if is_serving() {
+            // A layer further out observes this request; it may be one that does not know the route.
+            let route = self.settings.route_of(&http).map(Route::into_http_route);
+            return ResponseFuture::nested(self.inner.call(request), route);
+        }
+        let Some(Begun { mut operation, has_route }) = self.settings.begin(&http) else {
+            return ResponseFuture::unobserved(self.inner.call(request));
         };
-        let future = observed.operation.run(|| self.inner.call(request));
-        ResponseFuture::new(future, Some(observed))
+        if self.settings.request_attributes {
+            let attributes = RequestAttributes::default();
+            request.extensions_mut().insert(attributes.clone());
+            operation.add_at_end(move |to| attributes.write(to));
+        }
+        operation.tally().request = content_length(request.headers());
+        let method = request.method().clone();
+        let future = operation.run(|| with_serving(true, || self.inner.call(request)));
+        ResponseFuture::observed(future, Observed { operation, method, has_route })
     }
 }
 
-impl Settings {
-    /// Starts the request's operation, unless the filter says no.
-    fn start(&self, http: &HttpRequest<'_>) -> Option<Observed> {
-        if self.filter.as_ref().is_some_and(|wanted| !call_hook(|| wanted(http), true)) {
-            return None;
-        }
-        let route = self.route.as_ref().and_then(|route| call_hook(|| route(http), None));
-        let route = route.as_deref().map(Route::new);
-        let peer = self.peer.as_ref().and_then(|peer| call_hook(|| peer(http), None));
-        let request = ServerRequest { http: *http, route, peer };
-        let operation = self.start_operation(&request);
-        if operation.is_inert() && !hands_on(operation.context()) {
-            return None;
-        }
-        Some(Observed { operation, method: http.method.clone(), has_route: request.route.is_some() })
-    }
-
-    fn start_operation(&self, request: &ServerRequest<'_>) -> Operation<ServerConvention> {
-        let providers = self.instrumenter.providers();
-        let carrier = HeaderExtractor::new(request.http.headers);
-        let current = Context::current();
-        if self.public_endpoint {
-            // Whoever calls from outside is neither parent nor sampler here, and its baggage stays out.
-            let links = link_from(providers, &carrier).into_iter().collect();
-            let root = current.with_remote_span_context(SpanContext::empty_context());
-            return self.instrumenter.start_with_links(&root, request, links);
-        }
-        self.instrumenter.start(&providers.extract(&current, &carrier), request)
-    }
-}
-
-/// Whether there is something of the caller's that calls made while serving must carry on, even with no SDK here.
-fn hands_on(context: &Context) -> bool {
-    context.has_active_span() || !context.baggage().is_empty()
+/// What the request says of its body's length.
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 impl<S: fmt::Debug> fmt::Debug for HttpServer<S> {

@@ -8,6 +8,7 @@ mod nesting;
 mod public_endpoint;
 mod reqwest_client;
 mod server;
+mod server_options;
 mod sockets;
 mod support;
 mod tower_http_layers;

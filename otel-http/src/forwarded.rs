@@ -1,0 +1,279 @@
+//! What proxies say of the client: `Forwarded`, `X-Forwarded-*`, `X-Real-IP`. Believed only when trusted.
+
+use std::error::Error;
+use std::fmt;
+use std::net::IpAddr;
+
+use http::HeaderMap;
+use ipnet::IpNet;
+
+/// Which senders of forwarding headers are believed.
+///
+/// Anybody can send `X-Forwarded-For`. Without this option a server takes the client's address from the socket and its
+/// own address from `Host`, and ignores forwarding headers.
+///
+/// ```
+/// use otel_http::{HttpServerLayer, TrustedProxies};
+///
+/// let proxies = TrustedProxies::networks(["10.0.0.0/8", "::1"])?;
+/// let layer = HttpServerLayer::builder().with_trusted_proxies(proxies).build();
+/// # Ok::<(), otel_http::InvalidNetwork>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct TrustedProxies(Trust);
+
+#[derive(Clone, Debug)]
+enum Trust {
+    All,
+    Hops(usize),
+    Networks(Vec<IpNet>),
+}
+
+impl TrustedProxies {
+    /// Proxies in these networks: addresses, or networks such as `10.0.0.0/8`. The client is the last address that is
+    /// not one of them. The socket's other end must be one of them, so [`ConnectInfo`] or
+    /// [`with_peer_address`] is needed.
+    ///
+    /// [`ConnectInfo`]: https://docs.rs/axum/0.8/axum/extract/struct.ConnectInfo.html
+    /// [`with_peer_address`]: crate::HttpServerLayerBuilder::with_peer_address
+    ///
+    /// # Errors
+    ///
+    /// Names the first text that is neither an address nor a network.
+    pub fn networks<'a>(networks: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidNetwork> {
+        let parse = |text: &str| {
+            let address = || text.parse::<IpAddr>().map(IpNet::from);
+            text.parse::<IpNet>().or_else(|_| address()).map_err(|_| InvalidNetwork(text.to_owned()))
+        };
+        networks
+            .into_iter()
+            .map(parse)
+            .collect::<Result<_, _>>()
+            .map(|networks| Self(Trust::Networks(networks)))
+    }
+
+    /// This many proxies stand in front of the server, each of which adds the address it was called from. The client is
+    /// the address that many places from the end; 0 trusts nobody.
+    #[must_use]
+    pub fn hops(hops: usize) -> Self {
+        Self(Trust::Hops(hops))
+    }
+
+    /// Everybody, for a server that only trusted proxies can reach. The client is the first address.
+    #[must_use]
+    pub fn all() -> Self {
+        Self(Trust::All)
+    }
+
+    /// What the trusted proxies say; nothing when there is none between the client and us.
+    pub(crate) fn read<'a>(&self, headers: &'a HeaderMap, peer: Option<IpAddr>) -> Forwarded<'a> {
+        let is_trusted = match &self.0 {
+            Trust::All => true,
+            Trust::Hops(hops) => *hops > 0,
+            Trust::Networks(networks) => peer.is_some_and(|peer| contains(networks, peer)),
+        };
+        if !is_trusted {
+            return Forwarded::default();
+        }
+        let elements = elements(headers);
+        let first = self.first_believed(&elements);
+        let believed = &elements[first..];
+        let find = |field: fn(&Element<'a>) -> Option<&'a str>| believed.iter().find_map(field);
+        let single = |name: &str, from_end: bool| single(headers, name, from_end);
+        let from_end = !matches!(self.0, Trust::All);
+        Forwarded {
+            client: find(|element| element.client).or_else(|| real_ip(headers)),
+            host: find(|element| element.host).or_else(|| single("x-forwarded-host", from_end)),
+            scheme: find(|element| element.proto).or_else(|| single("x-forwarded-proto", from_end)),
+        }
+    }
+
+    /// The element that the outermost trusted proxy has written, which tells its caller. Those before it may be made up.
+    fn first_believed(&self, elements: &[Element<'_>]) -> usize {
+        match &self.0 {
+            Trust::All => 0,
+            Trust::Hops(hops) => elements.len().saturating_sub(*hops),
+            Trust::Networks(networks) => {
+                let is_proxy = |element: &Element<'_>| {
+                    let address = element.client.and_then(|client| client.parse().ok());
+                    address.is_some_and(|address| contains(networks, address))
+                };
+                elements.iter().rposition(|element| !is_proxy(element)).unwrap_or(0)
+            }
+        }
+    }
+}
+
+/// A text that is neither an address nor a network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidNetwork(String);
+
+impl fmt::Display for InvalidNetwork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "trusted proxies: {:?} is no address and no network; write 10.1.2.3, 10.0.0.0/8 or fd00::/8",
+            self.0
+        )
+    }
+}
+
+impl Error for InvalidNetwork {}
+
+/// What was said and is believed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Forwarded<'a> {
+    /// The client's address without its port.
+    pub(crate) client: Option<&'a str>,
+    /// Host and maybe port, as in `Host`.
+    pub(crate) host: Option<&'a str>,
+    pub(crate) scheme: Option<&'a str>,
+}
+
+/// What one proxy says.
+#[derive(Debug, Default)]
+struct Element<'a> {
+    client: Option<&'a str>,
+    host: Option<&'a str>,
+    proto: Option<&'a str>,
+}
+
+fn contains(networks: &[IpNet], address: IpAddr) -> bool {
+    // A dual-stack socket shows IPv4 peers as IPv6 addresses.
+    let address = address.to_canonical();
+    networks.iter().any(|network| network.contains(&address))
+}
+
+/// The elements in the order of the way here; `Forwarded` counts before `X-Forwarded-For`.
+fn elements(headers: &HeaderMap) -> Vec<Element<'_>> {
+    let values =
+        |name| headers.get_all(name).iter().filter_map(|value: &http::HeaderValue| value.to_str().ok());
+    let standard: Vec<_> =
+        values("forwarded").flat_map(|value| split_quoted(value, ',')).map(standard_element).collect();
+    if !standard.is_empty() {
+        return standard;
+    }
+    let is_separator = |c| c == ',' || c == ';';
+    let element = |part| Element { client: address(unquoted(part)), ..Element::default() };
+    values("x-forwarded-for").flat_map(|value| value.split(is_separator)).map(element).collect()
+}
+
+/// <https://www.rfc-editor.org/rfc/rfc7239#section-4>
+fn standard_element(text: &str) -> Element<'_> {
+    let mut element = Element::default();
+    for pair in split_quoted(text, ';') {
+        let Some((name, value)) = pair.split_once('=') else { continue };
+        let value = unquoted(value);
+        let name = name.trim();
+        if name.eq_ignore_ascii_case("for") {
+            element.client = element.client.or_else(|| address(value));
+        } else if name.eq_ignore_ascii_case("host") {
+            element.host = element.host.or_else(|| token(value));
+        } else if name.eq_ignore_ascii_case("proto") {
+            element.proto = element.proto.or_else(|| token(value));
+        }
+    }
+    element
+}
+
+/// Splits outside of quotation marks.
+fn split_quoted(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let mut in_quotes = false;
+    text.split(move |c| {
+        in_quotes ^= c == '"';
+        c == separator && !in_quotes
+    })
+}
+
+/// The text between quotation marks, or the whole; empty when a quotation mark has no partner. What follows the closing
+/// mark is left off: some senders write a port there.
+fn unquoted(text: &str) -> &str {
+    let text = text.trim();
+    match text.strip_prefix('"') {
+        Some(quoted) => quoted.split_once('"').map_or("", |(inside, _)| inside),
+        None if text.contains('"') => "",
+        None => text,
+    }
+}
+
+fn token(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
+}
+
+/// The address of `1.2.3.4`, `1.2.3.4:5`, `::1`, `[::1]`, `[::1]:5`; an obfuscated name as it is.
+fn address(text: &str) -> Option<&str> {
+    let text = text.trim();
+    let host = match text.strip_prefix('[') {
+        Some(bracketed) => bracketed.split_once(']')?.0,
+        None if text.matches(':').count() > 1 => text,
+        None => text.split_once(':').map_or(text, |(host, _port)| host),
+    };
+    token(host)
+}
+
+/// One value of a header that has no place per hop: the first, or the one that the nearest proxy has written.
+fn single<'a>(headers: &'a HeaderMap, name: &str, from_end: bool) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    let value = if from_end { values.next_back() } else { values.next() }?;
+    let part = if from_end { value.rsplit(',').next() } else { value.split(',').next() }?;
+    token(unquoted(part))
+}
+
+fn real_ip(headers: &HeaderMap) -> Option<&str> {
+    headers.get("x-real-ip")?.to_str().ok().map(str::trim).filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, value.parse().unwrap());
+        }
+        headers
+    }
+
+    fn client(proxies: &TrustedProxies, pairs: &[(&'static str, &str)], peer: &str) -> Option<String> {
+        proxies.read(&headers(pairs), peer.parse().ok()).client.map(str::to_owned)
+    }
+
+    #[test]
+    fn the_client_is_the_last_address_that_is_no_proxy() {
+        let proxies = TrustedProxies::networks(["10.0.0.0/8", "fd00::/8"]).unwrap();
+        let made_up = [("x-forwarded-for", "6.6.6.6, 192.0.2.7, 10.0.0.1")];
+        assert_eq!(client(&proxies, &made_up, "10.0.0.2").as_deref(), Some("192.0.2.7"));
+        assert_eq!(client(&proxies, &made_up, "::ffff:10.0.0.2").as_deref(), Some("192.0.2.7"));
+        assert_eq!(client(&proxies, &made_up, "192.0.2.9"), None, "called by somebody else");
+        assert_eq!(client(&proxies, &made_up, "unknown"), None);
+        let standard =
+            [("forwarded", "for=6.6.6.6, for=\"[2001:db8::7]:5\";proto=https, for=10.0.0.1;proto=http")];
+        let forwarded = headers(&standard);
+        let read = proxies.read(&forwarded, "fd00::1".parse().ok());
+        assert_eq!(read.client, Some("2001:db8::7"));
+        assert_eq!(read.scheme, Some("https"));
+    }
+
+    #[test]
+    fn hops_are_counted_from_the_end() {
+        let pairs = [("x-forwarded-for", "6.6.6.6, 192.0.2.7, 10.0.0.1")];
+        for (hops, expected) in
+            [(0, None), (1, Some("10.0.0.1")), (2, Some("192.0.2.7")), (9, Some("6.6.6.6"))]
+        {
+            assert_eq!(client(&TrustedProxies::hops(hops), &pairs, "").as_deref(), expected, "{hops}");
+        }
+    }
+
+    #[test]
+    fn x_real_ip_is_the_last_resort() {
+        let pairs = [("x-real-ip", "192.0.2.7")];
+        assert_eq!(client(&TrustedProxies::all(), &pairs, "").as_deref(), Some("192.0.2.7"));
+    }
+
+    #[test]
+    fn a_wrong_network_is_named() {
+        let error = TrustedProxies::networks(["10.0.0.0/8", "10.0.0.0/99"]).unwrap_err();
+        assert!(error.to_string().contains("\"10.0.0.0/99\" is no address and no network"), "{error}");
+    }
+}

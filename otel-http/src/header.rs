@@ -1,0 +1,126 @@
+//! `http.request.header.*` and `http.response.header.*`: only what was asked for, and never a secret.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use opentelemetry::{Array, Key, StringValue, Value};
+use otel_core::Attributes;
+
+const REDACTED: &str = "REDACTED";
+
+/// Headers whose values are replaced even when they were asked for.
+const SENSITIVE: [&str; 6] =
+    ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-amz-security-token"];
+
+/// Which headers of one direction are recorded.
+///
+/// "Instrumentations SHOULD require an explicit configuration of which headers are to be captured."
+/// <https://opentelemetry.io/docs/specs/semconv/registry/attributes/http/>
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HeaderCapture {
+    included: Vec<String>,
+    excluded: Vec<String>,
+    sensitive: Vec<String>,
+}
+
+impl HeaderCapture {
+    /// Adds patterns: names in any case, with `*` and `?`; a pattern that begins with `!` excludes.
+    pub(crate) fn add(&mut self, patterns: impl IntoIterator<Item = impl Into<String>>) {
+        for pattern in patterns {
+            let pattern = pattern.into().to_ascii_lowercase();
+            match pattern.strip_prefix('!') {
+                Some(excluded) => self.excluded.push(excluded.to_owned()),
+                None => self.included.push(pattern),
+            }
+        }
+    }
+
+    /// Adds patterns of headers whose values are replaced.
+    pub(crate) fn add_sensitive(&mut self, patterns: impl IntoIterator<Item = impl Into<String>>) {
+        self.sensitive.extend(patterns.into_iter().map(|pattern| pattern.into().to_ascii_lowercase()));
+    }
+
+    /// Writes the chosen headers, each with all of its values, under `prefix`.
+    pub(crate) fn capture(&self, prefix: &str, headers: &HeaderMap, attributes: &mut Attributes<'_>) {
+        if self.is_off() || !attributes.wants_span() {
+            return;
+        }
+        for name in headers.keys().filter(|name| self.wants(name.as_str())) {
+            let values = headers.get_all(name).iter();
+            let values: Vec<StringValue> = values.map(|value| self.readable(name, value)).collect();
+            attributes.span(Key::from(format!("{prefix}{name}")), Value::Array(Array::String(values)));
+        }
+    }
+
+    fn is_off(&self) -> bool {
+        self.included.is_empty() && self.excluded.is_empty()
+    }
+
+    /// An exclusion wins; exclusions alone choose all the rest.
+    fn wants(&self, name: &str) -> bool {
+        let included = self.included.is_empty() || matches_any(&self.included, name);
+        included && !matches_any(&self.excluded, name)
+    }
+
+    fn readable(&self, name: &HeaderName, value: &HeaderValue) -> StringValue {
+        let is_secret = value.is_sensitive()
+            || SENSITIVE.contains(&name.as_str())
+            || matches_any(&self.sensitive, name.as_str());
+        if is_secret {
+            return StringValue::from(REDACTED);
+        }
+        StringValue::from(String::from_utf8_lossy(value.as_bytes()).into_owned())
+    }
+}
+
+fn matches_any(patterns: &[String], name: &str) -> bool {
+    patterns.iter().any(|pattern| matches(pattern.as_bytes(), name.as_bytes()))
+}
+
+/// `*` stands for any text, `?` for one character. Looks back to the last star only, so the time is bounded by the
+/// product of both lengths.
+fn matches(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut at_pattern, mut at_text) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while at_text < text.len() {
+        match pattern.get(at_pattern) {
+            Some(b'*') => {
+                star = Some((at_pattern, at_text));
+                at_pattern += 1;
+            }
+            Some(wanted) if *wanted == b'?' || *wanted == text[at_text] => {
+                at_pattern += 1;
+                at_text += 1;
+            }
+            _ => match star {
+                Some((star_pattern, star_text)) => {
+                    star = Some((star_pattern, star_text + 1));
+                    at_pattern = star_pattern + 1;
+                    at_text = star_text + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[at_pattern..].iter().all(|left| *left == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_have_stars_and_question_marks() {
+        for (pattern, text, expected) in [
+            ("x-test", "x-test", true),
+            ("x-*", "x-test", true),
+            ("x-tes?", "x-test", true),
+            ("*-id", "x-request-id", true),
+            ("*a*b", "aab", true),
+            ("*", "", true),
+            ("x-?", "x-", false),
+            ("x", "x-test", false),
+            ("*a*b", "aac", false),
+        ] {
+            assert_eq!(matches(pattern.as_bytes(), text.as_bytes()), expected, "{pattern} {text}");
+        }
+    }
+}

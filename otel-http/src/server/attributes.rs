@@ -1,0 +1,69 @@
+//! Attributes that the application adds while it serves.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use opentelemetry::{Key, KeyValue, Value};
+use otel_core::Attributes;
+
+/// More than this from one request is dropped: a loop in a handler must not fill the memory.
+const MAX_ATTRIBUTES: usize = 64;
+
+/// Adds attributes to the request's span and metrics from inside of a handler.
+///
+/// Layers built [with request attributes](crate::HttpServerLayerBuilder::with_request_attributes) put one into each
+/// request's extensions.
+///
+/// ```
+/// # #[cfg(feature = "axum")] {
+/// use axum::{Extension, Router, routing::get};
+/// use otel_http::{HttpServerLayer, RequestAttributes};
+///
+/// async fn search(Extension(attributes): Extension<RequestAttributes>) -> &'static str {
+///     attributes.span("shop.results", 12); // on the span only
+///     attributes.both("shop.cached", true); // few values: on the metric too
+///     "results"
+/// }
+///
+/// let layer = HttpServerLayer::builder().for_axum().with_request_attributes(true).build();
+/// let app: Router = Router::new().route("/search", get(search)).layer(layer);
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct RequestAttributes {
+    added: Arc<Mutex<Vec<(Target, KeyValue)>>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Target {
+    Span,
+    Both,
+}
+
+impl RequestAttributes {
+    /// Adds an attribute to the span.
+    pub fn span(&self, key: impl Into<Key>, value: impl Into<Value>) {
+        self.add(Target::Span, KeyValue::new(key, value));
+    }
+
+    /// Adds an attribute to the span and to the duration metric: its values must be few.
+    pub fn both(&self, key: impl Into<Key>, value: impl Into<Value>) {
+        self.add(Target::Both, KeyValue::new(key, value));
+    }
+
+    fn add(&self, target: Target, attribute: KeyValue) {
+        let mut added = self.added.lock().unwrap_or_else(PoisonError::into_inner);
+        if added.len() < MAX_ATTRIBUTES {
+            added.push((target, attribute));
+        }
+    }
+
+    pub(crate) fn write(&self, attributes: &mut Attributes<'_>) {
+        let added = std::mem::take(&mut *self.added.lock().unwrap_or_else(PoisonError::into_inner));
+        for (target, KeyValue { key, value, .. }) in added {
+            match target {
+                Target::Span => attributes.span(key, value),
+                Target::Both => attributes.both(key, value),
+            }
+        }
+    }
+}
