@@ -7,7 +7,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{Config, Settings};
 use crate::install::{self, Claim};
-use crate::{ConsoleLogs, InstallError, Protocol, Telemetry};
+use crate::{ConsoleLogs, DropRule, InstallError, Protocol, Redaction, Telemetry};
 
 /// Finds the value of a variable.
 type Lookup = Box<dyn Fn(&str) -> Option<String>>;
@@ -94,6 +94,25 @@ impl TelemetryBuilder {
     /// `TRACE`, their spans would report each export.
     pub fn without_tracing_subscriber(mut self) -> Self {
         self.settings.without_tracing_subscriber = true;
+        self
+    }
+
+    /// Sets which values are removed or changed before export. The default is [`Redaction::new`]: secrets are masked.
+    pub fn with_redaction(mut self, redaction: Redaction) -> Self {
+        self.settings.safety.redaction = redaction;
+        self
+    }
+
+    /// Adds spans or log records that are not exported, such as health checks.
+    pub fn with_drop_rule(mut self, rule: DropRule) -> Self {
+        self.settings.safety.drop_rules.push(rule);
+        self
+    }
+
+    /// Copies entries of the baggage to spans, when they start, and to log records. A glob says which: `*` stands for any
+    /// characters, `?` for one, case does not matter. None is copied by default, because callers write them.
+    pub fn with_baggage_attribute(mut self, glob: impl Into<String>) -> Self {
+        self.settings.safety.baggage_attributes.push(glob.into());
         self
     }
 

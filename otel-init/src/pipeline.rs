@@ -10,7 +10,7 @@ use opentelemetry_sdk::logs::{
 };
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
 use opentelemetry_sdk::trace::{
-    BatchConfigBuilder as SpanBatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider,
+    BatchConfigBuilder as SpanBatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider, SpanLimits,
 };
 
 use crate::config::Config;
@@ -18,6 +18,7 @@ use crate::error::{InstallErrorKind, SignalFailure};
 use crate::export::{
     self, ExportRuntime, Monitor, MonitoredLogExporter, MonitoredMetricExporter, MonitoredSpanExporter,
 };
+use crate::safety::{SafeLogProcessor, SafeSpanProcessor, Safety};
 use crate::{InstallError, Signal};
 
 /// Everything between the API and the wire.
@@ -38,13 +39,15 @@ impl Pipeline {
         config: &mut Config,
         before_processors: impl FnOnce(&SdkMeterProvider),
     ) -> Result<Self, InstallError> {
+        let safety = Arc::new(Safety::new(&config.safety, config.limits)?);
+        config.resource = safety.protected_resource(&config.resource);
         let runtime = ExportRuntime::start().map_err(InstallErrorKind::Runtime)?;
         let exporters = export::build(config, runtime.entry())?;
         config.warnings.extend(exporters.warnings);
         let (meter_provider, metrics) = metrics(config, exporters.metrics);
         before_processors(&meter_provider);
-        let (logger_provider, logs) = logs(config, exporters.logs);
-        let (tracer_provider, traces) = traces(config, exporters.traces);
+        let (logger_provider, logs) = logs(config, exporters.logs, &safety);
+        let (tracer_provider, traces) = traces(config, exporters.traces, &safety);
         let outlets = [traces, metrics, logs].into_iter().flatten().collect();
         Ok(Self { tracer_provider, meter_provider, logger_provider, outlets, runtime: Some(runtime) })
     }
@@ -79,7 +82,11 @@ fn metrics(config: &Config, exporter: Option<MonitoredMetricExporter>) -> (SdkMe
     (provider.clone(), Some(Outlet { provider: Provider::Metrics(provider), monitor }))
 }
 
-fn logs(config: &Config, exporter: Option<MonitoredLogExporter>) -> (SdkLoggerProvider, Option<Outlet>) {
+fn logs(
+    config: &Config,
+    exporter: Option<MonitoredLogExporter>,
+    safety: &Arc<Safety>,
+) -> (SdkLoggerProvider, Option<Outlet>) {
     let builder = SdkLoggerProvider::builder().with_resource(config.resource.clone());
     let Some(exporter) = exporter else {
         return (builder.build(), None);
@@ -91,15 +98,19 @@ fn logs(config: &Config, exporter: Option<MonitoredLogExporter>) -> (SdkLoggerPr
         .with_scheduled_delay(config.log_batch.schedule_delay)
         .build();
     let processor = BatchLogProcessor::builder(exporter).with_batch_config(batch).build();
-    let provider = builder.with_log_processor(processor).build();
+    let provider = builder.with_log_processor(SafeLogProcessor::new(Arc::clone(safety), processor)).build();
     (provider.clone(), Some(Outlet { provider: Provider::Logs(provider), monitor }))
 }
 
-fn traces(config: &Config, exporter: Option<MonitoredSpanExporter>) -> (SdkTracerProvider, Option<Outlet>) {
+fn traces(
+    config: &Config,
+    exporter: Option<MonitoredSpanExporter>,
+    safety: &Arc<Safety>,
+) -> (SdkTracerProvider, Option<Outlet>) {
     let builder = SdkTracerProvider::builder()
         .with_resource(config.resource.clone())
         .with_sampler(config.sampler.build())
-        .with_span_limits(config.span_limits);
+        .with_span_limits(with_room_for_duplicates(config.span_limits));
     let Some(exporter) = exporter else {
         return (builder.build(), None);
     };
@@ -110,8 +121,19 @@ fn traces(config: &Config, exporter: Option<MonitoredSpanExporter>) -> (SdkTrace
         .with_scheduled_delay(config.span_batch.schedule_delay)
         .build();
     let processor = BatchSpanProcessor::builder(exporter).with_batch_config(batch).build();
-    let provider = builder.with_span_processor(processor).build();
+    let provider = builder.with_span_processor(SafeSpanProcessor::new(Arc::clone(safety), processor)).build();
     (provider.clone(), Some(Outlet { provider: Provider::Traces(provider), monitor }))
+}
+
+/// The SDK counts a key that is set again as one more attribute and drops what comes after its limit. The exact limits are
+/// enforced when the span ends and each key counts once; the SDK's bound the memory until then.
+fn with_room_for_duplicates(limits: SpanLimits) -> SpanLimits {
+    SpanLimits {
+        max_attributes_per_span: limits.max_attributes_per_span.saturating_mul(4),
+        max_attributes_per_event: limits.max_attributes_per_event.saturating_mul(4),
+        max_attributes_per_link: limits.max_attributes_per_link.saturating_mul(4),
+        ..limits
+    }
 }
 
 /// A signal that is exported.

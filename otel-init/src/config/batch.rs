@@ -1,4 +1,4 @@
-//! `OTEL_BSP_*`, `OTEL_BLRP_*`, `OTEL_METRIC_EXPORT_INTERVAL` and the limits of a span.
+//! `OTEL_BSP_*`, `OTEL_BLRP_*`, `OTEL_METRIC_EXPORT_INTERVAL` and the temporality of metrics.
 //!
 //! The SDK reads most of them itself, but from the process only and without a word about bad values, so each is read
 //! here and handed over.
@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use opentelemetry_sdk::metrics::Temporality;
-use opentelemetry_sdk::trace::SpanLimits;
 
 use super::Settings;
 use super::environment::Environment;
@@ -55,16 +54,4 @@ pub(crate) fn temporality(environment: &Environment<'_>) -> Temporality {
             _ => None,
         })
         .unwrap_or(Temporality::Cumulative)
-}
-
-pub(crate) fn span_limits(environment: &Environment<'_>) -> SpanLimits {
-    let count = |name| environment.count(name).unwrap_or(128);
-    let attributes = environment.count("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT");
-    SpanLimits {
-        max_attributes_per_span: attributes.unwrap_or_else(|| count("OTEL_ATTRIBUTE_COUNT_LIMIT")),
-        max_events_per_span: count("OTEL_SPAN_EVENT_COUNT_LIMIT"),
-        max_links_per_span: count("OTEL_SPAN_LINK_COUNT_LIMIT"),
-        max_attributes_per_event: count("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT"),
-        max_attributes_per_link: count("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT"),
-    }
 }

@@ -3,6 +3,7 @@
 mod batch;
 mod endpoint;
 mod environment;
+mod limits;
 mod otlp;
 mod percent;
 mod propagation;
@@ -24,6 +25,7 @@ pub(crate) use propagation::PropagatorConfig;
 pub(crate) use sampler::SamplerConfig;
 
 use self::environment::Environment;
+use crate::safety::{Limits, SafetySettings};
 use crate::{ConsoleLogs, InstallError, Protocol, Signal};
 
 /// A bound that no clock overflows at.
@@ -42,6 +44,7 @@ pub(crate) struct Settings {
     pub(crate) console_logs: ConsoleLogs,
     pub(crate) telemetry_level: Option<LevelFilter>,
     pub(crate) without_tracing_subscriber: bool,
+    pub(crate) safety: SafetySettings,
 }
 
 /// Everything that is installed, with nothing left to look up.
@@ -55,6 +58,8 @@ pub(crate) struct Config {
     pub(crate) logs: Option<OtlpConfig>,
     pub(crate) sampler: SamplerConfig,
     pub(crate) span_limits: SpanLimits,
+    pub(crate) limits: Limits,
+    pub(crate) safety: SafetySettings,
     pub(crate) span_batch: BatchConfig,
     pub(crate) log_batch: BatchConfig,
     pub(crate) metric_interval: Duration,
@@ -91,7 +96,9 @@ impl Config {
             metrics: exporter(Signal::Metrics)?,
             logs: exporter(Signal::Logs)?,
             sampler: SamplerConfig::resolve(&environment),
-            span_limits: batch::span_limits(&environment),
+            span_limits: limits::span_limits(&environment),
+            limits: limits::resolve(&environment),
+            safety: settings.safety.clone(),
             span_batch: BatchConfig::resolve("OTEL_BSP", Duration::from_secs(5), &environment),
             log_batch: BatchConfig::resolve("OTEL_BLRP", Duration::from_secs(1), &environment),
             metric_interval: batch::metric_interval(settings, &environment),

@@ -166,21 +166,21 @@ fn an_endpoint_in_code_that_is_no_url_is_an_error() {
 #[test]
 fn headers_are_decoded_and_never_shown() {
     let config = resolve(&[
-        ("OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Bearer%20secret, x-team = a"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Bearer%20hunter2, x-team = a"),
         ("OTEL_EXPORTER_OTLP_LOGS_HEADERS", "x-team=logs"),
     ]);
     let traces = config.traces.as_ref().unwrap();
-    assert_eq!(traces.headers["authorization"], "Bearer secret");
+    assert_eq!(traces.headers["authorization"], "Bearer hunter2");
     assert_eq!(traces.headers["x-team"], "a");
     let logs = config.logs.as_ref().unwrap();
     assert_eq!((logs.headers.len(), &logs.headers["x-team"]), (1, &"logs".parse().unwrap()));
-    assert!(!format!("{config:?}").contains("secret"));
+    assert!(!format!("{config:?}").contains("hunter2"));
 
-    let config = resolve(&[("OTEL_EXPORTER_OTLP_HEADERS", "authorization:secret")]);
+    let config = resolve(&[("OTEL_EXPORTER_OTLP_HEADERS", "authorization:hunter2")]);
     assert!(config.traces.as_ref().unwrap().headers.is_empty());
     assert_eq!(config.warnings.len(), 1);
     assert!(config.warnings[0].contains("OTEL_EXPORTER_OTLP_HEADERS"));
-    assert!(!config.warnings[0].contains("secret"));
+    assert!(!config.warnings[0].contains("hunter2"));
 }
 
 #[test]
@@ -281,6 +281,38 @@ fn batches_limits_and_metrics_follow_their_variables() {
 }
 
 #[test]
+fn attribute_limits_are_those_of_the_kind_then_the_general_ones() {
+    let limits = resolve(&[]).limits;
+    for kind in [limits.span, limits.event, limits.link, limits.log] {
+        assert_eq!((kind.count, kind.value_length), (128, None));
+    }
+    let general = [("OTEL_ATTRIBUTE_COUNT_LIMIT", "7"), ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "50")];
+    let limits = resolve(&general).limits;
+    assert_eq!(
+        (limits.span.count, limits.event.count, limits.link.count, limits.log.count),
+        (7, 128, 128, 7)
+    );
+    for kind in [limits.span, limits.event, limits.link, limits.log] {
+        assert_eq!(kind.value_length, Some(50));
+    }
+    let config = resolve(&[
+        general[0],
+        general[1],
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "1"),
+        ("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", "2"),
+        ("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", "3"),
+        ("OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", "4"),
+        ("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "5"),
+        ("OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT", "0"),
+    ]);
+    let limits = config.limits;
+    assert_eq!((limits.span.count, limits.event.count, limits.link.count, limits.log.count), (1, 2, 3, 4));
+    assert_eq!((limits.span.value_length, limits.event.value_length), (Some(5), Some(5)));
+    assert_eq!((limits.link.value_length, limits.log.value_length), (Some(5), Some(0)));
+    assert_eq!(config.warnings, Vec::<String>::new());
+}
+
+#[test]
 fn a_bad_value_warns_once_by_name_and_the_default_holds() {
     let defaults = resolve(&[]);
     for (name, value) in [
@@ -300,6 +332,10 @@ fn a_bad_value_warns_once_by_name_and_the_default_holds() {
         ("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "many"),
         ("OTEL_METRIC_EXPORT_INTERVAL", "1m"),
         ("OTEL_SPAN_EVENT_COUNT_LIMIT", "-5"),
+        ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "long"),
+        ("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "-1"),
+        ("OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT", "1k"),
+        ("OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", "none"),
         ("OTEL_SDK_DISABLED", "yes"),
     ] {
         let config = resolve(&[(name, value)]);
@@ -308,12 +344,13 @@ fn a_bad_value_warns_once_by_name_and_the_default_holds() {
         let without_identity = |config: Config| {
             let Config { resource: _, warnings: _, .. } = &config;
             format!(
-                "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {}",
+                "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {}",
                 config.traces,
                 config.metrics,
                 config.logs,
                 config.sampler,
                 config.span_limits,
+                config.limits,
                 config.span_batch,
                 config.log_batch,
                 config.metric_interval,

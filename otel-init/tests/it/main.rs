@@ -7,5 +7,6 @@ mod child;
 mod delivery;
 mod feedback;
 mod install;
+mod safety;
 mod shutdown;
 mod tls;

@@ -1,0 +1,87 @@
+//! One list of attributes under the rules: each key once, redacted, short enough, few enough.
+
+use std::collections::HashMap;
+
+use opentelemetry::{Key, KeyValue};
+
+use super::limits::AttributeLimits;
+use super::redactor::Redactor;
+use super::value::{SafeValue, Verdict};
+
+/// More characters than the limit are looked through for secrets, so that one at the edge is seen whole.
+const MARGIN: usize = 4096;
+
+/// Up to this many attributes, comparing each with each is cheaper than hashing.
+const FEW: usize = 16;
+
+/// Puts the attributes of a span, an event or a link in order. Gives back how many were cut off by the limit.
+pub(super) fn protect(attributes: &mut Vec<KeyValue>, redactor: &Redactor, limits: AttributeLimits) -> u32 {
+    keep_last(attributes, |attribute| &attribute.key);
+    attributes.retain_mut(|attribute| {
+        match judged(attribute.key.as_str(), &attribute.value, redactor, limits) {
+            Verdict::Same => true,
+            Verdict::Changed(value) => {
+                attribute.value = value;
+                true
+            }
+            Verdict::Drop => false,
+        }
+    });
+    let excess = attributes.len().saturating_sub(limits.count);
+    attributes.truncate(limits.count);
+    u32::try_from(excess).unwrap_or(u32::MAX)
+}
+
+/// The value under the rules and the length limit.
+pub(super) fn judged<V: SafeValue>(
+    key: &str,
+    value: &V,
+    redactor: &Redactor,
+    limits: AttributeLimits,
+) -> Verdict<V> {
+    // Looking through a text of megabytes of which kilobytes stay would be time for nothing.
+    let bounded = limits.value_length.and_then(|limit| value.shortened(limit.saturating_add(MARGIN)));
+    let verdict = bounded.as_ref().unwrap_or(value).redacted(&redactor.decide(key), redactor);
+    if !matches!(verdict, Verdict::Same) {
+        redactor.count();
+    }
+    let changed = match verdict {
+        Verdict::Drop => return Verdict::Drop,
+        Verdict::Changed(changed) => Some(changed),
+        Verdict::Same => bounded,
+    };
+    let current = changed.as_ref().unwrap_or(value);
+    let shortened = limits.value_length.and_then(|limit| current.shortened(limit));
+    shortened.or(changed).map_or(Verdict::Same, Verdict::Changed)
+}
+
+/// Of several items with one key, the last value stays, in the place of the first: "setting an attribute with the same
+/// key as an existing attribute SHOULD overwrite the existing attribute's value". The SDK keeps them all.
+pub(super) fn keep_last<T>(items: &mut Vec<T>, key: impl Fn(&T) -> &Key) {
+    if !has_duplicates(items, &key) {
+        return;
+    }
+    let mut places: HashMap<Key, usize> = HashMap::with_capacity(items.len());
+    let mut kept: Vec<T> = Vec::with_capacity(items.len());
+    for item in std::mem::take(items) {
+        match places.get(key(&item)).and_then(|place| kept.get_mut(*place)) {
+            Some(first) => *first = item,
+            None => {
+                places.insert(key(&item).clone(), kept.len());
+                kept.push(item);
+            }
+        }
+    }
+    *items = kept;
+}
+
+fn has_duplicates<T>(items: &[T], key: &impl Fn(&T) -> &Key) -> bool {
+    if items.len() <= FEW {
+        return items
+            .iter()
+            .enumerate()
+            .any(|(index, item)| items.iter().take(index).any(|other| key(other) == key(item)));
+    }
+    let mut seen = std::collections::HashSet::with_capacity(items.len());
+    !items.iter().all(|item| seen.insert(key(item)))
+}

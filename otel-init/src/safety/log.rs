@@ -1,0 +1,137 @@
+//! Log records on their way to the queue.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use opentelemetry::logs::{AnyValue, LogRecord, Severity};
+use opentelemetry::{Context, InstrumentationScope, Key};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord};
+
+use super::attributes::{judged, keep_last};
+use super::chain::Safety;
+use super::value::{SafeValue, Verdict, redacted_body};
+
+/// Protects log records and hands them on.
+#[derive(Debug)]
+pub(crate) struct SafeLogProcessor<P> {
+    safety: Arc<Safety>,
+    next: P,
+}
+
+impl<P> SafeLogProcessor<P> {
+    pub(crate) fn new(safety: Arc<Safety>, next: P) -> Self {
+        Self { safety, next }
+    }
+}
+
+impl<P: LogProcessor> LogProcessor for SafeLogProcessor<P> {
+    fn emit(&self, record: &mut SdkLogRecord, scope: &InstrumentationScope) {
+        if self.safety.drop_rules.drops_log(record) {
+            self.safety.counts.filtered_logs.add(1);
+            return;
+        }
+        Context::map_current(|context| {
+            for attribute in self.safety.baggage.of(context) {
+                record.add_attribute(attribute.key, AnyValue::from(attribute.value.as_str().into_owned()));
+            }
+        });
+        self.safety.protect_log(record);
+        self.next.emit(record, scope);
+    }
+
+    fn event_enabled(&self, level: Severity, target: &str, name: Option<&str>) -> bool {
+        self.next.event_enabled(level, target, name)
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.next.force_flush()
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.next.shutdown_with_timeout(timeout)
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.next.set_resource(resource);
+    }
+}
+
+impl Safety {
+    fn protect_log(&self, record: &mut SdkLogRecord) {
+        let limits = self.limits.log;
+        if let Some(body) = record.body() {
+            let redacted = redacted_body(body, &self.redactor);
+            if redacted.is_some() {
+                self.redactor.count();
+            }
+            let shortened =
+                limits.value_length.and_then(|limit| redacted.as_ref().unwrap_or(body).shortened(limit));
+            if let Some(body) = shortened.or(redacted) {
+                record.set_body(body);
+            }
+        }
+        if let Some(attributes) = self.protected(record) {
+            *record = self.rebuilt(record, attributes);
+        }
+    }
+
+    /// The attributes as they should be, if they are not.
+    fn protected(&self, record: &SdkLogRecord) -> Option<Vec<(Key, AnyValue)>> {
+        let limits = self.limits.log;
+        let verdicts: Vec<_> = record
+            .attributes_iter()
+            .map(|(key, value)| (key, value, judged(key.as_str(), value, &self.redactor, limits)))
+            .collect();
+        let mut keys: Vec<&Key> = verdicts.iter().map(|(key, _, _)| *key).collect();
+        let count = keys.len();
+        keep_last(&mut keys, |key| key);
+        let is_fine = keys.len() == count
+            && count <= limits.count
+            && verdicts.iter().all(|(_, _, verdict)| matches!(verdict, Verdict::Same));
+        if is_fine {
+            return None;
+        }
+        // Duplicates first, so that the value which counts is the one that was judged.
+        let mut last = verdicts;
+        keep_last(&mut last, |(key, _, _)| key);
+        let kept = last.into_iter().filter_map(|(key, value, verdict)| match verdict {
+            Verdict::Same => Some((key.clone(), value.clone())),
+            Verdict::Changed(changed) => Some((key.clone(), changed)),
+            Verdict::Drop => None,
+        });
+        Some(kept.take(limits.count).collect())
+    }
+
+    /// The same record with other attributes: they cannot be changed in place.
+    fn rebuilt(&self, record: &SdkLogRecord, attributes: Vec<(Key, AnyValue)>) -> SdkLogRecord {
+        let mut rebuilt = self.blank_record.clone();
+        if let Some(name) = record.event_name() {
+            rebuilt.set_event_name(name);
+        }
+        if let Some(target) = record.target() {
+            rebuilt.set_target(target.clone());
+        }
+        if let Some(timestamp) = record.timestamp() {
+            rebuilt.set_timestamp(timestamp);
+        }
+        if let Some(timestamp) = record.observed_timestamp() {
+            rebuilt.set_observed_timestamp(timestamp);
+        }
+        if let Some(context) = record.trace_context() {
+            rebuilt.set_trace_context(context.trace_id, context.span_id, context.trace_flags);
+        }
+        if let Some(text) = record.severity_text() {
+            rebuilt.set_severity_text(text);
+        }
+        if let Some(number) = record.severity_number() {
+            rebuilt.set_severity_number(number);
+        }
+        if let Some(body) = record.body() {
+            rebuilt.set_body(body.clone());
+        }
+        rebuilt.add_attributes(attributes);
+        rebuilt
+    }
+}

@@ -1,0 +1,31 @@
+//! What every span and log record passes before it is queued, whatever the exporter.
+//!
+//! In this order: drop rules, baggage attributes, one value for each key, redaction, lengths, counts. Redaction comes
+//! before the lengths, because a secret that is cut in two is not recognised any more.
+
+mod action;
+mod attributes;
+mod baggage;
+mod chain;
+mod drop_rule;
+#[cfg(test)]
+mod forms;
+mod glob;
+mod limits;
+mod log;
+mod preset;
+mod redaction;
+mod redactor;
+mod span;
+#[cfg(test)]
+mod tests;
+mod value;
+
+pub use action::{Redact, RedactWith};
+pub use drop_rule::DropRule;
+pub use redaction::Redaction;
+
+pub(crate) use chain::{Safety, SafetySettings};
+pub(crate) use limits::{AttributeLimits, Limits};
+pub(crate) use log::SafeLogProcessor;
+pub(crate) use span::SafeSpanProcessor;

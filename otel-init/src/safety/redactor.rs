@@ -1,0 +1,209 @@
+//! The rules, compiled.
+
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
+use regex::{Captures, Regex, RegexSet};
+use ring::hmac;
+
+use super::action::{REDACTED, Redact};
+use super::glob::Globs;
+use super::preset::{self, Form};
+use super::redaction::Redaction;
+
+/// Decides about keys and looks through texts.
+#[derive(Debug)]
+pub(crate) struct Redactor {
+    allowed: Option<Globs>,
+    keys: Globs,
+    key_actions: Vec<Redact>,
+    secret_keys: Option<Regex>,
+    forms: RegexSet,
+    value_rules: Vec<ValueRule>,
+    shortest: usize,
+    hash_key: hmac::Key,
+    redacted: AtomicU64,
+}
+
+#[derive(Debug)]
+struct ValueRule {
+    pattern: Regex,
+    action: Redact,
+    check: Option<fn(&str) -> bool>,
+}
+
+/// What a key says about its value.
+pub(super) enum KeyDecision<'a> {
+    /// Nothing: the value is looked through.
+    Scan,
+    /// The value stays.
+    Keep,
+    /// The action applies to the whole value.
+    Apply(&'a Redact),
+    /// The key may not be exported.
+    NotAllowed,
+}
+
+/// What looking through a text found.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Scanned {
+    Clean,
+    Changed(String),
+    /// A rule says to remove the value.
+    Drop,
+}
+
+impl Redactor {
+    /// `Err` is a rule that cannot be compiled, and why.
+    pub(crate) fn new(rules: &Redaction) -> Result<Self, (String, regex::Error)> {
+        let mut keys: Vec<(String, Redact)> = rules.keys.clone();
+        if rules.has_personal_data {
+            keys.extend(preset::PERSON_KEYS.iter().map(|(glob, action)| ((*glob).to_owned(), action())));
+        }
+        let globs =
+            |globs: Vec<&String>| Globs::new(globs).map_err(|error| ("the globs of keys".to_owned(), error));
+        let value_rules = value_rules(rules)?;
+        let forms = RegexSet::new(value_rules.iter().map(|rule| rule.pattern.as_str()))
+            .map_err(|error| ("the patterns of values".to_owned(), error))?;
+        let secret_keys = rules.has_secrets.then(|| compiled(preset::SECRET_KEYS)).transpose()?;
+        Ok(Self {
+            allowed: rules
+                .allowed_keys
+                .as_ref()
+                .map(|allowed| globs(allowed.iter().collect()))
+                .transpose()?,
+            keys: globs(keys.iter().map(|(glob, _)| glob).collect())?,
+            key_actions: keys.into_iter().map(|(_, action)| action).collect(),
+            secret_keys,
+            forms,
+            value_rules,
+            shortest: if rules.values.is_empty() { preset::SHORTEST_SECRET } else { 0 },
+            hash_key: hash_key(rules),
+            redacted: AtomicU64::new(0),
+        })
+    }
+
+    /// How many values were changed or removed so far.
+    #[cfg(test)]
+    pub(crate) fn redacted(&self) -> u64 {
+        self.redacted.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count(&self) {
+        self.redacted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn decide(&self, key: &str) -> KeyDecision<'_> {
+        if self.allowed.as_ref().is_some_and(|allowed| !allowed.is_match(key)) {
+            return KeyDecision::NotAllowed;
+        }
+        self.decide_allowed(key)
+    }
+
+    /// As if every key were allowed: for the resource, and for the keys inside of a value.
+    pub(super) fn decide_allowed(&self, key: &str) -> KeyDecision<'_> {
+        let own = self.keys.first_match(key).and_then(|index| self.key_actions.get(index));
+        match own {
+            Some(Redact::Keep) => KeyDecision::Keep,
+            Some(action) => KeyDecision::Apply(action),
+            None if self.is_secret_key(key) => KeyDecision::Apply(&Redact::Mask),
+            None => KeyDecision::Scan,
+        }
+    }
+
+    fn is_secret_key(&self, key: &str) -> bool {
+        self.secret_keys.as_ref().is_some_and(|keys| keys.is_match(key))
+            && !preset::NO_SECRET_KEYS.contains(&key)
+    }
+
+    pub(super) fn apply(&self, action: &Redact, text: &str) -> Option<String> {
+        action.apply(text, &self.hash_key)
+    }
+
+    /// A text that is no attribute, such as a name or a body: it cannot be removed, so it is masked instead.
+    pub(crate) fn text(&self, text: &str) -> Option<String> {
+        let redacted = match self.scan(text) {
+            Scanned::Clean => return None,
+            Scanned::Changed(changed) => changed,
+            Scanned::Drop => REDACTED.to_owned(),
+        };
+        self.count();
+        Some(redacted)
+    }
+
+    pub(super) fn scan(&self, text: &str) -> Scanned {
+        if text.len() < self.shortest || !self.forms.is_match(text) {
+            return Scanned::Clean;
+        }
+        let mut current = Cow::Borrowed(text);
+        for rule in self.forms.matches(text).iter().filter_map(|index| self.value_rules.get(index)) {
+            let mut is_dropped = false;
+            let replaced = rule.pattern.replace_all(&current, |found: &Captures<'_>| {
+                self.replacement(rule, found).unwrap_or_else(|| {
+                    is_dropped = true;
+                    String::new()
+                })
+            });
+            if is_dropped {
+                return Scanned::Drop;
+            }
+            if let Cow::Owned(changed) = replaced {
+                current = Cow::Owned(changed);
+            }
+        }
+        // A match that its check refused, or that was redacted before, is put back as it was.
+        match current {
+            Cow::Owned(changed) if changed != text => Scanned::Changed(changed),
+            _ => Scanned::Clean,
+        }
+    }
+
+    fn replacement(&self, rule: &ValueRule, found: &Captures<'_>) -> Option<String> {
+        let whole = found.get(0).map_or("", |whole| whole.as_str());
+        if rule.check.is_some_and(|check| !check(whole)) {
+            return Some(whole.to_owned());
+        }
+        match &rule.action {
+            Redact::Replace(template) => {
+                let mut replaced = String::new();
+                found.expand(template, &mut replaced);
+                Some(replaced)
+            }
+            action => self.apply(action, whole),
+        }
+    }
+}
+
+fn value_rules(rules: &Redaction) -> Result<Vec<ValueRule>, (String, regex::Error)> {
+    let mut compiled_rules = Vec::new();
+    for (pattern, action) in &rules.values {
+        compiled_rules.push(ValueRule { pattern: compiled(pattern)?, action: action.clone(), check: None });
+    }
+    let mut presets: Vec<&Form> = Vec::new();
+    if rules.has_secrets {
+        presets.extend(preset::SECRET_FORMS);
+    }
+    if rules.has_personal_data {
+        presets.extend(preset::PERSON_FORMS);
+    }
+    for form in presets {
+        let pattern = compiled(form.pattern)?;
+        compiled_rules.push(ValueRule { pattern, action: (form.action)(), check: form.check });
+    }
+    Ok(compiled_rules)
+}
+
+fn compiled(pattern: &str) -> Result<Regex, (String, regex::Error)> {
+    Regex::new(pattern).map_err(|error| (pattern.to_owned(), error))
+}
+
+fn hash_key(rules: &Redaction) -> hmac::Key {
+    match &rules.hash_key {
+        Some(key) => hmac::Key::new(hmac::HMAC_SHA256, &key.0),
+        None => {
+            let random = [0; 2].map(|_: u8| RandomIdGenerator::default().new_trace_id().to_bytes()).concat();
+            hmac::Key::new(hmac::HMAC_SHA256, &random)
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Spans on their way to the queue.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use opentelemetry::Context;
+use opentelemetry::trace::{Span as _, Status};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
+
+use super::attributes::protect;
+use super::chain::Safety;
+
+/// Protects spans and hands them on.
+#[derive(Debug)]
+pub(crate) struct SafeSpanProcessor<P> {
+    safety: Arc<Safety>,
+    next: P,
+}
+
+impl<P> SafeSpanProcessor<P> {
+    pub(crate) fn new(safety: Arc<Safety>, next: P) -> Self {
+        Self { safety, next }
+    }
+}
+
+impl<P: SpanProcessor> SpanProcessor for SafeSpanProcessor<P> {
+    fn on_start(&self, span: &mut Span, context: &Context) {
+        for attribute in self.safety.baggage.of(context) {
+            span.set_attribute(attribute);
+        }
+        self.next.on_start(span, context);
+    }
+
+    fn on_end(&self, mut span: SpanData) {
+        if !span.span_context.is_sampled() {
+            return;
+        }
+        if self.safety.drop_rules.drops_span(&span) {
+            self.safety.counts.filtered_spans.add(1);
+            return;
+        }
+        self.safety.protect_span(&mut span);
+        self.next.on_end(span);
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.next.force_flush()
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.next.shutdown_with_timeout(timeout)
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.next.set_resource(resource);
+    }
+}
+
+impl Safety {
+    fn protect_span(&self, span: &mut SpanData) {
+        let (redactor, limits) = (&*self.redactor, &self.limits);
+        if let Some(name) = redactor.text(&span.name) {
+            span.name = name.into();
+        }
+        if let Status::Error { description } = &span.status
+            && let Some(redacted) = redactor.text(description)
+        {
+            span.status = Status::error(redacted);
+        }
+        span.dropped_attributes_count += protect(&mut span.attributes, redactor, limits.span);
+        for event in &mut span.events.events {
+            if let Some(name) = redactor.text(&event.name) {
+                event.name = name.into();
+            }
+            event.dropped_attributes_count += protect(&mut event.attributes, redactor, limits.event);
+        }
+        for link in &mut span.links.links {
+            link.dropped_attributes_count += protect(&mut link.attributes, redactor, limits.link);
+        }
+    }
+}

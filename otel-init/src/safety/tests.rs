@@ -1,0 +1,342 @@
+//! The whole chain with the SDK's providers around it and a collector of what comes out.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use opentelemetry::baggage::BaggageExt;
+use opentelemetry::logs::{AnyValue, LogRecord, Logger, LoggerProvider};
+use opentelemetry::trace::{Event, Span as _, Tracer, TracerProvider};
+use opentelemetry::{Context, InstrumentationScope, Key, KeyValue};
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord, SdkLoggerProvider};
+use opentelemetry_sdk::trace::{SdkTracerProvider, Span, SpanData, SpanProcessor};
+
+use super::{
+    AttributeLimits, DropRule, Limits, Redact, Redaction, SafeLogProcessor, SafeSpanProcessor, Safety,
+    SafetySettings,
+};
+
+/// Keeps what comes out of the chain.
+#[derive(Debug, Clone)]
+struct Kept<T>(Arc<Mutex<Vec<T>>>);
+
+impl<T> Kept<T> {
+    fn new() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl SpanProcessor for Kept<SpanData> {
+    fn on_start(&self, _: &mut Span, _: &Context) {}
+    fn on_end(&self, span: SpanData) {
+        self.0.lock().unwrap().push(span);
+    }
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+}
+
+impl LogProcessor for Kept<SdkLogRecord> {
+    fn emit(&self, record: &mut SdkLogRecord, _: &InstrumentationScope) {
+        self.0.lock().unwrap().push(record.clone());
+    }
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+}
+
+const UNLIMITED: Limits = limits(128, None);
+
+const fn limits(count: usize, value_length: Option<usize>) -> Limits {
+    let all = AttributeLimits { count, value_length };
+    Limits { span: all, event: all, link: all, log: all }
+}
+
+fn safety(redaction: Redaction, limits: Limits) -> Arc<Safety> {
+    let settings = SafetySettings { redaction, ..SafetySettings::default() };
+    Arc::new(Safety::new(&settings, limits).unwrap())
+}
+
+/// One span with these attributes, as it comes out.
+fn span_through(safety: &Arc<Safety>, attributes: Vec<KeyValue>) -> Option<SpanData> {
+    spans_through(safety, |tracer| {
+        let mut span = tracer.start("span");
+        attributes.into_iter().for_each(|attribute| span.set_attribute(attribute));
+        span.end();
+    })
+    .pop()
+}
+
+fn spans_through(
+    safety: &Arc<Safety>,
+    work: impl FnOnce(&opentelemetry_sdk::trace::SdkTracer),
+) -> Vec<SpanData> {
+    let kept = Kept::new();
+    let provider = SdkTracerProvider::builder()
+        .with_span_processor(SafeSpanProcessor::new(Arc::clone(safety), kept.clone()))
+        .build();
+    work(&provider.tracer("test"));
+    let spans = kept.0.lock().unwrap();
+    spans.clone()
+}
+
+fn log_through(safety: &Arc<Safety>, fill: impl FnOnce(&mut SdkLogRecord)) -> Option<SdkLogRecord> {
+    let kept = Kept::new();
+    let provider = SdkLoggerProvider::builder()
+        .with_log_processor(SafeLogProcessor::new(Arc::clone(safety), kept.clone()))
+        .build();
+    let logger = provider.logger("test");
+    let mut record = logger.create_log_record();
+    fill(&mut record);
+    logger.emit(record);
+    let mut records = kept.0.lock().unwrap();
+    records.pop()
+}
+
+fn texts(attributes: &[KeyValue]) -> Vec<(String, String)> {
+    attributes.iter().map(|kv| (kv.key.to_string(), kv.value.to_string())).collect()
+}
+
+fn log_texts(record: &SdkLogRecord) -> Vec<(String, String)> {
+    let text = |value: &AnyValue| match value {
+        AnyValue::String(text) => text.to_string(),
+        AnyValue::Int(number) => number.to_string(),
+        other => format!("{other:?}"),
+    };
+    record.attributes_iter().map(|(key, value)| (key.to_string(), text(value))).collect()
+}
+
+fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+    expected.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+#[test]
+fn a_key_is_exported_once_with_its_last_value() {
+    let safety = safety(Redaction::new(), UNLIMITED);
+    let attributes = || vec![KeyValue::new("a", "1"), KeyValue::new("b", "2"), KeyValue::new("a", "3")];
+    let span = span_through(&safety, attributes()).unwrap();
+    assert_eq!(texts(&span.attributes), pairs(&[("a", "3"), ("b", "2")]));
+    assert_eq!(span.dropped_attributes_count, 0);
+    let many: Vec<_> = (0..100).map(|index| KeyValue::new(format!("key.{}", index % 20), index)).collect();
+    let span = span_through(&safety, many).unwrap();
+    assert_eq!(span.attributes.len(), 20);
+    assert!(span.attributes.contains(&KeyValue::new("key.19", 99)));
+
+    let record = log_through(&safety, |record| {
+        record.add_attributes(attributes().into_iter().map(|kv| (kv.key, kv.value.to_string())));
+        record.set_event_name("event");
+        record.set_severity_text("WARN");
+    })
+    .unwrap();
+    assert_eq!(log_texts(&record), pairs(&[("a", "3"), ("b", "2")]));
+    assert_eq!((record.event_name(), record.severity_text()), (Some("event"), Some("WARN")));
+    assert!(record.observed_timestamp().is_some());
+}
+
+#[test]
+fn counts_and_lengths_are_limited_after_duplicates() {
+    let safety = safety(Redaction::new(), limits(2, Some(3)));
+    let attributes = || {
+        vec![
+            KeyValue::new("a", "once"),
+            KeyValue::new("a", "éééé"),
+            KeyValue::new("n", 123_456),
+            KeyValue::new("c", "cut off"),
+        ]
+    };
+    let span = span_through(&safety, attributes()).unwrap();
+    assert_eq!(texts(&span.attributes), pairs(&[("a", "ééé"), ("n", "123456")]));
+    assert_eq!(span.dropped_attributes_count, 1);
+    let record = log_through(&safety, |record| {
+        record.add_attributes(
+            attributes().into_iter().map(|kv| (kv.key, AnyValue::from(kv.value.to_string()))),
+        );
+        record.set_body("a long body".into());
+    })
+    .unwrap();
+    assert_eq!(log_texts(&record), pairs(&[("a", "ééé"), ("n", "123")]));
+    assert_eq!(record.body(), Some(&AnyValue::from("a l")));
+
+    let spans = spans_through(&safety, |tracer| {
+        let mut span = tracer.start("span");
+        span.add_event("event", attributes());
+        span.add_link(opentelemetry::trace::SpanContext::NONE, attributes());
+        span.end();
+    });
+    let event: &Event = &spans[0].events[0];
+    assert_eq!(texts(&event.attributes), pairs(&[("a", "ééé"), ("n", "123456")]));
+    assert_eq!(event.dropped_attributes_count, 1);
+    let link = &spans[0].links[0];
+    assert_eq!((texts(&link.attributes).len(), link.dropped_attributes_count), (2, 1));
+}
+
+#[test]
+fn a_secret_at_the_edge_of_the_limit_is_not_cut_into_something_else() {
+    let safety = safety(Redaction::new(), limits(8, Some(12)));
+    let span = span_through(&safety, vec![KeyValue::new("note", "see AKIAIOSFODNN7EXAMPLE")]).unwrap();
+    assert_eq!(texts(&span.attributes), pairs(&[("note", "see REDACTED")]));
+    let long = format!("{} AKIAIOSFODNN7EXAMPLE", "x".repeat(1_000_000));
+    let span = span_through(&safety, vec![KeyValue::new("note", long)]).unwrap();
+    assert_eq!(texts(&span.attributes), pairs(&[("note", "xxxxxxxxxxxx")]));
+}
+
+#[test]
+fn rules_apply_in_order_and_come_before_the_presets() {
+    let redaction = Redaction::new()
+        .with_key("app.page_token", Redact::Keep)
+        .with_key("app.card", Redact::KeepLast4)
+        .with_key("app.*", Redact::Mask)
+        .with_key("gone.*", Redact::Drop)
+        .with_key("client.address", Redact::TruncateIp)
+        .with_key("broken", Redact::with(|_| panic!("a rule with a mistake")))
+        .with_value(r"\b(CUST)-(\d+)", Redact::replace("$1-***"))
+        .with_value("DROPME", Redact::Drop)
+        .with_value("BREAK", Redact::with(|_| panic!("a rule with a mistake")));
+    let safety = safety(redaction, UNLIMITED);
+    let span = span_through(
+        &safety,
+        vec![
+            KeyValue::new("app.page_token", "next"),
+            KeyValue::new("app.card", "4111111111111111"),
+            KeyValue::new("app.number", 7),
+            KeyValue::new("gone.field", "x"),
+            KeyValue::new("client.address", "192.0.2.33"),
+            KeyValue::new("broken", "value"),
+            KeyValue::new("note", "CUST-1234 and CUST-5"),
+            KeyValue::new("drop", "please DROPME"),
+            KeyValue::new("break", "please BREAK"),
+            KeyValue::new("db.password", "hunter2"),
+            KeyValue::new("plain", "value"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(
+        texts(&span.attributes),
+        pairs(&[
+            ("app.page_token", "next"),
+            ("app.card", "****1111"),
+            ("app.number", "REDACTED"),
+            ("client.address", "192.0.2.0"),
+            ("note", "CUST-*** and CUST-***"),
+            ("db.password", "REDACTED"),
+            ("plain", "value"),
+        ])
+    );
+    assert_eq!(safety.redacted(), 9);
+}
+
+#[test]
+fn with_a_list_of_allowed_keys_nothing_else_is_exported() {
+    let redaction = Redaction::new().with_allowed_keys(["http.*", "order.id"]).with_allowed_keys(["token"]);
+    let safety = safety(redaction, UNLIMITED);
+    let attributes = ["http.route", "order.id", "token", "user.note"].map(|key| KeyValue::new(key, "value"));
+    let span = span_through(&safety, attributes.to_vec()).unwrap();
+    assert_eq!(
+        texts(&span.attributes),
+        pairs(&[("http.route", "value"), ("order.id", "value"), ("token", "REDACTED")])
+    );
+    let resource = opentelemetry_sdk::Resource::builder_empty()
+        .with_attributes([KeyValue::new("service.name", "shop"), KeyValue::new("db.password", "hunter2")])
+        .build();
+    let protected = safety.protected_resource(&resource);
+    assert_eq!(protected.get(&"service.name".into()), Some("shop".into()));
+    assert_eq!(protected.get(&"db.password".into()), Some("REDACTED".into()));
+}
+
+#[test]
+fn structures_in_logs_are_followed() {
+    let safety = safety(Redaction::new(), UNLIMITED);
+    let inner = HashMap::from([
+        (Key::new("password"), AnyValue::from("hunter2")),
+        (Key::new("list"), AnyValue::ListAny(Box::new(vec!["Bearer abc123DEF456".into(), "fine".into()]))),
+    ]);
+    let record = log_through(&safety, |record| {
+        record.set_body(AnyValue::Map(Box::new(inner.clone())));
+        record.add_attribute(
+            "nested",
+            AnyValue::Map(Box::new(HashMap::from([(Key::new("inner"), AnyValue::Map(Box::new(inner)))]))),
+        );
+        let mut deep = AnyValue::from("bottom");
+        for _ in 0..100 {
+            deep = AnyValue::ListAny(Box::new(vec![deep]));
+        }
+        record.add_attribute("deep", deep);
+    })
+    .unwrap();
+    let shown = format!("{record:?}");
+    for secret in ["hunter2", "abc123DEF456", "bottom"] {
+        assert!(!shown.contains(secret), "{secret} in {shown}");
+    }
+    assert!(shown.contains("fine"));
+}
+
+#[test]
+fn dropped_spans_and_records_are_counted_and_gone() {
+    let settings = SafetySettings {
+        drop_rules: vec![
+            DropRule::span_name("GET /health*"),
+            DropRule::attribute("url.path", "/ready*"),
+            DropRule::attribute("http.response.status_code", "304"),
+            DropRule::log_body("heartbeat*"),
+        ],
+        ..SafetySettings::default()
+    };
+    let safety = Arc::new(Safety::new(&settings, UNLIMITED).unwrap());
+    let spans = spans_through(&safety, |tracer| {
+        tracer.start("GET /health/live").end();
+        for (key, value) in [("url.path", "/ready"), ("url.path", "/orders")] {
+            let mut span = tracer.start("GET");
+            span.set_attribute(KeyValue::new(key, value));
+            span.end();
+        }
+        let mut span = tracer.start("GET");
+        span.set_attribute(KeyValue::new("http.response.status_code", 304));
+        span.end();
+    });
+    assert_eq!(spans.len(), 1);
+    assert_eq!(texts(&spans[0].attributes), pairs(&[("url.path", "/orders")]));
+    assert_eq!(safety.counts.filtered_spans.value(), 3);
+    assert!(log_through(&safety, |record| record.set_body("heartbeat 7".into())).is_none());
+    assert!(log_through(&safety, |record| record.add_attribute("url.path", "/ready")).is_none());
+    assert!(log_through(&safety, |record| record.set_body("order placed".into())).is_some());
+    assert_eq!(safety.counts.filtered_logs.value(), 2);
+}
+
+#[test]
+fn baggage_becomes_attributes_by_permission_only() {
+    let settings =
+        SafetySettings { baggage_attributes: vec!["tenant.*".to_owned()], ..SafetySettings::default() };
+    let safety = Arc::new(Safety::new(&settings, UNLIMITED).unwrap());
+    let context = Context::new().with_baggage([
+        KeyValue::new("tenant.id", "t1"),
+        KeyValue::new("tenant.token", "secret-of-the-tenant"),
+        KeyValue::new("user.id", "u1"),
+    ]);
+    let spans = spans_through(&safety, |tracer| tracer.start_with_context("span", &context).end());
+    let mut attributes = texts(&spans[0].attributes);
+    attributes.sort();
+    assert_eq!(attributes, pairs(&[("tenant.id", "t1"), ("tenant.token", "REDACTED")]));
+    let _attached = context.attach();
+    let record = log_through(&safety, |record| record.set_body("body".into())).unwrap();
+    let mut attributes = log_texts(&record);
+    attributes.sort();
+    assert_eq!(attributes, pairs(&[("tenant.id", "t1"), ("tenant.token", "REDACTED")]));
+}
+
+#[test]
+fn a_pattern_that_cannot_be_read_is_an_error_that_shows_it() {
+    let settings = SafetySettings {
+        redaction: Redaction::new().with_value("(unclosed", Redact::Mask),
+        ..SafetySettings::default()
+    };
+    let error = Safety::new(&settings, UNLIMITED).unwrap_err();
+    assert!(error.is_invalid_configuration());
+    assert!(error.to_string().contains("a redaction rule is \"(unclosed\""), "{error}");
+}
