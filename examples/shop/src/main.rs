@@ -44,8 +44,6 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // reqwest is built with TLS but without cryptography of its own, and takes what the process has chosen.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let cli = Cli::parse();
     let ended = match cli.service {
         None => run::run(cli.run).await,

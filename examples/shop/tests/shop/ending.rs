@@ -45,7 +45,6 @@ fn a_parent_that_is_asked_to_stop_stops_its_services_first() {
 #[tokio::test]
 async fn what_a_browser_sends_is_shown_as_well() {
     let (mut parent, url, stderr) = start();
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let sent = Client::builder()
         .no_proxy()
         .build()

@@ -53,9 +53,6 @@ impl Fleet {
         let orders = start("orders", &[peers[0], peers[1], ("SHOP_DATABASE", &database)]);
         start("notifications", &[("SHOP_DATABASE", &database)]);
         let gateway = start("gateway", &[("SHOP_USERS_URL", &users), peers[0], ("SHOP_ORDERS_URL", &orders)]);
-
-        // As in the shop's own `main`.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = Client::builder().no_proxy().build().expect("a client");
         let mut fleet = Self { receiver, services, gateway, token: String::new(), http, _folder: folder };
         fleet.log_in().await;
