@@ -11,6 +11,7 @@ mod install;
 mod instrumenter;
 mod link;
 mod operation;
+pub mod propagation;
 mod providers;
 
 pub use attributes::Attributes;

@@ -1,0 +1,33 @@
+#![doc = include_str!("README.md")]
+
+mod b3;
+mod baggage;
+mod hex;
+mod jaeger;
+mod ottrace;
+mod percent;
+mod prefixed;
+mod registry;
+mod remote;
+mod trace_context;
+mod tracestate;
+mod xray;
+
+pub use b3::B3Propagator;
+pub use baggage::BaggagePropagator;
+pub use jaeger::JaegerPropagator;
+pub use ottrace::OtTracePropagator;
+pub use registry::{BoxedPropagator, PropagatorRegistry};
+pub use remote::{RemoteDecision, remote_decision, with_remote_parent};
+pub use trace_context::TraceContextPropagator;
+pub use xray::XRayPropagator;
+
+use opentelemetry::trace::TraceFlags;
+
+/// The bit of `trace-flags` that says that at least the right-most 7 bytes of the trace id are random.
+///
+/// <https://www.w3.org/TR/trace-context-2/#random-trace-id-flag>
+const RANDOM: TraceFlags = TraceFlags::new(0x02);
+
+/// Optional whitespace of HTTP fields: space and horizontal tab.
+const OWS: [char; 2] = [' ', '\t'];

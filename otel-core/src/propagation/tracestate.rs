@@ -1,0 +1,208 @@
+//! The `tracestate` header: <https://www.w3.org/TR/trace-context-2/#tracestate-header>.
+
+use opentelemetry::trace::TraceState;
+
+use super::OWS;
+
+/// "There can be a maximum of 32 list-members in a list."
+const MAX_MEMBERS: usize = 32;
+/// "Vendors SHOULD propagate at least 512 characters of a combined header."
+const MAX_LENGTH: usize = 512;
+/// "Entries larger than 128 characters long SHOULD be removed first."
+const LARGE_MEMBER: usize = 128;
+
+/// A `tracestate` as it was received.
+#[derive(Debug)]
+pub(super) struct Received {
+    /// The members that the API's type can hold.
+    pub(super) state: TraceState,
+    /// The whole list, when the API's type cannot hold it: [`TraceState`] follows the key grammar of level 1, which has
+    /// one `@` at most and a short name behind it; level 2 allows `@` anywhere but in front.
+    pub(super) whole: Option<Box<str>>,
+}
+
+/// Reads the values of all `tracestate` headers, in their order.
+///
+/// A list with one bad member, or with more than 32, counts as absent: "failure to parse tracestate MUST NOT affect the
+/// parsing of traceparent". Keys that come twice are passed on as they came.
+pub(super) fn read(headers: &[&str]) -> Received {
+    let mut count = 0;
+    for member in members(headers) {
+        count += 1;
+        if count > MAX_MEMBERS || !split(member).is_some_and(|(key, value)| valid(key, value)) {
+            return Received { state: TraceState::NONE, whole: None };
+        }
+    }
+    if count == 0 {
+        return Received { state: TraceState::NONE, whole: None };
+    }
+    match TraceState::from_key_value(members(headers).filter_map(split)) {
+        Ok(state) => Received { state, whole: None },
+        Err(_) => read_partly(headers),
+    }
+}
+
+/// The value of the `tracestate` header to send; `None` when there is nothing to send.
+///
+/// `received` is the list of the remote parent that `state` may have lost members of.
+pub(super) fn write(state: &TraceState, received: Option<&str>) -> Option<String> {
+    let list = match received {
+        Some(received) => merged(state, received),
+        None => match length_of(state.into_iter()) {
+            0 => return None,
+            length if length <= MAX_LENGTH => return Some(text(state, length)),
+            _ => state.into_iter().collect(),
+        },
+    };
+    let list = shortened(list);
+    let length = length_of(list.iter().copied());
+    (length > 0).then(|| text(list, length))
+}
+
+fn members<'a>(headers: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
+    // "Empty and whitespace-only list members are allowed."
+    headers
+        .iter()
+        .flat_map(|header| header.split(','))
+        .map(|member| member.trim_matches(OWS))
+        .filter(|member| !member.is_empty())
+}
+
+fn split(member: &str) -> Option<(&str, &str)> {
+    member.split_once('=')
+}
+
+fn valid(key: &str, value: &str) -> bool {
+    valid_key(key.as_bytes()) && valid_value(value.as_bytes())
+}
+
+/// "key = ( lcalpha / DIGIT ) 0*255 ( keychar ); keychar = lcalpha / DIGIT / "_" / "-" / "*" / "/" / "@""
+fn valid_key(key: &[u8]) -> bool {
+    let Some((first, rest)) = key.split_first() else { return false };
+    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    letter(*first)
+        && rest.len() <= 255
+        && rest.iter().all(|byte| letter(*byte) || matches!(byte, b'_' | b'-' | b'*' | b'/' | b'@'))
+}
+
+/// "value = 0*255(chr) nblk-chr; nblk-chr = %x21-2B / %x2D-3C / %x3E-7E; chr = %x20 / nblk-chr"
+fn valid_value(value: &[u8]) -> bool {
+    let Some(last) = value.last() else { return false };
+    *last != b' '
+        && value.len() <= 256
+        && value.iter().all(|byte| matches!(byte, b' '..=b'~' if !b",=".contains(byte)))
+}
+
+/// For a valid list that the API's type does not take as a whole.
+fn read_partly(headers: &[&str]) -> Received {
+    let taken = members(headers).filter_map(split).filter(|member| representable(*member));
+    let state = TraceState::from_key_value(taken).unwrap_or_default();
+    let list: Vec<_> = members(headers).filter_map(split).collect();
+    let whole = text(list.iter().copied(), length_of(list.iter().copied()));
+    Received { state, whole: Some(whole.into()) }
+}
+
+fn representable(member: (&str, &str)) -> bool {
+    TraceState::from_key_value([member]).is_ok()
+}
+
+/// `state`, with the members of `received` that it could not hold in the places where they stood.
+///
+/// What changed since stands in front, "modified keys MUST be moved to the beginning (left) of the list"; what `state`
+/// could have held and no longer has was removed.
+fn merged<'a>(state: &'a TraceState, received: &'a str) -> Vec<(&'a str, &'a str)> {
+    let received: Vec<_> = received.split(',').filter_map(split).collect();
+    let changed = state.into_iter().filter(|member| !received.contains(member));
+    let kept = received.iter().copied().filter(|(key, value)| {
+        if representable((key, value)) { state.into_iter().any(|held| held == (*key, *value)) } else { true }
+    });
+    changed.chain(kept).take(MAX_MEMBERS).collect()
+}
+
+/// Large members go first, then the last ones, whole members always.
+fn shortened<'a>(mut list: Vec<(&'a str, &'a str)>) -> Vec<(&'a str, &'a str)> {
+    let mut length = length_of(list.iter().copied());
+    while length > MAX_LENGTH {
+        let large = list.iter().rposition(|(key, value)| key.len() + 1 + value.len() > LARGE_MEMBER);
+        let (key, value) = list.remove(large.unwrap_or(list.len() - 1));
+        length = length.saturating_sub(key.len() + 1 + value.len() + 1);
+    }
+    list
+}
+
+/// With the commas between the members.
+fn length_of<'a>(members: impl Iterator<Item = (&'a str, &'a str)>) -> usize {
+    members.map(|(key, value)| key.len() + 1 + value.len() + 1).sum::<usize>().saturating_sub(1)
+}
+
+fn text<'a>(members: impl IntoIterator<Item = (&'a str, &'a str)>, length: usize) -> String {
+    let mut text = String::with_capacity(length);
+    for (key, value) in members {
+        if !text.is_empty() {
+            text.push(',');
+        }
+        text.push_str(key);
+        text.push('=');
+        text.push_str(value);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn again(header: &str) -> Option<String> {
+        let received = read(&[header]);
+        write(&received.state, received.whole.as_deref())
+    }
+
+    #[test]
+    fn keys_of_level_2_survive_where_the_api_refuses_them() {
+        let tenant = format!("{}@{}=1,b=2", "t".repeat(241), "v".repeat(14));
+        for header in ["a=1,foo@@bar=2,c=3", "foo@-bar=1", &tenant] {
+            let received = read(&[header]);
+            assert!(received.whole.is_some(), "{header}");
+            assert_eq!(again(header).as_deref(), Some(header));
+        }
+    }
+
+    #[test]
+    fn changes_come_first_and_removed_members_stay_away() {
+        let received = read(&["a=1,foo@@bar=2,c=3"]);
+        let state = received.state.insert("ot", "th:8").unwrap().delete("a").unwrap();
+        assert_eq!(write(&state, received.whole.as_deref()).as_deref(), Some("ot=th:8,foo@@bar=2,c=3"));
+        let state = received.state.insert("c", "4").unwrap();
+        assert_eq!(write(&state, received.whole.as_deref()).as_deref(), Some("c=4,a=1,foo@@bar=2"));
+    }
+
+    #[test]
+    fn five_hundred_and_twelve_characters_are_sent_whole() {
+        let exact = format!("a={},b={}", "x".repeat(250), "y".repeat(257 - 2));
+        assert_eq!(exact.len(), 510);
+        assert_eq!(again(&exact).as_deref(), Some(exact.as_str()));
+        let exact = format!("{exact}z,");
+        assert_eq!(again(&exact).map(|header| header.len()), Some(511));
+    }
+
+    #[test]
+    fn large_members_go_first_then_the_last_ones() {
+        let large = "x".repeat(127);
+        let list = format!("first={large},small=1,second={large},third={large},fourth={large},last=2");
+        let sent = again(&list).unwrap();
+        assert!(sent.len() <= 512, "{}", sent.len());
+        assert_eq!(sent, format!("first={large},small=1,second={large},third={large},last=2"));
+
+        let small: Vec<_> = (0..32).map(|index| format!("key-{index:02}={}", "v".repeat(20))).collect();
+        let sent = again(&small.join(",")).unwrap();
+        assert!(sent.len() <= 512 && sent.len() > 512 - 28, "{}", sent.len());
+        assert!(small.join(",").starts_with(&sent));
+    }
+
+    #[test]
+    fn a_member_longer_than_the_limit_leaves_nothing() {
+        let huge = format!("{}={}", "k".repeat(256), "v".repeat(256));
+        assert_eq!(again(&huge), None);
+        assert_eq!(again(&format!("{huge},a=1")).as_deref(), Some("a=1"));
+    }
+}
