@@ -7,7 +7,7 @@ use http_body::{Body, Frame, SizeHint};
 use otel_core::{BodyObserver, ObservedBody, Operation};
 use pin_project_lite::pin_project;
 
-use crate::client::ClientConvention;
+use crate::client::ClientBody;
 use crate::error::error_type;
 use crate::server::ServerConvention;
 
@@ -62,34 +62,35 @@ impl<B: Body + Default> Default for ResponseBody<B> {
 #[derive(Debug)]
 pub(crate) enum EndsOperation {
     Server(Operation<ServerConvention>),
-    Client(Operation<ClientConvention>),
+    Client(ClientBody),
 }
 
 impl<E> BodyObserver<E> for EndsOperation {
     fn around_poll<R>(&mut self, poll: impl FnOnce() -> R) -> R {
         match self {
             Self::Server(operation) => operation.run(poll),
-            Self::Client(operation) => operation.run(poll),
+            Self::Client(client) => BodyObserver::<E>::around_poll(client, poll),
         }
     }
 
     fn data(&mut self, bytes: usize) {
-        if let Self::Server(operation) = self {
-            *operation.tally().response.get_or_insert(0) += bytes as u64;
+        match self {
+            Self::Server(operation) => *operation.tally().response.get_or_insert(0) += bytes as u64,
+            Self::Client(client) => BodyObserver::<E>::data(client, bytes),
         }
     }
 
     fn end(self) {
         match self {
             Self::Server(operation) => operation.end(),
-            Self::Client(operation) => operation.end(),
+            Self::Client(client) => BodyObserver::<E>::end(client),
         }
     }
 
-    fn error(self, _: &E) {
+    fn error(self, error: &E) {
         match self {
             Self::Server(operation) => operation.fail(error_type::<E>()),
-            Self::Client(operation) => operation.fail(error_type::<E>()),
+            Self::Client(client) => client.error(error),
         }
     }
 }

@@ -23,7 +23,10 @@ use opentelemetry::InstrumentationScope;
 use opentelemetry::metrics::{Histogram, Meter};
 
 pub use body::ResponseBody;
-pub use client::{ClientResponseFuture, HttpClient, HttpClientLayer, HttpClientLayerBuilder};
+pub use client::{
+    ClientResponseFuture, CountsResends, DestinationPolicy, HttpClient, HttpClientLayer, HttpClientLayerBuilder,
+    ResendCount, ResendCountLayer, UrlTemplate,
+};
 pub use forwarded::{InvalidNetwork, TrustedProxies};
 pub use request::{HttpRequest, HttpResponse};
 pub use server::{

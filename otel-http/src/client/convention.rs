@@ -1,26 +1,45 @@
 //! The convention of an HTTP client span: <https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-client-span>
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
-use http::{StatusCode, Version, header};
+use arc_swap::ArcSwapOption;
+use http::{StatusCode, Version};
 use opentelemetry::metrics::Meter;
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, KeyValue};
-use otel_core::{Attributes, Convention, ErrorType};
+use otel_core::{Attributes, Convention, ErrorType, InFlight};
 
-use super::metrics::ClientMetrics;
+use super::host::{HostPattern, Server};
+use super::metrics::{ClientMetrics, SizeMetrics};
 use crate::HttpRequest;
-use crate::cached::repeated_text;
+use crate::cached::{Route, repeated_text};
 use crate::method::{method_attribute, method_in_name, original_method};
 use crate::protocol::{protocol_version, status_error};
-use crate::url::host_and_port;
 
+#[derive(Debug, Default)]
+pub(crate) struct ClientConvention {
+    pub(crate) with_active_requests: bool,
+    pub(crate) with_body_sizes: bool,
+    /// Hosts, and the services behind them.
+    pub(crate) service_names: Vec<(HostPattern, String)>,
+    /// Kept here because a size is known only after the operation has ended at the response's head.
+    pub(crate) sizes: ArcSwapOption<SizeMetrics>,
+}
+
+/// A request with what the client's settings say about it.
 #[derive(Debug)]
-pub(crate) struct ClientConvention;
+pub(crate) struct ClientRequest<'a> {
+    pub(crate) http: HttpRequest<'a>,
+    pub(crate) server: Option<Server<'a>>,
+    pub(crate) template: Option<Route>,
+    /// How often the same request was sent before.
+    pub(crate) resend_count: u32,
+}
 
 /// A response's head.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct ClientResponse {
     pub(crate) status: StatusCode,
     pub(crate) version: Version,
@@ -28,28 +47,47 @@ pub(crate) struct ClientResponse {
 
 impl Convention for ClientConvention {
     const SPAN_KIND: SpanKind = SpanKind::Client;
-    type Request<'a> = HttpRequest<'a>;
+    type Request<'a> = ClientRequest<'a>;
     type Response<'a> = ClientResponse;
     type Metrics = ClientMetrics;
     type Tally = ();
 
     fn metrics(&self, meter: &Meter) -> ClientMetrics {
-        ClientMetrics::new(meter)
+        if self.with_body_sizes {
+            self.sizes.store(Some(Arc::new(SizeMetrics::new(meter))));
+        }
+        ClientMetrics::new(meter, self.with_active_requests)
     }
 
-    fn span_name(&self, request: &HttpRequest<'_>) -> Cow<'static, str> {
-        Cow::Borrowed(method_in_name(request.method))
+    fn span_name(&self, request: &ClientRequest<'_>) -> Cow<'static, str> {
+        let method = method_in_name(request.http.method);
+        match &request.template {
+            Some(template) => template.span_name(method),
+            None => Cow::Borrowed(method),
+        }
     }
 
-    fn on_start(&self, request: &HttpRequest<'_>, attributes: &mut Attributes<'_>) {
-        attributes.both("http.request.method", method_attribute(request.method));
-        server_attributes(request, attributes);
-        if attributes.wants_span() {
-            attributes.span("url.full", request.url.full());
-            if let Some(original) = original_method(request.method) {
-                attributes.span("http.request.method_original", original);
+    fn on_start(&self, request: &ClientRequest<'_>, attributes: &mut Attributes<'_>) {
+        let http = &request.http;
+        attributes.both("http.request.method", method_attribute(http.method));
+        // Safe on a metric too: the application chooses whom it calls.
+        if let Some(server) = request.server {
+            attributes.both("server.address", repeated_text(server.host));
+            if let Some(port) = server.port {
+                attributes.both("server.port", i64::from(port));
             }
         }
+        if let Some(template) = &request.template {
+            attributes.both("url.template", template.value());
+        }
+        if attributes.wants_span() {
+            self.on_start_of_span(request, attributes);
+        }
+    }
+
+    fn in_flight(&self, metrics: &ClientMetrics, request: &ClientRequest<'_>) -> Option<InFlight> {
+        let active = metrics.active.as_ref()?;
+        Some(InFlight::start(active.clone(), request.metric_attributes()))
     }
 
     fn on_response(
@@ -77,13 +115,33 @@ impl Convention for ClientConvention {
     }
 }
 
-/// The server that is called: of the URL, or of the `Host` header when the URL has none. Both attributes are on the
-/// metric too, which is safe here: the application chooses whom it calls.
-fn server_attributes(request: &HttpRequest<'_>, attributes: &mut Attributes<'_>) {
-    let server = request.url.host_and_port().or_else(|| host_and_port(request.text(&header::HOST)?));
-    let Some((address, port)) = server else { return };
-    attributes.both("server.address", repeated_text(address));
-    if let Some(port) = port.or(request.url.default_port()) {
-        attributes.both("server.port", i64::from(port));
+impl ClientConvention {
+    fn on_start_of_span(&self, request: &ClientRequest<'_>, attributes: &mut Attributes<'_>) {
+        attributes.span("url.full", request.http.url.full());
+        if let Some(original) = original_method(request.http.method) {
+            attributes.span("http.request.method_original", original);
+        }
+        if request.resend_count > 0 {
+            attributes.span("http.request.resend_count", i64::from(request.resend_count));
+        }
+        let Some(server) = request.server else { return };
+        if let Some((_, name)) = self.service_names.iter().find(|(host, _)| host.matches(server)) {
+            attributes.span("server.service.name", repeated_text(name));
+        }
+    }
+}
+
+impl ClientRequest<'_> {
+    /// What every client metric carries of a request, when it is recorded apart from the operation.
+    pub(crate) fn metric_attributes(&self) -> Vec<KeyValue> {
+        // Room for status, version and error as well.
+        let mut attributes = Vec::with_capacity(7);
+        attributes.push(KeyValue::new("http.request.method", method_attribute(self.http.method)));
+        if let Some(server) = self.server {
+            attributes.push(KeyValue::new("server.address", repeated_text(server.host)));
+            attributes.extend(server.port.map(|port| KeyValue::new("server.port", i64::from(port))));
+        }
+        attributes.extend(self.template.as_ref().map(|found| KeyValue::new("url.template", found.value())));
+        attributes
     }
 }

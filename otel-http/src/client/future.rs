@@ -1,16 +1,16 @@
 //! The future of a response's head.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http::Response;
 use http_body::Body;
-use otel_core::Operation;
 use pin_project_lite::pin_project;
 
-use super::convention::{ClientConvention, ClientResponse};
+use super::convention::ClientResponse;
+use super::settings::{ClientSettings, Observed};
 use crate::body::{EndsOperation, ResponseBody};
-use crate::error::error_type;
 use crate::server::with_serving;
 
 pin_project! {
@@ -19,14 +19,20 @@ pin_project! {
     pub struct ClientResponseFuture<F> {
         #[pin]
         inner: F,
-        operation: Option<Operation<ClientConvention>>,
-        end_at_body: bool,
+        settings: Arc<ClientSettings>,
+        observed: Option<Observed>,
+        request_bytes: Option<u64>,
     }
 }
 
 impl<F> ClientResponseFuture<F> {
-    pub(crate) fn new(inner: F, operation: Option<Operation<ClientConvention>>, end_at_body: bool) -> Self {
-        Self { inner, operation, end_at_body }
+    pub(crate) fn new(inner: F, settings: Arc<ClientSettings>) -> Self {
+        Self { inner, settings, observed: None, request_bytes: None }
+    }
+
+    pub(crate) fn observed(mut self, observed: Observed, request_bytes: Option<u64>) -> Self {
+        (self.observed, self.request_bytes) = (Some(observed), request_bytes);
+        self
     }
 }
 
@@ -34,38 +40,32 @@ impl<F, B, E> Future for ClientResponseFuture<F>
 where
     F: Future<Output = Result<Response<B>, E>>,
     B: Body,
+    E: 'static,
 {
     type Output = Result<Response<ResponseBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let result = ready!(match this.operation.as_mut() {
-            Some(operation) => operation.run(|| with_serving(false, || this.inner.poll(cx))),
+        let result = ready!(match this.observed.as_mut() {
+            Some(observed) => observed.operation.run(|| with_serving(false, || this.inner.poll(cx))),
             None => this.inner.poll(cx),
         });
-        let Some(operation) = this.operation.take() else {
+        let Some(observed) = this.observed.take() else {
             return Poll::Ready(result.map(|response| response.map(ResponseBody::unobserved)));
         };
         Poll::Ready(match result {
-            Ok(response) => Ok(respond(operation, response, *this.end_at_body)),
+            Ok(response) => {
+                let head = ClientResponse { status: response.status(), version: response.version() };
+                let rest = observed.respond(&head, *this.request_bytes, this.settings.end_at_body);
+                Ok(response.map(|body| match rest.is_done() {
+                    true => ResponseBody::unobserved(body),
+                    false => ResponseBody::new(body, EndsOperation::Client(rest)),
+                }))
+            }
             Err(error) => {
-                operation.fail(error_type::<E>());
+                observed.operation.fail(this.settings.error_type(&error));
                 Err(error)
             }
         })
-    }
-}
-
-fn respond<B: Body>(
-    mut operation: Operation<ClientConvention>,
-    response: Response<B>,
-    end_at_body: bool,
-) -> Response<ResponseBody<B>> {
-    operation.on_response(&ClientResponse { status: response.status(), version: response.version() });
-    if end_at_body {
-        response.map(|body| ResponseBody::new(body, EndsOperation::Client(operation)))
-    } else {
-        operation.end();
-        response.map(ResponseBody::unobserved)
     }
 }

@@ -1,26 +1,18 @@
 //! The layer and its options.
 
+use std::any::Any;
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use opentelemetry::metrics::MeterProvider;
-use opentelemetry::propagation::TextMapPropagator;
-use opentelemetry::trace::{Tracer, TracerProvider};
-use otel_core::{Instrumenter, Providers};
+use otel_core::ErrorType;
 use tower_layer::Layer;
 
-use super::convention::ClientConvention;
+use super::destination::DestinationPolicy;
+use super::options::{ClientOptions, client_setters};
 use super::service::HttpClient;
-use crate::{HttpRequest, scope};
-
-type Filter = Arc<dyn Fn(&HttpRequest<'_>) -> bool + Send + Sync>;
-
-/// What the services of one layer share.
-pub(crate) struct Settings {
-    pub(crate) instrumenter: Instrumenter<ClientConvention>,
-    pub(crate) filter: Option<Filter>,
-    pub(crate) end_at_body: bool,
-}
+use super::settings::ClientSettings;
+use crate::error::ErrorClass;
 
 /// Gives each request that a client sends a client span and a duration, and hands the context on.
 ///
@@ -28,18 +20,21 @@ pub(crate) struct Settings {
 ///
 /// ```
 /// use http_body_util::Empty;
-/// use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+/// use hyper_util::{client::legacy, rt::TokioExecutor};
 /// use otel_http::HttpClientLayer;
 /// use tower::ServiceBuilder;
 ///
-/// let client = Client::builder(TokioExecutor::new()).build_http::<Empty<bytes::Bytes>>();
-/// let client = ServiceBuilder::new().layer(HttpClientLayer::new()).service(client);
+/// let client = legacy::Client::builder(TokioExecutor::new()).build_http::<Empty<bytes::Bytes>>();
+/// let layer = HttpClientLayer::builder().with_client_error::<legacy::Error>().build();
+/// let client = ServiceBuilder::new().layer(layer).service(client);
 /// ```
 ///
-/// Inside a retry layer each attempt gets a span of its own, as the convention asks for.
+/// Inside a retry layer each attempt gets a span of its own, as the convention asks for;
+/// [`ResendCountLayer`](crate::ResendCountLayer) numbers them. The same holds for a layer that follows redirects: a
+/// client that follows them inside of this layer sends one set of headers to every host.
 #[derive(Clone)]
 pub struct HttpClientLayer {
-    settings: Arc<Settings>,
+    settings: Arc<ClientSettings>,
 }
 
 impl HttpClientLayer {
@@ -71,10 +66,7 @@ impl<S> Layer<S> for HttpClientLayer {
 
 impl fmt::Debug for HttpClientLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpClientLayer")
-            .field("instrumenter", &self.settings.instrumenter)
-            .field("end_at_body", &self.settings.end_at_body)
-            .finish_non_exhaustive()
+        f.debug_struct("HttpClientLayer").field("settings", &self.settings).finish()
     }
 }
 
@@ -82,65 +74,64 @@ impl fmt::Debug for HttpClientLayer {
 #[derive(Clone, Default)]
 #[must_use]
 pub struct HttpClientLayerBuilder {
-    providers: Providers,
-    filter: Option<Filter>,
-    end_at_body: bool,
+    options: ClientOptions,
 }
 
 impl HttpClientLayerBuilder {
-    /// Spans from this provider. Default: the global one, also if it is set later.
-    pub fn with_tracer_provider<P>(mut self, provider: P) -> Self
-    where
-        P: TracerProvider + Send + Sync + 'static,
-        P::Tracer: Send + Sync + 'static,
-        <P::Tracer as Tracer>::Span: Send + Sync + 'static,
-    {
-        self.providers.set_tracer_provider(provider);
+    client_setters!();
+
+    /// Hands trace context and baggage only to the hosts that the policy names. Default: to all.
+    ///
+    /// The policy sees the request that passes this layer: redirects must be followed outside of it.
+    pub fn with_destinations(mut self, destinations: DestinationPolicy) -> Self {
+        self.options.destinations = Some(destinations);
         self
     }
 
-    /// Instruments from this provider. Default: the global one, also if it is set later.
-    pub fn with_meter_provider(mut self, provider: impl MeterProvider + Send + Sync + 'static) -> Self {
-        self.providers.set_meter_provider(provider);
+    /// Finds `error.type` of the inner service's errors of type `E`; `None` leaves it to what comes next. What is asked
+    /// first was given first. Several types may be given.
+    ///
+    /// ```
+    /// use otel_http::HttpClientLayer;
+    ///
+    /// # #[derive(Debug)]
+    /// enum PoolError { Exhausted, Closed }
+    /// let layer = HttpClientLayer::builder().with_error_type(|error: &PoolError| match error {
+    ///     PoolError::Exhausted => Some("pool_exhausted"),
+    ///     PoolError::Closed => None,
+    /// });
+    /// ```
+    pub fn with_error_type<E: 'static>(
+        mut self,
+        error_type: impl Fn(&E) -> Option<&'static str> + Send + Sync + 'static,
+    ) -> Self {
+        let of = move |error: &dyn Any| error.downcast_ref().and_then(&error_type).map(ErrorType::new);
+        self.options.error_types.push(Arc::new(of));
         self
     }
 
-    /// Writes the context into the request with this propagator. Default: the global one.
-    pub fn with_propagator(mut self, propagator: impl TextMapPropagator + Send + Sync + 'static) -> Self {
-        self.providers.set_propagator(propagator);
-        self
-    }
-
-    /// Observes only requests for which `wanted` says yes; others pass without span and metrics. Default: all.
-    pub fn with_filter(mut self, wanted: impl Fn(&HttpRequest<'_>) -> bool + Send + Sync + 'static) -> Self {
-        self.filter = Some(Arc::new(wanted));
-        self
-    }
-
-    /// Ends span and duration when the response's body has passed instead of at its head. Default: `false`, since a
-    /// client may keep a body for as long as it likes.
-    pub fn with_end_at_body(mut self, end_at_body: bool) -> Self {
-        self.end_at_body = end_at_body;
+    /// Looks into the inner service's errors of type `E`, and into what caused them, for the classes that
+    /// [What is emitted](crate#what-is-emitted) lists, `timeout` or `connect` for example. Without it only
+    /// [`std::io::Error`] and boxed errors are looked into, because Rust gives a layer no way into other types; their
+    /// `error.type` is the name of the type.
+    pub fn with_client_error<E: Error + 'static>(mut self) -> Self {
+        let of = |error: &dyn Any| {
+            let class = error.downcast_ref::<E>().and_then(|error| ErrorClass::of(error));
+            class.map(ErrorClass::error_type)
+        };
+        self.options.error_types.push(Arc::new(of));
         self
     }
 
     /// The layer.
     #[must_use]
     pub fn build(self) -> HttpClientLayer {
-        let settings = Settings {
-            instrumenter: Instrumenter::new(scope(), self.providers, ClientConvention),
-            filter: self.filter,
-            end_at_body: self.end_at_body,
-        };
-        HttpClientLayer { settings: Arc::new(settings) }
+        HttpClientLayer { settings: self.options.build() }
     }
 }
 
 impl fmt::Debug for HttpClientLayerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpClientLayerBuilder")
-            .field("providers", &self.providers)
-            .field("end_at_body", &self.end_at_body)
-            .finish_non_exhaustive()
+        f.debug_struct("HttpClientLayerBuilder").field("options", &self.options).finish()
     }
 }

@@ -7,14 +7,13 @@ use std::task::{Context as TaskContext, Poll};
 use http::{Request, Response};
 use http_body::Body;
 use opentelemetry::Context;
-use otel_core::carrier::HeaderInjector;
 use tower_service::Service;
 
 use super::future::ClientResponseFuture;
-use super::layer::Settings;
+use super::resend::ResendCount;
+use super::settings::{ClientSettings, RequestFacts, Sending};
 use crate::HttpRequest;
 use crate::body::ResponseBody;
-use crate::hook::call_hook;
 use crate::server::with_serving;
 
 /// A client that gives each request a client span and a duration, and hands the context on in the request's headers;
@@ -22,11 +21,11 @@ use crate::server::with_serving;
 #[derive(Clone)]
 pub struct HttpClient<S> {
     inner: S,
-    settings: Arc<Settings>,
+    settings: Arc<ClientSettings>,
 }
 
 impl<S> HttpClient<S> {
-    pub(crate) fn new(inner: S, settings: Arc<Settings>) -> Self {
+    pub(crate) fn new(inner: S, settings: Arc<ClientSettings>) -> Self {
         Self { inner, settings }
     }
 }
@@ -34,6 +33,8 @@ impl<S> HttpClient<S> {
 impl<S, A, B> Service<Request<A>> for HttpClient<S>
 where
     S: Service<Request<A>, Response = Response<B>>,
+    S::Error: 'static,
+    A: Body,
     B: Body,
 {
     type Response = Response<ResponseBody<B>>;
@@ -45,20 +46,26 @@ where
     }
 
     fn call(&mut self, mut request: Request<A>) -> Self::Future {
-        let settings = &self.settings;
         let parent = Context::current();
-        let view = HttpRequest::new(&request);
-        let wanted = settings.filter.as_ref().is_none_or(|wanted| call_hook(|| wanted(&view), true));
-        let mut operation = wanted.then(|| settings.instrumenter.start(&parent, &view));
-        // A request without a span of its own still belongs to its caller's trace.
-        let context = operation.as_ref().map_or(&parent, |operation| operation.context());
-        let mut carrier = HeaderInjector::new(request.headers_mut());
-        settings.instrumenter.providers().inject(context, &mut carrier);
-        let future = match &mut operation {
-            Some(operation) => operation.run(|| with_serving(false, || self.inner.call(request))),
-            None => self.inner.call(request),
+        let sending = self.start(&parent, &request);
+        self.settings.inject(&parent, &sending, request.headers_mut());
+        let Some(mut observed) = sending.observed else {
+            return ClientResponseFuture::new(self.inner.call(request), Arc::clone(&self.settings));
         };
-        ClientResponseFuture::new(future, operation, settings.end_at_body)
+        // Nobody may wrap the body: the inner service takes its very type. A body that does not say how long it is
+        // has no size.
+        let request_bytes = if observed.counts_bytes() { request.body().size_hint().exact() } else { None };
+        let future = observed.operation.run(|| with_serving(false, || self.inner.call(request)));
+        ClientResponseFuture::new(future, Arc::clone(&self.settings)).observed(observed, request_bytes)
+    }
+}
+
+impl<S> HttpClient<S> {
+    fn start<A>(&self, parent: &Context, request: &Request<A>) -> Sending {
+        let extensions = request.extensions();
+        let facts =
+            RequestFacts { template: extensions.get(), resend_count: ResendCount::count_in(extensions) };
+        self.settings.start(parent, &HttpRequest::new(request), &facts)
     }
 }
 

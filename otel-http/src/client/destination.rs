@@ -1,0 +1,187 @@
+//! Who is told which trace a request belongs to, and what else the context carries.
+
+use http::HeaderMap;
+use http::header::HeaderName;
+use opentelemetry::baggage::BaggageExt;
+use opentelemetry::trace::{SpanContext, TraceContextExt};
+use opentelemetry::{Context, global};
+use otel_core::Providers;
+use otel_core::carrier::HeaderInjector;
+
+use super::host::{HostPattern, Server};
+
+/// Which hosts are handed the trace context and the baggage; all others get neither.
+///
+/// Trace ids let a stranger correlate requests, and baggage may hold whatever the services of a trace agreed on, so a
+/// client that also calls third parties names those it trusts. What the caller of the client has put into these headers
+/// by hand is removed too where the host is not trusted with it.
+///
+/// A host is a name or an address, in any case, with `*` for any text and perhaps a port: `users.internal`,
+/// `*.internal` (not `internal` itself), `localhost:8080`, `[::1]:80`. The first rule that fits a host decides.
+///
+/// ```
+/// use otel_http::{DestinationPolicy, HttpClientLayer};
+///
+/// let destinations = DestinationPolicy::new()
+///     .deny("partner.internal")
+///     .allow("*.internal")
+///     .allow_trace_context("api.example.com");
+/// let layer = HttpClientLayer::builder().with_destinations(destinations).build();
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct DestinationPolicy {
+    rules: Vec<(HostPattern, Propagate)>,
+}
+
+/// What a destination is handed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Propagate {
+    trace_context: bool,
+    baggage: bool,
+}
+
+impl Propagate {
+    const ALL: Self = Self { trace_context: true, baggage: true };
+    const NOTHING: Self = Self { trace_context: false, baggage: false };
+}
+
+impl DestinationPolicy {
+    /// A policy that trusts nobody.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Hands trace context and baggage to `host`.
+    pub fn allow(self, host: &str) -> Self {
+        self.rule(host, Propagate::ALL)
+    }
+
+    /// Hands the trace context to `host`, without the baggage.
+    pub fn allow_trace_context(self, host: &str) -> Self {
+        self.rule(host, Propagate { trace_context: true, baggage: false })
+    }
+
+    /// Hands the baggage to `host`, without the trace context.
+    pub fn allow_baggage(self, host: &str) -> Self {
+        self.rule(host, Propagate { trace_context: false, baggage: true })
+    }
+
+    /// Hands nothing to `host`: an exception from a wider rule that follows.
+    pub fn deny(self, host: &str) -> Self {
+        self.rule(host, Propagate::NOTHING)
+    }
+
+    fn rule(mut self, host: &str, propagate: Propagate) -> Self {
+        self.rules.push((HostPattern::new(host), propagate));
+        self
+    }
+
+    /// A request without a host goes to nobody we know.
+    fn for_server(&self, server: Option<Server<'_>>) -> Propagate {
+        let rule = server.and_then(|server| self.rules.iter().find(|(host, _)| host.matches(server)));
+        rule.map_or(Propagate::NOTHING, |(_, propagate)| *propagate)
+    }
+}
+
+/// What a server is handed: everything, unless a policy says otherwise.
+pub(crate) fn propagate_to(policy: Option<&DestinationPolicy>, server: Option<Server<'_>>) -> Propagate {
+    policy.map_or(Propagate::ALL, |policy| policy.for_server(server))
+}
+
+/// Writes what is allowed of `context` into the headers, and removes what is not allowed.
+pub(crate) fn inject(
+    providers: &Providers,
+    own_fields: Option<&[HeaderName]>,
+    context: &Context,
+    propagate: Propagate,
+    headers: &mut HeaderMap,
+) {
+    if propagate == Propagate::ALL {
+        providers.inject(context, &mut HeaderInjector::new(headers));
+        return;
+    }
+    remove(own_fields, propagate, headers);
+    if propagate == Propagate::NOTHING {
+        return;
+    }
+    // A propagator writes nothing of what the context does not hold.
+    let allowed = if propagate.trace_context {
+        context.with_cleared_baggage()
+    } else {
+        context.with_remote_span_context(SpanContext::NONE)
+    };
+    providers.inject(&allowed, &mut HeaderInjector::new(headers));
+}
+
+const BAGGAGE: &str = "baggage";
+
+/// Headers that carry a trace context in formats that are in use: W3C, B3, Jaeger, X-Ray, OpenTracing, Datadog.
+const TRACE_CONTEXT: [&str; 15] = [
+    "traceparent",
+    "tracestate",
+    "b3",
+    "x-b3-traceid",
+    "x-b3-spanid",
+    "x-b3-parentspanid",
+    "x-b3-sampled",
+    "x-b3-flags",
+    "uber-trace-id",
+    "x-amzn-trace-id",
+    "ot-tracer-traceid",
+    "ot-tracer-spanid",
+    "ot-tracer-sampled",
+    "x-datadog-trace-id",
+    "x-datadog-parent-id",
+];
+
+fn remove(own_fields: Option<&[HeaderName]>, propagate: Propagate, headers: &mut HeaderMap) {
+    if !propagate.baggage {
+        headers.remove(BAGGAGE);
+    }
+    if propagate.trace_context {
+        return;
+    }
+    for name in TRACE_CONTEXT {
+        headers.remove(name);
+    }
+    match own_fields {
+        Some(fields) => fields.iter().filter(|field| *field != BAGGAGE).for_each(|field| {
+            headers.remove(field);
+        }),
+        None => global::get_text_map_propagator(|propagator| {
+            propagator.fields().filter(|field| !field.eq_ignore_ascii_case(BAGGAGE)).for_each(|field| {
+                headers.remove(field);
+            });
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_rule_that_fits_decides_and_nobody_else_is_trusted() {
+        let policy = DestinationPolicy::new()
+            .deny("partner.internal")
+            .allow("*.internal")
+            .allow_trace_context("api.example")
+            .allow_baggage("bags.example:8080");
+        for (host, port, trace_context, baggage) in [
+            ("users.internal", 80, true, true),
+            ("partner.internal", 80, false, false),
+            ("API.example", 443, true, false),
+            ("bags.example", 8080, false, true),
+            ("bags.example", 80, false, false),
+            ("evil.example", 80, false, false),
+            ("internal", 80, false, false),
+        ] {
+            let server = Some(Server { host, port: Some(port) });
+            let expected = Propagate { trace_context, baggage };
+            assert_eq!(propagate_to(Some(&policy), server), expected, "{host}:{port}");
+        }
+        assert_eq!(propagate_to(Some(&policy), None), Propagate::NOTHING);
+        assert_eq!(propagate_to(None, None), Propagate::ALL);
+    }
+}

@@ -1,0 +1,101 @@
+//! Which hosts a rule is for.
+
+use crate::HttpRequest;
+use crate::url::host_and_port;
+
+/// A host, or a pattern of hosts with `*` for any text, and perhaps a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HostPattern {
+    host: String,
+    port: Option<u16>,
+}
+
+impl HostPattern {
+    /// Reads `example.com`, `*.example.com`, `localhost:8080`, `[::1]:80` and `::1`.
+    pub(crate) fn new(pattern: &str) -> Self {
+        let is_bare_ipv6 = pattern.matches(':').count() > 1 && !pattern.starts_with('[');
+        let (host, port) = match host_and_port(pattern) {
+            Some(parts) if !is_bare_ipv6 => parts,
+            _ => (pattern, None),
+        };
+        Self { host: host.trim_end_matches('.').to_ascii_lowercase(), port }
+    }
+
+    /// Case and the dot at the end of a full name make no difference.
+    pub(crate) fn matches(&self, server: Server<'_>) -> bool {
+        let host = server.host.trim_end_matches('.').as_bytes();
+        let has_port = self.port.is_none_or(|port| server.port == Some(port));
+        has_port && matches(self.host.as_bytes(), host)
+    }
+}
+
+/// Whom a request goes to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Server<'a> {
+    pub(crate) host: &'a str,
+    /// Given, or implied by the scheme.
+    pub(crate) port: Option<u16>,
+}
+
+impl<'a> Server<'a> {
+    /// The server of the URL, or of the `Host` header when the URL has none.
+    pub(crate) fn of(request: &HttpRequest<'a>) -> Option<Self> {
+        let server = request.url.host_and_port();
+        let server = server.or_else(|| host_and_port(request.text(&http::header::HOST)?));
+        let (host, port) = server?;
+        Some(Self { host, port: port.or(request.url.default_port()) })
+    }
+}
+
+/// Looks back to the last star only, so the time is bounded by the product of both lengths.
+fn matches(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut at_pattern, mut at_text, mut star) = (0, 0, None);
+    while at_text < text.len() {
+        match pattern.get(at_pattern) {
+            Some(b'*') => {
+                star = Some((at_pattern + 1, at_text));
+                at_pattern += 1;
+            }
+            Some(wanted) if wanted.eq_ignore_ascii_case(&text[at_text]) => {
+                at_pattern += 1;
+                at_text += 1;
+            }
+            _ => {
+                let Some((after_star, skipped)) = star else { return false };
+                star = Some((after_star, skipped + 1));
+                (at_pattern, at_text) = (after_star, skipped + 1);
+            }
+        }
+    }
+    pattern[at_pattern..].iter().all(|left| *left == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_of_hosts() {
+        for (pattern, host, port, expected) in [
+            ("example.com", "example.com", 80, true),
+            ("Example.COM", "eXample.com.", 80, true),
+            ("example.com", "example.com.evil.example", 80, false),
+            ("example.com", "notexample.com", 80, false),
+            ("*.example.com", "a.b.example.com", 80, true),
+            ("*.example.com", "example.com", 80, false),
+            ("*.example.com", "evilexample.com", 80, false),
+            ("api-*.example.com", "api-7.example.com", 443, true),
+            ("*", "anything", 1, true),
+            ("localhost:8080", "localhost", 8080, true),
+            ("localhost:8080", "localhost", 8081, false),
+            ("[::1]:80", "::1", 80, true),
+            ("[::1]", "::1", 81, true),
+            ("::1", "::1", 81, true),
+            ("2001:db8::*", "2001:db8::7", 81, true),
+            ("", "example.com", 80, false),
+        ] {
+            let matches = HostPattern::new(pattern).matches(Server { host, port: Some(port) });
+            assert_eq!(matches, expected, "{pattern} {host}:{port}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! What all requests of one client share, whatever library sends them.
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use http::HeaderMap;
+use http::header::HeaderName;
+use opentelemetry::Context;
+use otel_core::{ErrorType, Instrumenter, Operation};
+
+use super::body::ClientBody;
+use super::convention::{ClientConvention, ClientRequest, ClientResponse};
+use super::destination::{DestinationPolicy, Propagate, inject, propagate_to};
+use super::host::Server;
+use super::size::BodySizes;
+use super::template::{UrlTemplate, UrlTemplates};
+use crate::HttpRequest;
+use crate::error::{ErrorClass, error_type};
+use crate::hook::call_hook;
+
+pub(crate) type Filter = Arc<dyn Fn(&HttpRequest<'_>) -> bool + Send + Sync>;
+pub(crate) type ErrorTypeOf = Arc<dyn Fn(&dyn Any) -> Option<ErrorType> + Send + Sync>;
+
+pub(crate) struct ClientSettings {
+    pub(super) instrumenter: Instrumenter<ClientConvention>,
+    pub(super) filter: Option<Filter>,
+    pub(super) templates: UrlTemplates,
+    pub(super) error_types: Vec<ErrorTypeOf>,
+    pub(super) destinations: Option<DestinationPolicy>,
+    /// The headers of a propagator of this client's own.
+    pub(super) propagator_fields: Option<Vec<HeaderName>>,
+    pub(crate) end_at_body: bool,
+}
+
+/// What is known of a request besides its head.
+#[derive(Debug, Default)]
+pub(crate) struct RequestFacts<'a> {
+    pub(crate) template: Option<&'a UrlTemplate>,
+    pub(crate) resend_count: u32,
+}
+
+/// A request that is on its way.
+#[derive(Debug)]
+pub(crate) struct Sending {
+    /// `None` for a request that is not observed; it still belongs to its caller's trace.
+    pub(crate) observed: Option<Observed>,
+    propagate: Propagate,
+}
+
+#[derive(Debug)]
+pub(crate) struct Observed {
+    pub(crate) operation: Operation<ClientConvention>,
+    sizes: Option<Box<BodySizes>>,
+}
+
+impl ClientSettings {
+    /// Starts the request's operation, unless the filter says no.
+    pub(crate) fn start(
+        &self,
+        parent: &Context,
+        http: &HttpRequest<'_>,
+        facts: &RequestFacts<'_>,
+    ) -> Sending {
+        let server = Server::of(http);
+        let propagate = propagate_to(self.destinations.as_ref(), server);
+        let wanted = self.filter.as_ref().is_none_or(|wanted| call_hook(|| wanted(http), true));
+        let observed = wanted.then(|| {
+            let template = self.templates.find(facts.template, http);
+            let resend_count = facts.resend_count;
+            self.observe(parent, &ClientRequest { http: *http, server, template, resend_count })
+        });
+        Sending { observed, propagate }
+    }
+
+    fn observe(&self, parent: &Context, request: &ClientRequest<'_>) -> Observed {
+        let operation = self.instrumenter.start(parent, request);
+        let convention = self.instrumenter.convention();
+        let counts_bytes = convention.with_body_sizes && !operation.is_inert();
+        let metrics = counts_bytes.then(|| convention.sizes.load_full()).flatten();
+        let sizes = metrics.map(|metrics| Box::new(BodySizes::new(metrics, request.metric_attributes())));
+        Observed { operation, sizes }
+    }
+
+    /// Writes the context of the request's span, or of its caller, into the headers.
+    pub(crate) fn inject(&self, parent: &Context, sending: &Sending, headers: &mut HeaderMap) {
+        let context = sending.observed.as_ref().map_or(parent, |observed| observed.operation.context());
+        let fields = self.propagator_fields.as_deref();
+        inject(self.instrumenter.providers(), fields, context, sending.propagate, headers);
+    }
+
+    /// The class of an error that came instead of a response.
+    pub(crate) fn error_type<E: 'static>(&self, error: &E) -> ErrorType {
+        let error_any: &dyn Any = error;
+        let known = self.error_types.iter().find_map(|of| call_hook(|| of(error_any), None));
+        known.or_else(|| class_of_any(error_any).map(ErrorClass::error_type)).unwrap_or_else(error_type::<E>)
+    }
+}
+
+/// Looks into the errors that a tower service has when it has none of its own.
+fn class_of_any(error: &dyn Any) -> Option<ErrorClass> {
+    if let Some(error) = error.downcast_ref::<std::io::Error>() {
+        return ErrorClass::of(error);
+    }
+    if let Some(error) = error.downcast_ref::<Box<dyn Error + Send + Sync>>() {
+        return ErrorClass::of(&**error);
+    }
+    if let Some(error) = error.downcast_ref::<Box<dyn Error + Send>>() {
+        return ErrorClass::of(&**error);
+    }
+    error.downcast_ref::<Box<dyn Error>>().and_then(|error| ErrorClass::of(&**error))
+}
+
+impl Observed {
+    /// Takes the response's head. What is left ends with the body.
+    pub(crate) fn respond(
+        mut self,
+        response: &ClientResponse,
+        request_bytes: Option<u64>,
+        end_at_body: bool,
+    ) -> ClientBody {
+        self.operation.on_response(response);
+        if let Some(sizes) = &mut self.sizes {
+            sizes.on_response(response, request_bytes);
+        }
+        let operation = if end_at_body {
+            Some(self.operation)
+        } else {
+            self.operation.end();
+            None
+        };
+        ClientBody { operation, sizes: self.sizes }
+    }
+
+    /// Whether the size of the request's body is of use.
+    pub(crate) fn counts_bytes(&self) -> bool {
+        self.sizes.is_some()
+    }
+}
+
+impl fmt::Debug for ClientSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientSettings")
+            .field("instrumenter", &self.instrumenter)
+            .field("destinations", &self.destinations)
+            .field("end_at_body", &self.end_at_body)
+            .finish_non_exhaustive()
+    }
+}

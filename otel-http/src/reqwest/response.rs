@@ -1,0 +1,53 @@
+//! The end of a response: at its head, or when its body has passed.
+
+use ::reqwest::{Body, Error, Response, ResponseBuilderExt};
+use otel_core::{BodyObserver, ObservedBody};
+
+use super::error::class_of;
+use crate::client::{ClientBody, ClientResponse, Observed};
+use crate::error::ErrorClass;
+
+/// Takes what came of a request, and hands it on unchanged.
+pub(super) fn respond(
+    observed: Observed,
+    response: Response,
+    request_bytes: Option<u64>,
+    end_at_body: bool,
+) -> Response {
+    let head = ClientResponse { status: response.status(), version: response.version() };
+    let rest = observed.respond(&head, request_bytes, end_at_body);
+    if rest.is_done() { response } else { observe_body(response, rest) }
+}
+
+fn observe_body(response: Response, rest: ClientBody) -> Response {
+    // The only way to give a response another body leads through `http::Response`, which loses the URL unless it is an
+    // extension, of a type that only this builder can make.
+    let with_url = http::Response::builder().url(response.url().clone()).body(());
+    let (mut parts, body) = http::Response::<Body>::from(response).into_parts();
+    if let Ok(with_url) = with_url {
+        parts.extensions.extend(with_url.into_parts().0.extensions);
+    }
+    let body = Body::wrap(ObservedBody::new(body, Rest(rest)));
+    Response::from(http::Response::from_parts(parts, body))
+}
+
+/// Like [`ClientBody`], with reqwest's word on what went wrong.
+struct Rest(ClientBody);
+
+impl BodyObserver<Error> for Rest {
+    fn around_poll<R>(&mut self, poll: impl FnOnce() -> R) -> R {
+        BodyObserver::<Error>::around_poll(&mut self.0, poll)
+    }
+
+    fn data(&mut self, bytes: usize) {
+        BodyObserver::<Error>::data(&mut self.0, bytes);
+    }
+
+    fn end(self) {
+        BodyObserver::<Error>::end(self.0);
+    }
+
+    fn error(self, error: &Error) {
+        self.0.fail(class_of(error).unwrap_or(ErrorClass::Body));
+    }
+}
