@@ -129,6 +129,13 @@ impl Attributes {
         self.0.iter().map(|(key, value)| (key.as_str(), value))
     }
 
+    /// The same, sorted by key: the SDK keeps the attributes of a point in no order.
+    pub(crate) fn sorted(&self) -> Self {
+        let mut entries = self.0.clone();
+        entries.sort_by(|left, right| left.0.cmp(&right.0));
+        Self(entries)
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {

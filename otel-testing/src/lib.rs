@@ -41,7 +41,9 @@
 //! Tests that use these run in parallel in one process: nothing is global, and the environment is not read for anything
 //! but `REQUIRE_SHARED` and `REQUIRE_SERVICES`.
 
+mod assert;
 mod attributes;
+mod captured;
 mod deadline;
 mod eventually;
 mod lock;
@@ -56,11 +58,17 @@ mod span;
 mod test_telemetry;
 mod tree;
 
+pub use assert::{
+    AssertTelemetry, Expected, ExpectedLog, ExpectedSpan, ExpectedTrace, MetricAssertion, PointAssertion,
+    any_value, containing, log, one_of, span, starting_with,
+};
 pub use attributes::{AttributeValue, Attributes};
+pub use captured::Captured;
 pub use eventually::{Condition, eventually, eventually_blocking};
 pub use log::Log;
 pub use metric::{
-    ExponentialHistogramPoint, HistogramPoint, Metric, MetricKind, Number, Point, PointValue, SummaryPoint,
+    Exemplar, ExponentialHistogramPoint, HistogramPoint, Metric, MetricKind, Number, Point, PointValue,
+    SummaryPoint,
 };
 pub use receiver::{
     OtlpReceiver, OtlpReceiverBuilder, Protocol, ReceivedEvent, ReceivedLink, ReceivedLog, ReceivedMetric,

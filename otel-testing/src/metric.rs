@@ -55,11 +55,34 @@ pub struct Point {
     pub attributes: Attributes,
     /// Its value.
     pub value: PointValue,
+    /// Single measurements that the sender kept, with the trace they were made in.
+    pub exemplars: Vec<Exemplar>,
+}
+
+/// A single measurement, and the trace in which it was made.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Exemplar {
+    /// The value that was recorded; `None` if the sender gave none.
+    pub value: Option<Number>,
+    /// Lower-case hex of the trace.
+    pub trace_id: Option<String>,
+    /// Lower-case hex of the span.
+    pub span_id: Option<String>,
+    /// Nanoseconds since the Unix epoch.
+    pub unix_nanos: u64,
+    /// Attributes of the measurement that the series does not have.
+    pub filtered_attributes: Attributes,
 }
 
 impl Point {
     pub(crate) fn new(attributes: Attributes, value: PointValue) -> Self {
-        Self { attributes, value }
+        Self { attributes, value, exemplars: Vec::new() }
+    }
+
+    pub(crate) fn with_exemplars(mut self, exemplars: Vec<Exemplar>) -> Self {
+        self.exemplars = exemplars;
+        self
     }
 
     /// The value of the attribute `key`.
@@ -120,6 +143,29 @@ pub enum PointValue {
     Summary(SummaryPoint),
     /// The sender marked the point as having no value.
     Empty,
+}
+
+/// The value in one line: `count 2, sum 0.3, buckets [1, 1]`. Bounds and extremes are left out: they are long.
+impl fmt::Display for PointValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let summary = |f: &mut fmt::Formatter<'_>, count: u64, sum: Option<f64>| {
+            write!(f, "count {count}")?;
+            sum.map_or(Ok(()), |sum| write!(f, ", sum {sum:?}"))
+        };
+        match self {
+            Self::Sum(number) | Self::Gauge(number) => write!(f, "{number}"),
+            Self::Histogram(histogram) => {
+                summary(f, histogram.count, histogram.sum)?;
+                write!(f, ", buckets {:?}", histogram.bucket_counts)
+            }
+            Self::ExponentialHistogram(histogram) => {
+                summary(f, histogram.count, histogram.sum)?;
+                write!(f, ", scale {}", histogram.scale)
+            }
+            Self::Summary(value) => summary(f, value.count, Some(value.sum)),
+            Self::Empty => f.write_str("no value"),
+        }
+    }
 }
 
 /// Value of a histogram with explicit bounds.

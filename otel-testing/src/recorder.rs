@@ -26,12 +26,20 @@ pub(crate) struct SpanRecorder(Arc<Mutex<Spans>>);
 struct Spans {
     started: usize,
     open: HashMap<SpanContext, (usize, String)>,
-    finished: Vec<SpanData>,
+    /// In the order of their ends, with their position in the order of starts.
+    finished: Vec<(usize, SpanData)>,
 }
 
 impl SpanRecorder {
     pub(crate) fn finished(&self) -> Vec<SpanData> {
-        lock(&self.0).finished.clone()
+        lock(&self.0).finished.iter().map(|(_, span)| span.clone()).collect()
+    }
+
+    /// By the count of starts and not by the clock: two spans may start in the same tick.
+    pub(crate) fn finished_in_order_of_start(&self) -> Vec<SpanData> {
+        let mut finished = lock(&self.0).finished.clone();
+        finished.sort_by_key(|(order, _)| *order);
+        finished.into_iter().map(|(_, span)| span).collect()
     }
 
     pub(crate) fn started(&self) -> usize {
@@ -60,10 +68,10 @@ impl SpanProcessor for SpanRecorder {
 
     fn on_end(&self, span: SpanData) {
         let mut spans = lock(&self.0);
-        spans.open.remove(&span.span_context);
+        let order = spans.open.remove(&span.span_context).map_or(usize::MAX, |(order, _)| order);
         // A span that is recorded but not sampled reaches processors, not exporters.
         if span.span_context.is_sampled() {
-            spans.finished.push(span);
+            spans.finished.push((order, span));
         }
     }
 

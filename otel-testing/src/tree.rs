@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use opentelemetry::trace::{SpanKind, Status};
 use opentelemetry_sdk::trace::SpanData;
 
-use crate::{Attributes, SpanDataExt};
+use crate::{Attributes, ReceivedLog, ReceivedSpan, SpanDataExt};
 
 /// Below this a tree grows no wider, or else the text of a long chain would be as long as the square of its length.
 const DEEPEST_INDENT: usize = 64;
@@ -44,9 +44,33 @@ pub(crate) fn render(nodes: &[Node]) -> String {
 }
 
 pub(crate) fn span_data_nodes(spans: &[SpanData]) -> Vec<Node> {
-    let mut spans: Vec<&SpanData> = spans.iter().collect();
-    spans.sort_by_key(|span| span.start_time);
-    spans.into_iter().map(span_data_node).collect()
+    spans.iter().map(span_data_node).collect()
+}
+
+/// A span as it was sent, with the log records that were emitted in it. The service stands before the name, if it is known.
+pub(crate) fn received_span_node(span: &ReceivedSpan, logs: &[&ReceivedLog]) -> Node {
+    let with_attributes = |mut line: String, attributes| {
+        push_attributes(&mut line, attributes);
+        line
+    };
+    let events =
+        span.events.iter().map(|event| with_attributes(format!("event {}", event.name), &event.attributes));
+    let links = span.links.iter().map(|link| with_attributes("link".to_owned(), &link.attributes));
+    let logs = logs.iter().map(|log| {
+        with_attributes(format!("log {} {:?}", log.severity_text, log.message()), &log.attributes)
+    });
+    let line = span_line(&span.name, &span.kind, &span.status, &span.attributes);
+    Node {
+        trace_id: span.trace_id.clone(),
+        span_id: span.span_id.clone(),
+        parent_span_id: span.parent_span_id.clone(),
+        parent_is_remote: span.parent_is_remote(),
+        line: match span.service() {
+            "" => line,
+            service => format!("{service}: {line}"),
+        },
+        details: events.chain(links).chain(logs).collect(),
+    }
 }
 
 /// `GET /users/{id} server error("timeout") {http.route="/users/{id}"}`
@@ -70,7 +94,7 @@ pub(crate) fn push_attributes(line: &mut String, attributes: &Attributes) {
     }
 }
 
-fn kind_name(kind: &SpanKind) -> &'static str {
+pub(crate) fn kind_name(kind: &SpanKind) -> &'static str {
     match kind {
         SpanKind::Client => "client",
         SpanKind::Server => "server",

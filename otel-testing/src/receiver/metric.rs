@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use opentelemetry_proto::tonic::metrics::v1::exemplar::Value as ExemplarValue;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
 use opentelemetry_proto::tonic::metrics::v1::{
@@ -9,9 +10,10 @@ use opentelemetry_proto::tonic::metrics::v1::{
 use opentelemetry_sdk::metrics::Temporality;
 
 use super::ReceivedResource;
-use super::convert::{attributes, resource, scope};
+use super::convert::{attributes, hex_if_valid, resource, scope};
 use crate::{
-    ExponentialHistogramPoint, HistogramPoint, Metric, MetricKind, Point, PointValue, Scope, SummaryPoint,
+    Exemplar, ExponentialHistogramPoint, HistogramPoint, Metric, MetricKind, Point, PointValue, Scope,
+    SummaryPoint,
 };
 
 /// A metric as it was sent, with the points of that one export.
@@ -116,6 +118,7 @@ fn numbers(points: Vec<NumberDataPoint>, value: fn(crate::Number) -> PointValue)
             None => PointValue::Empty,
         };
         Point::new(attributes(point.attributes), unless_empty(point.flags, value))
+            .with_exemplars(exemplars(point.exemplars))
     };
     points.into_iter().map(point).collect()
 }
@@ -130,6 +133,7 @@ fn explicit(point: HistogramDataPoint) -> Point {
         bucket_counts: point.bucket_counts,
     });
     Point::new(attributes(point.attributes), unless_empty(point.flags, value))
+        .with_exemplars(exemplars(point.exemplars))
 }
 
 fn exponential(point: ExponentialHistogramDataPoint) -> Point {
@@ -146,6 +150,7 @@ fn exponential(point: ExponentialHistogramDataPoint) -> Point {
         negative: buckets(point.negative),
     });
     Point::new(attributes(point.attributes), unless_empty(point.flags, value))
+        .with_exemplars(exemplars(point.exemplars))
 }
 
 fn summary(point: SummaryDataPoint) -> Point {
@@ -159,4 +164,18 @@ fn unless_empty(flags: u32, value: PointValue) -> PointValue {
         0 => value,
         _ => PointValue::Empty,
     }
+}
+
+fn exemplars(exemplars: Vec<proto::Exemplar>) -> Vec<Exemplar> {
+    let exemplar = |exemplar: proto::Exemplar| Exemplar {
+        value: exemplar.value.map(|value| match value {
+            ExemplarValue::AsInt(number) => number.into(),
+            ExemplarValue::AsDouble(number) => number.into(),
+        }),
+        trace_id: hex_if_valid(&exemplar.trace_id),
+        span_id: hex_if_valid(&exemplar.span_id),
+        unix_nanos: exemplar.time_unix_nano,
+        filtered_attributes: attributes(exemplar.filtered_attributes),
+    };
+    exemplars.into_iter().map(exemplar).collect()
 }

@@ -95,27 +95,7 @@ impl ReceivedTrace {
     }
 
     fn node(&self, span: &ReceivedSpan) -> Node {
-        let with_attributes = |mut line: String, attributes| {
-            tree::push_attributes(&mut line, attributes);
-            line
-        };
-        let events = span
-            .events
-            .iter()
-            .map(|event| with_attributes(format!("event {}", event.name), &event.attributes));
-        let links = span.links.iter().map(|link| with_attributes("link".to_owned(), &link.attributes));
-        let logs = self.logs_of(&span.span_id).into_iter().map(|log| {
-            with_attributes(format!("log {} {:?}", log.severity_text, log.message()), &log.attributes)
-        });
-        let line = tree::span_line(&span.name, &span.kind, &span.status, &span.attributes);
-        Node {
-            trace_id: span.trace_id.clone(),
-            span_id: span.span_id.clone(),
-            parent_span_id: span.parent_span_id.clone(),
-            parent_is_remote: span.parent_is_remote(),
-            line: format!("{}: {line}", span.service()),
-            details: events.chain(links).chain(logs).collect(),
-        }
+        tree::received_span_node(span, &self.logs_of(&span.span_id))
     }
 
     fn spans_where(&self, condition: impl Fn(&ReceivedSpan) -> bool) -> Vec<&ReceivedSpan> {

@@ -52,6 +52,7 @@ impl TestTelemetryBuilder {
         let metrics = MetricRecorder::new();
         let logs = LogRecorder::default();
         let inner = Inner {
+            resource: self.resource.clone(),
             tracer_provider: SdkTracerProvider::builder()
                 .with_sampler(self.sampler)
                 // Set, or else the SDK reads OTEL_SPAN_*_LIMIT.

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
+use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData};
@@ -36,16 +37,17 @@ use crate::{Log, tree};
 /// ```
 #[derive(Clone)]
 pub struct TestTelemetry {
-    pub(super) inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
-pub(super) struct Inner {
-    pub(super) tracer_provider: SdkTracerProvider,
-    pub(super) meter_provider: SdkMeterProvider,
-    pub(super) logger_provider: SdkLoggerProvider,
-    pub(super) spans: SpanRecorder,
-    pub(super) metrics: MetricRecorder,
-    pub(super) logs: LogRecorder,
+pub(crate) struct Inner {
+    pub(crate) resource: Resource,
+    pub(crate) tracer_provider: SdkTracerProvider,
+    pub(crate) meter_provider: SdkMeterProvider,
+    pub(crate) logger_provider: SdkLoggerProvider,
+    pub(crate) spans: SpanRecorder,
+    pub(crate) metrics: MetricRecorder,
+    pub(crate) logs: LogRecorder,
 }
 
 impl TestTelemetry {
@@ -162,7 +164,7 @@ impl TestTelemetry {
     /// on every run; siblings stand in the order of their start.
     #[must_use]
     pub fn tree(&self) -> String {
-        let spans = self.spans();
+        let spans = self.inner.spans.finished_in_order_of_start();
         let mut text = match spans.is_empty() {
             true => "no span has ended\n".to_owned(),
             false => tree::render(&tree::span_data_nodes(&spans)),

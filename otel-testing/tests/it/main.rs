@@ -1,6 +1,9 @@
 //! The tests of the crate, in one binary.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed helper is a failed test")]
 
+mod assert_hygiene;
+mod assert_metrics_and_logs;
+mod assert_spans;
 mod eventually;
 mod json;
 mod metrics;

@@ -9,7 +9,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::Sampler;
 use otel_testing::{SpanDataExt, TestTelemetry};
 
-fn shop(telemetry: &TestTelemetry) -> opentelemetry_sdk::trace::SdkTracer {
+pub(crate) fn shop(telemetry: &TestTelemetry) -> opentelemetry_sdk::trace::SdkTracer {
     telemetry.tracer_provider().tracer("shop")
 }
 
@@ -149,7 +149,7 @@ fn clear_forgets_what_has_ended() {
 }
 
 /// Two services' worth of shapes: a failed child, an event, a link, a remote parent.
-fn checkout(telemetry: &TestTelemetry) {
+pub(crate) fn checkout(telemetry: &TestTelemetry) {
     let tracer = shop(telemetry);
     tracer.in_span("checkout", |context| {
         let mut charge = tracer

@@ -1,0 +1,50 @@
+//! Conditions on attributes, which spans and log records share.
+
+use super::Expected;
+use crate::{AttributeValue, Attributes};
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct AttributeConditions {
+    expected: Vec<(String, Expected)>,
+    absent: Vec<String>,
+    no_others: bool,
+}
+
+impl AttributeConditions {
+    pub(super) fn has(&mut self, key: &str, value: Expected) {
+        self.expected.push((key.to_owned(), value));
+    }
+
+    pub(super) fn has_no(&mut self, key: &str) {
+        self.absent.push(key.to_owned());
+    }
+
+    pub(super) fn no_others(&mut self) {
+        self.no_others = true;
+    }
+
+    pub(super) fn describe(&self, into: &mut Vec<String>) {
+        into.extend(self.expected.iter().map(|(key, value)| format!("{key} = {value}")));
+        into.extend(self.absent.iter().map(|key| format!("no {key}")));
+        if self.no_others {
+            into.push("no other attributes".to_owned());
+        }
+    }
+
+    pub(super) fn differences(&self, attributes: &Attributes, into: &mut Vec<String>) {
+        let wrong = |(key, value): &(String, Expected)| value.difference(key, attributes.get(key));
+        into.extend(self.expected.iter().filter_map(wrong));
+        for key in &self.absent {
+            if let Some(value) = attributes.get(key) {
+                into.push(format!("{key} is {value}, expected none"));
+            }
+        }
+        if self.no_others {
+            let named = |key: &str| self.expected.iter().any(|(expected, _)| expected == key);
+            let unexpected = attributes.iter().filter(|(key, _)| !named(key));
+            into.extend(
+                unexpected.map(|(key, value): (&str, &AttributeValue)| format!("unexpected {key} = {value}")),
+            );
+        }
+    }
+}

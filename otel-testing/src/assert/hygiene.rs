@@ -1,0 +1,67 @@
+//! What no test should leave behind, whatever it is about. Each returns what is wrong, one line each.
+
+use super::looks_like_id;
+use crate::MetricKind;
+use crate::captured::Captured;
+
+pub(super) fn open_spans(captured: &Captured) -> Vec<String> {
+    captured.open_spans.iter().map(|name| format!("{name:?} was started and has not ended")).collect()
+}
+
+/// Spans whose parent is neither here nor in another process, and spans that end before they start.
+pub(super) fn orphans(captured: &Captured) -> Vec<String> {
+    let mut lines = Vec::new();
+    for span in &captured.spans {
+        if span.parent_span_id.is_some() && !span.parent_is_remote() && captured.parent(span).is_none() {
+            lines.push(format!("the parent of {:?} is missing", span.name));
+        }
+        if span.parent_span_id.as_ref() == Some(&span.span_id) {
+            lines.push(format!("{:?} is its own parent", span.name));
+        }
+        if span.end_unix_nanos < span.start_unix_nanos {
+            lines.push(format!("{:?} ends before it starts", span.name));
+        }
+    }
+    lines
+}
+
+/// Up-down counters that count what is under way.
+pub(super) fn in_flight(captured: &Captured) -> Vec<String> {
+    const WORDS: [&str; 6] = ["active", "in_flight", "inflight", "in_progress", "pending", "ongoing"];
+    let counts_what_is_under_way = |name: &str| {
+        name.split('.')
+            .any(|part| WORDS.iter().any(|word| part == *word || part.starts_with(&format!("{word}_"))))
+    };
+    let mut lines = Vec::new();
+    for metric in &captured.metrics {
+        if metric.kind != (MetricKind::Sum { monotonic: false }) || !counts_what_is_under_way(&metric.name) {
+            continue;
+        }
+        for point in &metric.points {
+            if let Some(number) = point.number().filter(|number| number.as_f64() != 0.0) {
+                lines.push(format!(
+                    "{} {} is {number}, expected 0",
+                    metric.name,
+                    point.attributes.sorted().sorted()
+                ));
+            }
+        }
+    }
+    lines
+}
+
+pub(super) fn ids_in_metrics(captured: &Captured) -> Vec<String> {
+    let mut lines = Vec::new();
+    for metric in &captured.metrics {
+        for point in &metric.points {
+            for (key, value) in point.attributes.iter() {
+                if let Some(reason) = looks_like_id::reason(key, value) {
+                    lines.push(format!("{}: {key} = {value} looks like {reason}", metric.name));
+                }
+            }
+        }
+    }
+    lines.sort_unstable();
+    lines.dedup();
+    lines
+}

@@ -1,0 +1,151 @@
+use std::fmt;
+
+use opentelemetry::logs::Severity;
+
+use super::attribute_conditions::AttributeConditions;
+use super::{Expected, closest};
+use crate::ReceivedLog;
+use crate::captured::Captured;
+
+/// What a log record should be. Made by [`log`]; given to
+/// [`AssertTelemetry::assert_log`](crate::AssertTelemetry::assert_log).
+#[derive(Clone, Debug)]
+#[must_use = "give it to assert_log"]
+pub struct ExpectedLog {
+    message: String,
+    severity: Option<Severity>,
+    in_span: Option<String>,
+    target: Option<String>,
+    event_name: Option<String>,
+    attributes: AttributeConditions,
+}
+
+/// A log record with this text as its body. What is not said is not looked at.
+///
+/// ```
+/// use otel_testing::{AssertTelemetry, TestTelemetry, log};
+/// use opentelemetry::logs::Severity;
+///
+/// let telemetry = TestTelemetry::new();
+/// tracing::subscriber::with_default(telemetry.subscriber(), || {
+///     let _entered = tracing::info_span!("checkout").entered();
+///     tracing::info!(items = 3, "order placed");
+/// });
+/// telemetry.assert_log(log("order placed").severity(Severity::Info).has("items", 3).in_span("checkout"));
+/// ```
+pub fn log(message: impl Into<String>) -> ExpectedLog {
+    ExpectedLog {
+        message: message.into(),
+        severity: None,
+        in_span: None,
+        target: None,
+        event_name: None,
+        attributes: AttributeConditions::default(),
+    }
+}
+
+impl From<&str> for ExpectedLog {
+    fn from(message: &str) -> Self {
+        log(message)
+    }
+}
+
+impl ExpectedLog {
+    /// Of this severity.
+    pub fn severity(mut self, severity: Severity) -> Self {
+        self.severity = Some(severity);
+        self
+    }
+
+    /// With an attribute of this value, of this type.
+    pub fn has(mut self, key: &str, value: impl Into<Expected>) -> Self {
+        self.attributes.has(key, value.into());
+        self
+    }
+
+    /// Without this attribute.
+    pub fn has_no(mut self, key: &str) -> Self {
+        self.attributes.has_no(key);
+        self
+    }
+
+    /// Emitted in a captured span of this name.
+    pub fn in_span(mut self, name: impl Into<String>) -> Self {
+        self.in_span = Some(name.into());
+        self
+    }
+
+    /// With this target of `tracing`, which OTLP sends as the name of the scope.
+    pub fn target(mut self, target: impl Into<String>) -> Self {
+        self.target = Some(target.into());
+        self
+    }
+
+    /// With this event name.
+    pub fn event_name(mut self, name: impl Into<String>) -> Self {
+        self.event_name = Some(name.into());
+        self
+    }
+
+    pub(super) fn is_met_by(&self, log: &ReceivedLog, captured: &Captured) -> bool {
+        self.differences(log, captured).is_empty()
+    }
+
+    pub(super) fn describe_closest(&self, captured: &Captured) -> String {
+        let nearest = closest::closest(
+            captured.logs.iter().filter(|log| !self.is_met_by(log, captured)),
+            |log| self.differences(log, captured),
+            |log| closest::name_distance(&log.message(), &self.message),
+        );
+        nearest.map_or_else(String::new, |(log, differences)| {
+            format!("the closest is {:?}:\n{}", log.message(), closest::indented(&differences))
+        })
+    }
+
+    fn differences(&self, log: &ReceivedLog, captured: &Captured) -> Vec<String> {
+        let mut differences = Vec::new();
+        let message = log.message();
+        if message != self.message {
+            differences.push(format!("its body is {message:?}, expected {:?}", self.message));
+        }
+        if let Some(severity) = self.severity.filter(|severity| *severity as i32 != log.severity_number) {
+            let (number, text) = (log.severity_number, &log.severity_text);
+            differences.push(format!(
+                "its severity is {number} ({text}), expected {} ({severity:?})",
+                severity as i32
+            ));
+        }
+        let texts =
+            [("scope", &log.scope.name, &self.target), ("event name", &log.event_name, &self.event_name)];
+        for (what, found, expected) in texts {
+            if let Some(expected) = expected.as_ref().filter(|expected| *expected != found) {
+                differences.push(format!("its {what} is {found:?}, expected {expected:?}"));
+            }
+        }
+        if let Some(name) = &self.in_span {
+            let span = captured.spans.iter().find(|span| log.span_id.as_ref() == Some(&span.span_id));
+            let found = match (span, &log.span_id) {
+                (Some(span), _) => format!("of span {:?}", span.name),
+                (None, Some(_)) => "of a span that was not captured".to_owned(),
+                (None, None) => "of no span".to_owned(),
+            };
+            if span.is_none_or(|span| span.name != *name) {
+                differences.push(format!("it is {found}, expected {name:?}"));
+            }
+        }
+        self.attributes.differences(&log.attributes, &mut differences);
+        differences
+    }
+}
+
+impl fmt::Display for ExpectedLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = vec![format!("{:?}", self.message)];
+        parts.extend(self.severity.map(|severity| format!("severity {severity:?}")));
+        parts.extend(self.in_span.iter().map(|name| format!("in span {name:?}")));
+        parts.extend(self.target.iter().map(|target| format!("target {target:?}")));
+        parts.extend(self.event_name.iter().map(|name| format!("event name {name:?}")));
+        self.attributes.describe(&mut parts);
+        f.write_str(&parts.join(", "))
+    }
+}

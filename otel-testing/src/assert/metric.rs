@@ -1,0 +1,242 @@
+use std::fmt::Write as _;
+
+use opentelemetry::KeyValue;
+
+use super::closest::name_distance;
+use super::{PointAssertion, fail};
+use crate::captured::Captured;
+use crate::{Attributes, Metric, MetricKind, Number, Point};
+
+/// Assertions about one metric, made by [`AssertTelemetry::assert_metric`](crate::AssertTelemetry::assert_metric). Each
+/// returns the assertion itself or fails with the points that are there.
+///
+/// ```
+/// use opentelemetry::KeyValue;
+/// use opentelemetry::metrics::MeterProvider;
+/// use otel_testing::{AssertTelemetry, TestTelemetry};
+///
+/// let telemetry = TestTelemetry::new();
+/// let duration = telemetry.meter_provider().meter("shop").f64_histogram("duration").with_unit("s").build();
+/// duration.record(0.2, &[KeyValue::new("http.route", "/cart")]);
+///
+/// telemetry
+///     .assert_metric("duration")
+///     .is_histogram()
+///     .has_unit("s")
+///     .has_at_most_series(1)
+///     .point([KeyValue::new("http.route", "/cart")])
+///     .has_count(1)
+///     .has_sum(0.2);
+/// ```
+#[derive(Clone, Debug)]
+pub struct MetricAssertion {
+    metric: Metric,
+}
+
+#[expect(clippy::must_use_candidate, reason = "each is an assertion of its own; the value serves to go on")]
+impl MetricAssertion {
+    #[track_caller]
+    pub(super) fn new(captured: &Captured, name: &str) -> Self {
+        let named: Vec<&Metric> = captured.metrics.iter().filter(|metric| metric.name == name).collect();
+        match named.as_slice() {
+            [metric] => Self { metric: (*metric).clone() },
+            [] => {
+                let nearest = captured.metrics.iter().min_by_key(|metric| name_distance(&metric.name, name));
+                let nearest =
+                    nearest.map(|metric| format!("the closest is {:?}\n", metric.name)).unwrap_or_default();
+                fail(&format!(
+                    "expected the metric {name:?}, there is none\n{nearest}{}",
+                    list(&captured.metrics)
+                ))
+            }
+            several => fail(&format!(
+                "expected one metric {name:?}, there are {}\n{}",
+                several.len(),
+                list(&captured.metrics)
+            )),
+        }
+    }
+
+    /// The metric, to look at what no assertion here is about.
+    #[must_use]
+    pub fn metric(&self) -> &Metric {
+        &self.metric
+    }
+
+    /// A counter: a sum that can only grow.
+    #[track_caller]
+    pub fn is_counter(&self) -> &Self {
+        self.is_kind(MetricKind::Sum { monotonic: true })
+    }
+
+    /// An up-down counter: a sum that can shrink.
+    #[track_caller]
+    pub fn is_up_down_counter(&self) -> &Self {
+        self.is_kind(MetricKind::Sum { monotonic: false })
+    }
+
+    /// A histogram with explicit bounds.
+    #[track_caller]
+    pub fn is_histogram(&self) -> &Self {
+        self.is_kind(MetricKind::Histogram)
+    }
+
+    /// A gauge.
+    #[track_caller]
+    pub fn is_gauge(&self) -> &Self {
+        self.is_kind(MetricKind::Gauge)
+    }
+
+    /// Of this unit; the empty text is no unit.
+    #[track_caller]
+    pub fn has_unit(&self, unit: &str) -> &Self {
+        self.require(self.metric.unit == unit, || {
+            format!("its unit is {:?}, expected {unit:?}", self.metric.unit)
+        })
+    }
+
+    /// Made by the instrumentation of this name.
+    #[track_caller]
+    pub fn has_scope(&self, scope: &str) -> &Self {
+        let found = &self.metric.scope.name;
+        self.require(found == scope, || format!("its scope is {found:?}, expected {scope:?}"))
+    }
+
+    /// With exactly this many series, which are sets of attributes.
+    #[track_caller]
+    pub fn has_series(&self, count: usize) -> &Self {
+        let found = self.metric.points.len();
+        self.require(found == count, || format!("it has {found} series, expected {count}"))
+    }
+
+    /// With no more series than this: what a metric costs.
+    #[track_caller]
+    pub fn has_at_most_series(&self, bound: usize) -> &Self {
+        let found = self.metric.points.len();
+        self.require(found <= bound, || format!("it has {found} series, expected at most {bound}"))
+    }
+
+    /// Every point has exactly these attribute keys.
+    #[track_caller]
+    pub fn has_only_attributes(&self, keys: impl IntoIterator<Item = &'static str>) -> &Self {
+        let mut expected: Vec<&str> = keys.into_iter().collect();
+        expected.sort_unstable();
+        let other = self.metric.points.iter().find(|point| point.attributes.keys() != expected);
+        self.require(other.is_none(), || {
+            let found = other.map(|point| point.attributes.keys()).unwrap_or_default();
+            format!("the attributes of a point are {found:?}, expected {expected:?}")
+        })
+    }
+
+    /// The sum of all series of a counter, up-down counter or gauge, or of all values of the histograms.
+    #[track_caller]
+    pub fn has_total(&self, total: impl Into<Number>) -> &Self {
+        let total = total.into().as_f64();
+        let found: f64 = self.metric.points.iter().filter_map(total_of).sum();
+        self.require(is_close(found, total), || format!("its total is {found:?}, expected {total:?}"))
+    }
+
+    /// The one point that has these attributes, and maybe others.
+    #[track_caller]
+    pub fn point(&self, attributes: impl IntoIterator<Item = KeyValue>) -> PointAssertion {
+        let expected: Vec<KeyValue> = attributes.into_iter().collect();
+        let expected: Attributes = expected.iter().collect();
+        let has_all =
+            |point: &&Point| expected.iter().all(|(key, value)| point.attributes.get(key) == Some(value));
+        let found: Vec<&Point> = self.metric.points.iter().filter(has_all).collect();
+        match found.as_slice() {
+            [point] => PointAssertion::new(&self.metric.name, (*point).clone()),
+            [] => {
+                let misses = |point: &&Point| {
+                    expected.iter().filter(|(key, value)| point.attributes.get(key) != Some(value)).count()
+                };
+                let nearest = self.metric.points.iter().min_by_key(misses);
+                let nearest = nearest.map(|point| difference(&expected, point)).unwrap_or_default();
+                self.fail(&format!("it has no point with {expected}{nearest}"))
+            }
+            several => self.fail(&format!("{} points have {expected}, expected one", several.len())),
+        }
+    }
+
+    #[track_caller]
+    fn is_kind(&self, kind: MetricKind) -> &Self {
+        self.require(self.metric.kind == kind, || {
+            format!("it is a {}, expected a {}", kind_name(self.metric.kind), kind_name(kind))
+        })
+    }
+
+    #[track_caller]
+    fn require(&self, holds: bool, message: impl FnOnce() -> String) -> &Self {
+        if !holds {
+            self.fail(&message());
+        }
+        self
+    }
+
+    #[track_caller]
+    fn fail(&self, message: &str) -> ! {
+        fail(&format!(
+            "the metric {:?}: {message}\n{}",
+            self.metric.name,
+            list(std::slice::from_ref(&self.metric))
+        ))
+    }
+}
+
+pub(crate) fn kind_name(kind: MetricKind) -> &'static str {
+    match kind {
+        MetricKind::Sum { monotonic: true } => "counter",
+        MetricKind::Sum { monotonic: false } => "up-down counter",
+        MetricKind::Gauge => "gauge",
+        MetricKind::Histogram => "histogram",
+        MetricKind::ExponentialHistogram => "exponential histogram",
+        MetricKind::Summary => "summary",
+        MetricKind::Empty => "metric without data",
+    }
+}
+
+/// Metrics and their points as lines.
+pub(crate) fn list(metrics: &[Metric]) -> String {
+    if metrics.is_empty() {
+        return "no metric has points\n".to_owned();
+    }
+    let mut text = String::new();
+    for metric in metrics {
+        let unit = if metric.unit.is_empty() { "" } else { " " };
+        let kind = kind_name(metric.kind);
+        let _ = writeln!(text, "metric {} {kind}{unit}{} ({})", metric.name, metric.unit, metric.scope.name);
+        let mut points: Vec<String> = metric
+            .points
+            .iter()
+            .map(|point| format!("  {} {}", point.attributes.sorted(), point.value))
+            .collect();
+        // The SDK keeps points in a hash map.
+        points.sort_unstable();
+        for point in points {
+            let _ = writeln!(text, "{point}");
+        }
+    }
+    text
+}
+
+/// Sums of floating point numbers depend on the order in which they are added.
+pub(super) fn is_close(found: f64, expected: f64) -> bool {
+    (found - expected).abs() <= expected.abs().max(1.0) * 1e-9 || found == expected
+}
+
+fn total_of(point: &Point) -> Option<f64> {
+    match (point.number(), point.histogram()) {
+        (Some(number), _) => Some(number.as_f64()),
+        (None, histogram) => histogram.and_then(|histogram| histogram.sum),
+    }
+}
+
+fn difference(expected: &Attributes, point: &Point) -> String {
+    let mut text = format!("\nthe closest is {}:", point.attributes.sorted());
+    for (key, value) in expected.iter() {
+        if let Some(line) = super::Expected::from(value.clone()).difference(key, point.attributes.get(key)) {
+            let _ = write!(text, "\n  {line}");
+        }
+    }
+    text
+}

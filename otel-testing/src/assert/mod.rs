@@ -1,0 +1,31 @@
+//! Assertions that fail with what was there, what came closest, and the difference.
+
+mod assert_telemetry;
+mod attribute_conditions;
+mod closest;
+mod expected;
+mod hygiene;
+mod log;
+mod looks_like_id;
+mod metric;
+mod point;
+mod secrets;
+mod span;
+mod span_condition;
+mod trace;
+mod trace_macro;
+
+pub use assert_telemetry::AssertTelemetry;
+pub use expected::{Expected, any_value, containing, one_of, starting_with};
+pub use log::{ExpectedLog, log};
+pub use metric::MetricAssertion;
+pub use point::PointAssertion;
+pub use span::{ExpectedSpan, span};
+pub use trace::ExpectedTrace;
+
+/// Fails the test, at the line of the caller.
+#[track_caller]
+#[expect(clippy::panic, reason = "this is a test assertion")]
+pub(crate) fn fail(message: &str) -> ! {
+    panic!("{message}")
+}

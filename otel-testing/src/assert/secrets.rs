@@ -1,0 +1,111 @@
+//! Where a text is found in what would be exported.
+
+use crate::captured::Captured;
+use crate::{AttributeValue, Attributes, Scope};
+
+/// One line per secret and place. Everything that OTLP carries is looked at: names, keys, values, descriptions, bodies,
+/// states, scopes and resources.
+pub(super) fn found(captured: &Captured, secrets: &[String]) -> Vec<String> {
+    let mut search = Search { secrets, found: Vec::new() };
+    for span in &captured.spans {
+        let place = format!("span {:?}", span.name);
+        search.text(&format!("the name of {place}"), &span.name);
+        search.text(&format!("the trace state of {place}"), &span.trace_state);
+        if let opentelemetry::trace::Status::Error { description } = &span.status {
+            search.text(&format!("the status of {place}"), description);
+        }
+        search.attributes(&place, &span.attributes);
+        search.scope(&place, &span.scope);
+        search.resource(&span.resource);
+        for event in &span.events {
+            let place = format!("event {:?} of {place}", event.name);
+            search.text(&format!("the name of {place}"), &event.name);
+            search.attributes(&place, &event.attributes);
+        }
+        for link in &span.links {
+            let place = format!("a link of {place}");
+            search.text(&format!("the trace state of {place}"), &link.trace_state);
+            search.attributes(&place, &link.attributes);
+        }
+    }
+    for metric in &captured.metrics {
+        let place = format!("metric {:?}", metric.name);
+        for text in [&metric.name, &metric.description, &metric.unit] {
+            search.text(&place, text);
+        }
+        search.scope(&place, &metric.scope);
+        for point in &metric.points {
+            search.attributes(&place, &point.attributes);
+            for exemplar in &point.exemplars {
+                search.attributes(&format!("an exemplar of {place}"), &exemplar.filtered_attributes);
+            }
+        }
+    }
+    for log in &captured.logs {
+        let place = format!("log {:?}", log.message());
+        search.value(&format!("the body of {place}"), &log.body);
+        search.text(&format!("the severity of {place}"), &log.severity_text);
+        search.text(&format!("the event name of {place}"), &log.event_name);
+        search.attributes(&place, &log.attributes);
+        search.scope(&place, &log.scope);
+        search.resource(&log.resource);
+    }
+    search.found.sort_unstable();
+    search.found.dedup();
+    search.found
+}
+
+struct Search<'a> {
+    secrets: &'a [String],
+    found: Vec<String>,
+}
+
+impl Search<'_> {
+    fn bytes(&mut self, place: &str, bytes: &[u8]) {
+        for secret in self.secrets {
+            let is_there = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            if is_there {
+                self.found.push(format!("{secret:?} is in {place}"));
+            }
+        }
+    }
+
+    fn text(&mut self, place: &str, text: &str) {
+        self.bytes(place, text.as_bytes());
+    }
+
+    fn value(&mut self, place: &str, value: &AttributeValue) {
+        match value {
+            AttributeValue::String(text) => self.text(place, text),
+            AttributeValue::Bytes(bytes) => self.bytes(place, bytes),
+            AttributeValue::Array(values) => values.iter().for_each(|value| self.value(place, value)),
+            AttributeValue::Map(entries) => {
+                for (key, value) in entries {
+                    self.text(place, key);
+                    self.value(place, value);
+                }
+            }
+            // A secret may be a number, such as that of a card.
+            number => self.text(place, &number.to_string()),
+        }
+    }
+
+    fn attributes(&mut self, place: &str, attributes: &Attributes) {
+        for (key, value) in attributes.iter() {
+            self.text(&format!("a key of {place}"), key);
+            self.value(&format!("{key} of {place}"), value);
+        }
+    }
+
+    fn scope(&mut self, place: &str, scope: &Scope) {
+        for text in [&scope.name, &scope.version, &scope.schema_url] {
+            self.text(&format!("the scope of {place}"), text);
+        }
+        self.attributes(&format!("the scope of {place}"), &scope.attributes);
+    }
+
+    fn resource(&mut self, resource: &crate::ReceivedResource) {
+        self.text("the resource", &resource.schema_url);
+        self.attributes("the resource", &resource.attributes);
+    }
+}

@@ -1,0 +1,200 @@
+use std::sync::Arc;
+
+use super::{ExpectedSpan, closest};
+use crate::ReceivedSpan;
+use crate::captured::Captured;
+
+/// What a whole trace should be. Made by [`assert_trace!`](crate::assert_trace!) and
+/// [`trace_tree!`](crate::trace_tree!), or step by step.
+#[derive(Clone, Debug)]
+#[must_use = "give it to assert_trace"]
+pub struct ExpectedTrace {
+    span: ExpectedSpan,
+    children: Vec<ExpectedTrace>,
+    any_order: bool,
+    others: bool,
+}
+
+impl ExpectedTrace {
+    /// A span, so far without children.
+    pub fn new(span: impl Into<ExpectedSpan>) -> Self {
+        Self { span: span.into(), children: Vec::new(), any_order: false, others: false }
+    }
+
+    /// With one more child.
+    pub fn child(mut self, child: Self) -> Self {
+        self.children.push(child);
+        self
+    }
+
+    /// The children may have started in any order.
+    pub fn in_any_order(mut self) -> Self {
+        self.any_order = true;
+        self
+    }
+
+    /// There may be children that are not listed.
+    pub fn and_others(mut self) -> Self {
+        self.others = true;
+        self
+    }
+
+    /// `None` if a captured trace is as expected, or else the differences of the one that is closest.
+    pub(super) fn mismatch(&self, captured: &Captured) -> Option<String> {
+        let traces = traces(captured);
+        if traces.is_empty() {
+            return Some(format!("expected a trace that starts with {}, there is none\n", self.span));
+        }
+        let differences = |trace: &Vec<&Arc<ReceivedSpan>>| self.differences_of_trace(trace, captured);
+        let distance = |trace: &Vec<&Arc<ReceivedSpan>>| {
+            trace.first().map_or(0, |root| closest::name_distance(&root.name, self.span.name()))
+        };
+        let (trace, differences) = closest::closest(&traces, differences, distance)?;
+        if differences.is_empty() {
+            return None;
+        }
+        let which = match (traces.len(), trace.first()) {
+            (2.., Some(root)) => format!(" that is closest, which starts with {:?},", root.name),
+            _ => String::new(),
+        };
+        Some(format!("the trace{which} is not as expected:\n{}", closest::indented(&differences)))
+    }
+
+    fn differences_of_trace(&self, tops: &[&Arc<ReceivedSpan>], captured: &Captured) -> Vec<String> {
+        let mut differences = Vec::new();
+        let best = closest::closest(
+            tops.iter().copied(),
+            |top| self.differences(top, captured, ""),
+            |top| closest::name_distance(&top.name, self.span.name()),
+        );
+        let Some((best, found)) = best else { return differences };
+        differences.extend(found);
+        let more = tops.iter().filter(|top| top.span_id != best.span_id);
+        differences
+            .extend(more.map(|top| format!("{:?} stands beside the root, its parent is missing", top.name)));
+        differences
+    }
+
+    fn differences(&self, span: &ReceivedSpan, captured: &Captured, above: &str) -> Vec<String> {
+        let path = match above {
+            "" => self.span.name().to_owned(),
+            above => format!("{above} > {}", self.span.name()),
+        };
+        let own = self.span.differences(span, captured);
+        let mut differences: Vec<String> = own.into_iter().map(|line| format!("{path}: {line}")).collect();
+        let children = captured.children(span);
+        let pairs = if self.any_order {
+            self.pairs_in_any_order(&children, captured)
+        } else {
+            self.pairs_in_order(&children, captured)
+        };
+        for (expected, position) in self.children.iter().zip(&pairs) {
+            match position {
+                Some(position) => {
+                    differences.extend(expected.differences(children[*position], captured, &path));
+                }
+                None => differences.push(format!("{path}: there is no child {}", expected.span)),
+            }
+        }
+        if !self.others {
+            let unexpected = (0..children.len()).filter(|position| !pairs.contains(&Some(*position)));
+            differences.extend(
+                unexpected.map(|position| format!("{path}: unexpected child {:?}", children[position].name)),
+            );
+        }
+        if !self.any_order && !pairs.iter().flatten().is_sorted() {
+            differences.push(format!("{path}: {}", self.describe_order(&children)));
+        }
+        differences
+    }
+
+    fn is_met_by(&self, span: &ReceivedSpan, captured: &Captured) -> bool {
+        self.differences(span, captured, "").is_empty()
+    }
+
+    /// For each expected child the position of the captured one. In order where that is possible; if not, in any order,
+    /// so that the message can say that the order is wrong rather than that everything is.
+    fn pairs_in_order(&self, children: &[&Arc<ReceivedSpan>], captured: &Captured) -> Vec<Option<usize>> {
+        let mut next = 0;
+        let mut pairs = Vec::new();
+        for expected in &self.children {
+            let found = (next..children.len()).find(|at| expected.is_met_by(children[*at], captured));
+            match found {
+                Some(at) => {
+                    next = at + 1;
+                    pairs.push(Some(at));
+                }
+                None => return self.pairs_in_any_order(children, captured),
+            }
+        }
+        pairs
+    }
+
+    /// First everything that fits, by augmenting paths, then what is left by the fewest differences.
+    fn pairs_in_any_order(&self, children: &[&Arc<ReceivedSpan>], captured: &Captured) -> Vec<Option<usize>> {
+        let fits: Vec<Vec<usize>> = self
+            .children
+            .iter()
+            .map(|expected| {
+                (0..children.len()).filter(|at| expected.is_met_by(children[*at], captured)).collect()
+            })
+            .collect();
+        let mut owners: Vec<Option<usize>> = vec![None; children.len()];
+        for expected in 0..self.children.len() {
+            assign(expected, &fits, &mut owners, &mut vec![false; children.len()]);
+        }
+        let mut pairs: Vec<Option<usize>> = vec![None; self.children.len()];
+        for (at, owner) in owners.iter().enumerate() {
+            if let Some(owner) = owner {
+                pairs[*owner] = Some(at);
+            }
+        }
+        for (expected, pair) in self.children.iter().zip(0..) {
+            if pairs[pair].is_none() {
+                let same_name =
+                    |at: &usize| !pairs.contains(&Some(*at)) && children[*at].name == expected.span.name();
+                let nearest = (0..children.len())
+                    .filter(same_name)
+                    .min_by_key(|at| expected.differences(children[*at], captured, "").len());
+                pairs[pair] = nearest;
+            }
+        }
+        pairs
+    }
+
+    fn describe_order(&self, children: &[&Arc<ReceivedSpan>]) -> String {
+        let found: Vec<&str> = children.iter().map(|child| child.name.as_str()).collect();
+        let expected: Vec<&str> = self.children.iter().map(|child| child.span.name()).collect();
+        format!("its children started in the order {found:?}, expected {expected:?}")
+    }
+}
+
+/// Finds a place for `expected`, moving others that have another choice (Kuhn's algorithm).
+fn assign(expected: usize, fits: &[Vec<usize>], owners: &mut [Option<usize>], tried: &mut [bool]) -> bool {
+    for &at in &fits[expected] {
+        if std::mem::replace(&mut tried[at], true) {
+            continue;
+        }
+        let is_free = match owners[at] {
+            None => true,
+            Some(owner) => assign(owner, fits, owners, tried),
+        };
+        if is_free {
+            owners[at] = Some(expected);
+            return true;
+        }
+    }
+    false
+}
+
+/// Per trace the spans that hang below no other one.
+fn traces(captured: &Captured) -> Vec<Vec<&Arc<ReceivedSpan>>> {
+    let mut traces: Vec<Vec<&Arc<ReceivedSpan>>> = Vec::new();
+    for span in captured.spans.iter().filter(|span| captured.parent(span).is_none()) {
+        match traces.iter_mut().find(|tops| tops[0].trace_id == span.trace_id) {
+            Some(tops) => tops.push(span),
+            None => traces.push(vec![span]),
+        }
+    }
+    traces
+}

@@ -1,0 +1,63 @@
+//! From many exports of a metric to one.
+
+use std::sync::Arc;
+
+use opentelemetry_sdk::metrics::Temporality;
+
+use crate::{HistogramPoint, Metric, Number, Point, PointValue, ReceivedMetric};
+
+/// One entry per sender, scope and name. Cumulative metrics and gauges show the last export, deltas are added up.
+pub(super) fn metrics(received: &[Arc<ReceivedMetric>]) -> Vec<Metric> {
+    let mut merged: Vec<(Arc<ReceivedMetric>, Metric)> = Vec::new();
+    for next in received {
+        let same = merged.iter_mut().find(|(first, metric)| {
+            first.resource == next.resource
+                && metric.name == next.metric.name
+                && metric.scope == next.metric.scope
+                && metric.kind == next.metric.kind
+        });
+        match same {
+            None => merged.push((Arc::clone(next), next.metric.clone())),
+            Some((_, metric)) if metric.temporality == Some(Temporality::Delta) => {
+                add_points(metric, &next.metric.points);
+            }
+            Some((_, metric)) => *metric = next.metric.clone(),
+        }
+    }
+    merged.into_iter().map(|(_, metric)| metric).collect()
+}
+
+fn add_points(metric: &mut Metric, points: &[Point]) {
+    for point in points {
+        match metric.points.iter_mut().find(|known| known.attributes == point.attributes) {
+            Some(known) => known.value = sum(&known.value, &point.value),
+            None => metric.points.push(point.clone()),
+        }
+    }
+}
+
+fn sum(first: &PointValue, second: &PointValue) -> PointValue {
+    match (first, second) {
+        (PointValue::Sum(first), PointValue::Sum(second)) => PointValue::Sum(match (first, second) {
+            (Number::I64(first), Number::I64(second)) => Number::I64(first.saturating_add(*second)),
+            (first, second) => Number::F64(first.as_f64() + second.as_f64()),
+        }),
+        (PointValue::Histogram(first), PointValue::Histogram(second)) if first.bounds == second.bounds => {
+            PointValue::Histogram(HistogramPoint {
+                count: first.count + second.count,
+                sum: first.sum.zip(second.sum).map(|(first, second)| first + second),
+                min: first.min.into_iter().chain(second.min).reduce(f64::min),
+                max: first.max.into_iter().chain(second.max).reduce(f64::max),
+                bounds: first.bounds.clone(),
+                bucket_counts: first
+                    .bucket_counts
+                    .iter()
+                    .zip(&second.bucket_counts)
+                    .map(|(first, second)| first + second)
+                    .collect(),
+            })
+        }
+        // Exponential histograms of different scales, and kinds that have no delta: the last one stands.
+        (_, last) => last.clone(),
+    }
+}

@@ -1,0 +1,94 @@
+//! Everything that a test can look at, whatever it came from.
+
+mod from_memory;
+mod merge;
+
+use std::sync::Arc;
+
+use crate::tree::{self, Node};
+use crate::{Metric, OtlpReceiver, ReceivedLog, ReceivedSpan, ReceivedTrace, TestTelemetry};
+
+/// What was captured at one moment: the common form of what a [`TestTelemetry`] holds and what an [`OtlpReceiver`] got,
+/// and what all assertions and snapshots look at.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Captured {
+    /// Finished spans in the order of their start.
+    pub spans: Vec<Arc<ReceivedSpan>>,
+    /// Names of the spans that have not ended; known in memory only.
+    pub open_spans: Vec<String>,
+    /// Metrics, one entry per scope and name. Of several exports the last one counts; deltas are added up.
+    pub metrics: Vec<Metric>,
+    /// Log records in the order of their arrival.
+    pub logs: Vec<Arc<ReceivedLog>>,
+}
+
+impl Captured {
+    /// All spans as a tree of text, and the names of those that have not ended.
+    #[must_use]
+    pub fn tree(&self) -> String {
+        let mut text = match self.spans.is_empty() {
+            true => "no span has ended\n".to_owned(),
+            false => tree::render(&self.nodes()),
+        };
+        for name in &self.open_spans {
+            text.push_str(&format!("not ended: {name}\n"));
+        }
+        text
+    }
+
+    /// The span's parent, if it was captured.
+    pub(crate) fn parent(&self, span: &ReceivedSpan) -> Option<&Arc<ReceivedSpan>> {
+        let parent = span.parent_span_id.as_deref()?;
+        self.spans.iter().find(|other| other.span_id == parent && other.trace_id == span.trace_id)
+    }
+
+    /// In the order of their start.
+    pub(crate) fn children<'a>(&'a self, span: &'a ReceivedSpan) -> Vec<&'a Arc<ReceivedSpan>> {
+        let is_child = |other: &&Arc<ReceivedSpan>| {
+            other.parent_span_id.as_deref() == Some(span.span_id.as_str()) && other.trace_id == span.trace_id
+        };
+        self.spans.iter().filter(is_child).collect()
+    }
+
+    fn nodes(&self) -> Vec<Node> {
+        self.spans.iter().map(|span| tree::received_span_node(span, &[])).collect()
+    }
+}
+
+impl From<&TestTelemetry> for Captured {
+    fn from(telemetry: &TestTelemetry) -> Self {
+        Self {
+            spans: from_memory::spans(telemetry),
+            open_spans: telemetry.open_spans(),
+            metrics: telemetry.metrics(),
+            logs: from_memory::logs(telemetry),
+        }
+    }
+}
+
+impl From<&OtlpReceiver> for Captured {
+    fn from(receiver: &OtlpReceiver) -> Self {
+        let mut spans = receiver.spans();
+        spans.sort_by_key(|span| span.start_unix_nanos);
+        Self {
+            spans,
+            open_spans: Vec::new(),
+            metrics: merge::metrics(&receiver.metrics()),
+            logs: receiver.logs(),
+        }
+    }
+}
+
+/// A trace alone holds no metrics.
+impl From<&ReceivedTrace> for Captured {
+    fn from(trace: &ReceivedTrace) -> Self {
+        Self { spans: trace.spans.clone(), logs: trace.logs.clone(), ..Self::default() }
+    }
+}
+
+impl From<&Self> for Captured {
+    fn from(captured: &Self) -> Self {
+        captured.clone()
+    }
+}

@@ -1,0 +1,129 @@
+use insta::assert_snapshot;
+use opentelemetry::KeyValue;
+use opentelemetry::logs::Severity;
+use opentelemetry::metrics::MeterProvider;
+use otel_testing::{AssertTelemetry, ExpectedLog, TestTelemetry, log};
+
+use crate::spans::panic_message;
+
+fn measured() -> TestTelemetry {
+    let telemetry = TestTelemetry::new();
+    let meter = telemetry.meter_provider().meter("shop");
+    let orders = meter.u64_counter("shop.orders").with_unit("{order}").build();
+    orders.add(2, &[KeyValue::new("tier", "gold"), KeyValue::new("country", "fr")]);
+    orders.add(3, &[KeyValue::new("tier", "silver"), KeyValue::new("country", "fr")]);
+    meter.i64_up_down_counter("shop.carts").build().add(1, &[]);
+    meter.f64_gauge("shop.temperature").build().record(21.5, &[]);
+    let duration =
+        meter.f64_histogram("shop.duration").with_unit("s").with_boundaries(vec![0.1, 1.0]).build();
+    for value in [0.1, 0.2, 2.0] {
+        duration.record(value, &[KeyValue::new("route", "/cart")]);
+    }
+    telemetry
+}
+
+#[test]
+fn what_holds_of_metrics_is_accepted() {
+    let telemetry = measured();
+    let orders = telemetry.assert_metric("shop.orders");
+    orders
+        .is_counter()
+        .has_unit("{order}")
+        .has_scope("shop")
+        .has_series(2)
+        .has_at_most_series(2)
+        .has_total(5_u64);
+    orders.has_only_attributes(["tier", "country"]).point([KeyValue::new("tier", "gold")]).has_value(2_u64);
+    telemetry.assert_metric("shop.carts").is_up_down_counter().point([]).has_value(1);
+    telemetry.assert_metric("shop.temperature").is_gauge().has_total(21.5);
+    let duration = telemetry.assert_metric("shop.duration");
+    let point = duration.is_histogram().has_total(2.3).point([KeyValue::new("route", "/cart")]);
+    // 0.1 + 0.2 + 2.0 is not 2.3 in binary.
+    point.has_count(3).has_sum(2.3).has_bounds([0.1, 1.0]).has_buckets([1, 1, 1]);
+    telemetry.assert_no_metric("shop.refunds");
+}
+
+#[test]
+fn every_failure_of_a_metric_shows_what_is_there() {
+    let telemetry = measured();
+    let orders = telemetry.assert_metric("shop.orders");
+    let duration = telemetry.assert_metric("shop.duration");
+    let point = duration.point([]);
+    let gold = orders.point([KeyValue::new("tier", "gold")]);
+    let messages = [
+        panic_message(|| _ = telemetry.assert_metric("shop.order")),
+        panic_message(|| _ = telemetry.assert_no_metric("shop.carts")),
+        panic_message(|| _ = orders.is_histogram()),
+        panic_message(|| _ = duration.is_gauge()),
+        panic_message(|| _ = orders.has_unit("1")),
+        panic_message(|| _ = orders.has_scope("bank")),
+        panic_message(|| _ = orders.has_series(3)),
+        panic_message(|| _ = orders.has_at_most_series(1)),
+        panic_message(|| _ = orders.has_only_attributes(["tier"])),
+        panic_message(|| _ = orders.has_total(6_u64)),
+        panic_message(|| _ = orders.point([KeyValue::new("tier", "gold"), KeyValue::new("country", 33)])),
+        panic_message(|| _ = orders.point([KeyValue::new("country", "fr")])),
+        panic_message(|| _ = gold.has_value(3_u64)),
+        panic_message(|| _ = gold.has_count(1)),
+        panic_message(|| _ = gold.has_sum(1.0)),
+        panic_message(|| _ = point.has_value(1)),
+        panic_message(|| _ = point.has_count(4)),
+        panic_message(|| _ = point.has_sum(4.0)),
+        panic_message(|| _ = point.has_bounds([1.0])),
+        panic_message(|| _ = point.has_buckets([3])),
+        panic_message(|| _ = point.has_exemplar_of_trace("4bf92f3577b34da6a3ce929d0e0e4736")),
+    ];
+    assert_snapshot!(messages.join("\n---\n"));
+}
+
+#[test]
+fn two_metrics_of_one_name_are_told_apart() {
+    let telemetry = measured();
+    telemetry.meter_provider().meter("bank").u64_counter("shop.orders").build().add(1, &[]);
+    let message = panic_message(|| _ = telemetry.assert_metric("shop.orders"));
+    assert!(message.starts_with("expected one metric \"shop.orders\", there are 2\n"), "{message}");
+    assert!(message.contains("metric shop.orders counter (bank)\n  {} 1\n"), "{message}");
+}
+
+#[test]
+fn nothing_measured_says_so() {
+    assert_snapshot!(panic_message(|| _ = TestTelemetry::new().assert_metric("shop.orders")));
+}
+
+fn logged() -> TestTelemetry {
+    let telemetry = TestTelemetry::new();
+    tracing::subscriber::with_default(telemetry.subscriber(), || {
+        tracing::warn!(target: "stock", left = 1, "running low");
+        tracing::info_span!("checkout").in_scope(|| {
+            tracing::info!(name: "order.placed", target: "shop", items = 3, "order placed");
+        });
+    });
+    telemetry
+}
+
+#[test]
+fn what_holds_of_logs_is_accepted() {
+    let telemetry = logged();
+    telemetry.assert_log("running low");
+    telemetry.assert_log(
+        log("running low").severity(Severity::Warn).has("left", 1).has_no("items").target("stock"),
+    );
+    telemetry.assert_log(log("order placed").in_span("checkout").event_name("order.placed"));
+    telemetry.assert_logs(0, "refused");
+}
+
+#[test]
+fn every_failure_of_a_log_shows_the_closest_one() {
+    let telemetry = logged();
+    let failure = |expected: ExpectedLog| panic_message(|| telemetry.assert_log(expected));
+    let messages = [
+        failure(log("order place")),
+        failure(
+            log("order placed").severity(Severity::Error).has("items", "3").target("bank").event_name("x"),
+        ),
+        failure(log("order placed").in_span("refund")),
+        failure(log("running low").in_span("checkout").has_no("left")),
+        panic_message(|| telemetry.assert_logs(2, "running low")),
+    ];
+    assert_snapshot!(messages.join("\n---\n"));
+}
