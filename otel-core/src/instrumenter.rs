@@ -10,7 +10,7 @@ use opentelemetry::global::{BoxedSpan, BoxedTracer};
 use opentelemetry::trace::{Link, Span, SpanBuilder, TraceContextExt, Tracer};
 use opentelemetry::{Context, InstrumentationScope, KeyValue};
 
-use crate::operation::{Operation, Started};
+use crate::operation::{Operation, Started, StartedSpan};
 use crate::{Attributes, Convention, Providers, install_generation, sampler_reads_attributes};
 
 /// While the tracer has no effect, one operation in so many looks the global provider up again, for programs that set
@@ -71,28 +71,12 @@ impl<C: Convention> Instrumenter<C> {
         }
         let in_flight = shared.convention.in_flight(&bound.metrics, request);
         let started = Started::now();
-        let mut metric_attributes = Vec::with_capacity(METRIC_CAPACITY);
-        let attributes_first = shared.attributes_first(&bound, parent);
-        let mut span_attributes = Vec::new();
-        if attributes_first {
-            span_attributes.reserve(SPAN_CAPACITY);
-            let mut attributes = Attributes::to_lists(&mut span_attributes, &mut metric_attributes);
-            shared.convention.on_start(request, &mut attributes);
-        }
-        let mut builder = SpanBuilder::from_name(shared.convention.span_name(request))
-            .with_kind(C::SPAN_KIND)
-            .with_start_time(started.wall_clock);
-        builder.attributes = attributes_first.then_some(span_attributes);
-        builder.links = (!links.is_empty()).then_some(links);
-        let span = bound.tracer.build_with_context(builder, parent);
-        bound.note_effect(&span, parent);
-        let is_recording = span.is_recording();
-        let context = parent.with_span(span);
-        if !attributes_first {
-            let mut attributes = Attributes::to_span(&context, is_recording, &mut metric_attributes);
-            shared.convention.on_start(request, &mut attributes);
-        }
-        Operation::new(Arc::clone(shared), context, is_recording, metric_attributes, started, in_flight)
+        let mut attributes = Vec::with_capacity(METRIC_CAPACITY);
+        let span = match bound.has_tracer() {
+            true => shared.start_span(&bound, parent, request, links, &started, &mut attributes),
+            false => shared.start_without_span(parent, request, &mut attributes),
+        };
+        Operation::new(Arc::clone(shared), span, attributes, started, in_flight)
     }
 }
 
@@ -134,7 +118,12 @@ pub(crate) struct Bound<C: Convention> {
 
 impl<C: Convention> Bound<C> {
     fn is_noop(&self) -> bool {
-        self.meter_is_noop && self.tracer_is_noop.load(Ordering::Relaxed)
+        self.meter_is_noop && !self.has_tracer()
+    }
+
+    /// `true` until a span has shown otherwise.
+    fn has_tracer(&self) -> bool {
+        !self.tracer_is_noop.load(Ordering::Relaxed)
     }
 
     /// Learns from a span what the tracer does.
@@ -165,7 +154,7 @@ impl<C: Convention> Shared<C> {
         if bound.generation != install_generation() {
             return false;
         }
-        let look_again = bound.tracer_is_noop.load(Ordering::Relaxed)
+        let look_again = !bound.has_tracer()
             && !self.providers.has_own_tracer_provider()
             && self.without_tracer.fetch_add(1, Ordering::Relaxed) % LOOK_AGAIN_EVERY == LOOK_AGAIN_EVERY - 1;
         !look_again
@@ -185,6 +174,49 @@ impl<C: Convention> Shared<C> {
         });
         self.bound.store(Some(Arc::clone(&bound)));
         bound
+    }
+
+    fn start_span(
+        &self,
+        bound: &Bound<C>,
+        parent: &Context,
+        request: &C::Request<'_>,
+        links: Vec<Link>,
+        started: &Started,
+        metric_attributes: &mut Vec<KeyValue>,
+    ) -> StartedSpan {
+        let attributes_first = self.attributes_first(bound, parent);
+        let mut builder = SpanBuilder::from_name(self.convention.span_name(request))
+            .with_kind(C::SPAN_KIND)
+            .with_start_time(started.wall_clock);
+        builder.links = (!links.is_empty()).then_some(links);
+        if attributes_first {
+            let mut span_attributes = Vec::with_capacity(SPAN_CAPACITY);
+            let mut attributes = Attributes::to_lists(&mut span_attributes, metric_attributes);
+            self.convention.on_start(request, &mut attributes);
+            builder.attributes = Some(span_attributes);
+        }
+        let span = bound.tracer.build_with_context(builder, parent);
+        bound.note_effect(&span, parent);
+        let is_recording = span.is_recording();
+        let context = parent.with_span(span);
+        if !attributes_first {
+            let mut attributes = Attributes::to_span(&context, is_recording, metric_attributes);
+            self.convention.on_start(request, &mut attributes);
+        }
+        StartedSpan { context, is_recording }
+    }
+
+    /// With metrics alone there is nothing to build and to attach but the caller's context.
+    fn start_without_span(
+        &self,
+        parent: &Context,
+        request: &C::Request<'_>,
+        metric_attributes: &mut Vec<KeyValue>,
+    ) -> StartedSpan {
+        let context = parent.clone();
+        self.convention.on_start(request, &mut Attributes::to_span(&context, false, metric_attributes));
+        StartedSpan { context, is_recording: false }
     }
 
     /// Whether the attributes are built before the span.

@@ -49,6 +49,12 @@ impl Started {
     }
 }
 
+/// The context with the operation's span, or the parent's where there is none to record.
+pub(crate) struct StartedSpan {
+    pub(crate) context: Context,
+    pub(crate) is_recording: bool,
+}
+
 enum Exit {
     Ended,
     Failed(ErrorType),
@@ -58,12 +64,12 @@ enum Exit {
 impl<C: Convention> Operation<C> {
     pub(crate) fn new(
         shared: Arc<Shared<C>>,
-        context: Context,
-        is_recording: bool,
+        span: StartedSpan,
         attributes: Vec<KeyValue>,
         started: Started,
         in_flight: Option<InFlight>,
     ) -> Self {
+        let StartedSpan { context, is_recording } = span;
         Self {
             shared,
             context,
@@ -124,7 +130,7 @@ impl<C: Convention> Operation<C> {
 
     /// Renames the span, when something that belongs into the name is learnt late.
     pub fn update_name(&mut self, name: impl Into<Cow<'static, str>>) {
-        if !self.is_inert() {
+        if self.is_recording && !self.is_inert() {
             self.context.span().update_name(name);
         }
     }
@@ -163,12 +169,19 @@ impl<C: Convention> Operation<C> {
         if let Some(at_end) = self.at_end.take() {
             at_end(&mut self.attributes());
         }
-        if let Some(error_type) = self.failure(exit) {
+        let failure = self.failure(exit);
+        let is_failed = failure.is_some();
+        if let Some(error_type) = failure {
             self.attributes().both("error.type", error_type);
-            // No description: the convention wants one only where it adds to what `error.type` says.
-            self.context.span().set_status(Status::error(""));
         }
-        self.context.span().end_with_timestamp(started.wall_clock + elapsed);
+        if self.is_recording {
+            let span = self.context.span();
+            if is_failed {
+                // No description: the convention wants one only where it adds to what `error.type` says.
+                span.set_status(Status::error(""));
+            }
+            span.end_with_timestamp(started.wall_clock + elapsed);
+        }
         self.shared.record(elapsed, &self.tally, &self.attributes, &self.context);
         self.in_flight = None;
     }
