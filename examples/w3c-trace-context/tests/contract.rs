@@ -1,0 +1,146 @@
+//! What the validation suite looks at, over real sockets: the headers that come out for those that went in.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::process::Stdio;
+
+use axum::Router;
+use axum::http::HeaderMap;
+use axum::routing::post;
+use serde_json::json;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
+
+const TRACE: &str = "12345678901234567890123456789012";
+const PARENT: &str = "00-12345678901234567890123456789012-1234567890123456-01";
+
+/// The service, and the harness that it calls back.
+struct Suite {
+    _service: Child,
+    service: String,
+    harness: String,
+    received: mpsc::Receiver<HeaderMap>,
+}
+
+impl Suite {
+    async fn start() -> Self {
+        let mut service = Command::new(env!("CARGO_BIN_EXE_w3c-trace-context"))
+            .args(["--port", "0"])
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut first = String::new();
+        BufReader::new(service.stdout.take().unwrap()).read_line(&mut first).await.unwrap();
+        let url = first.trim().strip_prefix("listening on ").unwrap().to_owned();
+
+        let (sender, received) = mpsc::channel(16);
+        let app = Router::new().route(
+            "/callback",
+            post(move |headers: HeaderMap| async move { sender.send(headers).await.unwrap() }),
+        );
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let harness = format!("http://{}/callback", listener.local_addr().unwrap());
+        tokio::spawn(std::future::IntoFuture::into_future(axum::serve(listener, app)));
+        Self { _service: service, service: format!("{url}/test"), harness, received }
+    }
+
+    /// Sends the headers, and returns `traceparent` and the joined `tracestate` of the service's call.
+    async fn send(&mut self, headers: &[(&'static str, &str)]) -> (Vec<String>, String) {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, value.parse().unwrap());
+        }
+        let calls = json!([{ "url": self.harness, "arguments": [] }]);
+        let answer =
+            reqwest::Client::new().post(&self.service).headers(map).json(&calls).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        let called = self.received.recv().await.unwrap();
+        let all = |name: &str| -> Vec<String> {
+            called.get_all(name).iter().map(|value| value.to_str().unwrap().to_owned()).collect()
+        };
+        (all("traceparent"), all("tracestate").join(","))
+    }
+
+    /// Whether the trace goes on; checks that exactly one well-formed `traceparent` comes out either way.
+    async fn continues(&mut self, headers: &[(&'static str, &str)]) -> bool {
+        let (parents, _) = self.send(headers).await;
+        let [parent] = &parents[..] else { panic!("one traceparent, not {parents:?}") };
+        let parts: Vec<_> = parent.split('-').collect();
+        let lengths: Vec<_> = parts.iter().map(|part| part.len()).collect();
+        assert_eq!((parts[0], &lengths[..]), ("00", &[2, 32, 16, 2][..]), "{parent}");
+        assert_ne!(parts[2], "1234567890123456", "the service is a parent of its own");
+        parts[1] == TRACE
+    }
+}
+
+#[tokio::test]
+async fn traces_go_on_or_begin_anew() {
+    let mut suite = Suite::start().await;
+    for (value, goes_on) in [
+        (PARENT, true),
+        ("cc-12345678901234567890123456789012-1234567890123456-01", true),
+        ("cc-12345678901234567890123456789012-1234567890123456-01-what-the-future-will-be-like", true),
+        ("cc-12345678901234567890123456789012-1234567890123456-01.what-the-future-will-be-like", false),
+        ("00-12345678901234567890123456789012-1234567890123456-01.", false),
+        ("00-12345678901234567890123456789012-1234567890123456-01-more", false),
+        ("ff-12345678901234567890123456789012-1234567890123456-01", false),
+        (".0-12345678901234567890123456789012-1234567890123456-01", false),
+        ("000-12345678901234567890123456789012-1234567890123456-01", false),
+        ("0-12345678901234567890123456789012-1234567890123456-01", false),
+        ("00-12345678901234567890123456789012-0000000000000000-01", false),
+        ("00-12345678901234567890123456789012-.234567890123456-01", false),
+        ("00-12345678901234567890123456789012-12345678901234567-01", false),
+        ("00-12345678901234567890123456789012-123456789012345-01", false),
+        ("00-12345678901234567890123456789012-1234567890123456-.0", false),
+        ("00-12345678901234567890123456789012-1234567890123456-001", false),
+        ("00-12345678901234567890123456789012-1234567890123456-1", false),
+    ] {
+        assert_eq!(suite.continues(&[("traceparent", value)]).await, goes_on, "{value}");
+    }
+    assert!(!suite.continues(&[]).await);
+    assert!(!suite.continues(&[("traceparent", PARENT), ("traceparent", PARENT)]).await);
+    assert!(
+        suite.continues(&[("traceparent", &format!(" \t{PARENT} "))]).await,
+        "spaces around are no part of it"
+    );
+}
+
+#[tokio::test]
+async fn the_random_flag_is_kept_and_set_for_traces_that_begin_here() {
+    let mut suite = Suite::start().await;
+    let (with, _) =
+        suite.send(&[("traceparent", "00-12345678901234567890123456789012-1234567890123456-03")]).await;
+    assert!(with[0].ends_with("-03"), "{with:?}");
+    let (without, _) = suite.send(&[("traceparent", PARENT)]).await;
+    assert!(without[0].ends_with("-01"), "{without:?}");
+    let (fresh, _) = suite.send(&[]).await;
+    assert!(fresh[0].ends_with("-03"), "{fresh:?}");
+}
+
+#[tokio::test]
+async fn tracestate_is_joined_kept_in_order_or_left_out() {
+    let mut suite = Suite::start().await;
+    let parent = ("traceparent", PARENT);
+    let long = (0..33).map(|number| format!("k{number}=v")).collect::<Vec<_>>().join(",");
+    for (states, expected) in [
+        (vec!["foo=1,bar=2"], "foo=1,bar=2"),
+        (vec!["foo=1", "", "bar=2", "rojo=1"], "foo=1,bar=2,rojo=1"),
+        (vec!["foo=1 \t , \t bar=2"], "foo=1,bar=2"),
+        (vec!["foo@=1,bar=2"], "foo@=1,bar=2"), // level 2 allows the sign anywhere but in front
+        (vec!["@foo=1,bar=2"], ""),
+        (vec!["foo.bar=1"], ""),
+        (vec!["foo=1,foo=2"], "foo=1,foo=2"), // level 2 leaves it to whoever sent it
+        (vec!["foo =1"], ""),
+        (vec!["foo=1,=2"], ""),
+        (vec![&long], ""),
+    ] {
+        let headers: Vec<_> =
+            std::iter::once(parent).chain(states.iter().map(|state| ("tracestate", *state))).collect();
+        let (_, state) = suite.send(&headers).await;
+        assert_eq!(state, expected, "{states:?}");
+    }
+    let (_, alone) = suite.send(&[("tracestate", "foo=1")]).await;
+    assert_eq!(alone, "", "without traceparent it means nothing");
+}
