@@ -1,6 +1,6 @@
 //! What the validation suite looks at, over real sockets: the headers that come out for those that went in.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::process::Stdio;
 
@@ -42,7 +42,7 @@ impl Suite {
         );
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let harness = format!("http://{}/callback", listener.local_addr().unwrap());
-        tokio::spawn(std::future::IntoFuture::into_future(axum::serve(listener, app)));
+        tokio::spawn(IntoFuture::into_future(axum::serve(listener, app)));
         Self { _service: service, service: format!("{url}/test"), harness, received }
     }
 
