@@ -44,6 +44,7 @@
 mod assert;
 mod attributes;
 mod captured;
+mod conventions;
 mod deadline;
 mod eventually;
 mod lock;
@@ -64,6 +65,7 @@ pub use assert::{
 };
 pub use attributes::{AttributeValue, Attributes};
 pub use captured::Captured;
+pub use conventions::{Conventions, Violation, ViolationKind};
 pub use eventually::{Condition, eventually, eventually_blocking};
 pub use log::Log;
 pub use metric::{

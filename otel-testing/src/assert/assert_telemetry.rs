@@ -1,8 +1,8 @@
 use super::{
-    ExpectedLog, ExpectedSpan, ExpectedTrace, MetricAssertion, closest, fail, hygiene, metric, secrets,
+    ExpectedLog, ExpectedSpan, ExpectedTrace, MetricAssertion, closest, fail, hygiene, metric, names, secrets,
 };
 use crate::captured::Captured;
-use crate::{OtlpReceiver, ReceivedTrace, TestTelemetry};
+use crate::{Conventions, OtlpReceiver, ReceivedTrace, TestTelemetry};
 
 /// Assertions about captured telemetry. A failure shows what was there, what came closest, and the difference.
 ///
@@ -212,6 +212,62 @@ pub trait AssertTelemetry {
         let found = secrets::found(&self.captured(), &secrets);
         if !found.is_empty() {
             fail(&format!("secrets would be exported:\n{}", closest::indented(&found)));
+        }
+    }
+
+    /// Everything follows the semantic conventions. With namespaces of your own use
+    /// [`AssertTelemetry::assert_conventions_of`].
+    ///
+    /// # Panics
+    ///
+    /// When something does not, naming all of it.
+    #[track_caller]
+    fn assert_conventions(&self) {
+        self.assert_conventions_of(&Conventions::new());
+    }
+
+    /// Everything follows these conventions.
+    ///
+    /// ```
+    /// # use otel_testing::{AssertTelemetry, TestTelemetry};
+    /// # let telemetry = TestTelemetry::new();
+    /// use otel_testing::Conventions;
+    /// telemetry.assert_conventions_of(&Conventions::new().allow("shop"));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When something does not, naming all of it.
+    #[track_caller]
+    fn assert_conventions_of(&self, conventions: &Conventions) {
+        let captured = self.captured();
+        let lines: Vec<String> = conventions.check(&captured).iter().map(ToString::to_string).collect();
+        if !lines.is_empty() {
+            let lines = closest::indented(&lines);
+            fail(&format!("against the semantic conventions:\n{lines}all spans:\n{}", captured.tree()));
+        }
+    }
+
+    /// Each of these names is there: as a metric, an attribute of a span, an event, a point or a log record, or an event.
+    ///
+    /// # Panics
+    ///
+    /// When one is not.
+    #[track_caller]
+    fn must_emit<'a>(&self, names: impl IntoIterator<Item = &'a str>) {
+        let captured = self.captured();
+        let emitted = names::of(&captured);
+        let missing: Vec<String> = names
+            .into_iter()
+            .filter(|name| !emitted.contains(*name))
+            .map(|name| {
+                let nearest = emitted.iter().min_by_key(|other| closest::name_distance(other, name));
+                format!("{name} (the closest is {:?})", nearest.copied().unwrap_or("nothing"))
+            })
+            .collect();
+        if !missing.is_empty() {
+            let lines = closest::indented(&missing);
+            fail(&format!("not emitted:\n{lines}all spans:\n{}", captured.tree()));
         }
     }
 }

@@ -39,11 +39,7 @@ pub(super) fn in_flight(captured: &Captured) -> Vec<String> {
         }
         for point in &metric.points {
             if let Some(number) = point.number().filter(|number| number.as_f64() != 0.0) {
-                lines.push(format!(
-                    "{} {} is {number}, expected 0",
-                    metric.name,
-                    point.attributes.sorted().sorted()
-                ));
+                lines.push(format!("{} {} is {number}, expected 0", metric.name, point.attributes.sorted()));
             }
         }
     }

@@ -8,12 +8,17 @@ mod hygiene;
 mod log;
 mod looks_like_id;
 mod metric;
+mod names;
 mod point;
 mod secrets;
 mod span;
 mod span_condition;
 mod trace;
 mod trace_macro;
+
+pub(crate) use closest::name_distance;
+pub(crate) use expected::type_name;
+pub(crate) use metric::kind_name;
 
 pub use assert_telemetry::AssertTelemetry;
 pub use expected::{Expected, any_value, containing, one_of, starting_with};

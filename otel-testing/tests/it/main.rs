@@ -4,6 +4,8 @@
 mod assert_hygiene;
 mod assert_metrics_and_logs;
 mod assert_spans;
+mod conventions;
+mod conventions_registry;
 mod eventually;
 mod json;
 mod metrics;
