@@ -3,10 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod client;
+mod client_errors;
+mod client_exits;
 mod exits;
 mod nesting;
 mod public_endpoint;
 mod reqwest_client;
+mod reqwest_middleware;
+mod reqwest_sends;
 mod server;
 mod server_options;
 mod sockets;
