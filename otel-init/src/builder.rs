@@ -118,9 +118,7 @@ impl TelemetryBuilder {
 
     /// Reads variables from `lookup` and not from the process, so that tests need not change the environment.
     ///
-    /// What the system itself reads stays as it is: proxies (`HTTPS_PROXY`), certificates (`SSL_CERT_FILE`), and
-    /// `NO_COLOR`. Upstream's exporter has no way to be told "no compression", so a
-    /// `OTEL_EXPORTER_OTLP_COMPRESSION=gzip` of the process holds when `lookup` has none.
+    /// What the system itself reads stays as it is: certificates (`SSL_CERT_FILE`) and `NO_COLOR`.
     pub fn with_environment(mut self, lookup: impl Fn(&str) -> Option<String> + 'static) -> Self {
         self.environment = Box::new(lookup);
         self

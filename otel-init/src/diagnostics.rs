@@ -23,6 +23,13 @@ pub(crate) fn info(message: &str) {
     }
 }
 
+/// For whoever looks for a mistake.
+pub(crate) fn debug(message: &str) {
+    if tracing::dispatcher::has_been_set() {
+        tracing::debug!(target: TARGET, "{message}");
+    }
+}
+
 fn to_stderr(level: &str, message: &str) {
     // Nothing more can be done for the operator if standard error is closed.
     let _ = writeln!(std::io::stderr(), "{TARGET}: {level}: {message}");

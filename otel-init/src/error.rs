@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::Signal;
+use crate::{Health, Signal};
 
 /// Why [`TelemetryBuilder::install`](crate::TelemetryBuilder::install) failed. Nothing is installed then.
 #[derive(Debug, thiserror::Error)]
@@ -85,9 +85,10 @@ impl fmt::Display for SignalFailure {
 
 /// Why [`Telemetry::flush`](crate::Telemetry::flush) could not deliver everything.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("telemetry was not flushed completely: {}", Joined(.failures))]
+#[error("telemetry was not flushed completely: {} ({health})", Joined(.failures))]
 pub struct FlushError {
     pub(crate) failures: Vec<SignalFailure>,
+    pub(crate) health: Health,
 }
 
 impl FlushError {
@@ -96,14 +97,21 @@ impl FlushError {
     pub fn failures(&self) -> &[SignalFailure] {
         &self.failures
     }
+
+    /// What was delivered and what was lost, signal by signal, since the installation.
+    #[must_use]
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
 }
 
 /// Why [`Telemetry::shutdown`](crate::Telemetry::shutdown) could not deliver everything. Telemetry is shut down all
 /// the same.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("telemetry was lost at shutdown: {}", Joined(.failures))]
+#[error("telemetry was lost at shutdown: {} ({health})", Joined(.failures))]
 pub struct ShutdownError {
     pub(crate) failures: Vec<SignalFailure>,
+    pub(crate) health: Health,
 }
 
 impl ShutdownError {
@@ -112,12 +120,40 @@ impl ShutdownError {
     pub fn failures(&self) -> &[SignalFailure] {
         &self.failures
     }
+
+    /// What was delivered and what was lost, signal by signal, since the installation.
+    #[must_use]
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
+}
+
+/// A flush that delivered everything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlushReport {
+    pub(crate) health: Health,
+    pub(crate) elapsed: Duration,
+}
+
+impl FlushReport {
+    /// What was delivered and what was lost, signal by signal, since the installation.
+    #[must_use]
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
+
+    /// How long it took.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.elapsed
+    }
 }
 
 /// A shutdown that delivered everything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShutdownReport {
     pub(crate) signals: Vec<Signal>,
+    pub(crate) health: Health,
     pub(crate) elapsed: Duration,
 }
 
@@ -126,6 +162,12 @@ impl ShutdownReport {
     #[must_use]
     pub fn signals(&self) -> &[Signal] {
         &self.signals
+    }
+
+    /// What was delivered and what was lost, signal by signal, since the installation.
+    #[must_use]
+    pub fn health(&self) -> &Health {
+        &self.health
     }
 
     /// How long flushing and shutting down took.
@@ -140,10 +182,7 @@ impl fmt::Display for ShutdownReport {
         if self.signals.is_empty() {
             return formatter.write_str("nothing was exported: every signal is switched off");
         }
-        for (index, signal) in self.signals.iter().enumerate() {
-            write!(formatter, "{}{signal}", if index == 0 { "" } else { ", " })?;
-        }
-        write!(formatter, " delivered and shut down in {:.1?}", self.elapsed)
+        write!(formatter, "telemetry was shut down in {:.1?}: {}", self.elapsed, self.health)
     }
 }
 

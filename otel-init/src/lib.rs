@@ -7,6 +7,7 @@ mod console;
 mod diagnostics;
 mod error;
 mod export;
+mod health;
 mod install;
 mod pipeline;
 mod protocol;
@@ -24,7 +25,9 @@ pub use tracing_subscriber::filter::LevelFilter;
 
 pub use builder::TelemetryBuilder;
 pub use console::ConsoleLogs;
-pub use error::{FlushError, InstallError, ShutdownError, ShutdownReport, SignalFailure};
+pub use error::{FlushError, FlushReport, InstallError, ShutdownError, ShutdownReport, SignalFailure};
+pub use export::CircuitState;
+pub use health::{Health, SignalHealth};
 pub use protocol::Protocol;
 pub use safety::{DropRule, Redact, RedactWith, Redaction};
 pub use signal::Signal;

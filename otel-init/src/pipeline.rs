@@ -15,10 +15,9 @@ use opentelemetry_sdk::trace::{
 
 use crate::config::Config;
 use crate::error::{InstallErrorKind, SignalFailure};
-use crate::export::{
-    self, ExportRuntime, Monitor, MonitoredLogExporter, MonitoredMetricExporter, MonitoredSpanExporter,
-};
-use crate::safety::{SafeLogProcessor, SafeSpanProcessor, Safety};
+use crate::export::{self, ExportRuntime, Monitor, OtlpExporter};
+use crate::health::SignalHealth;
+use crate::safety::{Intake, SafeLogProcessor, SafeSpanProcessor, Safety};
 use crate::{InstallError, Signal};
 
 /// Everything between the API and the wire.
@@ -29,6 +28,7 @@ pub(crate) struct Pipeline {
     pub(crate) logger_provider: SdkLoggerProvider,
     /// The signals that are exported: traces, metrics, logs.
     pub(crate) outlets: Vec<Outlet>,
+    pub(crate) safety: Option<Arc<Safety>>,
     runtime: Option<ExportRuntime>,
 }
 
@@ -42,14 +42,21 @@ impl Pipeline {
         let safety = Arc::new(Safety::new(&config.safety, config.limits)?);
         config.resource = safety.protected_resource(&config.resource);
         let runtime = ExportRuntime::start().map_err(InstallErrorKind::Runtime)?;
-        let exporters = export::build(config, runtime.entry())?;
+        let exporters = export::build(config, runtime.entry(), &safety.redactor)?;
         config.warnings.extend(exporters.warnings);
         let (meter_provider, metrics) = metrics(config, exporters.metrics);
         before_processors(&meter_provider);
         let (logger_provider, logs) = logs(config, exporters.logs, &safety);
         let (tracer_provider, traces) = traces(config, exporters.traces, &safety);
         let outlets = [traces, metrics, logs].into_iter().flatten().collect();
-        Ok(Self { tracer_provider, meter_provider, logger_provider, outlets, runtime: Some(runtime) })
+        Ok(Self {
+            tracer_provider,
+            meter_provider,
+            logger_provider,
+            outlets,
+            safety: Some(safety),
+            runtime: Some(runtime),
+        })
     }
 
     /// Providers that record and export nothing, for `OTEL_SDK_DISABLED`.
@@ -59,6 +66,7 @@ impl Pipeline {
             meter_provider: SdkMeterProvider::builder().with_resource(resource.clone()).build(),
             logger_provider: SdkLoggerProvider::builder().with_resource(resource.clone()).build(),
             outlets: Vec::new(),
+            safety: None,
             runtime: None,
         }
     }
@@ -71,7 +79,7 @@ impl Pipeline {
     }
 }
 
-fn metrics(config: &Config, exporter: Option<MonitoredMetricExporter>) -> (SdkMeterProvider, Option<Outlet>) {
+fn metrics(config: &Config, exporter: Option<OtlpExporter>) -> (SdkMeterProvider, Option<Outlet>) {
     let builder = SdkMeterProvider::builder().with_resource(config.resource.clone());
     let Some(exporter) = exporter else {
         return (builder.build(), None);
@@ -84,7 +92,7 @@ fn metrics(config: &Config, exporter: Option<MonitoredMetricExporter>) -> (SdkMe
 
 fn logs(
     config: &Config,
-    exporter: Option<MonitoredLogExporter>,
+    exporter: Option<OtlpExporter>,
     safety: &Arc<Safety>,
 ) -> (SdkLoggerProvider, Option<Outlet>) {
     let builder = SdkLoggerProvider::builder().with_resource(config.resource.clone());
@@ -97,14 +105,16 @@ fn logs(
         .with_max_export_batch_size(config.log_batch.max_export_batch_size)
         .with_scheduled_delay(config.log_batch.schedule_delay)
         .build();
+    let intake = Intake::new(Arc::clone(&monitor.tally), config.log_batch.max_queue_size);
     let processor = BatchLogProcessor::builder(exporter).with_batch_config(batch).build();
-    let provider = builder.with_log_processor(SafeLogProcessor::new(Arc::clone(safety), processor)).build();
+    let provider =
+        builder.with_log_processor(SafeLogProcessor::new(Arc::clone(safety), intake, processor)).build();
     (provider.clone(), Some(Outlet { provider: Provider::Logs(provider), monitor }))
 }
 
 fn traces(
     config: &Config,
-    exporter: Option<MonitoredSpanExporter>,
+    exporter: Option<OtlpExporter>,
     safety: &Arc<Safety>,
 ) -> (SdkTracerProvider, Option<Outlet>) {
     let builder = SdkTracerProvider::builder()
@@ -120,8 +130,10 @@ fn traces(
         .with_max_export_batch_size(config.span_batch.max_export_batch_size)
         .with_scheduled_delay(config.span_batch.schedule_delay)
         .build();
+    let intake = Intake::new(Arc::clone(&monitor.tally), config.span_batch.max_queue_size);
     let processor = BatchSpanProcessor::builder(exporter).with_batch_config(batch).build();
-    let provider = builder.with_span_processor(SafeSpanProcessor::new(Arc::clone(safety), processor)).build();
+    let provider =
+        builder.with_span_processor(SafeSpanProcessor::new(Arc::clone(safety), intake, processor)).build();
     (provider.clone(), Some(Outlet { provider: Provider::Traces(provider), monitor }))
 }
 
@@ -173,6 +185,22 @@ impl Outlet {
         })
     }
 
+    /// The shutdown is over: what is still queued is lost.
+    pub(crate) fn close(&self) {
+        self.monitor.tally.close();
+    }
+
+    /// What other threads queued while the shutdown was under way.
+    pub(crate) fn left_behind(&self) -> Option<SignalFailure> {
+        let queued = self.monitor.tally.counts().queued;
+        (queued > 0)
+            .then(|| self.monitor.failure(&format!("{queued} were queued after the shutdown had begun")))
+    }
+
+    pub(crate) fn health(&self) -> SignalHealth {
+        SignalHealth::of(&self.monitor)
+    }
+
     pub(crate) fn failure(&self, cause: &str) -> SignalFailure {
         self.monitor.failure(cause)
     }
@@ -181,7 +209,7 @@ impl Outlet {
     /// success on a shutdown whatever happened. So the exports counted meanwhile decide first.
     fn attempt(&self, action: impl FnOnce(&Provider) -> OTelSdkResult) -> Result<(), SignalFailure> {
         let failed_before = self.monitor.failed_exports();
-        let result = action(&self.provider);
+        let result = self.monitor.urgency.during(|| action(&self.provider));
         if self.monitor.failed_exports() != failed_before {
             return Err(self.monitor.failure("an export failed"));
         }

@@ -10,6 +10,8 @@ pub enum Protocol {
     Grpc,
     /// Protobuf over HTTP/1.1, by default on port 4318. The default.
     HttpProtobuf,
+    /// JSON over HTTP/1.1, by default on port 4318. Larger and slower; for a look at what is sent.
+    HttpJson,
 }
 
 impl Protocol {
@@ -19,11 +21,14 @@ impl Protocol {
         match self {
             Self::Grpc => "grpc",
             Self::HttpProtobuf => "http/protobuf",
+            Self::HttpJson => "http/json",
         }
     }
 
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        [Self::Grpc, Self::HttpProtobuf].into_iter().find(|protocol| protocol.as_str() == name)
+        [Self::Grpc, Self::HttpProtobuf, Self::HttpJson]
+            .into_iter()
+            .find(|protocol| protocol.as_str() == name)
     }
 }
 

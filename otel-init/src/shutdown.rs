@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use opentelemetry::Context;
 
-use crate::Signal;
 use crate::completion::Completion;
-use crate::error::{FlushError, ShutdownError, ShutdownReport, SignalFailure};
+use crate::error::{FlushError, FlushReport, ShutdownError, ShutdownReport, SignalFailure};
 use crate::pipeline::{Outlet, Pipeline};
+use crate::{Health, Signal};
 
 pub(crate) type ShutdownResult = Result<ShutdownReport, ShutdownError>;
 type Attempt = fn(&Outlet, Duration) -> Result<(), SignalFailure>;
@@ -30,16 +30,22 @@ impl Lifecycle {
     }
 
     /// Begins a flush; the result comes within the bound. After a shutdown it is what that could not deliver.
-    pub(crate) fn begin_flush(self: &Arc<Self>) -> Arc<Completion<Result<(), FlushError>>> {
+    pub(crate) fn begin_flush(self: &Arc<Self>) -> Arc<Completion<Result<FlushReport, FlushError>>> {
         let completion = Arc::new(Completion::new());
         let (lifecycle, flushed) = (Arc::clone(self), Arc::clone(&completion));
         on_helper_thread("otel-init-flush", move || {
+            let start = Instant::now();
             let failures = if lifecycle.is_shutdown_begun() {
                 lifecycle.shutdown.wait().err().map(|error| error.failures).unwrap_or_default()
             } else {
                 lifecycle.flush_all()
             };
-            flushed.complete(if failures.is_empty() { Ok(()) } else { Err(FlushError { failures }) });
+            let health = Health::of(&lifecycle.pipeline);
+            flushed.complete(if failures.is_empty() {
+                Ok(FlushReport { health, elapsed: start.elapsed() })
+            } else {
+                Err(FlushError { failures, health })
+            });
         });
         completion
     }
@@ -78,13 +84,19 @@ impl Lifecycle {
         drop(done);
         let missing = outlets.len() - outcomes.len();
         outcomes.extend(collect(&pending, missing, start + self.timeout));
-        let failures = self.failures(outlets, &outcomes);
+        let mut failures = self.failures(outlets, &outcomes);
         self.pipeline.cut();
+        let is_told = |outlet: &Outlet| failures.iter().any(|failure| failure.signal == outlet.signal());
+        let silent: Vec<_> =
+            outlets.iter().filter(|outlet| !is_told(outlet)).filter_map(Outlet::left_behind).collect();
+        failures.extend(silent);
+        outlets.iter().for_each(Outlet::close);
+        let health = Health::of(&self.pipeline);
         if failures.is_empty() {
             let signals = outlets.iter().map(Outlet::signal).collect();
-            Ok(ShutdownReport { signals, elapsed: start.elapsed() })
+            Ok(ShutdownReport { signals, health, elapsed: start.elapsed() })
         } else {
-            Err(ShutdownError { failures })
+            Err(ShutdownError { failures, health })
         }
     }
 

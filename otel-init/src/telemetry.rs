@@ -11,7 +11,7 @@ use opentelemetry_sdk::trace::SdkTracerProvider;
 
 use crate::pipeline::Pipeline;
 use crate::shutdown::Lifecycle;
-use crate::{FlushError, ShutdownError, ShutdownReport, TelemetryBuilder, diagnostics};
+use crate::{FlushError, FlushReport, Health, ShutdownError, ShutdownReport, TelemetryBuilder, diagnostics};
 
 /// The telemetry of this process, for as long as it is kept.
 ///
@@ -53,7 +53,7 @@ impl Telemetry {
     /// # Errors
     ///
     /// Names each signal that could not be delivered, its destination and the cause.
-    pub fn flush(&self) -> impl Future<Output = Result<(), FlushError>> + Send + use<> {
+    pub fn flush(&self) -> impl Future<Output = Result<FlushReport, FlushError>> + Send + use<> {
         let lifecycle = Arc::clone(&self.lifecycle);
         async move { lifecycle.begin_flush().completed().await }
     }
@@ -64,7 +64,7 @@ impl Telemetry {
     /// # Errors
     ///
     /// As for [`flush`](Self::flush).
-    pub fn flush_blocking(&self) -> Result<(), FlushError> {
+    pub fn flush_blocking(&self) -> Result<FlushReport, FlushError> {
         self.lifecycle.begin_flush().wait()
     }
 
@@ -90,6 +90,14 @@ impl Telemetry {
     /// As for [`shutdown`](Self::shutdown).
     pub fn shutdown_blocking(&self) -> Result<ShutdownReport, ShutdownError> {
         self.lifecycle.begin_shutdown().wait()
+    }
+
+    /// How the export does: what was made, delivered, lost, and what waits. Cheap enough for a readiness page.
+    ///
+    /// After the shutdown it stays as it was then.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        Health::of(&self.lifecycle.pipeline)
     }
 
     /// The provider that makes tracers; the global one is the same, unless `OTEL_SDK_DISABLED` is set.

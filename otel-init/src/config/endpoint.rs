@@ -21,7 +21,7 @@ impl Endpoint {
     pub(crate) fn default_for(signal: Signal, protocol: Protocol) -> Self {
         let (port, path) = match protocol {
             Protocol::Grpc => (4317, String::new()),
-            Protocol::HttpProtobuf => (4318, format!("/v1/{signal}")),
+            Protocol::HttpProtobuf | Protocol::HttpJson => (4318, format!("/v1/{signal}")),
         };
         let base = format!("http://localhost:{port}");
         Self {
@@ -42,7 +42,7 @@ impl Endpoint {
     ) -> Result<Self, String> {
         let path = match protocol {
             Protocol::Grpc => String::new(),
-            Protocol::HttpProtobuf => format!("/v1/{signal}"),
+            Protocol::HttpProtobuf | Protocol::HttpJson => format!("/v1/{signal}"),
         };
         Self::parse(base.trim_end_matches('/'), &path, protocol, insecure)
     }
@@ -57,7 +57,7 @@ impl Endpoint {
         let base = match (base.contains("://"), protocol) {
             (false, Protocol::Grpc) if insecure => format!("http://{base}"),
             (false, Protocol::Grpc) => format!("https://{base}"),
-            (false, Protocol::HttpProtobuf) => {
+            (false, Protocol::HttpProtobuf | Protocol::HttpJson) => {
                 return Err("a URL with http:// or https:// is expected".to_owned());
             }
             (true, _) => base.to_owned(),

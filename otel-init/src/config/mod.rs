@@ -20,7 +20,7 @@ use opentelemetry_sdk::trace::SpanLimits;
 use tracing_subscriber::filter::LevelFilter;
 
 pub(crate) use batch::BatchConfig;
-pub(crate) use otlp::OtlpConfig;
+pub(crate) use otlp::{Compression, OtlpConfig, TlsConfig};
 pub(crate) use propagation::PropagatorConfig;
 pub(crate) use sampler::SamplerConfig;
 

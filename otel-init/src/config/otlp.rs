@@ -2,6 +2,7 @@
 //!
 //! <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -24,7 +25,33 @@ pub(crate) struct OtlpConfig {
     pub(crate) headers: HeaderMap,
     /// For one batch, retries included.
     pub(crate) timeout: Duration,
-    pub(crate) gzip: bool,
+    pub(crate) compression: Option<Compression>,
+    pub(crate) tls: TlsConfig,
+}
+
+/// How request bodies are coded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Compression {
+    Gzip,
+    Zstd,
+}
+
+impl Compression {
+    /// The name in `OTEL_EXPORTER_OTLP_COMPRESSION` and in the header.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+        }
+    }
+}
+
+/// Files with certificates in PEM form; the system's authorities where none is named.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct TlsConfig {
+    pub(crate) authority: Option<PathBuf>,
+    pub(crate) client_certificate: Option<PathBuf>,
+    pub(crate) client_key: Option<PathBuf>,
 }
 
 impl OtlpConfig {
@@ -45,7 +72,8 @@ impl OtlpConfig {
             endpoint: variables.endpoint(protocol, settings, environment)?,
             headers: variables.headers(environment),
             timeout: variables.timeout(environment),
-            gzip: variables.gzip(environment),
+            compression: variables.compression(environment),
+            tls: variables.tls(environment),
         }))
     }
 }
@@ -72,7 +100,7 @@ impl Variables {
 
     fn protocol(&self, environment: &Environment<'_>) -> Protocol {
         let [own, general] = self.names("PROTOCOL");
-        let expected = "grpc or http/protobuf";
+        let expected = "grpc, http/protobuf or http/json";
         // "the default SHOULD be http/protobuf".
         environment.choice(&[&own, &general], expected, Protocol::from_name).unwrap_or(Protocol::HttpProtobuf)
     }
@@ -119,14 +147,31 @@ impl Variables {
         environment.milliseconds(&[batch]).map_or(request, |batch| request.min(batch))
     }
 
-    fn gzip(&self, environment: &Environment<'_>) -> bool {
+    fn compression(&self, environment: &Environment<'_>) -> Option<Compression> {
         let [own, general] = self.names("COMPRESSION");
         let parse = |value: &str| match value {
-            "gzip" => Some(true),
-            "none" => Some(false),
+            "gzip" => Some(Some(Compression::Gzip)),
+            "zstd" => Some(Some(Compression::Zstd)),
+            "none" => Some(None),
             _ => None,
         };
-        environment.choice(&[&own, &general], "gzip or none", parse).unwrap_or(false)
+        environment.choice(&[&own, &general], "gzip, zstd or none", parse).unwrap_or(None)
+    }
+
+    fn tls(&self, environment: &Environment<'_>) -> TlsConfig {
+        let file = |setting| {
+            let [own, general] = self.names(setting);
+            environment.text(&own).or_else(|| environment.text(&general)).map(PathBuf::from)
+        };
+        let (client_certificate, client_key) = (file("CLIENT_CERTIFICATE"), file("CLIENT_KEY"));
+        if client_certificate.is_some() != client_key.is_some() {
+            let [_, general] = self.names("CLIENT_*");
+            environment.warn(format!(
+                "{general}: a client certificate and its key are needed together; only one is set, and it is ignored"
+            ));
+            return TlsConfig { authority: file("CERTIFICATE"), ..TlsConfig::default() };
+        }
+        TlsConfig { authority: file("CERTIFICATE"), client_certificate, client_key }
     }
 }
 

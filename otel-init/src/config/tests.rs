@@ -5,7 +5,7 @@ use std::time::Duration;
 use opentelemetry::KeyValue;
 use opentelemetry_sdk::metrics::Temporality;
 
-use super::{Config, PropagatorConfig, Settings};
+use super::{Compression, Config, PropagatorConfig, Settings, TlsConfig};
 use crate::{Protocol, Signal};
 
 fn resolve(variables: &[(&str, &str)]) -> Config {
@@ -39,7 +39,8 @@ fn without_variables_the_defaults_of_the_specification_hold() {
     let traces = config.traces.as_ref().unwrap();
     assert_eq!(traces.protocol, Protocol::HttpProtobuf);
     assert_eq!(traces.timeout, Duration::from_secs(10));
-    assert!(!traces.gzip);
+    assert_eq!(traces.compression, None);
+    assert_eq!(traces.tls, TlsConfig::default());
     assert!(traces.headers.is_empty());
     assert_eq!(config.sampler.to_string(), "parentbased_always_on");
     assert_eq!(config.propagators, [PropagatorConfig::TraceContext, PropagatorConfig::Baggage]);
@@ -192,14 +193,43 @@ fn timeouts_and_compression_are_those_of_the_signal() {
         ("OTEL_METRIC_EXPORT_TIMEOUT", "30000"),
         ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"),
         ("OTEL_EXPORTER_OTLP_LOGS_COMPRESSION", "none"),
+        ("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "zstd"),
     ]);
     let timeout = |exporter: &Option<super::OtlpConfig>| exporter.as_ref().unwrap().timeout.as_millis();
     assert_eq!(
         (timeout(&config.traces), timeout(&config.metrics), timeout(&config.logs)),
         (3000, 4000, 1500)
     );
-    let gzip = |exporter: &Option<super::OtlpConfig>| exporter.as_ref().unwrap().gzip;
-    assert_eq!((gzip(&config.traces), gzip(&config.metrics), gzip(&config.logs)), (true, true, false));
+    let compression = |exporter: &Option<super::OtlpConfig>| exporter.as_ref().unwrap().compression;
+    assert_eq!(compression(&config.traces), Some(Compression::Gzip));
+    assert_eq!(compression(&config.metrics), Some(Compression::Zstd));
+    assert_eq!(compression(&config.logs), None);
+}
+
+#[test]
+fn certificates_are_those_of_the_signal_and_a_client_needs_both_files() {
+    let config = resolve(&[
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca.pem"),
+        ("OTEL_EXPORTER_OTLP_LOGS_CERTIFICATE", "/logs.pem"),
+        ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/client.pem"),
+        ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/client.key"),
+        ("OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "/traces.key"),
+    ]);
+    let tls = |exporter: &Option<super::OtlpConfig>| exporter.as_ref().unwrap().tls.clone();
+    let expected = |authority: &str, key: &str| TlsConfig {
+        authority: Some(authority.into()),
+        client_certificate: Some("/client.pem".into()),
+        client_key: Some(key.into()),
+    };
+    assert_eq!(tls(&config.traces), expected("/ca.pem", "/traces.key"));
+    assert_eq!(tls(&config.metrics), expected("/ca.pem", "/client.key"));
+    assert_eq!(tls(&config.logs), expected("/logs.pem", "/client.key"));
+    assert_eq!(config.warnings, Vec::<String>::new());
+
+    let config = resolve(&[("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/client.key")]);
+    assert_eq!(tls(&config.traces), TlsConfig::default());
+    assert_eq!(config.warnings.len(), 1);
+    assert!(config.warnings[0].starts_with("OTEL_EXPORTER_OTLP_CLIENT_"), "{:?}", config.warnings);
 }
 
 #[test]
@@ -316,11 +346,11 @@ fn attribute_limits_are_those_of_the_kind_then_the_general_ones() {
 fn a_bad_value_warns_once_by_name_and_the_default_holds() {
     let defaults = resolve(&[]);
     for (name, value) in [
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/xml"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
         ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "ftp://collector"),
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s"),
-        ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "brotli"),
         ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "sometimes"),
         ("OTEL_TRACES_EXPORTER", "console"),
         ("OTEL_METRICS_EXPORTER", "prometheus"),
@@ -376,15 +406,12 @@ fn a_bad_ratio_samples_everything_and_a_batch_fits_its_queue() {
 
 #[test]
 fn a_set_variable_without_effect_is_named() {
-    let config = resolve(&[
-        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca.pem"),
-        ("OTEL_SERVICE_VERSION", "1"),
-        ("OTEL_LOG_LEVEL", ""),
-    ]);
+    let config =
+        resolve(&[("OTEL_ENTITIES", "service{}"), ("OTEL_SERVICE_VERSION", "1"), ("OTEL_LOG_LEVEL", "")]);
     assert_eq!(
         config.warnings,
         [
-            "OTEL_EXPORTER_OTLP_CERTIFICATE is set but not supported, it has no effect",
+            "OTEL_ENTITIES is set but not supported, it has no effect",
             "OTEL_SERVICE_VERSION is set but not supported, it has no effect; set service.version in \
              OTEL_RESOURCE_ATTRIBUTES instead",
         ]

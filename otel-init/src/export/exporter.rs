@@ -1,202 +1,163 @@
-//! Upstream's OTLP exporters with an explicit transport, each under the eyes of a [`Monitor`].
+//! The SDK's exporters over a [`Sender`] each.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use opentelemetry_otlp::{
-    Compression, LogExporter, MetricExporter, Protocol as OtlpProtocol, SpanExporter, WithExportConfig,
-    WithHttpConfig, WithTonicConfig,
-};
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
+use opentelemetry_proto::transform::logs::tonic::group_logs_by_resource_and_scope;
+use opentelemetry_proto::transform::trace::tonic::group_spans_by_resource_and_scope;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::logs::LogBatch;
+use opentelemetry_sdk::logs::{LogBatch, LogExporter};
 use opentelemetry_sdk::metrics::Temporality;
 use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
-use opentelemetry_sdk::trace::SpanData;
+use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use rustls::RootCertStore;
 
-use super::http::OtlpHttpClient;
+use super::client::Client;
+use super::grpc::GrpcTransport;
+use super::http::HttpTransport;
+use super::message::OtlpRequest;
 use super::monitor::Warnings;
 use super::runtime::RuntimeEntry;
-use super::{Monitor, grpc, tls};
+use super::sender::Sender;
+use super::tls::{self, TlsSource};
+use super::transport::Transport;
+use super::{Monitor, metrics};
 use crate::config::{Config, OtlpConfig};
 use crate::error::InstallErrorKind;
+use crate::safety::Redactor;
 use crate::{InstallError, Protocol};
 
-/// An exporter and the monitor that its results go to.
+/// Exports one signal over OTLP.
 #[derive(Debug)]
-pub(crate) struct Monitored<E> {
-    exporter: E,
+pub(crate) struct OtlpExporter {
+    sender: Sender,
+    resource: ResourceAttributesWithSchema,
+    temporality: Temporality,
+    redactor: Arc<Redactor>,
     pub(crate) monitor: Arc<Monitor>,
 }
-
-pub(crate) type MonitoredSpanExporter = Monitored<SpanExporter>;
-pub(crate) type MonitoredMetricExporter = Monitored<MetricExporter>;
-pub(crate) type MonitoredLogExporter = Monitored<LogExporter>;
 
 /// The exporters of the signals that are switched on.
 #[derive(Debug)]
 pub(crate) struct Exporters {
-    pub(crate) traces: Option<MonitoredSpanExporter>,
-    pub(crate) metrics: Option<MonitoredMetricExporter>,
-    pub(crate) logs: Option<MonitoredLogExporter>,
+    pub(crate) traces: Option<OtlpExporter>,
+    pub(crate) metrics: Option<OtlpExporter>,
+    pub(crate) logs: Option<OtlpExporter>,
     /// What the operator should know.
     pub(crate) warnings: Vec<String>,
 }
 
-pub(crate) fn build(config: &Config, runtime: &RuntimeEntry) -> Result<Exporters, InstallError> {
+pub(crate) fn build(
+    config: &Config,
+    runtime: &RuntimeEntry,
+    redactor: &Arc<Redactor>,
+) -> Result<Exporters, InstallError> {
     let configured = [&config.traces, &config.metrics, &config.logs];
-    let needs_roots = configured.into_iter().flatten().any(|exporter| exporter.endpoint.is_https());
+    let needs_roots = configured
+        .into_iter()
+        .flatten()
+        .any(|exporter| exporter.endpoint.is_https() && exporter.tls.authority.is_none());
     let (roots, problem) = if needs_roots { tls::system_roots() } else { (RootCertStore::empty(), None) };
-    let parts = Parts { runtime, roots, warnings: Arc::default() };
+    let warnings: Arc<Warnings> = Arc::default();
+    let exporter = |signal: &Option<OtlpConfig>| -> Result<Option<OtlpExporter>, InstallError> {
+        let Some(signal) = signal else { return Ok(None) };
+        let monitor = Arc::new(Monitor::new(signal, Arc::clone(&warnings)));
+        let sender = Sender {
+            transport: transport(signal, roots.clone())?,
+            monitor: Arc::clone(&monitor),
+            runtime: runtime.clone(),
+            timeout: signal.timeout,
+            is_json: signal.protocol == Protocol::HttpJson,
+        };
+        Ok(Some(OtlpExporter {
+            sender,
+            resource: (&config.resource).into(),
+            temporality: config.temporality,
+            redactor: Arc::clone(redactor),
+            monitor,
+        }))
+    };
     Ok(Exporters {
-        traces: config.traces.as_ref().map(|config| parts.span_exporter(config)).transpose()?,
-        metrics: config
-            .metrics
-            .as_ref()
-            .map(|metrics| parts.metric_exporter(metrics, config.temporality))
-            .transpose()?,
-        logs: config.logs.as_ref().map(|config| parts.log_exporter(config)).transpose()?,
+        traces: exporter(&config.traces)?,
+        metrics: exporter(&config.metrics)?,
+        logs: exporter(&config.logs)?,
         warnings: problem.into_iter().collect(),
     })
 }
 
-/// What the exporters share.
-struct Parts<'a> {
-    runtime: &'a RuntimeEntry,
-    roots: RootCertStore,
-    warnings: Arc<Warnings>,
+fn transport(config: &OtlpConfig, roots: RootCertStore) -> Result<Transport, InstallError> {
+    let failed = |reason: String| {
+        let endpoint = config.endpoint.shown().to_owned();
+        InstallError::from(InstallErrorKind::Exporter { signal: config.signal, endpoint, reason })
+    };
+    let tls = TlsSource { system_roots: roots, files: config.tls.clone() };
+    let client = Client::new(config.protocol, tls).map_err(|error| failed(error.to_string()))?;
+    match config.protocol {
+        Protocol::Grpc => GrpcTransport::new(config, client).map(Transport::Grpc),
+        Protocol::HttpProtobuf | Protocol::HttpJson => {
+            HttpTransport::new(config, client).map(Transport::Http)
+        }
+    }
+    .map_err(|error| failed(error.to_string()))
 }
 
-/// Builds one exporter. The builders of the signals have the same methods without a common trait, hence a macro.
-/// Protocol and transport are always explicit: upstream's defaults depend on the features other crates turn on.
-macro_rules! exporter {
-    ($parts:expr, $builder:expr, $config:expr) => {{
-        let (parts, config): (&Parts<'_>, &OtlpConfig) = ($parts, $config);
-        let monitor = parts.monitor(config);
-        let built = match config.protocol {
-            Protocol::HttpProtobuf => {
-                let mut builder = $builder
-                    .with_http()
-                    .with_http_client(parts.http_client(config, &monitor)?)
-                    .with_protocol(OtlpProtocol::HttpBinary)
-                    .with_endpoint(config.endpoint.url())
-                    .with_timeout(config.timeout);
-                if config.gzip {
-                    builder = builder.with_compression(Compression::Gzip);
-                }
-                builder.build()
-            }
-            Protocol::Grpc => {
-                let mut builder = $builder
-                    .with_tonic()
-                    .with_channel(parts.channel(config)?)
-                    .with_interceptor(grpc::headers(config.headers.clone()))
-                    .with_timeout(config.timeout);
-                if config.gzip {
-                    builder = builder.with_compression(Compression::Gzip);
-                }
-                builder.build()
-            }
-        };
-        let exporter = built.map_err(|error| failed(config, &error))?;
-        Ok(Monitored { exporter, monitor })
-    }};
-}
-
-impl Parts<'_> {
-    fn span_exporter(&self, config: &OtlpConfig) -> Result<MonitoredSpanExporter, InstallError> {
-        exporter!(self, SpanExporter::builder(), config)
-    }
-
-    fn metric_exporter(
-        &self,
-        config: &OtlpConfig,
-        temporality: Temporality,
-    ) -> Result<MonitoredMetricExporter, InstallError> {
-        exporter!(self, MetricExporter::builder().with_temporality(temporality), config)
-    }
-
-    fn log_exporter(&self, config: &OtlpConfig) -> Result<MonitoredLogExporter, InstallError> {
-        exporter!(self, LogExporter::builder(), config)
-    }
-
-    fn monitor(&self, config: &OtlpConfig) -> Arc<Monitor> {
-        Arc::new(Monitor::new(config, self.runtime.clone(), Arc::clone(&self.warnings)))
-    }
-
-    fn http_client(
-        &self,
-        config: &OtlpConfig,
-        monitor: &Arc<Monitor>,
-    ) -> Result<OtlpHttpClient, InstallError> {
-        OtlpHttpClient::new(config, self.roots.clone(), Arc::clone(monitor))
-            .map_err(|error| failed(config, error.as_ref()))
-    }
-
-    fn channel(&self, config: &OtlpConfig) -> Result<tonic::transport::Channel, InstallError> {
-        grpc::channel(config, self.roots.clone(), self.runtime).map_err(|error| failed(config, &error))
-    }
-}
-
-fn failed(config: &OtlpConfig, error: &(dyn std::error::Error + 'static)) -> InstallError {
-    let mut reason = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        reason = format!("{reason}: {cause}");
-        next = cause.source();
-    }
-    let endpoint = config.endpoint.shown().to_owned();
-    InstallErrorKind::Exporter { signal: config.signal, endpoint, reason }.into()
-}
-
-impl opentelemetry_sdk::trace::SpanExporter for MonitoredSpanExporter {
+impl SpanExporter for OtlpExporter {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        self.monitor.export(self.exporter.export(batch)).await
+        let resource_spans = group_spans_by_resource_and_scope(batch, &self.resource);
+        let request = ExportTraceServiceRequest { resource_spans };
+        self.monitor.tally.taken(request.items());
+        self.sender.export(request).await
     }
 
-    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.exporter.shutdown_with_timeout(timeout)
-    }
-
-    fn force_flush(&self) -> OTelSdkResult {
-        self.exporter.force_flush()
+    fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
+        Ok(())
     }
 
     fn set_resource(&mut self, resource: &Resource) {
-        self.exporter.set_resource(resource);
+        self.resource = resource.into();
     }
 }
 
-impl opentelemetry_sdk::logs::LogExporter for MonitoredLogExporter {
+impl LogExporter for OtlpExporter {
     async fn export(&self, batch: LogBatch<'_>) -> OTelSdkResult {
-        self.monitor.export(self.exporter.export(batch)).await
+        let resource_logs = group_logs_by_resource_and_scope(&batch, &self.resource);
+        let request = ExportLogsServiceRequest { resource_logs };
+        self.monitor.tally.taken(request.items());
+        self.sender.export(request).await
     }
 
-    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.exporter.shutdown_with_timeout(timeout)
+    fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
+        Ok(())
     }
 
     fn set_resource(&mut self, resource: &Resource) {
-        self.exporter.set_resource(resource);
+        self.resource = resource.into();
     }
 }
 
-impl PushMetricExporter for MonitoredMetricExporter {
+impl PushMetricExporter for OtlpExporter {
     async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
-        self.monitor.export(self.exporter.export(metrics)).await
+        let mut request = ExportMetricsServiceRequest::from(metrics);
+        metrics::redact(&mut request, &self.redactor);
+        self.monitor.tally.collected(request.items());
+        self.sender.export(request).await
     }
 
     fn force_flush(&self) -> OTelSdkResult {
-        self.exporter.force_flush()
+        Ok(())
     }
 
-    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.exporter.shutdown_with_timeout(timeout)
+    fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
+        Ok(())
     }
 
     fn temporality(&self) -> Temporality {
-        self.exporter.temporality()
+        self.temporality
     }
 }

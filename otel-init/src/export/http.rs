@@ -1,80 +1,162 @@
 //! OTLP over HTTP/1.1.
+//!
+//! <https://opentelemetry.io/docs/specs/otlp/#otlphttp-request>
 
-use std::error::Error;
-use std::sync::Arc;
+use std::io::Write;
+use std::time::{Duration, SystemTime};
 
-use async_trait::async_trait;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT};
-use http::{HeaderMap, Request, Response};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
-use opentelemetry_http::hyper::HyperClient;
-use opentelemetry_http::{Bytes, HttpClient, HttpError};
-use rustls::RootCertStore;
+use bytes::Bytes;
+use flate2::write::GzEncoder;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use http_body_util::{BodyExt, Full, Limited};
 
-use super::Monitor;
-use super::tls;
-use crate::config::OtlpConfig;
+use super::client::Client;
+use super::transport::{Answer, Retry, SendError, causes};
+use crate::Protocol;
+use crate::config::{Compression, OtlpConfig};
 
-/// The client that upstream's exporter sends through.
-///
-/// Upstream's default client depends on the features that other crates turn on, and upstream adds the headers of the
-/// process's environment after ours; so the headers are set here, last. It is hyper and not reqwest, whose TLS features
-/// would change the application's own reqwest clients. It follows no redirect, which would carry the headers, tokens
-/// among them, to another host.
+/// No collector has a reason to say more.
+const LONGEST_ANSWER: usize = 4 << 20;
+
+/// "OTLP exporters SHOULD emit a User-Agent header to at a minimum identify the exporter, the language of its
+/// implementation, and the version of the exporter."
+pub(super) const EXPORTER: &str =
+    concat!("OTel-OTLP-Exporter-Rust/", env!("CARGO_PKG_VERSION"), " (otel-init)");
+
+/// One URL, and what goes with every request to it.
 #[derive(Debug)]
-pub(super) struct OtlpHttpClient {
-    client: HyperClient<HttpsConnector<HttpConnector>>,
+pub(super) struct HttpTransport {
+    client: Client,
+    url: Uri,
     headers: HeaderMap,
-    monitor: Arc<Monitor>,
+    compression: Option<Compression>,
 }
 
-impl OtlpHttpClient {
-    pub(super) fn new(
-        config: &OtlpConfig,
-        roots: RootCertStore,
-        monitor: Arc<Monitor>,
-    ) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls::client_config(roots)?)
-            .https_or_http()
-            .enable_http1()
-            .build();
-        let client = HyperClient::new(connector, config.timeout, None);
-        Ok(Self { client, headers: config.headers.clone(), monitor })
+impl HttpTransport {
+    pub(super) fn new(config: &OtlpConfig, client: Client) -> Result<Self, http::uri::InvalidUri> {
+        let mut headers = HeaderMap::with_capacity(config.headers.len() + 3);
+        let media_type = if config.protocol == Protocol::HttpJson { "json" } else { "x-protobuf" };
+        if let Ok(value) = HeaderValue::from_str(&format!("application/{media_type}")) {
+            headers.insert(CONTENT_TYPE, value);
+        }
+        headers.insert(USER_AGENT, HeaderValue::from_static(EXPORTER));
+        if let Some(compression) = config.compression {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(compression.as_str()));
+        }
+        headers.extend(config.headers.clone());
+        Ok(Self { client, url: config.endpoint.url().parse()?, headers, compression: config.compression })
+    }
+
+    pub(super) async fn send(&self, body: Bytes) -> Result<Answer, SendError> {
+        let body = compressed(body, self.compression)
+            .map_err(|error| SendError::final_(format!("cannot compress the request: {error}")))?;
+        let mut request = Request::new(tonic::body::Body::new(Full::new(body)));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.url.clone();
+        *request.headers_mut() = self.headers.clone();
+        let answer = self.client.current().map_err(SendError::transient)?.request(request).await;
+        let (head, body) = answer.map_err(|error| SendError::transient(causes(&error)))?.into_parts();
+        let body = Limited::new(body, LONGEST_ANSWER).collect().await;
+        if !head.status.is_success() {
+            let explanation = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+            return Err(refusal(head.status, &head.headers, &explanation));
+        }
+        // The collector has the request; whether it took all of it stays unknown, so sending again is right.
+        let body = body.map_err(|error| SendError::transient(format!("the answer was cut off: {error}")))?;
+        let media_type =
+            head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        Ok(Answer { body: body.to_bytes(), is_json: media_type.starts_with("application/json") })
     }
 }
 
-#[async_trait]
-impl HttpClient for OtlpHttpClient {
-    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let (mut parts, body) = request.into_parts();
-        parts.headers = with_own_headers(&parts.headers, &self.headers);
-        let sent = self.client.send_bytes(Request::from_parts(parts, body)).await;
-        sent.inspect_err(|error| self.monitor.transport_failed(describe(error.as_ref())))
+/// The request in the configured coding.
+fn compressed(body: Bytes, compression: Option<Compression>) -> std::io::Result<Bytes> {
+    match compression {
+        None => Ok(body),
+        Some(Compression::Gzip) => {
+            let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), flate2::Compression::fast());
+            encoder.write_all(&body)?;
+            encoder.finish().map(Bytes::from)
+        }
+        Some(Compression::Zstd) => zstd::bulk::compress(&body, 0).map(Bytes::from),
     }
 }
 
-/// What describes the body stays, everything else is ours.
-fn with_own_headers(upstream: &HeaderMap, own: &HeaderMap) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(own.len() + 3);
-    for name in [CONTENT_TYPE, CONTENT_ENCODING, USER_AGENT] {
-        if let Some(value) = upstream.get(&name) {
-            headers.insert(name, value.clone());
+fn refusal(status: StatusCode, headers: &HeaderMap, explanation: &[u8]) -> SendError {
+    let mut cause = format!("the collector answered {status}");
+    if let Some(message) = message_of(explanation, headers) {
+        cause = format!("{cause}: {message}");
+    }
+    // "The client SHOULD retry": these four, no other.
+    let retry = match status.as_u16() {
+        429 | 502 | 503 | 504 => retry_after(headers, SystemTime::now()).map_or(Retry::BackOff, Retry::After),
+        _ => Retry::Never,
+    };
+    SendError { cause, retry }
+}
+
+/// "The response body for all HTTP 4xx and HTTP 5xx responses MUST be a Protobuf-encoded Status message".
+fn message_of(explanation: &[u8], headers: &HeaderMap) -> Option<String> {
+    #[derive(prost::Message)]
+    struct Status {
+        #[prost(string, tag = "2")]
+        message: String,
+    }
+    let media_type = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    let message = if media_type.starts_with("application/x-protobuf") {
+        <Status as prost::Message>::decode(explanation).ok()?.message
+    } else if media_type.starts_with("application/json") {
+        serde_json::from_slice::<serde_json::Value>(explanation).ok()?["message"].as_str()?.to_owned()
+    } else {
+        return None;
+    };
+    // One line, and not a long one: it comes from outside.
+    let line: String = message.chars().filter(|character| !character.is_control()).take(200).collect();
+    (!line.is_empty()).then_some(line)
+}
+
+/// Seconds or a date.
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    match value.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => Some(httpdate::parse_http_date(value).ok()?.duration_since(now).unwrap_or_default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use http::header::RETRY_AFTER;
+    use http::{HeaderMap, HeaderValue, StatusCode};
+
+    use super::{Retry, refusal, retry_after};
+
+    #[test]
+    fn four_statuses_are_retried_and_no_other() {
+        for status in 100..600 {
+            let Ok(code) = StatusCode::from_u16(status) else { continue };
+            let retry = refusal(code, &HeaderMap::new(), b"").retry;
+            let expected = if [429, 502, 503, 504].contains(&status) { Retry::BackOff } else { Retry::Never };
+            assert_eq!(retry, expected, "{status}");
         }
     }
-    for (name, value) in own {
-        headers.insert(name.clone(), value.clone());
-    }
-    headers
-}
 
-/// The causes of the error in one line. The outermost part only says that the client failed.
-fn describe(error: &(dyn Error + 'static)) -> String {
-    if error.is::<tokio::time::error::Elapsed>() {
-        return "the collector did not answer in time".to_owned();
+    #[test]
+    fn a_delay_is_seconds_or_a_date() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        for (value, expected) in [
+            ("7", Some(7)),
+            (" 120 ", Some(120)),
+            ("Sun, 06 Nov 1994 08:49:47 GMT", Some(10)),
+            ("Sun, 06 Nov 1994 08:49:27 GMT", Some(0)),
+            ("soon", None),
+            ("-1", None),
+        ] {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_str(value).unwrap())]);
+            assert_eq!(retry_after(&headers, now), expected.map(Duration::from_secs), "{value}");
+        }
     }
-    let causes = std::iter::successors(error.source(), |&cause| cause.source());
-    let causes: Vec<_> = causes.map(ToString::to_string).collect();
-    if causes.is_empty() { error.to_string() } else { causes.join(": ") }
 }

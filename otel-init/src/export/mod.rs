@@ -1,15 +1,31 @@
 //! From the SDK's batches to the collector.
 //!
-//! The SDK's batch threads drive the exporters; each poll happens inside the private runtime (`runtime`), through a
-//! client or channel of our own (`http`, `grpc`), and every result passes a [`Monitor`].
+//! The SDK's batch threads drive the exporters (`exporter`); each encodes its batch (`message`) and hands it to a `sender`,
+//! which sends it inside the private runtime (`runtime`) over one of two transports (`http`, `grpc`), again if need be
+//! (`retry`), not at all for a while after repeated failure (`breaker`), and counts every item once (`tally`).
+//!
+//! Upstream's exporter is not used: it reads the variables of the process over what it is given, hides what a collector
+//! rejected, and its transports depend on the features that other crates turn on.
 
+mod breaker;
+mod client;
+mod codec;
 mod exporter;
 mod grpc;
 mod http;
+mod message;
+mod metrics;
 mod monitor;
+mod retry;
 mod runtime;
+mod sender;
+mod tally;
 mod tls;
+mod transport;
 
-pub(crate) use exporter::{MonitoredLogExporter, MonitoredMetricExporter, MonitoredSpanExporter, build};
+pub use breaker::CircuitState;
+
+pub(crate) use exporter::{OtlpExporter, build};
 pub(crate) use monitor::Monitor;
 pub(crate) use runtime::ExportRuntime;
+pub(crate) use tally::Tally;

@@ -1,14 +1,13 @@
 //! What became of the exports of one signal, and the one line the operator gets when they fail.
 
 use std::collections::HashMap;
-use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
-
-use super::runtime::RuntimeEntry;
+use super::breaker::{Breaker, CircuitState};
+use super::retry::Urgency;
+use super::tally::Tally;
 use crate::config::OtlpConfig;
 use crate::error::SignalFailure;
 use crate::{Signal, diagnostics};
@@ -22,32 +21,27 @@ pub(crate) struct Monitor {
     signal: Signal,
     endpoint: String,
     authority: String,
-    timeout: Duration,
-    runtime: RuntimeEntry,
     warnings: Arc<Warnings>,
-    failed: AtomicU64,
-    causes: Mutex<Causes>,
-}
-
-#[derive(Debug, Default)]
-struct Causes {
-    /// What the connection said. Upstream's HTTP exporter hides it behind "network error".
-    transport: Option<String>,
+    failed_exports: AtomicU64,
     /// Why the last export failed; `None` after one that worked.
-    last: Option<String>,
+    last_cause: Mutex<Option<String>>,
+    pub(crate) tally: Arc<Tally>,
+    pub(crate) urgency: Urgency,
+    pub(super) breaker: Breaker,
 }
 
 impl Monitor {
-    pub(super) fn new(config: &OtlpConfig, runtime: RuntimeEntry, warnings: Arc<Warnings>) -> Self {
+    pub(super) fn new(config: &OtlpConfig, warnings: Arc<Warnings>) -> Self {
         Self {
             signal: config.signal,
             endpoint: config.endpoint.shown().to_owned(),
             authority: config.endpoint.authority().to_owned(),
-            timeout: config.timeout,
-            runtime,
             warnings,
-            failed: AtomicU64::new(0),
-            causes: Mutex::new(Causes::default()),
+            failed_exports: AtomicU64::new(0),
+            last_cause: Mutex::new(None),
+            tally: Arc::default(),
+            urgency: Urgency::default(),
+            breaker: Breaker::new(),
         }
     }
 
@@ -55,56 +49,42 @@ impl Monitor {
         self.signal
     }
 
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    pub(crate) fn circuit(&self) -> CircuitState {
+        self.breaker.state(Instant::now())
+    }
+
     /// How many exports have failed so far.
     pub(crate) fn failed_exports(&self) -> u64 {
-        self.failed.load(Ordering::Acquire)
+        self.failed_exports.load(Ordering::Acquire)
     }
 
     /// A failure of this signal, for the reason given or, better, for the reason the last export failed for.
     pub(crate) fn failure(&self, otherwise: &str) -> SignalFailure {
-        let cause = self.causes().last.clone().unwrap_or_else(|| otherwise.to_owned());
+        let cause = self.last_cause().unwrap_or_else(|| otherwise.to_owned());
         SignalFailure { signal: self.signal, endpoint: self.endpoint.clone(), cause }
     }
 
-    /// Runs one export inside the private runtime, bounded in time; upstream bounds neither a request nor the wait for
-    /// an answer.
-    pub(super) async fn export(&self, export: impl Future<Output = OTelSdkResult>) -> OTelSdkResult {
-        // Made inside the runtime: a timer looks for one when it is made.
-        let bounded = async { tokio::time::timeout(self.timeout, export).await };
-        let result = match self.runtime.run(bounded).await {
-            Ok(result) => result.unwrap_or(Err(OTelSdkError::Timeout(self.timeout))),
-            // The shutdown that cut it reports it.
-            Err(_cut) => return Err(OTelSdkError::AlreadyShutdown),
-        };
-        match &result {
-            Ok(()) => self.succeeded(),
-            Err(error) => self.failed(error),
-        }
-        result
+    pub(super) fn last_cause(&self) -> Option<String> {
+        self.cause().clone()
     }
 
-    /// Keeps what the connection said, for the failure that follows.
-    pub(super) fn transport_failed(&self, cause: String) {
-        self.causes().transport = Some(cause);
-    }
-
-    fn succeeded(&self) {
-        let mut causes = self.causes();
-        causes.transport = None;
-        let was_failing = causes.last.take().is_some();
-        drop(causes);
+    pub(super) fn succeeded(&self, items: u64, rejected: u64) {
+        self.tally.exported(items, rejected);
+        let was_failing = self.cause().take().is_some();
         if was_failing && self.warnings.recovered(&self.authority) {
             diagnostics::info(&format!("exporting {} to {} works again", self.signal, self.endpoint));
         }
     }
 
-    fn failed(&self, error: &OTelSdkError) {
-        let mut causes = self.causes();
-        let cause = causes.transport.take().unwrap_or_else(|| describe(error));
-        causes.last = Some(cause.clone());
-        drop(causes);
-        self.failed.fetch_add(1, Ordering::Release);
-        if self.warnings.may_warn(&self.authority, &cause, Instant::now()) {
+    pub(super) fn failed(&self, items: u64, cause: &str) {
+        self.tally.failed(items, cause);
+        *self.cause() = Some(cause.to_owned());
+        self.failed_exports.fetch_add(1, Ordering::Release);
+        if self.warnings.may_warn(&self.authority, cause, Instant::now()) {
             diagnostics::warn(&format!(
                 "cannot export {} to {}: {cause}. The service goes on, but its telemetry is lost until this works: \
                  start a collector there, or point OTEL_EXPORTER_OTLP_ENDPOINT to one. This message comes at most once \
@@ -114,20 +94,18 @@ impl Monitor {
         }
     }
 
-    fn causes(&self) -> MutexGuard<'_, Causes> {
-        self.causes.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The collector took the request, but not all of it.
+    pub(super) fn warn_rejected(&self, rejected: u64, items: u64, message: &str) {
+        if self.warnings.may_warn(&self.authority, message, Instant::now()) {
+            diagnostics::warn(&format!(
+                "the collector at {} rejected {rejected} of {items} in {}: {message:?}",
+                self.endpoint, self.signal
+            ));
+        }
     }
-}
 
-fn describe(error: &OTelSdkError) -> String {
-    match error {
-        OTelSdkError::Timeout(after) => format!("the collector did not answer within {after:?}"),
-        OTelSdkError::AlreadyShutdown => "telemetry was shut down".to_owned(),
-        // "TonicTracesClient export failed with gRPC code: Unavailable: .."
-        OTelSdkError::InternalFailure(reason) => match reason.split_once("gRPC code: ") {
-            Some((_, status)) => format!("gRPC status {status}"),
-            None => reason.clone(),
-        },
+    fn cause(&self) -> MutexGuard<'_, Option<String>> {
+        self.last_cause.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -171,9 +149,7 @@ impl Warnings {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use opentelemetry_sdk::error::OTelSdkError;
-
-    use super::{WARNING_INTERVAL, Warnings, describe};
+    use super::{WARNING_INTERVAL, Warnings};
 
     #[test]
     fn a_warning_comes_once_a_minute_for_each_cause() {
@@ -203,13 +179,5 @@ mod tests {
         assert!(!warnings.recovered("b:1"));
         assert!(warnings.recovered("a:1"));
         assert!(!warnings.recovered("a:1"));
-    }
-
-    #[test]
-    fn the_name_of_the_upstream_client_is_left_out() {
-        let error = OTelSdkError::InternalFailure(
-            "TonicLogsClient export failed with gRPC code: Unavailable: refused".to_owned(),
-        );
-        assert_eq!(describe(&error), "gRPC status Unavailable: refused");
     }
 }

@@ -70,6 +70,7 @@ impl Drop for ExportRuntime {
 
 impl RuntimeEntry {
     /// Runs `build` where it finds this runtime as the current one.
+    #[cfg(test)]
     pub(crate) fn enter<T>(&self, build: impl FnOnce() -> T) -> T {
         let _entered = self.handle.enter();
         build()

@@ -1,11 +1,14 @@
-//! TLS with rustls and ring, and the root certificates of the system.
-//!
-//! Upstream gives an `https` gRPC endpoint an empty root store, and a process may have several rustls providers or
-//! none; so the configuration comes from here.
+//! TLS with rustls and ring: the root certificates of the system or an own authority, and a client certificate.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
+
+use crate::config::TlsConfig;
 
 /// The root certificates of this system.
 ///
@@ -25,11 +28,79 @@ pub(crate) fn system_roots() -> (RootCertStore, Option<String>) {
     (roots, problem)
 }
 
-/// A client configuration with the ring provider, whatever the process's default is.
-pub(crate) fn client_config(roots: RootCertStore) -> Result<ClientConfig, rustls::Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    Ok(ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
+/// Which certificates a client uses.
+#[derive(Debug, Clone)]
+pub(super) struct TlsSource {
+    pub(super) system_roots: RootCertStore,
+    pub(super) files: TlsConfig,
+}
+
+/// Changes when a file does.
+pub(super) type TlsStamp = Vec<Option<(SystemTime, u64)>>;
+
+/// A file of certificates that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum TlsError {
+    #[error("cannot read {what} from {}: {source}", path.display())]
+    File { what: &'static str, path: PathBuf, source: pem::Error },
+    #[error("{} has no certificate", path.display())]
+    Empty { path: PathBuf },
+    #[error("the client certificate {} and the key {} do not fit: {source}", certificate.display(), key.display())]
+    Client { certificate: PathBuf, key: PathBuf, source: rustls::Error },
+    #[error("TLS cannot be set up: {0}")]
+    Other(#[from] rustls::Error),
+}
+
+impl TlsSource {
+    /// When and how long the files are; nothing where the system's certificates are used.
+    pub(super) fn stamp(&self) -> TlsStamp {
+        let files = [&self.files.authority, &self.files.client_certificate, &self.files.client_key];
+        let stamp = |path: &PathBuf| {
+            let metadata = std::fs::metadata(path).ok()?;
+            Some((metadata.modified().ok()?, metadata.len()))
+        };
+        files.into_iter().flatten().map(stamp).collect()
+    }
+
+    /// The configuration with what the files have now, with the ring provider, whatever the process's default is.
+    pub(super) fn client_config(&self) -> Result<Arc<ClientConfig>, TlsError> {
+        let roots = match &self.files.authority {
+            Some(path) => authority(path)?,
+            None => self.system_roots.clone(),
+        };
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots);
+        let config = match (&self.files.client_certificate, &self.files.client_key) {
+            (Some(certificate), Some(key)) => {
+                let chain = certificates(certificate, "the client certificate")?;
+                let private = PrivateKeyDer::from_pem_file(key).map_err(|source| TlsError::File {
+                    what: "the client key",
+                    path: key.clone(),
+                    source,
+                })?;
+                builder.with_client_auth_cert(chain, private).map_err(|source| TlsError::Client {
+                    certificate: certificate.clone(),
+                    key: key.clone(),
+                    source,
+                })?
+            }
+            _ => builder.with_no_client_auth(),
+        };
+        Ok(Arc::new(config))
+    }
+}
+
+fn authority(path: &Path) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(certificates(path, "the certificate authority")?);
+    if roots.is_empty() { Err(TlsError::Empty { path: path.to_owned() }) } else { Ok(roots) }
+}
+
+fn certificates(path: &Path, what: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let failed = |source| TlsError::File { what, path: path.to_owned(), source };
+    let found: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).map_err(failed)?.collect();
+    let found = found.map_err(failed)?;
+    if found.is_empty() { Err(TlsError::Empty { path: path.to_owned() }) } else { Ok(found) }
 }

@@ -1,7 +1,6 @@
 //! The rules of one installation.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use opentelemetry::KeyValue;
 use opentelemetry::logs::{Logger, LoggerProvider};
@@ -29,34 +28,11 @@ pub(crate) struct SafetySettings {
 /// The rules, compiled and shared by the processors of spans and logs.
 #[derive(Debug)]
 pub(crate) struct Safety {
-    pub(super) redactor: Arc<Redactor>,
+    pub(crate) redactor: Arc<Redactor>,
     pub(super) limits: Limits,
     pub(super) drop_rules: DropRules,
     pub(super) baggage: BaggageAttributes,
     pub(super) blank_record: SdkLogRecord,
-    pub(crate) counts: SafetyCounts,
-}
-
-/// What the drop rules took.
-#[derive(Debug, Default)]
-pub(crate) struct SafetyCounts {
-    pub(crate) filtered_spans: Counter,
-    pub(crate) filtered_logs: Counter,
-}
-
-/// A number that only grows.
-#[derive(Debug, Default)]
-pub(crate) struct Counter(AtomicU64);
-
-impl Counter {
-    pub(crate) fn add(&self, count: u64) {
-        self.0.fetch_add(count, Ordering::Relaxed);
-    }
-
-    #[cfg(test)]
-    pub(crate) fn value(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
 }
 
 impl Safety {
@@ -79,12 +55,10 @@ impl Safety {
             drop_rules,
             baggage: BaggageAttributes(baggage),
             blank_record,
-            counts: SafetyCounts::default(),
         })
     }
 
     /// How many values the redaction changed or removed.
-    #[cfg(test)]
     pub(crate) fn redacted(&self) -> u64 {
         self.redactor.redacted()
     }

@@ -11,25 +11,30 @@ use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord};
 
 use super::attributes::{judged, keep_last};
 use super::chain::Safety;
+use super::intake::Intake;
 use super::value::{SafeValue, Verdict, redacted_body};
 
 /// Protects log records and hands them on.
 #[derive(Debug)]
 pub(crate) struct SafeLogProcessor<P> {
     safety: Arc<Safety>,
+    intake: Intake,
     next: P,
 }
 
 impl<P> SafeLogProcessor<P> {
-    pub(crate) fn new(safety: Arc<Safety>, next: P) -> Self {
-        Self { safety, next }
+    pub(crate) fn new(safety: Arc<Safety>, intake: Intake, next: P) -> Self {
+        Self { safety, intake, next }
     }
 }
 
 impl<P: LogProcessor> LogProcessor for SafeLogProcessor<P> {
     fn emit(&self, record: &mut SdkLogRecord, scope: &InstrumentationScope) {
         if self.safety.drop_rules.drops_log(record) {
-            self.safety.counts.filtered_logs.add(1);
+            self.intake.filter();
+            return;
+        }
+        if !self.intake.admit() {
             return;
         }
         Context::map_current(|context| {

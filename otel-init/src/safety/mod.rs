@@ -11,6 +11,7 @@ mod drop_rule;
 #[cfg(test)]
 mod forms;
 mod glob;
+mod intake;
 mod limits;
 mod log;
 mod preset;
@@ -26,6 +27,8 @@ pub use drop_rule::DropRule;
 pub use redaction::Redaction;
 
 pub(crate) use chain::{Safety, SafetySettings};
+pub(crate) use intake::Intake;
 pub(crate) use limits::{AttributeLimits, Limits};
 pub(crate) use log::SafeLogProcessor;
+pub(crate) use redactor::Redactor;
 pub(crate) use span::SafeSpanProcessor;

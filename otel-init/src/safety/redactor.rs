@@ -45,6 +45,10 @@ pub(super) enum KeyDecision<'a> {
     NotAllowed,
 }
 
+/// A rule says to remove the value.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Removed;
+
 /// What looking through a text found.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Scanned {
@@ -85,7 +89,6 @@ impl Redactor {
     }
 
     /// How many values were changed or removed so far.
-    #[cfg(test)]
     pub(crate) fn redacted(&self) -> u64 {
         self.redacted.load(Ordering::Relaxed)
     }
@@ -130,6 +133,22 @@ impl Redactor {
         };
         self.count();
         Some(redacted)
+    }
+
+    /// A text under a key: what replaces it, nothing if it stays, an error if it is removed.
+    pub(crate) fn attribute(&self, key: &str, text: &str) -> Result<Option<String>, Removed> {
+        let redacted = match self.decide(key) {
+            KeyDecision::Keep => return Ok(None),
+            KeyDecision::NotAllowed => None,
+            KeyDecision::Apply(action) => self.apply(action, text),
+            KeyDecision::Scan => match self.scan(text) {
+                Scanned::Clean => return Ok(None),
+                Scanned::Changed(changed) => Some(changed),
+                Scanned::Drop => None,
+            },
+        };
+        self.count();
+        redacted.map(Some).ok_or(Removed)
     }
 
     pub(super) fn scan(&self, text: &str) -> Scanned {

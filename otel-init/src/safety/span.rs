@@ -11,17 +11,19 @@ use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
 use super::attributes::protect;
 use super::chain::Safety;
+use super::intake::Intake;
 
 /// Protects spans and hands them on.
 #[derive(Debug)]
 pub(crate) struct SafeSpanProcessor<P> {
     safety: Arc<Safety>,
+    intake: Intake,
     next: P,
 }
 
 impl<P> SafeSpanProcessor<P> {
-    pub(crate) fn new(safety: Arc<Safety>, next: P) -> Self {
-        Self { safety, next }
+    pub(crate) fn new(safety: Arc<Safety>, intake: Intake, next: P) -> Self {
+        Self { safety, intake, next }
     }
 }
 
@@ -38,7 +40,10 @@ impl<P: SpanProcessor> SpanProcessor for SafeSpanProcessor<P> {
             return;
         }
         if self.safety.drop_rules.drops_span(&span) {
-            self.safety.counts.filtered_spans.add(1);
+            self.intake.filter();
+            return;
+        }
+        if !self.intake.admit() {
             return;
         }
         self.safety.protect_span(&mut span);

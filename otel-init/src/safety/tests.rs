@@ -13,9 +13,10 @@ use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord, SdkLoggerProvider};
 use opentelemetry_sdk::trace::{SdkTracerProvider, Span, SpanData, SpanProcessor};
 
 use super::{
-    AttributeLimits, DropRule, Limits, Redact, Redaction, SafeLogProcessor, SafeSpanProcessor, Safety,
-    SafetySettings,
+    AttributeLimits, DropRule, Intake, Limits, Redact, Redaction, SafeLogProcessor, SafeSpanProcessor,
+    Safety, SafetySettings,
 };
+use crate::export::Tally;
 
 /// Keeps what comes out of the chain.
 #[derive(Debug, Clone)]
@@ -59,6 +60,10 @@ const fn limits(count: usize, value_length: Option<usize>) -> Limits {
     Limits { span: all, event: all, link: all, log: all }
 }
 
+fn intake(tally: &Arc<Tally>) -> Intake {
+    Intake::new(Arc::clone(tally), 100)
+}
+
 fn safety(redaction: Redaction, limits: Limits) -> Arc<Safety> {
     let settings = SafetySettings { redaction, ..SafetySettings::default() };
     Arc::new(Safety::new(&settings, limits).unwrap())
@@ -78,9 +83,17 @@ fn spans_through(
     safety: &Arc<Safety>,
     work: impl FnOnce(&opentelemetry_sdk::trace::SdkTracer),
 ) -> Vec<SpanData> {
+    spans_counted(safety, &Arc::default(), work)
+}
+
+fn spans_counted(
+    safety: &Arc<Safety>,
+    tally: &Arc<Tally>,
+    work: impl FnOnce(&opentelemetry_sdk::trace::SdkTracer),
+) -> Vec<SpanData> {
     let kept = Kept::new();
     let provider = SdkTracerProvider::builder()
-        .with_span_processor(SafeSpanProcessor::new(Arc::clone(safety), kept.clone()))
+        .with_span_processor(SafeSpanProcessor::new(Arc::clone(safety), intake(tally), kept.clone()))
         .build();
     work(&provider.tracer("test"));
     let spans = kept.0.lock().unwrap();
@@ -88,9 +101,17 @@ fn spans_through(
 }
 
 fn log_through(safety: &Arc<Safety>, fill: impl FnOnce(&mut SdkLogRecord)) -> Option<SdkLogRecord> {
+    log_counted(safety, &Arc::default(), fill)
+}
+
+fn log_counted(
+    safety: &Arc<Safety>,
+    tally: &Arc<Tally>,
+    fill: impl FnOnce(&mut SdkLogRecord),
+) -> Option<SdkLogRecord> {
     let kept = Kept::new();
     let provider = SdkLoggerProvider::builder()
-        .with_log_processor(SafeLogProcessor::new(Arc::clone(safety), kept.clone()))
+        .with_log_processor(SafeLogProcessor::new(Arc::clone(safety), intake(tally), kept.clone()))
         .build();
     let logger = provider.logger("test");
     let mut record = logger.create_log_record();
@@ -289,7 +310,8 @@ fn dropped_spans_and_records_are_counted_and_gone() {
         ..SafetySettings::default()
     };
     let safety = Arc::new(Safety::new(&settings, UNLIMITED).unwrap());
-    let spans = spans_through(&safety, |tracer| {
+    let tally = Arc::default();
+    let spans = spans_counted(&safety, &tally, |tracer| {
         tracer.start("GET /health/live").end();
         for (key, value) in [("url.path", "/ready"), ("url.path", "/orders")] {
             let mut span = tracer.start("GET");
@@ -302,11 +324,14 @@ fn dropped_spans_and_records_are_counted_and_gone() {
     });
     assert_eq!(spans.len(), 1);
     assert_eq!(texts(&spans[0].attributes), pairs(&[("url.path", "/orders")]));
-    assert_eq!(safety.counts.filtered_spans.value(), 3);
-    assert!(log_through(&safety, |record| record.set_body("heartbeat 7".into())).is_none());
-    assert!(log_through(&safety, |record| record.add_attribute("url.path", "/ready")).is_none());
-    assert!(log_through(&safety, |record| record.set_body("order placed".into())).is_some());
-    assert_eq!(safety.counts.filtered_logs.value(), 2);
+    let counts = tally.counts();
+    assert_eq!((counts.created, counts.filtered, counts.queued), (4, 3, 1));
+    let tally = Arc::default();
+    assert!(log_counted(&safety, &tally, |record| record.set_body("heartbeat 7".into())).is_none());
+    assert!(log_counted(&safety, &tally, |record| record.add_attribute("url.path", "/ready")).is_none());
+    assert!(log_counted(&safety, &tally, |record| record.set_body("order placed".into())).is_some());
+    let counts = tally.counts();
+    assert_eq!((counts.created, counts.filtered, counts.queued), (3, 2, 1));
 }
 
 #[test]

@@ -111,12 +111,10 @@ fn warnings_reach_the_console_once_and_lines_carry_the_trace_id() {
             ("OTEL_METRICS_EXPORTER", "none"),
             ("OTEL_LOGS_EXPORTER", "none"),
             ("OTEL_BSP_SCHEDULE_DELAY", "soon"),
-            ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "key.pem"),
+            ("OTEL_ENTITIES", "service{}"),
         ],
     );
-    for text in
-        ["OTEL_BSP_SCHEDULE_DELAY is \"soon\"", "OTEL_EXPORTER_OTLP_CLIENT_KEY is set but not supported"]
-    {
+    for text in ["OTEL_BSP_SCHEDULE_DELAY is \"soon\"", "OTEL_ENTITIES is set but not supported"] {
         assert_eq!(finished.lines(text).len(), 1, "{}", finished.console);
     }
     let inside = finished.lines("inside")[0];

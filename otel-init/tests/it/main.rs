@@ -5,8 +5,10 @@
 mod absent;
 mod child;
 mod delivery;
+mod faults;
 mod feedback;
 mod install;
 mod safety;
+mod scripted;
 mod shutdown;
 mod tls;

@@ -1,0 +1,160 @@
+//! A request until it is delivered or given up: split, encoded, sent, sent again, counted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::breaker::CircuitState;
+use super::message::{OtlpRequest, Rejected};
+use super::monitor::Monitor;
+use super::retry::Backoff;
+use super::runtime::RuntimeEntry;
+use super::transport::{Answer, Retry, SendError, Transport};
+use crate::diagnostics;
+
+/// What collectors take by default, less some room for headers.
+const LARGEST_BODY: usize = 4 * 1024 * 1024 - 64 * 1024;
+
+/// Sends the requests of one signal to one destination.
+#[derive(Debug)]
+pub(super) struct Sender {
+    pub(super) transport: Transport,
+    pub(super) monitor: Arc<Monitor>,
+    pub(super) runtime: RuntimeEntry,
+    /// For one request, retries included.
+    pub(super) timeout: Duration,
+    pub(super) is_json: bool,
+}
+
+impl Sender {
+    /// Sends all of `request`, in pieces if it is too large. Every item is counted once, whatever happens.
+    pub(super) async fn export<R: OtlpRequest>(&self, request: R) -> OTelSdkResult {
+        let mut pending = vec![request];
+        let mut result = Ok(());
+        while let Some(request) = pending.pop() {
+            let items = request.items();
+            if items == 0 {
+                continue;
+            }
+            let sent = match self.encoded(&request) {
+                Ok(body) if body.len() <= LARGEST_BODY => self.deliver::<R>(body).await,
+                Ok(body) => match request.halves() {
+                    Some((first, second)) => {
+                        pending.extend([second, first]);
+                        continue;
+                    }
+                    None => Err(SendError::final_(format!(
+                        "one item has {} bytes, too much to be sent",
+                        body.len()
+                    ))),
+                },
+                Err(error) => Err(error),
+            };
+            match sent {
+                Ok(rejected) => self.delivered(items, &rejected),
+                Err(error) => {
+                    self.monitor.failed(items, &error.cause);
+                    result = Err(OTelSdkError::InternalFailure(error.cause));
+                }
+            }
+        }
+        result
+    }
+
+    fn encoded<R: OtlpRequest>(&self, request: &R) -> Result<Bytes, SendError> {
+        if !self.is_json {
+            return Ok(request.encode_to_vec().into());
+        }
+        serde_json::to_vec(request)
+            .map(Bytes::from)
+            .map_err(|error| SendError::final_(format!("cannot write the request as JSON: {error}")))
+    }
+
+    fn delivered(&self, items: u64, rejected: &Rejected) {
+        self.monitor.succeeded(items, rejected.count);
+        // "partial_success.error_message ... can also be used for warnings without rejected items".
+        if rejected.count > 0 || !rejected.message.is_empty() {
+            self.monitor.warn_rejected(rejected.count, items, &rejected.message);
+        }
+    }
+
+    /// Sends until it is taken, refused for good, or the time is up.
+    async fn deliver<R: OtlpRequest>(&self, body: Bytes) -> Result<Rejected, SendError> {
+        let breaker = &self.monitor.breaker;
+        if breaker.state(std::time::Instant::now()) == CircuitState::Open && !self.monitor.urgency.is_set() {
+            let cause = self.monitor.last_cause().unwrap_or_else(|| "the collector asked for it".to_owned());
+            return Err(SendError::final_(paused(&cause)));
+        }
+        let sending = async {
+            let deadline = Instant::now() + self.timeout;
+            self.attempts::<R>(&body, deadline).await
+        };
+        // An error means that the shutdown, whose time was up, has cut it.
+        let sent = match self.runtime.run(sending).await {
+            Ok(sent) => sent,
+            Err(_cut) => Err(SendError::final_("the shutdown did not wait any longer")),
+        };
+        match &sent {
+            Ok(_) => breaker.succeeded(),
+            Err(error) => {
+                breaker.failed(std::time::Instant::now());
+                if let Retry::After(pause) = error.retry {
+                    breaker.pause(std::time::Instant::now(), pause);
+                }
+            }
+        }
+        sent
+    }
+
+    async fn attempts<R: OtlpRequest>(&self, body: &Bytes, deadline: Instant) -> Result<Rejected, SendError> {
+        let mut backoff = Backoff::new();
+        loop {
+            let sending = self.transport.send(body.clone(), R::GRPC_PATH);
+            let error = match timeout_at(deadline, sending).await {
+                Ok(Ok(answer)) => return understood::<R>(&answer),
+                Ok(Err(error)) => error,
+                Err(_elapsed) => {
+                    let cause = format!("the collector did not answer within {:?}", self.timeout);
+                    return Err(SendError::final_(cause));
+                }
+            };
+            let Some(delay) = backoff.next(error.retry, self.monitor.urgency.is_set()) else {
+                return Err(error);
+            };
+            if Instant::now() + delay >= deadline {
+                return Err(error);
+            }
+            self.monitor.tally.retried();
+            tokio::select! {
+                () = sleep(delay) => {}
+                // Somebody waits for the end now.
+                () = self.monitor.urgency.came() => {}
+            }
+        }
+    }
+}
+
+/// Marks, and takes back, a cause that is repeated while nothing is sent.
+const PAUSED: &str = "export is paused after repeated failure, last: ";
+
+fn paused(cause: &str) -> String {
+    format!("{PAUSED}{}", cause.trim_start_matches(PAUSED))
+}
+
+/// What the answer says. A server that answers 200 with a page of its own is no collector, and what it got is lost.
+fn understood<R: OtlpRequest>(answer: &Answer) -> Result<Rejected, SendError> {
+    let understood = if answer.body.is_empty() {
+        Ok(Rejected::default())
+    } else if answer.is_json {
+        R::rejected_in_json(&answer.body).map_err(|error| error.to_string())
+    } else {
+        R::rejected(&answer.body).map_err(|error| error.to_string())
+    };
+    understood.map_err(|reason| {
+        diagnostics::debug(&format!("an answer that is no OTLP: {reason}"));
+        SendError::final_("the answer is no OTLP: there is a server, but it is no collector")
+    })
+}

@@ -1,0 +1,66 @@
+//! One attempt to send one request.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::grpc::GrpcTransport;
+use super::http::HttpTransport;
+
+/// The way to one collector.
+#[derive(Debug)]
+pub(super) enum Transport {
+    Http(HttpTransport),
+    Grpc(GrpcTransport),
+}
+
+/// What a collector that took the request answered.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) body: Bytes,
+    pub(super) is_json: bool,
+}
+
+/// Why an attempt failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SendError {
+    /// For a person, without credentials.
+    pub(super) cause: String,
+    pub(super) retry: Retry,
+}
+
+/// Whether the same request may be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Retry {
+    Never,
+    /// With growing delays.
+    BackOff,
+    /// Not before the collector said.
+    After(Duration),
+}
+
+impl SendError {
+    pub(super) fn final_(cause: impl Into<String>) -> Self {
+        Self { cause: cause.into(), retry: Retry::Never }
+    }
+
+    pub(super) fn transient(cause: impl Into<String>) -> Self {
+        Self { cause: cause.into(), retry: Retry::BackOff }
+    }
+}
+
+impl Transport {
+    pub(super) async fn send(&self, body: Bytes, grpc_path: &'static str) -> Result<Answer, SendError> {
+        match self {
+            Self::Http(http) => http.send(body).await,
+            Self::Grpc(grpc) => grpc.send(body, grpc_path).await,
+        }
+    }
+}
+
+/// The causes of an error in one line, without its outermost part, which only says that the client failed.
+pub(super) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes: Vec<_> =
+        std::iter::successors(error.source(), |&cause| cause.source()).map(ToString::to_string).collect();
+    if causes.is_empty() { error.to_string() } else { causes.join(": ") }
+}

@@ -1,0 +1,123 @@
+//! How the export does: numbers for a readiness page, an alert, or the last line of a log.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use crate::Signal;
+use crate::export::{CircuitState, Monitor};
+use crate::pipeline::Pipeline;
+
+/// The state of the export at one moment; see [`Telemetry::health`](crate::Telemetry::health).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Health {
+    /// The signals that are exported: traces, metrics, logs.
+    pub signals: Vec<SignalHealth>,
+    /// Values that the redaction changed or removed, in all signals.
+    pub redacted_values: u64,
+}
+
+/// What became of the items of one signal: spans, log records, or data points of metrics.
+///
+/// When nothing is moving, `created = exported + failed + rejected + dropped + filtered + queued`. It is what the sender
+/// knows: after a connection broke, an item may have been delivered and sent again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SignalHealth {
+    /// The signal.
+    pub signal: Signal,
+    /// Where it goes, without credentials.
+    pub endpoint: String,
+    /// Items that were made.
+    pub created: u64,
+    /// Items that wait or are being sent.
+    pub queued: u64,
+    /// Items that the collector took.
+    pub exported: u64,
+    /// Items that could not be sent, and are lost.
+    pub failed: u64,
+    /// Items of a request which the collector took without them: its partial success.
+    pub rejected: u64,
+    /// Items that did not fit in the queue, or were in it when the shutdown ended.
+    pub dropped: u64,
+    /// Items that a [`DropRule`](crate::DropRule) took.
+    pub filtered: u64,
+    /// Requests that were sent again.
+    pub retries: u64,
+    /// When the collector last took something.
+    pub last_success: Option<SystemTime>,
+    /// When something last could not be sent, and why.
+    pub last_error: Option<(SystemTime, String)>,
+    /// Whether the export is paused.
+    pub circuit: CircuitState,
+}
+
+impl Health {
+    pub(crate) fn of(pipeline: &Pipeline) -> Self {
+        Self {
+            signals: pipeline.outlets.iter().map(crate::pipeline::Outlet::health).collect(),
+            redacted_values: pipeline.safety.as_ref().map_or(0, |safety| safety.redacted()),
+        }
+    }
+
+    /// The health of one signal, if it is exported.
+    #[must_use]
+    pub fn signal(&self, signal: Signal) -> Option<&SignalHealth> {
+        self.signals.iter().find(|health| health.signal == signal)
+    }
+}
+
+impl SignalHealth {
+    pub(crate) fn of(monitor: &Monitor) -> Self {
+        let counts = monitor.tally.counts();
+        Self {
+            signal: monitor.signal(),
+            endpoint: monitor.endpoint().to_owned(),
+            created: counts.created,
+            queued: counts.queued,
+            exported: counts.exported,
+            failed: counts.failed,
+            rejected: counts.rejected,
+            dropped: counts.dropped,
+            filtered: counts.filtered,
+            retries: counts.retries,
+            last_success: monitor.tally.last_success(),
+            last_error: monitor.tally.last_error(),
+            circuit: monitor.circuit(),
+        }
+    }
+
+    /// Items that are lost: failed, rejected and dropped.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.failed + self.rejected + self.dropped
+    }
+}
+
+impl fmt::Display for Health {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, signal) in self.signals.iter().enumerate() {
+            write!(formatter, "{}{signal}", if index == 0 { "" } else { "; " })?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for SignalHealth {
+    /// `traces: 10 exported, 2 failed`; what is zero is left out, but for the first.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {} exported", self.signal, self.exported)?;
+        for (count, what) in [
+            (self.failed, "failed"),
+            (self.rejected, "rejected by the collector"),
+            (self.dropped, "dropped"),
+            (self.filtered, "filtered"),
+            (self.queued, "queued"),
+        ] {
+            if count > 0 {
+                write!(formatter, ", {count} {what}")?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,336 @@
+//! What can be wrong with a collector: the application does not notice, the counts add up, the end is bounded.
+
+use std::time::{Duration, Instant};
+
+use opentelemetry::global;
+use opentelemetry::trace::{Span, Tracer};
+use otel_init::{CircuitState, Signal, SignalHealth, Telemetry};
+use otel_testing::{OtlpReceiver, Reply};
+
+use crate::child;
+use crate::scripted::{Reaction, Scripted};
+
+const SPANS: u64 = 100;
+const PROTOCOLS: [&str; 3] = ["http/protobuf", "http/json", "grpc"];
+
+/// Traces alone, to `endpoint`, with a second for each export.
+fn install(endpoint: &str, protocol: &'static str) -> Telemetry {
+    let endpoint = endpoint.to_owned();
+    Telemetry::builder()
+        .with_shutdown_timeout(Duration::from_secs(4))
+        .with_environment(move |name| match name {
+            "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(endpoint.clone()),
+            "OTEL_EXPORTER_OTLP_PROTOCOL" => Some(protocol.to_owned()),
+            "OTEL_EXPORTER_OTLP_TIMEOUT" => Some("2500".to_owned()),
+            "OTEL_METRICS_EXPORTER" | "OTEL_LOGS_EXPORTER" => Some("none".to_owned()),
+            "OTEL_BSP_SCHEDULE_DELAY" => Some("600000".to_owned()),
+            _ => None,
+        })
+        .install()
+        .unwrap()
+}
+
+/// Makes spans, and expects that none of them made the application wait.
+fn work(count: u64) {
+    let tracer = global::tracer("faults");
+    let slowest = (0..count)
+        .map(|_| {
+            let start = Instant::now();
+            tracer.start("span").end();
+            start.elapsed()
+        })
+        .max();
+    assert!(slowest < Some(Duration::from_millis(200)), "the application waited {slowest:?}");
+}
+
+fn traces(telemetry: &Telemetry) -> SignalHealth {
+    let health = telemetry.health().signal(Signal::Traces).unwrap().clone();
+    let known =
+        health.exported + health.failed + health.rejected + health.dropped + health.filtered + health.queued;
+    assert_eq!(health.created, known, "{health:?}");
+    health
+}
+
+/// Makes spans, flushes, shuts down, and gives back what became of the spans.
+fn lifetime(endpoint: &str, protocol: &'static str) -> SignalHealth {
+    let telemetry = install(endpoint, protocol);
+    work(SPANS);
+    let flushed = telemetry.flush_blocking();
+    let health = traces(&telemetry);
+    assert_eq!(flushed.is_ok(), health.failed == 0, "{flushed:?} {health:?}");
+    let start = Instant::now();
+    let _ = telemetry.shutdown_blocking();
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    let health = traces(&telemetry);
+    assert_eq!((health.created, health.queued), (SPANS, 0), "{health:?}");
+    health
+}
+
+/// Runs `action` once in a process of its own for each protocol.
+fn for_each_protocol(test: &str, action: impl Fn(&'static str)) {
+    const PROTOCOL: &str = "TEST_PROTOCOL";
+    if child::is_child() {
+        let chosen = std::env::var(PROTOCOL).unwrap();
+        return action(PROTOCOLS.into_iter().find(|protocol| *protocol == chosen).unwrap());
+    }
+    for protocol in PROTOCOLS {
+        child::run(test, &[(PROTOCOL, protocol), ("RUST_LOG", "error")]);
+    }
+}
+
+/// Runs `action` in a process of its own.
+fn alone(test: &str, action: impl Fn()) {
+    if child::is_child() {
+        return action();
+    }
+    child::run(test, &[("RUST_LOG", "error")]);
+}
+
+fn endpoint(receiver: &OtlpReceiver, protocol: &str) -> String {
+    if protocol == "grpc" { receiver.grpc_endpoint() } else { receiver.http_endpoint() }
+}
+
+#[test]
+fn a_collector_that_is_well_gets_everything() {
+    for_each_protocol("faults::a_collector_that_is_well_gets_everything", |protocol| {
+        let receiver = OtlpReceiver::start().unwrap();
+        let health = lifetime(&endpoint(&receiver, protocol), protocol);
+        assert_eq!((health.exported, health.retries, health.circuit), (SPANS, 0, CircuitState::Closed));
+        assert!(health.last_success.is_some() && health.last_error.is_none());
+        assert_eq!(receiver.spans().len() as u64, SPANS);
+    });
+}
+
+#[test]
+fn unavailable_and_then_fine_delivers_once() {
+    for_each_protocol("faults::unavailable_and_then_fine_delivers_once", |protocol| {
+        let receiver = OtlpReceiver::start().unwrap();
+        receiver.respond_with(Reply::Unavailable);
+        let endpoint = endpoint(&receiver, protocol);
+        let health = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while receiver.request_count() == 0 {
+                    std::thread::yield_now();
+                }
+                receiver.respond_with(Reply::Accept);
+            });
+            lifetime(&endpoint, protocol)
+        });
+        assert_eq!((health.exported, health.failed), (SPANS, 0), "{health:?}");
+        assert!(health.retries >= 1);
+        assert_eq!(receiver.spans().len() as u64, SPANS);
+    });
+}
+
+#[test]
+fn what_is_refused_for_good_is_sent_once() {
+    for_each_protocol("faults::what_is_refused_for_good_is_sent_once", |protocol| {
+        let receiver = OtlpReceiver::start().unwrap();
+        receiver.respond_with(Reply::InvalidArgument);
+        let health = lifetime(&endpoint(&receiver, protocol), protocol);
+        assert_eq!((health.failed, health.retries, receiver.request_count()), (SPANS, 0, 1), "{health:?}");
+        let (_, cause) = health.last_error.unwrap();
+        assert!(cause.contains("400") || cause.contains("InvalidArgument"), "{cause}");
+    });
+}
+
+#[test]
+fn a_partial_success_is_counted() {
+    for_each_protocol("faults::a_partial_success_is_counted", |protocol| {
+        let receiver = OtlpReceiver::builder().with_max_items(60).start().unwrap();
+        let health = lifetime(&endpoint(&receiver, protocol), protocol);
+        assert_eq!((health.exported, health.rejected, health.retries), (60, 40, 0), "{health:?}");
+        assert_eq!((receiver.spans().len(), receiver.request_count()), (60, 1));
+    });
+}
+
+#[test]
+fn too_large_is_not_retried() {
+    alone("faults::too_large_is_not_retried", || {
+        let collector = Scripted::start(&[Reaction::status("413 Payload Too Large", "")]);
+        let health = lifetime(&collector.http(), "http/protobuf");
+        assert_eq!((health.failed, collector.requests()), (SPANS, 1));
+    });
+}
+
+#[test]
+fn retry_after_is_waited_for() {
+    alone("faults::retry_after_is_waited_for", || {
+        let collector = Scripted::start(&[
+            Reaction::status("429 Too Many Requests", "retry-after: 1\r\n"),
+            Reaction::ok(),
+        ]);
+        let telemetry = install(&collector.http(), "http/protobuf");
+        work(SPANS);
+        let start = Instant::now();
+        let report = telemetry.flush_blocking().unwrap();
+        assert!(start.elapsed() >= Duration::from_secs(1), "{:?}", start.elapsed());
+        assert_eq!(report.health().signal(Signal::Traces).unwrap().exported, SPANS);
+        assert_eq!((traces(&telemetry).retries, collector.requests()), (1, 2));
+    });
+}
+
+#[test]
+fn a_collector_that_wants_to_be_left_alone_is() {
+    alone("faults::a_collector_that_wants_to_be_left_alone_is", || {
+        let collector =
+            Scripted::start(&[Reaction::status("503 Busy", "retry-after: 3600\r\n"), Reaction::ok()]);
+        let telemetry = install(&collector.http(), "http/protobuf");
+        work(SPANS);
+        let start = Instant::now();
+        telemetry.flush_blocking().unwrap_err();
+        // Longer than the timeout, so nobody waits for it.
+        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+        assert_eq!(traces(&telemetry).circuit, CircuitState::Open);
+        // A full batch is exported at once, and lost at once.
+        work(512);
+        let start = Instant::now();
+        // The counts add up when nothing moves, so they are not checked while something does.
+        let failed = || telemetry.health().signal(Signal::Traces).unwrap().failed;
+        while failed() != SPANS + 512 {
+            assert!(start.elapsed() < Duration::from_secs(5), "{:?}", telemetry.health());
+            std::thread::yield_now();
+        }
+        assert_eq!(collector.requests(), 1);
+        // With empty hands, so that no batch is under way when the next span comes.
+        telemetry.flush_blocking().unwrap();
+        // A shutdown tries nevertheless.
+        work(1);
+        telemetry.shutdown_blocking().unwrap();
+        assert_eq!((traces(&telemetry).exported, collector.requests()), (1, 2));
+    });
+}
+
+#[test]
+fn a_cut_request_is_sent_again() {
+    alone("faults::a_cut_request_is_sent_again", || {
+        let collector = Scripted::start(&[Reaction::CutRequest, Reaction::CutAnswer, Reaction::ok()]);
+        let health = lifetime(&collector.http(), "http/protobuf");
+        assert_eq!((health.exported, health.retries, collector.requests()), (SPANS, 2, 3), "{health:?}");
+    });
+}
+
+#[test]
+fn connections_that_are_always_cut_end_in_a_failure() {
+    alone("faults::connections_that_are_always_cut_end_in_a_failure", || {
+        let collector = Scripted::start(&[Reaction::CutRequest]);
+        let health = lifetime(&collector.http(), "http/protobuf");
+        assert_eq!((health.failed, health.retries), (SPANS, 3), "{health:?}");
+    });
+}
+
+#[test]
+fn garbage_is_no_delivery() {
+    for (index, answer) in [
+        "SSH-2.0-OpenSSH_9.6\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 13\r\n\r\n<html></html>",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        const ROW: &str = "TEST_ROW";
+        if child::is_child() {
+            if std::env::var(ROW).unwrap() == index.to_string() {
+                let collector = Scripted::start(&[Reaction::Answer(answer.to_owned())]);
+                let health = lifetime(&collector.http(), "http/protobuf");
+                assert_eq!((health.exported, health.failed), (0, SPANS), "{health:?}");
+            }
+        } else {
+            child::run("faults::garbage_is_no_delivery", &[(ROW, &index.to_string()), ("RUST_LOG", "error")]);
+        }
+    }
+}
+
+#[test]
+fn garbage_is_no_delivery_over_grpc() {
+    alone("faults::garbage_is_no_delivery_over_grpc", || {
+        let collector =
+            Scripted::start(&[Reaction::Answer("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_owned())]);
+        let health = lifetime(&collector.http(), "grpc");
+        assert_eq!((health.exported, health.failed), (0, SPANS), "{health:?}");
+    });
+}
+
+/// Fails with the timeout of the export, which is within that of the shutdown.
+fn expect_timeout(endpoint: &str, protocol: &'static str) {
+    let start = Instant::now();
+    let health = lifetime(endpoint, protocol);
+    assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
+    assert_eq!(health.failed, SPANS, "{health:?}");
+    let (_, cause) = health.last_error.unwrap();
+    assert_eq!(cause, "the collector did not answer within 2.5s");
+}
+
+#[test]
+fn a_silent_collector_is_given_up() {
+    for_each_protocol("faults::a_silent_collector_is_given_up", |protocol| {
+        expect_timeout(&Scripted::start(&[Reaction::Silence]).http(), protocol);
+    });
+}
+
+#[test]
+fn a_byte_a_second_is_given_up() {
+    alone("faults::a_byte_a_second_is_given_up", || {
+        let answer = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_owned();
+        expect_timeout(&Scripted::start(&[Reaction::Dribble(answer)]).http(), "http/protobuf");
+    });
+}
+
+#[test]
+fn a_handshake_that_hangs_is_given_up() {
+    for_each_protocol("faults::a_handshake_that_hangs_is_given_up", |protocol| {
+        expect_timeout(&Scripted::start(&[Reaction::Silence]).https(), protocol);
+    });
+}
+
+#[test]
+fn a_host_that_does_not_exist_is_named_as_such() {
+    for_each_protocol("faults::a_host_that_does_not_exist_is_named_as_such", |protocol| {
+        let health = lifetime("http://collector.invalid:4318", protocol);
+        assert_eq!(health.failed, SPANS, "{health:?}");
+        let (_, cause) = health.last_error.unwrap();
+        assert!(cause.contains("dns") || cause.contains("lookup") || cause.contains("resolve"), "{cause}");
+    });
+}
+
+#[test]
+fn a_burst_loses_exactly_what_the_queue_cannot_hold() {
+    for_each_protocol("faults::a_burst_loses_exactly_what_the_queue_cannot_hold", |protocol| {
+        const BURST: u64 = 100_000;
+        let receiver = OtlpReceiver::start().unwrap();
+        let telemetry = install(&endpoint(&receiver, protocol), protocol);
+        let tracer = global::tracer("faults");
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..BURST / 4).for_each(|_| tracer.start("burst").end()));
+            }
+        });
+        telemetry.shutdown_blocking().unwrap();
+        let health = traces(&telemetry);
+        assert_eq!((health.created, health.exported + health.dropped), (BURST, BURST), "{health:?}");
+        assert_eq!(receiver.spans().len() as u64, health.exported);
+        assert!(health.exported >= 2048);
+    });
+}
+
+#[test]
+fn large_batches_are_split_below_four_megabytes() {
+    for_each_protocol("faults::large_batches_are_split_below_four_megabytes", |protocol| {
+        let receiver = OtlpReceiver::start().unwrap();
+        let telemetry = install(&endpoint(&receiver, protocol), protocol);
+        let tracer = global::tracer("faults");
+        for _ in 0..10 {
+            let mut span = tracer.start("large");
+            span.set_attribute(opentelemetry::KeyValue::new("payload", "x".repeat(1_000_000)));
+            span.end();
+        }
+        let mut span = tracer.start("too large");
+        span.set_attribute(opentelemetry::KeyValue::new("payload", "x".repeat(5_000_000)));
+        span.end();
+        telemetry.flush_blocking().unwrap_err();
+        let health = traces(&telemetry);
+        assert_eq!((health.exported, health.failed), (10, 1), "{health:?}");
+        assert!(receiver.request_count() >= 3);
+        assert_eq!(receiver.spans().len(), 10);
+    });
+}
