@@ -24,8 +24,8 @@ use opentelemetry::metrics::{Histogram, Meter};
 
 pub use body::ResponseBody;
 pub use client::{
-    ClientResponseFuture, CountsResends, DestinationPolicy, HttpClient, HttpClientLayer, HttpClientLayerBuilder,
-    ResendCount, ResendCountLayer, UrlTemplate,
+    ClientResponseFuture, CountsResends, DestinationPolicy, HttpClient, HttpClientLayer,
+    HttpClientLayerBuilder, ResendCount, ResendCountLayer, UrlTemplate,
 };
 pub use forwarded::{InvalidNetwork, TrustedProxies};
 pub use request::{HttpRequest, HttpResponse};

@@ -55,6 +55,7 @@ mod receiver;
 mod recorder;
 mod require;
 mod scope;
+mod snapshot;
 mod span;
 mod test_telemetry;
 mod tree;
@@ -78,6 +79,7 @@ pub use receiver::{
 };
 pub use require::{require_service, shared_file};
 pub use scope::Scope;
+pub use snapshot::Snapshot;
 pub use span::SpanDataExt;
 pub use test_telemetry::{TestTelemetry, TestTelemetryBuilder};
 

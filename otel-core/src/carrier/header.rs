@@ -1,5 +1,6 @@
 //! Header maps of HTTP and gRPC.
 
+use http::header::ValueIter;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::propagation::{Extractor, Injector};
 
@@ -9,7 +10,18 @@ use opentelemetry::propagation::{Extractor, Injector};
 ///   as specified by RFC 9110, Section 5.3, Field Order".
 /// - <https://www.w3.org/TR/baggage/#baggage-http-header-format>: "Multiple baggage headers are allowed. Values can be
 ///   combined in a single header according to RFC 7230."
-const LISTS: [&str; 2] = ["tracestate", "baggage"];
+static LISTS: [HeaderName; 2] = [HeaderName::from_static("tracestate"), HeaderName::from_static("baggage")];
+
+/// The names that nearly every request is asked for. As a [`HeaderName`], a name is not parsed again each time.
+static NAMES: [HeaderName; 3] = [
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
+    HeaderName::from_static("baggage"),
+];
+
+fn known_name(key: &str) -> Option<&'static HeaderName> {
+    NAMES.iter().find(|name| name.as_str() == key)
+}
 
 /// Reads context from a [`HeaderMap`].
 ///
@@ -36,18 +48,27 @@ impl<'a> HeaderExtractor<'a> {
     /// Reads from `headers`.
     #[must_use]
     pub fn new(headers: &'a HeaderMap) -> Self {
-        Self { headers, joined: LISTS.map(|name| join(headers, name)) }
+        Self { headers, joined: LISTS.each_ref().map(|name| join(headers, name)) }
+    }
+}
+
+impl<'a> HeaderExtractor<'a> {
+    fn values(&self, key: &str) -> ValueIter<'a, HeaderValue> {
+        match known_name(key) {
+            Some(name) => self.headers.get_all(name).iter(),
+            None => self.headers.get_all(key).iter(),
+        }
     }
 }
 
 impl Extractor for HeaderExtractor<'_> {
     fn get(&self, key: &str) -> Option<&str> {
-        if let Some(list) = LISTS.iter().position(|name| name.eq_ignore_ascii_case(key)) {
+        if let Some(list) = LISTS.iter().position(|name| name.as_str().eq_ignore_ascii_case(key)) {
             if let Some(joined) = &self.joined[list] {
                 return Some(joined);
             }
         }
-        let mut values = self.headers.get_all(key).iter();
+        let mut values = self.values(key);
         let first = values.next()?;
         if values.next().is_some() {
             return None;
@@ -60,14 +81,13 @@ impl Extractor for HeaderExtractor<'_> {
     }
 
     fn get_all(&self, key: &str) -> Option<Vec<&str>> {
-        let values: Vec<_> =
-            self.headers.get_all(key).iter().filter_map(|value| value.to_str().ok()).collect();
+        let values: Vec<_> = self.values(key).filter_map(|value| value.to_str().ok()).collect();
         (!values.is_empty()).then_some(values)
     }
 }
 
 /// The joined list when the header comes more than once; nothing is allocated for the usual single header.
-fn join(headers: &HeaderMap, name: &str) -> Option<String> {
+fn join(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let mut values = headers.get_all(name).iter();
     let (first, second) = (values.next()?, values.next()?);
     let all = [first, second].into_iter().chain(values);
@@ -93,10 +113,11 @@ impl<'a> HeaderInjector<'a> {
 
 impl Injector for HeaderInjector<'_> {
     fn set(&mut self, key: &str, value: String) {
-        if let (Ok(name), Ok(value)) = (
-            HeaderName::from_bytes(key.as_bytes()),
-            HeaderValue::from_maybe_shared(bytes::Bytes::from(value)),
-        ) {
+        let name = match known_name(key) {
+            Some(name) => Ok(name.clone()),
+            None => HeaderName::from_bytes(key.as_bytes()),
+        };
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_maybe_shared(bytes::Bytes::from(value))) {
             // A map at its limit keeps what it has: telemetry must not panic for want of room.
             let _ = self.headers.try_insert(name, value);
         }

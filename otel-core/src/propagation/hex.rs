@@ -1,58 +1,33 @@
 //! Identifiers as hexadecimal digits.
 
-/// Values of the digits; `BAD` for all other bytes.
-type Table = [u8; 256];
-
-const BAD: u8 = 0xf0;
-const LOWER_CASE: Table = table(false);
-const ANY_CASE: Table = table(true);
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
-
-const fn table(upper: bool) -> Table {
-    let mut table = [BAD; 256];
-    let mut value = 0;
-    while value < 16 {
-        let digit = b"0123456789abcdef"[value];
-        table[digit as usize] = value as u8;
-        if upper {
-            table[digit.to_ascii_uppercase() as usize] = value as u8;
-        }
-        value += 1;
-    }
-    table
-}
 
 /// One byte of exactly two lower-case digits.
 pub(super) fn lower_u8(digits: &[u8]) -> Option<u8> {
-    if digits.len() != 2 {
-        return None;
-    }
-    number(digits, &LOWER_CASE).map(|value| value as u8)
+    let digits: [u8; 2] = digits.try_into().ok()?;
+    let mut padded = [b'0'; 8];
+    padded[6..].copy_from_slice(&digits);
+    eight(padded).map(|value| value as u8)
 }
 
 /// A span id of exactly 16 lower-case digits.
 pub(super) fn lower_u64(digits: &[u8]) -> Option<u64> {
-    if digits.len() != 16 {
-        return None;
-    }
-    number(digits, &LOWER_CASE)
+    sixteen(digits.try_into().ok()?)
 }
 
 /// A trace id of exactly 32 lower-case digits.
 pub(super) fn lower_u128(digits: &[u8]) -> Option<u128> {
-    if digits.len() != 32 {
-        return None;
-    }
-    let (high, low) = digits.split_at(16);
-    Some(join(number(high, &LOWER_CASE)?, number(low, &LOWER_CASE)?))
+    let (high, low) = digits.split_at_checked(16)?;
+    Some(join(lower_u64(high)?, lower_u64(low)?))
 }
 
 /// A number of 1 to 16 digits in any case; leading zeros may be absent.
 pub(super) fn any_u64(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() || digits.len() > 16 {
-        return None;
-    }
-    number(digits, &ANY_CASE)
+    let zeros = 16_usize.checked_sub(digits.len()).filter(|zeros| *zeros < 16)?;
+    let mut padded = [b'0'; 16];
+    padded[zeros..].copy_from_slice(digits);
+    padded.make_ascii_lowercase();
+    sixteen(padded)
 }
 
 /// A number of 1 to 32 digits in any case; leading zeros may be absent.
@@ -68,15 +43,28 @@ fn join(high: u64, low: u64) -> u128 {
     (u128::from(high) << 64) | u128::from(low)
 }
 
-/// At most 16 digits, so that nothing overflows. Without a branch per digit: a bad one shows in the upper bits of `seen`.
-fn number(digits: &[u8], table: &Table) -> Option<u64> {
-    let (mut number, mut seen) = (0, 0);
-    for digit in digits {
-        let value = table[usize::from(*digit)];
-        seen |= value;
-        number = (number << 4) | u64::from(value & 0x0f);
+fn sixteen(digits: [u8; 16]) -> Option<u64> {
+    let (mut high, mut low) = ([0; 8], [0; 8]);
+    high.copy_from_slice(&digits[..8]);
+    low.copy_from_slice(&digits[8..]);
+    Some((eight(high)? << 32) | eight(low)?)
+}
+
+/// Eight lower-case digits at once, one in each byte of a word.
+fn eight(digits: [u8; 8]) -> Option<u64> {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let text = u64::from_be_bytes(digits);
+    // Letters have bit 6: `a` is 0x61 and means 1 + 9.
+    let values = (text & (EACH * 0x0f)) + ((text >> 6) & EACH) * 9;
+    // What is no digit does not come out again when the values are written back.
+    let letters = ((values + EACH * 6) >> 4) & EACH;
+    let written = values + EACH * 0x30 + letters * 0x27;
+    if written != text || values & (EACH * 0xf0) != 0 {
+        return None;
     }
-    (seen & BAD == 0).then_some(number)
+    let pairs = (values | (values >> 4)) & 0x00ff_00ff_00ff_00ff;
+    let quads = (pairs | (pairs >> 8)) & 0x0000_ffff_0000_ffff;
+    Some((quads | (quads >> 16)) & 0xffff_ffff)
 }
 
 /// Writes `number` with leading zeros into the whole of `out`, 16 digits at most.
@@ -141,6 +129,21 @@ mod tests {
         assert_eq!(any_u128(b"4d0000000000000016"), Some(0x4d_0000_0000_0000_0016));
         assert_eq!(any_u128(b"000000000000000000000000000000001"), None);
         assert_eq!(any_u128(b"g000000000000000000000000000000"), None);
+    }
+
+    #[test]
+    fn every_byte_is_a_digit_or_it_is_not() {
+        for byte in 0..=u8::MAX {
+            let value = char::from(byte).to_digit(16).map(u64::from);
+            let lower = value.filter(|_| !byte.is_ascii_uppercase());
+            for place in 0..16 {
+                let mut digits = [b'0'; 16];
+                digits[place] = byte;
+                let shifted = |value: u64| value << (4 * (15 - place));
+                assert_eq!(lower_u64(&digits), lower.map(shifted), "{byte:#x} at {place}");
+                assert_eq!(any_u64(&digits), value.map(shifted), "{byte:#x} at {place}");
+            }
+        }
     }
 
     #[test]

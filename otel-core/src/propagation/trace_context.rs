@@ -8,7 +8,8 @@ use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId};
 
 use super::remote::RemoteParent;
-use super::{OWS, RANDOM, RemoteDecision, hex, tracestate};
+use super::tracestate::{self, Received};
+use super::{OWS, RANDOM, RemoteDecision, hex};
 
 const TRACEPARENT: &str = "traceparent";
 const TRACESTATE: &str = "tracestate";
@@ -129,7 +130,8 @@ fn attach(
     span_id: SpanId,
     flags: TraceFlags,
 ) -> Context {
-    let received = tracestate::read(&extractor.get_all(TRACESTATE).unwrap_or_default());
+    let received =
+        extractor.get_all(TRACESTATE).map_or(Received::NOTHING, |headers| tracestate::read(&headers));
     let span_context = SpanContext::new(trace_id, span_id, flags, true, received.state);
     let random = flags & RANDOM == RANDOM;
     // The note costs three allocations, so it is left only where the span context does not say all.

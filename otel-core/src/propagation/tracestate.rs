@@ -1,8 +1,8 @@
 //! The `tracestate` header: <https://www.w3.org/TR/trace-context-2/#tracestate-header>.
 
-use opentelemetry::trace::TraceState;
+use std::slice;
 
-use super::OWS;
+use opentelemetry::trace::TraceState;
 
 /// "There can be a maximum of 32 list-members in a list."
 const MAX_MEMBERS: usize = 32;
@@ -21,24 +21,25 @@ pub(super) struct Received {
     pub(super) whole: Option<Box<str>>,
 }
 
+impl Received {
+    pub(super) const NOTHING: Self = Self { state: TraceState::NONE, whole: None };
+}
+
 /// Reads the values of all `tracestate` headers, in their order.
 ///
 /// A list with one bad member, or with more than 32, counts as absent: "failure to parse tracestate MUST NOT affect the
 /// parsing of traceparent". Keys that come twice are passed on as they came.
 pub(super) fn read(headers: &[&str]) -> Received {
-    let mut count = 0;
-    for member in members(headers) {
-        count += 1;
-        if count > MAX_MEMBERS || !split(member).is_some_and(|(key, value)| valid(key, value)) {
-            return Received { state: TraceState::NONE, whole: None };
+    let mut members = Members::new(headers);
+    // Takes 32 members at most, so one that is left is one too many.
+    match TraceState::from_key_value(&mut members) {
+        Ok(state) if members.next().is_none() && !members.invalid => Received { state, whole: None },
+        Ok(_) => Received::NOTHING,
+        Err(_) => {
+            let mut members = Members::new(headers);
+            let list: Vec<_> = members.by_ref().take(MAX_MEMBERS + 1).collect();
+            if members.invalid || list.len() > MAX_MEMBERS { Received::NOTHING } else { read_partly(list) }
         }
-    }
-    if count == 0 {
-        return Received { state: TraceState::NONE, whole: None };
-    }
-    match TraceState::from_key_value(members(headers).filter_map(split)) {
-        Ok(state) => Received { state, whole: None },
-        Err(_) => read_partly(headers),
     }
 }
 
@@ -59,47 +60,97 @@ pub(super) fn write(state: &TraceState, received: Option<&str>) -> Option<String
     (length > 0).then(|| text(list, length))
 }
 
-fn members<'a>(headers: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
-    // "Empty and whitespace-only list members are allowed."
-    headers
-        .iter()
-        .flat_map(|header| header.split(','))
-        .map(|member| member.trim_matches(OWS))
-        .filter(|member| !member.is_empty())
-}
-
-fn split(member: &str) -> Option<(&str, &str)> {
-    member.split_once('=')
-}
-
-fn valid(key: &str, value: &str) -> bool {
-    valid_key(key.as_bytes()) && valid_value(value.as_bytes())
-}
+/// What a byte may be part of.
+const FIRST_OF_KEY: u8 = 1;
+const KEY: u8 = 2;
+const VALUE: u8 = 4;
 
 /// "key = ( lcalpha / DIGIT ) 0*255 ( keychar ); keychar = lcalpha / DIGIT / "_" / "-" / "*" / "/" / "@""
-fn valid_key(key: &[u8]) -> bool {
-    let Some((first, rest)) = key.split_first() else { return false };
-    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    letter(*first)
-        && rest.len() <= 255
-        && rest.iter().all(|byte| letter(*byte) || matches!(byte, b'_' | b'-' | b'*' | b'/' | b'@'))
+///
+/// "value = 0*255(chr) nblk-chr; nblk-chr = %x21-2B / %x2D-3C / %x3E-7E; chr = %x20 / nblk-chr"
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = b' ';
+    while byte <= b'~' {
+        classes[byte as usize] = match byte {
+            b'a'..=b'z' | b'0'..=b'9' => FIRST_OF_KEY | KEY | VALUE,
+            b'_' | b'-' | b'*' | b'/' | b'@' => KEY | VALUE,
+            b',' | b'=' => 0,
+            _ => VALUE,
+        };
+        byte += 1;
+    }
+    classes
+};
+const MAX_KEY: usize = 256;
+const MAX_VALUE: usize = 256;
+
+/// The members of all headers, each looked at once. Ends at the first one that is not valid.
+struct Members<'a> {
+    headers: slice::Iter<'a, &'a str>,
+    rest: &'a str,
+    invalid: bool,
 }
 
-/// "value = 0*255(chr) nblk-chr; nblk-chr = %x21-2B / %x2D-3C / %x3E-7E; chr = %x20 / nblk-chr"
-fn valid_value(value: &[u8]) -> bool {
-    let Some(last) = value.last() else { return false };
-    *last != b' '
-        && value.len() <= 256
-        && value.iter().all(|byte| matches!(byte, b' '..=b'~' if !b",=".contains(byte)))
+impl<'a> Members<'a> {
+    fn new(headers: &'a [&'a str]) -> Self {
+        Self { headers: headers.iter(), rest: "", invalid: false }
+    }
+
+    /// The member at the start of `rest`, which is not empty; `None` when it is not valid.
+    fn take_member(&mut self) -> Option<(&'a str, &'a str)> {
+        let bytes = self.rest.as_bytes();
+        let key_end = end_of(bytes, 0, KEY);
+        let value_end = end_of(bytes, key_end + 1, VALUE);
+        let after = value_end + bytes.get(value_end..)?.iter().take_while(|byte| is_ows(**byte)).count();
+        let (key, value) = (self.rest.get(..key_end)?, self.rest.get(key_end + 1..value_end)?);
+        let value = value.trim_end_matches(' ');
+        let valid = bytes[key_end] == b'='
+            && matches!(bytes.get(after), None | Some(b','))
+            && CLASSES[usize::from(bytes[0])] & FIRST_OF_KEY != 0
+            && key.len() <= MAX_KEY
+            && (1..=MAX_VALUE).contains(&value.len());
+        self.rest = self.rest.get(after..)?;
+        valid.then_some((key, value))
+    }
+}
+
+impl<'a> Iterator for Members<'a> {
+    type Item = (&'a str, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.invalid {
+            // "Empty and whitespace-only list members are allowed."
+            let blank = self.rest.bytes().take_while(|byte| is_ows(*byte) || *byte == b',').count();
+            self.rest = &self.rest[blank..];
+            if self.rest.is_empty() {
+                self.rest = self.headers.next()?;
+                continue;
+            }
+            let member = self.take_member();
+            self.invalid = member.is_none();
+            return member;
+        }
+        None
+    }
+}
+
+/// Where the bytes of `class` end that begin at `start`.
+fn end_of(bytes: &[u8], start: usize, class: u8) -> usize {
+    let rest = bytes.get(start..).unwrap_or_default();
+    start + rest.iter().take_while(|byte| CLASSES[usize::from(**byte)] & class != 0).count()
+}
+
+fn is_ows(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
 }
 
 /// For a valid list that the API's type does not take as a whole.
-fn read_partly(headers: &[&str]) -> Received {
-    let taken = members(headers).filter_map(split).filter(|member| representable(*member));
+fn read_partly(list: Vec<(&str, &str)>) -> Received {
+    let taken = list.iter().copied().filter(|member| representable(*member));
     let state = TraceState::from_key_value(taken).unwrap_or_default();
-    let list: Vec<_> = members(headers).filter_map(split).collect();
-    let whole = text(list.iter().copied(), length_of(list.iter().copied()));
-    Received { state, whole: Some(whole.into()) }
+    let length = length_of(list.iter().copied());
+    Received { state, whole: Some(text(list, length).into()) }
 }
 
 fn representable(member: (&str, &str)) -> bool {
@@ -111,7 +162,7 @@ fn representable(member: (&str, &str)) -> bool {
 /// What changed since stands in front, "modified keys MUST be moved to the beginning (left) of the list"; what `state`
 /// could have held and no longer has was removed.
 fn merged<'a>(state: &'a TraceState, received: &'a str) -> Vec<(&'a str, &'a str)> {
-    let received: Vec<_> = received.split(',').filter_map(split).collect();
+    let received: Vec<_> = received.split(',').filter_map(|member| member.split_once('=')).collect();
     let changed = state.into_iter().filter(|member| !received.contains(member));
     let kept = received.iter().copied().filter(|(key, value)| {
         if representable((key, value)) { state.into_iter().any(|held| held == (*key, *value)) } else { true }

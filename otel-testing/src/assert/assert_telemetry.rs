@@ -2,7 +2,7 @@ use super::{
     ExpectedLog, ExpectedSpan, ExpectedTrace, MetricAssertion, closest, fail, hygiene, metric, names, secrets,
 };
 use crate::captured::Captured;
-use crate::{Conventions, OtlpReceiver, ReceivedTrace, TestTelemetry};
+use crate::{Conventions, OtlpReceiver, ReceivedTrace, Snapshot, TestTelemetry};
 
 /// Assertions about captured telemetry. A failure shows what was there, what came closest, and the difference.
 ///
@@ -23,6 +23,11 @@ use crate::{Conventions, OtlpReceiver, ReceivedTrace, TestTelemetry};
 pub trait AssertTelemetry {
     /// What there is now.
     fn captured(&self) -> Captured;
+
+    /// All of it in a form that is the same on every run, for snapshot tests.
+    fn snapshot(&self) -> Snapshot {
+        Snapshot::new(self.captured())
+    }
 
     /// Exactly one span is like this.
     ///

@@ -18,7 +18,7 @@ mod trace_macro;
 
 pub(crate) use closest::name_distance;
 pub(crate) use expected::type_name;
-pub(crate) use metric::kind_name;
+pub(crate) use metric::{kind_name, list};
 
 pub use assert_telemetry::AssertTelemetry;
 pub use expected::{Expected, any_value, containing, one_of, starting_with};

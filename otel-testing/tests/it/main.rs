@@ -14,6 +14,7 @@ mod receiver_bounds;
 mod receiver_http;
 mod require;
 mod sender;
+mod snapshot;
 mod spans;
 mod traces;
 mod tracing_subscriber;
