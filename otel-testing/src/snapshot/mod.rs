@@ -1,0 +1,119 @@
+//! Telemetry in a form that is the same on every run.
+
+mod json;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::assert::list;
+use crate::captured::Captured;
+use crate::{AttributeValue, Attributes, PointValue};
+
+/// Captured telemetry in normal form, for snapshot tests: ids are numbers in the order of appearance, times are left out,
+/// metrics and their points are sorted, and of a histogram of durations only the count is shown.
+///
+/// Its [`Display`](fmt::Display) is text to read; [`Snapshot::to_json`] has everything.
+///
+/// ```
+/// use opentelemetry::trace::{Tracer, TracerProvider};
+/// use otel_testing::{AssertTelemetry, TestTelemetry};
+///
+/// let telemetry = TestTelemetry::new();
+/// telemetry.tracer_provider().tracer("shop").in_span("checkout", |_| ());
+/// assert_eq!(telemetry.snapshot().to_string(), "trace 1\n  checkout internal\n");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    captured: Captured,
+}
+
+impl Snapshot {
+    pub(crate) fn new(mut captured: Captured) -> Self {
+        for metric in &mut captured.metrics {
+            for point in &mut metric.points {
+                point.attributes = point.attributes.sorted();
+                if matches!(metric.unit.as_str(), "s" | "ms" | "us" | "ns") {
+                    point.value = without_durations(&point.value);
+                }
+            }
+            metric.points.sort_by_cached_key(|point| point.attributes.to_string());
+        }
+        captured
+            .metrics
+            .sort_by(|left, right| (&left.scope.name, &left.name).cmp(&(&right.scope.name, &right.name)));
+        captured.open_spans.sort_unstable();
+        Self { captured }
+    }
+
+    /// Replaces the values of these attributes, such as ports and version numbers that differ between runs.
+    #[must_use]
+    pub fn redact<'a>(mut self, keys: impl IntoIterator<Item = &'a str>) -> Self {
+        let keys: BTreeSet<&str> = keys.into_iter().collect();
+        for span in &mut self.captured.spans {
+            let span = Arc::make_mut(span);
+            redact(&mut span.attributes, &keys);
+            redact(&mut Arc::make_mut(&mut span.resource).attributes, &keys);
+            for event in &mut span.events {
+                redact(&mut event.attributes, &keys);
+            }
+            for link in &mut span.links {
+                redact(&mut link.attributes, &keys);
+            }
+        }
+        for log in &mut self.captured.logs {
+            redact(&mut Arc::make_mut(log).attributes, &keys);
+        }
+        for point in self.captured.metrics.iter_mut().flat_map(|metric| &mut metric.points) {
+            redact(&mut point.attributes, &keys);
+        }
+        self
+    }
+
+    /// Everything as indented JSON with sorted keys.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        json::render(&self.captured)
+    }
+}
+
+/// Spans as trees, then metrics, then log records.
+impl fmt::Display for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.captured.tree())?;
+        if !self.captured.metrics.is_empty() {
+            f.write_str(&list(&self.captured.metrics))?;
+        }
+        for log in &self.captured.logs {
+            let span = self.captured.spans.iter().find(|span| log.span_id.as_ref() == Some(&span.span_id));
+            write!(f, "log {} {:?} {}", log.severity_text, log.message(), log.attributes)?;
+            match span {
+                Some(span) => writeln!(f, " in {:?}", span.name)?,
+                None => writeln!(f)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn redact(attributes: &mut Attributes, keys: &BTreeSet<&str>) {
+    let values = attributes.iter().map(|(key, value)| match keys.contains(key) {
+        true => (key, AttributeValue::from("[redacted]")),
+        false => (key, value.clone()),
+    });
+    *attributes = values.collect();
+}
+
+fn without_durations(value: &PointValue) -> PointValue {
+    match value {
+        PointValue::Histogram(histogram) => {
+            let (bounds, count) = (histogram.bounds.clone(), histogram.count);
+            PointValue::Histogram(crate::HistogramPoint { count, bounds, ..Default::default() })
+        }
+        PointValue::ExponentialHistogram(histogram) => {
+            let count = histogram.count;
+            PointValue::ExponentialHistogram(crate::ExponentialHistogramPoint { count, ..Default::default() })
+        }
+        other => other.clone(),
+    }
+}

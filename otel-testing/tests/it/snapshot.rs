@@ -1,0 +1,53 @@
+use insta::assert_snapshot;
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::MeterProvider;
+use opentelemetry::trace::{Tracer, TracerProvider};
+use otel_testing::{AssertTelemetry, Captured, OtlpReceiver, Snapshot, TestTelemetry};
+
+use crate::receiver::send_everything;
+use crate::sender::Sender;
+use crate::spans::checkout;
+
+/// With what differs between runs: ids, times, durations, the order of points, a port.
+fn everything(port: i64) -> Snapshot {
+    let telemetry = TestTelemetry::new();
+    checkout(&telemetry);
+    let open = telemetry.tracer_provider().tracer("shop").start("open");
+    let meter = telemetry.meter_provider().meter("shop");
+    let orders = meter.u64_counter("orders").with_unit("{order}").build();
+    for tier in ["silver", "gold", "bronze", "tin"] {
+        orders.add(
+            1,
+            &[KeyValue::new("tier", tier), KeyValue::new("country", "fr"), KeyValue::new("port", port)],
+        );
+    }
+    let duration = meter.f64_histogram("duration").with_unit("s").with_boundaries(vec![0.1]).build();
+    duration.record(port as f64, &[]);
+    tracing::subscriber::with_default(telemetry.subscriber(), || {
+        tracing::info_span!("handler", port)
+            .in_scope(|| tracing::info!(name: "placed", port, "order placed"));
+    });
+    let snapshot = telemetry.snapshot().redact(["port"]);
+    drop(open);
+    snapshot
+}
+
+#[test]
+fn text_and_json_are_the_same_on_every_run() {
+    let (first, second) = (everything(40_001), everything(50_002));
+    assert_eq!(first.to_string(), second.to_string());
+    assert_eq!(first.to_json(), second.to_json());
+    assert_snapshot!(first.to_string());
+    assert_snapshot!(first.to_json());
+}
+
+#[test]
+fn received_telemetry_has_the_same_normal_form() {
+    let text = || {
+        let receiver = OtlpReceiver::start().unwrap();
+        send_everything(&Sender::grpc(&receiver, None));
+        assert!(!Captured::from(&receiver).metrics.is_empty());
+        (receiver.snapshot().to_string(), receiver.snapshot().to_json())
+    };
+    assert_eq!(text(), text());
+}
