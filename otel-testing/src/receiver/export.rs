@@ -9,7 +9,6 @@ use opentelemetry_proto::tonic::collector::metrics::v1::{
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::store::Kept;
@@ -19,7 +18,7 @@ const FULL: &str = "the receiver is full: see OtlpReceiverBuilder::with_max_item
 
 /// A request of one signal.
 pub(super) trait ExportRequest: prost::Message + Default + DeserializeOwned + 'static {
-    type Response: prost::Message + Default + Serialize;
+    type Response: prost::Message + Default;
     const SIGNAL: Signal;
 
     /// Spans, log records or data points in it.
@@ -30,6 +29,15 @@ pub(super) trait ExportRequest: prost::Message + Default + DeserializeOwned + 's
 
     fn keep(self, kept: &mut Kept);
 
+    /// What the JSON form calls the count of rejected items.
+    const REJECTED: &'static str;
+
+    /// Partial success in JSON. "64-bit integer numbers are encoded as decimal strings" (Protobuf's JSON mapping, which
+    /// OTLP/JSON follows); the generated types would write a number.
+    fn partial_success_json(rejected: usize) -> serde_json::Value {
+        serde_json::json!({ "partialSuccess": { Self::REJECTED: rejected.to_string(), "errorMessage": FULL } })
+    }
+
     /// Success, or partial success when items were rejected.
     fn response(rejected: usize) -> Self::Response;
 }
@@ -37,6 +45,7 @@ pub(super) trait ExportRequest: prost::Message + Default + DeserializeOwned + 's
 impl ExportRequest for ExportTraceServiceRequest {
     type Response = ExportTraceServiceResponse;
     const SIGNAL: Signal = Signal::Traces;
+    const REJECTED: &'static str = "rejectedSpans";
 
     fn len(&self) -> usize {
         self.resource_spans
@@ -70,6 +79,7 @@ impl ExportRequest for ExportTraceServiceRequest {
 impl ExportRequest for ExportLogsServiceRequest {
     type Response = ExportLogsServiceResponse;
     const SIGNAL: Signal = Signal::Logs;
+    const REJECTED: &'static str = "rejectedLogRecords";
 
     fn len(&self) -> usize {
         self.resource_logs
@@ -105,6 +115,7 @@ impl ExportRequest for ExportLogsServiceRequest {
 impl ExportRequest for ExportMetricsServiceRequest {
     type Response = ExportMetricsServiceResponse;
     const SIGNAL: Signal = Signal::Metrics;
+    const REJECTED: &'static str = "rejectedDataPoints";
 
     fn len(&self) -> usize {
         let scopes = self.resource_metrics.iter().flat_map(|resource| &resource.scope_metrics);

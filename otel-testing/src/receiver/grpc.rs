@@ -15,6 +15,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
 use tokio::net::TcpListener;
+use tokio_stream::StreamExt as _;
 use tonic::codec::CompressionEncoding::Gzip;
 use tonic::metadata::KeyAndValueRef;
 use tonic::transport::Server;
@@ -23,10 +24,11 @@ use tonic::{Request, Response, Status};
 
 use super::export::ExportRequest;
 use super::store::Store;
-use super::{Protocol, Reply};
+use super::{Protocol, fault};
 
 /// Serves until it is dropped.
 pub(super) async fn serve(listener: TcpListener, store: Arc<Store>, max_message_bytes: usize) {
+    let admitting = Arc::clone(&store);
     let service = Service(store);
     let traces = TraceServiceServer::new(service.clone())
         .accept_compressed(Gzip)
@@ -38,25 +40,27 @@ pub(super) async fn serve(listener: TcpListener, store: Arc<Store>, max_message_
         LogsServiceServer::new(service).accept_compressed(Gzip).max_decoding_message_size(max_message_bytes);
     let server = Server::builder().add_service(traces).add_service(metrics).add_service(logs);
     // The only error is one of the listener; senders then see a closed port, and a waiting test its time-out.
-    let _ = server.serve_with_incoming(TcpIncoming::from(listener)).await;
+    let incoming =
+        TcpIncoming::from(listener).filter(|connection| connection.is_err() || admitting.admits_connection());
+    let _ = server.serve_with_incoming(incoming).await;
 }
 
 #[derive(Clone)]
 struct Service(Arc<Store>);
 
 impl Service {
-    fn receive<R: ExportRequest>(&self, request: Request<R>) -> Result<Response<R::Response>, Status> {
+    async fn receive<R: ExportRequest>(&self, request: Request<R>) -> Result<Response<R::Response>, Status> {
         let headers = request.metadata().iter().filter_map(|entry| match entry {
             KeyAndValueRef::Ascii(key, value) => Some((key.to_string(), value.to_str().ok()?.to_owned())),
             KeyAndValueRef::Binary(..) => None,
         });
         let headers = headers.collect();
         match self.0.receive(request.into_inner(), Protocol::Grpc, headers) {
-            Ok(rejected) => Ok(Response::new(R::response(rejected))),
-            Err(Reply::InvalidArgument) => Err(Status::invalid_argument("the test asked for this answer")),
-            Err(Reply::Accept | Reply::Unavailable) => {
-                Err(Status::unavailable("the test asked for this answer"))
+            Ok((rejected, delay)) => {
+                tokio::time::sleep(delay).await;
+                Ok(Response::new(R::response(rejected)))
             }
+            Err(reply) => Err(fault::grpc_status(reply).await),
         }
     }
 }
@@ -67,7 +71,7 @@ impl TraceService for Service {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        self.receive(request)
+        self.receive(request).await
     }
 }
 
@@ -77,7 +81,7 @@ impl MetricsService for Service {
         &self,
         request: Request<ExportMetricsServiceRequest>,
     ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
-        self.receive(request)
+        self.receive(request).await
     }
 }
 
@@ -87,6 +91,6 @@ impl LogsService for Service {
         &self,
         request: Request<ExportLogsServiceRequest>,
     ) -> Result<Response<ExportLogsServiceResponse>, Status> {
-        self.receive(request)
+        self.receive(request).await
     }
 }

@@ -1,24 +1,26 @@
 use std::borrow::Cow;
-use std::io::Read as _;
+use std::io::{self, Read as _};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
+use axum::serve::Listener;
 use flate2::read::GzDecoder;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message as _;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::export::ExportRequest;
 use super::store::Store;
-use super::{Protocol, Reply};
+use super::{Protocol, Reply, fault};
 
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
@@ -30,9 +32,33 @@ pub(super) async fn serve(listener: TcpListener, store: Arc<Store>, max_body_byt
         .route("/v1/metrics", post(receive::<ExportMetricsServiceRequest>))
         .route("/v1/logs", post(receive::<ExportLogsServiceRequest>))
         .layer(DefaultBodyLimit::max(max_body_bytes))
-        .with_state(Receiver { store, max_body_bytes });
+        .with_state(Receiver { store: Arc::clone(&store), max_body_bytes });
     // axum's server never returns.
-    let _ = axum::serve(listener, router).await;
+    let _ = axum::serve(Gate { listener, store }, router).await;
+}
+
+/// Closes connections that the test wants refused.
+struct Gate {
+    listener: TcpListener,
+    store: Arc<Store>,
+}
+
+impl Listener for Gate {
+    type Io = TcpStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+        loop {
+            let (connection, address) = Listener::accept(&mut self.listener).await;
+            if self.store.admits_connection() {
+                return (connection, address);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
 }
 
 #[derive(Clone)]
@@ -55,9 +81,19 @@ async fn receive<R: ExportRequest>(
         Err(refusal) => return failure(protocol, &refusal),
     };
     match receiver.store.receive(request, protocol, texts(&headers)) {
-        Ok(rejected) => success::<R>(protocol, rejected),
-        Err(Reply::InvalidArgument) => failure(protocol, &Refusal::INVALID_ARGUMENT),
-        Err(Reply::Accept | Reply::Unavailable) => failure(protocol, &Refusal::UNAVAILABLE),
+        Ok((rejected, delay)) => {
+            tokio::time::sleep(delay).await;
+            success::<R>(protocol, rejected)
+        }
+        Err(Reply::Garbage) => ([(CONTENT_TYPE, PROTOBUF)], "\u{fffd}this is no OTLP").into_response(),
+        Err(reply) => {
+            let status = fault::grpc_status(reply).await;
+            let mut response = failure(protocol, &Refusal::from_grpc(&status));
+            if let Some(after) = fault::retry_after(reply) {
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(after));
+            }
+            response
+        }
     }
 }
 
@@ -115,7 +151,7 @@ fn decompress<'a>(
 }
 
 fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
-    let text = |(name, value): (&axum::http::HeaderName, &axum::http::HeaderValue)| {
+    let text = |(name, value): (&axum::http::HeaderName, &HeaderValue)| {
         Some((name.to_string(), value.to_str().ok()?.to_owned()))
     };
     headers.iter().filter_map(text).collect()
@@ -127,7 +163,7 @@ fn success<R: ExportRequest>(protocol: Protocol, rejected: usize) -> Response {
         // In JSON a field without a value is absent, not null.
         Protocol::HttpJson if rejected == 0 => ([(CONTENT_TYPE, JSON)], "{}").into_response(),
         Protocol::HttpJson => {
-            ([(CONTENT_TYPE, JSON)], serde_json::to_vec(&response).unwrap_or_default()).into_response()
+            ([(CONTENT_TYPE, JSON)], R::partial_success_json(rejected).to_string()).into_response()
         }
         _ => ([(CONTENT_TYPE, PROTOBUF)], response.encode_to_vec()).into_response(),
     }
@@ -165,16 +201,15 @@ struct Refusal {
 }
 
 impl Refusal {
-    const UNAVAILABLE: Self = Self {
-        status: StatusCode::SERVICE_UNAVAILABLE,
-        grpc_code: tonic::Code::Unavailable,
-        message: Cow::Borrowed("the test asked for this answer"),
-    };
-    const INVALID_ARGUMENT: Self = Self {
-        status: StatusCode::BAD_REQUEST,
-        grpc_code: tonic::Code::InvalidArgument,
-        message: Cow::Borrowed("the test asked for this answer"),
-    };
+    /// The mapping of the OTLP specification: what may be tried again is 429 or 503.
+    fn from_grpc(status: &tonic::Status) -> Self {
+        let http = match status.code() {
+            tonic::Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
+            tonic::Code::InvalidArgument => StatusCode::BAD_REQUEST,
+            _ => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Self { status: http, grpc_code: status.code(), message: status.message().to_owned().into() }
+    }
 
     fn malformed(message: String) -> Self {
         Self {

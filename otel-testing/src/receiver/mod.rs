@@ -2,6 +2,7 @@
 
 mod convert;
 mod export;
+mod fault;
 mod grpc;
 mod http;
 mod json;

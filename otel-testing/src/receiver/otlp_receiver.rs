@@ -126,6 +126,19 @@ impl OtlpReceiver {
         self.store.kept().dropped
     }
 
+    /// Answers the next requests this way, one each, and those after them as [`OtlpReceiver::respond_with`] says.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use otel_testing::{OtlpReceiver, Reply};
+    ///
+    /// let receiver = OtlpReceiver::start().unwrap();
+    /// receiver.respond_in_turn([Reply::Throttle(Duration::from_secs(1)), Reply::Cut, Reply::Garbage]);
+    /// ```
+    pub fn respond_in_turn(&self, replies: impl IntoIterator<Item = Reply>) {
+        self.store.kept().script.extend(replies);
+    }
+
     /// Answers all further requests this way.
     pub fn respond_with(&self, reply: Reply) {
         self.store.kept().reply = reply;

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 /// One of the three signals of OTLP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -55,4 +57,20 @@ pub enum Reply {
     Unavailable,
     /// Keeps nothing: 400, or `INVALID_ARGUMENT`. The sender must not try again.
     InvalidArgument,
+    /// Keeps nothing: 503 with `Retry-After`, or `UNAVAILABLE` with `RetryInfo`. The sender may try again after this time,
+    /// which HTTP carries in whole seconds, rounded up.
+    UnavailableFor(Duration),
+    /// Keeps nothing: 429 with `Retry-After`, or `RESOURCE_EXHAUSTED` with `RetryInfo`. The sender may try again after this
+    /// time, which HTTP carries in whole seconds, rounded up.
+    Throttle(Duration),
+    /// Keeps the data and answers with success, after this time.
+    Slow(Duration),
+    /// Keeps nothing and never answers; the connection stays open.
+    Hang,
+    /// Keeps nothing and closes the connection without an answer; of HTTP/2, which gRPC uses, it resets the stream.
+    Cut,
+    /// Keeps nothing and closes new connections before the first byte; requests on open connections are cut.
+    Refuse,
+    /// Keeps nothing: 200 with bytes that are no OTLP. Over gRPC, whose framing is not ours to break, `DATA_LOSS`.
+    Garbage,
 }

@@ -1,5 +1,7 @@
+use std::collections::VecDeque;
+use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -31,6 +33,8 @@ pub(super) struct Kept {
     pub(super) request_count: u64,
     pub(super) dropped: u64,
     pub(super) reply: Reply,
+    /// Replies that come first, each used once.
+    pub(super) script: VecDeque<Reply>,
     /// Spans, log records and data points that were kept.
     items: usize,
     /// Counts everything a waiting test could see.
@@ -46,15 +50,31 @@ impl Store {
         lock(&self.kept)
     }
 
-    /// Keeps what there is room for and returns how many items were rejected, or how to refuse the whole request.
+    /// Whether a new connection is served. One that is not uses up a step of the script, as a request would.
+    pub(super) fn admits_connection(&self) -> bool {
+        let mut kept = self.kept();
+        match kept.script.front() {
+            Some(Reply::Refuse) => {
+                kept.script.pop_front();
+                self.changed(kept);
+                false
+            }
+            Some(_) => true,
+            None => kept.reply != Reply::Refuse,
+        }
+    }
+
+    /// Keeps what there is room for and returns how many items were rejected and how long to wait before the answer, or
+    /// how to refuse the whole request.
     pub(super) fn receive<R: ExportRequest>(
         &self,
         mut request: R,
         protocol: Protocol,
         headers: Vec<(String, String)>,
-    ) -> Result<usize, Reply> {
+    ) -> Result<(usize, Duration), Reply> {
         let mut kept = self.kept();
-        let accepted = kept.reply == Reply::Accept;
+        let reply = kept.script.pop_front().unwrap_or(kept.reply);
+        let accepted = matches!(reply, Reply::Accept | Reply::Slow(_));
         kept.request_count += 1;
         if kept.requests.len() < MAX_REQUESTS {
             kept.requests.push(ReceivedRequest { signal: R::SIGNAL, protocol, headers, accepted });
@@ -73,9 +93,10 @@ impl Store {
             if stays > 0 {
                 request.keep(&mut kept);
             }
-            Ok(rejected)
+            let delay = if let Reply::Slow(delay) = reply { delay } else { Duration::ZERO };
+            Ok((rejected, delay))
         } else {
-            Err(kept.reply)
+            Err(reply)
         };
         self.changed(kept);
         result
@@ -83,7 +104,8 @@ impl Store {
 
     pub(super) fn clear(&self) {
         let mut kept = self.kept();
-        *kept = Kept { reply: kept.reply, changes: kept.changes, ..Kept::default() };
+        let script = mem::take(&mut kept.script);
+        *kept = Kept { reply: kept.reply, script, changes: kept.changes, ..Kept::default() };
         self.changed(kept);
     }
 

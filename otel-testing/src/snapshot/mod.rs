@@ -43,6 +43,7 @@ impl Snapshot {
             .metrics
             .sort_by(|left, right| (&left.scope.name, &left.name).cmp(&(&right.scope.name, &right.name)));
         captured.open_spans.sort_unstable();
+        rewrite(&mut captured, |_, value| with_sorted_maps(value));
         Self { captured }
     }
 
@@ -50,23 +51,10 @@ impl Snapshot {
     #[must_use]
     pub fn redact<'a>(mut self, keys: impl IntoIterator<Item = &'a str>) -> Self {
         let keys: BTreeSet<&str> = keys.into_iter().collect();
-        for span in &mut self.captured.spans {
-            let span = Arc::make_mut(span);
-            redact(&mut span.attributes, &keys);
-            redact(&mut Arc::make_mut(&mut span.resource).attributes, &keys);
-            for event in &mut span.events {
-                redact(&mut event.attributes, &keys);
-            }
-            for link in &mut span.links {
-                redact(&mut link.attributes, &keys);
-            }
-        }
-        for log in &mut self.captured.logs {
-            redact(&mut Arc::make_mut(log).attributes, &keys);
-        }
-        for point in self.captured.metrics.iter_mut().flat_map(|metric| &mut metric.points) {
-            redact(&mut point.attributes, &keys);
-        }
+        rewrite(&mut self.captured, |key, value| match keys.contains(key) {
+            true => "[redacted]".into(),
+            false => value.clone(),
+        });
         self
     }
 
@@ -96,12 +84,40 @@ impl fmt::Display for Snapshot {
     }
 }
 
-fn redact(attributes: &mut Attributes, keys: &BTreeSet<&str>) {
-    let values = attributes.iter().map(|(key, value)| match keys.contains(key) {
-        true => (key, AttributeValue::from("[redacted]")),
-        false => (key, value.clone()),
-    });
-    *attributes = values.collect();
+/// Replaces the values of all attributes of spans, events, links, points, log records and resources.
+fn rewrite(captured: &mut Captured, value: impl Fn(&str, &AttributeValue) -> AttributeValue) {
+    let rewrite = |attributes: &mut Attributes| {
+        *attributes = attributes.iter().map(|(key, old)| (key, value(key, old))).collect();
+    };
+    for span in &mut captured.spans {
+        let span = Arc::make_mut(span);
+        rewrite(&mut span.attributes);
+        rewrite(&mut Arc::make_mut(&mut span.resource).attributes);
+        span.events.iter_mut().for_each(|event| rewrite(&mut event.attributes));
+        span.links.iter_mut().for_each(|link| rewrite(&mut link.attributes));
+    }
+    for log in &mut captured.logs {
+        let log = Arc::make_mut(log);
+        rewrite(&mut log.attributes);
+        log.body = value("", &log.body);
+    }
+    for point in captured.metrics.iter_mut().flat_map(|metric| &mut metric.points) {
+        rewrite(&mut point.attributes);
+    }
+}
+
+/// Senders keep maps in hash maps.
+fn with_sorted_maps(value: &AttributeValue) -> AttributeValue {
+    match value {
+        AttributeValue::Array(values) => AttributeValue::Array(values.iter().map(with_sorted_maps).collect()),
+        AttributeValue::Map(entries) => {
+            let mut entries: Vec<(String, AttributeValue)> =
+                entries.iter().map(|(key, value)| (key.clone(), with_sorted_maps(value))).collect();
+            entries.sort_by(|left, right| left.0.cmp(&right.0));
+            AttributeValue::Map(entries)
+        }
+        other => other.clone(),
+    }
 }
 
 fn without_durations(value: &PointValue) -> PointValue {

@@ -7,6 +7,7 @@ mod assert_spans;
 mod conventions;
 mod conventions_registry;
 mod eventually;
+mod faults;
 mod json;
 mod metrics;
 mod receiver;
