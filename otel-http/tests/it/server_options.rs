@@ -121,7 +121,7 @@ async fn forwarding_cases_of_the_reference_suites() {
                 },
                 // Servers refuse a second Host; a quoted one is no host.
                 "host" if value.contains('"') || request.headers().contains_key("host") => {
-                    is_possible = false
+                    is_possible = false;
                 }
                 _ => append(request.headers_mut(), &[vec![name.to_owned(), value.to_owned()]]),
             }
