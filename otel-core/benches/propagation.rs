@@ -3,6 +3,7 @@
 //! `cargo bench -p otel-core --bench propagation`. Compare the two of a pair; the times drift with the machine.
 
 #![expect(missing_docs, reason = "a benchmark has no API")]
+#![expect(clippy::unwrap_used, reason = "headers written here are valid")]
 
 use std::hint::black_box;
 
@@ -64,7 +65,7 @@ fn run(c: &mut Criterion, group: &str, propagators: &Propagators, headers: &Head
         inject.bench_function(BenchmarkId::from_parameter(name), |b| {
             let mut outgoing = request(&[]);
             b.iter(|| {
-                propagator.inject_context(black_box(&context), &mut HeaderInjector::new(&mut outgoing))
+                propagator.inject_context(black_box(&context), &mut HeaderInjector::new(&mut outgoing));
             });
         });
     }

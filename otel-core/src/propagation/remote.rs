@@ -38,7 +38,7 @@ impl RemoteDecision {
 /// `None` when the span of `context` is a local one, whose flags say all, or when nothing was extracted. A header may
 /// carry a decision without ids (`b3: 0`): then `context` has no span, and the decision is for the root span to come.
 ///
-/// For samplers; the samplers of otel-init read it.
+/// For samplers, which get the parent's context.
 ///
 /// ```
 /// use std::collections::HashMap;
