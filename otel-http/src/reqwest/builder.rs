@@ -52,7 +52,7 @@ impl fmt::Debug for InstrumentBuilder {
 }
 
 /// Builds a [`Client`] that follows redirects and sends again by itself, made by [`Client::builder`]. It is used like
-/// [`reqwest::ClientBuilder`](::reqwest::ClientBuilder).
+/// [`reqwest::ClientBuilder`].
 ///
 /// Each request on the wire has a span, a duration, and headers for its host: what the
 /// [`DestinationPolicy`] allows, and no credentials of another host. The defaults are reqwest's: ten redirects, a
@@ -177,7 +177,7 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// What [`reqwest::ClientBuilder::build`](::reqwest::ClientBuilder::build) returns: no TLS, or options that do not fit.
+    /// What [`reqwest::ClientBuilder::build`] returns: no TLS, or options that do not fit.
     pub fn build(self) -> Result<Client, Error> {
         let inner = self.inner.redirect(reqwest_policy()).retry(::reqwest::retry::never()).referer(false);
         let rules = Some(Arc::new(self.rules));

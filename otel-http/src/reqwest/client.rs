@@ -25,7 +25,7 @@ use crate::url::Url;
 /// reqwest keeps a request's extensions to itself.
 static NO_EXTENSIONS: LazyLock<Extensions> = LazyLock::new(Extensions::new);
 
-/// A [`reqwest::Client`](::reqwest::Client) that gives each request a client span and a duration, and hands the context
+/// A [`reqwest::Client`] that gives each request a client span and a duration, and hands the context
 /// on.
 ///
 /// It is used like the client inside; cloning it is as cheap.
@@ -93,7 +93,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// What [`reqwest::Client::execute`](::reqwest::Client::execute) returns, unchanged.
+    /// What [`reqwest::Client::execute`] returns, unchanged.
     pub async fn execute(&self, request: Request) -> Result<Response, Error> {
         self.execute_as(request, None).await
     }

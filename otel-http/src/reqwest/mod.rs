@@ -1,4 +1,4 @@
-//! An instrumented [`reqwest::Client`](::reqwest::Client).
+//! An instrumented [`reqwest::Client`].
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), reqwest::Error> {

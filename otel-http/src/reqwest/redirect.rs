@@ -1,6 +1,4 @@
-//! Which redirects a [`ClientBuilder`](super::ClientBuilder)'s client follows; the same as [`reqwest::redirect`].
-//!
-//! [`reqwest::redirect`]: ::reqwest::redirect
+//! Which redirects a [`ClientBuilder`](super::ClientBuilder)'s client follows; used like [`reqwest::redirect`].
 
 use std::error::Error;
 use std::fmt;
@@ -8,7 +6,7 @@ use std::sync::Arc;
 
 use ::reqwest::{StatusCode, Url};
 
-/// Which redirects are followed; like [`reqwest::redirect::Policy`](::reqwest::redirect::Policy).
+/// Which redirects are followed; like [`reqwest::redirect::Policy`].
 #[derive(Clone)]
 pub struct Policy(Kind);
 

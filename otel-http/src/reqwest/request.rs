@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::Client;
 use crate::UrlTemplate;
 
-/// A request that is being put together, like [`reqwest::RequestBuilder`](::reqwest::RequestBuilder).
+/// A request that is being put together, like [`reqwest::RequestBuilder`].
 #[derive(Debug)]
 #[must_use = "a request does nothing until it is sent"]
 pub struct RequestBuilder {
@@ -97,7 +97,7 @@ impl RequestBuilder {
     ///
     /// # Errors
     ///
-    /// What [`reqwest::RequestBuilder::build`](::reqwest::RequestBuilder::build) returns.
+    /// What [`reqwest::RequestBuilder::build`] returns.
     pub fn build(self) -> Result<Request, Error> {
         self.inner.build()
     }
@@ -113,7 +113,7 @@ impl RequestBuilder {
     ///
     /// # Errors
     ///
-    /// What [`reqwest::RequestBuilder::send`](::reqwest::RequestBuilder::send) returns, unchanged. A request that could
+    /// What [`reqwest::RequestBuilder::send`] returns, unchanged. A request that could
     /// not be built has no span.
     pub async fn send(self) -> Result<Response, Error> {
         let request = self.inner.build()?;

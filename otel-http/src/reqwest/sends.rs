@@ -1,5 +1,6 @@
 //! One call that may be sent several times: redirects and retries, each with a span and headers of its own.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use ::reqwest::header::{
@@ -17,7 +18,6 @@ use crate::UrlTemplate;
 use crate::client::RequestFacts;
 
 /// What a client does between two sends.
-#[derive(Debug)]
 pub(super) struct SendRules {
     pub(super) redirect: redirect::Policy,
     pub(super) retry: retry::Policy,
@@ -25,6 +25,20 @@ pub(super) struct SendRules {
     pub(super) default_headers: HeaderMap,
     pub(super) timeout: Option<Duration>,
     pub(super) referer: bool,
+}
+
+impl fmt::Debug for SendRules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The values of headers may be secrets.
+        let default_headers: Vec<_> = self.default_headers.keys().collect();
+        f.debug_struct("SendRules")
+            .field("redirect", &self.redirect)
+            .field("retry", &self.retry)
+            .field("default_headers", &default_headers)
+            .field("timeout", &self.timeout)
+            .field("referer", &self.referer)
+            .finish()
+    }
 }
 
 /// Sends the request until neither a redirect nor a retry is left.

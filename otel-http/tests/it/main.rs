@@ -5,6 +5,8 @@
 mod client;
 mod client_errors;
 mod client_exits;
+mod client_options;
+mod client_secrets;
 mod exits;
 mod nesting;
 mod public_endpoint;

@@ -14,7 +14,7 @@ use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use opentelemetry_sdk::trace::SpanData;
 use otel_http::DestinationPolicy;
 use otel_http::reqwest::{Client, ClientBuilder, redirect, retry};
-use otel_testing::{SpanDataExt, TestTelemetry};
+use otel_testing::{Conventions, SpanDataExt, TestTelemetry};
 
 use crate::support::{CLIENT_DURATION, serve};
 
@@ -56,6 +56,7 @@ fn assert_sends(telemetry: &TestTelemetry, count: usize) -> Vec<SpanData> {
         let recorded = span.attribute("http.request.resend_count").map(ToString::to_string);
         assert_eq!(recorded, expected, "{}", telemetry.tree());
     }
+    assert_eq!(Conventions::new().check(telemetry), []);
     spans
 }
 
@@ -281,6 +282,46 @@ async fn errors_are_retried_too_but_streams_are_not() {
     let stream = reqwest::Body::wrap_stream(futures_util::stream::iter([Ok::<_, std::io::Error>("once")]));
     assert!(client.post(format!("http://{closed}/")).body(stream).send().await.is_err());
     assert_eq!(telemetry.spans().len(), 1);
+}
+
+/// An HTTP/2 server that looks at no request but the last, and says so; gives how many it saw.
+async fn refuse(listener: tokio::net::TcpListener, refused: usize) {
+    let (socket, _) = listener.accept().await.unwrap();
+    let mut connection = h2::server::handshake(socket).await.unwrap();
+    let mut seen = 0;
+    while let Some(request) = connection.accept().await {
+        let (_, mut respond) = request.unwrap();
+        if seen < refused {
+            respond.send_reset(h2::Reason::REFUSED_STREAM);
+        } else {
+            respond.send_response(http::Response::new(()), true).unwrap();
+        }
+        seen += 1;
+    }
+}
+
+#[tokio::test]
+async fn what_an_http2_server_has_refused_is_sent_again_as_reqwest_does() {
+    for (refused, is_answered, sends) in [(1, true, 2), (2, true, 3), (3, false, 3)] {
+        for with_ours in [false, true] {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let url = format!("http://{}/", listener.local_addr().unwrap());
+            tokio::spawn(refuse(listener, refused));
+            let telemetry = TestTelemetry::new();
+            let answer = if with_ours {
+                let client = builder(&telemetry).configure(reqwest::ClientBuilder::http2_prior_knowledge);
+                client.build().unwrap().post(url).body("body").send().await
+            } else {
+                let client = reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().unwrap();
+                client.post(url).body("body").send().await
+            };
+            assert_eq!(answer.is_ok(), is_answered, "{refused} {with_ours} {answer:?}");
+            if with_ours {
+                let spans = assert_sends(&telemetry, sends);
+                assert!(spans[0].has("error.type", "request"), "{}", telemetry.tree());
+            }
+        }
+    }
 }
 
 #[tokio::test]
