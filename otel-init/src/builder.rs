@@ -18,11 +18,17 @@ type Lookup = Box<dyn Fn(&str) -> Option<String>>;
 pub struct TelemetryBuilder {
     settings: Settings,
     environment: Lookup,
+    /// The names of all variables, to find those without effect; none for a lookup that cannot tell them.
+    names: Vec<String>,
 }
 
 impl TelemetryBuilder {
     pub(crate) fn new() -> Self {
-        Self { settings: Settings::default(), environment: Box::new(|name| std::env::var(name).ok()) }
+        Self {
+            settings: Settings::default(),
+            environment: Box::new(|name| std::env::var(name).ok()),
+            names: std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect(),
+        }
     }
 
     /// Sets `service.name`. Otherwise `OTEL_SERVICE_NAME` decides, then `OTEL_RESOURCE_ATTRIBUTES`, then it is
@@ -121,6 +127,7 @@ impl TelemetryBuilder {
     /// What the system itself reads stays as it is: certificates (`SSL_CERT_FILE`) and `NO_COLOR`.
     pub fn with_environment(mut self, lookup: impl Fn(&str) -> Option<String> + 'static) -> Self {
         self.environment = Box::new(lookup);
+        self.names = Vec::new();
         self
     }
 
@@ -136,7 +143,7 @@ impl TelemetryBuilder {
     /// warning and the default holds.
     pub fn install(self) -> Result<Telemetry, InstallError> {
         let claim = Claim::take()?;
-        let config = Config::resolve(&self.settings, &*self.environment)?;
+        let config = Config::resolve(&self.settings, &*self.environment, &self.names)?;
         install::install(claim, config)
     }
 }

@@ -7,7 +7,7 @@ use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
-use tracing_subscriber::filter::{EnvFilter, FilterExt, filter_fn};
+use tracing_subscriber::filter::{EnvFilter, FilterExt, LevelFilter, filter_fn};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
@@ -42,11 +42,14 @@ const SAID_BETTER_ELSEWHERE: &[&str] = &[
 ];
 
 /// The layer that writes to standard error, and a warning if `RUST_LOG` cannot be read.
-pub(crate) fn layer<S>(rust_log: Option<&str>) -> (impl Layer<S> + Send + Sync + 'static, Option<String>)
+pub(crate) fn layer<S>(
+    rust_log: Option<&str>,
+    own_level: Option<LevelFilter>,
+) -> (impl Layer<S> + Send + Sync + 'static, Option<String>)
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    let (levels, warning) = levels(rust_log.unwrap_or_default());
+    let (levels, warning) = levels(rust_log.unwrap_or_default(), own_level);
     let shows_upstream = rust_log.is_some_and(|directives| directives.contains("opentelemetry"));
     let news = filter_fn(move |metadata| shows_upstream || !SAID_BETTER_ELSEWHERE.contains(&metadata.name()));
     // https://no-color.org
@@ -61,12 +64,13 @@ where
 
 /// The directives of `RUST_LOG`, `info` if there are none, completed: this crate's warnings and upstream's are shown
 /// unless they are named or everything is off, upstream's chatter is not.
-fn levels(rust_log: &str) -> (EnvFilter, Option<String>) {
+fn levels(rust_log: &str, own_level: Option<LevelFilter>) -> (EnvFilter, Option<String>) {
     let directives = if rust_log.is_empty() { "info" } else { rust_log };
     let mut completed = directives.to_owned();
     if directives != "off" {
-        for (target, level) in [(TARGET, "info"), ("opentelemetry", "warn")] {
+        for (target, default) in [(TARGET, LevelFilter::INFO), ("opentelemetry", LevelFilter::WARN)] {
             if !directives.contains(target) {
+                let level = own_level.unwrap_or(default);
                 completed = format!("{completed},{target}={level}");
             }
         }
@@ -116,6 +120,8 @@ fn current_trace_id() -> Option<opentelemetry::TraceId> {
 
 #[cfg(test)]
 mod tests {
+    use tracing_subscriber::filter::LevelFilter;
+
     use super::levels;
 
     #[test]
@@ -128,7 +134,7 @@ mod tests {
             ("opentelemetry=trace", "opentelemetry=trace,otel_init=info"),
             ("off", "off"),
         ] {
-            let (filter, warning) = levels(rust_log);
+            let (filter, warning) = levels(rust_log, None);
             let mut directives: Vec<_> = filter.to_string().split(',').map(str::to_owned).collect();
             let mut expected: Vec<_> = shown.split(',').map(str::to_owned).collect();
             directives.sort();
@@ -139,8 +145,18 @@ mod tests {
     }
 
     #[test]
+    fn the_level_of_the_sdk_holds_unless_rust_log_names_it() {
+        let (filter, _) = levels("debug", Some(LevelFilter::ERROR));
+        let shown = filter.to_string();
+        assert!(shown.contains("otel_init=error") && shown.contains("opentelemetry=error"), "{shown}");
+        let (filter, _) = levels("otel_init=trace", Some(LevelFilter::OFF));
+        let shown = filter.to_string();
+        assert!(shown.contains("otel_init=trace") && shown.contains("opentelemetry=off"), "{shown}");
+    }
+
+    #[test]
     fn a_bad_directive_is_reported_and_the_default_holds() {
-        let (filter, warning) = levels("shop=loud");
+        let (filter, warning) = levels("shop=loud", None);
         assert!(warning.unwrap().contains("RUST_LOG is \"shop=loud\""));
         assert!(filter.to_string().contains("info"));
     }

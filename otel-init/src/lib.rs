@@ -1,4 +1,8 @@
 #![doc = include_str!("docs/crate.md")]
+#![doc = ""]
+#![doc = include_str!("docs/variables.md")]
+#![doc = ""]
+#![doc = include_str!("docs/export.md")]
 
 mod builder;
 mod completion;

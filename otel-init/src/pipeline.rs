@@ -8,14 +8,16 @@ use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::logs::{
     BatchConfigBuilder as LogBatchConfigBuilder, BatchLogProcessor, SdkLoggerProvider,
 };
-use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
+use opentelemetry_sdk::metrics::{
+    Aggregation, Instrument, InstrumentKind, PeriodicReader, SdkMeterProvider, Stream,
+};
 use opentelemetry_sdk::trace::{
     BatchConfigBuilder as SpanBatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider, SpanLimits,
 };
 
 use crate::config::Config;
 use crate::error::{InstallErrorKind, SignalFailure};
-use crate::export::{self, ExportRuntime, Monitor, OtlpExporter};
+use crate::export::{self, ExportRuntime, Monitor, SignalExporter};
 use crate::health::SignalHealth;
 use crate::safety::{Intake, SafeLogProcessor, SafeSpanProcessor, Safety};
 use crate::{InstallError, Signal};
@@ -79,20 +81,34 @@ impl Pipeline {
     }
 }
 
-fn metrics(config: &Config, exporter: Option<OtlpExporter>) -> (SdkMeterProvider, Option<Outlet>) {
+fn metrics(config: &Config, exporter: Option<SignalExporter>) -> (SdkMeterProvider, Option<Outlet>) {
     let builder = SdkMeterProvider::builder().with_resource(config.resource.clone());
     let Some(exporter) = exporter else {
         return (builder.build(), None);
     };
     let monitor = Arc::clone(&exporter.monitor);
     let reader = PeriodicReader::builder(exporter).with_interval(config.metric_interval).build();
-    let provider = builder.with_reader(reader).build();
+    let mut builder = builder.with_reader(reader);
+    if config.exponential_histograms {
+        builder = builder.with_view(exponential_buckets);
+    }
+    let provider = builder.build();
     (provider.clone(), Some(Outlet { provider: Provider::Metrics(provider), monitor }))
+}
+
+/// "The default values for max_size and max_scale" of the specification.
+fn exponential_buckets(instrument: &Instrument) -> Option<Stream> {
+    if instrument.kind() != InstrumentKind::Histogram {
+        return None;
+    }
+    let aggregation =
+        Aggregation::Base2ExponentialHistogram { max_size: 160, max_scale: 20, record_min_max: true };
+    Stream::builder().with_aggregation(aggregation).build().ok()
 }
 
 fn logs(
     config: &Config,
-    exporter: Option<OtlpExporter>,
+    exporter: Option<SignalExporter>,
     safety: &Arc<Safety>,
 ) -> (SdkLoggerProvider, Option<Outlet>) {
     let builder = SdkLoggerProvider::builder().with_resource(config.resource.clone());
@@ -114,7 +130,7 @@ fn logs(
 
 fn traces(
     config: &Config,
-    exporter: Option<OtlpExporter>,
+    exporter: Option<SignalExporter>,
     safety: &Arc<Safety>,
 ) -> (SdkTracerProvider, Option<Outlet>) {
     let builder = SdkTracerProvider::builder()

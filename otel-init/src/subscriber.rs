@@ -39,7 +39,7 @@ pub(crate) fn set_global(
     let mut layers: Vec<BoxedLayer> = Vec::new();
     let mut warning = None;
     if config.console != ConsoleLogs::Off {
-        let (layer, problem) = console::layer(config.console_filter.as_deref());
+        let (layer, problem) = console::layer(config.console_filter.as_deref(), config.own_level);
         warning = problem;
         layers.push(Box::new(layer));
     }

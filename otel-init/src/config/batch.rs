@@ -55,3 +55,16 @@ pub(crate) fn temporality(environment: &Environment<'_>) -> Temporality {
         })
         .unwrap_or(Temporality::Cumulative)
 }
+
+/// Whether histograms without a view of their own have exponential buckets.
+pub(crate) fn exponential_histograms(environment: &Environment<'_>) -> bool {
+    let name = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION";
+    let expected = "explicit_bucket_histogram or base2_exponential_bucket_histogram";
+    environment
+        .choice(&[name], expected, |value| match value {
+            "explicit_bucket_histogram" => Some(false),
+            "base2_exponential_bucket_histogram" => Some(true),
+            _ => None,
+        })
+        .unwrap_or(false)
+}

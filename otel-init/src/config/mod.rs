@@ -3,6 +3,8 @@
 mod batch;
 mod endpoint;
 mod environment;
+mod exporters;
+mod known;
 mod limits;
 mod otlp;
 mod percent;
@@ -25,6 +27,7 @@ pub(crate) use propagation::PropagatorConfig;
 pub(crate) use sampler::SamplerConfig;
 
 use self::environment::Environment;
+use self::exporters::ExporterNames;
 use crate::safety::{Limits, SafetySettings};
 use crate::{ConsoleLogs, InstallError, Protocol, Signal};
 
@@ -56,6 +59,8 @@ pub(crate) struct Config {
     pub(crate) traces: Option<OtlpConfig>,
     pub(crate) metrics: Option<OtlpConfig>,
     pub(crate) logs: Option<OtlpConfig>,
+    /// The signals that are also, or only, written to standard output.
+    pub(crate) console: Vec<Signal>,
     pub(crate) sampler: SamplerConfig,
     pub(crate) span_limits: SpanLimits,
     pub(crate) limits: Limits,
@@ -64,6 +69,7 @@ pub(crate) struct Config {
     pub(crate) log_batch: BatchConfig,
     pub(crate) metric_interval: Duration,
     pub(crate) temporality: Temporality,
+    pub(crate) exponential_histograms: bool,
     pub(crate) propagators: Vec<PropagatorConfig>,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) subscriber: Option<SubscriberConfig>,
@@ -77,6 +83,8 @@ pub(crate) struct SubscriberConfig {
     pub(crate) console: ConsoleLogs,
     /// `RUST_LOG`.
     pub(crate) console_filter: Option<String>,
+    /// `OTEL_LOG_LEVEL`: of what this crate and the SDK say.
+    pub(crate) own_level: Option<LevelFilter>,
     /// The most verbose level that is exported.
     pub(crate) telemetry_level: LevelFilter,
 }
@@ -86,15 +94,20 @@ impl Config {
     pub(crate) fn resolve(
         settings: &Settings,
         lookup: &dyn Fn(&str) -> Option<String>,
+        names: &[String],
     ) -> Result<Self, InstallError> {
         let environment = Environment::new(lookup);
-        let exporter = |signal| OtlpConfig::resolve(signal, settings, &environment);
+        let signals = [Signal::Traces, Signal::Metrics, Signal::Logs]
+            .map(|signal| (signal, ExporterNames::resolve(signal, &environment)));
+        let [traces, metrics, logs] =
+            signals.map(|(signal, names)| OtlpConfig::resolve(signal, names, settings, &environment));
         let config = Self {
             is_disabled: environment.boolean("OTEL_SDK_DISABLED").unwrap_or(false),
             resource: resource::resolve(settings, &environment),
-            traces: exporter(Signal::Traces)?,
-            metrics: exporter(Signal::Metrics)?,
-            logs: exporter(Signal::Logs)?,
+            traces: traces?,
+            metrics: metrics?,
+            logs: logs?,
+            console: signals.iter().filter(|(_, names)| names.console).map(|(signal, _)| *signal).collect(),
             sampler: SamplerConfig::resolve(&environment),
             span_limits: limits::span_limits(&environment),
             limits: limits::resolve(&environment),
@@ -103,6 +116,7 @@ impl Config {
             log_batch: BatchConfig::resolve("OTEL_BLRP", Duration::from_secs(1), &environment),
             metric_interval: batch::metric_interval(settings, &environment),
             temporality: batch::temporality(&environment),
+            exponential_histograms: batch::exponential_histograms(&environment),
             propagators: PropagatorConfig::resolve(&environment),
             shutdown_timeout: settings
                 .shutdown_timeout
@@ -112,6 +126,7 @@ impl Config {
             warnings: Vec::new(),
         };
         unsupported::warn(&environment);
+        known::warn_unknown(names, &environment);
         Ok(Self { warnings: environment.into_warnings(), ..config })
     }
 
@@ -130,6 +145,10 @@ impl Config {
                 None => destinations.push((destination, vec![exporter.signal.as_str()])),
             }
         }
+        if !self.console.is_empty() {
+            let signals = self.console.iter().map(|signal| signal.as_str()).collect();
+            destinations.push(("to the console".to_owned(), signals));
+        }
         let exports: Vec<_> =
             destinations.iter().map(|(to, signals)| format!("{} {to}", signals.join(", "))).collect();
         let exports = if exports.is_empty() { "nothing".to_owned() } else { exports.join(" and ") };
@@ -142,9 +161,22 @@ impl SubscriberConfig {
         (!settings.without_tracing_subscriber).then(|| Self {
             console: settings.console_logs,
             console_filter: environment.text("RUST_LOG"),
+            own_level: own_level(environment),
             telemetry_level: settings.telemetry_level.unwrap_or(LevelFilter::INFO),
         })
     }
+}
+
+fn own_level(environment: &Environment<'_>) -> Option<LevelFilter> {
+    environment.choice(&["OTEL_LOG_LEVEL"], "none, error, warn, info, debug or all", |value| match value {
+        "none" | "off" => Some(LevelFilter::OFF),
+        "error" | "fatal" => Some(LevelFilter::ERROR),
+        "warn" | "warning" => Some(LevelFilter::WARN),
+        "info" => Some(LevelFilter::INFO),
+        "debug" => Some(LevelFilter::DEBUG),
+        "trace" | "verbose" | "all" => Some(LevelFilter::TRACE),
+        _ => None,
+    })
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `OTEL_EXPORTER_OTLP_*`, general and per signal, and `OTEL_{TRACES,METRICS,LOGS}_EXPORTER`.
+//! `OTEL_EXPORTER_OTLP_*`, general and per signal.
 //!
 //! <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>
 
@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::endpoint::Endpoint;
 use super::environment::Environment;
+use super::exporters::ExporterNames;
 use super::{Settings, percent};
 use crate::error::InstallErrorKind;
 use crate::{InstallError, Protocol, Signal};
@@ -58,11 +59,12 @@ impl OtlpConfig {
     /// `None` if the signal is switched off.
     pub(crate) fn resolve(
         signal: Signal,
+        exporters: ExporterNames,
         settings: &Settings,
         environment: &Environment<'_>,
     ) -> Result<Option<Self>, InstallError> {
         let variables = Variables(signal);
-        if !is_exported(signal, environment) {
+        if !exporters.otlp {
             return Ok(None);
         }
         let protocol = settings.protocol.unwrap_or_else(|| variables.protocol(environment));
@@ -76,17 +78,6 @@ impl OtlpConfig {
             tls: variables.tls(environment),
         }))
     }
-}
-
-fn is_exported(signal: Signal, environment: &Environment<'_>) -> bool {
-    let name = format!("OTEL_{}_EXPORTER", signal.as_str().to_uppercase());
-    environment
-        .choice(&[&name], "otlp or none", |value| match value {
-            "otlp" => Some(true),
-            "none" => Some(false),
-            _ => None,
-        })
-        .unwrap_or(true)
 }
 
 /// The variables of one signal. The signal's own wins over the general one.

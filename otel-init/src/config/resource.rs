@@ -49,6 +49,13 @@ fn from_environment(environment: &Environment<'_>) -> Vec<(Key, Value)> {
         ));
         return Vec::new();
     };
+    for (key, _) in &pairs {
+        // Names of older texts, which no backend groups by any more.
+        if ["environment", "env", "deployment.environment"].contains(&key.as_str()) {
+            environment
+                .warn(format!("{ATTRIBUTES} has {key}=..: write deployment.environment.name=.. instead"));
+        }
+    }
     pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect()
 }
 

@@ -1,10 +1,14 @@
 //! What wins over what, variable by variable, with an injected environment.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use opentelemetry_sdk::metrics::Temporality;
+use tracing_subscriber::filter::LevelFilter;
 
+use super::known::KNOWN;
+use super::unsupported::UNSUPPORTED;
 use super::{Compression, Config, PropagatorConfig, Settings, TlsConfig};
 use crate::{Protocol, Signal};
 
@@ -15,7 +19,7 @@ fn resolve(variables: &[(&str, &str)]) -> Config {
 fn resolve_with(settings: &Settings, variables: &[(&str, &str)]) -> Config {
     let lookup =
         |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-    Config::resolve(settings, &lookup).unwrap()
+    Config::resolve(settings, &lookup, &[]).unwrap()
 }
 
 fn attribute(config: &Config, key: &'static str) -> Option<String> {
@@ -156,7 +160,7 @@ fn code_wins_over_every_variable_of_the_exporter() {
 #[test]
 fn an_endpoint_in_code_that_is_no_url_is_an_error() {
     let settings = Settings { endpoint: Some("collector:4318".to_owned()), ..Settings::default() };
-    let error = Config::resolve(&settings, &|_| None).unwrap_err();
+    let error = Config::resolve(&settings, &|_| None, &[]).unwrap_err();
     assert!(error.is_invalid_configuration());
     assert_eq!(
         error.to_string(),
@@ -352,7 +356,7 @@ fn a_bad_value_warns_once_by_name_and_the_default_holds() {
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s"),
         ("OTEL_EXPORTER_OTLP_COMPRESSION", "brotli"),
         ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "sometimes"),
-        ("OTEL_TRACES_EXPORTER", "console"),
+        ("OTEL_TRACES_EXPORTER", "file"),
         ("OTEL_METRICS_EXPORTER", "prometheus"),
         ("OTEL_TRACES_SAMPLER", "parentbased_jaeger_remote"),
         ("OTEL_BSP_MAX_QUEUE_SIZE", "0"),
@@ -366,6 +370,8 @@ fn a_bad_value_warns_once_by_name_and_the_default_holds() {
         ("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "-1"),
         ("OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT", "1k"),
         ("OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", "none"),
+        ("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "sparse"),
+        ("OTEL_LOG_LEVEL", "loud"),
         ("OTEL_SDK_DISABLED", "yes"),
     ] {
         let config = resolve(&[(name, value)]);
@@ -441,4 +447,108 @@ fn the_summary_says_what_goes_where() {
     ] {
         assert_eq!(resolve(variables).summary(), expected);
     }
+}
+
+#[test]
+fn several_exporters_can_be_named_and_unknown_ones_are_told() {
+    for (value, is_otlp, is_console) in [
+        ("otlp", true, false),
+        ("console", false, true),
+        ("otlp, Console", true, true),
+        ("none", false, false),
+        ("none,console", false, true),
+        ("", true, false),
+    ] {
+        let config = resolve(&[("OTEL_LOGS_EXPORTER", value)]);
+        assert_eq!(config.logs.is_some(), is_otlp, "{value}");
+        assert_eq!(config.console.contains(&Signal::Logs), is_console, "{value}");
+        assert!(config.traces.is_some() && !config.console.contains(&Signal::Traces));
+        assert_eq!(config.warnings, Vec::<String>::new());
+    }
+    let config = resolve(&[("OTEL_TRACES_EXPORTER", "jaeger,console")]);
+    assert!(config.traces.is_none() && config.console == [Signal::Traces]);
+    assert_eq!(
+        config.warnings,
+        [
+            "OTEL_TRACES_EXPORTER is \"jaeger\": write otlp, and let the collector convert; Jaeger takes OTLP itself"
+        ]
+    );
+}
+
+#[test]
+fn histograms_and_the_level_of_the_sdk_are_chosen() {
+    let name = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION";
+    for (value, is_exponential) in
+        [("", false), ("explicit_bucket_histogram", false), ("BASE2_exponential_bucket_histogram", true)]
+    {
+        assert_eq!(resolve(&[(name, value)]).exponential_histograms, is_exponential, "{value}");
+    }
+    for (value, level) in
+        [("none", LevelFilter::OFF), ("WARN", LevelFilter::WARN), ("all", LevelFilter::TRACE)]
+    {
+        assert_eq!(resolve(&[("OTEL_LOG_LEVEL", value)]).subscriber.unwrap().own_level, Some(level));
+    }
+}
+
+#[test]
+fn names_of_older_texts_are_answered_with_todays() {
+    let config =
+        resolve(&[("OTEL_RESOURCE_ATTRIBUTES", "environment=prod,deployment.environment=prod,zone=a")]);
+    assert_eq!(
+        config.warnings,
+        ["environment", "deployment.environment"].map(|key| format!(
+            "OTEL_RESOURCE_ATTRIBUTES has {key}=..: write deployment.environment.name=.. instead"
+        ))
+    );
+}
+
+#[test]
+fn every_variable_that_is_read_is_in_the_list_and_the_reverse() {
+    let read = std::cell::RefCell::new(BTreeSet::new());
+    let lookup = |name: &str| {
+        read.borrow_mut().insert(name.to_owned());
+        // The argument is read for this sampler alone.
+        (name == "OTEL_TRACES_SAMPLER").then(|| "traceidratio".to_owned())
+    };
+    Config::resolve(&Settings::default(), &lookup, &[]).unwrap();
+    let read: BTreeSet<String> =
+        read.into_inner().into_iter().filter(|name| name.starts_with("OTEL_")).collect();
+    let listed: BTreeSet<String> =
+        KNOWN.iter().copied().chain(UNSUPPORTED.iter().map(|(name, _)| *name)).map(str::to_owned).collect();
+    assert_eq!(read, listed);
+}
+
+#[test]
+fn the_table_of_the_page_has_every_variable_once() {
+    let page = include_str!("../docs/variables.md");
+    let rows: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let of_otel: Vec<&str> = rows.iter().copied().filter(|name| name.starts_with("OTEL_")).collect();
+    let listed: BTreeSet<&str> = of_otel.iter().copied().collect();
+    assert_eq!(of_otel.len(), listed.len());
+    assert_eq!(listed, KNOWN.iter().copied().collect());
+    for (name, _) in UNSUPPORTED {
+        assert!(page.contains(name), "{name} is missing below the table");
+    }
+}
+
+#[test]
+fn a_misspelt_variable_of_the_process_is_named() {
+    let names = [
+        "OTEL_SERVICE_NAMES",
+        "OTEL_SERVICE_NAME",
+        "OTEL_INSTRUMENTATION_HTTP_ENABLED",
+        "PATH",
+        "OTEL_EMPTY",
+    ]
+    .map(str::to_owned);
+    let lookup = |name: &str| {
+        Some(if name == "OTEL_EMPTY" { "" } else { "x" }.to_owned())
+            .filter(|_| names.contains(&name.to_owned()))
+    };
+    let config = Config::resolve(&Settings::default(), &lookup, &names).unwrap();
+    assert_eq!(
+        config.warnings,
+        ["OTEL_SERVICE_NAMES is set but not known, it has no effect; is it misspelt?"]
+    );
 }

@@ -3,14 +3,12 @@
 use super::environment::Environment;
 
 /// A set variable without effect is worth a word: traces sampled a hundred times too often went unnoticed otherwise.
-const UNSUPPORTED: &[(&str, &str)] = &[
+pub(super) const UNSUPPORTED: &[(&str, &str)] = &[
     ("OTEL_CONFIG_FILE", ""),
     ("OTEL_EXPERIMENTAL_CONFIG_FILE", ""),
-    ("OTEL_LOG_LEVEL", "set RUST_LOG instead"),
     ("OTEL_ENTITIES", ""),
     ("OTEL_BSP_MAX_CONCURRENT_EXPORTS", ""),
     ("OTEL_METRICS_EXEMPLAR_FILTER", "the SDK has no exemplars"),
-    ("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", ""),
     ("OTEL_EXPORTER_PROMETHEUS_HOST", ""),
     ("OTEL_EXPORTER_PROMETHEUS_PORT", ""),
     ("OTEL_EXPORTER_ZIPKIN_ENDPOINT", "export OTLP and let the collector convert it"),
@@ -18,6 +16,16 @@ const UNSUPPORTED: &[(&str, &str)] = &[
     ("OTEL_EXPORTER_JAEGER_ENDPOINT", "Jaeger takes OTLP: set OTEL_EXPORTER_OTLP_ENDPOINT instead"),
     ("OTEL_EXPORTER_JAEGER_AGENT_HOST", "Jaeger takes OTLP: set OTEL_EXPORTER_OTLP_ENDPOINT instead"),
     ("OTEL_EXPORTER_JAEGER_AGENT_PORT", "Jaeger takes OTLP: set OTEL_EXPORTER_OTLP_ENDPOINT instead"),
+    ("OTEL_EXPORTER_JAEGER_TIMEOUT", "Jaeger takes OTLP: set OTEL_EXPORTER_OTLP_ENDPOINT instead"),
+    ("OTEL_EXPORTER_JAEGER_USER", "Jaeger takes OTLP: set OTEL_EXPORTER_OTLP_HEADERS instead"),
+    ("OTEL_EXPORTER_JAEGER_PASSWORD", "Jaeger takes OTLP: set OTEL_EXPORTER_OTLP_HEADERS instead"),
+    ("OTEL_EXPORTER_OTLP_SPAN_INSECURE", "set OTEL_EXPORTER_OTLP_TRACES_INSECURE instead"),
+    ("OTEL_EXPORTER_OTLP_METRIC_INSECURE", "set OTEL_EXPORTER_OTLP_METRICS_INSECURE instead"),
+    ("OTEL_TRACE_SAMPLER", "set OTEL_TRACES_SAMPLER instead"),
+    ("OTEL_TRACE_EXPORTER", "set OTEL_TRACES_EXPORTER instead"),
+    ("OTEL_LABELS", "set OTEL_RESOURCE_ATTRIBUTES instead"),
+    ("OTEL_SERVICE_NAMESPACE", "set service.namespace in OTEL_RESOURCE_ATTRIBUTES instead"),
+    ("OTEL_ENVIRONMENT", "set deployment.environment.name in OTEL_RESOURCE_ATTRIBUTES instead"),
     ("OTEL_SERVICE_VERSION", "set service.version in OTEL_RESOURCE_ATTRIBUTES instead"),
 ];
 

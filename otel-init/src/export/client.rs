@@ -1,15 +1,16 @@
 //! The HTTP client of both protocols. Its certificates are read again when their files change.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::ClientConfig;
+use rustls::RootCertStore;
 
-use super::tls::{TlsError, TlsSource, TlsStamp};
+use super::tls::{TlsSource, TlsStamp};
 use crate::Protocol;
+use crate::config::OtlpConfig;
 use crate::diagnostics;
 
 pub(super) type HyperClient = legacy::Client<HttpsConnector<HttpConnector>, tonic::body::Body>;
@@ -21,41 +22,71 @@ pub(super) type HyperClient = legacy::Client<HttpsConnector<HttpConnector>, toni
 #[derive(Debug)]
 pub(super) struct Client {
     protocol: Protocol,
+    is_https: bool,
     tls: TlsSource,
-    current: Mutex<(TlsStamp, HyperClient)>,
+    current: Mutex<Current>,
+}
+
+#[derive(Debug)]
+struct Current {
+    stamp: TlsStamp,
+    /// Why there is none is the cause of every failure until the files can be read: nothing is sent with less protection
+    /// than was asked for.
+    client: Result<HyperClient, String>,
 }
 
 impl Client {
-    pub(super) fn new(protocol: Protocol, tls: TlsSource) -> Result<Self, TlsError> {
+    pub(super) fn new(config: &OtlpConfig, system_roots: RootCertStore) -> Self {
+        let tls = TlsSource { system_roots, files: config.tls.clone() };
         let stamp = tls.stamp();
-        let client = connecting(protocol, tls.client_config()?);
-        Ok(Self { protocol, tls, current: Mutex::new((stamp, client)) })
+        let client = connecting(config.protocol, &tls);
+        Self {
+            protocol: config.protocol,
+            is_https: config.endpoint.is_https(),
+            tls,
+            current: Mutex::new(Current { stamp, client }),
+        }
+    }
+
+    /// A server that wants a client certificate closes the connection after the handshake, and hyper may see no more than
+    /// that. So the operator is told what it could be.
+    pub(super) fn explained(&self, cause: String) -> String {
+        let is_vague =
+            ["closed", "not ready", "reset", "broken pipe"].iter().any(|text| cause.contains(text));
+        if !self.is_https || self.tls.files.client_certificate.is_some() || !is_vague {
+            return cause;
+        }
+        format!(
+            "{cause}; if the collector wants a client certificate, set OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and \
+             OTEL_EXPORTER_OTLP_CLIENT_KEY"
+        )
     }
 
     /// The client with the certificates that the files have now. Connections of the one before end when they are idle.
     pub(super) fn current(&self) -> Result<HyperClient, String> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let stamp = self.tls.stamp();
-        if stamp != current.0 {
-            match self.tls.client_config() {
-                Ok(config) => current.1 = connecting(self.protocol, config),
+        if stamp != current.stamp {
+            current.stamp = stamp;
+            match (connecting(self.protocol, &self.tls), &current.client) {
                 // Half-written, most likely: what was read before goes on until the files change again.
-                Err(error) => {
+                (Err(error), Ok(_)) => {
                     diagnostics::warn(&format!("{error}; the certificates read before stay in use"));
                 }
+                (changed, _) => current.client = changed,
             }
-            current.0 = stamp;
         }
-        Ok(current.1.clone())
+        current.client.clone()
     }
 }
 
-fn connecting(protocol: Protocol, tls: Arc<ClientConfig>) -> HyperClient {
-    let builder = HttpsConnectorBuilder::new().with_tls_config(Arc::unwrap_or_clone(tls)).https_or_http();
+fn connecting(protocol: Protocol, tls: &TlsSource) -> Result<HyperClient, String> {
+    let tls = tls.client_config().map_err(|error| error.to_string())?;
+    let builder = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
     let is_grpc = protocol == Protocol::Grpc;
     let connector = if is_grpc { builder.enable_http2().build() } else { builder.enable_http1().build() };
-    legacy::Client::builder(TokioExecutor::new())
+    Ok(legacy::Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .http2_only(is_grpc)
-        .build(connector)
+        .build(connector))
 }

@@ -25,18 +25,20 @@ use super::message::OtlpRequest;
 use super::monitor::Warnings;
 use super::runtime::RuntimeEntry;
 use super::sender::Sender;
-use super::tls::{self, TlsSource};
+use super::stdout::Lines;
+use super::tls;
 use super::transport::Transport;
 use super::{Monitor, metrics};
 use crate::config::{Config, OtlpConfig};
 use crate::error::InstallErrorKind;
 use crate::safety::Redactor;
-use crate::{InstallError, Protocol};
+use crate::{InstallError, Protocol, Signal};
 
-/// Exports one signal over OTLP.
+/// Exports one signal: to standard output, over OTLP, or both.
 #[derive(Debug)]
-pub(crate) struct OtlpExporter {
-    sender: Sender,
+pub(crate) struct SignalExporter {
+    sender: Option<Sender>,
+    is_on_console: bool,
     resource: ResourceAttributesWithSchema,
     temporality: Temporality,
     redactor: Arc<Redactor>,
@@ -46,9 +48,9 @@ pub(crate) struct OtlpExporter {
 /// The exporters of the signals that are switched on.
 #[derive(Debug)]
 pub(crate) struct Exporters {
-    pub(crate) traces: Option<OtlpExporter>,
-    pub(crate) metrics: Option<OtlpExporter>,
-    pub(crate) logs: Option<OtlpExporter>,
+    pub(crate) traces: Option<SignalExporter>,
+    pub(crate) metrics: Option<SignalExporter>,
+    pub(crate) logs: Option<SignalExporter>,
     /// What the operator should know.
     pub(crate) warnings: Vec<String>,
 }
@@ -65,28 +67,35 @@ pub(crate) fn build(
         .any(|exporter| exporter.endpoint.is_https() && exporter.tls.authority.is_none());
     let (roots, problem) = if needs_roots { tls::system_roots() } else { (RootCertStore::empty(), None) };
     let warnings: Arc<Warnings> = Arc::default();
-    let exporter = |signal: &Option<OtlpConfig>| -> Result<Option<OtlpExporter>, InstallError> {
-        let Some(signal) = signal else { return Ok(None) };
-        let monitor = Arc::new(Monitor::new(signal, Arc::clone(&warnings)));
-        let sender = Sender {
-            transport: transport(signal, roots.clone())?,
-            monitor: Arc::clone(&monitor),
-            runtime: runtime.clone(),
-            timeout: signal.timeout,
-            is_json: signal.protocol == Protocol::HttpJson,
+    let exporter =
+        |signal: Signal, otlp: Option<&OtlpConfig>| -> Result<Option<SignalExporter>, InstallError> {
+            let is_on_console = config.console.contains(&signal);
+            if otlp.is_none() && !is_on_console {
+                return Ok(None);
+            }
+            let monitor = Arc::new(Monitor::new(signal, otlp, Arc::clone(&warnings)));
+            let sender = |otlp: &OtlpConfig| -> Result<Sender, InstallError> {
+                Ok(Sender {
+                    transport: transport(otlp, roots.clone())?,
+                    monitor: Arc::clone(&monitor),
+                    runtime: runtime.clone(),
+                    timeout: otlp.timeout,
+                    is_json: otlp.protocol == Protocol::HttpJson,
+                })
+            };
+            Ok(Some(SignalExporter {
+                sender: otlp.map(sender).transpose()?,
+                is_on_console,
+                resource: (&config.resource).into(),
+                temporality: config.temporality,
+                redactor: Arc::clone(redactor),
+                monitor,
+            }))
         };
-        Ok(Some(OtlpExporter {
-            sender,
-            resource: (&config.resource).into(),
-            temporality: config.temporality,
-            redactor: Arc::clone(redactor),
-            monitor,
-        }))
-    };
     Ok(Exporters {
-        traces: exporter(&config.traces)?,
-        metrics: exporter(&config.metrics)?,
-        logs: exporter(&config.logs)?,
+        traces: exporter(Signal::Traces, config.traces.as_ref())?,
+        metrics: exporter(Signal::Metrics, config.metrics.as_ref())?,
+        logs: exporter(Signal::Logs, config.logs.as_ref())?,
         warnings: problem.into_iter().collect(),
     })
 }
@@ -96,8 +105,7 @@ fn transport(config: &OtlpConfig, roots: RootCertStore) -> Result<Transport, Ins
         let endpoint = config.endpoint.shown().to_owned();
         InstallError::from(InstallErrorKind::Exporter { signal: config.signal, endpoint, reason })
     };
-    let tls = TlsSource { system_roots: roots, files: config.tls.clone() };
-    let client = Client::new(config.protocol, tls).map_err(|error| failed(error.to_string()))?;
+    let client = Client::new(config, roots);
     match config.protocol {
         Protocol::Grpc => GrpcTransport::new(config, client).map(Transport::Grpc),
         Protocol::HttpProtobuf | Protocol::HttpJson => {
@@ -107,12 +115,28 @@ fn transport(config: &OtlpConfig, roots: RootCertStore) -> Result<Transport, Ins
     .map_err(|error| failed(error.to_string()))
 }
 
-impl SpanExporter for OtlpExporter {
+impl SignalExporter {
+    /// To everyone who wants it. Without a collector, what was shown is what was exported.
+    async fn hand_out<R: OtlpRequest + Lines>(&self, request: R) -> OTelSdkResult {
+        if self.is_on_console {
+            request.print();
+        }
+        match &self.sender {
+            Some(sender) => sender.export(request).await,
+            None => {
+                self.monitor.tally.exported(request.items(), 0);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl SpanExporter for SignalExporter {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let resource_spans = group_spans_by_resource_and_scope(batch, &self.resource);
         let request = ExportTraceServiceRequest { resource_spans };
         self.monitor.tally.taken(request.items());
-        self.sender.export(request).await
+        self.hand_out(request).await
     }
 
     fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
@@ -124,12 +148,12 @@ impl SpanExporter for OtlpExporter {
     }
 }
 
-impl LogExporter for OtlpExporter {
+impl LogExporter for SignalExporter {
     async fn export(&self, batch: LogBatch<'_>) -> OTelSdkResult {
         let resource_logs = group_logs_by_resource_and_scope(&batch, &self.resource);
         let request = ExportLogsServiceRequest { resource_logs };
         self.monitor.tally.taken(request.items());
-        self.sender.export(request).await
+        self.hand_out(request).await
     }
 
     fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
@@ -141,12 +165,12 @@ impl LogExporter for OtlpExporter {
     }
 }
 
-impl PushMetricExporter for OtlpExporter {
+impl PushMetricExporter for SignalExporter {
     async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
         let mut request = ExportMetricsServiceRequest::from(metrics);
         metrics::redact(&mut request, &self.redactor);
         self.monitor.tally.collected(request.items());
-        self.sender.export(request).await
+        self.hand_out(request).await
     }
 
     fn force_flush(&self) -> OTelSdkResult {

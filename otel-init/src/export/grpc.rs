@@ -51,10 +51,15 @@ impl GrpcTransport {
         }
         let mut request = Request::new(body);
         *request.metadata_mut() = self.metadata.clone();
-        grpc.ready().await.map_err(|error| SendError::transient(super::transport::causes(&error)))?;
+        let unreachable =
+            |error| SendError::transient(self.client.explained(super::transport::causes(&error)));
+        grpc.ready().await.map_err(unreachable)?;
         match grpc.unary(request, PathAndQuery::from_static(path), RawCodec).await {
             Ok(answer) => Ok(Answer { body: answer.into_inner(), is_json: false }),
-            Err(status) => Err(refusal(&status)),
+            Err(status) => {
+                let error = refusal(&status);
+                Err(SendError { cause: self.client.explained(error.cause), ..error })
+            }
         }
     }
 }

@@ -56,7 +56,8 @@ impl HttpTransport {
         *request.uri_mut() = self.url.clone();
         *request.headers_mut() = self.headers.clone();
         let answer = self.client.current().map_err(SendError::transient)?.request(request).await;
-        let (head, body) = answer.map_err(|error| SendError::transient(causes(&error)))?.into_parts();
+        let (head, body) =
+            answer.map_err(|error| SendError::transient(self.client.explained(causes(&error))))?.into_parts();
         let body = Limited::new(body, LONGEST_ANSWER).collect().await;
         if !head.status.is_success() {
             let explanation = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();

@@ -19,13 +19,14 @@ mod monitor;
 mod retry;
 mod runtime;
 mod sender;
+mod stdout;
 mod tally;
 mod tls;
 mod transport;
 
 pub use breaker::CircuitState;
 
-pub(crate) use exporter::{OtlpExporter, build};
+pub(crate) use exporter::{SignalExporter, build};
 pub(crate) use monitor::Monitor;
 pub(crate) use runtime::ExportRuntime;
 pub(crate) use tally::Tally;

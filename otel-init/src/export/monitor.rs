@@ -31,11 +31,13 @@ pub(crate) struct Monitor {
 }
 
 impl Monitor {
-    pub(super) fn new(config: &OtlpConfig, warnings: Arc<Warnings>) -> Self {
+    /// Without a collector, the destination is the console.
+    pub(super) fn new(signal: Signal, otlp: Option<&OtlpConfig>, warnings: Arc<Warnings>) -> Self {
+        let endpoint = otlp.map(|otlp| &otlp.endpoint);
         Self {
-            signal: config.signal,
-            endpoint: config.endpoint.shown().to_owned(),
-            authority: config.endpoint.authority().to_owned(),
+            signal,
+            endpoint: endpoint.map_or("standard output", |endpoint| endpoint.shown()).to_owned(),
+            authority: endpoint.map(|endpoint| endpoint.authority().to_owned()).unwrap_or_default(),
             warnings,
             failed_exports: AtomicU64::new(0),
             last_cause: Mutex::new(None),

@@ -63,7 +63,7 @@ impl TlsSource {
     }
 
     /// The configuration with what the files have now, with the ring provider, whatever the process's default is.
-    pub(super) fn client_config(&self) -> Result<Arc<ClientConfig>, TlsError> {
+    pub(super) fn client_config(&self) -> Result<ClientConfig, TlsError> {
         let roots = match &self.files.authority {
             Some(path) => authority(path)?,
             None => self.system_roots.clone(),
@@ -88,7 +88,7 @@ impl TlsSource {
             }
             _ => builder.with_no_client_auth(),
         };
-        Ok(Arc::new(config))
+        Ok(config)
     }
 }
 

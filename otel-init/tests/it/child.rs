@@ -15,6 +15,8 @@ pub(crate) fn is_child() -> bool {
 pub(crate) struct Finished {
     /// Standard error: the console of the service.
     pub(crate) console: String,
+    /// Standard output, where the `console` exporter writes; the test harness does too.
+    pub(crate) output: String,
     pub(crate) elapsed: Duration,
 }
 
@@ -44,5 +46,5 @@ pub(crate) fn run(test: &str, variables: &[(&str, &str)]) -> Finished {
     let harness = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{test} failed in its own process:\n{harness}\n{console}");
     assert!(harness.contains("1 passed"), "no test is called {test}:\n{harness}");
-    Finished { console, elapsed }
+    Finished { console, output: harness.into_owned(), elapsed }
 }

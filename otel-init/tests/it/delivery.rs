@@ -232,3 +232,66 @@ fn each_signal_has_its_own_destination() {
     assert!(others.requests().iter().all(|request| request.signal != Signal::Traces));
     assert_eq!((others.logs().len(), others.spans().len()), (1, 0));
 }
+
+#[test]
+fn the_console_exporter_writes_lines_beside_the_collector_or_alone() {
+    if child::is_child() {
+        return work();
+    }
+    let test = "delivery::the_console_exporter_writes_lines_beside_the_collector_or_alone";
+    let receiver = OtlpReceiver::start().unwrap();
+    for exporters in ["console", "otlp,console"] {
+        let finished = child::run(
+            test,
+            &[
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.http_endpoint()),
+                ("OTEL_TRACES_EXPORTER", exporters),
+                ("OTEL_METRICS_EXPORTER", exporters),
+                ("OTEL_LOGS_EXPORTER", exporters),
+            ],
+        );
+        for start in ["span \"handler\" internal ", "log ERROR ", "metric orders \"\" 2"] {
+            let lines = finished.output.lines().filter(|line| line.starts_with(start)).count();
+            assert_eq!(lines, 1, "{start}: {}", finished.output);
+        }
+        let sent = if exporters == "console" { 0 } else { 3 };
+        assert_eq!(receiver.spans().len(), sent);
+    }
+}
+
+#[test]
+fn json_zstd_and_exponential_histograms_arrive() {
+    if child::is_child() {
+        let telemetry = Telemetry::builder().install().unwrap();
+        global::meter("delivery").f64_histogram("duration").build().record(0.25, &[]);
+        global::tracer("delivery").start("the span").end();
+        telemetry.shutdown_blocking().unwrap();
+        return;
+    }
+    for protocol in ["http/json", "http/protobuf", "grpc"] {
+        let receiver = OtlpReceiver::start().unwrap();
+        let endpoint = if protocol == "grpc" { receiver.grpc_endpoint() } else { receiver.http_endpoint() };
+        let compression = if protocol == "http/json" { "gzip" } else { "none" };
+        child::run(
+            "delivery::json_zstd_and_exponential_histograms_arrive",
+            &[
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
+                ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
+                ("OTEL_EXPORTER_OTLP_COMPRESSION", compression),
+                (
+                    "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+                    "base2_exponential_bucket_histogram",
+                ),
+            ],
+        );
+        assert_eq!(receiver.spans().len(), 1, "{protocol}");
+        let json = receiver.to_otlp_json().unwrap();
+        assert!(json.contains("exponentialHistogram"), "{protocol}: {json}");
+        if protocol == "http/json" {
+            assert!(receiver.requests().iter().all(|request| {
+                request.header("content-type") == Some("application/json")
+                    && request.header("content-encoding") == Some("gzip")
+            }));
+        }
+    }
+}

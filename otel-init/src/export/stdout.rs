@@ -1,0 +1,148 @@
+//! The `console` exporter: a line for each span, log record and data point, on standard output.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::{Metric, NumberDataPoint, number_data_point};
+use opentelemetry_proto::tonic::trace::v1::Span;
+
+/// What can be shown in lines.
+pub(super) trait Lines {
+    fn lines(&self) -> String;
+
+    /// Writes the lines. A standard output that is closed is nobody's loss.
+    fn print(&self) {
+        let _ = std::io::stdout().lock().write_all(self.lines().as_bytes());
+    }
+}
+
+impl Lines for ExportTraceServiceRequest {
+    fn lines(&self) -> String {
+        let scopes = self.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
+        scopes.flat_map(|scope| &scope.spans).map(span_line).collect()
+    }
+}
+
+impl Lines for ExportLogsServiceRequest {
+    fn lines(&self) -> String {
+        let scopes = self.resource_logs.iter().flat_map(|resource| &resource.scope_logs);
+        scopes
+            .flat_map(|scope| {
+                let name = scope.scope.as_ref().map_or("", |scope| scope.name.as_str());
+                scope.log_records.iter().map(move |record| log_line(name, record))
+            })
+            .collect()
+    }
+}
+
+impl Lines for ExportMetricsServiceRequest {
+    fn lines(&self) -> String {
+        let scopes = self.resource_metrics.iter().flat_map(|resource| &resource.scope_metrics);
+        scopes.flat_map(|scope| &scope.metrics).map(metric_lines).collect()
+    }
+}
+
+fn span_line(span: &Span) -> String {
+    let nanoseconds = span.end_time_unix_nano.saturating_sub(span.start_time_unix_nano);
+    let kind = span.kind().as_str_name().trim_start_matches("SPAN_KIND_").to_ascii_lowercase();
+    let mut line =
+        format!("span {:?} {kind} {:.3?}", span.name, std::time::Duration::from_nanos(nanoseconds));
+    if let Some(status) = span.status.as_ref().filter(|status| status.code != 0) {
+        let name = status.code().as_str_name().trim_start_matches("STATUS_CODE_").to_ascii_lowercase();
+        let _ = write!(line, " {name}");
+        if !status.message.is_empty() {
+            let _ = write!(line, "={:?}", status.message);
+        }
+    }
+    line.push_str(&attributes(&span.attributes));
+    for event in &span.events {
+        let _ = write!(line, " event={:?}{}", event.name, attributes(&event.attributes));
+    }
+    identify(&mut line, &span.trace_id, &span.span_id);
+    if !span.parent_span_id.is_empty() {
+        let _ = write!(line, " parent_id={}", hex(&span.parent_span_id));
+    }
+    line + "\n"
+}
+
+fn log_line(scope: &str, record: &LogRecord) -> String {
+    let severity = if record.severity_text.is_empty() { "-" } else { &record.severity_text };
+    let body = record.body.as_ref().map(shown).unwrap_or_default();
+    let mut line = format!("log {severity} {scope} {body}{}", attributes(&record.attributes));
+    identify(&mut line, &record.trace_id, &record.span_id);
+    line + "\n"
+}
+
+fn metric_lines(metric: &Metric) -> String {
+    let head = format!("metric {} {:?}", metric.name, metric.unit);
+    let number = |point: &NumberDataPoint| {
+        let value = match point.value {
+            Some(number_data_point::Value::AsInt(value)) => value.to_string(),
+            Some(number_data_point::Value::AsDouble(value)) => value.to_string(),
+            None => "-".to_owned(),
+        };
+        format!("{head} {value}{}\n", attributes(&point.attributes))
+    };
+    let distribution = |count: u64, sum: Option<f64>, keys: &[KeyValue]| {
+        format!("{head} count={count} sum={}{}\n", sum.unwrap_or_default(), attributes(keys))
+    };
+    match &metric.data {
+        Some(Data::Gauge(data)) => data.data_points.iter().map(number).collect(),
+        Some(Data::Sum(data)) => data.data_points.iter().map(number).collect(),
+        Some(Data::Histogram(data)) => data
+            .data_points
+            .iter()
+            .map(|point| distribution(point.count, point.sum, &point.attributes))
+            .collect(),
+        Some(Data::ExponentialHistogram(data)) => data
+            .data_points
+            .iter()
+            .map(|point| distribution(point.count, point.sum, &point.attributes))
+            .collect(),
+        Some(Data::Summary(data)) => data
+            .data_points
+            .iter()
+            .map(|point| distribution(point.count, Some(point.sum), &point.attributes))
+            .collect(),
+        None => String::new(),
+    }
+}
+
+fn attributes(attributes: &[KeyValue]) -> String {
+    let value = |attribute: &KeyValue| attribute.value.as_ref().map(shown).unwrap_or_default();
+    attributes.iter().map(|attribute| format!(" {}={}", attribute.key, value(attribute))).collect()
+}
+
+/// Texts are quoted, so that no value begins a new line.
+fn shown(value: &AnyValue) -> String {
+    match &value.value {
+        None => String::new(),
+        Some(Value::StringValue(text)) => format!("{text:?}"),
+        Some(Value::BoolValue(flag)) => flag.to_string(),
+        Some(Value::IntValue(number)) => number.to_string(),
+        Some(Value::DoubleValue(number)) => number.to_string(),
+        Some(Value::BytesValue(bytes)) => hex(bytes),
+        Some(Value::ArrayValue(list)) => {
+            format!("[{}]", list.values.iter().map(shown).collect::<Vec<_>>().join(", "))
+        }
+        Some(Value::KvlistValue(map)) => format!("{{{}}}", attributes(&map.values).trim_start()),
+        Some(_) => "?".to_owned(),
+    }
+}
+
+fn identify(line: &mut String, trace_id: &[u8], span_id: &[u8]) {
+    if !trace_id.is_empty() {
+        let _ = write!(line, " trace_id={} span_id={}", hex(trace_id), hex(span_id));
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
