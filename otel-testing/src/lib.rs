@@ -33,13 +33,20 @@
 //! |---|---|
 //! | [`TestTelemetry`] | unit tests: the providers of one test, and what was made with them, also after a shutdown |
 //! | [`TestTelemetry::subscriber`] | code that uses `tracing`: a subscriber bound to those providers |
+//! | [`AssertTelemetry`], [`span`](fn@span), [`log`](fn@log) | assertions that fail with what was there, what came closest, and the difference |
+//! | [`assert_trace!`] | a whole trace as a tree |
+//! | [`AssertTelemetry::assert_clean`] | nothing leaked, orphaned or in flight, no ids in attributes of metrics |
+//! | [`Conventions`] | whether everything follows the semantic conventions |
+//! | [`AssertTelemetry::snapshot`] | text and JSON that are the same on every run |
+//! | [`TestTelemetry::context`] | code that uses the global providers |
 //! | [`SpanDataExt`] | questions to a finished span |
 //! | [`OtlpReceiver`] | integration tests: OTLP over gRPC and HTTP on free ports, waiting with a bound |
 //! | [`eventually`], [`eventually_blocking`] | waiting for anything else, with a bound, instead of sleeping |
 //! | [`shared_file!`], [`require_service`] | a file or a service that may not be there: skips in the open, or fails |
 //!
-//! Tests that use these run in parallel in one process: nothing is global, and the environment is not read for anything
-//! but `REQUIRE_SHARED` and `REQUIRE_SERVICES`.
+//! Tests that use these run in parallel in one process: nothing is global, unless [`TestTelemetry::context`] is asked for,
+//! which sets global providers that tell the tests apart. The environment is not read for anything but `REQUIRE_SHARED` and
+//! `REQUIRE_SERVICES`.
 
 mod assert;
 mod attributes;
@@ -47,6 +54,7 @@ mod captured;
 mod conventions;
 mod deadline;
 mod eventually;
+mod globals;
 mod lock;
 mod log;
 mod metric;
@@ -81,7 +89,7 @@ pub use require::{require_service, shared_file};
 pub use scope::Scope;
 pub use snapshot::Snapshot;
 pub use span::SpanDataExt;
-pub use test_telemetry::{TestTelemetry, TestTelemetryBuilder};
+pub use test_telemetry::{ShowOnFailure, TestTelemetry, TestTelemetryBuilder};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
@@ -6,6 +6,7 @@ use opentelemetry_sdk::metrics::{Instrument, MeterProviderBuilder, SdkMeterProvi
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, ShouldSample, SpanLimits};
 
 use super::TestTelemetry;
+use super::ids::CountingIds;
 use super::telemetry::Inner;
 use crate::recorder::{LogRecorder, MetricRecorder, SpanRecorder};
 
@@ -16,6 +17,7 @@ pub struct TestTelemetryBuilder {
     sampler: Box<dyn ShouldSample>,
     resource: Resource,
     meter_provider: MeterProviderBuilder,
+    counting_ids: bool,
 }
 
 impl TestTelemetryBuilder {
@@ -24,6 +26,7 @@ impl TestTelemetryBuilder {
             sampler: Box::new(Sampler::AlwaysOn),
             resource: Resource::builder_empty().build(),
             meter_provider: SdkMeterProvider::builder(),
+            counting_ids: false,
         }
     }
 
@@ -45,15 +48,27 @@ impl TestTelemetryBuilder {
         self
     }
 
+    /// Trace and span ids count up from 1, in the order of the starts, instead of being random. Two processes that do so
+    /// make the same ids: do not send them to one receiver.
+    pub fn with_counting_ids(mut self) -> Self {
+        self.counting_ids = true;
+        self
+    }
+
     /// The telemetry to test with.
     #[must_use]
     pub fn build(self) -> TestTelemetry {
         let spans = SpanRecorder::default();
         let metrics = MetricRecorder::new();
         let logs = LogRecorder::default();
+        let mut tracer_provider = SdkTracerProvider::builder();
+        if self.counting_ids {
+            tracer_provider = tracer_provider.with_id_generator(CountingIds::default());
+        }
         let inner = Inner {
+            instruments: Mutex::default(),
             resource: self.resource.clone(),
-            tracer_provider: SdkTracerProvider::builder()
+            tracer_provider: tracer_provider
                 .with_sampler(self.sampler)
                 // Set, or else the SDK reads OTEL_SPAN_*_LIMIT.
                 .with_span_limits(SpanLimits::default())

@@ -1,7 +1,10 @@
+use std::any::Any;
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use opentelemetry::trace::TracerProvider as _;
+use opentelemetry::{Context, ContextGuard};
 use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
@@ -12,9 +15,9 @@ use tracing_subscriber::filter::{Targets, filter_fn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::TestTelemetryBuilder;
+use super::{ShowOnFailure, TestTelemetryBuilder};
 use crate::recorder::{LogRecorder, MetricRecorder, SpanRecorder};
-use crate::{Log, tree};
+use crate::{Log, globals, tree};
 
 /// Telemetry of one test: providers of its own, and everything that was made with them.
 ///
@@ -42,6 +45,8 @@ pub struct TestTelemetry {
 
 pub(crate) struct Inner {
     pub(crate) resource: Resource,
+    /// Instruments of code that uses the global meter provider, by their number.
+    pub(crate) instruments: Mutex<HashMap<usize, Box<dyn Any + Send + Sync>>>,
     pub(crate) tracer_provider: SdkTracerProvider,
     pub(crate) meter_provider: SdkMeterProvider,
     pub(crate) logger_provider: SdkLoggerProvider,
@@ -78,6 +83,46 @@ impl TestTelemetry {
     #[must_use]
     pub fn logger_provider(&self) -> SdkLoggerProvider {
         self.inner.logger_provider.clone()
+    }
+
+    /// A context in which code that uses the global tracer and meter providers is captured here. Attach it, or run a future
+    /// in it with [`FutureExt::with_context`](opentelemetry::trace::FutureExt::with_context); tasks that carry the context
+    /// on are captured too, and tests in parallel do not see each other.
+    ///
+    /// The first call sets the global providers of the process. What they cannot find by the context needs explicit
+    /// providers: observable instruments, whose callbacks run in no context, tracers and meters that were taken from the
+    /// global providers before, and code that starts from an empty [`Context`]. A test of code that sets global providers
+    /// itself belongs in a process of its own.
+    ///
+    /// ```
+    /// use opentelemetry::{global, trace::Tracer};
+    /// use otel_testing::TestTelemetry;
+    ///
+    /// let telemetry = TestTelemetry::new();
+    /// let _attached = telemetry.context().attach();
+    /// global::tracer("shop").in_span("checkout", |_| global::meter("shop").u64_counter("orders").build().add(1, &[]));
+    /// assert_eq!(telemetry.span("checkout").name, "checkout");
+    /// assert_eq!(telemetry.sum("orders"), 1.0);
+    /// ```
+    #[must_use]
+    pub fn context(&self) -> Context {
+        globals::context(self)
+    }
+
+    /// Attaches [`TestTelemetry::context`] to this thread, until the guard is dropped.
+    #[must_use = "it is detached when the guard is dropped"]
+    pub fn attach(&self) -> ContextGuard {
+        self.context().attach()
+    }
+
+    /// Prints the tree of all spans if the test fails while the value is there.
+    ///
+    /// ```
+    /// let telemetry = otel_testing::TestTelemetry::new();
+    /// let _shown = telemetry.show_on_failure();
+    /// ```
+    pub fn show_on_failure(&self) -> ShowOnFailure {
+        ShowOnFailure::new(self.clone())
     }
 
     /// A `tracing` subscriber bound to these providers: spans of `tracing` become spans here, and nest under native ones

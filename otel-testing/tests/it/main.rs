@@ -8,6 +8,7 @@ mod conventions;
 mod conventions_registry;
 mod eventually;
 mod faults;
+mod globals;
 mod json;
 mod metrics;
 mod receiver;
