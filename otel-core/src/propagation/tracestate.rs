@@ -228,6 +228,20 @@ mod tests {
     }
 
     #[test]
+    fn thirty_two_members_are_the_limit_for_all_keys() {
+        let list = |count: usize| {
+            let members: Vec<_> = (0..count).map(|index| format!("k@@{index}=1")).collect();
+            members.join(",")
+        };
+        assert_eq!(again(&list(32)), Some(list(32)));
+        assert_eq!(again(&list(33)), None);
+        let received = read(&[&list(32)]);
+        let state = received.state.insert("ot", "th:8").unwrap();
+        let sent = write(&state, received.whole.as_deref());
+        assert_eq!(sent, Some(format!("ot=th:8,{}", list(31))));
+    }
+
+    #[test]
     fn five_hundred_and_twelve_characters_are_sent_whole() {
         let exact = format!("a={},b={}", "x".repeat(250), "y".repeat(257 - 2));
         assert_eq!(exact.len(), 510);
