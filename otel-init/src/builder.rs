@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::{Key, KeyValue, Value};
 use tracing_subscriber::filter::LevelFilter;
 
@@ -119,6 +120,16 @@ impl TelemetryBuilder {
     /// characters, `?` for one, case does not matter. None is copied by default, because callers write them.
     pub fn with_baggage_attribute(mut self, glob: impl Into<String>) -> Self {
         self.settings.safety.baggage_attributes.push(glob.into());
+        self
+    }
+
+    /// Gives a propagator a name that `OTEL_PROPAGATORS` may choose, or another meaning to a name that it knows.
+    pub fn with_propagator(
+        mut self,
+        name: impl Into<String>,
+        make: impl Fn() -> Box<dyn TextMapPropagator + Send + Sync> + Send + Sync + 'static,
+    ) -> Self {
+        self.settings.propagators = self.settings.propagators.with(name, make);
         self
     }
 

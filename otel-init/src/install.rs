@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use opentelemetry::metrics::{Meter, MeterProvider};
 use opentelemetry::{InstrumentationScope, global};
 
-use crate::config::{Config, PropagatorConfig};
+use crate::config::Config;
 use crate::error::InstallErrorKind;
 use crate::pipeline::Pipeline;
 use crate::{InstallError, Telemetry, diagnostics, subscriber};
@@ -42,7 +42,7 @@ impl Drop for Claim {
 pub(crate) fn install(claim: Claim, mut config: Config) -> Result<Telemetry, InstallError> {
     let pipeline =
         if config.is_disabled { install_disabled(&mut config) } else { install_enabled(&mut config) }?;
-    global::set_text_map_propagator(PropagatorConfig::compose(&config.propagators));
+    global::set_text_map_propagator(config.propagators.compose());
     claim.keep();
     for warning in &config.warnings {
         diagnostics::warn(warning);

@@ -19,6 +19,7 @@ use opentelemetry::KeyValue;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::Temporality;
 use opentelemetry_sdk::trace::SpanLimits;
+use otel_core::propagation::PropagatorRegistry;
 use tracing_subscriber::filter::LevelFilter;
 
 pub(crate) use batch::BatchConfig;
@@ -48,6 +49,7 @@ pub(crate) struct Settings {
     pub(crate) telemetry_level: Option<LevelFilter>,
     pub(crate) without_tracing_subscriber: bool,
     pub(crate) safety: SafetySettings,
+    pub(crate) propagators: PropagatorRegistry,
 }
 
 /// Everything that is installed, with nothing left to look up.
@@ -70,7 +72,7 @@ pub(crate) struct Config {
     pub(crate) metric_interval: Duration,
     pub(crate) temporality: Temporality,
     pub(crate) exponential_histograms: bool,
-    pub(crate) propagators: Vec<PropagatorConfig>,
+    pub(crate) propagators: PropagatorConfig,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) subscriber: Option<SubscriberConfig>,
     /// What was wrong with the environment, one sentence each.
@@ -117,7 +119,7 @@ impl Config {
             metric_interval: batch::metric_interval(settings, &environment),
             temporality: batch::temporality(&environment),
             exponential_histograms: batch::exponential_histograms(&environment),
-            propagators: PropagatorConfig::resolve(&environment),
+            propagators: PropagatorConfig::resolve(&settings.propagators, &environment),
             shutdown_timeout: settings
                 .shutdown_timeout
                 .unwrap_or(Duration::from_secs(5))

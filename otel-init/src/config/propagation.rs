@@ -1,56 +1,47 @@
 //! `OTEL_PROPAGATORS`.
 
-use opentelemetry::propagation::{TextMapCompositePropagator, TextMapPropagator};
-use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
+use opentelemetry::propagation::TextMapCompositePropagator;
+use otel_core::propagation::PropagatorRegistry;
 
 use super::environment::Environment;
 
 const NAME: &str = "OTEL_PROPAGATORS";
+const DEFAULT: [&str; 2] = ["tracecontext", "baggage"];
 
-/// A way to carry context across processes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PropagatorConfig {
-    TraceContext,
-    Baggage,
+/// How context is carried across processes: names, and what they mean.
+#[derive(Debug, Clone)]
+pub(crate) struct PropagatorConfig {
+    pub(crate) names: Vec<String>,
+    registry: PropagatorRegistry,
 }
 
 impl PropagatorConfig {
-    /// The configured propagators, each once. `tracecontext,baggage` unless the environment says otherwise.
-    pub(crate) fn resolve(environment: &Environment<'_>) -> Vec<Self> {
-        let Some(names) = environment.text(NAME) else {
-            return vec![Self::TraceContext, Self::Baggage];
+    /// The known names of the variable, each once. `tracecontext,baggage` unless the environment says otherwise.
+    pub(crate) fn resolve(registry: &PropagatorRegistry, environment: &Environment<'_>) -> Self {
+        let text = environment.text(NAME).map(|text| text.to_ascii_lowercase());
+        let names: Vec<&str> = match &text {
+            Some(text) => text.split(',').map(str::trim).filter(|name| !name.is_empty()).collect(),
+            None => DEFAULT.to_vec(),
         };
-        let mut propagators = Vec::new();
-        for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-            let propagator = match name.to_ascii_lowercase().as_str() {
-                "tracecontext" => Self::TraceContext,
-                "baggage" => Self::Baggage,
-                "none" => return Vec::new(),
-                _ => {
-                    environment.warn(format!(
-                        "{NAME} names {name:?}, which is not supported; supported are tracecontext, baggage and none"
-                    ));
-                    continue;
+        let mut known: Vec<String> = Vec::new();
+        for name in names {
+            if registry.names().any(|other| other == name) {
+                // "Values MUST be deduplicated in order to register a `Propagator` only once."
+                if !known.iter().any(|other| other == name) {
+                    known.push(name.to_owned());
                 }
-            };
-            // "Values MUST be deduplicated in order to register a `Propagator` only once."
-            if !propagators.contains(&propagator) {
-                propagators.push(propagator);
+            } else if name != "none" {
+                let supported: Vec<_> = registry.names().collect();
+                environment.warn(format!(
+                    "{NAME} names {name:?}, which is not supported; supported are {} and none",
+                    supported.join(", ")
+                ));
             }
         }
-        propagators
+        Self { names: known, registry: registry.clone() }
     }
 
-    pub(crate) fn compose(propagators: &[Self]) -> TextMapCompositePropagator {
-        let boxed = propagators
-            .iter()
-            .map(|propagator| match propagator {
-                Self::TraceContext => Box::new(TraceContextPropagator::new()) as _,
-                Self::Baggage => {
-                    Box::new(BaggagePropagator::new()) as Box<dyn TextMapPropagator + Send + Sync>
-                }
-            })
-            .collect();
-        TextMapCompositePropagator::new(boxed)
+    pub(crate) fn compose(&self) -> TextMapCompositePropagator {
+        self.registry.compose(self.names.iter().map(String::as_str)).0
     }
 }

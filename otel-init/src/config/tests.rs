@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
+use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry_sdk::metrics::Temporality;
+use otel_core::propagation::PropagatorRegistry;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::known::KNOWN;
 use super::unsupported::UNSUPPORTED;
-use super::{Compression, Config, PropagatorConfig, Settings, TlsConfig};
+use super::{Compression, Config, Settings, TlsConfig};
 use crate::{Protocol, Signal};
 
 fn resolve(variables: &[(&str, &str)]) -> Config {
@@ -47,7 +49,7 @@ fn without_variables_the_defaults_of_the_specification_hold() {
     assert_eq!(traces.tls, TlsConfig::default());
     assert!(traces.headers.is_empty());
     assert_eq!(config.sampler.to_string(), "parentbased_always_on");
-    assert_eq!(config.propagators, [PropagatorConfig::TraceContext, PropagatorConfig::Baggage]);
+    assert_eq!(config.propagators.names, ["tracecontext", "baggage"]);
     assert_eq!(config.metric_interval, Duration::from_secs(60));
     assert_eq!(config.temporality, Temporality::Cumulative);
     assert_eq!((config.span_batch.max_queue_size, config.span_batch.max_export_batch_size), (2048, 512));
@@ -266,17 +268,32 @@ fn samplers_are_named_by_two_variables() {
 
 #[test]
 fn propagators_are_kept_once_each() {
-    use PropagatorConfig::{Baggage, TraceContext};
     for (names, expected) in [
-        ("baggage", vec![Baggage]),
-        ("baggage, tracecontext,baggage", vec![Baggage, TraceContext]),
-        ("None", vec![]),
+        ("baggage", &["baggage"][..]),
+        ("baggage, tracecontext,baggage", &["baggage", "tracecontext"]),
+        ("None", &[]),
+        ("b3,B3Multi,jaeger,xray,ottrace", &["b3", "b3multi", "jaeger", "xray", "ottrace"]),
     ] {
-        assert_eq!(resolve(&[("OTEL_PROPAGATORS", names)]).propagators, expected, "{names}");
+        let config = resolve(&[("OTEL_PROPAGATORS", names)]);
+        assert_eq!(config.propagators.names, expected, "{names}");
+        assert_eq!(config.warnings, Vec::<String>::new());
     }
-    let config = resolve(&[("OTEL_PROPAGATORS", "b3,tracecontext")]);
-    assert_eq!(config.propagators, [TraceContext]);
-    assert!(config.warnings[0].contains("OTEL_PROPAGATORS names \"b3\""), "{:?}", config.warnings);
+    let fields = |names| {
+        let composed = resolve(&[("OTEL_PROPAGATORS", names)]).propagators.compose();
+        composed.fields().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert!(fields("b3").contains(&"b3".to_owned()));
+    assert!(fields("jaeger").contains(&"uber-trace-id".to_owned()));
+    let config = resolve(&[("OTEL_PROPAGATORS", "zipkin,tracecontext")]);
+    assert_eq!(config.propagators.names, ["tracecontext"]);
+    assert!(config.warnings[0].contains("OTEL_PROPAGATORS names \"zipkin\""), "{:?}", config.warnings);
+
+    let own = || Box::new(opentelemetry_sdk::propagation::TraceContextPropagator::new()) as _;
+    let settings =
+        Settings { propagators: PropagatorRegistry::new().with("house", own), ..Settings::default() };
+    let config = resolve_with(&settings, &[("OTEL_PROPAGATORS", "house")]);
+    assert_eq!(config.propagators.names, ["house"]);
+    assert_eq!(config.warnings, Vec::<String>::new());
 }
 
 #[test]
