@@ -16,7 +16,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 };
 use tokio::net::TcpListener;
 use tokio_stream::StreamExt as _;
-use tonic::codec::CompressionEncoding::Gzip;
+use tonic::codec::CompressionEncoding;
 use tonic::metadata::KeyAndValueRef;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
@@ -26,18 +26,24 @@ use super::export::ExportRequest;
 use super::store::Store;
 use super::{Protocol, fault};
 
+const ENCODINGS: &[CompressionEncoding] = &[
+    CompressionEncoding::Gzip,
+    #[cfg(feature = "zstd")]
+    CompressionEncoding::Zstd,
+];
+
 /// Serves until it is dropped.
 pub(super) async fn serve(listener: TcpListener, store: Arc<Store>, max_message_bytes: usize) {
     let admitting = Arc::clone(&store);
     let service = Service(store);
-    let traces = TraceServiceServer::new(service.clone())
-        .accept_compressed(Gzip)
-        .max_decoding_message_size(max_message_bytes);
-    let metrics = MetricsServiceServer::new(service.clone())
-        .accept_compressed(Gzip)
-        .max_decoding_message_size(max_message_bytes);
-    let logs =
-        LogsServiceServer::new(service).accept_compressed(Gzip).max_decoding_message_size(max_message_bytes);
+    let mut traces = TraceServiceServer::new(service.clone()).max_decoding_message_size(max_message_bytes);
+    let mut metrics = MetricsServiceServer::new(service.clone()).max_decoding_message_size(max_message_bytes);
+    let mut logs = LogsServiceServer::new(service).max_decoding_message_size(max_message_bytes);
+    for encoding in ENCODINGS {
+        traces = traces.accept_compressed(*encoding);
+        metrics = metrics.accept_compressed(*encoding);
+        logs = logs.accept_compressed(*encoding);
+    }
     let server = Server::builder().add_service(traces).add_service(metrics).add_service(logs);
     // The only error is one of the listener; senders then see a closed port, and a waiting test its time-out.
     let incoming =

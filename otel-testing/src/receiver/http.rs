@@ -1,5 +1,5 @@
 use std::borrow::Cow;
-use std::io::{self, Read as _};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -11,13 +11,13 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use axum::serve::Listener;
-use flate2::read::GzDecoder;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message as _;
 use tokio::net::{TcpListener, TcpStream};
 
+use super::decompress::decompress;
 use super::export::ExportRequest;
 use super::store::Store;
 use super::{Protocol, Reply, fault};
@@ -112,41 +112,13 @@ fn decode<R: ExportRequest>(
     body: &[u8],
     max_body_bytes: usize,
 ) -> Result<R, Refusal> {
-    let body = decompress(headers, body, max_body_bytes)?;
+    let encoding = headers.get(CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("not a text"));
+    let body = decompress(encoding, body, max_body_bytes)?;
     match protocol {
         Protocol::HttpJson => {
             serde_json::from_slice(&body).map_err(|error| Refusal::malformed(error.to_string()))
         }
         _ => R::decode(body.as_ref()).map_err(|error| Refusal::malformed(error.to_string())),
-    }
-}
-
-fn decompress<'a>(
-    headers: &HeaderMap,
-    body: &'a [u8],
-    max_body_bytes: usize,
-) -> Result<Cow<'a, [u8]>, Refusal> {
-    let encoding = headers.get(CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("not a text"));
-    match encoding {
-        None | Some("identity") => Ok(Cow::Borrowed(body)),
-        Some("gzip") => {
-            let mut plain = Vec::new();
-            let limit = max_body_bytes as u64 + 1;
-            match GzDecoder::new(body).take(limit).read_to_end(&mut plain) {
-                Ok(_) if plain.len() > max_body_bytes => Err(Refusal {
-                    status: StatusCode::PAYLOAD_TOO_LARGE,
-                    grpc_code: tonic::Code::ResourceExhausted,
-                    message: format!("the body is larger than {max_body_bytes} bytes").into(),
-                }),
-                Ok(_) => Ok(Cow::Owned(plain)),
-                Err(error) => Err(Refusal::malformed(format!("gzip: {error}"))),
-            }
-        }
-        Some(other) => Err(Refusal {
-            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            grpc_code: tonic::Code::InvalidArgument,
-            message: format!("content-encoding {other:?} is not supported: use gzip or none").into(),
-        }),
     }
 }
 
@@ -194,10 +166,10 @@ struct RpcStatus {
     message: String,
 }
 
-struct Refusal {
-    status: StatusCode,
-    grpc_code: tonic::Code,
-    message: Cow<'static, str>,
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    pub(super) grpc_code: tonic::Code,
+    pub(super) message: Cow<'static, str>,
 }
 
 impl Refusal {
@@ -211,7 +183,7 @@ impl Refusal {
         Self { status: http, grpc_code: status.code(), message: status.message().to_owned().into() }
     }
 
-    fn malformed(message: String) -> Self {
+    pub(super) fn malformed(message: String) -> Self {
         Self {
             status: StatusCode::BAD_REQUEST,
             grpc_code: tonic::Code::InvalidArgument,

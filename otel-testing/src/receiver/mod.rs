@@ -1,6 +1,7 @@
 //! An OTLP receiver on free local ports.
 
 mod convert;
+mod decompress;
 mod export;
 mod fault;
 mod grpc;

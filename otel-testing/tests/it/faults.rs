@@ -12,7 +12,7 @@ use tonic::{Code, Status};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn request() -> ExportTraceServiceRequest {
+pub(crate) fn request() -> ExportTraceServiceRequest {
     let span =
         Span { name: "checkout".to_owned(), trace_id: vec![1; 16], span_id: vec![1; 8], ..Span::default() };
     let scope_spans = vec![ScopeSpans { spans: vec![span], ..ScopeSpans::default() }];

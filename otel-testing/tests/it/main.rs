@@ -20,3 +20,5 @@ mod snapshot;
 mod spans;
 mod traces;
 mod tracing_subscriber;
+#[cfg(feature = "zstd")]
+mod zstd;
