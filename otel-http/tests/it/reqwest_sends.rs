@@ -328,7 +328,7 @@ async fn what_an_http2_server_has_refused_is_sent_again_as_reqwest_does() {
 async fn one_timeout_covers_the_whole_call() {
     let telemetry = TestTelemetry::new();
     let address = serve(app().route("/slow", any(std::future::pending::<()>))).await;
-    let client = builder(&telemetry).timeout(Duration::from_millis(200)).build().unwrap();
+    let client = builder(&telemetry).timeout(Duration::from_secs(1)).build().unwrap();
     let error = client.get(format!("http://{address}/to/302//slow")).send().await.unwrap_err();
     assert!(error.is_timeout());
     let spans = assert_sends(&telemetry, 2);
