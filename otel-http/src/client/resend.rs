@@ -39,7 +39,8 @@ impl ResendCount {
 
 /// Lets an [`HttpClientLayer`](crate::HttpClientLayer) inside of a retry layer record `http.request.resend_count`.
 ///
-/// It goes outside of the retry layer:
+/// It goes outside of the retry layer, and of a layer that follows redirects if that hands extensions on, as tower-http's
+/// does from 0.7:
 ///
 /// ```
 /// use otel_http::{HttpClientLayer, ResendCountLayer};

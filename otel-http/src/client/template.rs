@@ -9,7 +9,8 @@ use crate::cached::Route;
 /// The template of the URL that a request is sent to, such as `/users/{id}`.
 ///
 /// Put it into the extensions of a request, and its span is named `{method} {template}`, and span and metrics carry
-/// `url.template` (stability: development). It must have few different values: never the path itself.
+/// `url.template` (stability: development). It must have few different values: never the path itself. A layer that follows
+/// redirects may hand it on to requests for other paths; the reqwest client that follows them itself does not.
 ///
 /// ```
 /// use otel_http::UrlTemplate;
