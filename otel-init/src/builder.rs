@@ -95,10 +95,8 @@ impl TelemetryBuilder {
         self
     }
 
-    /// Leaves the `tracing` subscriber alone, for a service that sets its own. Build its OpenTelemetry layers from
-    /// [`Telemetry::tracer_provider`] and [`Telemetry::logger_provider`], and keep the targets that the export runs
-    /// through out of them (`hyper`, `h2`, `tonic`, `tower`, `reqwest`, `rustls`, `opentelemetry`, `otel_init`): at
-    /// `TRACE`, their spans would report each export.
+    /// Leaves the `tracing` subscriber, and the `log` crate, alone, for a service that sets its own: add
+    /// [`Telemetry::tracing_layer`] to it.
     pub fn without_tracing_subscriber(mut self) -> Self {
         self.settings.without_tracing_subscriber = true;
         self

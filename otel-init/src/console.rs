@@ -1,6 +1,5 @@
 //! Log lines for people, on standard error.
 
-use std::fmt;
 use std::io::IsTerminal;
 
 use opentelemetry::Context;
@@ -8,20 +7,29 @@ use opentelemetry::trace::{SpanContext, TraceContextExt};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{EnvFilter, FilterExt, LevelFilter, filter_fn};
-use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt;
+use tracing_subscriber::fmt::format::{JsonFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::diagnostics::TARGET;
+use crate::logfmt::{Logfmt, LogfmtFields};
 
-/// What the console shows of the application's logs.
+/// What the console, standard error, shows of the application's logs: one event after the other, with `trace_id` and
+/// `span_id` inside a span. `RUST_LOG` filters it, as `tracing_subscriber`'s `EnvFilter` does; unset, it shows `info` and
+/// above.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum ConsoleLogs {
-    /// One line for each event, on standard error, with the trace id if there is one. The default. `RUST_LOG` filters
-    /// it, as `tracing_subscriber`'s `EnvFilter` does; unset, it shows `info` and above.
+    /// One line for each event. The default.
     #[default]
     Compact,
+    /// Several lines for each event, for reading while developing.
+    Pretty,
+    /// A JSON object on a line for each event, with the fields of its spans.
+    Json,
+    /// `key=value` pairs on a line for each event, with the fields of its spans.
+    Logfmt,
     /// Nothing. Warnings of this crate are not shown either.
     Off,
 }
@@ -43,11 +51,12 @@ const SAID_BETTER_ELSEWHERE: &[&str] = &[
 
 /// The layer that writes to standard error, and a warning if `RUST_LOG` cannot be read.
 pub(crate) fn layer<S>(
+    logs: ConsoleLogs,
     rust_log: Option<&str>,
     own_level: Option<LevelFilter>,
-) -> (impl Layer<S> + Send + Sync + 'static, Option<String>)
+) -> (Box<dyn Layer<S> + Send + Sync>, Option<String>)
 where
-    S: Subscriber + for<'a> LookupSpan<'a>,
+    S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
 {
     let (levels, warning) = levels(rust_log.unwrap_or_default(), own_level);
     let shows_upstream = rust_log.is_some_and(|directives| directives.contains("opentelemetry"));
@@ -55,11 +64,26 @@ where
     // https://no-color.org
     let is_colored =
         std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(is_colored)
-        .event_format(WithTraceId(tracing_subscriber::fmt::format().compact().with_ansi(is_colored)));
-    (lines.with_filter(levels.and(news)), warning)
+    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(is_colored);
+    let format = fmt::format().with_ansi(is_colored);
+    let lines: Box<dyn Layer<S> + Send + Sync> = match logs {
+        ConsoleLogs::Json => {
+            let json = WithIds { format: fmt::format().json().flatten_event(true), ids: Ids::Json };
+            lines.with_ansi(false).fmt_fields(JsonFields::new()).event_format(json).boxed()
+        }
+        ConsoleLogs::Logfmt => lines
+            .with_ansi(false)
+            .fmt_fields(LogfmtFields)
+            .event_format(WithIds { format: Logfmt, ids: Ids::Pairs })
+            .boxed(),
+        ConsoleLogs::Pretty => {
+            lines.event_format(WithIds { format: format.pretty(), ids: Ids::Pairs }).boxed()
+        }
+        ConsoleLogs::Compact | ConsoleLogs::Off => {
+            lines.event_format(WithIds { format: format.compact(), ids: Ids::Pairs }).boxed()
+        }
+    };
+    (lines.with_filter(levels.and(news)).boxed(), warning)
 }
 
 /// The directives of `RUST_LOG`, `info` if there are none, completed: this crate's warnings and upstream's are shown
@@ -84,10 +108,21 @@ fn levels(rust_log: &str, own_level: Option<LevelFilter>) -> (EnvFilter, Option<
     }
 }
 
-/// Adds `trace_id=..` to the end of a line inside a span, native or of `tracing`.
-struct WithTraceId<F>(F);
+/// Adds the ids of the span, native or of `tracing`, to the end of an event.
+struct WithIds<F> {
+    format: F,
+    ids: Ids,
+}
 
-impl<S, N, F> FormatEvent<S, N> for WithTraceId<F>
+/// How ids are written.
+enum Ids {
+    /// ` trace_id=.. span_id=..`
+    Pairs,
+    /// Two more members of the object.
+    Json,
+}
+
+impl<S, N, F> FormatEvent<S, N> for WithIds<F>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -98,23 +133,26 @@ where
         context: &FmtContext<'_, S, N>,
         mut writer: Writer<'_>,
         event: &Event<'_>,
-    ) -> fmt::Result {
-        let Some(trace_id) = current_trace_id() else {
-            return self.0.format_event(context, writer, event);
+    ) -> std::fmt::Result {
+        let Some(span) = current_span() else {
+            return self.format.format_event(context, writer, event);
         };
         let mut line = String::new();
-        self.0.format_event(context, Writer::new(&mut line), event)?;
-        writeln!(writer, "{} trace_id={trace_id}", line.trim_end_matches('\n'))
+        self.format.format_event(context, Writer::new(&mut line), event)?;
+        let line = line.trim_end_matches('\n');
+        let (trace_id, span_id) = (span.trace_id(), span.span_id());
+        match (&self.ids, line.strip_suffix('}')) {
+            (Ids::Json, Some(open)) => {
+                writeln!(writer, "{open},\"trace_id\":\"{trace_id}\",\"span_id\":\"{span_id}\"}}")
+            }
+            _ => writeln!(writer, "{line} trace_id={trace_id} span_id={span_id}"),
+        }
     }
 }
 
-fn current_trace_id() -> Option<opentelemetry::TraceId> {
+fn current_span() -> Option<SpanContext> {
     Context::map_current(|context| {
-        context
-            .has_active_span()
-            .then(|| context.span().span_context().clone())
-            .filter(SpanContext::is_valid)
-            .map(|span| span.trace_id())
+        context.has_active_span().then(|| context.span().span_context().clone()).filter(SpanContext::is_valid)
     })
 }
 

@@ -18,7 +18,7 @@ pub(crate) enum InstallErrorKind {
     AlreadyInstalled,
     #[error(
         "a global `tracing` subscriber is already set: remove the other `init()`, or call \
-         `without_tracing_subscriber()` and add the OpenTelemetry layers to your own subscriber"
+         `without_tracing_subscriber()` and add `Telemetry::tracing_layer()` to your own subscriber"
     )]
     SubscriberAlreadySet(#[source] tracing::subscriber::SetGlobalDefaultError),
     #[error("{setting} is {value:?}: {reason}")]

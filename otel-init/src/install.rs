@@ -48,7 +48,7 @@ pub(crate) fn install(claim: Claim, mut config: Config) -> Result<Telemetry, Ins
         diagnostics::warn(warning);
     }
     diagnostics::info(&config.summary());
-    Ok(Telemetry::new(pipeline, config.resource, config.shutdown_timeout))
+    Ok(Telemetry::new(pipeline, config.resource, config.shutdown_timeout, config.telemetry_level))
 }
 
 /// "If the SDK is disabled, propagators are still configured", and so is the console.

@@ -13,6 +13,7 @@ mod error;
 mod export;
 mod health;
 mod install;
+mod logfmt;
 mod pipeline;
 mod protocol;
 mod safety;

@@ -39,16 +39,35 @@ pub(crate) fn set_global(
     let mut layers: Vec<BoxedLayer> = Vec::new();
     let mut warning = None;
     if config.console != ConsoleLogs::Off {
-        let (layer, problem) = console::layer(config.console_filter.as_deref(), config.own_level);
+        let (layer, problem) =
+            console::layer(config.console, config.console_filter.as_deref(), config.own_level);
         warning = problem;
-        layers.push(Box::new(layer));
+        layers.push(layer);
     }
     if let Some(pipeline) = pipeline {
         layers.push(Box::new(spans(&pipeline.tracer_provider, config.telemetry_level)));
         layers.push(Box::new(events(&pipeline.logger_provider, config.telemetry_level)));
     }
     tracing::subscriber::set_global_default(Registry::default().with(layers))?;
+    // What speaks through the `log` crate becomes an event; a logger that somebody set before stays.
+    if tracing_log::LogTracer::init().is_err() {
+        warning.get_or_insert_with(|| {
+            "a logger of the `log` crate is set already, its records are not exported".into()
+        });
+    }
     Ok(warning)
+}
+
+/// Spans and events of `tracing` as spans and log records, for a subscriber that somebody else sets.
+pub(crate) fn export_layer<S>(pipeline: &Pipeline, level: LevelFilter) -> impl Layer<S> + Send + Sync + use<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
+{
+    let layers: Vec<Box<dyn Layer<S> + Send + Sync>> = vec![
+        Box::new(spans(&pipeline.tracer_provider, level)),
+        Box::new(events(&pipeline.logger_provider, level)),
+    ];
+    layers
 }
 
 /// `tracing` spans become spans. Context activation, the default, makes them nest with native spans both ways.

@@ -9,9 +9,16 @@ use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
+use tracing::Subscriber;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::registry::LookupSpan;
+
 use crate::pipeline::Pipeline;
 use crate::shutdown::Lifecycle;
-use crate::{FlushError, FlushReport, Health, ShutdownError, ShutdownReport, TelemetryBuilder, diagnostics};
+use crate::{
+    FlushError, FlushReport, Health, ShutdownError, ShutdownReport, TelemetryBuilder, diagnostics, subscriber,
+};
 
 /// The telemetry of this process, for as long as it is kept.
 ///
@@ -33,6 +40,7 @@ use crate::{FlushError, FlushReport, Health, ShutdownError, ShutdownReport, Tele
 pub struct Telemetry {
     lifecycle: Arc<Lifecycle>,
     resource: Resource,
+    level: LevelFilter,
 }
 
 impl Telemetry {
@@ -41,8 +49,8 @@ impl Telemetry {
         TelemetryBuilder::new()
     }
 
-    pub(crate) fn new(pipeline: Pipeline, resource: Resource, timeout: Duration) -> Self {
-        Self { lifecycle: Arc::new(Lifecycle::new(pipeline, timeout)), resource }
+    pub(crate) fn new(pipeline: Pipeline, resource: Resource, timeout: Duration, level: LevelFilter) -> Self {
+        Self { lifecycle: Arc::new(Lifecycle::new(pipeline, timeout)), resource, level }
     }
 
     /// Sends what is queued now, within the shutdown timeout. For moments after which the process may not run for a
@@ -98,6 +106,32 @@ impl Telemetry {
     #[must_use]
     pub fn health(&self) -> Health {
         Health::of(&self.lifecycle.pipeline)
+    }
+
+    /// A layer for a `tracing` subscriber of the service's own, which exports its spans and events up to the configured
+    /// level ([`with_telemetry_level`](TelemetryBuilder::with_telemetry_level)). The crates that the export runs through are
+    /// left out. For an installation [`without_tracing_subscriber`](TelemetryBuilder::without_tracing_subscriber).
+    ///
+    /// ```
+    /// use tracing_subscriber::layer::SubscriberExt;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let telemetry = otel_init::Telemetry::builder()
+    ///     .without_tracing_subscriber()
+    ///     .with_environment(|name| name.ends_with("_EXPORTER").then(|| "none".to_owned()))
+    ///     .install()?;
+    /// let subscriber = tracing_subscriber::registry().with(telemetry.tracing_layer());
+    /// tracing::subscriber::set_global_default(subscriber)?;
+    /// # telemetry.shutdown_blocking()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn tracing_layer<S>(&self) -> impl Layer<S> + Send + Sync + use<S>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
+    {
+        subscriber::export_layer(&self.lifecycle.pipeline, self.level)
     }
 
     /// The provider that makes tracers; the global one is the same, unless `OTEL_SDK_DISABLED` is set.

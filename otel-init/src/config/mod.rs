@@ -74,6 +74,8 @@ pub(crate) struct Config {
     pub(crate) exponential_histograms: bool,
     pub(crate) propagators: PropagatorConfig,
     pub(crate) shutdown_timeout: Duration,
+    /// The most verbose level that is exported.
+    pub(crate) telemetry_level: LevelFilter,
     pub(crate) subscriber: Option<SubscriberConfig>,
     /// What was wrong with the environment, one sentence each.
     pub(crate) warnings: Vec<String>,
@@ -124,6 +126,7 @@ impl Config {
                 .shutdown_timeout
                 .unwrap_or(Duration::from_secs(5))
                 .min(LONGEST_SHUTDOWN),
+            telemetry_level: settings.telemetry_level.unwrap_or(LevelFilter::INFO),
             subscriber: SubscriberConfig::resolve(settings, &environment),
             warnings: Vec::new(),
         };

@@ -6,7 +6,8 @@ use opentelemetry::metrics::{Meter, MeterProvider, NoopMeterProvider};
 use opentelemetry::propagation::Injector;
 use opentelemetry::trace::{Span, TraceContextExt, Tracer};
 use opentelemetry::{InstrumentationScope, global};
-use otel_init::Telemetry;
+use otel_init::{ConsoleLogs, Telemetry};
+use tracing_subscriber::layer::SubscriberExt;
 
 use crate::child;
 
@@ -120,7 +121,7 @@ fn warnings_reach_the_console_once_and_lines_carry_the_trace_id() {
     let inside = finished.lines("inside")[0];
     let (_, trace_id) = inside.split_once("inside ").unwrap();
     let (logged, suffix) = trace_id.split_at(32);
-    assert_eq!(suffix, format!(" trace_id={logged}"), "{inside}");
+    assert!(suffix.starts_with(&format!(" trace_id={logged} span_id=")), "{inside}");
     assert!(!finished.lines("outside")[0].contains("trace_id"), "{}", finished.console);
 }
 
@@ -168,4 +169,72 @@ impl Injector for Fields {
     fn set(&mut self, key: &str, _value: String) {
         self.0.push(key.to_owned());
     }
+}
+
+#[test]
+fn each_kind_of_console_has_the_ids_and_the_fields() {
+    const KIND: &str = "TEST_CONSOLE";
+    if child::is_child() {
+        let logs = match std::env::var(KIND).unwrap().as_str() {
+            "json" => ConsoleLogs::Json,
+            "logfmt" => ConsoleLogs::Logfmt,
+            _ => ConsoleLogs::Pretty,
+        };
+        let telemetry = Telemetry::builder().with_console_logs(logs).install().unwrap();
+        tracing::info_span!("work", tenant = "acme inc").in_scope(|| {
+            tracing::info!(items = 3, "inside \"quotes\"");
+            log::warn!(target: "old_crate", "by the log crate");
+        });
+        drop(telemetry);
+        return;
+    }
+    let test = "install::each_kind_of_console_has_the_ids_and_the_fields";
+    let off =
+        [("OTEL_TRACES_EXPORTER", "none"), ("OTEL_METRICS_EXPORTER", "none"), ("OTEL_LOGS_EXPORTER", "none")];
+    for kind in ["json", "logfmt", "pretty"] {
+        let finished = child::run(test, &[off[0], off[1], off[2], (KIND, kind)]);
+        let ids = finished.lines("trace_id").len();
+        assert_eq!(ids, 2, "{kind}: {}", finished.console);
+        let line = finished.lines("inside")[0];
+        let other = finished.lines("by the log crate")[0];
+        match kind {
+            "json" => {
+                let event: serde_json::Value = serde_json::from_str(line).unwrap();
+                assert_eq!(event["message"], "inside \"quotes\"");
+                assert_eq!((&event["items"], &event["span"]["tenant"]), (&3.into(), &"acme inc".into()));
+                assert_eq!(event["trace_id"].as_str().unwrap().len(), 32);
+                assert_eq!(event["span_id"].as_str().unwrap().len(), 16);
+                let other: serde_json::Value = serde_json::from_str(other).unwrap();
+                assert_eq!((&other["level"], &other["target"]), (&"WARN".into(), &"old_crate".into()));
+            }
+            "logfmt" => {
+                let fields = r#" msg="inside \"quotes\"" items=3 tenant="acme inc" trace_id="#;
+                assert!(line.contains(" level=info ") && line.contains(fields), "{line}");
+                assert!(other.contains("level=warn") && other.contains("old_crate"), "{other}");
+            }
+            _ => assert!(other.contains("old_crate"), "{}", finished.console),
+        }
+    }
+}
+
+#[test]
+fn beside_a_subscriber_of_the_service_spans_and_events_are_exported() {
+    if child::is_child() {
+        let telemetry = Telemetry::builder().without_tracing_subscriber().install().unwrap();
+        let own = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+        let subscriber = tracing_subscriber::registry().with(own).with(telemetry.tracing_layer());
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+        tracing::info_span!("work").in_scope(|| tracing::warn!("seen by both"));
+        telemetry.shutdown_blocking().unwrap();
+        return;
+    }
+    let receiver = otel_testing::OtlpReceiver::start().unwrap();
+    let finished = child::run(
+        "install::beside_a_subscriber_of_the_service_spans_and_events_are_exported",
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.http_endpoint())],
+    );
+    assert_eq!(finished.lines("seen by both").len(), 1, "{}", finished.console);
+    let (spans, logs) = (receiver.spans(), receiver.logs());
+    assert_eq!((spans.len(), logs.len()), (1, 1));
+    assert_eq!(logs[0].span_id.as_ref(), Some(&spans[0].span_id));
 }
