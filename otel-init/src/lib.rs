@@ -17,6 +17,7 @@ mod logfmt;
 mod pipeline;
 mod protocol;
 mod safety;
+mod self_metrics;
 mod shutdown;
 mod signal;
 mod signals;

@@ -20,6 +20,7 @@ use crate::error::{InstallErrorKind, SignalFailure};
 use crate::export::{self, ExportRuntime, Monitor, SignalExporter};
 use crate::health::SignalHealth;
 use crate::safety::{Intake, SafeLogProcessor, SafeSpanProcessor, Safety};
+use crate::self_metrics::{self, QueueFull};
 use crate::{InstallError, Signal};
 
 /// Everything between the API and the wire.
@@ -48,9 +49,12 @@ impl Pipeline {
         config.warnings.extend(exporters.warnings);
         let (meter_provider, metrics) = metrics(config, exporters.metrics);
         before_processors(&meter_provider);
-        let (logger_provider, logs) = logs(config, exporters.logs, &safety);
-        let (tracer_provider, traces) = traces(config, exporters.traces, &safety);
-        let outlets = [traces, metrics, logs].into_iter().flatten().collect();
+        let (logger_provider, logs) = logs(config, exporters.logs, &safety, &meter_provider);
+        let (tracer_provider, traces) = traces(config, exporters.traces, &safety, &meter_provider);
+        let outlets: Vec<Outlet> = [traces, metrics, logs].into_iter().flatten().collect();
+        for outlet in &outlets {
+            self_metrics::observe(&meter_provider, &outlet.monitor);
+        }
         Ok(Self {
             tracer_provider,
             meter_provider,
@@ -110,6 +114,7 @@ fn logs(
     config: &Config,
     exporter: Option<SignalExporter>,
     safety: &Arc<Safety>,
+    meters: &SdkMeterProvider,
 ) -> (SdkLoggerProvider, Option<Outlet>) {
     let builder = SdkLoggerProvider::builder().with_resource(config.resource.clone());
     let Some(exporter) = exporter else {
@@ -121,7 +126,11 @@ fn logs(
         .with_max_export_batch_size(config.log_batch.max_export_batch_size)
         .with_scheduled_delay(config.log_batch.schedule_delay)
         .build();
-    let intake = Intake::new(Arc::clone(&monitor.tally), config.log_batch.max_queue_size);
+    let intake = Intake::new(
+        Arc::clone(&monitor.tally),
+        config.log_batch.max_queue_size,
+        QueueFull::new(meters, Signal::Logs),
+    );
     let processor = BatchLogProcessor::builder(exporter).with_batch_config(batch).build();
     let provider =
         builder.with_log_processor(SafeLogProcessor::new(Arc::clone(safety), intake, processor)).build();
@@ -132,6 +141,7 @@ fn traces(
     config: &Config,
     exporter: Option<SignalExporter>,
     safety: &Arc<Safety>,
+    meters: &SdkMeterProvider,
 ) -> (SdkTracerProvider, Option<Outlet>) {
     let builder = SdkTracerProvider::builder()
         .with_resource(config.resource.clone())
@@ -146,7 +156,11 @@ fn traces(
         .with_max_export_batch_size(config.span_batch.max_export_batch_size)
         .with_scheduled_delay(config.span_batch.schedule_delay)
         .build();
-    let intake = Intake::new(Arc::clone(&monitor.tally), config.span_batch.max_queue_size);
+    let intake = Intake::new(
+        Arc::clone(&monitor.tally),
+        config.span_batch.max_queue_size,
+        QueueFull::new(meters, Signal::Traces),
+    );
     let processor = BatchSpanProcessor::builder(exporter).with_batch_config(batch).build();
     let provider =
         builder.with_span_processor(SafeSpanProcessor::new(Arc::clone(safety), intake, processor)).build();

@@ -17,6 +17,7 @@ use super::{
     Safety, SafetySettings,
 };
 use crate::export::Tally;
+use crate::self_metrics::QueueFull;
 
 /// Keeps what comes out of the chain.
 #[derive(Debug, Clone)]
@@ -61,7 +62,8 @@ const fn limits(count: usize, value_length: Option<usize>) -> Limits {
 }
 
 fn intake(tally: &Arc<Tally>) -> Intake {
-    Intake::new(Arc::clone(tally), 100)
+    let metrics = opentelemetry_sdk::metrics::SdkMeterProvider::default();
+    Intake::new(Arc::clone(tally), 100, QueueFull::new(&metrics, crate::Signal::Traces))
 }
 
 fn safety(redaction: Redaction, limits: Limits) -> Arc<Safety> {

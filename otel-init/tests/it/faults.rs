@@ -334,3 +334,40 @@ fn large_batches_are_split_below_four_megabytes() {
         assert_eq!(receiver.spans().len(), 10);
     });
 }
+
+#[test]
+fn the_counts_are_exported_as_metrics() {
+    alone("faults::the_counts_are_exported_as_metrics", || {
+        let receiver = OtlpReceiver::start().unwrap();
+        let endpoint = receiver.http_endpoint();
+        let telemetry = Telemetry::builder()
+            .with_environment(move |name| match name {
+                "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(endpoint.clone()),
+                "OTEL_BSP_MAX_QUEUE_SIZE" => Some("50".to_owned()),
+                "OTEL_BSP_SCHEDULE_DELAY" => Some("600000".to_owned()),
+                _ => None,
+            })
+            .install()
+            .unwrap();
+        // One lock-step burst into a queue of 50; how much of it the exporter took meanwhile is in the counts.
+        work(1000);
+        telemetry.shutdown_blocking().unwrap();
+        let health = traces(&telemetry);
+        assert!(health.dropped > 0, "{health:?}");
+        let metrics = receiver.metrics();
+        let sum = |name: &str, error: Option<&str>| {
+            let points =
+                metrics.iter().filter(|metric| metric.name() == name).flat_map(|metric| metric.points());
+            let chosen = points.filter(|point| match error {
+                Some(error) => point.has("error.type", error),
+                None => point.attribute("error.type").is_none(),
+            });
+            chosen.filter_map(|point| point.number()).map(otel_testing::Number::as_f64).sum::<f64>() as u64
+        };
+        assert_eq!(sum("otel.sdk.processor.span.processed", Some("queue_full")), health.dropped);
+        assert_eq!(sum("otel.sdk.processor.span.processed", None), health.exported);
+        assert_eq!(sum("otel.sdk.exporter.span.exported", None), health.exported);
+        assert_eq!(sum("otel.sdk.processor.span.queue.size", None), 0);
+        assert!(metrics.iter().any(|metric| metric.name() == "otel.sdk.exporter.log.exported"));
+    });
+}

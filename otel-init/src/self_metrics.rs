@@ -1,0 +1,113 @@
+//! The exact counts as metrics, by the names of the semantic conventions. The SDK has a few of them itself.
+//!
+//! <https://opentelemetry.io/docs/specs/semconv/otel/sdk-metrics/>
+
+use std::sync::Arc;
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Counter, Meter, MeterProvider};
+use opentelemetry_sdk::metrics::SdkMeterProvider;
+
+use crate::Signal;
+use crate::export::Monitor;
+
+/// The SDK's own scope.
+const SCOPE: &str = "otel.sdk";
+
+/// The words for the items of a signal: in names of metrics, and in units.
+fn words(signal: Signal) -> (&'static str, &'static str) {
+    match signal {
+        Signal::Traces => ("span", "{span}"),
+        Signal::Metrics => ("metric_data_point", "{data_point}"),
+        Signal::Logs => ("log", "{log_record}"),
+    }
+}
+
+/// Registers what is read from the counts of `monitor` whenever metrics are collected.
+pub(crate) fn observe(provider: &SdkMeterProvider, monitor: &Arc<Monitor>) {
+    let meter = provider.meter(SCOPE);
+    exported(&meter, monitor);
+    if monitor.signal() != Signal::Metrics {
+        queued(&meter, monitor);
+    }
+}
+
+fn exported(meter: &Meter, monitor: &Arc<Monitor>) {
+    let (item, unit) = words(monitor.signal());
+    let component = component(monitor);
+    let with_error = |error| [component.as_slice(), &[KeyValue::new("error.type", error)]].concat();
+    let (rejected, failed) = (with_error("rejected"), with_error("_OTHER"));
+    let monitor = Arc::clone(monitor);
+    // Registered with the meter; the handle is of no use.
+    let _ = meter
+        .u64_observable_counter(format!("otel.sdk.exporter.{item}.exported"))
+        .with_unit(unit)
+        .with_description("Items for which the export has finished, either successful or failed.")
+        .with_callback(move |observer| {
+            let counts = monitor.tally.counts();
+            observer.observe(counts.exported, &component);
+            for (count, attributes) in [(counts.rejected, &rejected), (counts.failed, &failed)] {
+                if count > 0 {
+                    observer.observe(count, attributes);
+                }
+            }
+        })
+        .build();
+}
+
+fn queued(meter: &Meter, monitor: &Arc<Monitor>) {
+    let (item, unit) = words(monitor.signal());
+    let component = component(monitor);
+    let monitor = Arc::clone(monitor);
+    let _ = meter
+        .i64_observable_up_down_counter(format!("otel.sdk.processor.{item}.queue.size"))
+        .with_unit(unit)
+        .with_description("Items in the queue, or on their way out of it.")
+        .with_callback(move |observer| {
+            let queued = monitor.tally.counts().queued;
+            observer.observe(i64::try_from(queued).unwrap_or(i64::MAX), &component);
+        })
+        .build();
+}
+
+fn component(monitor: &Monitor) -> Vec<KeyValue> {
+    let (item, _) = words(monitor.signal());
+    vec![
+        KeyValue::new("otel.component.type", format!("otel_init_{item}_exporter")),
+        KeyValue::new("otel.component.name", format!("otel_init_{item}_exporter/0")),
+    ]
+}
+
+/// Counts what did not fit in the queue, in the instrument that the SDK counts everything else in.
+#[derive(Debug)]
+pub(crate) struct QueueFull {
+    processed: Counter<u64>,
+    attributes: [KeyValue; 3],
+}
+
+impl QueueFull {
+    pub(crate) fn new(provider: &SdkMeterProvider, signal: Signal) -> Self {
+        let (item, unit) = words(signal);
+        let plural = if signal == Signal::Traces { "spans" } else { "log records" };
+        let kind =
+            if signal == Signal::Traces { "batching_span_processor" } else { "batching_log_processor" };
+        let processed = provider
+            .meter(SCOPE)
+            .u64_counter(format!("otel.sdk.processor.{item}.processed"))
+            .with_unit(unit)
+            .with_description(format!(
+                "The number of {plural} for which the processing has finished, either successful or failed."
+            ))
+            .build();
+        let attributes = [
+            KeyValue::new("error.type", "queue_full"),
+            KeyValue::new("otel.component.type", kind),
+            KeyValue::new("otel.component.name", format!("{kind}/0")),
+        ];
+        Self { processed, attributes }
+    }
+
+    pub(crate) fn count(&self) {
+        self.processed.add(1, &self.attributes);
+    }
+}
