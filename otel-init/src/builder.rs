@@ -131,6 +131,14 @@ impl TelemetryBuilder {
         self
     }
 
+    /// Records a panic on the span that is current where it happens, as an `exception` event and the status, and sends what
+    /// is finished; a panic of the main thread waits for that, within the shutdown timeout. The hook that is set runs after
+    /// it. Off by default.
+    pub fn with_panic_hook(mut self) -> Self {
+        self.settings.panic_hook = true;
+        self
+    }
+
     /// Reads variables from `lookup` and not from the process, so that tests need not change the environment.
     ///
     /// What the system itself reads stays as it is: certificates (`SSL_CERT_FILE`) and `NO_COLOR`.

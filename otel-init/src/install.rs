@@ -9,7 +9,7 @@ use opentelemetry::{InstrumentationScope, global};
 use crate::config::Config;
 use crate::error::InstallErrorKind;
 use crate::pipeline::Pipeline;
-use crate::{InstallError, Telemetry, diagnostics, subscriber};
+use crate::{InstallError, Telemetry, diagnostics, panic_hook, subscriber};
 
 static IS_INSTALLED: AtomicBool = AtomicBool::new(false);
 
@@ -48,7 +48,12 @@ pub(crate) fn install(claim: Claim, mut config: Config) -> Result<Telemetry, Ins
         diagnostics::warn(warning);
     }
     diagnostics::info(&config.summary());
-    Ok(Telemetry::new(pipeline, config.resource, config.shutdown_timeout, config.telemetry_level))
+    let telemetry =
+        Telemetry::new(pipeline, config.resource, config.shutdown_timeout, config.telemetry_level);
+    if config.panic_hook {
+        panic_hook::install(telemetry.lifecycle());
+    }
+    Ok(telemetry)
 }
 
 /// "If the SDK is disabled, propagators are still configured", and so is the console.

@@ -14,6 +14,7 @@ mod export;
 mod health;
 mod install;
 mod logfmt;
+mod panic_hook;
 mod pipeline;
 mod protocol;
 mod safety;

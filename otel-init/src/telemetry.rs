@@ -53,6 +53,10 @@ impl Telemetry {
         Self { lifecycle: Arc::new(Lifecycle::new(pipeline, timeout)), resource, level }
     }
 
+    pub(crate) fn lifecycle(&self) -> &Arc<Lifecycle> {
+        &self.lifecycle
+    }
+
     /// Sends what is queued now, within the shutdown timeout. For moments after which the process may not run for a
     /// while, such as the end of a serverless invocation. After a shutdown there is nothing left to send.
     ///

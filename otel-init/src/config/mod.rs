@@ -50,6 +50,7 @@ pub(crate) struct Settings {
     pub(crate) without_tracing_subscriber: bool,
     pub(crate) safety: SafetySettings,
     pub(crate) propagators: PropagatorRegistry,
+    pub(crate) panic_hook: bool,
 }
 
 /// Everything that is installed, with nothing left to look up.
@@ -74,6 +75,7 @@ pub(crate) struct Config {
     pub(crate) exponential_histograms: bool,
     pub(crate) propagators: PropagatorConfig,
     pub(crate) shutdown_timeout: Duration,
+    pub(crate) panic_hook: bool,
     /// The most verbose level that is exported.
     pub(crate) telemetry_level: LevelFilter,
     pub(crate) subscriber: Option<SubscriberConfig>,
@@ -126,6 +128,7 @@ impl Config {
                 .shutdown_timeout
                 .unwrap_or(Duration::from_secs(5))
                 .min(LONGEST_SHUTDOWN),
+            panic_hook: settings.panic_hook,
             telemetry_level: settings.telemetry_level.unwrap_or(LevelFilter::INFO),
             subscriber: SubscriberConfig::resolve(settings, &environment),
             warnings: Vec::new(),

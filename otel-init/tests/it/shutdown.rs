@@ -3,8 +3,9 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+use opentelemetry::Context;
 use opentelemetry::global;
-use opentelemetry::trace::{Span, Tracer};
+use opentelemetry::trace::{Span, Status, TraceContextExt, Tracer};
 use otel_init::{Signal, Telemetry};
 use otel_testing::OtlpReceiver;
 use tokio::runtime::Builder;
@@ -282,4 +283,43 @@ fn is_sigterm_caught() -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
     let sigterm = 1 << 14;
     u64::from_str_radix(mask.trim(), 16).unwrap() & sigterm != 0
+}
+
+#[test]
+fn a_panic_is_recorded_on_its_span_and_sent_without_the_guard() {
+    if child::is_child() {
+        let telemetry = Telemetry::builder().with_panic_hook().install().unwrap();
+        let tracer = global::tracer("shutdown");
+        tracer.start("finished before").end();
+        let panicked = std::thread::Builder::new().name("main".to_owned()).spawn(move || {
+            let span = tracer.start("failing");
+            let _entered = Context::current_with_span(span).attach();
+            panic!("the order {} is impossible", 7);
+        });
+        assert!(panicked.unwrap().join().is_err());
+        telemetry.flush_blocking().unwrap();
+        // Not the shutdown delivers.
+        std::mem::forget(telemetry);
+        return;
+    }
+    let receiver = OtlpReceiver::start().unwrap();
+    let finished = child::run(
+        "shutdown::a_panic_is_recorded_on_its_span_and_sent_without_the_guard",
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.http_endpoint())],
+    );
+    let spans = receiver.spans();
+    assert_eq!(spans.iter().filter(|span| span.name == "finished before").count(), 1);
+    let failing = spans.iter().find(|span| span.name == "failing").unwrap();
+    assert_eq!(failing.status, Status::error("the order 7 is impossible"));
+    let event = &failing.events[0];
+    assert_eq!(event.name, "exception");
+    assert!(event.attributes.has("exception.type", "panic"));
+    assert!(event.attributes.has("exception.message", "the order 7 is impossible"));
+    // The hook of before has its say too.
+    assert_eq!(finished.lines("the order 7 is impossible").len(), 1, "{}", finished.console);
+    // Two flushes and no shutdown: the span that had ended before went with the first.
+    assert!(
+        receiver.requests().iter().filter(|request| request.signal == otel_testing::Signal::Traces).count()
+            >= 2
+    );
 }
