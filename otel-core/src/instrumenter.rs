@@ -57,6 +57,11 @@ impl<C: Convention> Instrumenter<C> {
         self.start_with_links(parent, request, Vec::new())
     }
 
+    /// An operation that records nothing and only hands `context` on, for a request that nobody wants observed.
+    pub fn inert(&self, context: Context) -> Operation<C> {
+        Operation::inert(Arc::clone(&self.shared), context)
+    }
+
     /// Like [`start`](Self::start), with links to other spans: of the messages in a batch, of an untrusted caller.
     pub fn start_with_links(
         &self,
@@ -130,7 +135,8 @@ impl<C: Convention> Bound<C> {
     fn note_effect(&self, span: &BoxedSpan, parent: &Context) {
         let (span_context, parent) = (span.span_context(), parent.span());
         // An SDK gives every span an id of its own, sampled or not; the no-op tracer hands back the parent's or none.
-        if !span_context.is_valid() || span_context.span_id() == parent.span_context().span_id() {
+        // The whole context is compared: a caller may guess an id, but an SDK's own span is never remote.
+        if !span_context.is_valid() || span_context == parent.span_context() {
             self.tracer_is_noop.store(true, Ordering::Relaxed);
         }
         let is_root = !parent.span_context().is_valid();
@@ -154,7 +160,8 @@ impl<C: Convention> Shared<C> {
         if bound.generation != install_generation() {
             return false;
         }
-        let look_again = !bound.has_tracer()
+        let misses_something = !bound.has_tracer() || bound.meter_is_noop;
+        let look_again = misses_something
             && !self.providers.has_own_tracer_provider()
             && self.without_tracer.fetch_add(1, Ordering::Relaxed) % LOOK_AGAIN_EVERY == LOOK_AGAIN_EVERY - 1;
         !look_again

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -121,7 +122,7 @@ impl<C: Convention> Operation<C> {
 
     /// Adds attributes at the end, on every way out: for facts that others gather while the operation runs.
     ///
-    /// `f` may run while the thread unwinds; it must not panic.
+    /// A second call replaces the first. `f` may run while the thread unwinds; if it panics, its attributes are lost.
     pub fn add_at_end(&mut self, f: impl FnOnce(&mut Attributes<'_>) + Send + Sync + 'static) {
         if !self.is_inert() {
             self.at_end = Some(Box::new(f));
@@ -166,13 +167,14 @@ impl<C: Convention> Operation<C> {
     fn finish(&mut self, exit: Exit) {
         let Some(started) = self.started.take() else { return };
         let elapsed = started.monotonic.elapsed();
-        if let Some(at_end) = self.at_end.take() {
-            at_end(&mut self.attributes());
-        }
         let failure = self.failure(exit);
         let is_failed = failure.is_some();
         if let Some(error_type) = failure {
             self.attributes().both("error.type", error_type);
+        }
+        // After the outcome, which must find room in a span that is full.
+        if let Some(at_end) = self.at_end.take() {
+            contained(|| at_end(&mut self.attributes()));
         }
         if self.is_recording {
             let span = self.context.span();
@@ -182,7 +184,7 @@ impl<C: Convention> Operation<C> {
             }
             span.end_with_timestamp(started.wall_clock + elapsed);
         }
-        self.shared.record(elapsed, &self.tally, &self.attributes, &self.context);
+        contained(|| self.shared.record(elapsed, &self.tally, &self.attributes, &self.context));
         self.in_flight = None;
     }
 
@@ -212,6 +214,14 @@ impl<C: Convention> fmt::Debug for Operation<C> {
             .field("span_context", self.context.span().span_context())
             .field("is_inert", &self.is_inert())
             .finish_non_exhaustive()
+    }
+}
+
+/// Runs `f` where a panic must not go on: in a drop, which may itself happen while unwinding, it would end the process.
+fn contained(f: impl FnOnce()) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(f)) {
+        // Dropping what was thrown could throw again.
+        std::mem::forget(panic);
     }
 }
 

@@ -77,13 +77,10 @@ impl Providers {
         }
     }
 
-    /// Whether instruments have no effect. Only the no-op provider of the API has no state, and so no size; a provider
-    /// that records must have somewhere to record to.
+    /// Whether instruments have no effect because no global provider is set. The API's no-op provider has no state, and
+    /// so no size; a provider that was given by hand always counts.
     pub(crate) fn meter_is_noop(&self) -> bool {
-        match &self.meter {
-            Some(provider) => size_of_val(&**provider) == 0,
-            None => size_of_val(&*global::meter_provider()) == 0,
-        }
+        self.meter.is_none() && size_of_val(&*global::meter_provider()) == 0
     }
 
     /// A provider given by hand is used by a sampler nobody told us about.

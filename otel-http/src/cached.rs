@@ -12,12 +12,15 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use opentelemetry::{StringValue, Value};
 
 use crate::HttpRoute;
+use crate::url::bounded;
 
 /// More routes than any service has; a "route" that is made of user input stops being cached here.
 const MAX_ROUTES: usize = 2_000;
 
-/// Slots for texts that clients choose, and the longest text that is kept.
+/// Slots for texts that clients choose.
 const TEXT_SLOTS: usize = 32;
+
+/// The longest text that is kept, of a route too.
 const MAX_TEXT_LENGTH: usize = 256;
 
 /// A route's template and the span names that begin with a method.
@@ -47,6 +50,9 @@ pub(crate) enum Route {
 
 impl Route {
     pub(crate) fn new(template: &str) -> Self {
+        if template.len() > MAX_TEXT_LENGTH {
+            return Self::Own(template.to_owned());
+        }
         let cached = THREAD_ROUTES.with_borrow_mut(|routes| {
             routes.get(template).copied().or_else(|| {
                 let route = cached_route(template)?;
@@ -113,7 +119,7 @@ fn leak(text: String) -> &'static str {
 /// A text that a client chose and that probably comes again: a host, a user agent.
 pub(crate) fn repeated_text(text: &str) -> Value {
     if text.len() > MAX_TEXT_LENGTH {
-        return Value::from(text.to_owned());
+        return Value::from(bounded(text).to_owned());
     }
     THREAD_TEXTS.with_borrow_mut(|texts| {
         let slot = &mut texts[slot_of(text)];

@@ -19,8 +19,23 @@ use ipnet::IpNet;
 /// let layer = HttpServerLayer::builder().with_trusted_proxies(proxies).build();
 /// # Ok::<(), otel_http::InvalidNetwork>(())
 /// ```
+///
+/// A proxy must overwrite the headers that it speaks through, or add to them: what it passes on unchanged is the client's
+/// word. Most speak through `X-Forwarded-*`, so only those are read unless
+/// [`by_forwarded_header`](Self::by_forwarded_header) says otherwise.
 #[derive(Clone, Debug)]
-pub struct TrustedProxies(Trust);
+pub struct TrustedProxies {
+    trust: Trust,
+    headers: Headers,
+}
+
+/// The headers that the proxies speak through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Headers {
+    Any,
+    XForwarded,
+    Standard,
+}
 
 #[derive(Clone, Debug)]
 enum Trust {
@@ -49,25 +64,33 @@ impl TrustedProxies {
             .into_iter()
             .map(parse)
             .collect::<Result<_, _>>()
-            .map(|networks| Self(Trust::Networks(networks)))
+            .map(|networks| Self { trust: Trust::Networks(networks), headers: Headers::XForwarded })
     }
 
     /// This many proxies stand in front of the server, each of which adds the address it was called from. The client is
     /// the address that many places from the end; 0 trusts nobody.
     #[must_use]
     pub fn hops(hops: usize) -> Self {
-        Self(Trust::Hops(hops))
+        Self { trust: Trust::Hops(hops), headers: Headers::XForwarded }
     }
 
-    /// Everybody, for a server that only trusted proxies can reach. The client is the first address.
+    /// Everybody, for a server that only trusted proxies can reach. The client is the first address; all headers are
+    /// read, `Forwarded` before `X-Forwarded-*` before `X-Real-IP`.
     #[must_use]
     pub fn all() -> Self {
-        Self(Trust::All)
+        Self { trust: Trust::All, headers: Headers::Any }
+    }
+
+    /// The proxies speak through `Forwarded` (RFC 7239) and not through `X-Forwarded-*`.
+    #[must_use]
+    pub fn by_forwarded_header(mut self) -> Self {
+        self.headers = Headers::Standard;
+        self
     }
 
     /// What the trusted proxies say; nothing when there is none between the client and us.
     pub(crate) fn read<'a>(&self, headers: &'a HeaderMap, peer: Option<IpAddr>) -> Forwarded<'a> {
-        let is_trusted = match &self.0 {
+        let is_trusted = match &self.trust {
             Trust::All => true,
             Trust::Hops(hops) => *hops > 0,
             Trust::Networks(networks) => peer.is_some_and(|peer| contains(networks, peer)),
@@ -75,14 +98,20 @@ impl TrustedProxies {
         if !is_trusted {
             return Forwarded::default();
         }
-        let elements = elements(headers);
+        let elements = self.elements(headers);
         let first = self.first_believed(&elements);
         let believed = &elements[first..];
         let find = |field: fn(&Element<'a>) -> Option<&'a str>| believed.iter().find_map(field);
-        let single = |name: &str, from_end: bool| single(headers, name, from_end);
-        let from_end = !matches!(self.0, Trust::All);
+        let reads_x = self.headers != Headers::Standard;
+        let single = |name: &str, from_end: bool| single(headers, name, from_end).filter(|_| reads_x);
+        let from_end = !matches!(self.trust, Trust::All);
+        let client = match self.trust {
+            Trust::All => find(|element| element.client).or_else(|| real_ip(headers)),
+            // What stands behind it are proxies, not the client.
+            Trust::Hops(_) | Trust::Networks(_) => believed.first().and_then(|element| element.client),
+        };
         Forwarded {
-            client: find(|element| element.client).or_else(|| real_ip(headers)),
+            client,
             host: find(|element| element.host).or_else(|| single("x-forwarded-host", from_end)),
             scheme: find(|element| element.proto).or_else(|| single("x-forwarded-proto", from_end)),
         }
@@ -90,7 +119,7 @@ impl TrustedProxies {
 
     /// The element that the outermost trusted proxy has written, which tells its caller. Those before it may be made up.
     fn first_believed(&self, elements: &[Element<'_>]) -> usize {
-        match &self.0 {
+        match &self.trust {
             Trust::All => 0,
             Trust::Hops(hops) => elements.len().saturating_sub(*hops),
             Trust::Networks(networks) => {
@@ -144,18 +173,27 @@ fn contains(networks: &[IpNet], address: IpAddr) -> bool {
     networks.iter().any(|network| network.contains(&address))
 }
 
-/// The elements in the order of the way here; `Forwarded` counts before `X-Forwarded-For`.
-fn elements(headers: &HeaderMap) -> Vec<Element<'_>> {
-    let values =
-        |name| headers.get_all(name).iter().filter_map(|value: &http::HeaderValue| value.to_str().ok());
-    let standard: Vec<_> =
-        values("forwarded").flat_map(|value| split_quoted(value, ',')).map(standard_element).collect();
-    if !standard.is_empty() {
-        return standard;
+impl TrustedProxies {
+    /// The elements in the order of the way here.
+    fn elements<'a>(&self, headers: &'a HeaderMap) -> Vec<Element<'a>> {
+        let standard = if self.headers == Headers::XForwarded { Vec::new() } else { standard(headers) };
+        if !standard.is_empty() || self.headers == Headers::Standard {
+            return standard;
+        }
+        x_forwarded_for(headers)
     }
-    let is_separator = |c| c == ',' || c == ';';
-    let element = |part| Element { client: address(unquoted(part)), ..Element::default() };
-    values("x-forwarded-for").flat_map(|value| value.split(is_separator)).map(element).collect()
+}
+
+fn standard(headers: &HeaderMap) -> Vec<Element<'_>> {
+    let values = headers.get_all("forwarded").iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| split_quoted(value, ',')).map(standard_element).collect()
+}
+
+/// Empty places are no hops.
+fn x_forwarded_for(headers: &HeaderMap) -> Vec<Element<'_>> {
+    let values = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+    let parts = values.flat_map(|value| value.split([',', ';'])).filter(|part| !part.trim().is_empty());
+    parts.map(|part| Element { client: address(unquoted(part)), ..Element::default() }).collect()
 }
 
 /// <https://www.rfc-editor.org/rfc/rfc7239#section-4>
@@ -250,9 +288,23 @@ mod tests {
         let standard =
             [("forwarded", "for=6.6.6.6, for=\"[2001:db8::7]:5\";proto=https, for=10.0.0.1;proto=http")];
         let forwarded = headers(&standard);
-        let read = proxies.read(&forwarded, "fd00::1".parse().ok());
+        let read = proxies.by_forwarded_header().read(&forwarded, "fd00::1".parse().ok());
         assert_eq!(read.client, Some("2001:db8::7"));
         assert_eq!(read.scheme, Some("https"));
+    }
+
+    #[test]
+    fn the_header_that_the_proxy_does_not_speak_through_is_the_client_s_word() {
+        let proxies = TrustedProxies::networks(["10.0.0.0/8"]).unwrap();
+        let sent = headers(&[
+            ("forwarded", "for=6.6.6.6;host=evil.example;proto=https"),
+            ("x-real-ip", "6.6.6.6"),
+            ("x-forwarded-for", "192.0.2.7, , 10.0.0.1"),
+        ]);
+        let read = proxies.read(&sent, "10.0.0.2".parse().ok());
+        assert_eq!(read, Forwarded { client: Some("192.0.2.7"), host: None, scheme: None });
+        let read = proxies.by_forwarded_header().read(&sent, "10.0.0.2".parse().ok());
+        assert_eq!(read.client, Some("6.6.6.6"));
     }
 
     #[test]

@@ -4,11 +4,34 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::{Array, Key, StringValue, Value};
 use otel_core::Attributes;
 
+use crate::url::{bounded, redact_url};
+
 const REDACTED: &str = "REDACTED";
 
-/// Headers whose values are replaced even when they were asked for.
-const SENSITIVE: [&str; 6] =
-    ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-amz-security-token"];
+/// Headers whose values are replaced even when they were asked for: rather one too many than a key that leaves.
+const SENSITIVE: [&str; 15] = [
+    "*auth*",
+    "*cookie*",
+    "*token*",
+    "*secret*",
+    "*password*",
+    "*api-key*",
+    "*apikey*",
+    "*-key",
+    "*session*",
+    "*jwt*",
+    "*assertion*",
+    "*oidc*",
+    "*csrf*",
+    "*credential*",
+    "*signature*",
+];
+
+/// Headers that hold a URL, which may hold credentials and signatures.
+const URLS: [&str; 4] = ["location", "content-location", "referer", "origin"];
+
+/// More than this of one direction is left off: what a client sends must not crowd out what we say.
+const MAX_CAPTURED: usize = 32;
 
 /// Which headers of one direction are recorded.
 ///
@@ -43,7 +66,7 @@ impl HeaderCapture {
         if self.is_off() || !attributes.wants_span() {
             return;
         }
-        for name in headers.keys().filter(|name| self.wants(name.as_str())) {
+        for name in headers.keys().filter(|name| self.wants(name.as_str())).take(MAX_CAPTURED) {
             let values = headers.get_all(name).iter();
             let values: Vec<StringValue> = values.map(|value| self.readable(name, value)).collect();
             attributes.span(Key::from(format!("{prefix}{name}")), Value::Array(Array::String(values)));
@@ -62,12 +85,14 @@ impl HeaderCapture {
 
     fn readable(&self, name: &HeaderName, value: &HeaderValue) -> StringValue {
         let is_secret = value.is_sensitive()
-            || SENSITIVE.contains(&name.as_str())
+            || SENSITIVE.iter().any(|pattern| matches(pattern.as_bytes(), name.as_str().as_bytes()))
             || matches_any(&self.sensitive, name.as_str());
         if is_secret {
             return StringValue::from(REDACTED);
         }
-        StringValue::from(String::from_utf8_lossy(value.as_bytes()).into_owned())
+        let text = String::from_utf8_lossy(value.as_bytes());
+        let text = if URLS.contains(&name.as_str()) { redact_url(&text) } else { text.into_owned() };
+        StringValue::from(bounded(&text).to_owned())
     }
 }
 

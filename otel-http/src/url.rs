@@ -71,7 +71,7 @@ impl<'a> Url<'a> {
     /// Host and port of the authority.
     pub(crate) fn host_and_port(&self) -> Option<(&'a str, Option<u16>)> {
         let authority = self.authority?;
-        host_and_port(authority.rsplit_once('@').map_or(authority, |(_credentials, host)| host))
+        host_and_port(authority)
     }
 
     /// The port that the scheme implies.
@@ -95,6 +95,41 @@ fn push_authority(full: &mut String, authority: &str) {
             full.push_str(host);
         }
     }
+}
+
+/// Longer texts are cut: a client must not fill the export queue with one header.
+const MAX_LENGTH: usize = 8 * 1024;
+
+/// The beginning of a text that a client chose, cut between characters.
+pub(crate) fn bounded(text: &str) -> &str {
+    if text.len() <= MAX_LENGTH {
+        return text;
+    }
+    let cut = (0..=MAX_LENGTH).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    &text[..cut]
+}
+
+/// A URL in a header, absolute or relative, without credentials, signatures and fragment.
+pub(crate) fn redact_url(text: &str) -> String {
+    let text = text.split_once('#').map_or(text, |(before, _fragment)| before);
+    let (before, query) = text.split_once('?').map_or((text, None), |(before, query)| (before, Some(query)));
+    let (scheme, rest) =
+        before.split_once("//").map_or((None, before), |(scheme, rest)| (Some(scheme), rest));
+    let mut redacted = String::with_capacity(text.len() + 24);
+    if let Some(scheme) = scheme {
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        redacted.push_str(scheme);
+        redacted.push_str("//");
+        push_authority(&mut redacted, authority);
+        redacted.push_str(path);
+    } else {
+        redacted.push_str(rest);
+    }
+    if let Some(query) = query {
+        redacted.push('?');
+        redacted.push_str(&redact_query(query));
+    }
+    redacted
 }
 
 /// The query with the values of secret keys replaced, everything else as it was sent.
@@ -146,11 +181,14 @@ fn percent_decoded(text: &[u8]) -> Vec<u8> {
 
 /// Splits `host`, `host:port`, `[v6]` and `[v6]:port`; an address without its brackets, a port that is none is absent.
 pub(crate) fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
+    // A `Host` with credentials is wrong, and is not to bring them in.
+    let text = text.rsplit_once('@').map_or(text, |(_credentials, host)| host);
     let (host, port) = match text.strip_prefix('[') {
         Some(bracketed) => {
             let (host, rest) = bracketed.split_once(']')?;
             (host, rest.strip_prefix(':'))
         }
+        None if text.matches(':').count() > 1 => (text, None),
         None => match text.split_once(':') {
             Some((host, port)) => (host, Some(port)),
             None => (text, None),
@@ -195,6 +233,30 @@ mod tests {
     }
 
     #[test]
+    fn urls_in_headers_lose_their_secrets() {
+        for (sent, expected) in [
+            (
+                "https://user:pw@example.com/a?sig=x&b=1#top",
+                "https://REDACTED:REDACTED@example.com/a?sig=REDACTED&b=1",
+            ),
+            ("//u@example.com", "//REDACTED:REDACTED@example.com"),
+            ("/next?sig=x", "/next?sig=REDACTED"),
+            ("next", "next"),
+            ("", ""),
+        ] {
+            assert_eq!(redact_url(sent), expected, "{sent}");
+        }
+    }
+
+    #[test]
+    fn long_texts_are_cut_between_characters() {
+        let text = "é".repeat(MAX_LENGTH);
+        assert_eq!(bounded(&text).len(), MAX_LENGTH);
+        assert_eq!(bounded("short"), "short");
+        assert!(bounded(&format!("a{text}")).len() < MAX_LENGTH);
+    }
+
+    #[test]
     fn hosts_and_ports_are_told_apart() {
         for (text, expected) in [
             ("example.com", Some(("example.com", None))),
@@ -202,6 +264,8 @@ mod tests {
             ("example.com:port", Some(("example.com", None))),
             ("[::1]:80", Some(("::1", Some(80)))),
             ("[::1]", Some(("::1", None))),
+            ("2001:db8::1", Some(("2001:db8::1", None))),
+            ("user:secret@example.com:80", Some(("example.com", Some(80)))),
             ("[::1", None),
             (":80", None),
             ("", None),

@@ -2,7 +2,8 @@
 
 use opentelemetry::propagation::{Extractor, Injector};
 
-/// Reads context from the pairs of any string map; names are compared without regard to case.
+/// Reads context from the pairs of any string map; names are compared without regard to case. Of several pairs of one
+/// name the last counts, since [`MapInjector`] appends to a list.
 ///
 /// ```
 /// # use otel_core::carrier::MapExtractor;
@@ -28,7 +29,7 @@ impl<'a> MapExtractor<'a> {
 
 impl Extractor for MapExtractor<'_> {
     fn get(&self, key: &str) -> Option<&str> {
-        self.pairs.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| *value)
+        self.pairs.iter().rev().find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| *value)
     }
 
     fn keys(&self) -> Vec<&str> {
@@ -36,7 +37,8 @@ impl Extractor for MapExtractor<'_> {
     }
 }
 
-/// Writes context into any map, or list of pairs, of strings.
+/// Writes context into any map, or list of pairs, of strings: a map replaces its entry of that very name, a list gets
+/// one more pair. Clear a carrier that is used again.
 ///
 /// ```
 /// # use otel_core::carrier::MapInjector;

@@ -78,9 +78,9 @@ fn what_was_counted_and_added_meanwhile_is_there_on_every_way_out() {
         *operation.tally() += 7;
         *operation.tally() += 5;
         if is_dropped {
-            drop(operation)
+            drop(operation);
         } else {
-            operation.end()
+            operation.end();
         }
 
         assert_ended_once(&telemetry);
@@ -188,4 +188,36 @@ fn assert_failed(telemetry: &TestTelemetry, error_type: &str) {
     assert!(span.has("error.type", error_type.to_owned()), "{}", telemetry.tree());
     let point = &telemetry.metric(DURATION).points[0];
     assert!(point.has("error.type", error_type));
+}
+
+#[test]
+fn a_tally_that_cannot_be_recorded_and_a_hook_that_panics_end_no_process() {
+    let telemetry = TestTelemetry::new();
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        let mut operation = start(&telemetry);
+        operation.add_at_end(|_| panic!("a test panics here"));
+        operation.run(|| panic!("a test panics here"));
+    }));
+    assert!(panicked.is_err());
+    assert_failed(&telemetry, "panic");
+}
+
+#[test]
+fn a_caller_that_knows_our_next_id_changes_nothing() {
+    use opentelemetry::trace::{SpanContext, TraceFlags, TraceState};
+    let telemetry = TestTelemetry::builder().with_counting_ids().build();
+    let jobs = instrumenter(&telemetry);
+    jobs.start(&Context::new(), &"first").end();
+    let first = telemetry.spans()[0].span_context.clone();
+    let next = (u64::from_be_bytes(first.span_id().to_bytes()) + 1).to_be_bytes();
+    let guessed = SpanContext::new(
+        first.trace_id(),
+        SpanId::from_bytes(next),
+        TraceFlags::SAMPLED,
+        true,
+        TraceState::default(),
+    );
+    jobs.start(&Context::new().with_remote_span_context(guessed), &"guessed").end();
+    jobs.start(&Context::new(), &"after").end();
+    assert_eq!(telemetry.spans().len(), 3);
 }

@@ -20,7 +20,7 @@ use crate::header::HeaderCapture;
 use crate::hook::call_hook;
 use crate::method::{method_attribute, method_in_name, original_method};
 use crate::protocol::{is_server_error, protocol_version, status_error};
-use crate::url::{host_and_port, redact_query};
+use crate::url::{bounded, host_and_port, redact_query};
 use crate::{HttpRequest, HttpResponse};
 
 type SpanNameOf = Arc<dyn Fn(&HttpRequest<'_>) -> Option<Cow<'static, str>> + Send + Sync>;
@@ -44,6 +44,8 @@ pub(crate) struct ServerConvention {
 pub(crate) struct ServerRequest<'a> {
     pub(super) http: HttpRequest<'a>,
     pub(super) route: Option<Route>,
+    /// What the user's hook calls the span.
+    pub(super) name: Option<Cow<'static, str>>,
     pub(super) peer: Option<SocketAddr>,
     pub(super) forwarded: Forwarded<'a>,
     /// The parent's context, with the caller's baggage.
@@ -77,9 +79,8 @@ impl Convention for ServerConvention {
     }
 
     fn span_name(&self, request: &ServerRequest<'_>) -> Cow<'static, str> {
-        let named = self.span_name.as_ref().and_then(|name| call_hook(|| name(&request.http), None));
-        if let Some(name) = named {
-            return name;
+        if let Some(name) = &request.name {
+            return name.clone();
         }
         let method = method_in_name(request.http.method);
         match &request.route {
@@ -119,7 +120,7 @@ impl Convention for ServerConvention {
         let active = metrics.active.as_ref()?;
         let attributes = vec![
             KeyValue::new("http.request.method", method_attribute(request.http.method)),
-            KeyValue::new("url.scheme", scheme(&request.http)),
+            KeyValue::new("url.scheme", metric_scheme(request)),
         ];
         Some(InFlight::start(active.clone(), attributes))
     }
@@ -161,6 +162,10 @@ impl Convention for ServerConvention {
 }
 
 impl ServerConvention {
+    pub(super) fn own_name(&self, request: &HttpRequest<'_>) -> Option<Cow<'static, str>> {
+        self.span_name.as_ref().and_then(|name| call_hook(|| name(request), None))
+    }
+
     fn baggage_attributes(&self, context: &Context, attributes: &mut Attributes<'_>) {
         for key in &self.baggage_keys {
             if let Some(value) = context.baggage().get(key) {
@@ -193,20 +198,26 @@ fn scheme(request: &HttpRequest<'_>) -> &'static str {
 /// The scheme that the client used, as a trusted proxy says. It may say anything, so the metric has the two known ones.
 fn scheme_attribute(request: &ServerRequest<'_>, attributes: &mut Attributes<'_>) {
     match request.forwarded.scheme {
-        None => attributes.both("url.scheme", scheme(&request.http)),
-        Some("https") => attributes.both("url.scheme", "https"),
-        Some("http") => attributes.both("url.scheme", "http"),
+        None | Some("https" | "http") => attributes.both("url.scheme", metric_scheme(request)),
         Some(other) => {
-            attributes.span("url.scheme", other.to_owned());
-            attributes.metric("url.scheme", scheme(&request.http));
+            attributes.span("url.scheme", bounded(other).to_owned());
+            attributes.metric("url.scheme", metric_scheme(request));
         }
     }
 }
 
+fn metric_scheme(request: &ServerRequest<'_>) -> &'static str {
+    match request.forwarded.scheme {
+        Some("https") => "https",
+        Some("http") => "http",
+        _ => scheme(&request.http),
+    }
+}
+
 fn url_attributes(http: &HttpRequest<'_>, attributes: &mut Attributes<'_>) {
-    attributes.span("url.path", http.url.path.to_owned());
+    attributes.span("url.path", bounded(http.url.path).to_owned());
     if let Some(query) = http.url.query {
-        attributes.span("url.query", redact_query(query).into_owned());
+        attributes.span("url.query", redact_query(bounded(query)).into_owned());
     }
 }
 
@@ -225,10 +236,11 @@ fn address_attributes(request: &ServerRequest<'_>, attributes: &mut Attributes<'
         }
     }
     if let Some(client) = request.forwarded.client {
-        attributes.span("client.address", client.to_owned());
+        attributes.span("client.address", bounded(client).to_owned());
     }
     if let Some(peer) = request.peer {
-        let address = peer.ip().to_string();
+        // A dual-stack socket shows IPv4 peers as IPv6 addresses.
+        let address = peer.ip().to_canonical().to_string();
         if request.forwarded.client.is_none() {
             attributes.span("client.address", address.clone());
         }

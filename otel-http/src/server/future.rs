@@ -11,6 +11,7 @@ use pin_project_lite::pin_project;
 use super::convention::{ServerConvention, ServerResponse};
 use super::nested::with_serving;
 use super::route::HttpRoute;
+use super::settings::Begun;
 use crate::HttpResponse;
 use crate::body::{EndsOperation, ResponseBody};
 use crate::cached::Route;
@@ -42,9 +43,10 @@ enum Role {
 /// What is needed when the head is there.
 #[derive(Debug)]
 pub(super) struct Observed {
-    pub(super) operation: Operation<ServerConvention>,
-    pub(super) method: Method,
-    pub(super) has_route: bool,
+    operation: Operation<ServerConvention>,
+    method: Method,
+    has_route: bool,
+    has_own_name: bool,
 }
 
 impl<F> ResponseFuture<F> {
@@ -71,9 +73,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let result = ready!(match this.role {
-            Role::Observed(observed) => {
-                observed.operation.run(|| with_serving(true, || this.inner.poll(cx)))
-            }
+            Role::Observed(observed) => observed.run(|| this.inner.poll(cx)),
             Role::Nested(_) | Role::Unobserved => this.inner.poll(cx),
         });
         Poll::Ready(match (std::mem::replace(this.role, Role::Unobserved), result) {
@@ -92,19 +92,32 @@ where
 }
 
 impl Observed {
+    pub(super) fn new(begun: Begun, method: Method) -> Self {
+        let Begun { operation, has_route, has_own_name } = begun;
+        Self { operation, method, has_route, has_own_name }
+    }
+
+    /// Runs `f` in the request's context. A layer inside is silent, unless this one only hands the context on.
+    pub(super) fn run<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        let is_observed = !self.operation.is_inert();
+        self.operation.run(|| with_serving(is_observed, f))
+    }
+
     fn respond<B: Body>(mut self, response: Response<B>) -> Response<ResponseBody<B>> {
         let status = response.status();
         let late_route = match response.extensions().get::<HttpRoute>() {
             Some(route) if !self.has_route => Some(Route::new(route.template())),
             _ => None,
         };
-        if let Some(route) = &late_route {
+        if let Some(route) = late_route.as_ref().filter(|_| !self.has_own_name) {
             self.operation.update_name(route.span_name(method_in_name(&self.method)));
         }
         let http = HttpResponse::new(&response);
         self.operation.on_response(&ServerResponse { http, late_route: late_route.as_ref() });
         // The body may be empty; it is counted as it passes.
-        self.operation.tally().response = Some(0);
+        // After a switch of protocols what passes is another's.
+        let is_switch = status == StatusCode::SWITCHING_PROTOCOLS;
+        self.operation.tally().response = (!is_switch).then_some(0);
         if ends_with_head(&self.method, status) {
             self.operation.end();
             response.map(ResponseBody::unobserved)

@@ -120,7 +120,8 @@ impl HttpServerLayerBuilder {
         self
     }
 
-    /// Observes only requests for which `wanted` says yes; others pass without span and metrics. Default: all.
+    /// Observes only requests for which `wanted` says yes; others pass without span and metrics, in their caller's
+    /// context. Default: all.
     pub fn with_filter(mut self, wanted: impl Fn(&HttpRequest<'_>) -> bool + Send + Sync + 'static) -> Self {
         self.filter = Some(Arc::new(wanted));
         self
@@ -179,7 +180,7 @@ impl HttpServerLayerBuilder {
         self
     }
 
-    /// Adds attributes from the request, before sampling.
+    /// Adds attributes from the request, before sampling. A second call replaces the first.
     ///
     /// ```
     /// use otel_http::HttpServerLayer;
@@ -198,7 +199,7 @@ impl HttpServerLayerBuilder {
         self
     }
 
-    /// Adds attributes from the response's head.
+    /// Adds attributes from the response's head. A second call replaces the first.
     pub fn with_response_attributes(
         mut self,
         add: impl Fn(&HttpResponse<'_>, &mut Attributes<'_>) + Send + Sync + 'static,
@@ -215,8 +216,9 @@ impl HttpServerLayerBuilder {
     }
 
     /// Records these request headers as `http.request.header.*`. Names in any case, with `*` and `?`; a name that
-    /// begins with `!` is left out. `authorization`, `cookie`, API keys and values marked sensitive are recorded as
-    /// `REDACTED`. Default: none.
+    /// begins with `!` is left out. Names that sound like a secret (`authorization`, `cookie`, tokens, keys, sessions) and
+    /// values marked sensitive are recorded as `REDACTED`, at most 32 headers. Prefer names to stars: with a star the
+    /// client chooses attribute keys. Default: none.
     pub fn with_captured_request_headers(
         mut self,
         names: impl IntoIterator<Item = impl Into<String>>,
@@ -253,10 +255,13 @@ impl HttpServerLayerBuilder {
         self
     }
 
-    /// Routes from axum's `MatchedPath`, the peer's address from its `ConnectInfo<SocketAddr>`.
+    /// Routes from axum's `MatchedPath`, the peer's address from its `ConnectInfo<SocketAddr>`, as far as no hook of
+    /// yours finds them.
     #[cfg(feature = "axum")]
-    pub fn for_axum(self) -> Self {
-        self.with_route(crate::axum::matched_route).with_peer_address(crate::axum::peer_address)
+    pub fn for_axum(mut self) -> Self {
+        self.route.get_or_insert_with(|| Arc::new(crate::axum::matched_route));
+        self.peer.get_or_insert_with(|| Arc::new(crate::axum::peer_address));
+        self
     }
 
     /// The layer.

@@ -11,8 +11,8 @@ use tower_service::Service;
 
 use super::RequestAttributes;
 use super::future::{Observed, ResponseFuture};
-use super::nested::{is_serving, with_serving};
-use super::settings::{Begun, Settings};
+use super::nested::is_serving;
+use super::settings::Settings;
 use crate::HttpRequest;
 use crate::body::ResponseBody;
 use crate::cached::Route;
@@ -44,30 +44,34 @@ where
     }
 
     fn call(&mut self, mut request: Request<A>) -> Self::Future {
+        // A handler may ask for them whether or not the request is observed.
+        let attributes = self.settings.request_attributes.then(|| RequestAttributes::of(&mut request));
         let http = HttpRequest::new(&request);
         if is_serving() {
             // A layer further out observes this request; it may be one that does not know the route.
             let route = self.settings.route_of(&http).map(Route::into_http_route);
             return ResponseFuture::nested(self.inner.call(request), route);
         }
-        let Some(Begun { mut operation, has_route }) = self.settings.begin(&http) else {
+        let Some(mut begun) = self.settings.begin(&http) else {
             return ResponseFuture::unobserved(self.inner.call(request));
         };
-        if self.settings.request_attributes {
-            let attributes = RequestAttributes::default();
-            request.extensions_mut().insert(attributes.clone());
-            operation.add_at_end(move |to| attributes.write(to));
+        if let Some(attributes) = attributes {
+            begun.operation.add_at_end(move |to| attributes.write(to));
         }
-        operation.tally().request = content_length(request.headers());
-        let method = request.method().clone();
-        let future = operation.run(|| with_serving(true, || self.inner.call(request)));
-        ResponseFuture::observed(future, Observed { operation, method, has_route })
+        begun.operation.tally().request = content_length(request.headers());
+        let mut observed = Observed::new(begun, request.method().clone());
+        let future = observed.run(|| self.inner.call(request));
+        ResponseFuture::observed(future, observed)
     }
 }
 
+/// More than this is no body but a joke, or an attempt at the histogram's sum.
+const MAX_CONTENT_LENGTH: u64 = 1 << 48;
+
 /// What the request says of its body's length.
 fn content_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    let length = headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
+    length.filter(|length| *length <= MAX_CONTENT_LENGTH)
 }
 
 impl<S: fmt::Debug> fmt::Debug for HttpServer<S> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt;
-use opentelemetry::trace::{SpanContext, TraceContextExt};
+use opentelemetry::trace::{Link, SpanContext, TraceContextExt};
 use otel_core::carrier::HeaderExtractor;
 use otel_core::{Instrumenter, Operation, link_from};
 
@@ -30,10 +30,11 @@ pub(super) struct Settings {
     pub(super) request_attributes: bool,
 }
 
-/// A request's operation, and whether its route is known.
+/// A request's operation, and what is known of its name.
 pub(super) struct Begun {
     pub(super) operation: Operation<ServerConvention>,
     pub(super) has_route: bool,
+    pub(super) has_own_name: bool,
 }
 
 impl Settings {
@@ -43,31 +44,40 @@ impl Settings {
         route.as_deref().map(Route::new)
     }
 
-    /// Starts the request's operation, unless nobody wants it.
+    /// Starts the request's operation, unless nobody wants it and there is nothing of the caller's to hand on.
     pub(super) fn begin(&self, http: &HttpRequest<'_>) -> Option<Begun> {
+        let (parent, links) = self.parent(http);
         if self.filter.as_ref().is_some_and(|wanted| !call_hook(|| wanted(http), true)) {
-            return None;
+            let operation = self.instrumenter.inert(parent);
+            return Begun { operation, has_route: true, has_own_name: true }.unless_idle();
         }
         let peer = self.peer.as_ref().and_then(|peer| call_hook(|| peer(http), None));
         let read = |proxies: &TrustedProxies| proxies.read(http.headers, peer.map(|peer| peer.ip()));
         let forwarded = self.proxies.as_ref().map(read).unwrap_or_default();
-        let (route, current) = (self.route_of(http), Context::current());
-        let carrier = HeaderExtractor::new(http.headers);
+        let convention = self.instrumenter.convention();
+        let (route, name) = (self.route_of(http), convention.own_name(http));
+        let (has_route, has_own_name) = (route.is_some(), name.is_some());
+        let request = ServerRequest { http: *http, route, name, peer, forwarded, context: &parent };
+        let operation = self.instrumenter.start_with_links(&parent, &request, links);
+        Begun { operation, has_route, has_own_name }.unless_idle()
+    }
+
+    /// The context that the request belongs to, and links to what it only refers to.
+    fn parent(&self, http: &HttpRequest<'_>) -> (Context, Vec<Link>) {
+        let (current, carrier) = (Context::current(), HeaderExtractor::new(http.headers));
         let providers = self.instrumenter.providers();
-        let has_route = route.is_some();
-        let operation = if self.public_endpoint {
-            // Whoever calls from outside is neither parent nor sampler here, and its baggage stays out.
-            let links = link_from(providers, &carrier).into_iter().collect();
-            let root = current.with_remote_span_context(SpanContext::empty_context());
-            let request = ServerRequest { http: *http, route, peer, forwarded, context: &root };
-            self.instrumenter.start_with_links(&root, &request, links)
-        } else {
-            let parent = providers.extract(&current, &carrier);
-            let request = ServerRequest { http: *http, route, peer, forwarded, context: &parent };
-            self.instrumenter.start(&parent, &request)
-        };
-        let is_wanted = !operation.is_inert() || hands_on(operation.context());
-        is_wanted.then_some(Begun { operation, has_route })
+        if !self.public_endpoint {
+            return (providers.extract(&current, &carrier), Vec::new());
+        }
+        // Whoever calls from outside is neither parent nor sampler here, and its baggage stays out.
+        let links = link_from(providers, &carrier).into_iter().collect();
+        (current.with_remote_span_context(SpanContext::empty_context()), links)
+    }
+}
+
+impl Begun {
+    fn unless_idle(self) -> Option<Self> {
+        (!self.operation.is_inert() || hands_on(self.operation.context())).then_some(self)
     }
 }
 

@@ -14,6 +14,7 @@ mod reqwest_client;
 mod reqwest_middleware;
 mod reqwest_sends;
 mod server;
+mod server_hostile;
 mod server_options;
 mod sockets;
 mod support;

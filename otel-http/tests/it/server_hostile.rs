@@ -1,0 +1,174 @@
+//! What a second reader broke once.
+
+use axum::body::Body;
+use axum::routing::{get as on_get, post};
+use axum::{Extension, Router};
+use http::{Request, StatusCode};
+use opentelemetry::trace::{TraceContextExt, TraceId};
+use otel_http::{HttpRoute, HttpServerLayer, RequestAttributes};
+use otel_testing::{SpanDataExt, TestTelemetry};
+use tower::{Layer, ServiceExt, service_fn};
+
+use crate::support::{SERVER_DURATION, assert_served_once, call, get, server_layer};
+
+const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+#[tokio::test]
+async fn handlers_find_their_attributes_also_where_nothing_is_observed() {
+    async fn search(Extension(attributes): Extension<RequestAttributes>) -> &'static str {
+        attributes.span("shop.results", 1);
+        "results"
+    }
+    let routes = || Router::new().route("/", on_get(search));
+    let unobserved = routes().layer(HttpServerLayer::builder().with_request_attributes(true).build());
+    for _ in 0..3 {
+        assert_eq!(call(&unobserved, get("/")).await.status(), StatusCode::OK);
+    }
+    let telemetry = TestTelemetry::new();
+    let filtered = server_layer(&telemetry).with_request_attributes(true).with_filter(|_| false).build();
+    assert_eq!(call(&routes().layer(filtered), get("/")).await.status(), StatusCode::OK);
+    let inner = server_layer(&telemetry).with_request_attributes(true).build();
+    let nested = routes().layer(inner).layer(server_layer(&telemetry).build());
+    assert_eq!(call(&nested, get("/")).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_made_up_content_length_harms_nobody() {
+    async fn panics() -> &'static str {
+        panic!("a test panics here")
+    }
+    let telemetry = TestTelemetry::new();
+    let app =
+        Router::new().route("/", post(panics)).layer(server_layer(&telemetry).with_body_sizes(true).build());
+    for _ in 0..3 {
+        let request = Request::post("/").header("content-length", "18446744073709551000");
+        let call = app.clone().oneshot(request.body(Body::empty()).unwrap());
+        assert!(tokio::spawn(async move { call.await.map(drop) }).await.unwrap_err().is_panic());
+    }
+    assert_eq!(telemetry.histogram_count(SERVER_DURATION), 3);
+    assert_eq!(telemetry.histogram_count("http.server.request.body.size"), 0);
+}
+
+#[tokio::test]
+async fn a_full_span_still_says_how_the_request_ended() {
+    let telemetry = TestTelemetry::new();
+    let layer = server_layer(&telemetry).with_captured_request_headers(["x-*"]).build();
+    let app = Router::new().route("/", on_get(|| async { StatusCode::INTERNAL_SERVER_ERROR })).layer(layer);
+    let mut request = get("/");
+    for number in 0..130 {
+        let name: http::HeaderName = format!("x-{number}").parse().unwrap();
+        request.headers_mut().insert(name, "1".parse().unwrap());
+    }
+    call(&app, request).await;
+    let span = telemetry.span("GET /");
+    assert!(span.has("http.response.status_code", 500) && span.has("error.type", "500"));
+}
+
+#[tokio::test]
+async fn captured_headers_that_sound_like_a_secret_are_redacted() {
+    let telemetry = TestTelemetry::new();
+    let app = Router::new()
+        .route("/", on_get(|| async {}))
+        .layer(server_layer(&telemetry).with_captured_request_headers(["*"]).build());
+    let mut request = get("/");
+    for name in [
+        "api-key",
+        "apikey",
+        "x-goog-api-key",
+        "ocp-apim-subscription-key",
+        "x-functions-key",
+        "x-auth-token",
+        "x-vault-token",
+        "private-token",
+        "x-csrf-token",
+        "cf-access-jwt-assertion",
+        "x-amzn-oidc-data",
+        "authentication-info",
+        "x-session-id",
+    ] {
+        request.headers_mut().insert(name, "hunter2".parse().unwrap());
+    }
+    request
+        .headers_mut()
+        .insert("referer", "https://user:hunter2@shop.example/?sig=hunter2".parse().unwrap());
+    call(&app, request).await;
+    assert!(!telemetry.tree().contains("hunter2"), "{}", telemetry.tree());
+}
+
+#[tokio::test]
+async fn a_layer_that_records_nothing_leaves_it_to_the_one_inside() {
+    let telemetry = TestTelemetry::new();
+    let app = Router::new().route("/", on_get(|| async {})).layer(server_layer(&telemetry).build());
+    let outer = server_layer(&telemetry).with_filter(|_| false).build().layer(app.into_service::<Body>());
+    for expected in 1..=4 {
+        let request = Request::get("/").header("traceparent", PARENT).body(Body::empty()).unwrap();
+        outer.clone().oneshot(request).await.unwrap();
+        assert_eq!(telemetry.spans().len(), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_filtered_request_keeps_its_caller_s_context() {
+    let telemetry = TestTelemetry::new();
+    let handler = || async {
+        opentelemetry::Context::map_current(|context| context.span().span_context().trace_id().to_string())
+    };
+    let layer = server_layer(&telemetry).with_filter(|_| false).build();
+    let app = Router::new().route("/", on_get(handler)).layer(layer);
+    let request = Request::get("/").header("traceparent", PARENT).body(Body::empty()).unwrap();
+    let seen = axum::body::to_bytes(call(&app, request).await.into_body(), 100).await.unwrap();
+    assert_eq!(seen, "0af7651916cd43dd8448eb211c80319c");
+    assert_ne!(seen, TraceId::INVALID.to_string());
+    assert!(telemetry.spans().is_empty());
+}
+
+#[tokio::test]
+async fn a_name_of_one_s_own_outlives_a_late_route() {
+    let telemetry = TestTelemetry::new();
+    let layer = server_layer(&telemetry).with_span_name(|_| Some("mine".into())).build();
+    let service = layer.layer(service_fn(|_: Request<Body>| async {
+        let mut response = http::Response::new(Body::empty());
+        response.extensions_mut().insert(HttpRoute::new("/users/{id}"));
+        Ok::<_, std::io::Error>(response)
+    }));
+    service.oneshot(get("/users/7")).await.unwrap();
+    assert!(telemetry.span("mine").has("http.route", "/users/{id}"));
+}
+
+#[tokio::test]
+async fn handlers_cannot_say_twice_what_the_layer_says() {
+    let telemetry = TestTelemetry::new();
+    let handler = |Extension(attributes): Extension<RequestAttributes>| async move {
+        attributes.both("error.type", "declined");
+        StatusCode::INTERNAL_SERVER_ERROR
+    };
+    let layer = server_layer(&telemetry).with_request_attributes(true).build();
+    call(&Router::new().route("/", on_get(handler)).layer(layer), get("/")).await;
+    assert_served_once(&telemetry);
+    let span = telemetry.span("GET /");
+    let types = span.attributes.iter().filter(|pair| pair.key.as_str() == "error.type");
+    assert_eq!(types.map(|pair| pair.value.to_string()).collect::<Vec<_>>(), ["500"]);
+}
+
+#[tokio::test]
+async fn own_hooks_survive_for_axum_in_any_order() {
+    let telemetry = TestTelemetry::new();
+    let layer = HttpServerLayer::builder()
+        .with_route(|_| Some("/mine".into()))
+        .for_axum()
+        .with_tracer_provider(telemetry.tracer_provider())
+        .build();
+    call(&Router::new().route("/", on_get(|| async {})).layer(layer), get("/")).await;
+    assert_eq!(telemetry.spans()[0].name, "GET /mine");
+}
+
+#[tokio::test]
+async fn long_headers_are_cut() {
+    let telemetry = TestTelemetry::new();
+    let app = Router::new().route("/", on_get(|| async {})).layer(server_layer(&telemetry).build());
+    let request = Request::get("/").header("user-agent", "a".repeat(300_000));
+    call(&app, request.body(Body::empty()).unwrap()).await;
+    let span = telemetry.span("GET /");
+    let length = span.attribute("user_agent.original").map(|value| value.as_str().len());
+    assert_eq!(length, Some(8 * 1024));
+}
