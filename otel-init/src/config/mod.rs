@@ -1,6 +1,7 @@
 //! From code and environment to one checked [`Config`]: the only place that reads variables.
 
 mod batch;
+mod container;
 mod endpoint;
 mod environment;
 mod exporters;

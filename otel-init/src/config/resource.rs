@@ -8,7 +8,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 
 use super::environment::Environment;
-use super::{Settings, percent};
+use super::{Settings, container, percent};
 
 const ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
 const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
@@ -20,6 +20,7 @@ const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
 pub(crate) fn resolve(settings: &Settings, environment: &Environment<'_>) -> Resource {
     let mut attributes: BTreeMap<Key, Value> = BTreeMap::new();
     attributes.extend(detected());
+    attributes.extend(container::detect(environment));
     attributes.extend(from_environment(environment));
     if let Some(name) = environment.text(SERVICE_NAME) {
         attributes.insert("service.name".into(), name.into());

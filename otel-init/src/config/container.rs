@@ -1,0 +1,116 @@
+//! What the container and Kubernetes say about the process.
+//!
+//! <https://opentelemetry.io/docs/specs/semconv/resource/k8s/>
+
+use opentelemetry::{Key, Value};
+
+use super::environment::Environment;
+
+/// Names that a pod's manifest usually gives to the downward API, and what they are.
+const DOWNWARD: &[(&[&str], &str)] = &[
+    (&["K8S_POD_NAME", "POD_NAME"], "k8s.pod.name"),
+    (&["K8S_POD_UID", "POD_UID"], "k8s.pod.uid"),
+    (&["K8S_NAMESPACE_NAME", "POD_NAMESPACE"], "k8s.namespace.name"),
+    (&["K8S_NODE_NAME", "NODE_NAME"], "k8s.node.name"),
+    (&["K8S_CONTAINER_NAME", "CONTAINER_NAME"], "k8s.container.name"),
+];
+
+/// Only inside of a cluster; elsewhere the names could mean anything.
+const INSIDE: &str = "KUBERNETES_SERVICE_HOST";
+const NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+
+pub(super) fn detect(environment: &Environment<'_>) -> Vec<(Key, Value)> {
+    let mut attributes: Vec<(Key, Value)> = Vec::new();
+    let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let mounts = || std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    if let Some(id) = container_id(&groups).or_else(|| container_id_of_mounts(&mounts())) {
+        attributes.push(("container.id".into(), id.into()));
+    }
+    if environment.text(INSIDE).is_some() {
+        // A pod's host name is its name, and the account's file has its namespace, unless the manifest says otherwise.
+        attributes.extend(environment.text("HOSTNAME").map(|name| ("k8s.pod.name".into(), name.into())));
+        let namespace = std::fs::read_to_string(NAMESPACE).ok();
+        attributes.extend(namespace.map(|name| ("k8s.namespace.name".into(), name.trim().to_owned().into())));
+        for (names, key) in DOWNWARD {
+            let value = names.iter().find_map(|name| environment.text(name));
+            attributes.extend(value.map(|value| ((*key).into(), value.into())));
+        }
+    }
+    attributes
+}
+
+/// Control groups of version 1 end with the id: `/docker/<id>`, `/kubepods/pod../cri-containerd-<id>.scope`.
+fn container_id(groups: &str) -> Option<String> {
+    groups.lines().find_map(|line| {
+        let last = line.rsplit('/').next()?;
+        let last = last.strip_suffix(".scope").unwrap_or(last);
+        is_id(last.rsplit(['-', ':']).next()?)
+    })
+}
+
+/// With version 2 the id stands in the paths of files that the runtime mounts: `/var/lib/docker/containers/<id>/hostname`.
+fn container_id_of_mounts(mounts: &str) -> Option<String> {
+    mounts
+        .lines()
+        .filter(|line| line.contains("/hostname") || line.contains("/resolv.conf"))
+        .find_map(|line| line.split(['/', ' ']).find_map(is_id))
+}
+
+fn is_id(text: &str) -> Option<String> {
+    let is_hex = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hex.then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::environment::Environment;
+    use super::{container_id, container_id_of_mounts, detect};
+
+    const ID: &str = "a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f90";
+
+    #[test]
+    fn the_id_is_found_in_the_ways_that_runtimes_write_it() {
+        for group in [
+            format!("12:pids:/docker/{ID}"),
+            format!("0::/system.slice/docker-{ID}.scope"),
+            format!("1:name=systemd:/kubepods/burstable/pod1234/{ID}"),
+            format!("0::/kubepods.slice/kubepods-pod1.slice/cri-containerd-{ID}.scope"),
+            format!("0::/kubepods-pod1.slice:cri-containerd:{ID}"),
+        ] {
+            assert_eq!(container_id(&group).as_deref(), Some(ID), "{group}");
+        }
+        for group in ["0::/", "0::/user.slice/user-1000.slice/session-2.scope", ""] {
+            assert_eq!(container_id(group), None, "{group}");
+        }
+        let mounts = format!(
+            "1 2 0:1 / / rw - overlay overlay rw\n3 4 8:1 /var/lib/docker/containers/{ID}/hostname /etc/hostname rw - ext4 /dev/sda1 rw"
+        );
+        assert_eq!(container_id_of_mounts(&mounts).as_deref(), Some(ID));
+        assert_eq!(container_id_of_mounts("1 2 0:1 / / rw - overlay overlay rw"), None);
+    }
+
+    #[test]
+    fn a_pod_is_described_inside_of_a_cluster_only() {
+        let found = |inside: bool| {
+            let lookup = |name: &str| match name {
+                "KUBERNETES_SERVICE_HOST" => inside.then(|| "10.0.0.1".to_owned()),
+                "HOSTNAME" => Some("shop-5d9".to_owned()),
+                "POD_NAMESPACE" => Some("store".to_owned()),
+                "K8S_NODE_NAME" => Some("node-1".to_owned()),
+                _ => None,
+            };
+            let mut found: Vec<_> = detect(&Environment::new(&lookup))
+                .into_iter()
+                .filter(|(key, _)| key.as_str().starts_with("k8s."))
+                .map(|(key, value)| format!("{key}={value}"))
+                .collect();
+            found.sort();
+            found
+        };
+        assert_eq!(
+            found(true),
+            ["k8s.namespace.name=store", "k8s.node.name=node-1", "k8s.pod.name=shop-5d9"]
+        );
+        assert_eq!(found(false), Vec::<String>::new());
+    }
+}
