@@ -46,10 +46,9 @@ enum Trust {
 
 impl TrustedProxies {
     /// Proxies in these networks: addresses, or networks such as `10.0.0.0/8`. The client is the last address that is
-    /// not one of them. The socket's other end must be one of them, so [`ConnectInfo`] or
-    /// [`with_peer_address`] is needed.
+    /// not one of them. The socket's other end must be one of them, so axum's `ConnectInfo` or [`with_peer_address`] is
+    /// needed.
     ///
-    /// [`ConnectInfo`]: https://docs.rs/axum/0.8/axum/extract/struct.ConnectInfo.html
     /// [`with_peer_address`]: crate::HttpServerLayerBuilder::with_peer_address
     ///
     /// # Errors
