@@ -70,18 +70,19 @@ impl<C: Convention> Instrumenter<C> {
         links: Vec<Link>,
     ) -> Operation<C> {
         let shared = &self.shared;
-        let bound = shared.bound();
-        if bound.is_noop() || parent.is_telemetry_suppressed() {
-            return Operation::inert(Arc::clone(shared), parent.clone());
-        }
-        let in_flight = shared.convention.in_flight(&bound.metrics, request);
-        let started = Started::now();
-        let mut attributes = Vec::with_capacity(METRIC_CAPACITY);
-        let span = match bound.has_tracer() {
-            true => shared.start_span(&bound, parent, request, links, &started, &mut attributes),
-            false => shared.start_without_span(parent, request, &mut attributes),
-        };
-        Operation::new(Arc::clone(shared), span, attributes, started, in_flight)
+        shared.with_bound(|bound| {
+            if bound.is_noop() || parent.is_telemetry_suppressed() {
+                return Operation::inert(Arc::clone(shared), parent.clone());
+            }
+            let in_flight = shared.convention.in_flight(&bound.metrics, request);
+            let started = Started::now();
+            let mut attributes = Vec::with_capacity(METRIC_CAPACITY);
+            let span = match bound.has_tracer() {
+                true => shared.start_span(bound, parent, request, links, &started, &mut attributes),
+                false => shared.start_without_span(parent, request, &mut attributes),
+            };
+            Operation::new(Arc::clone(shared), span, attributes, started, in_flight)
+        })
     }
 }
 
@@ -148,11 +149,12 @@ impl<C: Convention> Bound<C> {
 }
 
 impl<C: Convention> Shared<C> {
-    /// The tracer and the instruments, taken at the first operation and taken anew when something was installed since.
-    pub(crate) fn bound(&self) -> Arc<Bound<C>> {
+    /// Calls `f` with the tracer and the instruments, taken at the first operation and taken anew when something was
+    /// installed since. They are borrowed: a reference count would be a line that all threads write.
+    fn with_bound<R>(&self, f: impl FnOnce(&Bound<C>) -> R) -> R {
         match &*self.bound.load() {
-            Some(bound) if self.is_current(bound) => Arc::clone(bound),
-            _ => self.bind(),
+            Some(bound) if self.is_current(bound) => f(bound),
+            _ => f(&self.bind()),
         }
     }
 
@@ -160,9 +162,9 @@ impl<C: Convention> Shared<C> {
         if bound.generation != install_generation() {
             return false;
         }
-        let misses_something = !bound.has_tracer() || bound.meter_is_noop;
-        let look_again = misses_something
-            && !self.providers.has_own_tracer_provider()
+        // What was given by hand stays as it is; a global provider may still come.
+        let misses_tracer = !bound.has_tracer() && !self.providers.has_own_tracer_provider();
+        let look_again = (misses_tracer || bound.meter_is_noop)
             && self.without_tracer.fetch_add(1, Ordering::Relaxed) % LOOK_AGAIN_EVERY == LOOK_AGAIN_EVERY - 1;
         !look_again
     }
@@ -249,6 +251,6 @@ impl<C: Convention> Shared<C> {
         attributes: &[KeyValue],
         context: &Context,
     ) {
-        self.convention.record(&self.bound().metrics, elapsed, tally, attributes, context);
+        self.with_bound(|bound| self.convention.record(&bound.metrics, elapsed, tally, attributes, context));
     }
 }

@@ -156,6 +156,11 @@ mod tests {
     }
 
     #[test]
+    fn a_route_made_of_a_long_path_is_not_kept() {
+        assert!(matches!(Route::new(&"/a".repeat(1_000)), Route::Own(_)));
+    }
+
+    #[test]
     fn texts_that_share_a_slot_do_not_mix() {
         for round in 0..2 {
             for number in 0..1_000 {

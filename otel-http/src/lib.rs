@@ -9,6 +9,7 @@ mod cached;
 mod client;
 mod error;
 mod forwarded;
+mod glob;
 mod header;
 mod hook;
 mod method;

@@ -64,3 +64,16 @@ impl<M: Extend<(String, String)>> Injector for MapInjector<'_, M> {
         self.map.extend([(key.to_owned(), value)]);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_list_that_is_used_again_the_new_context_counts() {
+        let mut pairs = vec![("Traceparent".to_owned(), "old".to_owned())];
+        MapInjector::new(&mut pairs).set("traceparent", "new".into());
+        let carrier = MapExtractor::new(pairs.iter().map(|(name, value)| (name, value)));
+        assert_eq!(carrier.get("traceparent"), Some("new"));
+    }
+}

@@ -26,6 +26,22 @@ fn everything_after_the_install_is_recorded() {
     instrumenter.start(&Context::new(), &"found").end();
     assert_eq!(telemetry.spans().len(), found + 1, "{}", telemetry.tree());
 
+    // A tracer of its own does not keep the instrumenter from finding a meter that is set later.
+    let own = TestTelemetry::new();
+    let mut providers = Providers::global();
+    providers.set_tracer_provider(own.tracer_provider());
+    global::set_meter_provider(opentelemetry::metrics::noop::NoopMeterProvider::new());
+    let scope = InstrumentationScope::builder("jobs").build();
+    let traced = Instrumenter::new(scope, providers, Job);
+    traced.start(&Context::new(), &"traced").end();
+    let metered = TestTelemetry::new();
+    global::set_meter_provider(metered.meter_provider());
+    for _ in 0..64 {
+        traced.start(&Context::new(), &"unannounced").end();
+    }
+    assert!(metered.histogram_count(DURATION) > 0);
+    assert_eq!(own.spans().len(), 65);
+
     let second = TestTelemetry::new();
     global::set_meter_provider(second.meter_provider());
     global::set_tracer_provider(second.tracer_provider());

@@ -191,10 +191,11 @@ fn assert_failed(telemetry: &TestTelemetry, error_type: &str) {
 }
 
 #[test]
-fn a_tally_that_cannot_be_recorded_and_a_hook_that_panics_end_no_process() {
+fn a_record_and_a_hook_that_panic_while_unwinding_end_no_process() {
     let telemetry = TestTelemetry::new();
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         let mut operation = start(&telemetry);
+        *operation.tally() = u64::MAX;
         operation.add_at_end(|_| panic!("a test panics here"));
         operation.run(|| panic!("a test panics here"));
     }));

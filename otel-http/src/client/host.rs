@@ -1,9 +1,10 @@
 //! Which hosts a rule is for.
 
 use crate::HttpRequest;
+use crate::glob::matches;
 use crate::url::host_and_port;
 
-/// A host, or a pattern of hosts with `*` for any text, and perhaps a port.
+/// A host, or a pattern of hosts with `*` for any text and `?` for one character, and perhaps a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HostPattern {
     host: String,
@@ -45,29 +46,6 @@ impl<'a> Server<'a> {
         let (host, port) = server?;
         Some(Self { host, port: port.or(request.url.default_port()) })
     }
-}
-
-/// Looks back to the last star only, so the time is bounded by the product of both lengths.
-fn matches(pattern: &[u8], text: &[u8]) -> bool {
-    let (mut at_pattern, mut at_text, mut star) = (0, 0, None);
-    while at_text < text.len() {
-        match pattern.get(at_pattern) {
-            Some(b'*') => {
-                star = Some((at_pattern + 1, at_text));
-                at_pattern += 1;
-            }
-            Some(wanted) if wanted.eq_ignore_ascii_case(&text[at_text]) => {
-                at_pattern += 1;
-                at_text += 1;
-            }
-            _ => {
-                let Some((after_star, skipped)) = star else { return false };
-                star = Some((after_star, skipped + 1));
-                (at_pattern, at_text) = (after_star, skipped + 1);
-            }
-        }
-    }
-    pattern[at_pattern..].iter().all(|left| *left == b'*')
 }
 
 #[cfg(test)]

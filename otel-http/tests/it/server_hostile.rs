@@ -172,3 +172,41 @@ async fn long_headers_are_cut() {
     let length = span.attribute("user_agent.original").map(|value| value.as_str().len());
     assert_eq!(length, Some(8 * 1024));
 }
+
+#[tokio::test]
+async fn both_metrics_say_the_same_scheme() {
+    let telemetry = TestTelemetry::new();
+    let layer = server_layer(&telemetry).with_trusted_proxies(otel_http::TrustedProxies::all()).build();
+    let app = Router::new().route("/", on_get(|| async {})).layer(layer);
+    let request = Request::get("/").header("x-forwarded-proto", "https").body(Body::empty()).unwrap();
+    call(&app, request).await;
+    for name in [SERVER_DURATION, "http.server.active_requests"] {
+        assert!(telemetry.points(name)[0].has("url.scheme", "https"), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_passes_after_a_switch_of_protocols_is_no_body() {
+    let telemetry = TestTelemetry::new();
+    let app = Router::new()
+        .route("/", on_get(|| async { StatusCode::SWITCHING_PROTOCOLS }))
+        .layer(server_layer(&telemetry).with_body_sizes(true).build());
+    call(&app, get("/")).await;
+    assert_served_once(&telemetry);
+    assert_eq!(telemetry.histogram_count("http.server.response.body.size"), 0);
+}
+
+#[tokio::test]
+async fn a_hook_may_throw_what_throws_again_when_dropped() {
+    struct ThrowsOnDrop;
+    impl Drop for ThrowsOnDrop {
+        fn drop(&mut self) {
+            panic!("a test panics here");
+        }
+    }
+    let telemetry = TestTelemetry::new();
+    let layer = server_layer(&telemetry).with_filter(|_| std::panic::panic_any(ThrowsOnDrop)).build();
+    let app = Router::new().route("/", on_get(|| async {})).layer(layer);
+    assert_eq!(call(&app, get("/")).await.status(), StatusCode::OK);
+    assert_served_once(&telemetry);
+}

@@ -71,14 +71,9 @@ impl Process {
 
     /// Waits for the end, within the bound.
     pub(crate) fn wait(&mut self) -> ExitStatus {
-        let begun = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().expect("the process can be waited for") {
-                return status;
-            }
-            assert!(begun.elapsed() < PATIENCE, "the process does not end");
-            thread::sleep(Duration::from_millis(10));
-        }
+        otel_testing::eventually_blocking(PATIENCE, || {
+            self.child.try_wait().expect("the process can be waited for")
+        })
     }
 }
 
