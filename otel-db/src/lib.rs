@@ -1,3 +1,5 @@
 //! OpenTelemetry for database clients, sqlx first.
 //!
 //! Planned: nothing is exported yet. The workspace README says what exists today.
+
+pub mod query_text;
