@@ -1,0 +1,121 @@
+use super::Provider;
+
+/// The shape of requests and responses: which API is spoken, whoever serves it.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Api {
+    /// OpenAI's chat completions; also Azure OpenAI, Mistral, Groq, DeepSeek, xAI, vLLM and many others.
+    OpenAiChat,
+    /// OpenAI's Responses.
+    OpenAiResponses,
+    /// OpenAI's text completions.
+    OpenAiCompletions,
+    /// OpenAI's embeddings.
+    OpenAiEmbeddings,
+    /// Anthropic's messages.
+    AnthropicMessages,
+    /// Anthropic's text completions (retired by the provider, still served by proxies).
+    AnthropicCompletions,
+    /// `generateContent` and `streamGenerateContent` of Gemini and Vertex AI.
+    GeminiGenerateContent,
+    /// `embedContent` and `batchEmbedContents` of Gemini.
+    GeminiEmbedContent,
+    /// `Converse` and `ConverseStream` of Amazon Bedrock.
+    BedrockConverse,
+    /// `InvokeModel` and `InvokeModelWithResponseStream` of Amazon Bedrock: the body is the model's own.
+    BedrockInvokeModel,
+    /// `/api/chat` of Ollama.
+    OllamaChat,
+    /// `/api/generate` of Ollama.
+    OllamaGenerate,
+    /// `/api/embed` and `/api/embeddings` of Ollama.
+    OllamaEmbed,
+    /// `/v2/chat` (and `/v1/chat`) of Cohere.
+    CohereChat,
+    /// `/v2/embed` of Cohere.
+    CohereEmbed,
+    /// `/v2/rerank` of Cohere.
+    CohereRerank,
+}
+
+impl Api {
+    /// Recognises an API by the host (with or without a port) and the path of a request.
+    ///
+    /// `None` for everything that is not certain: a server that merely ends in `/chat/completions` has to be told.
+    #[must_use]
+    pub fn recognise(host: &str, path: &str) -> Option<Endpoint> {
+        let _ = (host, path);
+        None
+    }
+
+    /// The value of `gen_ai.operation.name`.
+    #[must_use]
+    pub const fn operation_name(self) -> &'static str {
+        match self {
+            Self::OpenAiChat
+            | Self::OpenAiResponses
+            | Self::AnthropicMessages
+            | Self::BedrockConverse
+            | Self::BedrockInvokeModel
+            | Self::OllamaChat
+            | Self::CohereChat => "chat",
+            Self::GeminiGenerateContent => "generate_content",
+            Self::OpenAiCompletions | Self::AnthropicCompletions | Self::OllamaGenerate => "text_completion",
+            Self::OpenAiEmbeddings | Self::GeminiEmbedContent | Self::OllamaEmbed | Self::CohereEmbed => {
+                "embeddings"
+            }
+            Self::CohereRerank => "rerank",
+        }
+    }
+
+    /// The value of `openai.api.type`, for the two APIs that have one.
+    #[must_use]
+    pub const fn openai_api_type(self) -> Option<&'static str> {
+        match self {
+            Self::OpenAiChat => Some("chat_completions"),
+            Self::OpenAiResponses => Some("responses"),
+            _ => None,
+        }
+    }
+}
+
+/// What host and path say about a request.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Endpoint {
+    provider: Provider,
+    api: Api,
+    model: Option<String>,
+    streaming: Option<bool>,
+}
+
+impl Endpoint {
+    /// An endpoint that is known otherwise, such as an OpenAI-compatible server in one's own network.
+    #[must_use]
+    pub const fn new(provider: Provider, api: Api) -> Self {
+        Self { provider, api, model: None, streaming: None }
+    }
+
+    /// Who serves it.
+    #[must_use]
+    pub const fn provider(&self) -> &Provider {
+        &self.provider
+    }
+
+    /// Which API it is.
+    #[must_use]
+    pub const fn api(&self) -> Api {
+        self.api
+    }
+
+    /// The model or deployment that the path names, decoded.
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
+    /// Whether the answer is a stream, if the path alone decides that.
+    #[must_use]
+    pub const fn streaming(&self) -> Option<bool> {
+        self.streaming
+    }
+}

@@ -1,0 +1,31 @@
+//! What requests and responses of providers say, read as they pass.
+//!
+//! No HTTP and no OpenTelemetry here: bytes go in, facts come out.
+//!
+//! ```no_run
+//! use otel_genai::provider::{Api, RequestReader, ResponseReader};
+//!
+//! let endpoint = Api::recognise("api.openai.com", "/v1/chat/completions").unwrap();
+//!
+//! let mut request = RequestReader::new(endpoint.api());
+//! request.read(br#"{"model":"gpt-4o","temperature":0.2,"messages":[]}"#);
+//! let request = request.finish();
+//! assert_eq!(request.model.as_deref(), Some("gpt-4o"));
+//!
+//! let mut response = ResponseReader::new(endpoint.api(), request.stream);
+//! response.read(br#"{"id":"chatcmpl-1","usage":{"prompt_"#); // chunks may end anywhere
+//! response.read(br#"tokens":7,"completion_tokens":9}}"#);
+//! let response = response.finish();
+//! assert_eq!(response.id.as_deref(), Some("chatcmpl-1"));
+//! assert_eq!(response.usage.input_tokens, Some(7));
+//! ```
+
+mod api;
+mod name;
+mod request;
+mod response;
+
+pub use api::{Api, Endpoint};
+pub use name::Provider;
+pub use request::{RequestFacts, RequestReader};
+pub use response::{ContentFilter, ProviderError, ResponseFacts, ResponseReader, ToolCall, Usage};
