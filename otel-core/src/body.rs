@@ -16,6 +16,11 @@ pub trait BodyObserver<E> {
         poll()
     }
 
+    /// This data is passing; it must not be kept. By default [`data`](Self::data) is told its length.
+    fn observe(&mut self, data: &impl Buf) {
+        self.data(data.remaining());
+    }
+
     /// So many bytes of data have passed.
     fn data(&mut self, bytes: usize) {
         let _ = bytes;
@@ -122,9 +127,8 @@ fn observe_frame<D: Buf, E>(
     frame: &Frame<D>,
 ) {
     if let Some(data) = frame.data_ref() {
-        let bytes = data.remaining();
-        observer.data(bytes);
-        *remaining = remaining.map(|left| left.saturating_sub(bytes as u64));
+        observer.observe(data);
+        *remaining = remaining.map(|left| left.saturating_sub(data.remaining() as u64));
     } else if let Some(trailers) = frame.trailers_ref() {
         observer.trailers(trailers);
     }

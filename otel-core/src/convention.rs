@@ -16,7 +16,7 @@ use crate::{Attributes, ErrorType, InFlight};
 ///
 /// Nothing here may panic or block: it runs in the application's request path.
 pub trait Convention: Send + Sync + 'static {
-    /// The kind of span.
+    /// The kind of span, unless [`span_kind`](Self::span_kind) says otherwise.
     const SPAN_KIND: SpanKind;
 
     /// What is known when the operation starts, borrowed from the application's own types.
@@ -33,6 +33,13 @@ pub trait Convention: Send + Sync + 'static {
 
     /// Makes the instruments; called once for each meter provider.
     fn metrics(&self, meter: &Meter) -> Self::Metrics;
+
+    /// The kind of this request's span: [`SPAN_KIND`](Self::SPAN_KIND), unless the convention knows several, such as
+    /// `INTERNAL` for a database or a model in the same process.
+    fn span_kind(&self, request: &Self::Request<'_>) -> SpanKind {
+        let _ = request;
+        Self::SPAN_KIND
+    }
 
     /// The span's name: few different values, no ids.
     fn span_name(&self, request: &Self::Request<'_>) -> Cow<'static, str>;

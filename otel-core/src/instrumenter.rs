@@ -196,7 +196,7 @@ impl<C: Convention> Shared<C> {
     ) -> StartedSpan {
         let attributes_first = self.attributes_first(bound, parent);
         let mut builder = SpanBuilder::from_name(self.convention.span_name(request))
-            .with_kind(C::SPAN_KIND)
+            .with_kind(self.convention.span_kind(request))
             .with_start_time(started.wall_clock);
         builder.links = (!links.is_empty()).then_some(links);
         if attributes_first {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::convert::Infallible;
 use std::rc::Rc;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http::{HeaderMap, HeaderValue};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Empty, Full, StreamBody};
@@ -52,6 +52,22 @@ async fn read_whole() {
     let (body, log) = observed(frames(vec![data("abc"), data("de")]));
     assert_eq!(body.collect().await.unwrap().to_bytes(), "abcde");
     assert_eq!(*log.borrow(), ["3 bytes", "2 bytes", "end"]);
+}
+
+#[tokio::test]
+async fn an_observer_may_look_at_the_data() {
+    struct Reads(Rc<RefCell<Vec<u8>>>);
+    impl<E> BodyObserver<E> for Reads {
+        fn observe(&mut self, data: &impl Buf) {
+            self.0.borrow_mut().extend_from_slice(data.chunk());
+        }
+        fn end(self) {}
+        fn error(self, _: &E) {}
+    }
+    let seen = Rc::default();
+    let body = ObservedBody::new(frames(vec![data("abc"), data("de")]), Reads(Rc::clone(&seen)));
+    assert_eq!(body.collect().await.unwrap().to_bytes(), "abcde");
+    assert_eq!(*seen.borrow(), b"abcde");
 }
 
 #[test]

@@ -38,6 +38,10 @@ impl Convention for Job {
         }
     }
 
+    fn span_kind(&self, name: &&str) -> SpanKind {
+        if *name == "remote" { SpanKind::Client } else { Self::SPAN_KIND }
+    }
+
     fn span_name(&self, _: &&str) -> Cow<'static, str> {
         Cow::Borrowed("job")
     }

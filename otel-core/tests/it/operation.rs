@@ -26,6 +26,13 @@ fn ended_well() {
 }
 
 #[test]
+fn a_convention_with_several_kinds_of_span_chooses_by_the_request() {
+    let telemetry = TestTelemetry::new();
+    instrumenter(&telemetry).start(&Context::new(), &"remote").end();
+    assert_eq!(telemetry.span("job").span_kind, SpanKind::Client);
+}
+
+#[test]
 fn the_metric_has_the_bounded_attributes_alone_and_the_span_s_duration() {
     let telemetry = TestTelemetry::new();
     let mut operation = start(&telemetry);
