@@ -81,6 +81,8 @@ pub use metric::{
     Exemplar, ExponentialHistogramPoint, HistogramPoint, Metric, MetricKind, Number, Point, PointValue,
     SummaryPoint,
 };
+#[cfg(feature = "tls")]
+pub use receiver::{CertificateFiles, TestCertificates};
 pub use receiver::{
     OtlpReceiver, OtlpReceiverBuilder, Protocol, ReceivedEvent, ReceivedLink, ReceivedLog, ReceivedMetric,
     ReceivedRequest, ReceivedResource, ReceivedSpan, ReceivedTrace, Reply, Signal, WaitTimeout,

@@ -14,14 +14,12 @@ use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
-use tokio::net::TcpListener;
-use tokio_stream::StreamExt as _;
 use tonic::codec::CompressionEncoding;
 use tonic::metadata::KeyAndValueRef;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 
+use super::connection::Connections;
 use super::export::ExportRequest;
 use super::store::Store;
 use super::{Protocol, fault};
@@ -33,8 +31,7 @@ const ENCODINGS: &[CompressionEncoding] = &[
 ];
 
 /// Serves until it is dropped.
-pub(super) async fn serve(listener: TcpListener, store: Arc<Store>, max_message_bytes: usize) {
-    let admitting = Arc::clone(&store);
+pub(super) async fn serve(connections: Connections, store: Arc<Store>, max_message_bytes: usize) {
     let service = Service(store);
     let mut traces = TraceServiceServer::new(service.clone()).max_decoding_message_size(max_message_bytes);
     let mut metrics = MetricsServiceServer::new(service.clone()).max_decoding_message_size(max_message_bytes);
@@ -45,10 +42,8 @@ pub(super) async fn serve(listener: TcpListener, store: Arc<Store>, max_message_
         logs = logs.accept_compressed(*encoding);
     }
     let server = Server::builder().add_service(traces).add_service(metrics).add_service(logs);
-    // The only error is one of the listener; senders then see a closed port, and a waiting test its time-out.
-    let incoming =
-        TcpIncoming::from(listener).filter(|connection| connection.is_err() || admitting.admits_connection());
-    let _ = server.serve_with_incoming(incoming).await;
+    // It returns only when there are no more connections to come.
+    let _ = server.serve_with_incoming(connections.into_stream()).await;
 }
 
 #[derive(Clone)]

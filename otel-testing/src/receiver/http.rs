@@ -1,6 +1,4 @@
 use std::borrow::Cow;
-use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -10,13 +8,12 @@ use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
-use axum::serve::Listener;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message as _;
-use tokio::net::{TcpListener, TcpStream};
 
+use super::connection::Connections;
 use super::decompress::decompress;
 use super::export::ExportRequest;
 use super::store::Store;
@@ -26,39 +23,15 @@ const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
 
 /// Serves until it is dropped.
-pub(super) async fn serve(listener: TcpListener, store: Arc<Store>, max_body_bytes: usize) {
+pub(super) async fn serve(connections: Connections, store: Arc<Store>, max_body_bytes: usize) {
     let router = Router::new()
         .route("/v1/traces", post(receive::<ExportTraceServiceRequest>))
         .route("/v1/metrics", post(receive::<ExportMetricsServiceRequest>))
         .route("/v1/logs", post(receive::<ExportLogsServiceRequest>))
         .layer(DefaultBodyLimit::max(max_body_bytes))
-        .with_state(Receiver { store: Arc::clone(&store), max_body_bytes });
+        .with_state(Receiver { store, max_body_bytes });
     // axum's server never returns.
-    let _ = axum::serve(Gate { listener, store }, router).await;
-}
-
-/// Closes connections that the test wants refused.
-struct Gate {
-    listener: TcpListener,
-    store: Arc<Store>,
-}
-
-impl Listener for Gate {
-    type Io = TcpStream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
-        loop {
-            let (connection, address) = Listener::accept(&mut self.listener).await;
-            if self.store.admits_connection() {
-                return (connection, address);
-            }
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
+    let _ = axum::serve(connections, router).await;
 }
 
 #[derive(Clone)]

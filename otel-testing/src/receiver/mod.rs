@@ -1,5 +1,9 @@
 //! An OTLP receiver on free local ports.
 
+mod builder;
+#[cfg(feature = "tls")]
+mod certificates;
+mod connection;
 mod convert;
 mod decompress;
 mod export;
@@ -16,9 +20,12 @@ mod store;
 mod trace;
 mod wait;
 
+pub use builder::OtlpReceiverBuilder;
+#[cfg(feature = "tls")]
+pub use certificates::{CertificateFiles, TestCertificates};
 pub use log::ReceivedLog;
 pub use metric::ReceivedMetric;
-pub use otlp_receiver::{OtlpReceiver, OtlpReceiverBuilder};
+pub use otlp_receiver::OtlpReceiver;
 pub use request::{Protocol, ReceivedRequest, Reply, Signal};
 pub use span::{ReceivedEvent, ReceivedLink, ReceivedResource, ReceivedSpan};
 pub use trace::ReceivedTrace;

@@ -1,21 +1,17 @@
 use std::fmt;
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
-use opentelemetry::Context;
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use super::builder::Endpoint;
 use super::store::Store;
 use super::{
-    ReceivedLog, ReceivedMetric, ReceivedRequest, ReceivedSpan, ReceivedTrace, Reply, grpc, http, trace,
+    OtlpReceiverBuilder, ReceivedLog, ReceivedMetric, ReceivedRequest, ReceivedSpan, ReceivedTrace, Reply,
+    trace,
 };
-
-const DEFAULT_MAX_ITEMS: usize = 200_000;
-/// Far above what an exporter sends at once (upstream's own limit for a body), far below what would hurt.
-const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
 
 /// A receiver of OTLP over gRPC and HTTP (protobuf and JSON, plain or gzip) on free local ports, which keeps everything in
 /// memory. It runs on a thread of its own, so that it can be started from any code, and makes no telemetry itself. It
@@ -40,12 +36,12 @@ const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
 /// assert_eq!(receiver.spans()[0].name, "charge");
 /// ```
 pub struct OtlpReceiver {
-    store: Arc<Store>,
-    grpc: SocketAddr,
-    http: SocketAddr,
-    runtime: Handle,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    pub(super) store: Arc<Store>,
+    pub(super) grpc: Endpoint,
+    pub(super) http: Endpoint,
+    pub(super) runtime: Handle,
+    pub(super) stop: Option<oneshot::Sender<()>>,
+    pub(super) thread: Option<JoinHandle<()>>,
 }
 
 impl OtlpReceiver {
@@ -58,22 +54,22 @@ impl OtlpReceiver {
         Self::builder().start()
     }
 
-    /// With another bound.
+    /// With other bounds, addresses, or TLS.
     pub fn builder() -> OtlpReceiverBuilder {
-        OtlpReceiverBuilder { max_items: DEFAULT_MAX_ITEMS }
+        OtlpReceiverBuilder::new()
     }
 
     /// Endpoint for OTLP over gRPC, such as `http://127.0.0.1:40123`.
     #[must_use]
     pub fn grpc_endpoint(&self) -> String {
-        format!("http://{}", self.grpc)
+        self.grpc.to_string()
     }
 
     /// Base endpoint for OTLP over HTTP, such as `http://127.0.0.1:40124`; `/v1/traces`, `/v1/metrics` and `/v1/logs` are
     /// below it. `OTEL_EXPORTER_OTLP_ENDPOINT` takes it as it is; an exporter built in code wants the full path.
     #[must_use]
     pub fn http_endpoint(&self) -> String {
-        format!("http://{}", self.http)
+        self.http.to_string()
     }
 
     /// All spans, in the order in which they arrived.
@@ -197,87 +193,4 @@ impl fmt::Debug for OtlpReceiver {
             .field("requests", &self.request_count())
             .finish_non_exhaustive()
     }
-}
-
-/// What differs from [`OtlpReceiver::start`].
-#[derive(Clone, Copy, Debug)]
-#[must_use = "call start()"]
-pub struct OtlpReceiverBuilder {
-    max_items: usize,
-}
-
-impl OtlpReceiverBuilder {
-    /// How many spans, log records and data points are kept together; 200 000 by default. What comes after that is
-    /// dropped, counted in [`OtlpReceiver::dropped`], and reported to the sender as a partial success. The sender never
-    /// waits. A process that stays up calls [`OtlpReceiver::clear`] from time to time.
-    pub fn with_max_items(mut self, max_items: usize) -> Self {
-        self.max_items = max_items;
-        self
-    }
-
-    /// Starts the receiver. It accepts connections when this returns.
-    ///
-    /// # Errors
-    ///
-    /// When no local port or no thread is to be had.
-    pub fn start(self) -> io::Result<OtlpReceiver> {
-        let grpc = listen()?;
-        let http = listen()?;
-        let (grpc_address, http_address) = (grpc.local_addr()?, http.local_addr()?);
-        let store = Arc::new(Store::new(self.max_items));
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let handle = runtime.handle().clone();
-        let (stop, stopped) = oneshot::channel();
-        let thread = thread::Builder::new().name("otlp-receiver".to_owned()).spawn({
-            let store = Arc::clone(&store);
-            move || run(runtime, grpc, http, &store, stopped)
-        })?;
-        Ok(OtlpReceiver {
-            store,
-            grpc: grpc_address,
-            http: http_address,
-            runtime: handle,
-            stop: Some(stop),
-            thread: Some(thread),
-        })
-    }
-}
-
-fn listen() -> io::Result<TcpListener> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
-}
-
-fn run(
-    runtime: Runtime,
-    grpc: TcpListener,
-    http: TcpListener,
-    store: &Arc<Store>,
-    stopped: oneshot::Receiver<()>,
-) {
-    // The servers below are instrumented with `tracing`; in a process that exports to this receiver, what they say would
-    // be exported to them again.
-    let _no_telemetry = Context::enter_telemetry_suppressed_scope();
-    let _no_tracing = tracing::subscriber::set_default(tracing::subscriber::NoSubscriber::default());
-    runtime.block_on(async {
-        let (Ok(grpc), Ok(http)) =
-            (tokio::net::TcpListener::from_std(grpc), tokio::net::TcpListener::from_std(http))
-        else {
-            // Both fail only when the runtime's driver is gone, which `start` has just made.
-            return;
-        };
-        let servers = async {
-            tokio::join!(
-                grpc::serve(grpc, Arc::clone(store), MAX_MESSAGE_BYTES),
-                http::serve(http, Arc::clone(store), MAX_MESSAGE_BYTES)
-            )
-        };
-        tokio::select! {
-            _ = stopped => {}
-            _ = servers => {}
-        }
-    });
-    // Now, and not after the guards: connections that are closed with it speak too.
-    drop(runtime);
 }

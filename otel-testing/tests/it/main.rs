@@ -18,6 +18,8 @@ mod require;
 mod sender;
 mod snapshot;
 mod spans;
+#[cfg(feature = "tls")]
+mod tls;
 mod traces;
 mod tracing_subscriber;
 #[cfg(feature = "zstd")]
