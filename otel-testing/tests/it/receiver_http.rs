@@ -3,7 +3,7 @@ use std::io::Write as _;
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
-use otel_testing::{OtlpReceiver, Protocol, Reply};
+use otel_testing::{OtlpReceiver, PointValue, Protocol, Reply};
 use prost::Message;
 use reqwest::blocking::{Client, Response};
 
@@ -141,4 +141,40 @@ fn refuses_when_told_to() {
     assert_eq!(rpc_status(response).code, 3);
     assert!(receiver.spans().is_empty());
     assert_eq!(receiver.request_count(), 2);
+}
+
+/// "Either numbers or strings are accepted" for numbers, and three texts stand for doubles that JSON cannot write
+/// (Protobuf's JSON mapping).
+#[test]
+fn takes_every_form_of_a_number() {
+    let json = r#"{"resourceMetrics":[{"scopeMetrics":[{"metrics":[
+        {"name":"ratio","gauge":{"dataPoints":[
+            {"timeUnixNano":1,"asDouble":"NaN","attributes":[{"key":"limit","value":{"doubleValue":"-Infinity"}}]},
+            {"timeUnixNano":"1","asDouble":"1.5"},{"timeUnixNano":"1","asDouble":2}]}},
+        {"name":"sizes","histogram":{"aggregationTemporality":2,"dataPoints":[
+            {"timeUnixNano":"1","count":"2","sum":"Infinity","min":null,"explicitBounds":["0.5",1],
+             "bucketCounts":["1","0",1]}]}}]}]}]}"#;
+    let receiver = OtlpReceiver::start().unwrap();
+    let response = post(&receiver, "/v1/metrics", &[JSON], json);
+    assert_eq!((response.status().as_u16(), response.text().unwrap()), (200, "{}".to_owned()));
+
+    let metrics = receiver.metrics();
+    let values: Vec<String> = metrics[0].points().iter().map(|point| format!("{:?}", point.value)).collect();
+    assert_eq!(values, ["Gauge(F64(NaN))", "Gauge(F64(1.5))", "Gauge(F64(2.0))"]);
+    assert!(metrics[0].points()[0].attributes.has("limit", f64::NEG_INFINITY));
+    let PointValue::Histogram(sizes) = &metrics[1].points()[0].value else { panic!("{:?}", metrics[1]) };
+    assert_eq!((sizes.count, sizes.sum, sizes.min), (2, Some(f64::INFINITY), None));
+    assert_eq!((sizes.bounds.as_slice(), sizes.bucket_counts.as_slice()), (&[0.5, 1.0][..], &[1, 0, 1][..]));
+}
+
+#[test]
+fn a_text_that_is_no_number_is_refused() {
+    for number in ["nan", "inf", "0x10", "", "1 2"] {
+        let json = format!(
+            r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{{"name":"ratio","gauge":{{"dataPoints":[
+                {{"asDouble":"{number}"}}]}}}}]}}]}}]}}"#
+        );
+        let receiver = OtlpReceiver::start().unwrap();
+        assert_eq!(post(&receiver, "/v1/metrics", &[JSON], json).status(), 400, "{number:?}");
+    }
 }

@@ -93,8 +93,8 @@ fn mutual_tls_wants_a_certificate_of_its_authority() {
     let (own, other) = (TestCertificates::generate().unwrap(), TestCertificates::generate().unwrap());
     let receiver = OtlpReceiver::builder().with_mutual_tls(&own).start().unwrap();
     over_grpc(&receiver, trusting(&own)).unwrap_err();
-    let error = over_http(&receiver, &own, None).unwrap_err();
-    assert!(error.contains("CertificateRequired"), "{error}");
+    // The text depends on who is faster: the alert of the receiver, or the bytes of the client.
+    over_http(&receiver, &own, None).unwrap_err();
     over_http(&receiver, &own, Some(&other)).unwrap_err();
     assert_eq!(receiver.request_count(), 0);
 

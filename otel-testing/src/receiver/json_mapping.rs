@@ -1,0 +1,100 @@
+//! OTLP/JSON as Protobuf's JSON mapping allows it to be written, and as the generated types do not read it: a double "can be
+//! one of the special string values "NaN", "Infinity", and "-Infinity"; either numbers or strings are accepted"
+//! (<https://protobuf.dev/programming-guides/json/>).
+
+use serde::de::value::{MapAccessDeserializer, MapDeserializer, SeqDeserializer};
+use serde::de::{DeserializeOwned, Deserializer, Error as _, IntoDeserializer, Visitor};
+use serde::forward_to_deserialize_any;
+use serde_json::{Error, Value};
+
+/// The fields of type double in the messages of the three signals. Those of this name that are none hold objects.
+const DOUBLES: &[&str] =
+    &["doubleValue", "asDouble", "sum", "min", "max", "zeroThreshold", "explicitBounds", "quantile"];
+
+pub(super) fn from_slice<T: DeserializeOwned>(json: &[u8]) -> Result<T, Error> {
+    let value = serde_json::from_slice(json)?;
+    T::deserialize(Field { is_double: false, value })
+}
+
+/// A value, with what the name of its field says of it.
+struct Field {
+    is_double: bool,
+    value: Value,
+}
+
+impl Field {
+    fn entries(object: serde_json::Map<String, Value>) -> impl Iterator<Item = (String, Self)> {
+        object.into_iter().map(|(key, value)| {
+            let is_double = DOUBLES.contains(&key.as_str());
+            (key, Self { is_double, value })
+        })
+    }
+}
+
+impl<'de> Deserializer<'de> for Field {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.value {
+            Value::String(text) if self.is_double => visitor.visit_f64(double(&text)?),
+            Value::String(text) => visitor.visit_string(text),
+            Value::Array(elements) => {
+                let elements = elements.into_iter().map(|value| Self { is_double: self.is_double, value });
+                visitor.visit_seq(SeqDeserializer::new(elements))
+            }
+            Value::Object(object) => visitor.visit_map(MapDeserializer::new(Self::entries(object))),
+            other => other.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        if self.value.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        match self.value {
+            Value::Object(object) => {
+                let entries = MapDeserializer::new(Self::entries(object));
+                visitor.visit_enum(MapAccessDeserializer::new(entries))
+            }
+            other => other.deserialize_enum(name, variants, visitor),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
+        tuple_struct map struct identifier ignored_any
+    }
+}
+
+impl IntoDeserializer<'_, Error> for Field {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+fn double(text: &str) -> Result<f64, Error> {
+    match text {
+        "NaN" => Ok(f64::NAN),
+        "Infinity" => Ok(f64::INFINITY),
+        "-Infinity" => Ok(f64::NEG_INFINITY),
+        // As in JSON: Rust reads "inf", "nan" and the like besides.
+        _ => serde_json::from_str(text)
+            .map_err(|_| Error::custom(format!("invalid value: {text:?} where a number is expected"))),
+    }
+}
