@@ -1,5 +1,25 @@
 //! OpenTelemetry for database clients, sqlx first.
-//!
-//! Planned: nothing is exported yet. The workspace README says what exists today.
 
+mod client;
+mod failure;
+mod hook;
 pub mod query_text;
+mod request;
+mod system;
+
+use opentelemetry::InstrumentationScope;
+
+pub use client::{DbCall, DbClient, DbClientBuilder, DbOperation};
+pub use failure::DbFailure;
+pub use request::DbRequest;
+pub use system::DbSystem;
+
+/// The version of the conventions that this crate follows.
+const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.45.0";
+
+fn scope() -> InstrumentationScope {
+    InstrumentationScope::builder(env!("CARGO_PKG_NAME"))
+        .with_version(env!("CARGO_PKG_VERSION"))
+        .with_schema_url(SCHEMA_URL)
+        .build()
+}

@@ -1,0 +1,143 @@
+//! What is known of a call before it is made.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use opentelemetry::Context;
+
+use super::{DbClient, DbOperation};
+use crate::DbRequest;
+use crate::hook::call_hook;
+
+/// A call that is about to be made; [`start`](Self::start) starts its operation.
+///
+/// ```
+/// # use otel_db::{DbClient, DbSystem};
+/// # let db = DbClient::new(DbSystem::MONGODB);
+/// let operation = db.operation("findAndModify").collection("songs").start();
+/// operation.end();
+/// ```
+#[must_use = "nothing is recorded before start()"]
+pub struct DbCall<'a> {
+    client: &'a DbClient,
+    request: DbRequest<'a>,
+}
+
+impl<'a> DbCall<'a> {
+    fn new(client: &'a DbClient) -> Self {
+        Self { client, request: DbRequest::new(client.convention().rules) }
+    }
+
+    pub(super) fn of_query(client: &'a DbClient, text: &'a str) -> Self {
+        let mut call = Self::new(client);
+        call.request.query = Some(text);
+        call
+    }
+
+    pub(super) fn of_operation(client: &'a DbClient, name: Cow<'a, str>) -> Self {
+        let mut call = Self::new(client);
+        call.request.operation = Some(name);
+        call
+    }
+
+    pub(super) fn of_batch(client: &'a DbClient, texts: &[&'a str]) -> Self {
+        if let [single] = texts {
+            return Self::of_query(client, single);
+        }
+        let mut call = Self::new(client);
+        let rules = client.convention().rules;
+        let statements: Vec<_> = texts.iter().map(|text| rules.statement(text)).collect();
+        let first = statements.first();
+        let are_alike = texts.iter().all(|text| Some(text) == texts.first());
+        // "it SHOULD be the concatenation of the individual query texts with a separator, unless they are identical"
+        let all: Option<Vec<&str>> = statements.iter().map(|one| Some(&**one.text()?)).collect();
+        call.request.text = match are_alike {
+            true => first.and_then(|one| Some(one.text()?.to_string().into())),
+            false => all.map(|texts| texts.join("; ").into()),
+        };
+        let summary = first.and_then(|one| one.summary());
+        let share_summary = statements.iter().all(|one| one.summary() == summary);
+        call.request.summary = Some(match summary.filter(|_| share_summary) {
+            Some(summary) => format!("BATCH {summary}").into(),
+            None => "BATCH".into(),
+        });
+        call.request.batch_size = Some(texts.len());
+        call
+    }
+
+    /// The operation's name, where the client's interface names one: `db.operation.name`. It is not read from SQL.
+    pub fn operation(mut self, name: impl Into<Cow<'a, str>>) -> Self {
+        self.request.operation = Some(name.into());
+        self
+    }
+
+    /// The one table, container or index that the call is about, where the client's interface names one:
+    /// `db.collection.name`. It is not read from SQL.
+    pub fn collection(mut self, name: impl Into<Cow<'a, str>>) -> Self {
+        self.request.collection = Some(name.into());
+        self
+    }
+
+    /// The stored procedure or script that is called: `db.stored_procedure.name`. Default: what the query calls.
+    pub fn stored_procedure(mut self, name: impl Into<Cow<'a, str>>) -> Self {
+        self.request.stored_procedure = Some(name.into());
+        self
+    }
+
+    /// The database that this call is for, when it is not the client's: `db.namespace`.
+    pub fn namespace(mut self, namespace: impl Into<Cow<'a, str>>) -> Self {
+        self.request.namespace = Some(namespace.into());
+        self
+    }
+
+    /// A text for `db.query.text` that holds no values: it is recorded as it is.
+    pub fn safe_query_text(mut self, text: impl Into<Cow<'a, str>>) -> Self {
+        self.request.text = Some(text.into());
+        self
+    }
+
+    /// A summary for `db.query.summary` and the span's name, with few different values. Default: that of the query.
+    pub fn summary(mut self, summary: impl Into<Cow<'a, str>>) -> Self {
+        self.request.summary = Some(summary.into());
+        self
+    }
+
+    /// How many operations the call submits, each for itself: `db.operation.batch.size`. 1 is no batch. The operation's
+    /// name and the summary get the `BATCH` that the conventions ask for.
+    pub fn batch_size(mut self, operations: usize) -> Self {
+        self.request.batch_size = (operations != 1).then_some(operations);
+        self
+    }
+
+    /// A parameter, under its name or its index from 0. It is recorded with
+    /// [`with_query_parameters`](crate::DbClientBuilder::with_query_parameters) only, and never for a batch.
+    pub fn parameter(mut self, key: impl Into<Cow<'static, str>>, value: impl fmt::Display) -> Self {
+        if self.client.shared.capture_parameters {
+            let value = call_hook(|| value.to_string(), String::new());
+            self.request.parameters.push((key.into(), value));
+        }
+        self
+    }
+
+    /// Starts the operation, as a child of the current span.
+    pub fn start(self) -> DbOperation {
+        self.start_with_parent(&Context::current())
+    }
+
+    /// Starts the operation, as a child of the span in `parent`.
+    pub fn start_with_parent(self, parent: &Context) -> DbOperation {
+        let shared = &self.client.shared;
+        let wanted = shared.filter.as_ref().is_none_or(|wanted| call_hook(|| wanted(&self.request), true));
+        let operation = match wanted {
+            true => shared.instrumenter.start(parent, &self.request),
+            false => shared.instrumenter.inert(parent.clone()),
+        };
+        DbOperation::new(operation, self.client.convention())
+    }
+}
+
+impl fmt::Debug for DbCall<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DbCall").field("request", &self.request).finish_non_exhaustive()
+    }
+}

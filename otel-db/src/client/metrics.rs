@@ -1,0 +1,36 @@
+//! The instruments of calls.
+
+use opentelemetry::metrics::{Histogram, Meter};
+
+/// <https://opentelemetry.io/docs/specs/semconv/database/database-metrics/#metric-dbclientoperationduration>
+const DURATION_BUCKETS: [f64; 9] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
+
+/// <https://opentelemetry.io/docs/specs/semconv/database/database-metrics/#metric-dbclientresponsereturned_rows>
+const ROW_BUCKETS: [f64; 13] =
+    [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0, 10000.0];
+
+#[derive(Debug)]
+pub(crate) struct DbMetrics {
+    pub(crate) duration: Histogram<f64>,
+    pub(crate) returned_rows: Option<Histogram<u64>>,
+}
+
+impl DbMetrics {
+    pub(crate) fn new(meter: &Meter, with_returned_rows: bool) -> Self {
+        let duration = meter
+            .f64_histogram("db.client.operation.duration")
+            .with_unit("s")
+            .with_description("Duration of database client operations.")
+            .with_boundaries(DURATION_BUCKETS.to_vec())
+            .build();
+        let returned_rows = with_returned_rows.then(|| {
+            meter
+                .u64_histogram("db.client.response.returned_rows")
+                .with_unit("{row}")
+                .with_description("The actual number of records returned by the database operation.")
+                .with_boundaries(ROW_BUCKETS.to_vec())
+                .build()
+        });
+        Self { duration, returned_rows }
+    }
+}

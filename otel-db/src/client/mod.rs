@@ -1,0 +1,109 @@
+//! Calls of a database through any client.
+
+mod builder;
+mod call;
+mod convention;
+mod metrics;
+mod operation;
+mod options;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use otel_core::Instrumenter;
+
+pub use builder::DbClientBuilder;
+pub use call::DbCall;
+pub use operation::DbOperation;
+
+use crate::DbSystem;
+use convention::DbConvention;
+use options::Filter;
+
+/// Gives each call of a database a client span and a duration.
+///
+/// One value for each database that a service uses; clones share it. Drivers with an adapter in this crate need only that;
+/// for any other, start the operation where the call is made:
+///
+/// ```
+/// use otel_db::{DbClient, DbFailure, DbSystem};
+///
+/// # struct Client;
+/// # impl Client { async fn query(&self, _: &str) -> Result<Vec<u32>, std::io::Error> { Ok(vec![7]) } }
+/// # async fn example(client: Client) -> Result<(), std::io::Error> {
+/// let db = DbClient::builder(DbSystem::CLICKHOUSE)
+///     .with_server_address("clickhouse.internal")
+///     .with_namespace("shop")
+///     .build();
+///
+/// let query = "SELECT name FROM songs WHERE year > 1999";
+/// let mut operation = db.query(query).start();
+/// match operation.observe(client.query(query)).await {
+///     Ok(rows) => {
+///         operation.set_returned_rows(rows.len() as u64);
+///         operation.end();
+///     }
+///     Err(error) => operation.fail(DbFailure::of::<std::io::Error>()),
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// What is recorded is `SELECT songs` as the span's name, and `SELECT name FROM songs WHERE year > ?` as its text.
+#[derive(Clone)]
+pub struct DbClient {
+    shared: Arc<Shared>,
+}
+
+/// What all calls of one client share.
+struct Shared {
+    instrumenter: Instrumenter<DbConvention>,
+    filter: Option<Filter>,
+    capture_parameters: bool,
+}
+
+impl DbClient {
+    /// A client of `system`, about which nothing else is known.
+    #[must_use]
+    pub fn new(system: DbSystem) -> Self {
+        Self::builder(system).build()
+    }
+
+    /// A client with options.
+    pub fn builder(system: DbSystem) -> DbClientBuilder {
+        DbClientBuilder::new(system)
+    }
+
+    /// A call that sends one statement of a query language, as it is sent: its literals are removed here.
+    pub fn query<'a>(&'a self, text: &'a str) -> DbCall<'a> {
+        DbCall::of_query(self, text)
+    }
+
+    /// A call that is no text: a command of a cache, a method of a driver. `name` is one of few, such as `GET` or
+    /// `findAndModify`, in the database's own writing.
+    pub fn operation<'a>(&'a self, name: impl Into<Cow<'a, str>>) -> DbCall<'a> {
+        DbCall::of_operation(self, name.into())
+    }
+
+    /// A call that sends several statements as a batch, each for itself. One alone counts as a single statement.
+    pub fn batch<'a>(&'a self, texts: &[&'a str]) -> DbCall<'a> {
+        DbCall::of_batch(self, texts)
+    }
+
+    /// The system.
+    #[must_use]
+    pub fn system(&self) -> DbSystem {
+        self.convention().system
+    }
+
+    pub(crate) fn convention(&self) -> &DbConvention {
+        self.shared.instrumenter.convention()
+    }
+}
+
+impl fmt::Debug for DbClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DbClient").field("convention", self.convention()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,6 @@
+//! The clients and adapters, used as an application uses them.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod client;
+mod support;
