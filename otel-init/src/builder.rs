@@ -1,5 +1,7 @@
 //! The settings of one installation.
 
+mod export;
+
 use std::time::Duration;
 
 use opentelemetry::propagation::TextMapPropagator;

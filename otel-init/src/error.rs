@@ -30,6 +30,10 @@ pub(crate) enum InstallErrorKind {
 }
 
 impl InstallError {
+    pub(crate) fn invalid(setting: &'static str, value: String, reason: String) -> Self {
+        InstallErrorKind::InvalidConfiguration { setting, value, reason }.into()
+    }
+
     /// Telemetry was installed in this process before, whether it was shut down since or not.
     #[must_use]
     pub fn is_already_installed(&self) -> bool {

@@ -11,7 +11,7 @@ use crate::pipeline::Pipeline;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Health {
-    /// The signals that are exported: traces, metrics, logs.
+    /// The signals that are exported: traces, metrics, logs; one entry for each destination.
     pub signals: Vec<SignalHealth>,
     /// Values that the redaction changed or removed, in all signals.
     pub redacted_values: u64,
@@ -60,7 +60,7 @@ impl Health {
         }
     }
 
-    /// The health of one signal, if it is exported.
+    /// The health of one signal, if it is exported; of several destinations, the first.
     #[must_use]
     pub fn signal(&self, signal: Signal) -> Option<&SignalHealth> {
         self.signals.iter().find(|health| health.signal == signal)

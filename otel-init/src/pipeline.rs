@@ -1,25 +1,28 @@
 //! The providers of the three signals.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::logs::{
-    BatchConfigBuilder as LogBatchConfigBuilder, BatchLogProcessor, SdkLoggerProvider,
+    BatchConfigBuilder as LogBatchConfigBuilder, BatchLogProcessor, LogProcessor, SdkLoggerProvider,
 };
+use opentelemetry_sdk::metrics::reader::MetricReader;
 use opentelemetry_sdk::metrics::{
     Aggregation, Instrument, InstrumentKind, PeriodicReader, SdkMeterProvider, Stream,
 };
 use opentelemetry_sdk::trace::{
     BatchConfigBuilder as SpanBatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider, SpanLimits,
+    SpanProcessor,
 };
 
-use crate::config::Config;
+use crate::config::{BatchConfig, Config};
 use crate::error::{InstallErrorKind, SignalFailure};
-use crate::export::{self, ExportRuntime, Monitor, SignalExporter};
+use crate::export::{self, ExportRuntime, Exporters, Monitor, SignalExporter};
 use crate::health::SignalHealth;
-use crate::safety::{Intake, SafeLogProcessor, SafeSpanProcessor, Safety};
+use crate::safety::{Intake, Lane, Lanes, SafeLogProcessor, SafeSpanProcessor, Safety};
 use crate::self_metrics::{self, QueueFull};
 use crate::{InstallError, Signal};
 
@@ -33,6 +36,8 @@ pub(crate) struct Pipeline {
     pub(crate) outlets: Vec<Outlet>,
     pub(crate) safety: Option<Arc<Safety>>,
     runtime: Option<ExportRuntime>,
+    /// Set when the outlets begin to end, so that the providers leave it to them.
+    is_ending: Arc<AtomicBool>,
 }
 
 impl Pipeline {
@@ -46,14 +51,20 @@ impl Pipeline {
         config.resource = safety.protected_resource(&config.resource);
         let runtime = ExportRuntime::start().map_err(InstallErrorKind::Runtime)?;
         let exporters = export::build(config, runtime.entry(), &safety.redactor)?;
-        config.warnings.extend(exporters.warnings);
-        let (meter_provider, metrics) = metrics(config, exporters.metrics);
+        config.warnings.extend(exporters.warnings.iter().cloned());
+        let Exporters { traces: span_exporters, metrics: metric_exporters, logs: log_exporters, .. } =
+            exporters;
+        let is_ending = Arc::new(AtomicBool::new(false));
+        let (meter_provider, metrics) = metrics(config, metric_exporters);
         before_processors(&meter_provider);
-        let (logger_provider, logs) = logs(config, exporters.logs, &safety, &meter_provider);
-        let (tracer_provider, traces) = traces(config, exporters.traces, &safety, &meter_provider);
+        let making = Making { config, safety: &safety, meters: &meter_provider, is_ending: &is_ending };
+        let (logger_provider, logs) = making.logs(log_exporters);
+        let (tracer_provider, traces) = making.traces(span_exporters);
         let outlets: Vec<Outlet> = [traces, metrics, logs].into_iter().flatten().collect();
         for outlet in &outlets {
-            self_metrics::observe(&meter_provider, &outlet.monitor);
+            let index = outlets.iter().filter(|other| other.signal() == outlet.signal());
+            let index = index.take_while(|other| !Arc::ptr_eq(&other.monitor, &outlet.monitor)).count();
+            self_metrics::observe(&meter_provider, &outlet.monitor, index);
         }
         Ok(Self {
             tracer_provider,
@@ -62,7 +73,16 @@ impl Pipeline {
             outlets,
             safety: Some(safety),
             runtime: Some(runtime),
+            is_ending,
         })
+    }
+
+    /// From now on the providers record nothing; what is queued is for the outlets to send.
+    pub(crate) fn stop_recording(&self) {
+        self.is_ending.store(true, Ordering::Release);
+        // Both have nothing to do but to remember it, and nobody minds if they were told before.
+        let _ = self.tracer_provider.shutdown_with_timeout(Duration::ZERO);
+        let _ = self.logger_provider.shutdown_with_timeout(Duration::ZERO);
     }
 
     /// Providers that record and export nothing, for `OTEL_SDK_DISABLED`.
@@ -74,6 +94,7 @@ impl Pipeline {
             outlets: Vec::new(),
             safety: None,
             runtime: None,
+            is_ending: Arc::default(),
         }
     }
 
@@ -85,19 +106,19 @@ impl Pipeline {
     }
 }
 
-fn metrics(config: &Config, exporter: Option<SignalExporter>) -> (SdkMeterProvider, Option<Outlet>) {
-    let builder = SdkMeterProvider::builder().with_resource(config.resource.clone());
-    let Some(exporter) = exporter else {
-        return (builder.build(), None);
-    };
-    let monitor = Arc::clone(&exporter.monitor);
-    let reader = PeriodicReader::builder(exporter).with_interval(config.metric_interval).build();
-    let mut builder = builder.with_reader(reader);
+fn metrics(config: &Config, exporters: Vec<(SignalExporter, Duration)>) -> (SdkMeterProvider, Vec<Outlet>) {
+    let mut builder = SdkMeterProvider::builder().with_resource(config.resource.clone());
+    let mut outlets = Vec::with_capacity(exporters.len());
+    for (exporter, interval) in exporters {
+        let monitor = Arc::clone(&exporter.monitor);
+        let reader = PeriodicReader::builder(exporter).with_interval(interval).build();
+        builder = builder.with_reader(reader.clone());
+        outlets.push(Outlet { way: Way::Metrics(reader), monitor });
+    }
     if config.exponential_histograms {
         builder = builder.with_view(exponential_buckets);
     }
-    let provider = builder.build();
-    (provider.clone(), Some(Outlet { provider: Provider::Metrics(provider), monitor }))
+    (builder.build(), outlets)
 }
 
 /// "The default values for max_size and max_scale" of the specification.
@@ -110,61 +131,68 @@ fn exponential_buckets(instrument: &Instrument) -> Option<Stream> {
     Stream::builder().with_aggregation(aggregation).build().ok()
 }
 
-fn logs(
-    config: &Config,
-    exporter: Option<SignalExporter>,
-    safety: &Arc<Safety>,
-    meters: &SdkMeterProvider,
-) -> (SdkLoggerProvider, Option<Outlet>) {
-    let builder = SdkLoggerProvider::builder().with_resource(config.resource.clone());
-    let Some(exporter) = exporter else {
-        return (builder.build(), None);
-    };
-    let monitor = Arc::clone(&exporter.monitor);
-    let batch = LogBatchConfigBuilder::default()
-        .with_max_queue_size(config.log_batch.max_queue_size)
-        .with_max_export_batch_size(config.log_batch.max_export_batch_size)
-        .with_scheduled_delay(config.log_batch.schedule_delay)
-        .build();
-    let intake = Intake::new(
-        Arc::clone(&monitor.tally),
-        config.log_batch.max_queue_size,
-        QueueFull::new(meters, Signal::Logs),
-    );
-    let processor = BatchLogProcessor::builder(exporter).with_batch_config(batch).build();
-    let provider =
-        builder.with_log_processor(SafeLogProcessor::new(Arc::clone(safety), intake, processor)).build();
-    (provider.clone(), Some(Outlet { provider: Provider::Logs(provider), monitor }))
+/// What the providers of spans and logs are made of.
+struct Making<'a> {
+    config: &'a Config,
+    safety: &'a Arc<Safety>,
+    meters: &'a SdkMeterProvider,
+    is_ending: &'a Arc<AtomicBool>,
 }
 
-fn traces(
-    config: &Config,
-    exporter: Option<SignalExporter>,
-    safety: &Arc<Safety>,
-    meters: &SdkMeterProvider,
-) -> (SdkTracerProvider, Option<Outlet>) {
-    let builder = SdkTracerProvider::builder()
-        .with_resource(config.resource.clone())
-        .with_sampler(config.sampler.build())
-        .with_span_limits(with_room_for_duplicates(config.span_limits));
-    let Some(exporter) = exporter else {
-        return (builder.build(), None);
-    };
-    let monitor = Arc::clone(&exporter.monitor);
-    let batch = SpanBatchConfigBuilder::default()
-        .with_max_queue_size(config.span_batch.max_queue_size)
-        .with_max_export_batch_size(config.span_batch.max_export_batch_size)
-        .with_scheduled_delay(config.span_batch.schedule_delay)
-        .build();
-    let intake = Intake::new(
-        Arc::clone(&monitor.tally),
-        config.span_batch.max_queue_size,
-        QueueFull::new(meters, Signal::Traces),
-    );
-    let processor = BatchSpanProcessor::builder(exporter).with_batch_config(batch).build();
-    let provider =
-        builder.with_span_processor(SafeSpanProcessor::new(Arc::clone(safety), intake, processor)).build();
-    (provider.clone(), Some(Outlet { provider: Provider::Traces(provider), monitor }))
+impl Making<'_> {
+    fn logs(&self, exporters: Vec<(SignalExporter, BatchConfig)>) -> (SdkLoggerProvider, Vec<Outlet>) {
+        let builder = SdkLoggerProvider::builder().with_resource(self.config.resource.clone());
+        if exporters.is_empty() {
+            return (builder.build(), Vec::new());
+        }
+        let (mut lanes, mut outlets) = (Vec::new(), Vec::new());
+        for (index, (exporter, batch)) in exporters.into_iter().enumerate() {
+            let monitor = Arc::clone(&exporter.monitor);
+            let intake = self.intake(&monitor, batch, index);
+            let batch = LogBatchConfigBuilder::default()
+                .with_max_queue_size(batch.max_queue_size)
+                .with_max_export_batch_size(batch.max_export_batch_size)
+                .with_scheduled_delay(batch.schedule_delay)
+                .build();
+            let processor = Arc::new(BatchLogProcessor::builder(exporter).with_batch_config(batch).build());
+            lanes.push(Lane { intake, processor: Arc::clone(&processor) });
+            outlets.push(Outlet { way: Way::Logs(processor), monitor });
+        }
+        let lanes = Lanes::new(lanes, Arc::clone(self.is_ending));
+        let processor = SafeLogProcessor::new(Arc::clone(self.safety), lanes);
+        (builder.with_log_processor(processor).build(), outlets)
+    }
+
+    fn traces(&self, exporters: Vec<(SignalExporter, BatchConfig)>) -> (SdkTracerProvider, Vec<Outlet>) {
+        let builder = SdkTracerProvider::builder()
+            .with_resource(self.config.resource.clone())
+            .with_sampler(self.config.sampler.build())
+            .with_span_limits(with_room_for_duplicates(self.config.span_limits));
+        if exporters.is_empty() {
+            return (builder.build(), Vec::new());
+        }
+        let (mut lanes, mut outlets) = (Vec::new(), Vec::new());
+        for (index, (exporter, batch)) in exporters.into_iter().enumerate() {
+            let monitor = Arc::clone(&exporter.monitor);
+            let intake = self.intake(&monitor, batch, index);
+            let batch = SpanBatchConfigBuilder::default()
+                .with_max_queue_size(batch.max_queue_size)
+                .with_max_export_batch_size(batch.max_export_batch_size)
+                .with_scheduled_delay(batch.schedule_delay)
+                .build();
+            let processor = Arc::new(BatchSpanProcessor::builder(exporter).with_batch_config(batch).build());
+            lanes.push(Lane { intake, processor: Arc::clone(&processor) });
+            outlets.push(Outlet { way: Way::Spans(processor), monitor });
+        }
+        let lanes = Lanes::new(lanes, Arc::clone(self.is_ending));
+        let processor = SafeSpanProcessor::new(Arc::clone(self.safety), lanes);
+        (builder.with_span_processor(processor).build(), outlets)
+    }
+
+    fn intake(&self, monitor: &Monitor, batch: BatchConfig, index: usize) -> Intake {
+        let queue_full = QueueFull::new(self.meters, monitor.signal(), index);
+        Intake::new(Arc::clone(&monitor.tally), batch.max_queue_size, queue_full)
+    }
 }
 
 /// The SDK counts a key that is set again as one more attribute and drops what comes after its limit. The exact limits are
@@ -178,18 +206,18 @@ fn with_room_for_duplicates(limits: SpanLimits) -> SpanLimits {
     }
 }
 
-/// A signal that is exported.
+/// A signal on its way to one destination.
 #[derive(Debug, Clone)]
 pub(crate) struct Outlet {
-    provider: Provider,
+    way: Way,
     monitor: Arc<Monitor>,
 }
 
 #[derive(Debug, Clone)]
-enum Provider {
-    Traces(SdkTracerProvider),
-    Metrics(SdkMeterProvider),
-    Logs(SdkLoggerProvider),
+enum Way {
+    Spans(Arc<BatchSpanProcessor>),
+    Metrics(PeriodicReader<SignalExporter>),
+    Logs(Arc<BatchLogProcessor>),
 }
 
 impl Outlet {
@@ -199,19 +227,19 @@ impl Outlet {
 
     /// Sends what is queued. Blocks.
     pub(crate) fn flush(&self) -> Result<(), SignalFailure> {
-        self.attempt(|provider| match provider {
-            Provider::Traces(traces) => traces.force_flush(),
-            Provider::Metrics(metrics) => metrics.force_flush(),
-            Provider::Logs(logs) => logs.force_flush(),
+        self.attempt(|way| match way {
+            Way::Spans(spans) => spans.force_flush(),
+            Way::Metrics(metrics) => metrics.force_flush(),
+            Way::Logs(logs) => logs.force_flush(),
         })
     }
 
     /// Sends what is queued and stops. Blocks, for metrics at most 5 seconds whatever `timeout` says: upstream ignores it.
     pub(crate) fn shutdown(&self, timeout: Duration) -> Result<(), SignalFailure> {
-        self.attempt(|provider| match provider {
-            Provider::Traces(traces) => traces.shutdown_with_timeout(timeout),
-            Provider::Metrics(metrics) => metrics.shutdown_with_timeout(timeout),
-            Provider::Logs(logs) => logs.shutdown_with_timeout(timeout),
+        self.attempt(|way| match way {
+            Way::Spans(spans) => spans.shutdown_with_timeout(timeout),
+            Way::Metrics(metrics) => metrics.shutdown_with_timeout(timeout),
+            Way::Logs(logs) => logs.shutdown_with_timeout(timeout),
         })
     }
 
@@ -237,9 +265,9 @@ impl Outlet {
 
     /// What upstream answers is not enough: its batch processors report the last of several batches on a flush, and
     /// success on a shutdown whatever happened. So the exports counted meanwhile decide first.
-    fn attempt(&self, action: impl FnOnce(&Provider) -> OTelSdkResult) -> Result<(), SignalFailure> {
+    fn attempt(&self, action: impl FnOnce(&Way) -> OTelSdkResult) -> Result<(), SignalFailure> {
         let failed_before = self.monitor.failed_exports();
-        let result = self.monitor.urgency.during(|| action(&self.provider));
+        let result = self.monitor.urgency.during(|| action(&self.way));
         if self.monitor.failed_exports() != failed_before {
             return Err(self.monitor.failure("an export failed"));
         }

@@ -24,17 +24,19 @@ fn words(signal: Signal) -> (&'static str, &'static str) {
 }
 
 /// Registers what is read from the counts of `monitor` whenever metrics are collected.
-pub(crate) fn observe(provider: &SdkMeterProvider, monitor: &Arc<Monitor>) {
+///
+/// `index` tells the destinations of one signal apart.
+pub(crate) fn observe(provider: &SdkMeterProvider, monitor: &Arc<Monitor>, index: usize) {
     let meter = provider.meter(SCOPE);
-    exported(&meter, monitor);
+    exported(&meter, monitor, index);
     if monitor.signal() != Signal::Metrics {
-        queued(&meter, monitor);
+        queued(&meter, monitor, index);
     }
 }
 
-fn exported(meter: &Meter, monitor: &Arc<Monitor>) {
+fn exported(meter: &Meter, monitor: &Arc<Monitor>, index: usize) {
     let (item, unit) = words(monitor.signal());
-    let component = component(monitor);
+    let component = component(monitor, index);
     let with_error = |error| [component.as_slice(), &[KeyValue::new("error.type", error)]].concat();
     let (rejected, failed) = (with_error("rejected"), with_error("_OTHER"));
     let monitor = Arc::clone(monitor);
@@ -55,9 +57,9 @@ fn exported(meter: &Meter, monitor: &Arc<Monitor>) {
         .build();
 }
 
-fn queued(meter: &Meter, monitor: &Arc<Monitor>) {
+fn queued(meter: &Meter, monitor: &Arc<Monitor>, index: usize) {
     let (item, unit) = words(monitor.signal());
-    let component = component(monitor);
+    let component = component(monitor, index);
     let monitor = Arc::clone(monitor);
     let _ = meter
         .i64_observable_up_down_counter(format!("otel.sdk.processor.{item}.queue.size"))
@@ -70,11 +72,11 @@ fn queued(meter: &Meter, monitor: &Arc<Monitor>) {
         .build();
 }
 
-fn component(monitor: &Monitor) -> Vec<KeyValue> {
+fn component(monitor: &Monitor, index: usize) -> Vec<KeyValue> {
     let (item, _) = words(monitor.signal());
     vec![
         KeyValue::new("otel.component.type", format!("otel_init_{item}_exporter")),
-        KeyValue::new("otel.component.name", format!("otel_init_{item}_exporter/0")),
+        KeyValue::new("otel.component.name", format!("otel_init_{item}_exporter/{index}")),
     ]
 }
 
@@ -86,7 +88,7 @@ pub(crate) struct QueueFull {
 }
 
 impl QueueFull {
-    pub(crate) fn new(provider: &SdkMeterProvider, signal: Signal) -> Self {
+    pub(crate) fn new(provider: &SdkMeterProvider, signal: Signal, index: usize) -> Self {
         let (item, unit) = words(signal);
         let plural = if signal == Signal::Traces { "spans" } else { "log records" };
         let kind =
@@ -102,7 +104,7 @@ impl QueueFull {
         let attributes = [
             KeyValue::new("error.type", "queue_full"),
             KeyValue::new("otel.component.type", kind),
-            KeyValue::new("otel.component.name", format!("{kind}/0")),
+            KeyValue::new("otel.component.name", format!("{kind}/{index}")),
         ];
         Self { processed, attributes }
     }

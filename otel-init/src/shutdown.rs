@@ -70,9 +70,11 @@ impl Lifecycle {
     fn run_shutdown(&self) -> ShutdownResult {
         let start = Instant::now();
         let outlets = &self.pipeline.outlets;
+        self.pipeline.stop_recording();
         // Metrics come last if there is time: the SDK counts what the other signals sent.
+        let numbered = outlets.iter().cloned().enumerate();
         let (metrics, others): (Vec<_>, Vec<_>) =
-            outlets.iter().cloned().partition(|outlet| outlet.signal() == Signal::Metrics);
+            numbered.partition(|(_, outlet)| outlet.signal() == Signal::Metrics);
         let (done, pending) = mpsc::channel();
         let others_count = others.len();
         // A little longer than anyone waits for it, so that the message for a missing answer is always ours.
@@ -84,16 +86,18 @@ impl Lifecycle {
         drop(done);
         let missing = outlets.len() - outcomes.len();
         outcomes.extend(collect(&pending, missing, start + self.timeout));
-        let mut failures = self.failures(outlets, &outcomes);
+        let failures = self.failures(outlets, &outcomes);
         self.pipeline.cut();
-        let is_told = |outlet: &Outlet| failures.iter().any(|failure| failure.signal == outlet.signal());
-        let silent: Vec<_> =
-            outlets.iter().filter(|outlet| !is_told(outlet)).filter_map(Outlet::left_behind).collect();
-        failures.extend(silent);
+        let failures: Vec<_> = outlets
+            .iter()
+            .zip(failures)
+            .filter_map(|(outlet, failure)| failure.or_else(|| outlet.left_behind()))
+            .collect();
         outlets.iter().for_each(Outlet::close);
         let health = Health::of(&self.pipeline);
         if failures.is_empty() {
-            let signals = outlets.iter().map(Outlet::signal).collect();
+            let mut signals: Vec<_> = outlets.iter().map(Outlet::signal).collect();
+            signals.dedup();
             Ok(ShutdownReport { signals, health, elapsed: start.elapsed() })
         } else {
             Err(ShutdownError { failures, health })
@@ -105,16 +109,18 @@ impl Lifecycle {
         let deadline = Instant::now() + self.timeout;
         let outlets = &self.pipeline.outlets;
         let (done, pending) = mpsc::channel();
-        start_attempts(outlets.clone(), self.timeout, |outlet, _| outlet.flush(), &done);
+        let numbered = outlets.iter().cloned().enumerate().collect();
+        start_attempts(numbered, self.timeout, |outlet, _| outlet.flush(), &done);
         drop(done);
-        self.failures(outlets, &collect(&pending, outlets.len(), deadline))
+        self.failures(outlets, &collect(&pending, outlets.len(), deadline)).into_iter().flatten().collect()
     }
 
-    /// The failures among the outcomes, and one for each signal that has none yet.
-    fn failures(&self, outlets: &[Outlet], outcomes: &[Outcome]) -> Vec<SignalFailure> {
+    /// The failure of each outlet, if it has one: also of those without an outcome yet.
+    fn failures(&self, outlets: &[Outlet], outcomes: &[Outcome]) -> Vec<Option<SignalFailure>> {
         outlets
             .iter()
-            .filter_map(|outlet| match outcomes.iter().find(|(signal, _)| *signal == outlet.signal()) {
+            .enumerate()
+            .map(|(index, outlet)| match outcomes.iter().find(|(done, _)| *done == index) {
                 Some((_, result)) => result.clone().err(),
                 None => {
                     Some(outlet.failure(&format!("the collector did not answer within {:?}", self.timeout)))
@@ -124,15 +130,21 @@ impl Lifecycle {
     }
 }
 
-type Outcome = (Signal, Result<(), SignalFailure>);
+/// The place of an outlet among all, and how it went.
+type Outcome = (usize, Result<(), SignalFailure>);
 
-fn start_attempts(outlets: Vec<Outlet>, timeout: Duration, attempt: Attempt, done: &mpsc::Sender<Outcome>) {
-    for outlet in outlets {
+fn start_attempts(
+    outlets: Vec<(usize, Outlet)>,
+    timeout: Duration,
+    attempt: Attempt,
+    done: &mpsc::Sender<Outcome>,
+) {
+    for (index, outlet) in outlets {
         let done = done.clone();
         on_helper_thread("otel-init-signal", move || {
             let result = attempt(&outlet, timeout);
             // Nobody listens after the deadline.
-            let _ = done.send((outlet.signal(), result));
+            let _ = done.send((index, result));
         });
     }
 }

@@ -10,6 +10,12 @@ use opentelemetry_sdk::metrics::Temporality;
 use super::Settings;
 use super::environment::Environment;
 
+pub(crate) const QUEUE: usize = 2048;
+pub(crate) const BATCH: usize = 512;
+pub(crate) const SPAN_DELAY: Duration = Duration::from_secs(5);
+pub(crate) const LOG_DELAY: Duration = Duration::from_secs(1);
+pub(crate) const INTERVAL: Duration = Duration::from_secs(60);
+
 /// How finished spans or log records wait for their export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BatchConfig {
@@ -19,11 +25,19 @@ pub(crate) struct BatchConfig {
 }
 
 impl BatchConfig {
+    pub(crate) fn spans(environment: &Environment<'_>) -> Self {
+        Self::resolve("OTEL_BSP", SPAN_DELAY, environment)
+    }
+
+    pub(crate) fn logs(environment: &Environment<'_>) -> Self {
+        Self::resolve("OTEL_BLRP", LOG_DELAY, environment)
+    }
+
     /// `prefix` is `OTEL_BSP` or `OTEL_BLRP`.
-    pub(crate) fn resolve(prefix: &str, default_delay: Duration, environment: &Environment<'_>) -> Self {
-        let max_queue_size = environment.size(&format!("{prefix}_MAX_QUEUE_SIZE")).unwrap_or(2048);
+    fn resolve(prefix: &str, default_delay: Duration, environment: &Environment<'_>) -> Self {
+        let max_queue_size = environment.size(&format!("{prefix}_MAX_QUEUE_SIZE")).unwrap_or(QUEUE);
         let batch = format!("{prefix}_MAX_EXPORT_BATCH_SIZE");
-        let max_export_batch_size = environment.size(&batch).unwrap_or(512);
+        let max_export_batch_size = environment.size(&batch).unwrap_or(BATCH);
         if environment.text(&batch).is_some() && max_export_batch_size > max_queue_size {
             environment.warn(format!(
                 "{batch} is {max_export_batch_size}, more than the queue holds; {max_queue_size} is used"
@@ -41,10 +55,13 @@ impl BatchConfig {
 
 pub(crate) fn metric_interval(settings: &Settings, environment: &Environment<'_>) -> Duration {
     let interval = environment.milliseconds(&["OTEL_METRIC_EXPORT_INTERVAL"]);
-    settings.metric_export_interval.or(interval).unwrap_or(Duration::from_secs(60))
+    settings.metric_export_interval.or(interval).unwrap_or(INTERVAL)
 }
 
-pub(crate) fn temporality(environment: &Environment<'_>) -> Temporality {
+pub(crate) fn temporality(settings: &Settings, environment: &Environment<'_>) -> Temporality {
+    if let Some(temporality) = settings.temporality {
+        return temporality;
+    }
     let name = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE";
     environment
         .choice(&[name], "cumulative, delta or lowmemory", |value| match value {
@@ -57,7 +74,10 @@ pub(crate) fn temporality(environment: &Environment<'_>) -> Temporality {
 }
 
 /// Whether histograms without a view of their own have exponential buckets.
-pub(crate) fn exponential_histograms(environment: &Environment<'_>) -> bool {
+pub(crate) fn exponential_histograms(settings: &Settings, environment: &Environment<'_>) -> bool {
+    if settings.exponential_histograms {
+        return true;
+    }
     let name = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION";
     let expected = "explicit_bucket_histogram or base2_exponential_bucket_histogram";
     environment

@@ -1,47 +1,85 @@
-//! `OTEL_{TRACES,METRICS,LOGS}_EXPORTER`.
+//! `OTEL_{TRACES,METRICS,LOGS}_EXPORTER`, and the same names given in code.
 
+use super::destination::NamedExporter;
 use super::environment::Environment;
-use crate::Signal;
+use crate::registry::Registry;
+use crate::{InstallError, Signal};
 
-/// Which exporters a signal has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ExporterNames {
-    pub(crate) otlp: bool,
-    pub(crate) console: bool,
+/// What a name stands for.
+#[derive(Debug, Clone)]
+pub(crate) enum ExporterName {
+    Otlp,
+    Console,
+    /// Metrics alone: they wait to be fetched.
+    Prometheus,
+    Named(NamedExporter),
 }
 
-impl ExporterNames {
-    const NONE: Self = Self { otlp: false, console: false };
-
-    /// The names in the variable, several with commas; `otlp` unless it says otherwise.
-    pub(crate) fn resolve(signal: Signal, environment: &Environment<'_>) -> Self {
-        let default = Self { otlp: true, ..Self::NONE };
-        let name = format!("OTEL_{}_EXPORTER", signal.as_str().to_uppercase());
-        let Some(text) = environment.text(&name) else {
-            return default;
+impl ExporterName {
+    /// The names in the variable, several with commas, each once; `otlp` unless it says otherwise.
+    pub(crate) fn resolve(signal: Signal, registry: &Registry, environment: &Environment<'_>) -> Vec<Self> {
+        let variable = format!("OTEL_{}_EXPORTER", signal.as_str().to_uppercase());
+        let Some(text) = environment.text(&variable) else {
+            return vec![Self::Otlp];
         };
-        let (mut chosen, mut is_any_known) = (Self::NONE, false);
-        for exporter in text.split(',').map(str::trim).filter(|exporter| !exporter.is_empty()) {
-            match exporter.to_ascii_lowercase().as_str() {
-                "otlp" => chosen.otlp = true,
-                // The second name is the one of older texts.
-                "console" | "logging" => chosen.console = true,
-                "none" => {}
-                other => {
-                    environment.warn(format!("{name} is {other:?}: {}", instead(other)));
-                    continue;
+        let (mut chosen, mut is_any_known) = (Vec::new(), false);
+        for name in distinct(text.split(',')) {
+            match Self::parse(signal, &name, registry) {
+                Ok(exporter) => {
+                    chosen.extend(exporter);
+                    is_any_known = true;
                 }
+                Err(instead) => environment.warn(format!("{variable} is {name:?}: {instead}")),
             }
-            is_any_known = true;
         }
-        if is_any_known { chosen } else { default }
+        if is_any_known { chosen } else { vec![Self::Otlp] }
+    }
+
+    /// The names that the code chose: there a wrong one is an error.
+    pub(crate) fn parse_all(
+        signal: Signal,
+        names: &[String],
+        registry: &Registry,
+    ) -> Result<Vec<Self>, InstallError> {
+        let parsed: Result<Vec<Option<Self>>, InstallError> = distinct(names.iter().map(String::as_str))
+            .into_iter()
+            .map(|name| {
+                Self::parse(signal, &name, registry)
+                    .map_err(|reason| InstallError::invalid("the exporter", name, reason.to_owned()))
+            })
+            .collect();
+        Ok(parsed?.into_iter().flatten().collect())
+    }
+
+    /// `None` for `none`; what to write instead if nobody knows the name.
+    fn parse(signal: Signal, name: &str, registry: &Registry) -> Result<Option<Self>, &'static str> {
+        if let Some(named) = registry.exporter(signal, name) {
+            return Ok(Some(Self::Named(named)));
+        }
+        match name {
+            "otlp" => Ok(Some(Self::Otlp)),
+            // The second name is the one of older texts.
+            "console" | "logging" => Ok(Some(Self::Console)),
+            "none" => Ok(None),
+            "prometheus" if signal == Signal::Metrics && cfg!(feature = "prometheus") => {
+                Ok(Some(Self::Prometheus))
+            }
+            "jaeger" | "zipkin" => Err("write otlp, and let the collector convert; Jaeger takes OTLP itself"),
+            "prometheus" if signal == Signal::Metrics => {
+                Err("build otel-init with its feature `prometheus`, or write otlp, which Prometheus takes")
+            }
+            _ => Err("expected otlp, console or none; it is ignored"),
+        }
     }
 }
 
-fn instead(exporter: &str) -> &'static str {
-    match exporter {
-        "jaeger" | "zipkin" => "write otlp, and let the collector convert; Jaeger takes OTLP itself",
-        "prometheus" => "write otlp, which Prometheus takes, or let the collector be scraped",
-        _ => "expected otlp, console or none; it is ignored",
+/// In lower case, without blanks, each once.
+fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut distinct: Vec<String> = Vec::new();
+    for name in names.map(|name| name.trim().to_ascii_lowercase()).filter(|name| !name.is_empty()) {
+        if !distinct.contains(&name) {
+            distinct.push(name);
+        }
     }
+    distinct
 }

@@ -2,6 +2,7 @@
 
 mod batch;
 mod container;
+mod destination;
 mod endpoint;
 mod environment;
 mod exporters;
@@ -9,11 +10,13 @@ mod known;
 mod limits;
 mod otlp;
 mod percent;
+mod prometheus;
 mod propagation;
 mod resource;
 mod sampler;
 mod unsupported;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
@@ -24,14 +27,16 @@ use otel_core::propagation::PropagatorRegistry;
 use tracing_subscriber::filter::LevelFilter;
 
 pub(crate) use batch::BatchConfig;
+pub(crate) use destination::{Destinations, ExporterConfig, Factory, HeaderProvider, NamedExporter};
+pub(crate) use endpoint::Endpoint;
 pub(crate) use otlp::{Compression, OtlpConfig, TlsConfig};
 pub(crate) use propagation::PropagatorConfig;
 pub(crate) use sampler::SamplerConfig;
 
 use self::environment::Environment;
-use self::exporters::ExporterNames;
+use crate::registry::Registry;
 use crate::safety::{Limits, SafetySettings};
-use crate::{ConsoleLogs, InstallError, Protocol, Signal};
+use crate::{ConsoleLogs, InstallError, OtlpDestination, Protocol, Signal};
 
 /// A bound that no clock overflows at.
 const LONGEST_SHUTDOWN: Duration = Duration::from_secs(24 * 60 * 60);
@@ -52,6 +57,13 @@ pub(crate) struct Settings {
     pub(crate) safety: SafetySettings,
     pub(crate) propagators: PropagatorRegistry,
     pub(crate) panic_hook: bool,
+    pub(crate) registry: Registry,
+    /// Instead of `OTEL_{TRACES,METRICS,LOGS}_EXPORTER`.
+    pub(crate) exporters: BTreeMap<Signal, Vec<String>>,
+    pub(crate) destinations: Vec<OtlpDestination>,
+    pub(crate) header_provider: Option<HeaderProvider>,
+    pub(crate) temporality: Option<Temporality>,
+    pub(crate) exponential_histograms: bool,
 }
 
 /// Everything that is installed, with nothing left to look up.
@@ -60,19 +72,11 @@ pub(crate) struct Config {
     /// `OTEL_SDK_DISABLED`.
     pub(crate) is_disabled: bool,
     pub(crate) resource: Resource,
-    pub(crate) traces: Option<OtlpConfig>,
-    pub(crate) metrics: Option<OtlpConfig>,
-    pub(crate) logs: Option<OtlpConfig>,
-    /// The signals that are also, or only, written to standard output.
-    pub(crate) console: Vec<Signal>,
+    pub(crate) destinations: Destinations,
     pub(crate) sampler: SamplerConfig,
     pub(crate) span_limits: SpanLimits,
     pub(crate) limits: Limits,
     pub(crate) safety: SafetySettings,
-    pub(crate) span_batch: BatchConfig,
-    pub(crate) log_batch: BatchConfig,
-    pub(crate) metric_interval: Duration,
-    pub(crate) temporality: Temporality,
     pub(crate) exponential_histograms: bool,
     pub(crate) propagators: PropagatorConfig,
     pub(crate) shutdown_timeout: Duration,
@@ -104,26 +108,15 @@ impl Config {
         names: &[String],
     ) -> Result<Self, InstallError> {
         let environment = Environment::new(lookup);
-        let signals = [Signal::Traces, Signal::Metrics, Signal::Logs]
-            .map(|signal| (signal, ExporterNames::resolve(signal, &environment)));
-        let [traces, metrics, logs] =
-            signals.map(|(signal, names)| OtlpConfig::resolve(signal, names, settings, &environment));
         let config = Self {
             is_disabled: environment.boolean("OTEL_SDK_DISABLED").unwrap_or(false),
             resource: resource::resolve(settings, &environment),
-            traces: traces?,
-            metrics: metrics?,
-            logs: logs?,
-            console: signals.iter().filter(|(_, names)| names.console).map(|(signal, _)| *signal).collect(),
+            destinations: Destinations::resolve(settings, &environment)?,
             sampler: SamplerConfig::resolve(&environment),
             span_limits: limits::span_limits(&environment),
             limits: limits::resolve(&environment),
             safety: settings.safety.clone(),
-            span_batch: BatchConfig::resolve("OTEL_BSP", Duration::from_secs(5), &environment),
-            log_batch: BatchConfig::resolve("OTEL_BLRP", Duration::from_secs(1), &environment),
-            metric_interval: batch::metric_interval(settings, &environment),
-            temporality: batch::temporality(&environment),
-            exponential_histograms: batch::exponential_histograms(&environment),
+            exponential_histograms: batch::exponential_histograms(settings, &environment),
             propagators: PropagatorConfig::resolve(&settings.propagators, &environment),
             shutdown_timeout: settings
                 .shutdown_timeout
@@ -147,16 +140,22 @@ impl Config {
             return format!("telemetry is disabled by OTEL_SDK_DISABLED; service {service}");
         }
         let mut destinations: Vec<(String, Vec<&str>)> = Vec::new();
-        for exporter in [&self.traces, &self.metrics, &self.logs].into_iter().flatten() {
-            let destination = format!("by {} to {}", exporter.protocol, exporter.endpoint.shown_base());
+        for (signal, exporter) in self.destinations.exporters() {
+            let destination = match exporter {
+                ExporterConfig::Otlp(otlp) => {
+                    format!("by {} to {}", otlp.protocol, otlp.endpoint.shown_base())
+                }
+                ExporterConfig::Console => "to the console".to_owned(),
+                ExporterConfig::Named(named) => format!("by {}", named.name),
+            };
             match destinations.iter_mut().find(|(known, _)| *known == destination) {
-                Some((_, signals)) => signals.push(exporter.signal.as_str()),
-                None => destinations.push((destination, vec![exporter.signal.as_str()])),
+                Some((_, signals)) => signals.push(signal.as_str()),
+                None => destinations.push((destination, vec![signal.as_str()])),
             }
         }
-        if !self.console.is_empty() {
-            let signals = self.console.iter().map(|signal| signal.as_str()).collect();
-            destinations.push(("to the console".to_owned(), signals));
+        if let Some(prometheus) = &self.destinations.prometheus {
+            let address = format!("for Prometheus at {}:{}", prometheus.host, prometheus.port);
+            destinations.push((address, vec![Signal::Metrics.as_str()]));
         }
         let exports: Vec<_> =
             destinations.iter().map(|(to, signals)| format!("{} {to}", signals.join(", "))).collect();

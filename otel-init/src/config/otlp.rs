@@ -9,12 +9,10 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::endpoint::Endpoint;
 use super::environment::Environment;
-use super::exporters::ExporterNames;
-use super::{Settings, percent};
-use crate::error::InstallErrorKind;
+use super::{HeaderProvider, Settings, percent};
 use crate::{InstallError, Protocol, Signal};
 
-const TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How one signal reaches its collector.
 #[derive(Debug, Clone)]
@@ -24,6 +22,8 @@ pub(crate) struct OtlpConfig {
     pub(crate) endpoint: Endpoint,
     /// Values are marked sensitive, so `Debug` does not show them.
     pub(crate) headers: HeaderMap,
+    /// Asked before each attempt; what it gives wins.
+    pub(crate) header_provider: Option<HeaderProvider>,
     /// For one batch, retries included.
     pub(crate) timeout: Duration,
     pub(crate) compression: Option<Compression>,
@@ -56,27 +56,23 @@ pub(crate) struct TlsConfig {
 }
 
 impl OtlpConfig {
-    /// `None` if the signal is switched off.
     pub(crate) fn resolve(
         signal: Signal,
-        exporters: ExporterNames,
         settings: &Settings,
         environment: &Environment<'_>,
-    ) -> Result<Option<Self>, InstallError> {
+    ) -> Result<Self, InstallError> {
         let variables = Variables(signal);
-        if !exporters.otlp {
-            return Ok(None);
-        }
         let protocol = settings.protocol.unwrap_or_else(|| variables.protocol(environment));
-        Ok(Some(Self {
+        Ok(Self {
             signal,
             protocol,
             endpoint: variables.endpoint(protocol, settings, environment)?,
             headers: variables.headers(environment),
+            header_provider: settings.header_provider.clone(),
             timeout: variables.timeout(environment),
             compression: variables.compression(environment),
             tls: variables.tls(environment),
-        }))
+        })
     }
 }
 
@@ -106,10 +102,8 @@ impl Variables {
         let insecure = environment.boolean(&own_insecure).or_else(|| environment.boolean(&general_insecure));
         let insecure = insecure.unwrap_or(false);
         if let Some(base) = &settings.endpoint {
-            return Endpoint::from_base(base, self.0, protocol, insecure).map_err(|reason| {
-                let value = base.clone();
-                InstallErrorKind::InvalidConfiguration { setting: "the endpoint", value, reason }.into()
-            });
+            return Endpoint::from_base(base, self.0, protocol, insecure)
+                .map_err(|reason| InstallError::invalid("the endpoint", base.clone(), reason));
         }
         let [own, general] = self.names("ENDPOINT");
         // The URL may hold a password, so a warning must not repeat it.
@@ -169,21 +163,24 @@ impl Variables {
 /// Reads `key=value,key=value`. Warnings leave the value out: it is likely a secret.
 fn read_headers(name: &str, environment: &Environment<'_>) -> Option<HeaderMap> {
     let text = environment.text(name)?;
-    let headers = percent::decode_pairs(&text).and_then(|pairs| {
-        pairs
-            .into_iter()
-            .map(|(key, value)| {
-                let key = HeaderName::from_bytes(key.as_bytes()).ok()?;
-                let mut value = HeaderValue::from_str(&value).ok()?;
-                value.set_sensitive(true);
-                Some((key, value))
-            })
-            .collect()
-    });
+    let headers = parse_headers(&text);
     if headers.is_none() {
         environment.warn(format!(
             "{name} cannot be read and is ignored, expected key=value,key=value with values percent-encoded"
         ));
     }
     headers
+}
+
+/// The same list, wherever it stands.
+pub(super) fn parse_headers(text: &str) -> Option<HeaderMap> {
+    let pairs = percent::decode_pairs(text)?;
+    pairs.into_iter().map(|(name, value)| sensitive_header(&name, &value)).collect()
+}
+
+pub(super) fn sensitive_header(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
+    let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+    let mut value = HeaderValue::from_str(value).ok()?;
+    value.set_sensitive(true);
+    Some((name, value))
 }

@@ -11,7 +11,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::known::KNOWN;
 use super::unsupported::UNSUPPORTED;
-use super::{Compression, Config, Settings, TlsConfig};
+use super::{Compression, Config, ExporterConfig, OtlpConfig, Settings, TlsConfig};
 use crate::{Protocol, Signal};
 
 fn resolve(variables: &[(&str, &str)]) -> Config {
@@ -29,8 +29,19 @@ fn attribute(config: &Config, key: &'static str) -> Option<String> {
 }
 
 fn endpoints(config: &Config) -> Vec<String> {
-    let exporters = [&config.traces, &config.metrics, &config.logs];
-    exporters.into_iter().flatten().map(|exporter| exporter.endpoint.url().to_owned()).collect()
+    config.destinations.otlp().map(|exporter| exporter.endpoint.url().to_owned()).collect()
+}
+
+/// The one OTLP destination of a signal.
+fn otlp(config: &Config, signal: Signal) -> Option<&OtlpConfig> {
+    config.destinations.otlp().find(|exporter| exporter.signal == signal)
+}
+
+fn is_on_console(config: &Config, signal: Signal) -> bool {
+    config
+        .destinations
+        .exporters()
+        .any(|(of, exporter)| of == signal && matches!(exporter, ExporterConfig::Console))
 }
 
 #[test]
@@ -42,7 +53,7 @@ fn without_variables_the_defaults_of_the_specification_hold() {
         endpoints(&config),
         ["traces", "metrics", "logs"].map(|signal| format!("http://localhost:4318/v1/{signal}"))
     );
-    let traces = config.traces.as_ref().unwrap();
+    let traces = otlp(&config, Signal::Traces).unwrap();
     assert_eq!(traces.protocol, Protocol::HttpProtobuf);
     assert_eq!(traces.timeout, Duration::from_secs(10));
     assert_eq!(traces.compression, None);
@@ -50,11 +61,17 @@ fn without_variables_the_defaults_of_the_specification_hold() {
     assert!(traces.headers.is_empty());
     assert_eq!(config.sampler.to_string(), "parentbased_always_on");
     assert_eq!(config.propagators.names, ["tracecontext", "baggage"]);
-    assert_eq!(config.metric_interval, Duration::from_secs(60));
-    assert_eq!(config.temporality, Temporality::Cumulative);
-    assert_eq!((config.span_batch.max_queue_size, config.span_batch.max_export_batch_size), (2048, 512));
-    assert_eq!(config.span_batch.schedule_delay, Duration::from_secs(5));
-    assert_eq!(config.log_batch.schedule_delay, Duration::from_secs(1));
+    assert_eq!(config.destinations.metrics[0].interval, Duration::from_secs(60));
+    assert_eq!(config.destinations.metrics[0].temporality, Temporality::Cumulative);
+    assert_eq!(
+        (
+            config.destinations.traces[0].batch.max_queue_size,
+            config.destinations.traces[0].batch.max_export_batch_size
+        ),
+        (2048, 512)
+    );
+    assert_eq!(config.destinations.traces[0].batch.schedule_delay, Duration::from_secs(5));
+    assert_eq!(config.destinations.logs[0].batch.schedule_delay, Duration::from_secs(1));
     assert_eq!(config.span_limits.max_attributes_per_span, 128);
     assert_eq!(config.shutdown_timeout, Duration::from_secs(5));
     assert!(attribute(&config, "service.name").unwrap().starts_with("unknown_service:otel_init"));
@@ -156,7 +173,7 @@ fn code_wins_over_every_variable_of_the_exporter() {
         ],
     );
     assert_eq!(endpoints(&config), ["http://code:4317"; 3]);
-    assert_eq!(config.metric_interval, Duration::from_secs(1));
+    assert_eq!(config.destinations.metrics[0].interval, Duration::from_secs(1));
 }
 
 #[test]
@@ -176,15 +193,15 @@ fn headers_are_decoded_and_never_shown() {
         ("OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Bearer%20hunter2, x-team = a"),
         ("OTEL_EXPORTER_OTLP_LOGS_HEADERS", "x-team=logs"),
     ]);
-    let traces = config.traces.as_ref().unwrap();
+    let traces = otlp(&config, Signal::Traces).unwrap();
     assert_eq!(traces.headers["authorization"], "Bearer hunter2");
     assert_eq!(traces.headers["x-team"], "a");
-    let logs = config.logs.as_ref().unwrap();
+    let logs = otlp(&config, Signal::Logs).unwrap();
     assert_eq!((logs.headers.len(), &logs.headers["x-team"]), (1, &"logs".parse().unwrap()));
     assert!(!format!("{config:?}").contains("hunter2"));
 
     let config = resolve(&[("OTEL_EXPORTER_OTLP_HEADERS", "authorization:hunter2")]);
-    assert!(config.traces.as_ref().unwrap().headers.is_empty());
+    assert!(otlp(&config, Signal::Traces).unwrap().headers.is_empty());
     assert_eq!(config.warnings.len(), 1);
     assert!(config.warnings[0].contains("OTEL_EXPORTER_OTLP_HEADERS"));
     assert!(!config.warnings[0].contains("hunter2"));
@@ -201,15 +218,19 @@ fn timeouts_and_compression_are_those_of_the_signal() {
         ("OTEL_EXPORTER_OTLP_LOGS_COMPRESSION", "none"),
         ("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "zstd"),
     ]);
-    let timeout = |exporter: &Option<super::OtlpConfig>| exporter.as_ref().unwrap().timeout.as_millis();
+    let timeout = |exporter: Option<&OtlpConfig>| exporter.unwrap().timeout.as_millis();
     assert_eq!(
-        (timeout(&config.traces), timeout(&config.metrics), timeout(&config.logs)),
+        (
+            timeout(otlp(&config, Signal::Traces)),
+            timeout(otlp(&config, Signal::Metrics)),
+            timeout(otlp(&config, Signal::Logs))
+        ),
         (3000, 4000, 1500)
     );
-    let compression = |exporter: &Option<super::OtlpConfig>| exporter.as_ref().unwrap().compression;
-    assert_eq!(compression(&config.traces), Some(Compression::Gzip));
-    assert_eq!(compression(&config.metrics), Some(Compression::Zstd));
-    assert_eq!(compression(&config.logs), None);
+    let compression = |exporter: Option<&OtlpConfig>| exporter.unwrap().compression;
+    assert_eq!(compression(otlp(&config, Signal::Traces)), Some(Compression::Gzip));
+    assert_eq!(compression(otlp(&config, Signal::Metrics)), Some(Compression::Zstd));
+    assert_eq!(compression(otlp(&config, Signal::Logs)), None);
 }
 
 #[test]
@@ -221,19 +242,19 @@ fn certificates_are_those_of_the_signal_and_a_client_needs_both_files() {
         ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/client.key"),
         ("OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "/traces.key"),
     ]);
-    let tls = |exporter: &Option<super::OtlpConfig>| exporter.as_ref().unwrap().tls.clone();
+    let tls = |exporter: Option<&OtlpConfig>| exporter.unwrap().tls.clone();
     let expected = |authority: &str, key: &str| TlsConfig {
         authority: Some(authority.into()),
         client_certificate: Some("/client.pem".into()),
         client_key: Some(key.into()),
     };
-    assert_eq!(tls(&config.traces), expected("/ca.pem", "/traces.key"));
-    assert_eq!(tls(&config.metrics), expected("/ca.pem", "/client.key"));
-    assert_eq!(tls(&config.logs), expected("/logs.pem", "/client.key"));
+    assert_eq!(tls(otlp(&config, Signal::Traces)), expected("/ca.pem", "/traces.key"));
+    assert_eq!(tls(otlp(&config, Signal::Metrics)), expected("/ca.pem", "/client.key"));
+    assert_eq!(tls(otlp(&config, Signal::Logs)), expected("/logs.pem", "/client.key"));
     assert_eq!(config.warnings, Vec::<String>::new());
 
     let config = resolve(&[("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/client.key")]);
-    assert_eq!(tls(&config.traces), TlsConfig::default());
+    assert_eq!(tls(otlp(&config, Signal::Traces)), TlsConfig::default());
     assert_eq!(config.warnings.len(), 1);
     assert!(config.warnings[0].starts_with("OTEL_EXPORTER_OTLP_CLIENT_"), "{:?}", config.warnings);
 }
@@ -241,8 +262,7 @@ fn certificates_are_those_of_the_signal_and_a_client_needs_both_files() {
 #[test]
 fn signals_and_the_whole_sdk_can_be_switched_off() {
     let config = resolve(&[("OTEL_TRACES_EXPORTER", "NONE"), ("OTEL_LOGS_EXPORTER", "OTLP")]);
-    assert!(config.traces.is_none());
-    assert_eq!(config.logs.unwrap().signal, Signal::Logs);
+    assert!(otlp(&config, Signal::Traces).is_none() && otlp(&config, Signal::Logs).is_some());
     for (value, is_disabled) in [("true", true), ("TRUE", true), ("false", false), ("1", false), ("", false)]
     {
         assert_eq!(resolve(&[("OTEL_SDK_DISABLED", value)]).is_disabled, is_disabled, "{value}");
@@ -316,10 +336,10 @@ fn batches_limits_and_metrics_follow_their_variables() {
     let batch = |batch: super::BatchConfig| {
         (batch.max_queue_size, batch.max_export_batch_size, batch.schedule_delay.as_millis())
     };
-    assert_eq!(batch(config.span_batch), (100, 10, 200));
-    assert_eq!(batch(config.log_batch), (300, 30, 400));
-    assert_eq!(config.metric_interval, Duration::from_millis(500));
-    assert_eq!(config.temporality, Temporality::Delta);
+    assert_eq!(batch(config.destinations.traces[0].batch), (100, 10, 200));
+    assert_eq!(batch(config.destinations.logs[0].batch), (300, 30, 400));
+    assert_eq!(config.destinations.metrics[0].interval, Duration::from_millis(500));
+    assert_eq!(config.destinations.metrics[0].temporality, Temporality::Delta);
     let limits = config.span_limits;
     assert_eq!(
         (limits.max_attributes_per_span, limits.max_events_per_span, limits.max_links_per_span),
@@ -397,18 +417,8 @@ fn a_bad_value_warns_once_by_name_and_the_default_holds() {
         let without_identity = |config: Config| {
             let Config { resource: _, warnings: _, .. } = &config;
             format!(
-                "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {}",
-                config.traces,
-                config.metrics,
-                config.logs,
-                config.sampler,
-                config.span_limits,
-                config.limits,
-                config.span_batch,
-                config.log_batch,
-                config.metric_interval,
-                config.temporality,
-                config.is_disabled
+                "{:?} {:?} {:?} {:?} {}",
+                config.destinations, config.sampler, config.span_limits, config.limits, config.is_disabled
             )
         };
         assert_eq!(without_identity(config), without_identity(resolve(&[])), "{name}");
@@ -423,7 +433,7 @@ fn a_bad_ratio_samples_everything_and_a_batch_fits_its_queue() {
     assert!(config.warnings[0].starts_with("OTEL_TRACES_SAMPLER_ARG is \"7.0\""));
 
     let config = resolve(&[("OTEL_BSP_MAX_QUEUE_SIZE", "10"), ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "20")]);
-    assert_eq!(config.span_batch.max_export_batch_size, 10);
+    assert_eq!(config.destinations.traces[0].batch.max_export_batch_size, 10);
     assert!(config.warnings[0].starts_with("OTEL_BSP_MAX_EXPORT_BATCH_SIZE is 20"));
 }
 
@@ -477,13 +487,13 @@ fn several_exporters_can_be_named_and_unknown_ones_are_told() {
         ("", true, false),
     ] {
         let config = resolve(&[("OTEL_LOGS_EXPORTER", value)]);
-        assert_eq!(config.logs.is_some(), is_otlp, "{value}");
-        assert_eq!(config.console.contains(&Signal::Logs), is_console, "{value}");
-        assert!(config.traces.is_some() && !config.console.contains(&Signal::Traces));
+        assert_eq!(otlp(&config, Signal::Logs).is_some(), is_otlp, "{value}");
+        assert_eq!(is_on_console(&config, Signal::Logs), is_console, "{value}");
+        assert!(otlp(&config, Signal::Traces).is_some() && !is_on_console(&config, Signal::Traces));
         assert_eq!(config.warnings, Vec::<String>::new());
     }
     let config = resolve(&[("OTEL_TRACES_EXPORTER", "jaeger,console")]);
-    assert!(config.traces.is_none() && config.console == [Signal::Traces]);
+    assert!(otlp(&config, Signal::Traces).is_none() && is_on_console(&config, Signal::Traces));
     assert_eq!(
         config.warnings,
         [
@@ -524,15 +534,20 @@ fn every_variable_that_is_read_is_in_the_list_and_the_reverse() {
     let read = std::cell::RefCell::new(BTreeSet::new());
     let lookup = |name: &str| {
         read.borrow_mut().insert(name.to_owned());
-        // The argument is read for this sampler alone.
-        (name == "OTEL_TRACES_SAMPLER").then(|| "traceidratio".to_owned())
+        // The argument is read for this sampler alone, the address for this exporter.
+        match name {
+            "OTEL_TRACES_SAMPLER" => Some("traceidratio".to_owned()),
+            "OTEL_METRICS_EXPORTER" if cfg!(feature = "prometheus") => Some("otlp,prometheus".to_owned()),
+            _ => None,
+        }
     };
     Config::resolve(&Settings::default(), &lookup, &[]).unwrap();
     let read: BTreeSet<String> =
         read.into_inner().into_iter().filter(|name| name.starts_with("OTEL_")).collect();
     let listed: BTreeSet<String> =
         KNOWN.iter().copied().chain(UNSUPPORTED.iter().map(|(name, _)| *name)).map(str::to_owned).collect();
-    assert_eq!(read, listed);
+    let is_built = |name: &String| cfg!(feature = "prometheus") || !name.contains("PROMETHEUS");
+    assert_eq!(read, listed.into_iter().filter(is_built).collect());
 }
 
 #[test]

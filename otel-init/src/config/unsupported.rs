@@ -9,8 +9,6 @@ pub(super) const UNSUPPORTED: &[(&str, &str)] = &[
     ("OTEL_ENTITIES", ""),
     ("OTEL_BSP_MAX_CONCURRENT_EXPORTS", ""),
     ("OTEL_METRICS_EXEMPLAR_FILTER", "the SDK has no exemplars"),
-    ("OTEL_EXPORTER_PROMETHEUS_HOST", ""),
-    ("OTEL_EXPORTER_PROMETHEUS_PORT", ""),
     ("OTEL_EXPORTER_ZIPKIN_ENDPOINT", "export OTLP and let the collector convert it"),
     ("OTEL_EXPORTER_ZIPKIN_TIMEOUT", "export OTLP and let the collector convert it"),
     ("OTEL_EXPORTER_JAEGER_ENDPOINT", "Jaeger takes OTLP: set OTEL_EXPORTER_OTLP_ENDPOINT instead"),

@@ -5,8 +5,8 @@
 use std::error::Error;
 
 use bytes::Bytes;
-use http::Uri;
 use http::uri::PathAndQuery;
+use http::{HeaderMap, Uri};
 use tonic::client::Grpc;
 use tonic::codec::CompressionEncoding;
 use tonic::metadata::MetadataMap;
@@ -15,16 +15,17 @@ use tonic_types::StatusExt;
 
 use super::client::Client;
 use super::codec::RawCodec;
-use super::http::EXPORTER;
+use super::http::{EXPORTER, headers_of_now};
 use super::transport::{Answer, Retry, SendError};
-use crate::config::{Compression, OtlpConfig};
+use crate::config::{Compression, HeaderProvider, OtlpConfig};
 
 /// One host, and what goes with every request to it.
 #[derive(Debug)]
 pub(super) struct GrpcTransport {
     client: Client,
     origin: Uri,
-    metadata: MetadataMap,
+    headers: HeaderMap,
+    provider: Option<HeaderProvider>,
     compression: Option<CompressionEncoding>,
 }
 
@@ -35,7 +36,8 @@ impl GrpcTransport {
         Ok(Self {
             client,
             origin: config.endpoint.url().parse()?,
-            metadata: MetadataMap::from_headers(headers),
+            headers,
+            provider: config.header_provider.clone(),
             compression: config.compression.map(|compression| match compression {
                 Compression::Gzip => CompressionEncoding::Gzip,
                 Compression::Zstd => CompressionEncoding::Zstd,
@@ -50,7 +52,8 @@ impl GrpcTransport {
             grpc = grpc.send_compressed(compression);
         }
         let mut request = Request::new(body);
-        *request.metadata_mut() = self.metadata.clone();
+        let headers = headers_of_now(&self.headers, self.provider.as_ref())?;
+        *request.metadata_mut() = MetadataMap::from_headers(headers);
         let unreachable =
             |error| SendError::transient(self.client.explained(super::transport::causes(&error)));
         grpc.ready().await.map_err(unreachable)?;

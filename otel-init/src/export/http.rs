@@ -14,7 +14,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use super::client::Client;
 use super::transport::{Answer, Retry, SendError, causes};
 use crate::Protocol;
-use crate::config::{Compression, OtlpConfig};
+use crate::config::{Compression, HeaderProvider, OtlpConfig};
 
 /// No collector has a reason to say more.
 const LONGEST_ANSWER: usize = 4 << 20;
@@ -30,6 +30,7 @@ pub(super) struct HttpTransport {
     client: Client,
     url: Uri,
     headers: HeaderMap,
+    provider: Option<HeaderProvider>,
     compression: Option<Compression>,
 }
 
@@ -45,7 +46,13 @@ impl HttpTransport {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static(compression.as_str()));
         }
         headers.extend(config.headers.clone());
-        Ok(Self { client, url: config.endpoint.url().parse()?, headers, compression: config.compression })
+        Ok(Self {
+            client,
+            url: config.endpoint.url().parse()?,
+            headers,
+            provider: config.header_provider.clone(),
+            compression: config.compression,
+        })
     }
 
     pub(super) async fn send(&self, body: Bytes) -> Result<Answer, SendError> {
@@ -54,7 +61,7 @@ impl HttpTransport {
         let mut request = Request::new(tonic::body::Body::new(Full::new(body)));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.url.clone();
-        *request.headers_mut() = self.headers.clone();
+        *request.headers_mut() = headers_of_now(&self.headers, self.provider.as_ref())?;
         let answer = self.client.current().map_err(SendError::transient)?.request(request).await;
         let (head, body) =
             answer.map_err(|error| SendError::transient(self.client.explained(causes(&error))))?.into_parts();
@@ -69,6 +76,19 @@ impl HttpTransport {
             head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         Ok(Answer { body: body.to_bytes(), is_json: media_type.starts_with("application/json") })
     }
+}
+
+/// The configured headers, and over them those that the user's function gives at this moment.
+pub(super) fn headers_of_now(
+    configured: &HeaderMap,
+    provider: Option<&HeaderProvider>,
+) -> Result<HeaderMap, SendError> {
+    let mut headers = configured.clone();
+    if let Some(provider) = provider {
+        // Tried again, because the next token may be fine.
+        headers.extend(provider.headers().map_err(SendError::transient)?);
+    }
+    Ok(headers)
 }
 
 /// The request in the configured coding.

@@ -7,6 +7,7 @@
 //! Upstream's exporter is not used: it reads the variables of the process over what it is given, hides what a collector
 //! rejected, and its transports depend on the features that other crates turn on.
 
+mod any;
 mod breaker;
 mod client;
 mod codec;
@@ -26,7 +27,8 @@ mod transport;
 
 pub use breaker::CircuitState;
 
-pub(crate) use exporter::{SignalExporter, build};
+pub(crate) use any::{AnyLogExporter, AnyMetricExporter, AnySpanExporter};
+pub(crate) use exporter::{Exporters, SignalExporter, build};
 pub(crate) use monitor::Monitor;
 pub(crate) use runtime::ExportRuntime;
 pub(crate) use tally::Tally;

@@ -30,14 +30,32 @@ pub(crate) struct Monitor {
     pub(super) breaker: Breaker,
 }
 
+/// How a destination is called.
+#[derive(Debug)]
+pub(super) struct Target {
+    /// Without credentials.
+    shown: String,
+    /// Destinations that share it share their warnings.
+    authority: String,
+}
+
+impl Target {
+    pub(super) fn of(otlp: &OtlpConfig) -> Self {
+        let (shown, authority) = (otlp.endpoint.shown(), otlp.endpoint.authority());
+        Self { shown: shown.to_owned(), authority: authority.to_owned() }
+    }
+
+    pub(super) fn named(name: &str) -> Self {
+        Self { shown: name.to_owned(), authority: name.to_owned() }
+    }
+}
+
 impl Monitor {
-    /// Without a collector, the destination is the console.
-    pub(super) fn new(signal: Signal, otlp: Option<&OtlpConfig>, warnings: Arc<Warnings>) -> Self {
-        let endpoint = otlp.map(|otlp| &otlp.endpoint);
+    pub(super) fn new(signal: Signal, target: Target, warnings: Arc<Warnings>) -> Self {
         Self {
             signal,
-            endpoint: endpoint.map_or("standard output", |endpoint| endpoint.shown()).to_owned(),
-            authority: endpoint.map(|endpoint| endpoint.authority().to_owned()).unwrap_or_default(),
+            endpoint: target.shown,
+            authority: target.authority,
             warnings,
             failed_exports: AtomicU64::new(0),
             last_cause: Mutex::new(None),

@@ -5,36 +5,35 @@ use std::time::Duration;
 
 use opentelemetry::logs::{AnyValue, LogRecord, Severity};
 use opentelemetry::{Context, InstrumentationScope, Key};
-use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord};
 
 use super::attributes::{judged, keep_last};
 use super::chain::Safety;
-use super::intake::Intake;
+use super::intake::{Admitted, Lanes};
 use super::value::{SafeValue, Verdict, redacted_body};
 
-/// Protects log records and hands them on.
+/// Protects log records and hands them on, to each destination.
 #[derive(Debug)]
 pub(crate) struct SafeLogProcessor<P> {
     safety: Arc<Safety>,
-    intake: Intake,
-    next: P,
+    lanes: Lanes<P>,
 }
 
 impl<P> SafeLogProcessor<P> {
-    pub(crate) fn new(safety: Arc<Safety>, intake: Intake, next: P) -> Self {
-        Self { safety, intake, next }
+    pub(crate) fn new(safety: Arc<Safety>, lanes: Lanes<P>) -> Self {
+        Self { safety, lanes }
     }
 }
 
 impl<P: LogProcessor> LogProcessor for SafeLogProcessor<P> {
     fn emit(&self, record: &mut SdkLogRecord, scope: &InstrumentationScope) {
         if self.safety.drop_rules.drops_log(record) {
-            self.intake.filter();
+            self.lanes.filter();
             return;
         }
-        if !self.intake.admit() {
+        let admitted = self.lanes.admit();
+        if admitted.is_empty() {
             return;
         }
         Context::map_current(|context| {
@@ -43,23 +42,23 @@ impl<P: LogProcessor> LogProcessor for SafeLogProcessor<P> {
             }
         });
         self.safety.protect_log(record);
-        self.next.emit(record, scope);
+        match admitted {
+            // The processor takes a copy.
+            Admitted::One(lane) => lane.into_iter().for_each(|lane| lane.processor.emit(record, scope)),
+            Admitted::Some(lanes) => lanes.iter().for_each(|lane| lane.processor.emit(record, scope)),
+        }
     }
 
     fn event_enabled(&self, level: Severity, target: &str, name: Option<&str>) -> bool {
-        self.next.event_enabled(level, target, name)
+        self.lanes.any(|processor| processor.event_enabled(level, target, name))
     }
 
     fn force_flush(&self) -> OTelSdkResult {
-        self.next.force_flush()
+        self.lanes.each(P::force_flush)
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.next.shutdown_with_timeout(timeout)
-    }
-
-    fn set_resource(&mut self, resource: &Resource) {
-        self.next.set_resource(resource);
+        self.lanes.end(|processor| processor.shutdown_with_timeout(timeout))
     }
 }
 

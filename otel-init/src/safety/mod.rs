@@ -27,7 +27,7 @@ pub use drop_rule::DropRule;
 pub use redaction::Redaction;
 
 pub(crate) use chain::{Safety, SafetySettings};
-pub(crate) use intake::Intake;
+pub(crate) use intake::{Intake, Lane, Lanes};
 pub(crate) use limits::{AttributeLimits, Limits};
 pub(crate) use log::SafeLogProcessor;
 pub(crate) use redactor::Redactor;

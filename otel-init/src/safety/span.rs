@@ -5,25 +5,23 @@ use std::time::Duration;
 
 use opentelemetry::Context;
 use opentelemetry::trace::{Span as _, Status};
-use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
 use super::attributes::protect;
 use super::chain::Safety;
-use super::intake::Intake;
+use super::intake::{Admitted, Lanes};
 
-/// Protects spans and hands them on.
+/// Protects spans and hands them on, to each destination.
 #[derive(Debug)]
 pub(crate) struct SafeSpanProcessor<P> {
     safety: Arc<Safety>,
-    intake: Intake,
-    next: P,
+    lanes: Lanes<P>,
 }
 
 impl<P> SafeSpanProcessor<P> {
-    pub(crate) fn new(safety: Arc<Safety>, intake: Intake, next: P) -> Self {
-        Self { safety, intake, next }
+    pub(crate) fn new(safety: Arc<Safety>, lanes: Lanes<P>) -> Self {
+        Self { safety, lanes }
     }
 }
 
@@ -32,7 +30,6 @@ impl<P: SpanProcessor> SpanProcessor for SafeSpanProcessor<P> {
         for attribute in self.safety.baggage.of(context) {
             span.set_attribute(attribute);
         }
-        self.next.on_start(span, context);
     }
 
     fn on_end(&self, mut span: SpanData) {
@@ -40,26 +37,27 @@ impl<P: SpanProcessor> SpanProcessor for SafeSpanProcessor<P> {
             return;
         }
         if self.safety.drop_rules.drops_span(&span) {
-            self.intake.filter();
+            self.lanes.filter();
             return;
         }
-        if !self.intake.admit() {
+        let admitted = self.lanes.admit();
+        if admitted.is_empty() {
             return;
         }
         self.safety.protect_span(&mut span);
-        self.next.on_end(span);
+        match admitted {
+            Admitted::One(Some(lane)) => lane.processor.on_end(span),
+            Admitted::One(None) => {}
+            Admitted::Some(lanes) => lanes.iter().for_each(|lane| lane.processor.on_end(span.clone())),
+        }
     }
 
     fn force_flush(&self) -> OTelSdkResult {
-        self.next.force_flush()
+        self.lanes.each(P::force_flush)
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.next.shutdown_with_timeout(timeout)
-    }
-
-    fn set_resource(&mut self, resource: &Resource) {
-        self.next.set_resource(resource);
+        self.lanes.end(|processor| processor.shutdown_with_timeout(timeout))
     }
 }
 

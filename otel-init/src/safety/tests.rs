@@ -13,8 +13,8 @@ use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord, SdkLoggerProvider};
 use opentelemetry_sdk::trace::{SdkTracerProvider, Span, SpanData, SpanProcessor};
 
 use super::{
-    AttributeLimits, DropRule, Intake, Limits, Redact, Redaction, SafeLogProcessor, SafeSpanProcessor,
-    Safety, SafetySettings,
+    AttributeLimits, DropRule, Intake, Lane, Lanes, Limits, Redact, Redaction, SafeLogProcessor,
+    SafeSpanProcessor, Safety, SafetySettings,
 };
 use crate::export::Tally;
 use crate::self_metrics::QueueFull;
@@ -61,9 +61,11 @@ const fn limits(count: usize, value_length: Option<usize>) -> Limits {
     Limits { span: all, event: all, link: all, log: all }
 }
 
-fn intake(tally: &Arc<Tally>) -> Intake {
+/// One lane that ends in `kept`.
+fn lanes<T: Clone>(tally: &Arc<Tally>, kept: &Kept<T>) -> Lanes<Kept<T>> {
     let metrics = opentelemetry_sdk::metrics::SdkMeterProvider::default();
-    Intake::new(Arc::clone(tally), 100, QueueFull::new(&metrics, crate::Signal::Traces))
+    let intake = Intake::new(Arc::clone(tally), 100, QueueFull::new(&metrics, crate::Signal::Traces, 0));
+    Lanes::new(vec![Lane { intake, processor: Arc::new(kept.clone()) }], Arc::default())
 }
 
 fn safety(redaction: Redaction, limits: Limits) -> Arc<Safety> {
@@ -95,7 +97,7 @@ fn spans_counted(
 ) -> Vec<SpanData> {
     let kept = Kept::new();
     let provider = SdkTracerProvider::builder()
-        .with_span_processor(SafeSpanProcessor::new(Arc::clone(safety), intake(tally), kept.clone()))
+        .with_span_processor(SafeSpanProcessor::new(Arc::clone(safety), lanes(tally, &kept)))
         .build();
     work(&provider.tracer("test"));
     let spans = kept.0.lock().unwrap();
@@ -113,7 +115,7 @@ fn log_counted(
 ) -> Option<SdkLogRecord> {
     let kept = Kept::new();
     let provider = SdkLoggerProvider::builder()
-        .with_log_processor(SafeLogProcessor::new(Arc::clone(safety), intake(tally), kept.clone()))
+        .with_log_processor(SafeLogProcessor::new(Arc::clone(safety), lanes(tally, &kept)))
         .build();
     let logger = provider.logger("test");
     let mut record = logger.create_log_record();

@@ -5,6 +5,7 @@
 mod absent;
 mod child;
 mod delivery;
+mod destinations;
 mod faults;
 mod feedback;
 mod install;

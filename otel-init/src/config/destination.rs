@@ -1,0 +1,193 @@
+//! The ways out of a signal: each has its own queue, retries and health.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use opentelemetry_sdk::metrics::Temporality;
+
+use super::BatchConfig;
+use super::environment::Environment;
+use super::exporters::ExporterName;
+use super::otlp::OtlpConfig;
+use super::prometheus::PrometheusConfig;
+use super::{Settings, batch};
+use crate::registry::{LogExporterFactory, MetricExporterFactory, SpanExporterFactory};
+use crate::{InstallError, Signal};
+
+/// What becomes of a batch.
+#[derive(Debug, Clone)]
+pub(crate) enum ExporterConfig {
+    Otlp(Box<OtlpConfig>),
+    /// Standard output.
+    Console,
+    /// One that the code brought, by its name.
+    Named(NamedExporter),
+}
+
+/// An exporter of the user's own.
+#[derive(Clone)]
+pub(crate) struct NamedExporter {
+    pub(crate) name: String,
+    pub(crate) factory: Factory,
+}
+
+#[derive(Clone)]
+pub(crate) enum Factory {
+    Span(SpanExporterFactory),
+    Metric(MetricExporterFactory),
+    Log(LogExporterFactory),
+}
+
+impl fmt::Debug for NamedExporter {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.name)
+    }
+}
+
+/// Where spans or log records go, and how they wait for it.
+#[derive(Debug, Clone)]
+pub(crate) struct Destination {
+    pub(crate) exporter: ExporterConfig,
+    pub(crate) batch: BatchConfig,
+}
+
+/// Where metrics go, and how often.
+#[derive(Debug, Clone)]
+pub(crate) struct MetricDestination {
+    pub(crate) exporter: ExporterConfig,
+    pub(crate) interval: Duration,
+    pub(crate) temporality: Temporality,
+}
+
+/// All destinations of the three signals.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Destinations {
+    pub(crate) traces: Vec<Destination>,
+    pub(crate) metrics: Vec<MetricDestination>,
+    pub(crate) logs: Vec<Destination>,
+    /// The address where metrics can be fetched.
+    pub(crate) prometheus: Option<PrometheusConfig>,
+}
+
+impl Destinations {
+    /// Those that the variables name, and those that the code adds.
+    pub(crate) fn resolve(settings: &Settings, environment: &Environment<'_>) -> Result<Self, InstallError> {
+        let mut destinations = Self::default();
+        // Read once, also if nothing needs it: a bad value is worth a word.
+        let timing = Timing::resolve(settings, environment);
+        for signal in [Signal::Traces, Signal::Metrics, Signal::Logs] {
+            let names = match settings.exporters.get(&signal) {
+                Some(names) => ExporterName::parse_all(signal, names, &settings.registry)?,
+                None => ExporterName::resolve(signal, &settings.registry, environment),
+            };
+            for name in names {
+                let exporter = match name {
+                    ExporterName::Otlp => {
+                        ExporterConfig::Otlp(Box::new(OtlpConfig::resolve(signal, settings, environment)?))
+                    }
+                    ExporterName::Console => ExporterConfig::Console,
+                    ExporterName::Prometheus => {
+                        destinations.prometheus = Some(PrometheusConfig::resolve(environment));
+                        continue;
+                    }
+                    ExporterName::Named(named) => ExporterConfig::Named(named),
+                };
+                destinations.push(signal, exporter, timing);
+            }
+        }
+        for added in &settings.destinations {
+            for otlp in added.resolve()? {
+                let signal = otlp.signal;
+                destinations.push(signal, ExporterConfig::Otlp(Box::new(otlp)), timing);
+            }
+        }
+        Ok(destinations)
+    }
+
+    fn push(&mut self, signal: Signal, exporter: ExporterConfig, timing: Timing) {
+        match signal {
+            Signal::Traces => self.traces.push(Destination { exporter, batch: timing.spans }),
+            Signal::Logs => self.logs.push(Destination { exporter, batch: timing.logs }),
+            Signal::Metrics => self.metrics.push(MetricDestination {
+                exporter,
+                interval: timing.interval,
+                temporality: timing.temporality,
+            }),
+        }
+    }
+
+    /// What each signal is exported to, in the order of traces, metrics, logs.
+    pub(crate) fn exporters(&self) -> impl Iterator<Item = (Signal, &ExporterConfig)> {
+        let traces = self.traces.iter().map(|to| (Signal::Traces, &to.exporter));
+        let metrics = self.metrics.iter().map(|to| (Signal::Metrics, &to.exporter));
+        let logs = self.logs.iter().map(|to| (Signal::Logs, &to.exporter));
+        traces.chain(metrics).chain(logs)
+    }
+
+    /// The OTLP destinations among them.
+    pub(crate) fn otlp(&self) -> impl Iterator<Item = &OtlpConfig> {
+        self.exporters().filter_map(|(_, exporter)| match exporter {
+            ExporterConfig::Otlp(otlp) => Some(&**otlp),
+            ExporterConfig::Console | ExporterConfig::Named(_) => None,
+        })
+    }
+}
+
+/// What all destinations of a signal share when variables decide.
+#[derive(Clone, Copy)]
+struct Timing {
+    spans: BatchConfig,
+    logs: BatchConfig,
+    interval: Duration,
+    temporality: Temporality,
+}
+
+impl Timing {
+    fn resolve(settings: &Settings, environment: &Environment<'_>) -> Self {
+        Self {
+            spans: BatchConfig::spans(environment),
+            logs: BatchConfig::logs(environment),
+            interval: batch::metric_interval(settings, environment),
+            temporality: batch::temporality(settings, environment),
+        }
+    }
+}
+
+/// Headers that are asked for before each request.
+#[derive(Clone)]
+pub(crate) struct HeaderProvider(pub(crate) Arc<HeaderFunction>);
+
+type HeaderFunction = dyn Fn() -> Vec<(String, String)> + Send + Sync;
+
+impl HeaderProvider {
+    pub(crate) fn new(provider: impl Fn() -> Vec<(String, String)> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(provider))
+    }
+
+    /// The headers of now. Nothing is sent without those that should have been there.
+    pub(crate) fn headers(&self) -> Result<HeaderMap, String> {
+        let given = catch_unwind(AssertUnwindSafe(|| (self.0)()))
+            .map_err(|_| "the function that gives the headers panicked".to_owned())?;
+        given
+            .into_iter()
+            .map(|(name, value)| {
+                let invalid =
+                    |_| format!("the function that gives the headers gave a bad value for {name:?}");
+                let key = HeaderName::from_bytes(name.as_bytes())
+                    .map_err(|_| format!("the function that gives the headers gave a bad name: {name:?}"))?;
+                let mut value = HeaderValue::from_str(&value).map_err(invalid)?;
+                value.set_sensitive(true);
+                Ok((key, value))
+            })
+            .collect()
+    }
+}
+
+impl fmt::Debug for HeaderProvider {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a function")
+    }
+}

@@ -1,0 +1,34 @@
+//! `OTEL_EXPORTER_PROMETHEUS_*`: where metrics wait to be fetched.
+
+use super::environment::Environment;
+
+/// The address to listen on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PrometheusConfig {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// Labels with the name and version of the meter.
+    pub(crate) has_scope_labels: bool,
+    /// A metric with the resource.
+    pub(crate) has_target_info: bool,
+}
+
+impl Default for PrometheusConfig {
+    fn default() -> Self {
+        Self { host: "localhost".to_owned(), port: 9464, has_scope_labels: true, has_target_info: true }
+    }
+}
+
+impl PrometheusConfig {
+    /// "localhost" and 9464 unless the variables say otherwise.
+    pub(crate) fn resolve(environment: &Environment<'_>) -> Self {
+        let default = Self::default();
+        Self {
+            host: environment.text("OTEL_EXPORTER_PROMETHEUS_HOST").unwrap_or(default.host),
+            port: environment
+                .parsed("OTEL_EXPORTER_PROMETHEUS_PORT", "a port, 0 to 65535", |value| value.parse().ok())
+                .unwrap_or(default.port),
+            ..default
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! An OTLP destination beside those of the environment.
+
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue};
+
+use crate::config::{Compression, Endpoint, HeaderProvider, OtlpConfig, TlsConfig};
+use crate::{InstallError, Protocol, Signal};
+
+/// One more collector, with a queue, retries, a circuit breaker and a health of its own:
+/// [`TelemetryBuilder::with_destination`](crate::TelemetryBuilder::with_destination).
+///
+/// ```
+/// use otel_init::{OtlpDestination, Protocol, Signal, Telemetry};
+///
+/// let vendor = OtlpDestination::new("https://otlp.example.com")
+///     .with_signals([Signal::Traces])
+///     .with_protocol(Protocol::HttpProtobuf)
+///     .with_header_provider(|| vec![("authorization".into(), format!("Bearer {}", "the current token"))]);
+/// let builder = Telemetry::builder().with_destination(vendor);
+/// # drop(builder);
+/// ```
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct OtlpDestination {
+    url: String,
+    signals: Vec<Signal>,
+    protocol: Protocol,
+    headers: Vec<(String, Secret)>,
+    provider: Option<HeaderProvider>,
+    timeout: Duration,
+    compression: Option<Compression>,
+    tls: TlsConfig,
+}
+
+/// Not shown by `Debug`.
+#[derive(Clone)]
+struct Secret(String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("..")
+    }
+}
+
+impl OtlpDestination {
+    /// All signals to `url`, such as `http://collector:4318`, over HTTP with protobuf. `/v1/traces` and so on are
+    /// appended.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            signals: vec![Signal::Traces, Signal::Metrics, Signal::Logs],
+            protocol: Protocol::HttpProtobuf,
+            headers: Vec::new(),
+            provider: None,
+            timeout: Duration::from_secs(10),
+            compression: None,
+            tls: TlsConfig::default(),
+        }
+    }
+
+    /// Sets which signals go there. The default is all.
+    pub fn with_signals(mut self, signals: impl IntoIterator<Item = Signal>) -> Self {
+        self.signals = signals.into_iter().collect();
+        self.signals.sort();
+        self.signals.dedup();
+        self
+    }
+
+    /// Sets the transport. The default is [`Protocol::HttpProtobuf`].
+    pub fn with_protocol(mut self, protocol: Protocol) -> Self {
+        self.protocol = protocol;
+        self
+    }
+
+    /// Adds a header to each request. A name or value that HTTP does not allow makes
+    /// [`install`](crate::TelemetryBuilder::install) fail.
+    pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), Secret(value.into())));
+        self
+    }
+
+    /// Sets a function that gives headers for each attempt, such as a token that expires; see
+    /// [`TelemetryBuilder::with_header_provider`](crate::TelemetryBuilder::with_header_provider).
+    pub fn with_header_provider(
+        mut self,
+        provider: impl Fn() -> Vec<(String, String)> + Send + Sync + 'static,
+    ) -> Self {
+        self.provider = Some(HeaderProvider::new(provider));
+        self
+    }
+
+    /// Sets the time for one request, retries included. The default is 10 seconds; zero counts as not set.
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        if !timeout.is_zero() {
+            self.timeout = timeout;
+        }
+        self
+    }
+
+    /// Compresses request bodies with gzip. The default is no compression.
+    pub fn with_gzip(mut self) -> Self {
+        self.compression = Some(Compression::Gzip);
+        self
+    }
+
+    /// Compresses request bodies with zstd. The default is no compression.
+    pub fn with_zstd(mut self) -> Self {
+        self.compression = Some(Compression::Zstd);
+        self
+    }
+
+    /// Trusts the authority in this PEM file instead of the system's. It is read again when it changes.
+    pub fn with_certificate(mut self, authority: impl Into<std::path::PathBuf>) -> Self {
+        self.tls.authority = Some(authority.into());
+        self
+    }
+
+    /// Shows this client certificate to the collector (mutual TLS). Both are PEM files, read again when they change.
+    pub fn with_client_certificate(
+        mut self,
+        certificate: impl Into<std::path::PathBuf>,
+        key: impl Into<std::path::PathBuf>,
+    ) -> Self {
+        self.tls.client_certificate = Some(certificate.into());
+        self.tls.client_key = Some(key.into());
+        self
+    }
+
+    /// One configuration for each signal.
+    pub(crate) fn resolve(&self) -> Result<Vec<OtlpConfig>, InstallError> {
+        let headers: Result<_, InstallError> =
+            self.headers.iter().map(|(name, value)| header(name, value)).collect();
+        let headers: http::HeaderMap = headers?;
+        self.signals
+            .iter()
+            .map(|signal| {
+                let endpoint =
+                    Endpoint::from_base(&self.url, *signal, self.protocol, false).map_err(|reason| {
+                        InstallError::invalid("the endpoint of a destination", self.url.clone(), reason)
+                    })?;
+                Ok(OtlpConfig {
+                    signal: *signal,
+                    protocol: self.protocol,
+                    endpoint,
+                    headers: headers.clone(),
+                    header_provider: self.provider.clone(),
+                    timeout: self.timeout,
+                    compression: self.compression,
+                    tls: self.tls.clone(),
+                })
+            })
+            .collect()
+    }
+}
+
+/// The value is likely a secret, so the error leaves it out.
+fn header(name: &str, value: &Secret) -> Result<(HeaderName, HeaderValue), InstallError> {
+    let invalid = || {
+        let reason = "HTTP does not allow this name, or its value".to_owned();
+        InstallError::invalid("a header of a destination", name.to_owned(), reason)
+    };
+    let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
+    let mut value = HeaderValue::from_str(&value.0).map_err(|_| invalid())?;
+    value.set_sensitive(true);
+    Ok((key, value))
+}

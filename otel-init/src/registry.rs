@@ -1,0 +1,42 @@
+//! What the user added by name.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use opentelemetry::KeyValue;
+
+use crate::Signal;
+use crate::config::{Factory, NamedExporter};
+use crate::export::{AnyLogExporter, AnyMetricExporter, AnySpanExporter};
+
+pub(crate) type SpanExporterFactory = Arc<dyn Fn() -> Box<dyn AnySpanExporter> + Send + Sync>;
+pub(crate) type MetricExporterFactory = Arc<dyn Fn() -> Box<dyn AnyMetricExporter> + Send + Sync>;
+pub(crate) type LogExporterFactory = Arc<dyn Fn() -> Box<dyn AnyLogExporter> + Send + Sync>;
+pub(crate) type DetectorFunction = Arc<dyn Fn() -> Vec<KeyValue> + Send + Sync>;
+
+/// Exporters and resource detectors by name. Names have no case.
+#[derive(Clone, Default)]
+pub(crate) struct Registry {
+    exporters: BTreeMap<(Signal, String), Factory>,
+    pub(crate) detectors: BTreeMap<String, DetectorFunction>,
+}
+
+impl Registry {
+    pub(crate) fn add_exporter(&mut self, signal: Signal, name: &str, factory: Factory) {
+        self.exporters.insert((signal, name.to_ascii_lowercase()), factory);
+    }
+
+    pub(crate) fn exporter(&self, signal: Signal, name: &str) -> Option<NamedExporter> {
+        let name = name.to_ascii_lowercase();
+        let factory = self.exporters.get(&(signal, name.clone()))?.clone();
+        Some(NamedExporter { name, factory })
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.exporters.keys().map(|(signal, name)| format!("{signal}: {name}"));
+        formatter.debug_list().entries(names).entries(self.detectors.keys()).finish()
+    }
+}
