@@ -36,6 +36,7 @@
 //! | [`AssertTelemetry`], [`span`](fn@span), [`log`](fn@log) | assertions that fail with what was there, what came closest, and the difference |
 //! | [`assert_trace!`] | a whole trace as a tree |
 //! | [`AssertTelemetry::assert_clean`] | nothing leaked, orphaned or in flight, no ids in attributes of metrics |
+//! | [`Expectations`] | the same from a file, for the program `otel-receiver` |
 //! | [`Conventions`] | whether everything follows the semantic conventions |
 //! | [`AssertTelemetry::snapshot`] | text and JSON that are the same on every run |
 //! | [`TestTelemetry::context`] | code that uses the global providers |
@@ -47,6 +48,15 @@
 //! Tests that use these run in parallel in one process: nothing is global, unless [`TestTelemetry::context`] is asked for,
 //! which sets global providers that tell the tests apart. The environment is not read for anything but `REQUIRE_SHARED` and
 //! `REQUIRE_SERVICES`.
+
+//!
+//! # Features
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `zstd` | the receiver takes zstd besides gzip; builds a C library |
+//! | `tls` | `TestCertificates`, and a receiver over TLS and mutual TLS |
+//! | `receiver` | the program `otel-receiver` |
 
 mod assert;
 mod attributes;
@@ -69,8 +79,8 @@ mod test_telemetry;
 mod tree;
 
 pub use assert::{
-    AssertTelemetry, Expected, ExpectedLog, ExpectedSpan, ExpectedTrace, MetricAssertion, PointAssertion,
-    any_value, containing, log, one_of, span, starting_with,
+    AssertTelemetry, Expectations, ExpectationsError, Expected, ExpectedLog, ExpectedSpan, ExpectedTrace,
+    MetricAssertion, PointAssertion, any_value, containing, log, one_of, span, starting_with,
 };
 pub use attributes::{AttributeValue, Attributes};
 pub use captured::Captured;

@@ -1,3 +1,4 @@
+use super::count::Count;
 use super::{
     ExpectedLog, ExpectedSpan, ExpectedTrace, MetricAssertion, closest, fail, hygiene, metric, names, secrets,
 };
@@ -57,14 +58,8 @@ pub trait AssertTelemetry {
     #[track_caller]
     fn assert_spans(&self, count: usize, expected: impl Into<ExpectedSpan>) {
         let (captured, expected) = (self.captured(), expected.into());
-        let found = captured.spans.iter().filter(|span| expected.is_met_by(span, &captured)).count();
-        if found != count {
-            let closest = if found < count { expected.describe_closest(&captured) } else { String::new() };
-            fail(&format!(
-                "{}\n  {expected}\n{closest}all spans:\n{}",
-                count_line("span", count, found),
-                captured.tree()
-            ));
+        if let Some(mismatch) = expected.miscount(Count::Exactly(count), &captured) {
+            fail(&format!("{mismatch}all spans:\n{}", captured.tree()));
         }
     }
 
@@ -123,19 +118,13 @@ pub trait AssertTelemetry {
     #[track_caller]
     fn assert_logs(&self, count: usize, expected: impl Into<ExpectedLog>) {
         let (captured, expected) = (self.captured(), expected.into());
-        let found = captured.logs.iter().filter(|log| expected.is_met_by(log, &captured)).count();
-        if found != count {
-            let closest = if found < count { expected.describe_closest(&captured) } else { String::new() };
+        if let Some(mismatch) = expected.miscount(Count::Exactly(count), &captured) {
             let lines: Vec<String> = captured
                 .logs
                 .iter()
                 .map(|log| format!("{} {:?} {}", log.severity_text, log.message(), log.attributes))
                 .collect();
-            fail(&format!(
-                "{}\n  {expected}\n{closest}all log records:\n{}",
-                count_line("log record", count, found),
-                closest::indented(&lines)
-            ));
+            fail(&format!("{mismatch}all log records:\n{}", closest::indented(&lines)));
         }
     }
 
@@ -282,19 +271,6 @@ fn check(captured: &Captured, headline: &str, rule: impl FnOnce(&Captured) -> Ve
     let lines = rule(captured);
     if !lines.is_empty() {
         fail(&format!("{headline}:\n{}all spans:\n{}", closest::indented(&lines), captured.tree()));
-    }
-}
-
-fn count_line(what: &str, expected: usize, found: usize) -> String {
-    let expected = match expected {
-        0 => format!("no {what}"),
-        1 => format!("one {what}"),
-        count => format!("{count} {what}s"),
-    };
-    match found {
-        0 => format!("expected {expected} like this, there is none:"),
-        1 => format!("expected {expected} like this, there is one:"),
-        count => format!("expected {expected} like this, there are {count}:"),
     }
 }
 

@@ -3,6 +3,7 @@ use std::fmt;
 use opentelemetry::logs::Severity;
 
 use super::attribute_conditions::AttributeConditions;
+use super::count::Count;
 use super::{Expected, closest};
 use crate::ReceivedLog;
 use crate::captured::Captured;
@@ -87,11 +88,19 @@ impl ExpectedLog {
         self
     }
 
-    pub(super) fn is_met_by(&self, log: &ReceivedLog, captured: &Captured) -> bool {
+    /// The message when not this many of the captured log records are like this.
+    pub(super) fn miscount(&self, count: Count, captured: &Captured) -> Option<String> {
+        let found = captured.logs.iter().filter(|log| self.is_met_by(log, captured)).count();
+        let mismatch = count.mismatch("log record", found)?;
+        let closest = if count.is_above(found) { self.describe_closest(captured) } else { String::new() };
+        Some(format!("{mismatch}\n  {self}\n{closest}"))
+    }
+
+    fn is_met_by(&self, log: &ReceivedLog, captured: &Captured) -> bool {
         self.differences(log, captured).is_empty()
     }
 
-    pub(super) fn describe_closest(&self, captured: &Captured) -> String {
+    fn describe_closest(&self, captured: &Captured) -> String {
         let nearest = closest::closest(
             captured.logs.iter().filter(|log| !self.is_met_by(log, captured)),
             |log| self.differences(log, captured),

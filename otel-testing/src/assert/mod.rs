@@ -3,6 +3,8 @@
 mod assert_telemetry;
 mod attribute_conditions;
 mod closest;
+mod count;
+mod expectations;
 mod expected;
 mod hygiene;
 mod log;
@@ -21,6 +23,7 @@ pub(crate) use expected::type_name;
 pub(crate) use metric::{kind_name, list};
 
 pub use assert_telemetry::AssertTelemetry;
+pub use expectations::{Expectations, ExpectationsError};
 pub use expected::{Expected, any_value, containing, one_of, starting_with};
 pub use log::{ExpectedLog, log};
 pub use metric::MetricAssertion;

@@ -4,6 +4,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanKind, Status};
 
 use super::attribute_conditions::AttributeConditions;
+use super::count::Count;
 use super::span_condition::Condition;
 use super::{Expected, closest};
 use crate::captured::Captured;
@@ -114,6 +115,11 @@ impl ExpectedSpan {
         self
     }
 
+    /// With a status that is no error.
+    pub fn not_failed(self) -> Self {
+        self.with(Condition::NotFailed)
+    }
+
     /// Without a parent, here or elsewhere.
     pub fn root(self) -> Self {
         self.with(Condition::Root)
@@ -179,7 +185,15 @@ impl ExpectedSpan {
         &self.name
     }
 
-    pub(super) fn is_met_by(&self, span: &ReceivedSpan, captured: &Captured) -> bool {
+    /// The message when not this many of the captured spans are like this.
+    pub(super) fn miscount(&self, count: Count, captured: &Captured) -> Option<String> {
+        let found = captured.spans.iter().filter(|span| self.is_met_by(span, captured)).count();
+        let mismatch = count.mismatch("span", found)?;
+        let closest = if count.is_above(found) { self.describe_closest(captured) } else { String::new() };
+        Some(format!("{mismatch}\n  {self}\n{closest}"))
+    }
+
+    fn is_met_by(&self, span: &ReceivedSpan, captured: &Captured) -> bool {
         self.differences(span, captured).is_empty()
     }
 
@@ -196,7 +210,7 @@ impl ExpectedSpan {
     }
 
     /// The nearest of the captured spans and what is different, as lines of a message.
-    pub(super) fn describe_closest(&self, captured: &Captured) -> String {
+    fn describe_closest(&self, captured: &Captured) -> String {
         let nearest = closest::closest(
             captured.spans.iter().filter(|span| !self.is_met_by(span, captured)),
             |span| self.differences(span, captured),

@@ -12,6 +12,7 @@ pub(super) enum Condition {
     Kind(SpanKind),
     Status(Status),
     Failed,
+    NotFailed,
     Root,
     RemoteParent,
     ChildOf(String),
@@ -30,6 +31,7 @@ impl Condition {
             Self::Kind(kind) => format!("kind {}", kind_name(kind)),
             Self::Status(status) => format!("status {}", describe_status(status)),
             Self::Failed => "failed".to_owned(),
+            Self::NotFailed => "not failed".to_owned(),
             Self::Root => "root".to_owned(),
             Self::RemoteParent => "with a remote parent".to_owned(),
             Self::ChildOf(parent) => format!("child of {parent:?}"),
@@ -68,6 +70,10 @@ impl Condition {
             Self::Failed => unless(
                 matches!(span.status, Status::Error { .. }),
                 format!("its status is {}, expected an error", describe_status(&span.status)),
+            ),
+            Self::NotFailed => unless(
+                !matches!(span.status, Status::Error { .. }),
+                format!("its status is {}, expected no error", describe_status(&span.status)),
             ),
             Self::Root => unless(
                 span.parent_span_id.is_none(),

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread;
@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 #[cfg(feature = "tls")]
 use super::TestCertificates;
 use super::connection::{Connections, Transport};
+use super::json_lines::JsonLines;
 use super::store::Store;
 use super::{OtlpReceiver, grpc, http};
 
@@ -27,11 +28,18 @@ pub struct OtlpReceiverBuilder {
     grpc: SocketAddr,
     http: SocketAddr,
     tls: Tls,
+    lines: Option<JsonLines>,
 }
 
 impl OtlpReceiverBuilder {
     pub(super) fn new() -> Self {
-        Self { max_items: DEFAULT_MAX_ITEMS, grpc: FREE_PORT, http: FREE_PORT, tls: Tls::default() }
+        Self {
+            max_items: DEFAULT_MAX_ITEMS,
+            grpc: FREE_PORT,
+            http: FREE_PORT,
+            tls: Tls::default(),
+            lines: None,
+        }
     }
 
     /// How many spans, log records and data points are kept together; 200 000 by default. What comes after that is
@@ -51,6 +59,13 @@ impl OtlpReceiverBuilder {
     /// Where OTLP over HTTP is taken, instead of a free port of `127.0.0.1`. Port 0 stands for a free one.
     pub fn with_http_address(mut self, address: SocketAddr) -> Self {
         self.http = address;
+        self
+    }
+
+    /// Writes what is kept as it comes, each request as a line of OTLP/JSON: the form of OpenTelemetry's file exporters.
+    /// Senders wait for a slow `writer`. What goes wrong is told by [`OtlpReceiver::json_lines_error`].
+    pub fn with_json_lines(mut self, writer: impl Write + Send + 'static) -> Self {
+        self.lines = Some(JsonLines::new(writer));
         self
     }
 
@@ -77,7 +92,7 @@ impl OtlpReceiverBuilder {
         let (for_grpc, for_http) = self.tls.transports()?;
         let (grpc_listener, grpc) = listen(self.grpc, &for_grpc)?;
         let (http_listener, http) = listen(self.http, &for_http)?;
-        let store = Arc::new(Store::new(self.max_items));
+        let store = Arc::new(Store::new(self.max_items, self.lines));
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel();

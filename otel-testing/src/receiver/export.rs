@@ -9,6 +9,7 @@ use opentelemetry_proto::tonic::collector::metrics::v1::{
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::store::Kept;
@@ -17,7 +18,9 @@ use super::{Signal, log, metric, span};
 const FULL: &str = "the receiver is full: see OtlpReceiverBuilder::with_max_items";
 
 /// A request of one signal.
-pub(super) trait ExportRequest: prost::Message + Default + DeserializeOwned + 'static {
+pub(super) trait ExportRequest:
+    prost::Message + Default + DeserializeOwned + Serialize + 'static
+{
     type Response: prost::Message + Default;
     const SIGNAL: Signal;
 

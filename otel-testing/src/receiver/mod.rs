@@ -11,6 +11,7 @@ mod fault;
 mod grpc;
 mod http;
 mod json;
+mod json_lines;
 mod json_mapping;
 mod log;
 mod metric;

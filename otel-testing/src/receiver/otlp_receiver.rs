@@ -164,6 +164,12 @@ impl OtlpReceiver {
         Ok(serde_json::to_string(&self.store.kept().document)?)
     }
 
+    /// Why not everything was written to [`OtlpReceiverBuilder::with_json_lines`]; `None` if everything was.
+    #[must_use]
+    pub fn json_lines_error(&self) -> Option<io::Error> {
+        self.store.json_lines_error()
+    }
+
     pub(super) fn store(&self) -> &Store {
         &self.store
     }

@@ -1,12 +1,13 @@
 use std::collections::VecDeque;
-use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use std::{io, mem};
 
 use tokio::sync::watch;
 
 use super::export::ExportRequest;
 use super::json::Document;
+use super::json_lines::JsonLines;
 use super::{Protocol, ReceivedLog, ReceivedMetric, ReceivedRequest, ReceivedSpan, Reply};
 use crate::lock::lock;
 
@@ -20,6 +21,7 @@ pub(super) struct Store {
     arrived: Condvar,
     arrivals: watch::Sender<u64>,
     max_items: usize,
+    lines: Option<JsonLines>,
 }
 
 #[derive(Debug, Default)]
@@ -42,8 +44,14 @@ pub(super) struct Kept {
 }
 
 impl Store {
-    pub(super) fn new(max_items: usize) -> Self {
-        Self { kept: Mutex::default(), arrived: Condvar::new(), arrivals: watch::Sender::new(0), max_items }
+    pub(super) fn new(max_items: usize, lines: Option<JsonLines>) -> Self {
+        let arrivals = watch::Sender::new(0);
+        Self { kept: Mutex::default(), arrived: Condvar::new(), arrivals, max_items, lines }
+    }
+
+    /// What went wrong when lines were written.
+    pub(super) fn json_lines_error(&self) -> Option<io::Error> {
+        self.lines.as_ref().and_then(JsonLines::error)
     }
 
     pub(super) fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -91,6 +99,9 @@ impl Store {
             kept.dropped += rejected as u64;
             // A request without items would grow memory without counting against the bound.
             if stays > 0 {
+                if let Some(lines) = &self.lines {
+                    lines.write(&request);
+                }
                 request.keep(&mut kept);
             }
             let delay = if let Reply::Slow(delay) = reply { delay } else { Duration::ZERO };

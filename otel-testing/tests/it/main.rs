@@ -7,6 +7,7 @@ mod assert_spans;
 mod conventions;
 mod conventions_registry;
 mod eventually;
+mod expectations;
 mod faults;
 mod globals;
 mod json;
@@ -14,6 +15,8 @@ mod metrics;
 mod receiver;
 mod receiver_bounds;
 mod receiver_http;
+#[cfg(feature = "receiver")]
+mod receiver_program;
 mod require;
 mod sender;
 mod snapshot;

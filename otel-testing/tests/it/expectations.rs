@@ -1,0 +1,89 @@
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::MeterProvider as _;
+use opentelemetry::trace::{Span as _, TraceContextExt as _};
+use opentelemetry::trace::{SpanBuilder, SpanKind, Status, Tracer as _, TracerProvider as _};
+use opentelemetry_sdk::Resource;
+use otel_testing::{Expectations, TestTelemetry};
+
+fn telemetry() -> TestTelemetry {
+    let resource = Resource::builder_empty().with_service_name("payments").build();
+    let telemetry = TestTelemetry::builder().with_resource(resource).build();
+    let tracer = telemetry.tracer_provider().tracer("shop");
+    tracer.in_span("checkout", |context| {
+        let charge = SpanBuilder::from_name("charge").with_kind(SpanKind::Client).with_attributes([
+            KeyValue::new("card.brand", "visa"),
+            KeyValue::new("card.retries", 2),
+            KeyValue::new("card.fee", 0.5),
+        ]);
+        tracer.build_with_context(charge, &context).set_status(Status::error("declined"));
+        context.span().add_event("tried", vec![]);
+        tracing::subscriber::with_default(telemetry.subscriber(), || {
+            tracing::info!(items = 3, "order placed");
+        });
+    });
+    telemetry
+        .meter_provider()
+        .meter("shop")
+        .f64_histogram("shop.duration")
+        .with_unit("s")
+        .build()
+        .record(1.0, &[]);
+    telemetry
+}
+
+fn unmet(expectations: &str) -> String {
+    Expectations::from_json(expectations).unwrap().unmet(&telemetry()).concat()
+}
+
+#[test]
+fn what_is_there_meets_them() {
+    let met = r#"{
+        "spans": [
+            {"name": "charge", "kind": "client", "failed": true, "service": "payments", "child_of": "checkout",
+             "attributes": {"card.brand": "visa", "card.retries": 2, "card.fee": 0.5, "card.brand": null}, "count": 1},
+            {"name": "checkout", "root": true, "failed": false},
+            {"name": "refund", "count": 0}
+        ],
+        "logs": [{"body": "order placed", "attributes": {"items": 3}, "count": 1}],
+        "metrics": [{"name": "shop.duration", "unit": "s"}, {"name": "shop.duration"}],
+        "services": ["payments"],
+        "most_orphans": 0,
+        "conventions": {"allow": ["card", "shop", "items"]}
+    }"#;
+    assert_eq!(unmet(met), "");
+    assert_eq!(unmet("{}"), "");
+}
+
+#[test]
+fn each_that_is_not_met_says_what_is_there_instead() {
+    insta::assert_snapshot!(unmet(
+        r#"{
+        "spans": [
+            {"name": "charge", "kind": "server", "failed": false, "service": "orders", "child_of": "refund",
+             "attributes": {"card.brand": "amex", "card.retries": "2", "card.owner": null}},
+            {"name": "charge", "count": 2},
+            {"name": "checkout", "count": 0},
+            {"name": "charge", "root": true}
+        ],
+        "logs": [{"body": "order placed", "in_span": "charge", "attributes": {"items": 4}}],
+        "metrics": [{"name": "shop.durations"}, {"name": "shop.duration", "unit": "ms"}],
+        "services": ["orders"],
+        "conventions": {}
+    }"#
+    ));
+}
+
+#[test]
+fn a_text_that_is_no_expectations_is_refused_with_its_line() {
+    let refused = [
+        "{",
+        "{\n\"span\": []}",
+        r#"{"spans": [{"kind": "client"}]}"#,
+        r#"{"spans": [{"name": "a", "kind": "Client"}]}"#,
+        r#"{"spans": [{"name": "a", "count": -1}]}"#,
+        r#"{"logs": [{"message": "a"}]}"#,
+        r#"{"most_orphans": "none"}"#,
+    ];
+    let errors = refused.map(|text| Expectations::from_json(text).unwrap_err().to_string());
+    insta::assert_snapshot!(errors.join("\n"));
+}

@@ -1,0 +1,181 @@
+//! The program `otel-receiver`, run as a shell would.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+
+use reqwest::blocking::Client;
+use serde_json::{Value, json};
+
+const TRACE: &str = "5b8efff798038103d269b633813fc60c";
+
+/// A file that is removed in the end.
+struct File(PathBuf);
+
+impl File {
+    fn new(name: &str, text: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("otel-receiver-{}-{name}", std::process::id()));
+        std::fs::write(&path, text).unwrap();
+        Self(path)
+    }
+
+    fn as_argument(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_otel-receiver"));
+    command.args(arguments).env_remove("OTEL_EXPORTER_OTLP_PROTOCOL");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// A trace of one root and one span whose parent is not there.
+fn send(endpoint: &str) {
+    let span = |id: &str, parent: &str, name: &str| json!({"traceId": TRACE, "spanId": id, "parentSpanId": parent, "name": name, "kind": 2});
+    let spans =
+        [span("eee19b7ec3c1b174", "", "checkout"), span("eee19b7ec3c1b175", "aaaaaaaaaaaaaaaa", "charge")];
+    let body = json!({"resourceSpans": [{
+        "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "by hand"}}]},
+        "scopeSpans": [{"spans": spans}],
+    }]});
+    let request =
+        Client::new().post(format!("{endpoint}/v1/traces")).header("content-type", "application/json");
+    assert_eq!(request.body(body.to_string()).send().unwrap().status(), 200);
+}
+
+/// The program without a command, and where it takes OTLP over HTTP.
+fn start(arguments: &[&str]) -> (Child, BufReader<std::process::ChildStderr>, String) {
+    let mut child =
+        program(&["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"]).args(arguments).spawn().unwrap();
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    let mut announced = String::new();
+    errors.read_line(&mut announced).unwrap();
+    let endpoint = announced.trim().rsplit(' ').next().unwrap().to_owned();
+    (child, errors, endpoint)
+}
+
+fn end(child: Child, mut errors: BufReader<std::process::ChildStderr>) -> (Option<i32>, String, String) {
+    let output = child.wait_with_output().unwrap();
+    let mut said = String::new();
+    std::io::Read::read_to_string(&mut errors, &mut said).unwrap();
+    (output.status.code(), text(&output.stdout), said)
+}
+
+#[test]
+fn it_ends_when_what_it_expects_has_come() {
+    let expected = File::new(
+        "met.json",
+        r#"{"spans": [{"name": "checkout", "kind": "server", "root": true}], "services": ["by hand"]}"#,
+    );
+    let lines = File::new("lines.jsonl", "");
+    let (child, errors, endpoint) =
+        start(&["--timeout", "30", "--expect", expected.as_argument(), "--json", lines.as_argument()]);
+    send(&endpoint);
+    let (code, shown, said) = end(child, errors);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(
+        shown,
+        format!("trace {TRACE}\n  by hand: checkout server\n  by hand: charge server (parent missing)\n")
+    );
+    assert_eq!(
+        said,
+        "2 spans in 1 traces of 1 services, 1 orphans, 0 log records, 0 metrics, 0 items dropped\n"
+    );
+    let line: Value = serde_json::from_str(&std::fs::read_to_string(&lines.0).unwrap()).unwrap();
+    assert_eq!(line["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["traceId"], TRACE);
+}
+
+#[test]
+fn what_is_not_met_in_time_is_named_and_fails() {
+    let expected = File::new("unmet.json", r#"{"spans": [{"name": "refund"}], "most_orphans": 0}"#);
+    let (child, errors, endpoint) =
+        start(&["--quiet", "--timeout", "0.5", "--expect", expected.as_argument()]);
+    send(&endpoint);
+    let (code, shown, said) = end(child, errors);
+    assert_eq!((code, shown.as_str()), (Some(1), ""));
+    assert!(
+        said.contains("expected one span like this, there is none:\n  \"refund\"\nthe closest is"),
+        "{said}"
+    );
+    assert!(
+        said.contains("expected at most 0 orphans, there are 1:\n  \"charge\"\n2 expectations are not met")
+    );
+}
+
+/// The command is this test binary, which runs `the_command` alone.
+fn run_command(variables: &[(&str, &str)], arguments: &[&str]) -> Output {
+    let mut command = program(arguments);
+    command.args(["--", std::env::current_exe().unwrap().to_str().unwrap()]);
+    command.args(["--exact", "receiver_program::the_command"]).env("TEST_AS_COMMAND", "1");
+    command.envs(variables.iter().copied()).output().unwrap()
+}
+
+#[test]
+fn the_command() {
+    if std::env::var_os("TEST_AS_COMMAND").is_none() {
+        return;
+    }
+    let endpoint = std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT").unwrap();
+    if std::env::var("OTEL_EXPORTER_OTLP_PROTOCOL").unwrap() == "http/protobuf" {
+        send(&endpoint);
+    } else {
+        writeln!(std::io::stderr(), "told to send to {endpoint}").unwrap();
+        std::process::exit(7);
+    }
+}
+
+#[test]
+fn a_command_is_told_where_to_send_and_its_failure_is_passed_on() {
+    let output = run_command(&[], &[]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stdout).contains("by hand: checkout server"), "{}", text(&output.stdout));
+
+    let output = run_command(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")], &[]);
+    assert_eq!(output.status.code(), Some(7));
+    let said = text(&output.stderr);
+    let grpc =
+        said.split_whitespace().find(|word| word.starts_with("http://")).unwrap().trim_end_matches(',');
+    assert!(said.contains(&format!("told to send to {grpc}\n")), "{said}");
+}
+
+#[test]
+fn what_it_cannot_do_is_said() {
+    let cases = [
+        (vec!["--expect", "/nowhere/expected.json"], "/nowhere/expected.json: No such file"),
+        (vec!["--json", "/nowhere/lines"], "/nowhere/lines: No such file"),
+        (vec!["--", "/nowhere/command"], "/nowhere/command: No such file"),
+        (vec!["--grpc", "192.0.2.1:1"], "cannot listen on 192.0.2.1:1"),
+    ];
+    for (arguments, reason) in cases {
+        let output = program(&arguments).output().unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(&format!("otel-receiver: {reason}")), "{said}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn it_shows_a_trace_when_it_has_settled_and_ends_at_a_signal() {
+    let (mut child, errors, endpoint) = start(&[]);
+    send(&endpoint);
+    let mut shown = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    shown.read_line(&mut line).unwrap();
+    assert_eq!(line, format!("trace {TRACE}\n"));
+    Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    let (code, _, said) = end(child, errors);
+    assert_eq!(code, Some(0), "{said}");
+}
