@@ -1,4 +1,4 @@
-use super::Provider;
+use super::endpoint::{self, Endpoint};
 
 /// The shape of requests and responses: which API is spoken, whoever serves it.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -44,8 +44,7 @@ impl Api {
     /// `None` for everything that is not certain: a server that merely ends in `/chat/completions` has to be told.
     #[must_use]
     pub fn recognise(host: &str, path: &str) -> Option<Endpoint> {
-        let _ = (host, path);
-        None
+        endpoint::recognise(host, path)
     }
 
     /// The value of `gen_ai.operation.name`.
@@ -76,46 +75,5 @@ impl Api {
             Self::OpenAiResponses => Some("responses"),
             _ => None,
         }
-    }
-}
-
-/// What host and path say about a request.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Endpoint {
-    provider: Provider,
-    api: Api,
-    model: Option<String>,
-    streaming: Option<bool>,
-}
-
-impl Endpoint {
-    /// An endpoint that is known otherwise, such as an OpenAI-compatible server in one's own network.
-    #[must_use]
-    pub const fn new(provider: Provider, api: Api) -> Self {
-        Self { provider, api, model: None, streaming: None }
-    }
-
-    /// Who serves it.
-    #[must_use]
-    pub const fn provider(&self) -> &Provider {
-        &self.provider
-    }
-
-    /// Which API it is.
-    #[must_use]
-    pub const fn api(&self) -> Api {
-        self.api
-    }
-
-    /// The model or deployment that the path names, decoded.
-    #[must_use]
-    pub fn model(&self) -> Option<&str> {
-        self.model.as_deref()
-    }
-
-    /// Whether the answer is a stream, if the path alone decides that.
-    #[must_use]
-    pub const fn streaming(&self) -> Option<bool> {
-        self.streaming
     }
 }

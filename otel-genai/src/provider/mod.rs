@@ -2,7 +2,7 @@
 //!
 //! No HTTP and no OpenTelemetry here: bytes go in, facts come out.
 //!
-//! ```no_run
+//! ```
 //! use otel_genai::provider::{Api, RequestReader, ResponseReader};
 //!
 //! let endpoint = Api::recognise("api.openai.com", "/v1/chat/completions").unwrap();
@@ -20,12 +20,30 @@
 //! assert_eq!(response.usage.input_tokens, Some(7));
 //! ```
 
+mod anthropic;
 mod api;
+mod bedrock;
+mod cohere;
+mod endpoint;
+mod field;
+mod frame;
+mod gemini;
+mod json;
+mod key;
 mod name;
+mod ollama;
+mod openai;
+mod payload;
+mod reader;
 mod request;
 mod response;
+mod response_visitor;
+mod usage;
 
-pub use api::{Api, Endpoint};
+pub use api::Api;
+pub use endpoint::Endpoint;
 pub use name::Provider;
+pub use reader::ResponseReader;
 pub use request::{RequestFacts, RequestReader};
-pub use response::{ContentFilter, ProviderError, ResponseFacts, ResponseReader, ToolCall, Usage};
+pub use response::{ContentFilter, ProviderError, ResponseFacts, ToolCall};
+pub use usage::Usage;

@@ -1,5 +1,11 @@
-use super::Api;
+use super::field::RequestField;
+use super::json::{Closed, Scalar, Tokenizer, Visitor, Want};
+use super::key::Key;
+use super::{Api, anthropic, bedrock, cohere, gemini, ollama, openai};
 use crate::content::{ContentPolicy, RequestContent};
+
+/// Of stop sequences and formats: more are not kept.
+const LIST_LENGTH: usize = 32;
 
 /// What a request says, in the words of the conventions. Absent is `None` or empty, never a guess.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -50,15 +56,18 @@ pub struct RequestFacts {
 /// Reads a request body as it passes.
 #[derive(Debug)]
 pub struct RequestReader {
-    facts: RequestFacts,
+    tokenizer: Tokenizer,
+    visitor: RequestVisitor,
 }
 
 impl RequestReader {
     /// A reader for one request.
     #[must_use]
     pub fn new(api: Api) -> Self {
-        let _ = api;
-        Self { facts: RequestFacts::default() }
+        let mut facts = RequestFacts::default();
+        // Ollama streams unless it is told not to.
+        facts.stream = matches!(api, Api::OllamaChat | Api::OllamaGenerate);
+        Self { tokenizer: Tokenizer::new(), visitor: RequestVisitor { api, facts, field: None } }
     }
 
     /// Also captures what the policy asks for. By default nothing is.
@@ -70,12 +79,136 @@ impl RequestReader {
 
     /// Reads the next bytes of the body.
     pub fn read(&mut self, chunk: &[u8]) {
-        let _ = chunk;
+        self.tokenizer.read(chunk, &mut self.visitor);
     }
 
     /// What is known by now.
     #[must_use]
     pub fn finish(self) -> RequestFacts {
-        self.facts
+        self.visitor.facts
     }
+}
+
+#[derive(Debug)]
+struct RequestVisitor {
+    api: Api,
+    facts: RequestFacts,
+    /// What the scalar that is being read means.
+    field: Option<RequestField>,
+}
+
+impl RequestVisitor {
+    fn text(&mut self, field: RequestField, text: &str) {
+        use RequestField as F;
+        if text.is_empty() {
+            return;
+        }
+        let facts = &mut self.facts;
+        let slot = match field {
+            F::Model => &mut facts.model,
+            F::ServiceTier => &mut facts.service_tier,
+            F::ConversationId => &mut facts.conversation_id,
+            F::PreviousResponseId => &mut facts.previous_response_id,
+            F::ReasoningLevel => &mut facts.reasoning_level,
+            F::StopSequence => return push(&mut facts.stop_sequences, text),
+            F::EncodingFormat => return push(&mut facts.encoding_formats, text),
+            F::OutputType => {
+                // What is not text says more than that text is there too.
+                facts.output_type = output_type(text).filter(|kind| *kind != "text").or(facts.output_type);
+                facts.output_type = facts.output_type.or_else(|| output_type(text));
+                return;
+            }
+            _ => return,
+        };
+        *slot = Some(text.to_owned());
+    }
+
+    fn number(&mut self, field: RequestField, text: &str) {
+        use RequestField as F;
+        let Some(float) = text.parse::<f64>().ok().filter(|float| float.is_finite()) else { return };
+        // `100.0` is a whole number to some clients.
+        let integer = text
+            .parse()
+            .ok()
+            .or_else(|| (float.fract() == 0.0 && float.abs() < 9e15).then_some(float as i64));
+        let facts = &mut self.facts;
+        match field {
+            F::MaxTokens => facts.max_tokens = integer,
+            F::Seed => facts.seed = integer,
+            F::ChoiceCount => facts.choice_count = integer,
+            F::Dimensions => facts.dimensions = integer,
+            F::Temperature => facts.temperature = Some(float),
+            F::TopP => facts.top_p = Some(float),
+            F::TopK => facts.top_k = Some(float),
+            F::FrequencyPenalty => facts.frequency_penalty = Some(float),
+            F::PresencePenalty => facts.presence_penalty = Some(float),
+            _ => {}
+        }
+    }
+}
+
+impl Visitor for RequestVisitor {
+    fn wants(&mut self, path: &[Key]) -> Want {
+        self.field = field(self.api, path);
+        if self.field.is_some() { Want::Value } else { Want::Skip }
+    }
+
+    fn scalar(&mut self, _path: &[Key], value: Scalar<'_>) {
+        let Some(field) = self.field else { return };
+        match value {
+            Scalar::Text(text) => self.text(field, text),
+            Scalar::Number(text) => self.number(field, text),
+            Scalar::Flag(flag) if field == RequestField::Stream => self.facts.stream = flag,
+            _ => {}
+        }
+    }
+
+    /// The content is most of a request, and holds no facts.
+    fn skips(&mut self, path: &[Key]) -> bool {
+        matches!(
+            path,
+            [Key::Messages | Key::Contents | Key::Documents | Key::Texts | Key::Prompt | Key::Input]
+        ) || matches!(path, [Key::Tools | Key::Functions, Key::Item])
+    }
+
+    fn close(&mut self, path: &[Key], closed: Closed) {
+        let declared = match path {
+            [Key::Tools | Key::Functions] | [Key::ToolConfig, Key::Tools] => closed.len,
+            _ => None,
+        };
+        if let Some(len) = declared {
+            self.facts.tools = len as usize;
+        }
+    }
+}
+
+fn field(api: Api, path: &[Key]) -> Option<RequestField> {
+    match api {
+        Api::OpenAiChat | Api::OpenAiResponses | Api::OpenAiCompletions | Api::OpenAiEmbeddings => {
+            openai::request(path)
+        }
+        Api::AnthropicMessages | Api::AnthropicCompletions => anthropic::request(path),
+        Api::GeminiGenerateContent | Api::GeminiEmbedContent => gemini::request(path),
+        Api::BedrockConverse | Api::BedrockInvokeModel => bedrock::request(path),
+        Api::OllamaChat | Api::OllamaGenerate | Api::OllamaEmbed => ollama::request(path),
+        Api::CohereChat | Api::CohereEmbed | Api::CohereRerank => cohere::request(path),
+    }
+}
+
+fn push(list: &mut Vec<String>, text: &str) {
+    if list.len() < LIST_LENGTH {
+        list.push(text.to_owned());
+    }
+}
+
+/// `gen_ai.output.type` of a format, a mime type or a modality.
+fn output_type(text: &str) -> Option<&'static str> {
+    let lower = text.to_ascii_lowercase();
+    Some(match lower.as_str() {
+        "text" | "text/plain" => "text",
+        "json" | "json_object" | "json_schema" | "application/json" | "text/x.enum" | "object" => "json",
+        "image" => "image",
+        "audio" | "speech" => "speech",
+        _ => return None,
+    })
 }

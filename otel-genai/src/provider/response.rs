@@ -1,5 +1,5 @@
-use super::Api;
-use crate::content::{ContentPolicy, OutputMessage};
+use super::Usage;
+use crate::content::OutputMessage;
 
 /// What a response says, in the words of the conventions. Absent is `None` or empty, never a guess.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,49 +37,16 @@ pub struct ResponseFacts {
     pub encoding_format: Option<&'static str>,
     /// The response came to its own end: the stream's last event or the body's last brace.
     pub complete: bool,
-    /// Events of a stream that carried output.
+    /// Events of a stream.
+    pub events: u64,
+    /// Of these, those that carried output: text, reasoning, parts of tool calls.
     pub output_chunks: u64,
+    /// The kinds of the output's items in the provider's words (`message`, `function_call`), where it has them
+    pub output_items: Vec<String>,
     /// The output; empty unless it is captured.
     pub output_messages: Vec<OutputMessage>,
     /// Some of the output was not captured because it was larger than the policy allows.
     pub content_truncated: bool,
-}
-
-/// Tokens of one response.
-///
-/// Totals are totals: `input_tokens` has the cached ones in it and `output_tokens` the reasoning, also for providers
-/// that report them apart.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Usage {
-    /// `gen_ai.usage.input_tokens`
-    pub input_tokens: Option<i64>,
-    /// `gen_ai.usage.output_tokens`
-    pub output_tokens: Option<i64>,
-    /// `gen_ai.usage.cache_read.input_tokens`
-    pub cache_read_input_tokens: Option<i64>,
-    /// `gen_ai.usage.cache_creation.input_tokens`, in the unreleased conventions `gen_ai.usage.cache_write.input_tokens`
-    pub cache_write_input_tokens: Option<i64>,
-    /// `gen_ai.usage.reasoning.output_tokens`
-    pub reasoning_output_tokens: Option<i64>,
-    /// Of the input, text (unreleased conventions: `gen_ai.usage.text.input_tokens`)
-    pub text_input_tokens: Option<i64>,
-    /// Of the input, images
-    pub image_input_tokens: Option<i64>,
-    /// Of the input, audio
-    pub audio_input_tokens: Option<i64>,
-    /// Of the output, text
-    pub text_output_tokens: Option<i64>,
-    /// Of the output, images
-    pub image_output_tokens: Option<i64>,
-    /// Of the output, audio
-    pub audio_output_tokens: Option<i64>,
-    /// Input tokens on the bill, where the provider says both (Cohere)
-    pub billed_input_tokens: Option<i64>,
-    /// Output tokens on the bill, where the provider says both (Cohere)
-    pub billed_output_tokens: Option<i64>,
-    /// Searches on the bill (Cohere's reranking)
-    pub billed_search_units: Option<i64>,
 }
 
 /// A tool that the model wants called.
@@ -115,66 +82,10 @@ pub struct ProviderError {
 }
 
 impl ProviderError {
-    /// The value of `error.type`: the code if there is one that is not just the HTTP status, or else the class.
+    /// The value of `error.type`: the code if it is a name, or else the class, or else the code, which is a number.
     #[must_use]
     pub fn error_type(&self) -> Option<&str> {
-        self.code.as_deref().or(self.kind.as_deref())
-    }
-}
-
-/// Reads a response body as it passes: whole, or a stream, with chunks that end anywhere.
-///
-/// Memory is bounded whatever comes, and nothing is allocated for content that is not captured.
-#[derive(Debug)]
-pub struct ResponseReader {
-    facts: ResponseFacts,
-}
-
-impl ResponseReader {
-    /// A reader for one response.
-    #[must_use]
-    pub fn new(api: Api, streaming: bool) -> Self {
-        let _ = (api, streaming);
-        Self { facts: ResponseFacts::default() }
-    }
-
-    /// The `content-type` of the response decides how the body is framed, whatever was asked for: the answer to a
-    /// request for a stream may be an error in plain JSON.
-    #[must_use]
-    pub fn with_content_type(self, content_type: &str) -> Self {
-        let _ = content_type;
-        self
-    }
-
-    /// Also captures what the policy asks for. By default nothing is.
-    #[must_use]
-    pub fn with_capture(self, policy: &ContentPolicy) -> Self {
-        let _ = policy;
-        self
-    }
-
-    /// Reads the next bytes of the body.
-    pub fn read(&mut self, chunk: &[u8]) {
-        let _ = chunk;
-    }
-
-    /// Events of a stream that carried output so far (text, reasoning, parts of tool calls); compare it before and after
-    /// `read` to time the first one and those after it. Pings, comments, and events that only open or close something
-    /// do not count.
-    #[must_use]
-    pub const fn output_chunks(&self) -> u64 {
-        self.facts.output_chunks
-    }
-
-    /// The response came to its own end. False after a stream that was cut.
-    #[must_use]
-    pub const fn is_complete(&self) -> bool {
-        self.facts.complete
-    }
-
-    /// What is known by now; of a body that was cut, the part before the cut.
-    #[must_use]
-    pub fn finish(self) -> ResponseFacts {
-        self.facts
+        let named = self.code.as_deref().filter(|code| !code.bytes().all(|byte| byte.is_ascii_digit()));
+        named.or(self.kind.as_deref()).or(self.code.as_deref())
     }
 }

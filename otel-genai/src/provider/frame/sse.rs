@@ -1,0 +1,113 @@
+//! Server-sent events: <https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation>
+
+use super::Events;
+
+/// What ends a stream of OpenAI's kind.
+const DONE: &[u8] = b"[DONE]";
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum State {
+    /// Within a field's name, of which this many bytes are those of `data`.
+    Name(u8),
+    /// After the colon: one space is not part of the value.
+    Colon,
+    Data,
+    /// A comment, or a field of another name.
+    Other,
+}
+
+/// Passes the data on as it comes; only a line's first few bytes are ever waited for.
+#[derive(Debug)]
+pub(in super::super) struct Sse {
+    state: State,
+    /// The last byte was a carriage return: a line feed now is part of the same line end.
+    after_return: bool,
+    /// A byte of the line has been read.
+    in_line: bool,
+    /// Bytes of data of this event, at most one more than [`DONE`] has.
+    length: usize,
+    /// How many of them are those of [`DONE`].
+    done: usize,
+}
+
+impl Sse {
+    pub(in super::super) const fn new() -> Self {
+        Self { state: State::Name(0), after_return: false, in_line: false, length: 0, done: 0 }
+    }
+
+    /// Whether the stream said that it is done.
+    pub(in super::super) fn read(&mut self, mut bytes: &[u8], events: &mut impl Events) -> bool {
+        let mut done = false;
+        while let Some(&first) = bytes.first() {
+            if self.state == State::Data || self.state == State::Other {
+                let end = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(bytes.len());
+                let (line, rest) = bytes.split_at(end);
+                if self.state == State::Data && !line.is_empty() {
+                    self.data(line, events);
+                }
+                bytes = rest;
+                if bytes.is_empty() {
+                    break;
+                }
+                done |= self.byte(bytes.first().copied().unwrap_or(b'\n'), events);
+            } else {
+                done |= self.byte(first, events);
+            }
+            bytes = bytes.get(1..).unwrap_or_default();
+        }
+        done
+    }
+
+    fn byte(&mut self, byte: u8, events: &mut impl Events) -> bool {
+        let after_return = std::mem::replace(&mut self.after_return, byte == b'\r');
+        match (byte, self.state) {
+            (b'\n', _) if after_return => {}
+            (b'\n' | b'\r', _) => return self.end_line(events),
+            (b':', State::Name(4)) => self.state = State::Colon,
+            (_, State::Name(matched)) => {
+                self.state = match b"data".get(usize::from(matched)) {
+                    Some(&expected) if expected == byte => State::Name(matched + 1),
+                    // A byte order mark before the first field.
+                    _ if !self.in_line && matches!(byte, 0xEF) => State::Name(0),
+                    _ if matched == 0 && matches!(byte, 0xBB | 0xBF) => State::Name(0),
+                    _ => State::Other,
+                };
+            }
+            (_, State::Colon) => {
+                self.state = State::Data;
+                if byte != b' ' {
+                    self.data(&[byte], events);
+                }
+            }
+            (_, State::Data | State::Other) => {}
+        }
+        self.in_line = !matches!(byte, b'\n' | b'\r');
+        false
+    }
+
+    fn data(&mut self, data: &[u8], events: &mut impl Events) {
+        for byte in data.iter().take((DONE.len() + 1).saturating_sub(self.length)) {
+            if DONE.get(self.length) == Some(byte) {
+                self.done += 1;
+            }
+            self.length += 1;
+        }
+        events.bytes(data);
+    }
+
+    fn end_line(&mut self, events: &mut impl Events) -> bool {
+        let was_empty = !self.in_line;
+        self.in_line = false;
+        self.state = State::Name(0);
+        if !was_empty || self.length == 0 {
+            return false;
+        }
+        let done = self.done == DONE.len() && self.length == DONE.len();
+        self.length = 0;
+        self.done = 0;
+        if !done {
+            events.end_event();
+        }
+        done
+    }
+}

@@ -1,0 +1,162 @@
+//! The events of a response: facts are read from them as they pass, and content is captured from them if that is wanted.
+
+use super::Api;
+use super::frame::{Events, Headers, Message};
+use super::json::{Scalar, Tokenizer, Visitor, Want};
+use super::key::Key;
+use super::response_visitor::ResponseVisitor;
+
+#[derive(Debug)]
+pub(super) struct Payload {
+    tokenizer: Tokenizer,
+    pub(super) visitor: ResponseVisitor,
+}
+
+impl Payload {
+    pub(super) fn new(api: Api) -> Self {
+        Self { tokenizer: Tokenizer::new(), visitor: ResponseVisitor::new(api) }
+    }
+
+    /// A line is an event if it is a whole value; what is not does not spoil the next one.
+    pub(super) fn end_line(&mut self) {
+        if self.visitor.root_ended {
+            self.end_event();
+        } else {
+            self.tokenizer.reset();
+        }
+    }
+}
+
+impl Events for Payload {
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.tokenizer.read(bytes, &mut self.visitor);
+    }
+
+    fn end_event(&mut self) {
+        self.tokenizer.reset();
+        self.visitor.root_ended = false;
+        self.visitor.end_event();
+    }
+}
+
+/// A message of an AWS event stream is an event.
+impl Message for Payload {
+    fn begin(&mut self, headers: Headers<'_>) {
+        let kind = headers.exception_type.or(headers.error_code);
+        if let Some(kind) = kind {
+            let error = self.visitor.error();
+            error.kind = Some(kind.to_owned());
+            error.message = headers.error_message.map(str::to_owned);
+        }
+    }
+
+    fn payload(&mut self, bytes: &[u8]) {
+        self.bytes(bytes);
+    }
+
+    fn end_message(&mut self) {
+        self.end_event();
+    }
+}
+
+/// `InvokeModelWithResponseStream` wraps the model's events: `{"bytes": "<base64>"}`.
+#[derive(Debug)]
+pub(super) struct Wrapped {
+    tokenizer: Tokenizer,
+    decoder: Base64,
+    /// The message is an exception, which is not wrapped.
+    plain: bool,
+}
+
+impl Wrapped {
+    pub(super) const fn new() -> Self {
+        Self { tokenizer: Tokenizer::new(), decoder: Base64 { bits: 0, count: 0 }, plain: false }
+    }
+
+    pub(super) const fn of<'a>(&'a mut self, payload: &'a mut Payload) -> Unwrap<'a> {
+        Unwrap { wrapped: self, payload }
+    }
+}
+
+pub(super) struct Unwrap<'a> {
+    wrapped: &'a mut Wrapped,
+    payload: &'a mut Payload,
+}
+
+impl Message for Unwrap<'_> {
+    fn begin(&mut self, headers: Headers<'_>) {
+        self.wrapped.plain = headers.event_type.is_none();
+        self.wrapped.decoder = Base64 { bits: 0, count: 0 };
+        self.payload.begin(headers);
+    }
+
+    fn payload(&mut self, bytes: &[u8]) {
+        if self.wrapped.plain {
+            self.payload.bytes(bytes);
+        } else {
+            let mut visitor = Decode { decoder: &mut self.wrapped.decoder, payload: self.payload };
+            self.wrapped.tokenizer.read(bytes, &mut visitor);
+        }
+    }
+
+    fn end_message(&mut self) {
+        self.wrapped.tokenizer.reset();
+        self.payload.end_event();
+    }
+}
+
+struct Decode<'a> {
+    decoder: &'a mut Base64,
+    payload: &'a mut Payload,
+}
+
+impl Visitor for Decode<'_> {
+    fn wants(&mut self, path: &[Key]) -> Want {
+        if path == [Key::Bytes] { Want::Pieces } else { Want::Skip }
+    }
+
+    fn scalar(&mut self, _path: &[Key], _value: Scalar<'_>) {}
+
+    fn pieces(&mut self, bytes: &[u8]) {
+        let mut buffer = [0; 192];
+        for piece in bytes.chunks(256) {
+            let length = self.decoder.decode(piece, &mut buffer);
+            self.payload.bytes(buffer.get(..length).unwrap_or_default());
+        }
+    }
+}
+
+/// Four characters at a time are three bytes; here they come one by one.
+#[derive(Debug)]
+struct Base64 {
+    bits: u32,
+    count: u32,
+}
+
+impl Base64 {
+    /// Characters that are none are skipped.
+    fn decode(&mut self, text: &[u8], out: &mut [u8]) -> usize {
+        let mut length = 0;
+        for character in text {
+            let value = match character {
+                b'A'..=b'Z' => character - b'A',
+                b'a'..=b'z' => character - b'a' + 26,
+                b'0'..=b'9' => character - b'0' + 52,
+                b'+' | b'-' => 62,
+                b'/' | b'_' => 63,
+                _ => continue,
+            };
+            self.bits = self.bits << 6 | u32::from(value);
+            self.count += 6;
+            if self.count >= 8 {
+                self.count -= 8;
+                if let Some(slot) = out.get_mut(length) {
+                    *slot = (self.bits >> self.count) as u8;
+                    length += 1;
+                }
+                self.bits &= (1 << self.count) - 1;
+            }
+        }
+        length
+    }
+}

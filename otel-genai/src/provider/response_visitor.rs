@@ -1,0 +1,325 @@
+//! Collects the facts of a response from the scalars that its API's table names.
+
+use super::field::{ResponseField, ResponseScope, Tokens};
+use super::json::{Closed, Scalar, Visitor, Want};
+use super::key::Key;
+use super::response::{ProviderError, ResponseFacts, ToolCall};
+use super::usage::Counts;
+use super::{Api, anthropic, bedrock, cohere, gemini, ollama, openai};
+
+/// Of choices, tool calls and the like: more are counted, but not kept.
+const LIST_LENGTH: usize = 128;
+
+#[derive(Debug)]
+pub(super) struct ResponseVisitor {
+    api: Api,
+    facts: ResponseFacts,
+    counts: Counts,
+    /// What the scalar that is being read means.
+    field: Option<ResponseField>,
+    finish_reasons: Vec<Option<String>>,
+    choice_index: Option<usize>,
+    choice_finish_reason: Option<String>,
+    tool: ToolCall,
+    output_items: Vec<String>,
+    modality: Option<(Tokens, Tokens)>,
+    modality_tokens: Option<i64>,
+    root_error: ProviderError,
+    /// The event that is being read carries output.
+    output: bool,
+    /// A whole value was read.
+    pub(super) root_ended: bool,
+}
+
+impl ResponseVisitor {
+    pub(super) fn new(api: Api) -> Self {
+        Self {
+            api,
+            facts: ResponseFacts::default(),
+            counts: Counts::default(),
+            field: None,
+            finish_reasons: Vec::new(),
+            choice_index: None,
+            choice_finish_reason: None,
+            tool: ToolCall::default(),
+            output_items: Vec::new(),
+            modality: None,
+            modality_tokens: None,
+            root_error: ProviderError::default(),
+            output: false,
+            root_ended: false,
+        }
+    }
+
+    pub(super) const fn facts(&self) -> &ResponseFacts {
+        &self.facts
+    }
+
+    pub(super) const fn facts_mut(&mut self) -> &mut ResponseFacts {
+        &mut self.facts
+    }
+
+    pub(super) fn error(&mut self) -> &mut ProviderError {
+        self.facts.error.get_or_insert_with(ProviderError::default)
+    }
+
+    pub(super) const fn end_event(&mut self) {
+        self.facts.events += 1;
+        if self.output {
+            self.facts.output_chunks += 1;
+        }
+        self.output = false;
+    }
+
+    /// Of a body that was cut, also the choice that was open then.
+    pub(super) fn finish(mut self) -> ResponseFacts {
+        self.end_choice(0);
+        self.end_tool();
+        let mut facts = self.facts;
+        facts.usage = self.counts.totals();
+        facts.finish_reasons = self.finish_reasons.into_iter().flatten().collect();
+        facts.output_items = self.output_items;
+        if facts.choices == 0 && !facts.finish_reasons.is_empty() {
+            facts.choices = 1;
+        }
+        if let Some(error) = &mut facts.error {
+            if error.message.is_some() && error.kind.is_none() && error.code.is_none() {
+                error.kind = self.root_error.kind;
+                error.code = self.root_error.code;
+            }
+            facts.content_filter.prompt_filtered |= error.code.as_deref() == Some("content_filter");
+        }
+        facts
+    }
+
+    fn text(&mut self, field: ResponseField, text: &str) {
+        use ResponseField as F;
+        if text.is_empty() {
+            return;
+        }
+        let facts = &mut self.facts;
+        match field {
+            F::Id => set(&mut facts.id, text),
+            F::Model => set(&mut facts.model, text),
+            F::Status => set(&mut facts.status, text),
+            F::ServiceTier => set(&mut facts.service_tier, text),
+            F::SystemFingerprint => set(&mut facts.system_fingerprint, text),
+            F::ConversationId => set(&mut facts.conversation_id, text),
+            F::Event => facts.complete |= is_last(text),
+            F::FinishReason => {
+                self.finish_reason(0, text.to_owned());
+            }
+            F::ChoiceFinishReason => set(&mut self.choice_finish_reason, text),
+            F::OutputItem if self.output_items.len() < LIST_LENGTH => self.output_items.push(text.to_owned()),
+            F::ToolId => set(&mut self.tool.id, text),
+            F::ToolName => set(&mut self.tool.name, text),
+            F::PromptBlocked => facts.content_filter.prompt_filtered = true,
+            F::ErrorKind => set(&mut self.error().kind, text),
+            F::ErrorCode => set(&mut self.error().code, text),
+            F::ErrorMessage => set(&mut self.error().message, text),
+            F::RootErrorKind => set(&mut self.root_error.kind, text),
+            F::RootErrorCode => set(&mut self.root_error.code, text),
+            F::Modality => self.modality = modality(text),
+            _ => {}
+        }
+    }
+
+    fn number(&mut self, field: ResponseField, text: &str) {
+        use ResponseField as F;
+        let Some(count) = count(text) else { return };
+        match field {
+            F::Tokens(tokens) => self.counts.set(tokens, count),
+            F::ChoiceIndex => self.choice_index = usize::try_from(count).ok(),
+            F::ModalityTokens => self.modality_tokens = Some(count),
+            F::Modality => self.modality = modality(text),
+            F::ErrorCode => set(&mut self.error().code, text),
+            F::RootErrorCode => set(&mut self.root_error.code, text),
+            F::ChoiceFinishReason => {
+                if let Some(reason) = gemini::finish_reason(text) {
+                    set(&mut self.choice_finish_reason, reason);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn end_choice(&mut self, position: usize) {
+        let index = self.choice_index.take().unwrap_or(position);
+        if let Some(reason) = self.choice_finish_reason.take() {
+            self.finish_reason(index, reason);
+        }
+    }
+
+    fn finish_reason(&mut self, index: usize, reason: String) {
+        self.facts.content_filter.output_filtered |= is_filter(&reason);
+        // Where a stream has no last event, this is the model's end.
+        self.facts.complete |= matches!(
+            self.api,
+            Api::GeminiGenerateContent | Api::BedrockConverse | Api::BedrockInvokeModel | Api::OllamaChat
+        );
+        if index < LIST_LENGTH {
+            if self.finish_reasons.len() <= index {
+                self.finish_reasons.resize(index + 1, None);
+            }
+            if let Some(slot) = self.finish_reasons.get_mut(index) {
+                *slot = Some(reason);
+            }
+        }
+    }
+
+    /// Providers repeat a call's id, and list the calls of a stream once more at its end.
+    fn end_tool(&mut self) {
+        let tool = std::mem::take(&mut self.tool);
+        if tool.name.is_none() {
+            return;
+        }
+        self.output = true;
+        let calls = &mut self.facts.tool_calls;
+        let known = tool.id.is_some() && calls.iter().any(|call| call.id == tool.id);
+        if !known && calls.len() < LIST_LENGTH {
+            calls.push(tool);
+        }
+    }
+
+    fn end_modality(&mut self, input: bool) {
+        if let (Some((of_input, of_output)), Some(count)) =
+            (self.modality.take(), self.modality_tokens.take())
+        {
+            self.counts.set(if input { of_input } else { of_output }, count);
+        }
+    }
+
+    fn embedding(&mut self, encoding: &'static str, dimensions: usize) {
+        self.facts.embeddings = self.facts.embeddings.saturating_add(1);
+        self.facts.encoding_format = Some(encoding);
+        self.facts.dimensions = i64::try_from(dimensions).ok();
+    }
+}
+
+impl Visitor for ResponseVisitor {
+    fn wants(&mut self, path: &[Key]) -> Want {
+        self.field = field(self.api, path);
+        match self.field {
+            None => Want::Skip,
+            Some(ResponseField::Output | ResponseField::EncodedEmbedding) => Want::Length,
+            Some(_) => Want::Value,
+        }
+    }
+
+    fn scalar(&mut self, _path: &[Key], value: Scalar<'_>) {
+        use ResponseField as F;
+        let Some(field) = self.field else { return };
+        match (field, value) {
+            (F::Output, Scalar::Length(length)) => self.output |= length > 0,
+            // Little-endian floats of four bytes.
+            (F::EncodedEmbedding, Scalar::Length(length)) if length > 0 => {
+                self.embedding("base64", length / 4 * 3 / 4)
+            }
+            (_, Scalar::Text(text)) => self.text(field, text),
+            (_, Scalar::Number(text)) => self.number(field, text),
+            (F::Done, Scalar::Flag(true)) => self.facts.complete = true,
+            (F::PromptFiltered, Scalar::Flag(true)) => self.facts.content_filter.prompt_filtered = true,
+            (F::OutputFiltered, Scalar::Flag(true)) => self.facts.content_filter.output_filtered = true,
+            _ => {}
+        }
+    }
+
+    fn close(&mut self, path: &[Key], closed: Closed) {
+        let Some(scope) = scope(self.api, path) else { return };
+        let position = closed.position as usize;
+        match scope {
+            ResponseScope::Choice => {
+                let index = self.choice_index.unwrap_or(position);
+                self.facts.choices = self.facts.choices.max(index as u64 + 1);
+                self.end_choice(position);
+            }
+            ResponseScope::ToolCall => self.end_tool(),
+            ResponseScope::OutputItems => {
+                let len = closed.len.unwrap_or(0) as usize;
+                let repeated = self.output_items.len().saturating_sub(len);
+                self.output_items.drain(..repeated);
+            }
+            ResponseScope::Embedding(encoding) => {
+                if let Some(len) = closed.len {
+                    self.embedding(encoding, len as usize);
+                }
+            }
+            ResponseScope::InputModality => self.end_modality(true),
+            ResponseScope::OutputModality => self.end_modality(false),
+        }
+    }
+
+    fn end(&mut self) {
+        self.root_ended = true;
+    }
+}
+
+fn field(api: Api, path: &[Key]) -> Option<ResponseField> {
+    match api {
+        Api::OpenAiChat | Api::OpenAiCompletions | Api::OpenAiEmbeddings => openai::response(path),
+        Api::OpenAiResponses => openai::responses(path),
+        Api::AnthropicMessages | Api::AnthropicCompletions => anthropic::response(path),
+        Api::GeminiGenerateContent | Api::GeminiEmbedContent => gemini::response(path),
+        Api::BedrockConverse => bedrock::converse(path),
+        Api::BedrockInvokeModel => bedrock::invoke_model(path),
+        Api::OllamaChat | Api::OllamaGenerate | Api::OllamaEmbed => ollama::response(path),
+        Api::CohereChat | Api::CohereEmbed | Api::CohereRerank => cohere::response(path),
+    }
+}
+
+fn scope(api: Api, path: &[Key]) -> Option<ResponseScope> {
+    match api {
+        Api::OpenAiChat | Api::OpenAiCompletions | Api::OpenAiEmbeddings => openai::scope(path),
+        Api::OpenAiResponses => openai::responses_scope(path),
+        Api::AnthropicMessages | Api::AnthropicCompletions => anthropic::scope(path),
+        Api::GeminiGenerateContent | Api::GeminiEmbedContent => gemini::scope(path),
+        Api::BedrockConverse => bedrock::converse_scope(path),
+        Api::BedrockInvokeModel => bedrock::invoke_model_scope(path),
+        Api::OllamaChat | Api::OllamaGenerate | Api::OllamaEmbed => ollama::scope(path),
+        Api::CohereChat | Api::CohereEmbed | Api::CohereRerank => cohere::scope(path),
+    }
+}
+
+/// Most chunks repeat what the first one said: nothing is allocated for that.
+fn set(slot: &mut Option<String>, text: &str) {
+    if slot.as_deref() != Some(text) {
+        *slot = Some(text.to_owned());
+    }
+}
+
+/// A number of tokens or the like: not negative, and whole even if it is written as a fraction.
+fn count(text: &str) -> Option<i64> {
+    let whole = |float: f64| (float >= 0.0 && float < 9e15).then_some(float as i64);
+    text.parse().ok().filter(|count| *count >= 0).or_else(|| text.parse().ok().and_then(whole))
+}
+
+fn is_last(event: &str) -> bool {
+    matches!(
+        event,
+        "message_stop" | "message-end" | "response.completed" | "response.incomplete" | "response.failed"
+    )
+}
+
+fn is_filter(reason: &str) -> bool {
+    matches!(
+        reason,
+        "content_filter"
+            | "content_filtered"
+            | "guardrail_intervened"
+            | "refusal"
+            | "SAFETY"
+            | "BLOCKLIST"
+            | "PROHIBITED_CONTENT"
+            | "SPII"
+            | "ERROR_TOXIC"
+    )
+}
+
+fn modality(name: &str) -> Option<(Tokens, Tokens)> {
+    match name {
+        "TEXT" | "1" => Some((Tokens::TextInput, Tokens::TextOutput)),
+        "IMAGE" | "2" => Some((Tokens::ImageInput, Tokens::ImageOutput)),
+        "AUDIO" | "4" => Some((Tokens::AudioInput, Tokens::AudioOutput)),
+        _ => None,
+    }
+}

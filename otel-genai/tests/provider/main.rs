@@ -1,0 +1,5 @@
+//! Bodies of providers in, facts and messages out.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod exchanges;
