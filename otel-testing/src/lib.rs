@@ -61,6 +61,7 @@
 mod assert;
 mod attributes;
 mod captured;
+mod clock;
 mod conventions;
 mod deadline;
 mod eventually;

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, Weak};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use opentelemetry::trace::{Span as _, SpanContext};
 use opentelemetry::{Context, InstrumentationScope};
@@ -15,60 +15,84 @@ use opentelemetry_sdk::metrics::reader::MetricReader;
 use opentelemetry_sdk::metrics::{InstrumentKind, ManualReader, Pipeline, Temporality};
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
+use crate::clock::CountingClock;
 use crate::lock::lock;
 use crate::{Log, Metric, metric_from_sdk};
 
 /// Keeps finished spans in the order of their ends, and knows which ones have not ended.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct SpanRecorder(Arc<Mutex<Spans>>);
+pub(crate) struct SpanRecorder {
+    spans: Arc<Mutex<Spans>>,
+    clock: Option<CountingClock>,
+}
 
 #[derive(Debug, Default)]
 struct Spans {
     started: usize,
-    open: HashMap<SpanContext, (usize, String)>,
+    open: HashMap<SpanContext, Open>,
     /// In the order of their ends, with their position in the order of starts.
     finished: Vec<(usize, SpanData)>,
 }
 
+#[derive(Debug)]
+struct Open {
+    /// Position in the order of starts.
+    order: usize,
+    name: String,
+    /// By the counting clock, if there is one.
+    started: Option<SystemTime>,
+}
+
 impl SpanRecorder {
+    pub(crate) fn new(clock: Option<CountingClock>) -> Self {
+        Self { spans: Arc::default(), clock }
+    }
+
     pub(crate) fn finished(&self) -> Vec<SpanData> {
-        lock(&self.0).finished.iter().map(|(_, span)| span.clone()).collect()
+        lock(&self.spans).finished.iter().map(|(_, span)| span.clone()).collect()
     }
 
     /// By the count of starts and not by the clock: two spans may start in the same tick.
     pub(crate) fn finished_in_order_of_start(&self) -> Vec<SpanData> {
-        let mut finished = lock(&self.0).finished.clone();
+        let mut finished = lock(&self.spans).finished.clone();
         finished.sort_by_key(|(order, _)| *order);
         finished.into_iter().map(|(_, span)| span).collect()
     }
 
     pub(crate) fn started(&self) -> usize {
-        lock(&self.0).started
+        lock(&self.spans).started
     }
 
     pub(crate) fn open(&self) -> Vec<String> {
-        let mut open: Vec<(usize, String)> = lock(&self.0).open.values().cloned().collect();
-        open.sort_unstable();
-        open.into_iter().map(|(_, name)| name).collect()
+        let spans = lock(&self.spans);
+        let mut open: Vec<&Open> = spans.open.values().collect();
+        open.sort_unstable_by_key(|open| open.order);
+        open.into_iter().map(|open| open.name.clone()).collect()
     }
 
     pub(crate) fn clear(&self) {
-        lock(&self.0).finished.clear();
+        lock(&self.spans).finished.clear();
     }
 }
 
 impl SpanProcessor for SpanRecorder {
     fn on_start(&self, span: &mut Span, _context: &Context) {
         let name = span.exported_data().map(|data| data.name.into_owned()).unwrap_or_default();
-        let mut spans = lock(&self.0);
+        let mut spans = lock(&self.spans);
         spans.started += 1;
-        let order = spans.started;
-        spans.open.insert(span.span_context().clone(), (order, name));
+        // Under the lock, so that the order of the times is that of the starts.
+        let started = self.clock.as_ref().map(CountingClock::now);
+        let open = Open { order: spans.started, name, started };
+        spans.open.insert(span.span_context().clone(), open);
     }
 
-    fn on_end(&self, span: SpanData) {
-        let mut spans = lock(&self.0);
-        let order = spans.open.remove(&span.span_context).map_or(usize::MAX, |(order, _)| order);
+    fn on_end(&self, mut span: SpanData) {
+        let mut spans = lock(&self.spans);
+        let open = spans.open.remove(&span.span_context);
+        let order = open.as_ref().map_or(usize::MAX, |open| open.order);
+        if let (Some(clock), Some(started)) = (&self.clock, open.and_then(|open| open.started)) {
+            clock.end(&mut span, started);
+        }
         // A span that is recorded but not sampled reaches processors, not exporters.
         if span.span_context.is_sampled() {
             spans.finished.push((order, span));
@@ -86,15 +110,22 @@ impl SpanProcessor for SpanRecorder {
 
 /// Keeps log records.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct LogRecorder(Arc<Mutex<Vec<Log>>>);
+pub(crate) struct LogRecorder {
+    logs: Arc<Mutex<Vec<Log>>>,
+    clock: Option<CountingClock>,
+}
 
 impl LogRecorder {
+    pub(crate) fn new(clock: Option<CountingClock>) -> Self {
+        Self { logs: Arc::default(), clock }
+    }
+
     pub(crate) fn records(&self) -> Vec<Log> {
-        lock(&self.0).clone()
+        lock(&self.logs).clone()
     }
 
     pub(crate) fn clear(&self) {
-        lock(&self.0).clear();
+        lock(&self.logs).clear();
     }
 }
 
@@ -113,9 +144,9 @@ impl LogProcessor for LogRecorder {
             target: record.target().map(|target| target.to_string()).unwrap_or_default(),
             scope: scope.into(),
             event_name: record.event_name(),
-            timestamp: record.timestamp(),
+            timestamp: self.clock.as_ref().map(CountingClock::now).or_else(|| record.timestamp()),
         };
-        lock(&self.0).push(log);
+        lock(&self.logs).push(log);
     }
 
     fn force_flush(&self) -> OTelSdkResult {

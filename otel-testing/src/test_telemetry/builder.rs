@@ -8,6 +8,7 @@ use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, ShouldSample, SpanLim
 use super::TestTelemetry;
 use super::ids::CountingIds;
 use super::telemetry::Inner;
+use crate::clock::CountingClock;
 use crate::recorder::{LogRecorder, MetricRecorder, SpanRecorder};
 
 /// What differs from [`TestTelemetry::new`].
@@ -18,6 +19,7 @@ pub struct TestTelemetryBuilder {
     resource: Resource,
     meter_provider: MeterProviderBuilder,
     counting_ids: bool,
+    clock: Option<CountingClock>,
 }
 
 impl TestTelemetryBuilder {
@@ -27,6 +29,7 @@ impl TestTelemetryBuilder {
             resource: Resource::builder_empty().build(),
             meter_provider: SdkMeterProvider::builder(),
             counting_ids: false,
+            clock: None,
         }
     }
 
@@ -55,12 +58,34 @@ impl TestTelemetryBuilder {
         self
     }
 
+    /// Times count too, instead of being those of the wall: each start and end of a span and each log record is one
+    /// millisecond after the one before, the first at 2000-01-01T00:00:00Z. Events follow the start of their span, one
+    /// microsecond after the other. Times that the code under test gives itself are replaced.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use opentelemetry::trace::{Tracer, TracerProvider};
+    /// use otel_testing::TestTelemetry;
+    ///
+    /// let telemetry = TestTelemetry::builder().with_counting_clock().build();
+    /// let tracer = telemetry.tracer_provider().tracer("shop");
+    /// tracer.in_span("checkout", |_| tracer.in_span("charge", |_| ()));
+    ///
+    /// let (charge, checkout) = (telemetry.span("charge"), telemetry.span("checkout"));
+    /// assert_eq!(charge.start_time.duration_since(checkout.start_time).unwrap(), Duration::from_millis(1));
+    /// assert_eq!(checkout.end_time.duration_since(checkout.start_time).unwrap(), Duration::from_millis(3));
+    /// ```
+    pub fn with_counting_clock(mut self) -> Self {
+        self.clock = Some(CountingClock::default());
+        self
+    }
+
     /// The telemetry to test with.
     #[must_use]
     pub fn build(self) -> TestTelemetry {
-        let spans = SpanRecorder::default();
+        let spans = SpanRecorder::new(self.clock.clone());
         let metrics = MetricRecorder::new();
-        let logs = LogRecorder::default();
+        let logs = LogRecorder::new(self.clock);
         let mut tracer_provider = SdkTracerProvider::builder();
         if self.counting_ids {
             tracer_provider = tracer_provider.with_id_generator(CountingIds::default());

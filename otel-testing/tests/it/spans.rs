@@ -235,3 +235,28 @@ fn a_span_whose_local_parent_never_ended_is_shown_as_without_it() {
     tracer.start_with_context("charge", &parent).end();
     assert_eq!(telemetry.tree(), "trace 1\n  charge internal (parent missing)\nnot ended: checkout\n");
 }
+
+#[test]
+fn times_count_when_they_are_told_to() {
+    use opentelemetry::logs::{LogRecord as _, Logger as _, LoggerProvider as _};
+    use std::time::{Duration, UNIX_EPOCH};
+
+    let telemetry = TestTelemetry::builder().with_counting_clock().build();
+    let tracer = telemetry.tracer_provider().tracer("shop");
+    tracer.in_span("checkout", |context| {
+        context.span().add_event("first", vec![]);
+        context.span().add_event("second", vec![]);
+        let logger = telemetry.logger_provider().logger("shop");
+        let mut record = logger.create_log_record();
+        record.set_timestamp(UNIX_EPOCH);
+        logger.emit(record);
+    });
+    let first = UNIX_EPOCH + Duration::from_secs(946_684_800);
+    let span = telemetry.span("checkout");
+    assert_eq!(span.start_time, first);
+    assert_eq!(telemetry.logs()[0].timestamp, Some(first + Duration::from_millis(1)));
+    assert_eq!(span.end_time, first + Duration::from_millis(2));
+    let events: Vec<_> =
+        span.events.iter().map(|event| event.timestamp.duration_since(first).unwrap()).collect();
+    assert_eq!(events, [Duration::from_micros(1), Duration::from_micros(2)]);
+}
