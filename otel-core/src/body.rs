@@ -26,6 +26,11 @@ pub trait BodyObserver<E> {
         let _ = bytes;
     }
 
+    /// A piece of data has passed: for observers that read it. By default it is only counted, by [`data`](Self::data).
+    fn chunk(&mut self, chunk: &impl Buf) {
+        self.data(chunk.remaining());
+    }
+
     /// The trailers have passed.
     fn trailers(&mut self, trailers: &HeaderMap) {
         let _ = trailers;

@@ -1,0 +1,32 @@
+//! A request that is observed already.
+
+use http::Extensions;
+
+/// In the extensions of an `http::Request`: a client layer further out observes this request, so layers below stay silent.
+///
+/// A gRPC call is an HTTP request, and one span tells of both. The marker travels with the request, through buffers and
+/// into other tasks, where the current context is lost; other requests of the same call (a token that is fetched, say)
+/// are observed as ever.
+///
+/// ```
+/// use otel_core::AlreadyObserved;
+///
+/// let mut request = http::Request::new(());
+/// AlreadyObserved::mark(request.extensions_mut());
+/// assert!(AlreadyObserved::is_marked(request.extensions()));
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct AlreadyObserved(());
+
+impl AlreadyObserved {
+    /// Marks the request that has these extensions.
+    pub fn mark(extensions: &mut Extensions) {
+        extensions.insert(Self(()));
+    }
+
+    /// Whether a layer further out observes the request that has these extensions.
+    #[must_use]
+    pub fn is_marked(extensions: &Extensions) -> bool {
+        extensions.get::<Self>().is_some()
+    }
+}
