@@ -3,7 +3,7 @@ use std::io::Write as _;
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
-use otel_testing::{OtlpReceiver, PointValue, Protocol, Reply};
+use otel_testing::{AssertTelemetry as _, OtlpReceiver, PointValue, Protocol, Reply};
 use prost::Message;
 use reqwest::blocking::{Client, Response};
 
@@ -153,7 +153,8 @@ fn takes_every_form_of_a_number() {
             {"timeUnixNano":"1","asDouble":"1.5"},{"timeUnixNano":"1","asDouble":2}]}},
         {"name":"sizes","histogram":{"aggregationTemporality":2,"dataPoints":[
             {"timeUnixNano":"1","count":"2","sum":"Infinity","min":null,"explicitBounds":["0.5",1],
-             "bucketCounts":["1","0",1]}]}}]}]}]}"#;
+             "bucketCounts":["1","0",1],"exemplars":[
+                {"timeUnixNano":"7","traceId":"5B8EFFF798038103D269B633813FC60C","asDouble":"Infinity"}]}]}}]}]}]}"#;
     let receiver = OtlpReceiver::start().unwrap();
     let response = post(&receiver, "/v1/metrics", &[JSON], json);
     assert_eq!((response.status().as_u16(), response.text().unwrap()), (200, "{}".to_owned()));
@@ -162,6 +163,8 @@ fn takes_every_form_of_a_number() {
     let values: Vec<String> = metrics[0].points().iter().map(|point| format!("{:?}", point.value)).collect();
     assert_eq!(values, ["Gauge(F64(NaN))", "Gauge(F64(1.5))", "Gauge(F64(2.0))"]);
     assert!(metrics[0].points()[0].attributes.has("limit", f64::NEG_INFINITY));
+    let sizes = receiver.assert_metric("sizes").point([]);
+    sizes.has_exemplar_of_trace("5b8efff798038103d269b633813fc60c");
     let PointValue::Histogram(sizes) = &metrics[1].points()[0].value else { panic!("{:?}", metrics[1]) };
     assert_eq!((sizes.count, sizes.sum, sizes.min), (2, Some(f64::INFINITY), None));
     assert_eq!((sizes.bounds.as_slice(), sizes.bucket_counts.as_slice()), (&[0.5, 1.0][..], &[1, 0, 1][..]));
