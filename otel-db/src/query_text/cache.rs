@@ -1,0 +1,142 @@
+//! Statements that were read before.
+//!
+//! Each thread has a cache of its own: a hit takes no lock and touches nothing that threads share, not even a reference
+//! count. It is a table of sets of four, so that a lookup compares four hashes at most and no text makes it slower. One
+//! budget bounds what all threads keep together.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::statement::{QueryRules, Statement};
+
+/// Sets in the table of a thread, and entries in a set.
+const SETS: usize = 64;
+const WAYS: usize = 4;
+
+/// Longer texts are rarely the same twice.
+const MOST_TEXT: usize = 8 * 1024;
+
+/// What all threads keep together, in bytes.
+const BUDGET: usize = 16 * 1024 * 1024;
+
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    static CACHE: RefCell<Cache> = const { RefCell::new(Cache { sets: Vec::new() }) };
+}
+
+pub(super) fn statement(rules: QueryRules, text: &str) -> Arc<Statement> {
+    if text.len() > MOST_TEXT {
+        return Arc::new(rules.analyse(text));
+    }
+    let hash = hash(text.as_bytes());
+    // The cache of a thread that ends is gone before the last statement of the thread, perhaps.
+    let hit = CACHE.try_with(|cache| cache.try_borrow_mut().ok()?.find(hash, rules, text)).ok().flatten();
+    if let Some(statement) = hit {
+        return statement;
+    }
+    let statement = Arc::new(rules.analyse(text));
+    let entry = Entry::new(hash, rules, text, &statement);
+    if let Some(entry) = entry {
+        let _ = CACHE.try_with(|cache| cache.try_borrow_mut().map(|mut cache| cache.keep(entry)));
+    }
+    statement
+}
+
+struct Cache {
+    sets: Vec<Set>,
+}
+
+#[derive(Default)]
+struct Set {
+    entries: [Option<Entry>; WAYS],
+    next: usize,
+}
+
+struct Entry {
+    hash: u64,
+    rules: QueryRules,
+    /// It was found since it was last passed over for removal.
+    used: bool,
+    text: Box<str>,
+    statement: Arc<Statement>,
+    size: usize,
+}
+
+impl Cache {
+    fn find(&mut self, hash: u64, rules: QueryRules, text: &str) -> Option<Arc<Statement>> {
+        let set = self.sets.get_mut(index(hash))?;
+        let found = set.entries.iter_mut().flatten();
+        let found = found.into_iter().find(|one| one.hash == hash && one.rules == rules && &*one.text == text)?;
+        found.used = true;
+        Some(Arc::clone(&found.statement))
+    }
+
+    fn keep(&mut self, entry: Entry) {
+        if self.sets.is_empty() {
+            self.sets.resize_with(SETS, Set::default);
+        }
+        if let Some(set) = self.sets.get_mut(index(entry.hash)) {
+            set.keep(entry);
+        }
+    }
+}
+
+impl Set {
+    /// In place of one that was not found lately, so that statements that never come again do not drive out those that do.
+    fn keep(&mut self, entry: Entry) {
+        for _ in 0..WAYS {
+            let place = self.next;
+            self.next = (self.next + 1) % WAYS;
+            match &mut self.entries[place] {
+                Some(other) if other.used => other.used = false,
+                free => {
+                    *free = Some(entry);
+                    return;
+                }
+            }
+        }
+        self.entries[self.next] = Some(entry);
+    }
+}
+
+impl Entry {
+    /// `None` when the budget is spent.
+    fn new(hash: u64, rules: QueryRules, text: &str, statement: &Arc<Statement>) -> Option<Self> {
+        let size = size_of::<Self>() + text.len() + statement.size();
+        if HELD.fetch_add(size, Ordering::Relaxed) + size > BUDGET {
+            HELD.fetch_sub(size, Ordering::Relaxed);
+            return None;
+        }
+        Some(Self { hash, rules, used: false, text: text.into(), statement: Arc::clone(statement), size })
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        HELD.fetch_sub(self.size, Ordering::Relaxed);
+    }
+}
+
+fn index(hash: u64) -> usize {
+    // The high bits of a product are the good ones.
+    (hash >> 58) as usize % SETS
+}
+
+/// Of the length, the begin, the end and some words between: a hit compares the text anyway.
+fn hash(text: &[u8]) -> u64 {
+    let mut hash = text.len() as u64;
+    let (words, rest) = text.as_chunks::<8>();
+    let step = (words.len() / 16).max(1);
+    for word in words.iter().step_by(step).chain(words.last()) {
+        hash = mix(hash, u64::from_le_bytes(*word));
+    }
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    mix(hash, u64::from_le_bytes(last))
+}
+
+fn mix(hash: u64, word: u64) -> u64 {
+    (hash.rotate_left(26) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}

@@ -1,0 +1,142 @@
+//! Secrets that are no literals: passwords that are words, names of people, data behind a statement.
+
+use super::dialect::Grammar;
+use super::token::{Kind, Token};
+
+/// Follows the words of each statement.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Guard {
+    state: State,
+    /// The last word was IDENTIFIED.
+    identified: bool,
+    inline_formats: bool,
+}
+
+/// What becomes of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// What becomes of any token of its kind.
+    Token,
+    /// It is replaced.
+    Replace,
+    /// It is replaced, with the rest of the statement.
+    ReplaceStatement,
+    /// Behind it are data, not SQL.
+    Data,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// At the begin of a statement.
+    Start,
+    /// Nothing to expect until the next one.
+    Plain,
+    /// After CREATE, ALTER or DROP.
+    Object,
+    /// After `CREATE USER`: the name of somebody.
+    Person,
+    /// In a statement that may set a password.
+    Secrets,
+    /// After PASSWORD or IDENTIFIED BY.
+    Secret,
+    /// After COPY: data follow the statement if it says STDIN.
+    Copy,
+    CopyFromInput,
+    /// After INSERT: data follow the name of a FORMAT.
+    Insert,
+    Format,
+}
+
+impl Guard {
+    pub(super) fn new(grammar: &Grammar) -> Self {
+        Self { state: State::Start, identified: false, inline_formats: grammar.inline_formats }
+    }
+
+    pub(super) fn see(&mut self, text: &str, token: &Token) -> Verdict {
+        if token.kind == Kind::Symbol(b';') {
+            let data = self.state == State::CopyFromInput;
+            self.state = State::Start;
+            self.identified = false;
+            return if data { Verdict::Data } else { Verdict::Token };
+        }
+        match (self.state, token.kind) {
+            (State::Plain, _) | (_, Kind::Comment) => Verdict::Token,
+            (State::Person | State::Secret, Kind::Word | Kind::Name | Kind::DoubleQuoted) => {
+                self.personal(&text[token.start..token.end])
+            }
+            (State::Person | State::Secret, Kind::Text | Kind::Value | Kind::Placeholder) => {
+                self.state = State::Secrets;
+                Verdict::Token
+            }
+            (State::Format, Kind::Word) => {
+                self.state = State::Plain;
+                let empty = text[token.end..].trim_start().is_empty();
+                if empty { Verdict::Token } else { Verdict::Data }
+            }
+            (_, Kind::Word) => {
+                self.word(&text[token.start..token.end]);
+                Verdict::Token
+            }
+            _ => Verdict::Token,
+        }
+    }
+
+    fn personal(&mut self, word: &str) -> Verdict {
+        if self.state == State::Secret {
+            self.state = State::Secrets;
+            return Verdict::ReplaceStatement;
+        }
+        if is_one_of(word, &["if", "not", "exists", "or", "replace"]) {
+            return Verdict::Token;
+        }
+        self.state = State::Secrets;
+        // CREATE USER MAPPING FOR somebody
+        if word.eq_ignore_ascii_case("mapping") { Verdict::Token } else { Verdict::Replace }
+    }
+
+    fn word(&mut self, word: &str) {
+        let identified = std::mem::replace(&mut self.identified, word.eq_ignore_ascii_case("identified"));
+        self.state = match self.state {
+            State::Start => self.statement(word),
+            State::Object => object(word),
+            State::Secrets if is_one_of(word, &["password", "passwd"]) => State::Secret,
+            State::Secrets if identified && word.eq_ignore_ascii_case("by") => State::Secret,
+            State::Copy if word.eq_ignore_ascii_case("stdin") => State::CopyFromInput,
+            State::Insert if word.eq_ignore_ascii_case("select") => State::Plain,
+            State::Insert if word.eq_ignore_ascii_case("format") => State::Format,
+            other => other,
+        };
+    }
+
+    fn statement(&self, word: &str) -> State {
+        const SECRETS: [&str; 8] =
+            ["connect", "validate", "check", "export", "import", "recover", "grant", "set"];
+        match word.as_bytes()[0].to_ascii_lowercase() {
+            b'c' | b'a' | b'd' if is_one_of(word, &["create", "alter", "drop"]) => State::Object,
+            b'c' if word.eq_ignore_ascii_case("copy") => State::Copy,
+            b'i' if self.inline_formats && word.eq_ignore_ascii_case("insert") => State::Insert,
+            b'c' | b'v' | b'e' | b'i' | b'r' | b'g' | b's' if is_one_of(word, &SECRETS) => State::Secrets,
+            _ => State::Plain,
+        }
+    }
+}
+
+fn object(word: &str) -> State {
+    const WITH_SECRETS: [&str; 13] = [
+        "role", "database", "system", "group", "server", "profile", "session", "credential", "subscription", "public",
+        "shared", "keystore", "wallet",
+    ];
+    if is_one_of(word, &["user", "login"]) {
+        State::Person
+    } else if is_one_of(word, &WITH_SECRETS) {
+        State::Secrets
+    } else if is_one_of(word, &["or", "replace"]) {
+        State::Object
+    } else {
+        State::Plain
+    }
+}
+
+fn is_one_of(word: &str, words: &[&str]) -> bool {
+    words.iter().any(|one| word.eq_ignore_ascii_case(one))
+}

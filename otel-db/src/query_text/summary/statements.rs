@@ -1,0 +1,194 @@
+//! The operations, and which of the next words they work on.
+
+use super::Reader;
+use super::clause::{After, Clause, From, Target};
+use super::keyword::Keyword;
+use crate::query_text::token::Token;
+
+impl Reader<'_> {
+    /// The first word of a statement.
+    pub(super) fn statement(&mut self, token: Token, keyword: Keyword) {
+        use Keyword::{
+            Alter, Analyze, Backup, Begin, Bulk, Call, Checkpoint, Comment, Commit, Copy, Create, Deallocate, Delete, Deny,
+            Describe, Disable, Drop, Enable, Exec, Execute, Explain, Grant, Insert, Kill, Listen, Load, Lock, Merge, Notify,
+            Optimize, Pragma, Prepare, Refresh, Reindex, Release, Replace, Restore, Revoke, Rollback, Savepoint, Set, Show,
+            Start, Truncate, Unlisten, Update, Use, Vacuum, Values, With,
+        };
+        let next = match keyword {
+            With => {
+                self.clause = Clause::With { body: false };
+                return;
+            }
+            Create | Alter | Drop | Refresh => {
+                self.clause = Clause::Definition { start: token.start, end: token.end };
+                return;
+            }
+            Keyword::From => return self.from_alone(token),
+            // `EXPLAIN ANALYZE`
+            Analyze if self.last_word == Explain => return,
+            Insert => Clause::Insert,
+            Delete => Clause::Delete { candidate: None },
+            Update | Merge | Replace | Copy => target(true, After::Done),
+            Truncate | Lock | Optimize | Bulk => target(true, After::Skip),
+            Use => target(false, After::Skip),
+            Enable | Disable | Backup | Restore => Clause::Skip,
+            Call | Exec | Execute => Clause::Call,
+            Begin | Commit | Rollback | Start => Clause::Transaction,
+            Explain => Clause::Begin,
+            Values => Clause::Done,
+            Show | Grant | Revoke | Deny | Set | Pragma | Vacuum | Analyze | Listen | Notify | Unlisten | Savepoint
+            | Release | Deallocate | Prepare | Comment | Kill | Load | Checkpoint | Reindex | Describe => Clause::Skip,
+            _ => return,
+        };
+        self.output.operation(token.start, token.end);
+        self.clause = next;
+        self.second_word(keyword);
+    }
+
+    /// The operations of two words.
+    fn second_word(&mut self, first: Keyword) {
+        use Keyword::{
+            Backup, Bulk, Database, Disable, Enable, Insert, Lock, Optimize, Restore, Statistics, Table, Tables, Trigger,
+            Truncate, Update,
+        };
+        let second = self.peek_word();
+        let belongs = match first {
+            Truncate | Optimize => second == Table,
+            Lock => matches!(second, Table | Tables),
+            Backup | Restore => second == Database,
+            Bulk => second == Insert,
+            Enable | Disable => second == Trigger,
+            Update => second == Statistics && self.update_statistics,
+            _ => false,
+        };
+        if !belongs {
+            return;
+        }
+        if let Some(token) = self.next() {
+            self.output.object(token.start, token.end);
+            self.last = Some(token);
+        }
+        match first {
+            Bulk => self.clause = Clause::Skip,
+            Enable | Disable => self.clause = target(false, After::Skip),
+            Update => self.clause = target(true, After::Skip),
+            _ => {}
+        }
+    }
+
+    /// `FROM t` without SELECT, as object mappers and some databases have it.
+    fn from_alone(&mut self, token: Token) {
+        let is_lower = self.str(&token).starts_with('f');
+        self.output.implied(if is_lower { "select" } else { "SELECT" });
+        self.clause = Clause::From(From::begin());
+    }
+
+    pub(super) fn insert(&mut self, token: Token, keyword: Keyword) {
+        use Keyword::{Delayed, High, Ignore, Insert, Into, Low, Or, Replace, Top};
+        match keyword {
+            Into => self.clause = target(true, After::Done),
+            Low | High | Delayed | Ignore | Or | Replace | Insert | Top => {}
+            _ if self.insert_without_into => self.first_table(token),
+            _ => {}
+        }
+    }
+
+    pub(super) fn first_table(&mut self, token: Token) {
+        let (start, end) = self.qualified(token);
+        self.clause = Clause::Done;
+        self.collection(start, end);
+    }
+
+    pub(super) fn delete(&mut self, token: Token, keyword: Keyword, candidate: Option<(usize, usize)>) {
+        use Keyword::{Ignore, Low, Quick, Top, Where};
+        match (keyword, candidate) {
+            (Keyword::From, _) => self.clause = target(true, After::Done),
+            (Where, Some((start, end))) => {
+                self.clause = Clause::Done;
+                self.collection(start, end);
+            }
+            (Low | Quick | Ignore | Top, None) => {}
+            (_, None) => self.clause = Clause::Delete { candidate: Some(self.qualified(token)) },
+            _ => {}
+        }
+    }
+
+    /// What is created, altered or dropped.
+    pub(super) fn definition(&mut self, token: Token, keyword: Keyword, operation: (usize, usize)) {
+        use Keyword::{
+            Algorithm, Bitmap, Clustered, Columnstore, Database, Definer, Event, Extension, External, Force, Foreign,
+            Fulltext, Function, Global, Index, Invoker, Local, Login, Materialized, Merge, Nonclustered, Or, Package, Proc,
+            Procedure, Recursive, Replace, Role, Schema, Security, Sequence, Spatial, Sql, Table, Temp, Temporary,
+            Temptable, Trigger, Type, Undefined, Unique, Unlogged, User, View, Virtual,
+        };
+        let creates = self.str(&Token { start: operation.0, end: operation.1, ..token }).starts_with(['C', 'c']);
+        let drops = self.str(&Token { start: operation.0, end: operation.1, ..token }).starts_with(['D', 'd']);
+        self.clause = match keyword {
+            Or | Replace | Temp | Temporary | Unique | Clustered | Nonclustered | Global | Local | Unlogged | Materialized
+            | Recursive | Virtual | External | Foreign | Fulltext | Spatial | Bitmap | Columnstore | Force | Definer
+            | Algorithm | Undefined | Merge | Temptable | Sql | Security | Invoker => return,
+            // Only `CREATE TABLE t AS SELECT` reads anything now.
+            Table => target(true, if creates { After::Done } else { After::Skip }),
+            View | Index | Database | Schema | Sequence | Role | Extension | Type => target(false, After::Skip),
+            Procedure | Proc | Function | Trigger | Event | Package => {
+                target(false, if drops { After::Skip } else { After::Stop })
+            }
+            // The name of a person.
+            User | Login => Clause::Skip,
+            _ => Clause::Skip,
+        };
+        self.output.definition(operation, (token.start, token.end), self.clause != Clause::Skip);
+    }
+
+    pub(super) fn target(&mut self, token: Token, keyword: Keyword, target: Target) {
+        use Keyword::{
+            Concurrently, Delayed, Exists, If, Ignore, Into, Low, Not, On, Only, Or, Rollback, Set, Top,
+        };
+        match keyword {
+            Into if self.last_word != Into => {}
+            If | Not | Exists | Only | Concurrently | Low | Delayed | Ignore | Or | Top => {}
+            Rollback if self.last_word == Or => {}
+            // `UPDATE OR REPLACE t`
+            Keyword::Replace if self.last_word == Or => {}
+            // `CREATE INDEX ON t`
+            On if !target.is_collection => self.clause = Clause::Skip,
+            Set => self.clause = Clause::Done,
+            _ => self.named_target(token, target),
+        }
+    }
+
+    pub(super) fn named_target(&mut self, token: Token, target: Target) {
+        let (start, end) = self.qualified(token);
+        self.clause = match target.then {
+            After::Done => Clause::Done,
+            After::Skip => Clause::Skip,
+            After::Stop => Clause::Stop,
+        };
+        if target.is_collection {
+            self.collection(start, end);
+        } else {
+            self.output.object(start, end);
+        }
+    }
+
+    pub(super) fn call(&mut self, token: Token, keyword: Keyword) {
+        match keyword {
+            // `CALL NEXT VALUE FOR s`
+            Keyword::Next | Keyword::Procedure => {}
+            Keyword::Value if self.last_word == Keyword::Next => {}
+            Keyword::For if self.last_word == Keyword::Value => self.clause = target(false, After::Done),
+            Keyword::Immediate => self.clause = Clause::Skip,
+            _ => self.procedure(token),
+        }
+    }
+
+    pub(super) fn procedure(&mut self, token: Token) {
+        let (start, end) = self.qualified(token);
+        self.output.procedure(start, end);
+        self.clause = Clause::Skip;
+    }
+}
+
+fn target(is_collection: bool, then: After) -> Clause {
+    Clause::Target(Target { is_collection, then })
+}

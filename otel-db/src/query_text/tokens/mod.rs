@@ -1,0 +1,310 @@
+//! The tokenizer: one pass over the text, each byte looked at a bounded number of times.
+//!
+//! It knows strings, comments, numbers and names, which is all it takes to tell a literal from the rest. It stops where
+//! a text is broken (a string without an end) and where it cannot know how the server reads on.
+
+mod comment;
+mod number;
+mod quoted;
+#[cfg(test)]
+pub(super) mod steps;
+
+use super::dialect::{Grammar, Hash, Holds};
+use super::token::{CLASS, DIGIT, Kind, PLAIN, SPACE, Token, WORD, begins_name, continues_name};
+
+/// How the rules that depend on the server are read in this pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Reading {
+    pub(super) escapes: bool,
+    pub(super) nested: bool,
+}
+
+/// What a pass found out besides its tokens; positions are offsets into the text.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Findings {
+    /// The first token that the other reading of escapes ends elsewhere.
+    pub(super) doubtful_escape: Option<usize>,
+    /// The first comment that the other reading of nesting ends elsewhere.
+    pub(super) doubtful_nesting: Option<usize>,
+    /// The first string: up to here no wrong quote can have shifted what is inside and what is outside of one.
+    pub(super) first_string: Option<usize>,
+    /// Where the rest cannot be known; the tokens end there.
+    pub(super) cut: Option<usize>,
+    /// Where the text is broken; the tokens end there, and those before it prove nothing.
+    pub(super) broken: Option<usize>,
+}
+
+/// The tokens of a text.
+#[derive(Debug)]
+pub(super) struct Tokens<'a> {
+    text: &'a str,
+    bytes: &'a [u8],
+    at: usize,
+    grammar: &'static Grammar,
+    /// The user says that `"…"` are names.
+    names_in_double_quotes: bool,
+    reading: Reading,
+    /// The last token that is no comment, and the one before it.
+    last: Option<Token>,
+    before_last: Option<Token>,
+    /// Where the executable comment that is open began.
+    executable: Option<usize>,
+    findings: Findings,
+}
+
+impl<'a> Tokens<'a> {
+    pub(super) fn new(
+        text: &'a str,
+        grammar: &'static Grammar,
+        names_in_double_quotes: bool,
+        reading: Reading,
+    ) -> Self {
+        Self {
+            text,
+            bytes: text.as_bytes(),
+            at: 0,
+            grammar,
+            names_in_double_quotes: names_in_double_quotes || grammar.double_quoted_names,
+            reading,
+            last: None,
+            before_last: None,
+            executable: None,
+            findings: Findings::default(),
+        }
+    }
+
+    /// Complete after the last token.
+    pub(super) fn findings(&self) -> Findings {
+        self.findings
+    }
+
+    /// The next token; no more at the end, at a cut and at a break.
+    pub(super) fn next(&mut self) -> Option<Token> {
+        while self.byte(self.at).is_some_and(|byte| CLASS[byte as usize] == SPACE) {
+            self.at += 1;
+        }
+        let start = self.at;
+        let Some(byte) = self.byte(start) else {
+            if let Some(opened) = self.executable {
+                return self.break_off(opened);
+            }
+            return None;
+        };
+        let token = match CLASS[byte as usize] {
+            WORD => self.word(start)?,
+            DIGIT => self.number(start),
+            PLAIN => self.symbol(start, byte),
+            _ => self.special(start, byte)?,
+        };
+        self.at = token.end;
+        if token.kind != Kind::Comment {
+            self.before_last = self.last;
+            self.last = Some(token);
+        }
+        #[cfg(test)]
+        steps::count(token.end - start);
+        Some(token)
+    }
+
+    fn special(&mut self, start: usize, byte: u8) -> Option<Token> {
+        match byte {
+            b'\'' => self.string(start, start, self.grammar.escapes),
+            b'"' => self.double_quoted(start),
+            b'`' if self.grammar.backtick => self.quoted_name(start, b'`', self.grammar.escapes_in_names),
+            b'[' => self.bracket(start),
+            b'-' | b'+' | b'.' => self.sign_or_dot(start, byte),
+            b'/' | b'*' => self.slash_or_star(start, byte),
+            b'#' => self.hash(start),
+            b'$' => self.dollar(start),
+            b':' => Some(self.colon(start)),
+            b'@' => Some(self.at_sign(start)),
+            b'?' => Some(self.question_mark(start)),
+            b'\\' if self.grammar.backslash_null && self.byte(start + 1) == Some(b'N') => {
+                Some(Token { kind: Kind::Symbol(b'\\'), start, end: start + 2 })
+            }
+            b'\\' | 0 => self.break_off(start),
+            _ => Some(self.symbol(start, byte)),
+        }
+    }
+
+    fn word(&mut self, start: usize) -> Option<Token> {
+        let mut end = start;
+        let mut beyond_ascii = 0;
+        while let Some(&byte) = self.bytes.get(end) {
+            if !continues_name(byte) && !(self.grammar.hash_in_names && matches!(byte, b'#' | b'@')) {
+                break;
+            }
+            beyond_ascii |= byte;
+            end += 1;
+        }
+        if beyond_ascii >= 0x80 {
+            if has_typographic_quote(&self.bytes[start..end]) {
+                return self.break_off(start);
+            }
+            if let Some(token) = self.amount(start) {
+                return Some(token);
+            }
+        }
+        if matches!(self.byte(end), Some(b'\'' | b'&')) && end - start <= 2 {
+            if let Some(prefixed) = self.prefixed_string(start, end) {
+                return prefixed;
+            }
+        }
+        let kind = if self.is_boolean(start, end) { Kind::Value } else { Kind::Word };
+        if let Some(uuid) = self.bare_uuid(start, end) {
+            return Some(uuid);
+        }
+        Some(Token { kind, start, end })
+    }
+
+    /// `true` and `false`, but not as a part of a name.
+    fn is_boolean(&self, start: usize, end: usize) -> bool {
+        let word = &self.bytes[start..end];
+        let boolean = match word.len() {
+            4 => word.eq_ignore_ascii_case(b"true"),
+            5 => word.eq_ignore_ascii_case(b"false"),
+            _ => false,
+        };
+        boolean && !self.follows_dot(start) && self.byte(end) != Some(b'.')
+    }
+
+    fn symbol(&self, start: usize, byte: u8) -> Token {
+        Token { kind: Kind::Symbol(byte), start, end: start + 1 }
+    }
+
+    fn hash(&mut self, start: usize) -> Option<Token> {
+        match self.grammar.hash {
+            Hash::Symbol if self.grammar.hash_in_names => self.word(start),
+            Hash::Symbol => Some(self.symbol(start, b'#')),
+            Hash::Comment => self.line_comment(start, false),
+            Hash::Guess => self.line_comment(start, true),
+        }
+    }
+
+    /// `$1`, `$tag$…$tag$`, `$12.50`, `$name`.
+    fn dollar(&mut self, start: usize) -> Option<Token> {
+        let next = self.byte(start + 1);
+        if next.is_some_and(|byte| byte.is_ascii_digit() || (byte == b'.' && self.grammar.money)) {
+            let number = self.number(start + 1);
+            let bare = self.bytes[start + 1..number.end].iter().all(u8::is_ascii_digit);
+            let kind = if bare && !self.grammar.money && number.end - start <= MOST_DIGITS + 1 {
+                Kind::Placeholder
+            } else {
+                Kind::Value
+            };
+            return Some(Token { kind, start, end: number.end });
+        }
+        if self.grammar.dollar_quotes != Holds::Never {
+            if let Some(tag) = self.dollar_tag(start) {
+                return self.dollar_quoted(start, tag);
+            }
+        }
+        Some(self.sigil(start))
+    }
+
+    /// `:name`, `:1`, `::`.
+    fn colon(&self, start: usize) -> Token {
+        if self.byte(start + 1) == Some(b':') {
+            return Token { kind: Kind::Symbol(b':'), start, end: start + 2 };
+        }
+        // The bounds of a slice: `a[1:2]`.
+        let in_slice = self.last.is_some_and(|last| last.end == start && (last.is(b'[') || is_operand(last.kind)));
+        if !self.grammar.colon_placeholders || in_slice { self.symbol(start, b':') } else { self.sigil(start) }
+    }
+
+    fn at_sign(&self, start: usize) -> Token {
+        let from = if self.byte(start + 1) == Some(b'@') { start + 1 } else { start };
+        Token { start, ..self.sigil(from) }
+    }
+
+    fn question_mark(&self, start: usize) -> Token {
+        let digits = self.bytes[start + 1..].iter().take(MOST_DIGITS + 1).take_while(|byte| byte.is_ascii_digit());
+        let digits = digits.count();
+        let numbered = self.grammar.numbered_placeholders
+            && digits <= MOST_DIGITS
+            && !self.byte(start + 1 + digits).is_some_and(|byte| continues_name(byte) || byte == b'.');
+        let end = if numbered { start + 1 + digits } else { start + 1 };
+        Token { kind: Kind::Placeholder, start, end }
+    }
+
+    /// A name behind a sign. One of digits alone is a name as long as it is short: `:1`, not `@4111111111111111`.
+    fn sigil(&self, start: usize) -> Token {
+        let mut end = start + 1;
+        let mut digits = 0;
+        while let Some(&byte) = self.bytes.get(end) {
+            if !continues_name(byte) {
+                break;
+            }
+            digits += usize::from(byte.is_ascii_digit());
+            end += 1;
+        }
+        let kind = match end - start - 1 {
+            0 => Kind::Symbol(self.bytes[start]),
+            length if digits == length && length > MOST_DIGITS => Kind::Value,
+            length if digits == length && self.byte(end) == Some(b'.') => {
+                return Token { kind: Kind::Symbol(self.bytes[start]), start, end: start + 1 };
+            }
+            _ => Kind::Placeholder,
+        };
+        Token { kind, start, end }
+    }
+
+    fn byte(&self, at: usize) -> Option<u8> {
+        self.bytes.get(at).copied()
+    }
+
+    fn is_adjacent(&self, start: usize) -> Option<Token> {
+        self.last.filter(|last| last.end == start)
+    }
+
+    /// Whether a name is qualified: `a.` stands directly before it.
+    fn follows_dot(&self, start: usize) -> bool {
+        let dot = self.is_adjacent(start).filter(|dot| dot.is(b'.'));
+        match (dot, self.before_last) {
+            (Some(dot), Some(before)) => before.end == dot.start && before.is_name(),
+            _ => false,
+        }
+    }
+
+    /// The rest cannot be known: the tokens end, and what they said so far holds.
+    fn cut<T>(&mut self, start: usize) -> Option<T> {
+        let start = self.executable.unwrap_or(start);
+        self.findings.cut.get_or_insert(start);
+        self.at = self.bytes.len();
+        self.executable = None;
+        None
+    }
+
+    fn break_off<T>(&mut self, start: usize) -> Option<T> {
+        self.findings.broken.get_or_insert(start);
+        self.at = self.bytes.len();
+        self.executable = None;
+        None
+    }
+}
+
+/// The number of a placeholder has no more digits; a longer one is a value.
+const MOST_DIGITS: usize = 5;
+
+fn is_operand(kind: Kind) -> bool {
+    match kind {
+        Kind::Symbol(byte) => matches!(byte, b')' | b']' | b'}'),
+        Kind::Comment => false,
+        _ => true,
+    }
+}
+
+/// Quotes that no database takes for quotes, but people do.
+fn has_typographic_quote(word: &[u8]) -> bool {
+    word.windows(3).any(|three| {
+        matches!(
+            three,
+            [0xe2, 0x80, 0x98..=0x9f] | [0xe2, 0x80, 0xb9 | 0xba] | [0xef, 0xbc, 0x82 | 0x87] | [0xca, 0xbc, _]
+        )
+    }) || word.windows(2).any(|two| matches!(two, [0xc2, 0xab | 0xbb | 0xb4] | [0xca, 0xbb | 0xbc]))
+}
+
+/// Whether a character may stand after the dot of a qualified name.
+fn begins_part(byte: u8) -> bool {
+    begins_name(byte) || matches!(byte, b'"' | b'`' | b'[' | b'*')
+}
