@@ -16,11 +16,6 @@ pub trait BodyObserver<E> {
         poll()
     }
 
-    /// This data is passing; it must not be kept. By default [`data`](Self::data) is told its length.
-    fn observe(&mut self, data: &impl Buf) {
-        self.data(data.remaining());
-    }
-
     /// So many bytes of data have passed.
     fn data(&mut self, bytes: usize) {
         let _ = bytes;
@@ -132,7 +127,7 @@ fn observe_frame<D: Buf, E>(
     frame: &Frame<D>,
 ) {
     if let Some(data) = frame.data_ref() {
-        observer.observe(data);
+        observer.chunk(data);
         *remaining = remaining.map(|left| left.saturating_sub(data.remaining() as u64));
     } else if let Some(trailers) = frame.trailers_ref() {
         observer.trailers(trailers);

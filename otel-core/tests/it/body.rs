@@ -58,7 +58,7 @@ async fn read_whole() {
 async fn an_observer_may_look_at_the_data() {
     struct Reads(Rc<RefCell<Vec<u8>>>);
     impl<E> BodyObserver<E> for Reads {
-        fn observe(&mut self, data: &impl Buf) {
+        fn chunk(&mut self, data: &impl Buf) {
             self.0.borrow_mut().extend_from_slice(data.chunk());
         }
         fn end(self) {}
