@@ -1,6 +1,26 @@
 //! OpenTelemetry for calls to language models, agents and tools.
-//!
-//! Planned: nothing is exported yet. The workspace README says what exists today.
 
+mod bounded;
+mod builder;
 pub mod content;
+mod conventions;
+mod event;
+mod genai;
+mod hook;
+mod metrics;
+mod names;
+mod operation;
+mod price;
 pub mod provider;
+mod reading;
+mod stream;
+
+pub use builder::GenAiBuilder;
+pub use conventions::GenAiConventions;
+pub use genai::GenAi;
+pub use operation::{
+    Agent, AgentBuilder, EvaluationResult, GenAiRequest, Inference, InferenceBuilder, Memory, MemoryBuilder,
+    MemoryOperation, Retrieval, RetrievalBuilder, Tool, ToolBuilder, Workflow, WorkflowBuilder,
+};
+pub use price::{PriceTable, PriceTableError};
+pub use stream::{ByteStreamGuard, Chunk, StreamGuard};

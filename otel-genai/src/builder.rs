@@ -1,0 +1,157 @@
+//! The options of a [`GenAi`].
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use opentelemetry::KeyValue;
+use opentelemetry::logs::LoggerProvider;
+use opentelemetry::metrics::MeterProvider;
+use opentelemetry::propagation::TextMapPropagator;
+use opentelemetry::trace::{Tracer, TracerProvider};
+use otel_core::{Instrumenter, Providers};
+
+use crate::GenAiConventions;
+use crate::content::ContentPolicy;
+use crate::event::{MakeEvents, make_events};
+use crate::genai::{Filter, GenAi, ResponseAttributes, Shared, scope};
+use crate::operation::{GenAiConvention, GenAiRequest, SpanName, StartAttributes};
+use crate::price::PriceTable;
+use crate::provider::ResponseFacts;
+
+/// Options of a [`GenAi`].
+#[derive(Clone, Default)]
+#[must_use]
+pub struct GenAiBuilder {
+    providers: Providers,
+    conventions: Option<GenAiConventions>,
+    content: Option<ContentPolicy>,
+    prices: Option<PriceTable>,
+    events: Option<MakeEvents>,
+    filter: Option<Filter>,
+    span_name: Option<SpanName>,
+    attributes: Option<StartAttributes>,
+    response_attributes: Option<ResponseAttributes>,
+}
+
+impl GenAiBuilder {
+    /// Takes spans from this provider. Default: the global one.
+    pub fn with_tracer_provider<P>(mut self, provider: P) -> Self
+    where
+        P: TracerProvider + Send + Sync + 'static,
+        P::Tracer: Send + Sync + 'static,
+        <P::Tracer as Tracer>::Span: Send + Sync + 'static,
+    {
+        self.providers.set_tracer_provider(provider);
+        self
+    }
+
+    /// Takes instruments from this provider. Default: the global one.
+    pub fn with_meter_provider(mut self, provider: impl MeterProvider + Send + Sync + 'static) -> Self {
+        self.providers.set_meter_provider(provider);
+        self
+    }
+
+    /// Emits events to this provider: results of evaluations, and the details of calls where they are wanted. Default:
+    /// no events, as the API knows no global provider.
+    pub fn with_logger_provider<P>(mut self, provider: P) -> Self
+    where
+        P: LoggerProvider + Send + Sync + 'static,
+        P::Logger: Send + Sync + 'static,
+    {
+        self.events = Some(make_events(provider));
+        self
+    }
+
+    /// Reads and writes the context in MCP messages with this propagator. Default: the global one.
+    pub fn with_propagator(mut self, propagator: impl TextMapPropagator + Send + Sync + 'static) -> Self {
+        self.providers.set_propagator(propagator);
+        self
+    }
+
+    /// Which state of the conventions is emitted. Default: what `OTEL_SEMCONV_STABILITY_OPT_IN` says when this is
+    /// [built](Self::build).
+    pub fn with_conventions(mut self, conventions: GenAiConventions) -> Self {
+        self.conventions = Some(conventions);
+        self
+    }
+
+    /// What of prompts and completions is captured. Default: what `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`
+    /// says when this is built; nothing if it says nothing.
+    pub fn with_content_policy(mut self, policy: ContentPolicy) -> Self {
+        self.content = Some(policy);
+        self
+    }
+
+    /// Estimates what calls cost. Default: no estimate.
+    pub fn with_price_table(mut self, prices: PriceTable) -> Self {
+        self.prices = Some(prices);
+        self
+    }
+
+    /// Observes only operations for which `wanted` says yes; others pass without span and metrics. Default: all.
+    pub fn with_filter(mut self, wanted: impl Fn(&GenAiRequest<'_>) -> bool + Send + Sync + 'static) -> Self {
+        self.filter = Some(Arc::new(wanted));
+        self
+    }
+
+    /// Names spans; `None` leaves the name to the conventions. It must have few different values.
+    pub fn with_span_name(
+        mut self,
+        name: impl Fn(&GenAiRequest<'_>) -> Option<Cow<'static, str>> + Send + Sync + 'static,
+    ) -> Self {
+        self.span_name = Some(Arc::new(name));
+        self
+    }
+
+    /// Adds attributes to spans when they start. Default: none.
+    pub fn with_attributes(
+        mut self,
+        attributes: impl Fn(&GenAiRequest<'_>) -> Vec<KeyValue> + Send + Sync + 'static,
+    ) -> Self {
+        self.attributes = Some(Arc::new(attributes));
+        self
+    }
+
+    /// Adds attributes to spans when the answer is there. Default: none.
+    pub fn with_response_attributes(
+        mut self,
+        attributes: impl Fn(&ResponseFacts) -> Vec<KeyValue> + Send + Sync + 'static,
+    ) -> Self {
+        self.response_attributes = Some(Arc::new(attributes));
+        self
+    }
+
+    /// Done; the environment is read here, for what was not given.
+    #[must_use]
+    pub fn build(self) -> GenAi {
+        let conventions = self.conventions.unwrap_or_else(GenAiConventions::from_env);
+        let scope = scope(conventions);
+        let convention = GenAiConvention {
+            conventions,
+            currency: self.prices.as_ref().map(|prices| prices.currency().to_owned()),
+            span_name: self.span_name,
+            attributes: self.attributes,
+            ..GenAiConvention::default()
+        };
+        GenAi::from_shared(Shared {
+            events: self.events.map(|make| make(scope.clone())),
+            instrumenter: Instrumenter::new(scope, self.providers, convention),
+            content: self.content.unwrap_or_else(ContentPolicy::from_env),
+            prices: self.prices,
+            filter: self.filter,
+            response_attributes: self.response_attributes,
+        })
+    }
+}
+
+impl fmt::Debug for GenAiBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GenAiBuilder")
+            .field("providers", &self.providers)
+            .field("conventions", &self.conventions)
+            .field("prices", &self.prices.as_ref().map(PriceTable::version))
+            .field("has_events", &self.events.is_some())
+            .finish_non_exhaustive()
+    }
+}

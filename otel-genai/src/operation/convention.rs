@@ -1,0 +1,116 @@
+//! The convention of all GenAI operations: <https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/>
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use opentelemetry::metrics::Meter;
+use opentelemetry::trace::SpanKind;
+use opentelemetry::{Context, KeyValue};
+use otel_core::{Attributes, Convention, ErrorType};
+
+use super::attributes;
+use super::facts::{GenAiRequest, OperationFacts};
+use crate::GenAiConventions;
+use crate::bounded::Names;
+use crate::hook::call_hook;
+use crate::metrics::{GenAiMetrics, Tally};
+use crate::names::own;
+use crate::provider::ResponseFacts;
+
+pub(crate) type SpanName = Arc<dyn Fn(&GenAiRequest<'_>) -> Option<Cow<'static, str>> + Send + Sync>;
+pub(crate) type StartAttributes = Arc<dyn Fn(&GenAiRequest<'_>) -> Vec<KeyValue> + Send + Sync>;
+
+/// What all operations share.
+#[derive(Default)]
+pub(crate) struct GenAiConvention {
+    pub(crate) conventions: GenAiConventions,
+    pub(crate) names: Names,
+    /// Of the price table.
+    pub(crate) currency: Option<String>,
+    pub(crate) span_name: Option<SpanName>,
+    pub(crate) attributes: Option<StartAttributes>,
+    /// Kept here because chunks are recorded while the operation runs.
+    pub(crate) instruments: ArcSwapOption<GenAiMetrics>,
+}
+
+/// What is known at the end.
+pub(crate) struct Answer<'a> {
+    pub(crate) facts: &'a OperationFacts,
+    pub(crate) response: &'a ResponseFacts,
+    pub(crate) first_chunk: Option<Duration>,
+    pub(crate) cost: Option<(f64, &'a str)>,
+    /// Content, and what hooks have said.
+    pub(crate) extra: Vec<KeyValue>,
+    pub(crate) failure: Option<ErrorType>,
+}
+
+impl Convention for GenAiConvention {
+    const SPAN_KIND: SpanKind = SpanKind::Client;
+    type Request<'a> = &'a OperationFacts;
+    type Response<'a> = Answer<'a>;
+    type Metrics = Arc<GenAiMetrics>;
+    type Tally = Tally;
+
+    fn metrics(&self, meter: &Meter) -> Arc<GenAiMetrics> {
+        let metrics = Arc::new(GenAiMetrics::new(meter, self.conventions, self.currency.as_deref()));
+        self.instruments.store(Some(Arc::clone(&metrics)));
+        metrics
+    }
+
+    fn span_kind(&self, facts: &&OperationFacts) -> SpanKind {
+        facts.kind.clone()
+    }
+
+    fn span_name(&self, facts: &&OperationFacts) -> Cow<'static, str> {
+        let own = self.span_name.as_ref().and_then(|name| call_hook(|| name(&GenAiRequest { facts }), None));
+        own.unwrap_or_else(|| attributes::span_name(facts, &self.names))
+    }
+
+    fn on_start(&self, facts: &&OperationFacts, attributes: &mut Attributes<'_>) {
+        attributes::on_start(facts, self.conventions, &self.names, attributes);
+        let Some(own) = self.attributes.as_ref().filter(|_| attributes.wants_span()) else { return };
+        for pair in call_hook(|| own(&GenAiRequest { facts }), Vec::new()) {
+            attributes.span(pair.key, pair.value);
+        }
+    }
+
+    fn on_response(&self, answer: &Answer<'_>, attributes: &mut Attributes<'_>) -> Result<(), ErrorType> {
+        let (facts, response) = (answer.facts, answer.response);
+        attributes::on_response(
+            facts,
+            response,
+            answer.first_chunk,
+            self.conventions,
+            &self.names,
+            attributes,
+        );
+        if let Some((cost, version)) = answer.cost {
+            attributes.span(own::ESTIMATED_COST, cost);
+            attributes.span(own::PRICE_TABLE_VERSION, version.to_owned());
+        }
+        for pair in &answer.extra {
+            attributes.span(pair.key.clone(), pair.value.clone());
+        }
+        answer.failure.clone().map_or(Ok(()), Err)
+    }
+
+    fn record(
+        &self,
+        metrics: &Arc<GenAiMetrics>,
+        elapsed: Duration,
+        tally: &Tally,
+        attributes: &[KeyValue],
+        _: &Context,
+    ) {
+        metrics.record(elapsed, tally, attributes);
+    }
+}
+
+impl fmt::Debug for GenAiConvention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GenAiConvention").field("conventions", &self.conventions).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,291 @@
+//! The life of any operation: the one place where its facts come together at its end.
+
+use std::borrow::Cow;
+use std::future::poll_fn;
+use std::mem;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use opentelemetry::logs::Severity;
+use opentelemetry::{Context, KeyValue};
+use otel_core::{Attributes, ErrorType, Operation};
+
+use super::attributes;
+use super::convention::{Answer, GenAiConvention};
+use super::facts::{Family, OperationFacts};
+use super::scope::Scope;
+use crate::GenAi;
+use crate::content::CapturedContent;
+use crate::event::{EventAttributes, any_value};
+use crate::hook::call_hook;
+use crate::metrics::Tally;
+use crate::names::{attribute, event};
+use crate::provider::ResponseFacts;
+
+/// An operation that runs; whatever holds it ends it by dropping it.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    genai: GenAi,
+    /// `None` when it has ended.
+    operation: Option<Operation<GenAiConvention>>,
+    context: Context,
+    /// Around this operation.
+    outer: Scope,
+    inner: Scope,
+    facts: OperationFacts,
+    pub(crate) response: ResponseFacts,
+    pub(crate) extra: Vec<KeyValue>,
+    failure: Option<ErrorType>,
+    clock: Clock,
+}
+
+/// When chunks came.
+#[derive(Debug)]
+struct Clock {
+    started: Instant,
+    last_chunk: Option<Instant>,
+    first_chunk: Option<Duration>,
+    /// What the metrics of chunks carry, made with the first one.
+    attributes: Vec<KeyValue>,
+}
+
+pub(crate) enum Exit {
+    End,
+    Fail(ErrorType),
+    Drop,
+}
+
+impl Guard {
+    pub(crate) fn start(genai: GenAi, parent: &Context, mut facts: OperationFacts) -> Self {
+        let outer = Scope::of(parent);
+        if facts.request.conversation_id.is_none() {
+            facts.request.conversation_id.clone_from(&outer.conversation_id);
+        }
+        let operation = genai.start(parent, &facts);
+        let inner = outer.inside(&facts);
+        let context = match operation.is_inert() {
+            true => operation.context().clone(),
+            false => operation.context().with_value(inner.clone()),
+        };
+        Self {
+            genai,
+            operation: Some(operation),
+            context,
+            outer,
+            inner,
+            facts,
+            response: ResponseFacts::default(),
+            extra: Vec::new(),
+            failure: None,
+            clock: Clock {
+                started: Instant::now(),
+                last_chunk: None,
+                first_chunk: None,
+                attributes: Vec::new(),
+            },
+        }
+    }
+
+    pub(crate) fn genai(&self) -> &GenAi {
+        &self.genai
+    }
+
+    pub(crate) fn is_inert(&self) -> bool {
+        self.operation.as_ref().is_none_or(Operation::is_inert)
+    }
+
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
+    }
+
+    pub(crate) fn facts(&self) -> &OperationFacts {
+        &self.facts
+    }
+
+    /// Runs `f` inside; a panic ends the operation at once, with what is known.
+    pub(crate) fn run<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        let attached = self.context.clone().attach();
+        let on_panic = FinishOnUnwind(self);
+        let result = f();
+        mem::forget(on_panic);
+        drop(attached);
+        result
+    }
+
+    /// Awaits `future` inside; an error is the outcome, unless a later call goes well.
+    pub(crate) async fn call<T, E>(&mut self, future: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        let mut future = pin!(future);
+        let result = poll_fn(|cx| self.run(|| future.as_mut().poll(cx))).await;
+        self.failure = result.is_err().then(error_type_of::<E>);
+        result
+    }
+
+    /// An attribute of the span alone.
+    pub(crate) fn set_attribute(&mut self, pair: KeyValue) {
+        if let Some(operation) = &mut self.operation {
+            operation.attributes().span(pair.key, pair.value);
+        }
+    }
+
+    /// What is to be said of the outcome, unless something else is said later.
+    pub(crate) fn set_failure(&mut self, error_type: ErrorType) {
+        self.failure = Some(error_type);
+    }
+
+    /// So many chunks of output have come, now.
+    pub(crate) fn chunks(&mut self, count: u64) {
+        if count == 0 || self.is_inert() {
+            return;
+        }
+        let Some(metrics) = self.genai.instruments() else { return };
+        let now = Instant::now();
+        let clock = &mut self.clock;
+        let is_first = clock.last_chunk.is_none();
+        let elapsed = now - clock.last_chunk.replace(now).unwrap_or(clock.started);
+        if is_first {
+            clock.first_chunk = Some(elapsed);
+            clock.attributes = chunk_attributes(&self.genai, &self.facts, self.response.model.as_deref());
+        }
+        metrics.record_chunk(is_first, elapsed, &clock.attributes);
+        // What comes in one piece comes at once.
+        for _ in 1..count {
+            metrics.record_chunk(false, Duration::ZERO, &clock.attributes);
+        }
+    }
+
+    pub(crate) fn finish(&mut self, exit: Exit) {
+        let Some(mut operation) = self.operation.take() else { return };
+        if !operation.is_inert() {
+            self.tell(&mut operation, &exit);
+        }
+        match exit {
+            Exit::End => operation.end(),
+            Exit::Fail(error_type) => operation.fail(error_type),
+            Exit::Drop => drop(operation),
+        }
+    }
+
+    /// Hands the operation all that is known.
+    fn tell(&mut self, operation: &mut Operation<GenAiConvention>, exit: &Exit) {
+        if let Some(used) = self.inner.used.as_ref().filter(|_| self.facts.is_composite()) {
+            let total = used.total();
+            let usage = &mut self.response.usage;
+            if usage.input_tokens.is_none() && usage.output_tokens.is_none() {
+                *usage = total;
+            }
+        }
+        if self.facts.family == Family::Inference || self.facts.is_composite() {
+            if let Some(outer) = &self.outer.used {
+                outer.add(&self.response.usage);
+            }
+        }
+        let captured = self.capture();
+        let cost = self.genai.cost(&self.facts, &self.response);
+        let mut extra = mem::take(&mut self.extra);
+        extra.extend(captured.span_attributes);
+        extra.extend(self.genai.response_attributes(&self.response));
+        let failure = self.failure();
+        let answer = Answer {
+            facts: &self.facts,
+            response: &self.response,
+            first_chunk: self.clock.first_chunk,
+            cost,
+            extra,
+            failure: failure.clone(),
+        };
+        operation.on_response(&answer);
+        *operation.tally() =
+            Tally { family: self.facts.family, usage: self.response.usage, cost: cost.map(|(cost, _)| cost) };
+        let failed = match exit {
+            Exit::Fail(error_type) => Some(error_type.clone()),
+            _ => failure,
+        };
+        self.emit_details(captured.event_attributes, failed);
+    }
+
+    fn failure(&self) -> Option<ErrorType> {
+        let said = self.failure.clone();
+        said.or_else(|| self.response.error.as_ref().map(|error| self.genai.error_type(error, None)))
+    }
+
+    /// What the policy lets out of what readers have captured.
+    fn capture(&mut self) -> CapturedContent {
+        let policy = self.genai.content_policy();
+        if !policy.captures() {
+            return CapturedContent::default();
+        }
+        let request = mem::take(&mut self.facts.request.content);
+        let output = mem::take(&mut self.response.output_messages);
+        // The upload hook may look for the span that it uploads for.
+        let _attached = self.context.clone().attach();
+        call_hook(|| policy.apply(request, output), CapturedContent::default())
+    }
+
+    /// "The event attributes are those of the inference span."
+    fn emit_details(&self, content: EventAttributes, failure: Option<ErrorType>) {
+        let Some(events) = self.genai.details_events().filter(|_| self.facts.family == Family::Inference)
+        else {
+            return;
+        };
+        let (mut span, mut metric) = (Vec::new(), Vec::new());
+        let mut attributes = Attributes::to_lists(&mut span, &mut metric);
+        let (conventions, names) = self.genai.vocabulary();
+        attributes::on_start(&self.facts, conventions, names, &mut attributes);
+        let first_chunk = self.clock.first_chunk;
+        attributes::on_response(
+            &self.facts,
+            &self.response,
+            first_chunk,
+            conventions,
+            names,
+            &mut attributes,
+        );
+        if let Some(failure) = failure {
+            attributes.span(attribute::ERROR_TYPE, failure);
+        }
+        let mut all: EventAttributes =
+            span.into_iter().map(|pair| (pair.key, any_value(pair.value))).collect();
+        all.extend(content);
+        // The unreleased conventions give the severity; the others none.
+        events.emit(event::INFERENCE_DETAILS, Severity::Debug, &self.context, all);
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.finish(Exit::Drop);
+    }
+}
+
+/// Operation, provider, model and server: the conventions list no error here.
+fn chunk_attributes(genai: &GenAi, facts: &OperationFacts, model: Option<&str>) -> Vec<KeyValue> {
+    let (mut span, mut metric) = (Vec::new(), Vec::with_capacity(6));
+    let (conventions, names) = genai.vocabulary();
+    let mut attributes = Attributes::to_lists(&mut span, &mut metric);
+    attributes::on_start(facts, conventions, names, &mut attributes);
+    if let Some(model) = model {
+        attributes::bounded(&mut attributes, attribute::RESPONSE_MODEL, model, &names.models);
+    }
+    metric
+}
+
+struct FinishOnUnwind<'a>(&'a mut Guard);
+
+impl Drop for FinishOnUnwind<'_> {
+    fn drop(&mut self) {
+        self.0.finish(Exit::Fail(ErrorType::PANIC));
+    }
+}
+
+/// A failed future's class: the name of its error's type, unless that was boxed away.
+pub(crate) fn error_type_of<E: ?Sized>() -> ErrorType {
+    let name = ErrorType::of::<E>();
+    if name.as_str().contains("dyn ") { ErrorType::OTHER } else { name }
+}
+
+pub(crate) fn error_type(class: Cow<'static, str>) -> ErrorType {
+    match class {
+        Cow::Borrowed(class) => ErrorType::new(class),
+        Cow::Owned(class) => ErrorType::from_code(class),
+    }
+}

@@ -1,0 +1,28 @@
+//! The operations, how they start, and what they say.
+
+mod agent;
+mod attributes;
+mod captured;
+mod convention;
+mod evaluation;
+mod facts;
+mod guard;
+mod inference;
+mod memory;
+mod methods;
+mod retrieval;
+mod scope;
+mod tool;
+mod workflow;
+
+pub use agent::{Agent, AgentBuilder};
+pub(crate) use convention::{GenAiConvention, SpanName, StartAttributes};
+pub use evaluation::EvaluationResult;
+pub use facts::GenAiRequest;
+pub(crate) use facts::{Family, OperationFacts, Server};
+pub(crate) use guard::{Exit, Guard, error_type, error_type_of};
+pub use inference::{Inference, InferenceBuilder};
+pub use memory::{Memory, MemoryBuilder, MemoryOperation};
+pub use retrieval::{Retrieval, RetrievalBuilder};
+pub use tool::{Tool, ToolBuilder};
+pub use workflow::{Workflow, WorkflowBuilder};

@@ -1,0 +1,61 @@
+//! What an operation tells those inside of it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use opentelemetry::Context;
+
+use super::facts::{Family, OperationFacts};
+use crate::provider::Usage;
+
+/// Lies in the context of an operation.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Scope {
+    /// The innermost operation is a call of a model: whatever observes the client inside of it sees the same call again.
+    pub(crate) is_model_call: bool,
+    /// The tool that is being executed, until something else starts inside of it.
+    pub(crate) tool: Option<String>,
+    pub(crate) conversation_id: Option<String>,
+    /// What the calls inside of the innermost agent have used.
+    pub(crate) used: Option<Arc<Used>>,
+}
+
+/// Tokens of all calls inside of an agent.
+#[derive(Debug, Default)]
+pub(crate) struct Used(Mutex<Usage>);
+
+impl Scope {
+    /// The scope that `parent` is in.
+    pub(crate) fn of(parent: &Context) -> Self {
+        parent.get::<Self>().cloned().unwrap_or_default()
+    }
+
+    /// The scope inside of an operation.
+    pub(crate) fn inside(&self, facts: &OperationFacts) -> Self {
+        Self {
+            is_model_call: matches!(facts.family, Family::Inference | Family::Embeddings),
+            tool: facts.tool.name.as_deref().map(str::to_owned),
+            conversation_id: facts.request.conversation_id.clone().or_else(|| self.conversation_id.clone()),
+            used: if facts.is_composite() { Some(Arc::default()) } else { self.used.clone() },
+        }
+    }
+}
+
+impl Used {
+    pub(crate) fn add(&self, usage: &Usage) {
+        let sum = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (sum, more) in [
+            (&mut sum.input_tokens, usage.input_tokens),
+            (&mut sum.output_tokens, usage.output_tokens),
+            (&mut sum.cache_read_input_tokens, usage.cache_read_input_tokens),
+            (&mut sum.cache_write_input_tokens, usage.cache_write_input_tokens),
+        ] {
+            if let Some(more) = more {
+                *sum = Some(sum.unwrap_or(0).saturating_add(more));
+            }
+        }
+    }
+
+    pub(crate) fn total(&self) -> Usage {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,60 @@
+//! Workflows, and the plans of agents.
+
+use std::borrow::Cow;
+
+use super::facts::{Family, OperationFacts};
+use super::guard::Guard;
+use super::methods::{guard_methods, start_methods};
+use crate::GenAi;
+
+impl GenAi {
+    /// A fixed sequence of agents, models and tools: `invoke_workflow`. The name must have few different values.
+    pub fn invoke_workflow(&self, name: impl Into<Cow<'static, str>>) -> WorkflowBuilder {
+        let mut facts = OperationFacts::new("invoke_workflow", Family::Workflow);
+        facts.workflow_name = Some(name.into()).filter(|name| !name.is_empty());
+        WorkflowBuilder { genai: self.clone(), facts: Box::new(facts) }
+    }
+
+    /// An agent decides what to do: `plan`. Of the unreleased conventions: nothing is recorded unless they are
+    /// [chosen](crate::GenAiConventions).
+    pub fn plan(&self, agent_name: impl Into<Cow<'static, str>>) -> WorkflowBuilder {
+        let mut facts = OperationFacts::new("plan", Family::Other);
+        facts.agent.name = Some(agent_name.into()).filter(|name| !name.is_empty());
+        WorkflowBuilder { genai: self.clone(), facts: Box::new(facts) }
+    }
+}
+
+/// A workflow or a plan that has not started.
+#[derive(Debug)]
+#[must_use = "nothing happens until it is started"]
+pub struct WorkflowBuilder {
+    genai: GenAi,
+    facts: Box<OperationFacts>,
+}
+
+impl WorkflowBuilder {
+    start_methods!(Workflow);
+
+    /// `gen_ai.agent.id`, of a plan.
+    pub fn with_agent_id(mut self, id: impl Into<String>) -> Self {
+        self.facts.agent.id = Some(id.into());
+        self
+    }
+
+    /// The conversation that this belongs to: the calls inside have it as `gen_ai.conversation.id`.
+    pub fn with_conversation_id(mut self, id: impl Into<String>) -> Self {
+        self.facts.request.conversation_id = Some(id.into());
+        self
+    }
+}
+
+/// A workflow or a plan that runs. Dropping it ends it as cancelled.
+#[derive(Debug)]
+#[must_use = "dropping the operation ends it as cancelled"]
+pub struct Workflow {
+    guard: Guard,
+}
+
+impl Workflow {
+    guard_methods!();
+}

@@ -1,0 +1,80 @@
+//! A response that is being read while it passes.
+
+use otel_core::ErrorType;
+
+use crate::hook::call_hook;
+use crate::operation::{Exit, Inference};
+use crate::provider::{ProviderError, ResponseReader};
+
+/// Holds the operation while its response passes; dropped before [`end`](Self::end), it ends with what was read.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    inference: Inference,
+    /// `None` when there is nothing to read, or nothing more.
+    reader: Option<ResponseReader>,
+    /// Of HTTP, if it says that the call has failed.
+    error_status: Option<u16>,
+}
+
+impl Reading {
+    pub(crate) fn new(inference: Inference, reader: Option<ResponseReader>, status: Option<u16>) -> Self {
+        let error_status = status.filter(|status| *status >= 400);
+        let reader = reader.filter(|_| !inference.guard.is_inert());
+        Self { inference, reader, error_status }
+    }
+
+    pub(crate) fn run<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        self.inference.run(f)
+    }
+
+    pub(crate) fn read(&mut self, bytes: &[u8]) {
+        let Some(reader) = &mut self.reader else { return };
+        let before = reader.output_chunks();
+        // Whatever a stranger sends: the application gets its bytes.
+        if !call_hook(
+            || {
+                reader.read(bytes);
+                true
+            },
+            false,
+        ) {
+            self.reader = None;
+            return;
+        }
+        let chunks = reader.output_chunks() - before;
+        // The body of an answer that came whole is no stream.
+        if self.inference.guard.facts().request.stream {
+            self.inference.chunks(chunks);
+        }
+    }
+
+    pub(crate) fn end(mut self) {
+        self.settle();
+        self.inference.guard.finish(Exit::End);
+    }
+
+    pub(crate) fn fail(mut self, error_type: ErrorType) {
+        self.settle();
+        self.inference.guard.finish(Exit::Fail(error_type));
+    }
+
+    /// Hands over what was read.
+    fn settle(&mut self) {
+        let guard = &mut self.inference.guard;
+        if let Some(reader) = self.reader.take() {
+            guard.response = reader.finish();
+        }
+        if let Some(status) = self.error_status {
+            let unknown = ProviderError::default();
+            let error = guard.response.error.as_ref().unwrap_or(&unknown);
+            let error_type = guard.genai().error_type(error, Some(status));
+            guard.set_failure(error_type);
+        }
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.settle();
+    }
+}
