@@ -57,6 +57,11 @@ impl<C: Convention> Instrumenter<C> {
         self.start_with_links(parent, request, Vec::new())
     }
 
+    /// Calls `f` with the instruments, for what is measured apart from operations: a pool of connections, a queue.
+    pub fn with_metrics<R>(&self, f: impl FnOnce(&C::Metrics) -> R) -> R {
+        self.shared.with_bound(|bound| f(&bound.metrics))
+    }
+
     /// An operation that records nothing and only hands `context` on, for a request that nobody wants observed.
     pub fn inert(&self, context: Context) -> Operation<C> {
         Operation::inert(Arc::clone(&self.shared), context)

@@ -18,7 +18,7 @@ pub(crate) struct Job;
 
 #[derive(Debug)]
 pub(crate) struct JobMetrics {
-    duration: Histogram<f64>,
+    pub(crate) duration: Histogram<f64>,
     in_flight: UpDownCounter<i64>,
     rows: Histogram<u64>,
 }

@@ -33,6 +33,14 @@ fn a_convention_with_several_kinds_of_span_chooses_by_the_request() {
 }
 
 #[test]
+fn instruments_without_an_operation() {
+    let telemetry = TestTelemetry::new();
+    let instrumenter = instrumenter(&telemetry);
+    instrumenter.with_metrics(|metrics| metrics.duration.record(0.5, &[]));
+    assert_eq!((telemetry.histogram_count(DURATION), telemetry.spans().len()), (1, 0));
+}
+
+#[test]
 fn the_metric_has_the_bounded_attributes_alone_and_the_span_s_duration() {
     let telemetry = TestTelemetry::new();
     let mut operation = start(&telemetry);
