@@ -19,8 +19,47 @@ use opentelemetry::{Context, Key, KeyValue, Value};
 /// ```
 pub struct Attributes<'a> {
     span: Sink<'a>,
-    metric: &'a mut Vec<KeyValue>,
+    /// `None`: nobody reads them either.
+    metric: Option<&'a mut Vec<KeyValue>>,
+    /// While a function of the user's writes.
+    names: Option<AttributeNames>,
 }
+
+/// The names that a function of the user's may no longer give to attributes: those that an instrumentation gives itself,
+/// and those that were given before. An attribute that is there twice is against the specification, and the SDK does not
+/// look: "The attribute keys [...] MUST be unique".
+///
+/// <https://opentelemetry.io/docs/specs/otel/common/#attribute-collections>
+#[derive(Debug, Default)]
+pub struct AttributeNames {
+    reserved: &'static [&'static str],
+    taken: Vec<Key>,
+}
+
+impl AttributeNames {
+    /// No name is taken yet but these; one that ends with a dot stands for all that begin with it.
+    #[must_use]
+    pub fn reserved(names: &'static [&'static str]) -> Self {
+        Self { reserved: names, taken: Vec::new() }
+    }
+
+    /// Takes `key`; `false` if it is taken already.
+    fn take(&mut self, key: &Key) -> bool {
+        let name = key.as_str();
+        let is_reserved = |reserved: &&str| match reserved.ends_with('.') {
+            true => name.starts_with(reserved),
+            false => name == *reserved,
+        };
+        if self.reserved.iter().any(is_reserved) || self.taken.contains(key) {
+            return false;
+        }
+        self.taken.push(key.clone());
+        true
+    }
+}
+
+/// Room for what metrics usually carry, so that their list is allocated once, if at all.
+const METRIC_CAPACITY: usize = 8;
 
 /// Where the span's attributes go.
 enum Sink<'a> {
@@ -35,44 +74,98 @@ enum Sink<'a> {
 impl<'a> Attributes<'a> {
     /// Writes into lists: to test a convention without an SDK.
     pub fn to_lists(span: &'a mut Vec<KeyValue>, metric: &'a mut Vec<KeyValue>) -> Self {
-        Self { span: Sink::List(span), metric }
+        Self { span: Sink::List(span), metric: Some(metric), names: None }
+    }
+
+    /// Forgets everything: of an operation that records nothing, or has ended.
+    pub(crate) fn to_nobody() -> Self {
+        Self { span: Sink::None, metric: None, names: None }
     }
 
     /// Writes into the span of `context` when it is recording, else only into the metric's list.
     pub(crate) fn to_span(context: &'a Context, is_recording: bool, metric: &'a mut Vec<KeyValue>) -> Self {
         let span = if is_recording { Sink::Span(context.span()) } else { Sink::None };
-        Self { span, metric }
+        Self { span, metric: Some(metric), names: None }
+    }
+
+    /// Calls `add`, a function of the user's, and leaves out attributes whose names are taken.
+    ///
+    /// ```
+    /// # use otel_core::{AttributeNames, Attributes};
+    /// # let (mut span, mut metric) = (Vec::new(), Vec::new());
+    /// # let mut attributes = Attributes::to_lists(&mut span, &mut metric);
+    /// let mut names = AttributeNames::reserved(&["http.route"]);
+    /// attributes.checked(&mut names, |attributes| {
+    ///     attributes.span("app.tenant", "blue");
+    ///     attributes.span("app.tenant", "green"); // the first one stays
+    ///     attributes.both("http.route", "/mine"); // is the instrumentation's own
+    /// });
+    /// assert_eq!((span.len(), metric.len()), (1, 0));
+    /// ```
+    pub fn checked(&mut self, names: &mut AttributeNames, add: impl FnOnce(&mut Self)) {
+        self.names = Some(std::mem::take(names));
+        add(self);
+        *names = self.names.take().unwrap_or_default();
     }
 
     /// Adds an attribute to the span only: a value with many different values, or one that metrics do not need.
     pub fn span(&mut self, key: impl Into<Key>, value: impl Into<Value>) {
-        match &mut self.span {
-            Sink::None => {}
-            Sink::List(list) => list.push(KeyValue::new(key, value)),
-            Sink::Span(span) => span.set_attribute(KeyValue::new(key, value)),
+        if matches!(self.span, Sink::None) {
+            return;
+        }
+        let attribute = KeyValue::new(key, value);
+        if self.takes(&attribute.key) {
+            self.span.push(attribute);
         }
     }
 
     /// Adds an attribute to the span and to the metrics: its values must be few.
     pub fn both(&mut self, key: impl Into<Key>, value: impl Into<Value>) {
         let attribute = KeyValue::new(key, value);
-        match &mut self.span {
-            Sink::None => {}
-            Sink::List(list) => list.push(attribute.clone()),
-            Sink::Span(span) => span.set_attribute(attribute.clone()),
+        if !self.takes(&attribute.key) {
+            return;
         }
-        self.metric.push(attribute);
+        if !matches!(self.span, Sink::None) {
+            self.span.push(attribute.clone());
+        }
+        self.push_metric(attribute);
     }
 
     /// Adds an attribute to the metrics only: its values must be few.
     pub fn metric(&mut self, key: impl Into<Key>, value: impl Into<Value>) {
-        self.metric.push(KeyValue::new(key, value));
+        let attribute = KeyValue::new(key, value);
+        if self.takes(&attribute.key) {
+            self.push_metric(attribute);
+        }
     }
 
     /// Whether anybody reads what [`span`](Self::span) is given: ask before computing a value that only the span carries.
     #[must_use]
     pub fn wants_span(&self) -> bool {
         !matches!(self.span, Sink::None)
+    }
+
+    fn takes(&mut self, key: &Key) -> bool {
+        self.names.as_mut().is_none_or(|names| names.take(key))
+    }
+
+    fn push_metric(&mut self, attribute: KeyValue) {
+        if let Some(list) = &mut self.metric {
+            if list.capacity() == 0 {
+                list.reserve(METRIC_CAPACITY);
+            }
+            list.push(attribute);
+        }
+    }
+}
+
+impl Sink<'_> {
+    fn push(&mut self, attribute: KeyValue) {
+        match self {
+            Self::None => {}
+            Self::List(list) => list.push(attribute),
+            Self::Span(span) => span.set_attribute(attribute),
+        }
     }
 }
 

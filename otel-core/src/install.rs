@@ -21,8 +21,18 @@ static SAMPLER_READS_ATTRIBUTES: AtomicBool = AtomicBool::new(true);
 /// assert!(otel_core::install_generation() > 0);
 /// ```
 pub fn announce_install(sampler_reads_attributes: bool) {
+    crate::Install::new().with_sampler_reads_attributes(sampler_reads_attributes).announce();
+}
+
+pub(crate) fn announce(sampler_reads_attributes: bool) {
     SAMPLER_READS_ATTRIBUTES.store(sampler_reads_attributes, Ordering::Relaxed);
     GENERATION.fetch_add(1, Ordering::Release);
+}
+
+/// Tells every instrumentation in the process that the installed sampler looks at start attributes from now on, or no
+/// longer does, because its rules were changed while it runs.
+pub fn announce_sampler(reads_attributes: bool) {
+    SAMPLER_READS_ATTRIBUTES.store(reads_attributes, Ordering::Relaxed);
 }
 
 /// How many times [`announce_install`] was called in this process: 0 means that nothing was installed.

@@ -1,25 +1,25 @@
 //! Starts operations: the one place where an instrumentation's spans begin.
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use opentelemetry::global::{BoxedSpan, BoxedTracer};
-use opentelemetry::trace::{Link, Span, SpanBuilder, TraceContextExt, Tracer};
+use opentelemetry::trace::{Link, SpanBuilder, TraceContextExt};
 use opentelemetry::{Context, InstrumentationScope, KeyValue};
 
 use crate::operation::{Operation, Started, StartedSpan};
+use crate::tracer::{NewSpan, StartSpan};
 use crate::{Attributes, Convention, Providers, install_generation, sampler_reads_attributes};
 
 /// While the tracer has no effect, one operation in so many looks the global provider up again, for programs that set
 /// it by hand without [`announce_install`](crate::announce_install).
 const LOOK_AGAIN_EVERY: u32 = 64;
 
-/// Room for what a typical operation sets, so that the lists are allocated once.
+/// Room for what a typical operation sets, so that the list is allocated once.
 const SPAN_CAPACITY: usize = 16;
-const METRIC_CAPACITY: usize = 8;
 
 /// Starts the operations of one [`Convention`].
 ///
@@ -33,8 +33,8 @@ impl<C: Convention> Instrumenter<C> {
     /// An instrumenter whose spans and instruments carry `scope`.
     #[must_use]
     pub fn new(scope: InstrumentationScope, providers: Providers, convention: C) -> Self {
-        let (bound, without_tracer) = (ArcSwapOption::empty(), AtomicU32::new(0));
-        Self { shared: Arc::new(Shared { scope, providers, convention, bound, without_tracer }) }
+        let bound = ArcSwapOption::empty();
+        Self { shared: Arc::new(Shared { scope, providers, convention, bound }) }
     }
 
     /// The conventions that all operations share.
@@ -47,6 +47,13 @@ impl<C: Convention> Instrumenter<C> {
     #[must_use]
     pub fn providers(&self) -> &Providers {
         &self.shared.providers
+    }
+
+    /// Whether there is neither anything that would record an operation nor a propagator that could hand a context on: ask
+    /// before doing work for either. What is installed later is noticed, as [`start`](Self::start) notices it.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.shared.with_bound(|bound| bound.is_noop() && !bound.propagates)
     }
 
     /// Starts an operation as a child of the span in `parent`.
@@ -81,7 +88,7 @@ impl<C: Convention> Instrumenter<C> {
             }
             let in_flight = shared.convention.in_flight(&bound.metrics, request);
             let started = Started::now();
-            let mut attributes = Vec::with_capacity(METRIC_CAPACITY);
+            let mut attributes = Vec::new();
             let span = match bound.has_tracer() {
                 true => shared.start_span(bound, parent, request, links, &started, &mut attributes),
                 false => shared.start_without_span(parent, request, &mut attributes),
@@ -112,19 +119,29 @@ pub(crate) struct Shared<C: Convention> {
     providers: Providers,
     pub(crate) convention: C,
     bound: ArcSwapOption<Bound<C>>,
-    /// Operations whose tracer had no effect.
-    without_tracer: AtomicU32,
+}
+
+thread_local! {
+    /// Operations that found something missing, by thread: a shared count would be a line that all threads write.
+    static MISSES: Cell<u32> = const { Cell::new(0) };
+}
+
+fn is_time_to_look_again() -> bool {
+    let misses = MISSES.get().wrapping_add(1);
+    MISSES.set(misses);
+    misses % LOOK_AGAIN_EVERY == 0
 }
 
 /// What was taken from the providers.
 pub(crate) struct Bound<C: Convention> {
     generation: u64,
-    tracer: BoxedTracer,
+    tracer: Box<dyn StartSpan>,
     /// Known after the first span.
     tracer_is_noop: AtomicBool,
     recorded_last_root: AtomicBool,
     pub(crate) metrics: C::Metrics,
     meter_is_noop: bool,
+    propagates: bool,
 }
 
 impl<C: Convention> Bound<C> {
@@ -138,17 +155,14 @@ impl<C: Convention> Bound<C> {
     }
 
     /// Learns from a span what the tracer does.
-    fn note_effect(&self, span: &BoxedSpan, parent: &Context) {
-        let (span_context, parent) = (span.span_context(), parent.span());
-        // An SDK gives every span an id of its own, sampled or not; the no-op tracer hands back the parent's or none.
-        // The whole context is compared: a caller may guess an id, but an SDK's own span is never remote.
-        if !span_context.is_valid() || span_context == parent.span_context() {
+    fn note_effect(&self, span: &NewSpan, parent: &Context) {
+        if span.is_noop {
             self.tracer_is_noop.store(true, Ordering::Relaxed);
         }
-        let is_root = !parent.span_context().is_valid();
+        let is_root = !parent.span().span_context().is_valid();
         // Stored only when it changes: a line that all threads write would be slower than the attributes it saves.
-        if is_root && self.recorded_last_root.load(Ordering::Relaxed) != span.is_recording() {
-            self.recorded_last_root.store(span.is_recording(), Ordering::Relaxed);
+        if is_root && self.recorded_last_root.load(Ordering::Relaxed) != span.is_recording {
+            self.recorded_last_root.store(span.is_recording, Ordering::Relaxed);
         }
     }
 }
@@ -169,9 +183,7 @@ impl<C: Convention> Shared<C> {
         }
         // What was given by hand stays as it is; a global provider may still come.
         let misses_tracer = !bound.has_tracer() && !self.providers.has_own_tracer_provider();
-        let look_again = (misses_tracer || bound.meter_is_noop)
-            && self.without_tracer.fetch_add(1, Ordering::Relaxed) % LOOK_AGAIN_EVERY == LOOK_AGAIN_EVERY - 1;
-        !look_again
+        !((misses_tracer || bound.meter_is_noop) && is_time_to_look_again())
     }
 
     #[cold]
@@ -185,6 +197,7 @@ impl<C: Convention> Shared<C> {
             recorded_last_root: AtomicBool::new(false),
             metrics: self.convention.metrics(&self.providers.meter(self.scope.clone())),
             meter_is_noop: self.providers.meter_is_noop(),
+            propagates: self.providers.propagates(),
         });
         self.bound.store(Some(Arc::clone(&bound)));
         bound
@@ -210,10 +223,9 @@ impl<C: Convention> Shared<C> {
             self.convention.on_start(request, &mut attributes);
             builder.attributes = Some(span_attributes);
         }
-        let span = bound.tracer.build_with_context(builder, parent);
+        let span = bound.tracer.start(builder, parent);
         bound.note_effect(&span, parent);
-        let is_recording = span.is_recording();
-        let context = parent.with_span(span);
+        let NewSpan { context, is_recording, .. } = span;
         if !attributes_first {
             let mut attributes = Attributes::to_span(&context, is_recording, metric_attributes);
             self.convention.on_start(request, &mut attributes);

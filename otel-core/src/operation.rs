@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
@@ -31,6 +32,8 @@ pub struct Operation<C: Convention> {
     outcome: Result<(), ErrorType>,
     in_flight: Option<InFlight>,
     is_recording: bool,
+    /// Whether `run` makes the context current.
+    attaches: bool,
     at_end: Option<AtEnd>,
     tally: C::Tally,
 }
@@ -79,6 +82,7 @@ impl<C: Convention> Operation<C> {
             outcome: Ok(()),
             in_flight,
             is_recording,
+            attaches: true,
             at_end: None,
             tally: C::Tally::default(),
         }
@@ -93,6 +97,7 @@ impl<C: Convention> Operation<C> {
             outcome: Ok(()),
             in_flight: None,
             is_recording: false,
+            attaches: true,
             at_end: None,
             tally: C::Tally::default(),
         }
@@ -112,6 +117,14 @@ impl<C: Convention> Operation<C> {
 
     /// Adds attributes while the operation runs.
     pub fn attributes(&mut self) -> Attributes<'_> {
+        if self.is_inert() {
+            return Attributes::to_nobody();
+        }
+        self.attributes_at_end()
+    }
+
+    /// Also while the operation ends, when it counts as inert already.
+    fn attributes_at_end(&mut self) -> Attributes<'_> {
         Attributes::to_span(&self.context, self.is_recording, &mut self.attributes)
     }
 
@@ -144,9 +157,19 @@ impl<C: Convention> Operation<C> {
         }
     }
 
+    /// Lets [`run`](Self::run) leave the current context as it is, if this operation has no span and its context no
+    /// baggage: with metrics alone there is then nothing that the work inside could ask for, and attaching costs more than
+    /// the rest.
+    ///
+    /// Only for an operation whose parent is the context that is current wherever its work runs, perhaps with the span and
+    /// the baggage of a remote caller.
+    pub fn attach_only_if_needed(&mut self) {
+        self.attaches = self.context.has_active_span() || !self.context.baggage().is_empty();
+    }
+
     /// Runs `f` with the operation's context attached. A panic in `f` goes on, and ends the operation as failed.
     pub fn run<R>(&mut self, f: impl FnOnce() -> R) -> R {
-        let attached = self.context.clone().attach();
+        let attached = self.attaches.then(|| self.context.clone().attach());
         let on_panic = FailOnUnwind(self);
         let result = f();
         std::mem::forget(on_panic);
@@ -170,11 +193,11 @@ impl<C: Convention> Operation<C> {
         let failure = self.failure(exit);
         let is_failed = failure.is_some();
         if let Some(error_type) = failure {
-            self.attributes().both("error.type", error_type);
+            self.attributes_at_end().both("error.type", error_type);
         }
         // After the outcome, which must find room in a span that is full.
         if let Some(at_end) = self.at_end.take() {
-            contained(|| at_end(&mut self.attributes()));
+            contained(|| at_end(&mut self.attributes_at_end()));
         }
         if self.is_recording {
             let span = self.context.span();

@@ -3,18 +3,21 @@
 use std::fmt;
 use std::sync::Arc;
 
-use opentelemetry::global::{self, BoxedTracer, ObjectSafeTracerProvider};
+use opentelemetry::global;
 use opentelemetry::metrics::{Meter, MeterProvider};
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::{Tracer, TracerProvider};
 use opentelemetry::{Context, InstrumentationScope};
+
+use crate::installed;
+use crate::tracer::{MakeTracer, StartSpan};
 
 /// The providers an instrumentation uses: those it was given, and the global ones for the rest.
 ///
 /// Layers hold one of these in their builders, so that tests can hand every layer providers of their own.
 #[derive(Clone, Default)]
 pub struct Providers {
-    tracer: Option<Arc<dyn ObjectSafeTracerProvider + Send + Sync>>,
+    tracer: Option<Arc<dyn MakeTracer>>,
     meter: Option<Arc<dyn MeterProvider + Send + Sync>>,
     propagator: Option<Arc<dyn TextMapPropagator + Send + Sync>>,
 }
@@ -63,10 +66,27 @@ impl Providers {
         }
     }
 
-    pub(crate) fn tracer(&self, scope: InstrumentationScope) -> BoxedTracer {
+    /// Whether instruments come from a provider that was given by hand, of which nothing is known.
+    #[must_use]
+    pub fn has_own_meter_provider(&self) -> bool {
+        self.meter.is_some()
+    }
+
+    /// Whether there is a propagator that reads or writes anything.
+    pub(crate) fn propagates(&self) -> bool {
+        match &self.propagator {
+            Some(propagator) => propagator.fields().next().is_some(),
+            None => global::get_text_map_propagator(|global| global.fields().next().is_some()),
+        }
+    }
+
+    pub(crate) fn tracer(&self, scope: InstrumentationScope) -> Box<dyn StartSpan> {
         match &self.tracer {
-            Some(provider) => BoxedTracer::new(provider.boxed_tracer(scope)),
-            None => global::tracer_with_scope(scope),
+            Some(provider) => provider.tracer(scope),
+            None => match installed::tracer_provider() {
+                Some(provider) => provider.tracer(scope),
+                None => Box::new(global::tracer_with_scope(scope)),
+            },
         }
     }
 

@@ -1,5 +1,7 @@
 //! Header maps of HTTP and gRPC.
 
+use std::sync::OnceLock;
+
 use http::header::ValueIter;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::propagation::{Extractor, Injector};
@@ -41,14 +43,15 @@ fn known_name(key: &str) -> Option<&'static HeaderName> {
 #[derive(Debug)]
 pub struct HeaderExtractor<'a> {
     headers: &'a HeaderMap,
-    joined: [Option<String>; LISTS.len()],
+    /// Made when they are asked for, which most requests' are not worth.
+    joined: [OnceLock<Option<String>>; LISTS.len()],
 }
 
 impl<'a> HeaderExtractor<'a> {
     /// Reads from `headers`.
     #[must_use]
     pub fn new(headers: &'a HeaderMap) -> Self {
-        Self { headers, joined: LISTS.each_ref().map(|name| join(headers, name)) }
+        Self { headers, joined: [const { OnceLock::new() }; LISTS.len()] }
     }
 }
 
@@ -63,17 +66,13 @@ impl<'a> HeaderExtractor<'a> {
 
 impl Extractor for HeaderExtractor<'_> {
     fn get(&self, key: &str) -> Option<&str> {
-        if let Some(list) = LISTS.iter().position(|name| name.as_str().eq_ignore_ascii_case(key)) {
-            if let Some(joined) = &self.joined[list] {
-                return Some(joined);
-            }
-        }
         let mut values = self.values(key);
         let first = values.next()?;
-        if values.next().is_some() {
-            return None;
+        if values.next().is_none() {
+            return first.to_str().ok();
         }
-        first.to_str().ok()
+        let list = LISTS.iter().position(|name| name.as_str().eq_ignore_ascii_case(key))?;
+        self.joined[list].get_or_init(|| join(self.headers, &LISTS[list])).as_deref()
     }
 
     fn keys(&self) -> Vec<&str> {
@@ -81,8 +80,12 @@ impl Extractor for HeaderExtractor<'_> {
     }
 
     fn get_all(&self, key: &str) -> Option<Vec<&str>> {
-        let values: Vec<_> = self.values(key).filter_map(|value| value.to_str().ok()).collect();
-        (!values.is_empty()).then_some(values)
+        let mut values = self.values(key).filter_map(|value| value.to_str().ok());
+        let first = values.next()?;
+        let mut all = Vec::with_capacity(1);
+        all.push(first);
+        all.extend(values);
+        Some(all)
     }
 }
 

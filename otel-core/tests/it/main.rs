@@ -3,6 +3,7 @@
 mod body;
 mod carry;
 mod convention;
+mod inert;
 mod install;
 mod link;
 mod operation;

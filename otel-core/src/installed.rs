@@ -1,0 +1,104 @@
+//! What the installer says of the SDK that it has installed.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use opentelemetry::trace::{Tracer, TracerProvider};
+
+use crate::install;
+use crate::tracer::MakeTracer;
+
+/// What is known of the SDK behind the global providers, for whoever installs it.
+///
+/// [`announce_install`](crate::announce_install) says the least; `otel-init` says all of this. What is not said is assumed
+/// not to be so, and costs time, never telemetry.
+///
+/// ```
+/// use opentelemetry::trace::noop::NoopTracerProvider;
+/// use otel_core::Install;
+///
+/// let provider = NoopTracerProvider::new();
+/// // after opentelemetry::global::set_tracer_provider(provider.clone()) and set_meter_provider(..)
+/// Install::new().with_tracer_provider(provider).with_sampler_reads_attributes(false).announce();
+/// ```
+#[must_use = "nothing is said before `announce`"]
+pub struct Install {
+    sampler_reads_attributes: bool,
+    facts: Facts,
+}
+
+#[derive(Default)]
+struct Facts {
+    tracer_provider: Option<Arc<dyn MakeTracer>>,
+    binds_instruments: bool,
+}
+
+static INSTALLED: ArcSwapOption<Facts> = ArcSwapOption::const_empty();
+
+impl Install {
+    /// An SDK of which nothing is known.
+    pub fn new() -> Self {
+        Self { sampler_reads_attributes: true, facts: Facts::default() }
+    }
+
+    /// The provider that was made the global one. Spans that are made by it directly are boxed once less.
+    pub fn with_tracer_provider<P>(mut self, provider: P) -> Self
+    where
+        P: TracerProvider + Send + Sync + 'static,
+        P::Tracer: Send + Sync + 'static,
+        <P::Tracer as Tracer>::Span: Send + Sync + 'static,
+    {
+        self.facts.tracer_provider = Some(Arc::new(provider));
+        self
+    }
+
+    /// Whether the sampler looks at the attributes that a span starts with. Default: `true`.
+    pub fn with_sampler_reads_attributes(mut self, reads: bool) -> Self {
+        self.sampler_reads_attributes = reads;
+        self
+    }
+
+    /// Whether instruments of the global meter provider can be bound to their attributes.
+    ///
+    /// An SDK that was built without `experimental_metrics_bound_instruments` takes what a bound instrument records and
+    /// forgets it. So instrumentations bind only where this was said. Default: `false`.
+    pub fn with_bound_instruments(mut self, binds: bool) -> Self {
+        self.facts.binds_instruments = binds;
+        self
+    }
+
+    /// Tells every instrumentation in the process; they take their tracers and instruments anew.
+    pub fn announce(self) {
+        INSTALLED.store(Some(Arc::new(self.facts)));
+        install::announce(self.sampler_reads_attributes);
+    }
+}
+
+impl Default for Install {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Install {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Install")
+            .field("sampler_reads_attributes", &self.sampler_reads_attributes)
+            .field("has_tracer_provider", &self.facts.tracer_provider.is_some())
+            .field("binds_instruments", &self.facts.binds_instruments)
+            .finish()
+    }
+}
+
+/// Whether instruments of the global meter provider can be bound to their attributes; see
+/// [`Install::with_bound_instruments`]. Asked for when instruments are made.
+#[must_use]
+pub fn binds_instruments() -> bool {
+    INSTALLED.load().as_ref().is_some_and(|facts| facts.binds_instruments)
+}
+
+/// The provider behind the global one, if it was named.
+pub(crate) fn tracer_provider() -> Option<Arc<dyn MakeTracer>> {
+    INSTALLED.load().as_ref().and_then(|facts| facts.tracer_provider.clone())
+}

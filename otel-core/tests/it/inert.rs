@@ -1,0 +1,59 @@
+//! What records nothing keeps nothing, and does no work.
+
+use opentelemetry::metrics::noop::NoopMeterProvider;
+use opentelemetry::trace::noop::NoopTracerProvider;
+use opentelemetry::{Context, InstrumentationScope};
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use otel_core::{AttributeNames, Instrumenter, Providers};
+use otel_testing::TestTelemetry;
+
+use crate::convention::{DURATION, Job, instrumenter};
+
+#[test]
+fn an_inert_operation_keeps_no_attributes() {
+    let telemetry = TestTelemetry::new();
+    let suppressed = Context::new().with_telemetry_suppressed();
+    let mut operation = instrumenter(&telemetry).start(&suppressed, &"nightly");
+    operation.attributes().both("job.tenant", "blue");
+    assert!(!operation.attributes().wants_span());
+    assert!(format!("{:?}", operation.attributes()).contains("metric: None"));
+}
+
+#[test]
+fn an_instrumenter_is_idle_while_nothing_is_recorded_or_handed_on() {
+    let new = |providers| Instrumenter::new(InstrumentationScope::builder("jobs").build(), providers, Job);
+    let mut nothing = Providers::global();
+    nothing.set_tracer_provider(NoopTracerProvider::new());
+    nothing.set_meter_provider(NoopMeterProvider::new());
+    let mut propagator = nothing.clone();
+    propagator.set_propagator(TraceContextPropagator::new());
+    let telemetry = TestTelemetry::new();
+    let mut meter = nothing.clone();
+    meter.set_meter_provider(telemetry.meter_provider());
+    for (providers, expected) in [(propagator, false), (meter, false)] {
+        let instrumenter = new(providers);
+        instrumenter.start(&Context::new(), &"first").end();
+        assert_eq!(instrumenter.is_idle(), expected);
+    }
+}
+
+#[test]
+fn a_name_is_given_once_by_functions_of_the_user_s() {
+    let telemetry = TestTelemetry::new();
+    let mut names = AttributeNames::reserved(&["job.kind", "job.own."]);
+    let mut operation = instrumenter(&telemetry).start(&Context::new(), &"nightly");
+    for value in ["first", "second"] {
+        operation.attributes().checked(&mut names, |attributes| {
+            attributes.both("job.tenant", value);
+            attributes.span("job.kind", value);
+            attributes.metric("job.own.name", value);
+        });
+    }
+    operation.end();
+    let span = telemetry.span("job");
+    let given = |key: &str| span.attributes.iter().filter(|pair| pair.key.as_str() == key).count();
+    assert_eq!((given("job.tenant"), given("job.kind")), (1, 1), "{}", telemetry.tree());
+    let points = telemetry.points(DURATION);
+    assert!(points[0].has("job.tenant", "first") && points[0].has("job.kind", "test"));
+    assert!(points[0].attribute("job.own.name").is_none());
+}
