@@ -1,3 +1,51 @@
-//! OpenTelemetry for gRPC services and clients built on tonic.
+#![doc = include_str!("../README.md")]
 //!
-//! Planned: nothing is exported yet. The workspace README says what exists today.
+#![doc = include_str!("docs/telemetry.md")]
+
+mod address;
+mod body;
+mod call;
+mod client;
+mod code;
+mod convention;
+mod deadline;
+#[cfg(feature = "descriptors")]
+mod descriptors;
+mod error;
+mod future;
+mod glob;
+mod hook;
+mod message;
+mod messages;
+mod metadata;
+mod method;
+mod metrics;
+mod nested;
+mod options;
+mod request;
+#[cfg(feature = "rich-errors")]
+mod rich_error;
+mod server;
+mod side;
+mod text;
+mod trace_bin;
+
+use opentelemetry::InstrumentationScope;
+
+pub use body::ResponseBody;
+pub use client::{GrpcAttempt, GrpcAttemptLayer, GrpcClient, GrpcClientLayer, GrpcClientLayerBuilder};
+pub use future::ResponseFuture;
+pub use request::{GrpcRequest, GrpcResponse, not_health_or_reflection};
+pub use server::{GrpcServer, GrpcServerLayer, GrpcServerLayerBuilder};
+pub use side::{AttemptSide, ClientSide, ServerSide, Side};
+pub use trace_bin::GrpcTraceBinPropagator;
+
+/// The version of the conventions that this crate follows.
+const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.45.0";
+
+fn scope() -> InstrumentationScope {
+    InstrumentationScope::builder(env!("CARGO_PKG_NAME"))
+        .with_version(env!("CARGO_PKG_VERSION"))
+        .with_schema_url(SCHEMA_URL)
+        .build()
+}

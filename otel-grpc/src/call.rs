@@ -1,0 +1,216 @@
+//! The life of one call: every way out of it leads to one status.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Buf;
+use http::{Extensions, HeaderMap, Request, Response};
+use opentelemetry::Context;
+use otel_core::{ErrorType, Operation};
+use tonic::Code;
+
+use crate::GrpcResponse;
+use crate::convention::{GrpcConvention, write_peer};
+use crate::deadline::Deadline;
+use crate::hook::call_hook;
+use crate::messages::Messages;
+use crate::metadata::MetadataCapture;
+use crate::method::{SYSTEM, prove};
+use crate::side::Side;
+
+/// A call that has started: a guard that ends its operation once.
+///
+/// | way out | status |
+/// |---|---|
+/// | trailers, or a response that has only trailers | the one in them |
+/// | a response without a status | what its HTTP status stands for, else `UNKNOWN` |
+/// | an error of the service or of the body | what the error stands for |
+/// | dropped | `DEADLINE_EXCEEDED` if the caller's time is up, else `CANCELLED` |
+/// | panic | `UNKNOWN`, and `error.type` is `panic` |
+pub(crate) struct Call<S: Side> {
+    /// `None` when it has ended.
+    operation: Option<Operation<GrpcConvention<S>>>,
+    parts: CallParts,
+}
+
+/// What is known of a call besides its operation.
+#[derive(Debug, Default)]
+pub(crate) struct CallParts {
+    pub(crate) deadline: Option<Deadline>,
+    pub(crate) standing: Standing,
+    pub(crate) has_own_name: bool,
+    /// What is read from the response's head.
+    pub(crate) head: Option<Arc<HeadRules>>,
+    pub(crate) messages: Option<Box<Messages>>,
+}
+
+/// What is known of the method until the call has ended.
+#[derive(Debug, Default)]
+pub(crate) enum Standing {
+    /// There is a list, and it has decided; or it is no name of a method.
+    #[default]
+    Settled,
+    /// There is no list. It was called before, and was there.
+    Proven,
+    /// There is no list, and nobody knows yet.
+    Unproven(Box<str>),
+}
+
+type PeerOfResponse = Arc<dyn Fn(&Extensions) -> Option<SocketAddr> + Send + Sync>;
+
+/// What a layer was told to read from responses' heads.
+#[derive(Clone, Default)]
+pub(crate) struct HeadRules {
+    pub(crate) headers: MetadataCapture,
+    pub(crate) peer: Option<PeerOfResponse>,
+}
+
+impl<S: Side> Call<S> {
+    pub(crate) fn new(operation: Operation<GrpcConvention<S>>, parts: CallParts) -> Self {
+        Self { operation: Some(operation), parts }
+    }
+
+    /// The context of the call's span: the parent of everything that happens inside.
+    pub(crate) fn context_of<'a>(&'a self, otherwise: &'a Context) -> &'a Context {
+        self.operation.as_ref().map_or(otherwise, Operation::context)
+    }
+
+    /// The request, with an eye on its messages if they are wanted.
+    pub(crate) fn watch_request<A: 'static>(&self, request: Request<A>) -> Request<A> {
+        match (&self.parts.messages, &self.operation) {
+            (Some(messages), Some(operation)) => {
+                request.map(|body| messages.watch_request::<S, A>(body, operation.context()))
+            }
+            _ => request,
+        }
+    }
+
+    /// Whether the call is only handed on.
+    pub(crate) fn is_inert(&self) -> bool {
+        self.operation.as_ref().is_none_or(Operation::is_inert)
+    }
+
+    /// Runs `f` in the call's context. A panic in `f` goes on, and ends the call.
+    pub(crate) fn run<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        let Some(operation) = &self.operation else { return f() };
+        let attached = operation.context().clone().attach();
+        let on_panic = EndOnUnwind(self);
+        let result = f();
+        std::mem::forget(on_panic);
+        drop(attached);
+        result
+    }
+
+    /// Records what was asked for of the response's head.
+    pub(crate) fn on_head<B>(&mut self, response: &Response<B>) {
+        let Some(head) = &self.parts.head else { return };
+        let Some(operation) = self.operation.as_mut().filter(|operation| !operation.is_inert()) else {
+            return;
+        };
+        let mut attributes = operation.attributes();
+        head.headers.capture("rpc.response.header.", response.headers(), &mut attributes);
+        let peer = head.peer.as_ref().filter(|_| attributes.wants_span());
+        if let Some(peer) = peer.and_then(|peer| call_hook(|| peer(response.extensions()), None)) {
+            write_peer(peer, &mut attributes);
+        }
+    }
+
+    /// Looks at data of the response.
+    pub(crate) fn on_data(&mut self, data: &impl Buf) {
+        if let (Some(messages), Some(operation)) = (&mut self.parts.messages, &self.operation) {
+            messages.on_response_data::<S>(data, operation.context());
+        }
+    }
+
+    /// Ends the call with a status.
+    pub(crate) fn end(&mut self, code: Code, trailers: Option<&HeaderMap>) {
+        let Some(mut operation) = self.operation.take() else { return };
+        let code = self.told_apart(code);
+        if !operation.is_inert() {
+            self.settle(&mut operation, code, trailers);
+        }
+        operation.end();
+    }
+
+    fn settle(
+        &mut self,
+        operation: &mut Operation<GrpcConvention<S>>,
+        code: Code,
+        trailers: Option<&HeaderMap>,
+    ) {
+        let is_unknown = self.is_unknown(code);
+        operation.tally().code = Some(code);
+        operation.tally().is_unknown = is_unknown;
+        operation.on_response(&GrpcResponse { code, trailers });
+        // The span is named by the system "if the method is not known"; a method that is there keeps its name.
+        if is_unknown && code == Code::Unimplemented && !self.parts.has_own_name {
+            operation.update_name(SYSTEM);
+        }
+        if let Some(mut messages) = self.parts.messages.take() {
+            messages.settle(operation);
+        }
+    }
+
+    /// tonic's server, and others, answer a deadline that has passed with `CANCELLED`; whoever set it knows better.
+    fn told_apart(&self, code: Code) -> Code {
+        let is_late = || self.parts.deadline.is_some_and(|deadline| deadline.has_passed());
+        match code {
+            Code::Cancelled if !S::IS_SERVER && is_late() => Code::DeadlineExceeded,
+            other => other,
+        }
+    }
+
+    /// Without a list of methods, a call that ends `UNIMPLEMENTED` was for none.
+    fn is_unknown(&mut self, code: Code) -> bool {
+        match (std::mem::take(&mut self.parts.standing), code) {
+            (Standing::Settled, _) => false,
+            (_, Code::Unimplemented) => true,
+            (Standing::Proven, _) => false,
+            (Standing::Unproven(name), _) => !prove(&name),
+        }
+    }
+
+    fn panicked(&mut self) {
+        let Some(mut operation) = self.operation.take() else { return };
+        if operation.is_inert() {
+            return;
+        }
+        self.settle(&mut operation, Code::Unknown, None);
+        operation.fail(ErrorType::PANIC);
+    }
+}
+
+impl<S: Side> Drop for Call<S> {
+    fn drop(&mut self) {
+        if self.operation.is_none() {
+            return;
+        }
+        if std::thread::panicking() {
+            return self.panicked();
+        }
+        let is_late = self.parts.deadline.is_some_and(|deadline| deadline.has_passed());
+        self.end(if is_late { Code::DeadlineExceeded } else { Code::Cancelled }, None);
+    }
+}
+
+impl<S: Side> fmt::Debug for Call<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("operation", &self.operation).finish_non_exhaustive()
+    }
+}
+
+/// Ends the call when `run` unwinds: whoever owns it may drop it only much later.
+struct EndOnUnwind<'a, S: Side>(&'a mut Call<S>);
+
+impl<S: Side> Drop for EndOnUnwind<'_, S> {
+    fn drop(&mut self) {
+        self.0.panicked();
+    }
+}
+
+impl fmt::Debug for HeadRules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HeadRules").field("headers", &self.headers).finish_non_exhaustive()
+    }
+}

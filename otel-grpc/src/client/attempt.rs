@@ -1,0 +1,133 @@
+//! The attempts of a call, measured one by one inside of a retry layer.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context as TaskContext, Poll};
+
+use http::{HeaderName, HeaderValue, Request, Response};
+use http_body::Body;
+use opentelemetry::Context;
+use otel_core::Instrumenter;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::settings::method_of;
+use crate::GrpcRequest;
+use crate::body::ResponseBody;
+use crate::call::{Call, CallParts};
+use crate::convention::{CallStart, GrpcConvention};
+use crate::deadline::Deadline;
+use crate::future::{ResponseFuture, run};
+use crate::messages::{MessageReport, Messages};
+use crate::side::AttemptSide;
+
+/// "The number of preceding attempts for the RPC", so that a server may tell: gRPC's proposal A6.
+static PREVIOUS_ATTEMPTS: HeaderName = HeaderName::from_static("grpc-previous-rpc-attempts");
+
+/// Measures each attempt of a call by itself; made by
+/// [`GrpcClientLayer::attempt_layer`](crate::GrpcClientLayer::attempt_layer).
+#[derive(Clone)]
+#[must_use]
+pub struct GrpcAttemptLayer {
+    settings: Arc<AttemptSettings>,
+}
+
+/// What the attempts of one client share.
+pub(super) struct AttemptSettings {
+    pub(super) instrumenter: Instrumenter<GrpcConvention<AttemptSide>>,
+    pub(super) methods: Option<HashSet<&'static str>>,
+}
+
+/// In a request's extensions: how many attempts its call has made.
+#[derive(Clone, Debug)]
+pub(super) struct Attempts(pub(super) Arc<AtomicU64>);
+
+impl GrpcAttemptLayer {
+    pub(super) fn new(settings: Arc<AttemptSettings>) -> Self {
+        Self { settings }
+    }
+}
+
+impl<S> Layer<S> for GrpcAttemptLayer {
+    type Service = GrpcAttempt<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        GrpcAttempt { inner, settings: Arc::clone(&self.settings) }
+    }
+}
+
+impl fmt::Debug for GrpcAttemptLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GrpcAttemptLayer").finish_non_exhaustive()
+    }
+}
+
+/// A channel whose attempts are measured; made by [`GrpcAttemptLayer`].
+#[derive(Clone)]
+pub struct GrpcAttempt<S> {
+    inner: S,
+    settings: Arc<AttemptSettings>,
+}
+
+impl<S, A, B> Service<Request<A>> for GrpcAttempt<S>
+where
+    S: Service<Request<A>, Response = Response<B>>,
+    S::Error: 'static,
+    A: 'static,
+    B: Body,
+    B::Error: 'static,
+{
+    type Response = Response<ResponseBody<B, AttemptSide>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, AttemptSide>;
+
+    fn poll_ready(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<A>) -> Self::Future {
+        if !number(&mut request) {
+            return ResponseFuture::unobserved(self.inner.call(request));
+        }
+        let mut call = self.settings.begin(&GrpcRequest::new(&request));
+        let request = call.watch_request(request);
+        let future = run(&mut call, || self.inner.call(request));
+        ResponseFuture::observed(future, call)
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for GrpcAttempt<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GrpcAttempt").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+/// Counts the attempt, and tells the server of those before it. `false` when no call further out is measured.
+fn number<A>(request: &mut Request<A>) -> bool {
+    let Some(Attempts(count)) = request.extensions().get() else { return false };
+    let previous = count.fetch_add(1, Ordering::Relaxed);
+    if previous > 0 {
+        // A map at its limit keeps what it has.
+        let _ = request.headers_mut().try_insert(PREVIOUS_ATTEMPTS.clone(), HeaderValue::from(previous));
+    }
+    true
+}
+
+impl AttemptSettings {
+    fn begin(&self, grpc: &GrpcRequest<'_>) -> Call<AttemptSide> {
+        let parent = Context::current();
+        let method = method_of(grpc, self.methods.as_ref());
+        let start = CallStart { grpc: *grpc, method, server: None, peer: None, context: &parent };
+        let operation = self.instrumenter.start(&parent, &start);
+        if operation.is_inert() {
+            return Call::new(operation, CallParts::default());
+        }
+        let rules = &self.instrumenter.convention().rules;
+        let messages = Messages::wanted(MessageReport::default(), rules, method, None);
+        let deadline = Deadline::start(grpc.headers);
+        let parts = CallParts { deadline, standing: method.standing(), messages, ..CallParts::default() };
+        Call::new(operation, parts)
+    }
+}

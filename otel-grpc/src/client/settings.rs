@@ -1,0 +1,100 @@
+//! What a layer was told, and how a call starts under it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use http::Request;
+use opentelemetry::propagation::TextMapPropagator;
+use opentelemetry::{Context, Value};
+use otel_core::carrier::HeaderInjector;
+use otel_core::{AlreadyObserved, Instrumenter};
+use tonic::GrpcMethod;
+
+use super::attempt::{AttemptSettings, Attempts};
+use crate::address::Authority;
+use crate::call::{Call, CallParts, HeadRules};
+use crate::convention::{CallStart, GrpcConvention};
+use crate::deadline::Deadline;
+use crate::hook::call_hook;
+use crate::messages::{MessageReport, Messages};
+use crate::method::Method;
+use crate::options::Filter;
+use crate::side::ClientSide;
+use crate::{GrpcRequest, GrpcTraceBinPropagator};
+
+/// What the services of one layer share.
+pub(super) struct Settings {
+    pub(super) instrumenter: Instrumenter<GrpcConvention<ClientSide>>,
+    pub(super) filter: Option<Filter>,
+    pub(super) methods: Option<HashSet<&'static str>>,
+    pub(super) trace_bin: bool,
+    pub(super) report: MessageReport,
+    pub(super) head: Option<Arc<HeadRules>>,
+    /// A layer further in measures the attempts.
+    pub(super) attempts_apart: AtomicBool,
+    pub(super) attempt: Arc<AttemptSettings>,
+}
+
+impl Settings {
+    /// Starts the call's operation, unless the filter says no, and writes its context into the request.
+    pub(super) fn begin<A>(&self, request: &mut Request<A>) -> Option<Call<ClientSide>> {
+        let parent = Context::current();
+        let grpc = GrpcRequest::new(request);
+        let wanted = self.filter.as_ref().is_none_or(|wanted| call_hook(|| wanted(&grpc), true));
+        let call = wanted.then(|| self.start(&parent, &grpc));
+        self.inject(call.as_ref().map_or(&parent, |(call, _)| call.context_of(&parent)), request);
+        // Whether or not it is wanted, nobody wants it as plain HTTP.
+        AlreadyObserved::mark(request.extensions_mut());
+        let (call, attempts) = call?;
+        if let Some(attempts) = attempts {
+            request.extensions_mut().insert(Attempts(attempts));
+        }
+        Some(call)
+    }
+
+    fn start(&self, parent: &Context, grpc: &GrpcRequest<'_>) -> (Call<ClientSide>, Option<Arc<AtomicU64>>) {
+        let method = method_of(grpc, self.methods.as_ref());
+        let start =
+            CallStart { grpc: *grpc, method, server: self.server_of(grpc), peer: None, context: parent };
+        let operation = self.instrumenter.start(parent, &start);
+        if operation.is_inert() {
+            return (Call::new(operation, CallParts::default()), None);
+        }
+        let rules = &self.instrumenter.convention().rules;
+        let counts_attempts = rules.grpc_metrics && self.attempts_apart.load(Ordering::Relaxed);
+        let attempts = counts_attempts.then(Arc::<AtomicU64>::default);
+        let parts = CallParts {
+            deadline: Deadline::start(grpc.headers),
+            standing: method.standing(),
+            has_own_name: rules.span_name.is_some(),
+            head: self.head.clone(),
+            messages: Messages::wanted(self.report, rules, method, attempts.clone()),
+        };
+        (Call::new(operation, parts), attempts)
+    }
+
+    fn server_of(&self, grpc: &GrpcRequest<'_>) -> Option<(Value, Option<u16>)> {
+        if let Some(target) = &self.instrumenter.convention().rules.target {
+            return Some((target.server.address(), target.server.port));
+        }
+        let server = Authority::of(grpc.uri, grpc.headers)?.with_port_of(grpc.uri);
+        Some((server.address(), server.port()))
+    }
+
+    fn inject<A>(&self, context: &Context, request: &mut Request<A>) {
+        let mut injector = HeaderInjector::new(request.headers_mut());
+        self.instrumenter.providers().inject(context, &mut injector);
+        if self.trace_bin {
+            GrpcTraceBinPropagator::new().inject_context(context, &mut injector);
+        }
+    }
+}
+
+/// A generated client has its methods as constants; others pass on what they were given.
+pub(super) fn method_of<'a>(grpc: &GrpcRequest<'a>, listed: Option<&HashSet<&'static str>>) -> Method<'a> {
+    match grpc.extensions.get::<GrpcMethod<'static>>() {
+        Some(_) if listed.is_none() => Method::compiled_in(grpc.path()),
+        _ => Method::new(grpc.path(), listed),
+    }
+}

@@ -1,0 +1,254 @@
+//! The convention of a gRPC call: <https://opentelemetry.io/docs/specs/semconv/rpc/grpc/>
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use opentelemetry::baggage::BaggageExt;
+use opentelemetry::metrics::Meter;
+use opentelemetry::trace::SpanKind;
+use opentelemetry::{Context, Key, KeyValue, Value};
+use otel_core::{Attributes, Convention, ErrorType, InFlight};
+use tonic::Code;
+
+use crate::address::Target;
+use crate::code;
+use crate::hook::call_hook;
+use crate::metadata::MetadataCapture;
+use crate::method::{Method, OTHER, SYSTEM};
+use crate::metrics::{GrpcTally, Metrics, UNKNOWN_METHOD};
+use crate::side::Side;
+use crate::text::address_text;
+use crate::{GrpcRequest, GrpcResponse};
+
+pub(crate) type SpanNameOf = Arc<dyn Fn(&GrpcRequest<'_>) -> Option<Cow<'static, str>> + Send + Sync>;
+pub(crate) type AddFromRequest = Arc<dyn Fn(&GrpcRequest<'_>, &mut Attributes<'_>) + Send + Sync>;
+pub(crate) type AddFromResponse = Arc<dyn Fn(&GrpcResponse<'_>, &mut Attributes<'_>) + Send + Sync>;
+
+/// What all calls of a layer share.
+#[derive(Clone, Default)]
+pub(crate) struct Rules {
+    pub(crate) active_requests: bool,
+    pub(crate) grpc_metrics: bool,
+    pub(crate) deadlines: bool,
+    pub(crate) request_headers: MetadataCapture,
+    pub(crate) response_trailers: MetadataCapture,
+    pub(crate) baggage_keys: Vec<String>,
+    pub(crate) span_name: Option<SpanNameOf>,
+    pub(crate) add_request: Option<AddFromRequest>,
+    pub(crate) add_response: Option<AddFromResponse>,
+    pub(crate) target: Option<Target>,
+    #[cfg(feature = "rich-errors")]
+    pub(crate) rich_errors: bool,
+}
+
+/// A call with what the layer has found out about it.
+#[derive(Debug)]
+pub(crate) struct CallStart<'a> {
+    pub(crate) grpc: GrpcRequest<'a>,
+    pub(crate) method: Method<'a>,
+    pub(crate) server: Option<(Value, Option<u16>)>,
+    pub(crate) peer: Option<SocketAddr>,
+    /// The parent's context, with the caller's baggage.
+    pub(crate) context: &'a Context,
+}
+
+/// What is recorded at the end besides attributes.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) code: Option<Code>,
+    /// The method turned out not to exist, or there are too many to keep.
+    pub(crate) is_unknown: bool,
+    /// What gRPC's own metrics want, when they are on.
+    pub(crate) grpc: Option<Box<GrpcTally>>,
+}
+
+/// The convention as it is on one side.
+pub(crate) struct GrpcConvention<S> {
+    pub(crate) rules: Rules,
+    side: PhantomData<fn() -> S>,
+}
+
+impl<S> GrpcConvention<S> {
+    pub(crate) fn new(rules: Rules) -> Self {
+        Self { rules, side: PhantomData }
+    }
+}
+
+impl<S: Side> Convention for GrpcConvention<S> {
+    const SPAN_KIND: SpanKind = S::KIND;
+    type Request<'a> = CallStart<'a>;
+    type Response<'a> = GrpcResponse<'a>;
+    type Metrics = Metrics;
+    type Tally = Tally;
+
+    fn metrics(&self, meter: &Meter) -> Metrics {
+        Metrics::new::<S>(meter, self.rules.active_requests, self.rules.grpc_metrics)
+    }
+
+    fn span_name(&self, call: &CallStart<'_>) -> Cow<'static, str> {
+        let own_name = self.rules.span_name.as_ref();
+        let own_name = own_name.and_then(|name| call_hook(|| name(&call.grpc), None));
+        own_name.unwrap_or_else(|| call.method.span_name())
+    }
+
+    fn on_start(&self, call: &CallStart<'_>, attributes: &mut Attributes<'_>) {
+        if S::IS_ATTEMPT {
+            return;
+        }
+        attributes.both("rpc.system.name", SYSTEM);
+        call.method.write(attributes);
+        self.server_attributes(call, attributes);
+        if attributes.wants_span() {
+            self.on_start_of_span(call, attributes);
+        }
+        if let Some(add) = &self.rules.add_request {
+            call_hook(|| add(&call.grpc, attributes), ());
+        }
+    }
+
+    fn in_flight(&self, metrics: &Metrics, call: &CallStart<'_>) -> Option<InFlight> {
+        if let Some(grpc) = &metrics.grpc {
+            let method = match call.method.bounded_name() {
+                OTHER => UNKNOWN_METHOD,
+                name => name,
+            };
+            grpc.start(method, self.rules.grpc_target());
+        }
+        let active = metrics.active.as_ref()?;
+        let attributes = vec![
+            KeyValue::new("rpc.system.name", SYSTEM),
+            KeyValue::new("rpc.method", call.method.bounded_name()),
+        ];
+        Some(InFlight::start(active.clone(), attributes))
+    }
+
+    fn on_response(
+        &self,
+        response: &GrpcResponse<'_>,
+        attributes: &mut Attributes<'_>,
+    ) -> Result<(), ErrorType> {
+        if S::IS_ATTEMPT {
+            return Ok(());
+        }
+        attributes.both("rpc.status_code", code::name(response.code));
+        if let Some(trailers) = response.trailers {
+            self.rules.response_trailers.capture("rpc.response.trailer.", trailers, attributes);
+        }
+        let class = self.class_of_error(response, attributes);
+        if let Some(add) = &self.rules.add_response {
+            call_hook(|| add(response, attributes), ());
+        }
+        if S::is_error(response.code) { Err(class) } else { Ok(()) }
+    }
+
+    fn record(
+        &self,
+        metrics: &Metrics,
+        elapsed: Duration,
+        tally: &Tally,
+        attributes: &[KeyValue],
+        _: &Context,
+    ) {
+        if let Some(duration) = &metrics.duration {
+            let elapsed = elapsed.as_secs_f64();
+            match tally.is_unknown {
+                false => duration.record(elapsed, attributes),
+                true => duration.record(elapsed, &without_method(attributes)),
+            }
+        }
+        if let (Some(grpc), Some(of_call), Some(code)) = (&metrics.grpc, &tally.grpc, tally.code) {
+            grpc.record(elapsed, code, tally.is_unknown, of_call);
+        }
+    }
+}
+
+/// The other end of the socket.
+pub(crate) fn write_peer(peer: SocketAddr, attributes: &mut Attributes<'_>) {
+    attributes.span("network.peer.address", address_text(peer.ip()));
+    attributes.span("network.peer.port", i64::from(peer.port()));
+}
+
+/// The name of a method that is none must not become a series.
+fn without_method(attributes: &[KeyValue]) -> Vec<KeyValue> {
+    let mut attributes = attributes.to_vec();
+    for attribute in attributes.iter_mut().filter(|attribute| attribute.key.as_str() == "rpc.method") {
+        attribute.value = Value::from(OTHER);
+    }
+    attributes
+}
+
+impl<S: Side> GrpcConvention<S> {
+    /// On a server the caller chooses the name it asks for: "`server.address` [...] opt-in" on the metric. A client's
+    /// application chooses whom it calls.
+    fn server_attributes(&self, call: &CallStart<'_>, attributes: &mut Attributes<'_>) {
+        let Some((address, port)) = &call.server else { return };
+        match S::IS_SERVER {
+            true => {
+                attributes.span("server.address", address.clone());
+                if let Some(port) = port {
+                    attributes.span("server.port", i64::from(*port));
+                }
+            }
+            false => {
+                attributes.both("server.address", address.clone());
+                if let Some(port) = port {
+                    attributes.both("server.port", i64::from(*port));
+                }
+            }
+        }
+    }
+
+    fn on_start_of_span(&self, call: &CallStart<'_>, attributes: &mut Attributes<'_>) {
+        if let Some(peer) = call.peer {
+            write_peer(peer, attributes);
+        }
+        self.rules.request_headers.capture("rpc.request.header.", call.grpc.headers, attributes);
+        if let Some(timeout) = call.grpc.timeout().filter(|_| self.rules.deadlines) {
+            attributes.span("grpc.timeout", timeout.as_secs_f64());
+        }
+        for key in &self.rules.baggage_keys {
+            if let Some(value) = call.context.baggage().get(key) {
+                attributes.span(Key::from(key.clone()), value.clone());
+            }
+        }
+    }
+
+    #[cfg(feature = "rich-errors")]
+    fn class_of_error(&self, response: &GrpcResponse<'_>, attributes: &mut Attributes<'_>) -> ErrorType {
+        let details = response.trailers.filter(|_| self.rules.rich_errors && response.code != Code::Ok);
+        let details = details.and_then(crate::rich_error::RichError::of);
+        let Some(details) = details else { return code::error_type(response.code) };
+        details.write(attributes);
+        details.error_type().unwrap_or_else(|| code::error_type(response.code))
+    }
+
+    #[cfg(not(feature = "rich-errors"))]
+    fn class_of_error(&self, response: &GrpcResponse<'_>, _: &mut Attributes<'_>) -> ErrorType {
+        code::error_type(response.code)
+    }
+}
+
+impl Rules {
+    pub(crate) fn grpc_target(&self) -> Option<Value> {
+        let target = self.target.as_ref()?;
+        Some(Value::String(Arc::clone(&target.canonical).into()))
+    }
+}
+
+impl fmt::Debug for Rules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rules")
+            .field("active_requests", &self.active_requests)
+            .field("grpc_metrics", &self.grpc_metrics)
+            .field("deadlines", &self.deadlines)
+            .field("request_headers", &self.request_headers)
+            .field("response_trailers", &self.response_trailers)
+            .field("baggage_keys", &self.baggage_keys)
+            .field("target", &self.target)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,220 @@
+//! `rpc.method`: `package.Service/Method`, or `_OTHER`.
+//!
+//! Anybody may call a method that does not exist, under any name. "If the method is not recognized, the instrumentation
+//! MUST set the attribute to `_OTHER`", so that strangers make no series of metrics.
+//! <https://opentelemetry.io/docs/specs/semconv/registry/attributes/rpc/>
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use opentelemetry::Value;
+use otel_core::Attributes;
+
+use crate::call::Standing;
+use crate::text::bounded;
+
+/// What stands for all methods that are not known.
+pub(crate) const OTHER: &str = "_OTHER";
+
+/// The span's name when the method must not be in it: the system.
+pub(crate) const SYSTEM: &str = "grpc";
+
+/// More methods than any service has. When strangers have made up so many, further ones are `_OTHER` in metrics.
+const MAX_PROVEN: usize = 1_000;
+
+/// No method has a longer name.
+const MAX_LENGTH: usize = 256;
+
+/// The method of one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Method<'a> {
+    /// Listed by the application, or compiled into its client.
+    Listed(&'static str),
+    /// There is no list, and a call of it has ended with another status than `UNIMPLEMENTED`.
+    Proven(&'static str),
+    /// There is no list, and no call of it has ended so yet.
+    Unproven(&'a str),
+    /// Not in the list, or no name of a method at all.
+    Other(&'a str),
+}
+
+impl<'a> Method<'a> {
+    /// The method of a call on a server, or of one that a client passes on.
+    pub(crate) fn new(path: &'a str, listed: Option<&HashSet<&'static str>>) -> Self {
+        let Some(name) = name_in(path) else { return Self::Other(path) };
+        match listed {
+            Some(listed) => listed.get(name).map_or(Self::Other(name), |name| Self::Listed(name)),
+            None => find(name).map_or(Self::Unproven(name), Self::Proven),
+        }
+    }
+
+    /// The method of a call through a generated client, which has the name as a constant.
+    pub(crate) fn compiled_in(path: &'a str) -> Self {
+        match name_in(path) {
+            Some(name) => Self::Listed(listed(name)),
+            None => Self::Other(path),
+        }
+    }
+
+    pub(crate) fn span_name(self) -> Cow<'static, str> {
+        match self {
+            Self::Listed(name) | Self::Proven(name) => Cow::Borrowed(name),
+            Self::Unproven(name) => Cow::Owned(name.to_owned()),
+            Self::Other(_) => Cow::Borrowed(SYSTEM),
+        }
+    }
+
+    /// What the span and the duration carry at the start. An unproven method may turn out to be no method.
+    pub(crate) fn write(self, attributes: &mut Attributes<'_>) {
+        attributes.both("rpc.method", self.value());
+        if let Self::Other(original) = self {
+            attributes.span("rpc.method_original", bounded(original).to_owned());
+        }
+    }
+
+    pub(crate) fn value(self) -> Value {
+        match self {
+            Self::Listed(name) | Self::Proven(name) => Value::from(name),
+            Self::Unproven(name) => Value::from(name.to_owned()),
+            Self::Other(_) => Value::from(OTHER),
+        }
+    }
+
+    /// What is to be learnt of the method from how the call ends.
+    pub(crate) fn standing(self) -> Standing {
+        match self {
+            Self::Listed(_) | Self::Other(_) => Standing::Settled,
+            Self::Proven(_) => Standing::Proven,
+            Self::Unproven(name) => Standing::Unproven(Box::from(name)),
+        }
+    }
+
+    /// What a metric may carry before the call has ended.
+    pub(crate) fn bounded_name(self) -> &'static str {
+        match self {
+            Self::Listed(name) | Self::Proven(name) => name,
+            Self::Unproven(_) | Self::Other(_) => OTHER,
+        }
+    }
+}
+
+/// Makes a name known for the process's life, when it is one. `false` when too many are known.
+pub(crate) fn prove(name: &str) -> bool {
+    let mut methods = METHODS.lock().unwrap_or_else(PoisonError::into_inner);
+    if methods.proven.contains(name) {
+        return true;
+    }
+    if methods.proven.len() >= MAX_PROVEN {
+        return false;
+    }
+    let name = methods.listed.get(name).copied().unwrap_or_else(|| leak(name));
+    methods.proven.insert(name)
+}
+
+/// A name that the program itself has, as a constant.
+pub(crate) fn listed(name: &str) -> &'static str {
+    let found = THREAD_LISTED.with_borrow(|known| known.get(name).copied());
+    found.unwrap_or_else(|| {
+        let name = METHODS.lock().unwrap_or_else(PoisonError::into_inner).list(name);
+        THREAD_LISTED.with_borrow_mut(|known| known.insert(name));
+        name
+    })
+}
+
+/// `package.Service/Method` of `/package.Service/Method`.
+pub(crate) fn name_in(path: &str) -> Option<&str> {
+    let name = path.strip_prefix('/')?;
+    let (service, method) = name.rsplit_once('/')?;
+    let is_name = !service.is_empty() && !method.is_empty() && name.len() <= MAX_LENGTH;
+    is_name.then_some(name)
+}
+
+/// All methods of the process. They are never freed, which is bounded by the program and by [`MAX_PROVEN`], and lets
+/// spans and metrics borrow them.
+#[derive(Default)]
+struct Methods {
+    listed: HashSet<&'static str>,
+    proven: HashSet<&'static str>,
+}
+
+static METHODS: LazyLock<Mutex<Methods>> = LazyLock::new(Mutex::default);
+
+thread_local! {
+    static THREAD_LISTED: RefCell<HashSet<&'static str>> = RefCell::default();
+    static THREAD_PROVEN: RefCell<HashSet<&'static str>> = RefCell::default();
+}
+
+impl Methods {
+    fn list(&mut self, name: &str) -> &'static str {
+        if let Some(name) = self.listed.get(name) {
+            return name;
+        }
+        let name = self.proven.get(name).copied().unwrap_or_else(|| leak(name));
+        self.listed.insert(name);
+        name
+    }
+}
+
+fn find(name: &str) -> Option<&'static str> {
+    let found = THREAD_PROVEN.with_borrow(|known| known.get(name).copied());
+    found.or_else(|| {
+        let name = METHODS.lock().unwrap_or_else(PoisonError::into_inner).proven.get(name).copied()?;
+        THREAD_PROVEN.with_borrow_mut(|known| known.insert(name));
+        Some(name)
+    })
+}
+
+fn leak(name: &str) -> &'static str {
+    Box::leak(Box::from(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_is_a_method_s_name() {
+        for (path, expected) in [
+            ("/shop.v1.Orders/Place", Some("shop.v1.Orders/Place")),
+            ("/Orders/Place", Some("Orders/Place")),
+            ("/prefix/Orders/Place", Some("prefix/Orders/Place")),
+            ("", None),
+            ("/", None),
+            ("//", None),
+            ("*", None),
+            ("/Orders", None),
+            ("/Orders/", None),
+            ("//Place", None),
+            ("Orders/Place", None),
+        ] {
+            assert_eq!(name_in(path), expected, "{path:?}");
+        }
+        assert_eq!(name_in(&format!("/a/{}", "b".repeat(300))), None);
+    }
+
+    #[test]
+    fn a_list_knows_all_and_without_one_a_method_must_prove_itself() {
+        let list = HashSet::from([listed("shop.Method/Listed")]);
+        assert_eq!(Method::new("/shop.Method/Listed", Some(&list)), Method::Listed("shop.Method/Listed"));
+        assert_eq!(Method::new("/shop.Method/Not", Some(&list)), Method::Other("shop.Method/Not"));
+        assert_eq!(Method::new("/x", Some(&list)), Method::Other("/x"));
+
+        assert_eq!(Method::new("/shop.Method/New", None), Method::Unproven("shop.Method/New"));
+        assert!(prove("shop.Method/New"));
+        assert_eq!(Method::new("/shop.Method/New", None), Method::Proven("shop.Method/New"));
+        assert_eq!(Method::new("/x", None), Method::Other("/x"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_path_is_read_without_a_panic(path: String) {
+            if let Some(name) = name_in(&path) {
+                prop_assert_eq!(format!("/{name}"), path);
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The layer and its options.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use otel_core::Instrumenter;
+use tower_layer::Layer;
+
+use super::service::GrpcServer;
+use super::settings::{PeerOf, Settings, tonic_peer};
+use crate::convention::GrpcConvention;
+use crate::options::{Options, grpc_setters};
+use crate::{GrpcRequest, scope};
+
+/// Gives each call that a server answers a server span and a duration.
+///
+/// ```
+/// use otel_grpc::GrpcServerLayer;
+/// use tonic::transport::Server;
+///
+/// let server = Server::builder().layer(GrpcServerLayer::new());
+/// // server.add_service(..).serve(..)
+/// ```
+///
+/// Around a router that answers plain HTTP as well, only gRPC calls are observed. Put it inside of tonic's layer for
+/// gRPC-Web, which makes plain gRPC of that.
+#[derive(Clone)]
+pub struct GrpcServerLayer {
+    settings: Arc<Settings>,
+}
+
+impl GrpcServerLayer {
+    /// A layer for tonic's `Server::builder().layer(..)`.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// A layer for a tonic router inside of axum: the peer's address from axum's `ConnectInfo<SocketAddr>`.
+    #[cfg(feature = "axum")]
+    #[must_use]
+    pub fn for_axum() -> Self {
+        Self::builder().for_axum().build()
+    }
+
+    /// A layer with options.
+    pub fn builder() -> GrpcServerLayerBuilder {
+        GrpcServerLayerBuilder::default()
+    }
+}
+
+impl Default for GrpcServerLayer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S> Layer<S> for GrpcServerLayer {
+    type Service = GrpcServer<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        GrpcServer::new(inner, Arc::clone(&self.settings))
+    }
+}
+
+impl fmt::Debug for GrpcServerLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GrpcServerLayer")
+            .field("instrumenter", &self.settings.instrumenter)
+            .field("public_endpoint", &self.settings.public_endpoint)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Options of a [`GrpcServerLayer`].
+#[derive(Clone, Default)]
+#[must_use]
+pub struct GrpcServerLayerBuilder {
+    options: Options,
+    peer: Option<PeerOf>,
+    public_endpoint: bool,
+}
+
+impl GrpcServerLayerBuilder {
+    grpc_setters!();
+
+    /// For an edge that anybody can call: each call starts a trace of its own that links to the caller's, the caller's
+    /// sampling decision does not count, and its baggage stays out. Default: `false`, callers are trusted.
+    pub fn with_public_endpoint(mut self, public: bool) -> Self {
+        self.public_endpoint = public;
+        self
+    }
+
+    /// Finds the address of the socket's other end. Default: as tonic's server knows it.
+    pub fn with_peer_address(
+        mut self,
+        peer: impl Fn(&GrpcRequest<'_>) -> Option<SocketAddr> + Send + Sync + 'static,
+    ) -> Self {
+        self.peer = Some(Arc::new(peer));
+        self
+    }
+
+    /// Records the metric `grpc.server.active_requests`: calls that have started and not ended. Default: `false`.
+    pub fn with_active_requests(mut self, record: bool) -> Self {
+        self.options.rules.active_requests = record;
+        self
+    }
+
+    /// The peer's address from axum's `ConnectInfo<SocketAddr>`, unless a hook of yours finds it.
+    #[cfg(feature = "axum")]
+    pub fn for_axum(mut self) -> Self {
+        self.peer.get_or_insert_with(|| Arc::new(super::settings::axum_peer));
+        self
+    }
+
+    /// The layer.
+    #[must_use]
+    pub fn build(self) -> GrpcServerLayer {
+        let Options { providers, filter, methods, trace_bin, report, head, rules } = self.options;
+        let settings = Settings {
+            filter,
+            methods,
+            trace_bin,
+            report,
+            head: head.map(Arc::new),
+            peer: self.peer.unwrap_or_else(|| Arc::new(tonic_peer)),
+            public_endpoint: self.public_endpoint,
+            instrumenter: Instrumenter::new(scope(), providers, GrpcConvention::new(rules)),
+        };
+        GrpcServerLayer { settings: Arc::new(settings) }
+    }
+}
+
+impl fmt::Debug for GrpcServerLayerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GrpcServerLayerBuilder")
+            .field("options", &self.options)
+            .field("public_endpoint", &self.public_endpoint)
+            .finish_non_exhaustive()
+    }
+}

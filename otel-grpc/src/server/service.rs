@@ -1,0 +1,70 @@
+//! The service that the layer puts around another one.
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use super::settings::Settings;
+use crate::GrpcRequest;
+use crate::body::ResponseBody;
+use crate::future::{ResponseFuture, run};
+use crate::nested::is_serving;
+use crate::request::is_grpc;
+use crate::side::ServerSide;
+
+/// A service that gives each call a server span and a duration; made by [`GrpcServerLayer`](crate::GrpcServerLayer).
+#[derive(Clone)]
+pub struct GrpcServer<S> {
+    inner: S,
+    settings: Arc<Settings>,
+}
+
+impl<S> GrpcServer<S> {
+    pub(super) fn new(inner: S, settings: Arc<Settings>) -> Self {
+        Self { inner, settings }
+    }
+}
+
+impl<S, A, B> Service<Request<A>> for GrpcServer<S>
+where
+    S: Service<Request<A>, Response = Response<B>>,
+    S::Error: 'static,
+    A: 'static,
+    B: Body,
+    B::Error: 'static,
+{
+    type Response = Response<ResponseBody<B, ServerSide>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, ServerSide>;
+
+    fn poll_ready(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<A>) -> Self::Future {
+        if !is_grpc(request.headers()) || is_serving() {
+            return ResponseFuture::unobserved(self.inner.call(request));
+        }
+        let Some(mut call) = self.settings.begin(&GrpcRequest::new(&request)) else {
+            return ResponseFuture::unobserved(self.inner.call(request));
+        };
+        let request = call.watch_request(request);
+        let future = run(&mut call, || self.inner.call(request));
+        ResponseFuture::observed(future, call)
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for GrpcServer<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GrpcServer").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+// tonic asks for the name of a service that is added to a server.
+impl<S: tonic::server::NamedService> tonic::server::NamedService for GrpcServer<S> {
+    const NAME: &'static str = S::NAME;
+}

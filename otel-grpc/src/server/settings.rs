@@ -1,0 +1,114 @@
+//! What a layer was told, and how a call starts under it.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use opentelemetry::Context;
+use opentelemetry::baggage::BaggageExt;
+use opentelemetry::propagation::TextMapPropagator;
+use opentelemetry::trace::{Link, SpanContext, TraceContextExt};
+use otel_core::carrier::HeaderExtractor;
+use otel_core::{Instrumenter, link_from};
+use tonic::transport::server::TcpConnectInfo;
+
+use crate::address::Authority;
+use crate::call::{Call, CallParts, HeadRules};
+use crate::convention::{CallStart, GrpcConvention};
+use crate::deadline::Deadline;
+use crate::hook::call_hook;
+use crate::messages::{MessageReport, Messages};
+use crate::method::Method;
+use crate::options::Filter;
+use crate::side::ServerSide;
+use crate::{GrpcRequest, GrpcTraceBinPropagator};
+
+pub(super) type PeerOf = Arc<dyn Fn(&GrpcRequest<'_>) -> Option<SocketAddr> + Send + Sync>;
+
+/// What the services of one layer share.
+pub(super) struct Settings {
+    pub(super) instrumenter: Instrumenter<GrpcConvention<ServerSide>>,
+    pub(super) filter: Option<Filter>,
+    pub(super) methods: Option<HashSet<&'static str>>,
+    pub(super) trace_bin: bool,
+    pub(super) report: MessageReport,
+    pub(super) head: Option<Arc<HeadRules>>,
+    pub(super) peer: PeerOf,
+    pub(super) public_endpoint: bool,
+}
+
+impl Settings {
+    /// Starts the call's operation, unless nobody wants it and there is nothing of the caller's to hand on.
+    pub(super) fn begin(&self, grpc: &GrpcRequest<'_>) -> Option<Call<ServerSide>> {
+        let (parent, links) = self.parent(grpc);
+        if self.filter.as_ref().is_some_and(|wanted| !call_hook(|| wanted(grpc), true)) {
+            let operation = self.instrumenter.inert(parent);
+            return hands_on(operation.context()).then(|| Call::new(operation, CallParts::default()));
+        }
+        let method = Method::new(grpc.path(), self.methods.as_ref());
+        let server = Authority::of(grpc.uri, grpc.headers).map(|server| (server.address(), server.port()));
+        let peer = call_hook(|| (self.peer)(grpc), None);
+        let start = CallStart { grpc: *grpc, method, server, peer, context: &parent };
+        let operation = self.instrumenter.start_with_links(&parent, &start, links);
+        if operation.is_inert() {
+            return hands_on(operation.context()).then(|| Call::new(operation, CallParts::default()));
+        }
+        let rules = &self.instrumenter.convention().rules;
+        let parts = CallParts {
+            deadline: Deadline::start(grpc.headers),
+            standing: method.standing(),
+            has_own_name: rules.span_name.is_some(),
+            head: self.head.clone(),
+            messages: Messages::wanted(self.report, rules, method, None),
+        };
+        Some(Call::new(operation, parts))
+    }
+
+    /// The context that the call belongs to, and links to what it only refers to.
+    fn parent(&self, grpc: &GrpcRequest<'_>) -> (Context, Vec<Link>) {
+        let (current, carrier) = (Context::current(), HeaderExtractor::new(grpc.headers));
+        let providers = self.instrumenter.providers();
+        if !self.public_endpoint {
+            let parent = providers.extract(&current, &carrier);
+            return (self.with_trace_bin(parent, &carrier), Vec::new());
+        }
+        // Whoever calls from outside is neither parent nor sampler here, and its baggage stays out.
+        let link = link_from(providers, &carrier).or_else(|| {
+            let origin = self.with_trace_bin(Context::new(), &carrier);
+            let span_context = origin.span().span_context().clone();
+            span_context.is_valid().then(|| Link::with_context(span_context))
+        });
+        (current.with_remote_span_context(SpanContext::empty_context()), link.into_iter().collect())
+    }
+
+    /// The parent of an old peer, where nothing newer came.
+    fn with_trace_bin(&self, parent: Context, carrier: &HeaderExtractor<'_>) -> Context {
+        if !self.trace_bin || parent.span().span_context().is_remote() {
+            return parent;
+        }
+        GrpcTraceBinPropagator::new().extract_with_context(&parent, carrier)
+    }
+}
+
+/// Whether there is something of the caller's that calls made while serving must carry on, even with no SDK here.
+fn hands_on(context: &Context) -> bool {
+    context.has_active_span() || !context.baggage().is_empty()
+}
+
+/// The socket's other end, as tonic's server tells it.
+pub(super) fn tonic_peer(grpc: &GrpcRequest<'_>) -> Option<SocketAddr> {
+    let plain = grpc.extensions.get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
+    #[cfg(feature = "tls")]
+    let plain = plain.or_else(|| {
+        use tonic::transport::server::TlsConnectInfo;
+        grpc.extensions.get::<TlsConnectInfo<TcpConnectInfo>>()?.get_ref().remote_addr()
+    });
+    plain
+}
+
+/// The socket's other end, as axum tells it.
+#[cfg(feature = "axum")]
+pub(super) fn axum_peer(grpc: &GrpcRequest<'_>) -> Option<SocketAddr> {
+    use axum::extract::ConnectInfo;
+    grpc.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0).or_else(|| tonic_peer(grpc))
+}

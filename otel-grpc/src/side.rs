@@ -1,0 +1,88 @@
+//! What differs between the ends of a call.
+
+use std::fmt;
+
+use opentelemetry::trace::SpanKind;
+use tonic::Code;
+
+use crate::code::{is_client_error, is_server_error};
+
+/// Which end of a call a type is for: [`ServerSide`], [`ClientSide`] or [`AttemptSide`].
+///
+/// It is in the types of futures and bodies, and there is nothing to do with it.
+pub trait Side: sealed::Rules + fmt::Debug + Send + Sync + 'static {}
+
+/// The end that answers.
+#[derive(Clone, Copy, Debug)]
+pub enum ServerSide {}
+
+/// The end that calls.
+#[derive(Clone, Copy, Debug)]
+pub enum ClientSide {}
+
+/// One attempt of the end that calls.
+#[derive(Clone, Copy, Debug)]
+pub enum AttemptSide {}
+
+impl Side for ServerSide {}
+impl Side for ClientSide {}
+impl Side for AttemptSide {}
+
+pub(crate) mod sealed {
+    use super::{Code, SpanKind};
+
+    /// What the conventions say differently about each end.
+    pub trait Rules {
+        const KIND: SpanKind;
+        /// Name and description of the duration, if there is one.
+        const DURATION: Option<(&'static str, &'static str)>;
+        const ACTIVE: &'static str;
+        /// The start of the names of gRPC's own metrics: of a call, and of an attempt, where this end has them.
+        const IS_SERVER: bool;
+        const IS_ATTEMPT: bool;
+
+        fn is_error(code: Code) -> bool;
+    }
+}
+
+impl sealed::Rules for ServerSide {
+    const KIND: SpanKind = SpanKind::Server;
+    const DURATION: Option<(&'static str, &'static str)> = Some((
+        "rpc.server.call.duration",
+        "Measures the duration of an incoming Remote Procedure Call (RPC).",
+    ));
+    const ACTIVE: &'static str = "grpc.server.active_requests";
+    const IS_SERVER: bool = true;
+    const IS_ATTEMPT: bool = false;
+
+    fn is_error(code: Code) -> bool {
+        is_server_error(code)
+    }
+}
+
+impl sealed::Rules for ClientSide {
+    const KIND: SpanKind = SpanKind::Client;
+    const DURATION: Option<(&'static str, &'static str)> = Some((
+        "rpc.client.call.duration",
+        "Measures the duration of an outgoing Remote Procedure Call (RPC).",
+    ));
+    const ACTIVE: &'static str = "grpc.client.active_requests";
+    const IS_SERVER: bool = false;
+    const IS_ATTEMPT: bool = false;
+
+    fn is_error(code: Code) -> bool {
+        is_client_error(code)
+    }
+}
+
+impl sealed::Rules for AttemptSide {
+    const KIND: SpanKind = SpanKind::Client;
+    const DURATION: Option<(&'static str, &'static str)> = None;
+    const ACTIVE: &'static str = "";
+    const IS_SERVER: bool = false;
+    const IS_ATTEMPT: bool = true;
+
+    fn is_error(code: Code) -> bool {
+        is_client_error(code)
+    }
+}

@@ -1,0 +1,92 @@
+//! Texts that come again and again, made once, and texts that strangers choose, cut.
+//!
+//! Each cache belongs to a thread, so that no lock is shared, and is bounded: what does not fit is allocated as ever.
+
+use std::cell::RefCell;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use opentelemetry::{StringValue, Value};
+
+/// Longer texts are cut: a peer must not fill the export queue with one header.
+const MAX_LENGTH: usize = 8 * 1024;
+
+/// The longest text that is kept.
+const MAX_KEPT_LENGTH: usize = 256;
+
+const SLOTS: usize = 32;
+
+type Kept<T> = RefCell<[Option<T>; SLOTS]>;
+
+thread_local! {
+    static TEXTS: Kept<Arc<str>> = const { RefCell::new([const { None }; SLOTS]) };
+    static ADDRESSES: Kept<(IpAddr, Arc<str>)> = const { RefCell::new([const { None }; SLOTS]) };
+}
+
+/// The beginning of a text that a peer chose, cut between characters.
+pub(crate) fn bounded(text: &str) -> &str {
+    if text.len() <= MAX_LENGTH {
+        return text;
+    }
+    let cut = (0..=MAX_LENGTH).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    &text[..cut]
+}
+
+/// A text that a peer chose and that probably comes again: a host.
+pub(crate) fn repeated_text(text: &str) -> Value {
+    if text.len() > MAX_KEPT_LENGTH {
+        return Value::from(bounded(text).to_owned());
+    }
+    TEXTS.with_borrow_mut(|texts| {
+        let slot = &mut texts[slot_of(text.as_bytes())];
+        let kept = match slot {
+            Some(kept) if **kept == *text => Arc::clone(kept),
+            _ => Arc::clone(slot.insert(Arc::from(text))),
+        };
+        Value::String(StringValue::from(kept))
+    })
+}
+
+/// An address as text. A dual-stack socket shows IPv4 peers as IPv6 addresses.
+pub(crate) fn address_text(address: IpAddr) -> Value {
+    ADDRESSES.with_borrow_mut(|addresses| {
+        let slot = match address {
+            IpAddr::V4(v4) => &mut addresses[slot_of(&v4.octets())],
+            IpAddr::V6(v6) => &mut addresses[slot_of(&v6.octets())],
+        };
+        let kept = match slot {
+            Some((kept, text)) if *kept == address => Arc::clone(text),
+            _ => {
+                let text: Arc<str> = Arc::from(address.to_canonical().to_string());
+                Arc::clone(&slot.insert((address, text)).1)
+            }
+        };
+        Value::String(StringValue::from(kept))
+    })
+}
+
+/// Length and ends tell usual texts apart, and take no time.
+fn slot_of(bytes: &[u8]) -> usize {
+    let [first, last] = [bytes.first(), bytes.last()].map(|byte| usize::from(byte.copied().unwrap_or(0)));
+    let middle = usize::from(bytes.get(bytes.len() / 2).copied().unwrap_or(0));
+    (bytes.len() + 7 * first + 13 * last + 31 * middle) % SLOTS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_what_they_were_whatever_came_before() {
+        for round in 0..3 {
+            for text in ["", "a", "payments.internal", "payments.external", &"x".repeat(300)] {
+                assert_eq!(repeated_text(text).as_str(), text, "round {round}");
+            }
+            for (address, text) in [("10.0.0.1", "10.0.0.1"), ("::ffff:10.0.0.1", "10.0.0.1"), ("::1", "::1")]
+            {
+                assert_eq!(address_text(address.parse().unwrap()).as_str(), text);
+            }
+        }
+        assert_eq!(repeated_text(&"é".repeat(8_000)).as_str().len(), MAX_LENGTH);
+    }
+}

@@ -1,0 +1,184 @@
+//! Every way out of a call that is no status: cancelled, out of time, broken, panicked. Four kinds of calls, both sides.
+
+use std::time::Duration;
+
+use opentelemetry::trace::SpanKind;
+use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, eventually};
+use tonic::Code;
+
+use crate::echo::{Asked, End, Kind};
+use crate::support::{
+    BOUND, Outcome, assert_outcome, breakable, client_layer, client_of, connected, of_kind, serve,
+    server_layer, settled,
+};
+
+/// Waits until the call is under way on both ends.
+async fn under_way(telemetry: &TestTelemetry) {
+    eventually(BOUND, || telemetry.open_spans().len() == 2).await;
+}
+
+fn hanging(kind: Kind, end: End) -> Asked {
+    Asked::new(kind, Code::Ok, end)
+}
+
+#[tokio::test]
+async fn a_call_that_its_client_drops_is_cancelled_on_both_ends() {
+    for kind in Kind::ALL {
+        for end in [End::Hang, End::HangInStream] {
+            let telemetry = TestTelemetry::new();
+            let mut client = connected(&telemetry).await;
+            let call = tokio::spawn(async move { client.call(&hanging(kind, end)).await });
+            under_way(&telemetry).await;
+            call.abort();
+            settled(&telemetry).await;
+            let on_server = Outcome::new(kind.method(), "CANCELLED", None);
+            assert_outcome(&telemetry, SpanKind::Server, on_server);
+            let on_client = Outcome::new(kind.method(), "CANCELLED", Some("CANCELLED"));
+            assert_outcome(&telemetry, SpanKind::Client, on_client);
+            telemetry.assert_clean();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_deadline_is_no_cancellation() {
+    for kind in Kind::ALL {
+        let telemetry = TestTelemetry::new();
+        let mut client = connected(&telemetry).await;
+        let mut asked = hanging(kind, End::Hang);
+        asked.timeout = Some(Duration::from_millis(60));
+        assert!(client.call(&asked).await.is_err());
+        settled(&telemetry).await;
+        let late = Outcome::new(kind.method(), "DEADLINE_EXCEEDED", Some("DEADLINE_EXCEEDED"));
+        assert_outcome(&telemetry, SpanKind::Server, late);
+        assert_outcome(&telemetry, SpanKind::Client, late);
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_is_dropped_when_its_time_is_up() {
+    for kind in Kind::ALL {
+        let telemetry = TestTelemetry::new();
+        let mut client = connected(&telemetry).await;
+        let mut asked = hanging(kind, End::HangInStream);
+        asked.timeout = Some(Duration::from_millis(60));
+        // tonic watches the deadline until the headers are there, the application for the rest.
+        let late = tokio::time::timeout(Duration::from_millis(60), client.call(&asked)).await;
+        assert!(late.map_or(true, |answer| answer.is_err()));
+        settled(&telemetry).await;
+        let late = Outcome::new(kind.method(), "DEADLINE_EXCEEDED", Some("DEADLINE_EXCEEDED"));
+        assert_outcome(&telemetry, SpanKind::Client, late);
+        assert_outcome(&telemetry, SpanKind::Server, late);
+    }
+}
+
+#[tokio::test]
+async fn a_cancellation_long_before_the_deadline_is_one() {
+    let telemetry = TestTelemetry::new();
+    let mut client = connected(&telemetry).await;
+    let mut asked = hanging(Kind::Unary, End::Hang);
+    asked.timeout = Some(Duration::from_secs(3600));
+    let call = tokio::spawn(async move { client.call(&asked).await });
+    under_way(&telemetry).await;
+    call.abort();
+    settled(&telemetry).await;
+    let method = Kind::Unary.method();
+    assert_outcome(&telemetry, SpanKind::Server, Outcome::new(method, "CANCELLED", None));
+    assert_outcome(&telemetry, SpanKind::Client, Outcome::new(method, "CANCELLED", Some("CANCELLED")));
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_midway() {
+    for kind in Kind::ALL {
+        for end in [End::Hang, End::HangInStream] {
+            let telemetry = TestTelemetry::new();
+            let address = serve(server_layer(&telemetry).build()).await;
+            let (address, connection) = breakable(address).await;
+            let mut client = client_of(client_layer(&telemetry), address);
+            let call = tokio::spawn(async move { client.call(&hanging(kind, end)).await });
+            under_way(&telemetry).await;
+            connection.abort();
+            let status = call.await.unwrap().unwrap_err();
+            settled(&telemetry).await;
+            let code = code_name(status.code());
+            assert_outcome(&telemetry, SpanKind::Client, Outcome::new(kind.method(), code, Some(code)));
+            assert_outcome(&telemetry, SpanKind::Server, Outcome::new(kind.method(), "CANCELLED", None));
+        }
+    }
+}
+
+/// The names that a broken connection may have in tonic.
+fn code_name(code: Code) -> &'static str {
+    match code {
+        Code::Unknown => "UNKNOWN",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::Internal => "INTERNAL",
+        Code::Cancelled => "CANCELLED",
+        other => panic!("{other:?} is no name of a broken connection"),
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there() {
+    for kind in Kind::ALL {
+        let telemetry = TestTelemetry::new();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let mut client = client_of(client_layer(&telemetry), address);
+        let status = client.call(&hanging(kind, End::Trailers)).await.unwrap_err();
+        assert_eq!(status.code(), Code::Unavailable);
+        assert!(telemetry.open_spans().is_empty());
+        let outcome = Outcome::new(kind.method(), "UNAVAILABLE", Some("UNAVAILABLE"));
+        assert_outcome(&telemetry, SpanKind::Client, outcome);
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_the_handler_and_in_its_stream() {
+    for kind in Kind::ALL {
+        for end in [End::Panic, End::PanicInStream] {
+            let telemetry = TestTelemetry::new();
+            let mut client = connected(&telemetry).await;
+            let status = client.call(&hanging(kind, end)).await.unwrap_err();
+            settled(&telemetry).await;
+            assert_outcome(
+                &telemetry,
+                SpanKind::Server,
+                Outcome::new(kind.method(), "UNKNOWN", Some("panic")),
+            );
+            let code = code_name(status.code());
+            assert_outcome(&telemetry, SpanKind::Client, Outcome::new(kind.method(), code, Some(code)));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stream_without_a_status_is_unknown() {
+    for kind in Kind::ALL {
+        let telemetry = TestTelemetry::new();
+        let mut client = connected(&telemetry).await;
+        let status = client.call(&hanging(kind, End::Truncate)).await.unwrap_err();
+        assert_eq!(status.code(), Code::Unknown);
+        settled(&telemetry).await;
+        let outcome = Outcome::new(kind.method(), "UNKNOWN", Some("UNKNOWN"));
+        assert_outcome(&telemetry, SpanKind::Server, outcome);
+        assert_outcome(&telemetry, SpanKind::Client, outcome);
+    }
+}
+
+#[tokio::test]
+async fn a_stream_s_span_lasts_as_long_as_the_stream() {
+    let telemetry = TestTelemetry::new();
+    let mut client = connected(&telemetry).await;
+    let asked = hanging(Kind::ServerStream, End::HangInStream);
+    let answer = client.server_stream(asked.request(crate::echo::words("one"))).await.unwrap();
+    let mut answers = answer.into_inner();
+    assert_eq!(answers.message().await.unwrap().unwrap().text, "one");
+    assert_eq!((telemetry.spans().len(), telemetry.open_spans().len()), (0, 2), "the stream goes on");
+    drop(answers);
+    settled(&telemetry).await;
+    let (server, client) = (of_kind(&telemetry, SpanKind::Server), of_kind(&telemetry, SpanKind::Client));
+    assert!(server.is_child_of(&client));
+    assert!(client.has("rpc.status_code", "CANCELLED") && server.has("rpc.status_code", "CANCELLED"));
+}

@@ -1,0 +1,8 @@
+//! The layers, used as an application uses them: over real sockets, with tonic on both ends.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod echo;
+mod exits;
+mod matrix;
+mod support;
