@@ -5,6 +5,8 @@ mod failure;
 mod hook;
 pub mod query_text;
 mod request;
+#[cfg(feature = "sqlx")]
+pub mod sqlx;
 mod system;
 
 use opentelemetry::InstrumentationScope;

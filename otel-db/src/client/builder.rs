@@ -28,6 +28,11 @@ impl DbClientBuilder {
         Self { options: DbOptions::new(system) }
     }
 
+    #[cfg(feature = "sqlx")]
+    pub(crate) fn from_options(options: DbOptions) -> Self {
+        Self { options }
+    }
+
     client_setters!();
 
     /// Records the parameters that a call names with [`DbCall::parameter`](crate::DbCall::parameter), as

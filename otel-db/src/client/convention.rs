@@ -12,6 +12,7 @@ use otel_core::{Attributes, Convention, ErrorType};
 
 use super::metrics::DbMetrics;
 use super::options::{AddAttributes, NameOf};
+use super::pool::MeasuredPool;
 use crate::hook::call_hook;
 use crate::query_text::QueryRules;
 use crate::{DbFailure, DbRequest, DbSystem};
@@ -31,6 +32,7 @@ pub(crate) struct DbConvention {
     pub(crate) slow_after: Option<Duration>,
     pub(crate) span_name: Option<NameOf>,
     pub(crate) attributes: Option<AddAttributes>,
+    pub(crate) pool: Option<MeasuredPool>,
 }
 
 /// Where the database listens.
@@ -73,7 +75,7 @@ impl Convention for DbConvention {
     type Tally = DbTally;
 
     fn metrics(&self, meter: &Meter) -> DbMetrics {
-        DbMetrics::new(meter, self.returned_rows)
+        DbMetrics::new(meter, self.returned_rows, self.pool.as_ref())
     }
 
     fn span_name(&self, request: &DbRequest<'_>) -> Cow<'static, str> {

@@ -2,6 +2,8 @@
 
 use opentelemetry::metrics::{Histogram, Meter};
 
+use super::pool::{MeasuredPool, PoolMetrics};
+
 /// <https://opentelemetry.io/docs/specs/semconv/database/database-metrics/#metric-dbclientoperationduration>
 const DURATION_BUCKETS: [f64; 9] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
 
@@ -13,10 +15,11 @@ const ROW_BUCKETS: [f64; 13] =
 pub(crate) struct DbMetrics {
     pub(crate) duration: Histogram<f64>,
     pub(crate) returned_rows: Option<Histogram<u64>>,
+    pub(crate) pool: Option<PoolMetrics>,
 }
 
 impl DbMetrics {
-    pub(crate) fn new(meter: &Meter, with_returned_rows: bool) -> Self {
+    pub(crate) fn new(meter: &Meter, with_returned_rows: bool, pool: Option<&MeasuredPool>) -> Self {
         let duration = meter
             .f64_histogram("db.client.operation.duration")
             .with_unit("s")
@@ -31,6 +34,6 @@ impl DbMetrics {
                 .with_boundaries(ROW_BUCKETS.to_vec())
                 .build()
         });
-        Self { duration, returned_rows }
+        Self { duration, returned_rows, pool: pool.map(|pool| pool.metrics(meter)) }
     }
 }

@@ -6,6 +6,7 @@ mod convention;
 mod metrics;
 mod operation;
 mod options;
+mod pool;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -20,6 +21,13 @@ pub use operation::DbOperation;
 use crate::DbSystem;
 use convention::DbConvention;
 use options::Filter;
+#[cfg(feature = "sqlx")]
+use pool::PoolMetrics;
+#[cfg(feature = "sqlx")]
+pub(crate) use {
+    options::{DbOptions, client_setters},
+    pool::{MeasuredPool, PoolFigures},
+};
 
 /// Gives each call of a database a client span and a duration.
 ///
@@ -95,6 +103,12 @@ impl DbClient {
     #[must_use]
     pub fn system(&self) -> DbSystem {
         self.convention().system
+    }
+
+    /// Records something of the pool, if pools are measured.
+    #[cfg(feature = "sqlx")]
+    pub(crate) fn with_pool_metrics(&self, record: impl FnOnce(&PoolMetrics)) {
+        self.shared.instrumenter.with_metrics(|metrics| metrics.pool.as_ref().map(record));
     }
 
     pub(crate) fn convention(&self) -> &DbConvention {

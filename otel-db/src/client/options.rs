@@ -8,6 +8,7 @@ use std::time::Duration;
 use otel_core::{Attributes, Instrumenter, Providers};
 
 use super::convention::{DbConvention, ServerName};
+use super::pool::MeasuredPool;
 use super::{DbClient, Shared};
 use crate::query_text::QueryRules;
 use crate::{DbRequest, DbSystem, scope};
@@ -20,6 +21,7 @@ pub(crate) type AddAttributes = Arc<dyn Fn(&DbRequest<'_>, &mut Attributes<'_>) 
 pub(crate) struct DbOptions {
     pub(crate) system: DbSystem,
     pub(crate) providers: Providers,
+    pub(crate) has_own_meter: bool,
     pub(crate) filter: Option<Filter>,
     pub(crate) span_name: Option<NameOf>,
     pub(crate) attributes: Option<AddAttributes>,
@@ -38,6 +40,7 @@ impl DbOptions {
         Self {
             system,
             providers: Providers::default(),
+            has_own_meter: false,
             filter: None,
             span_name: None,
             attributes: None,
@@ -53,6 +56,10 @@ impl DbOptions {
     }
 
     pub(crate) fn build(self) -> DbClient {
+        self.build_with_pool(None)
+    }
+
+    pub(crate) fn build_with_pool(self, pool: Option<MeasuredPool>) -> DbClient {
         let rules = QueryRules::new(self.system.dialect()).with_parameterized_text_verbatim(self.verbatim);
         let convention = DbConvention {
             system: self.system,
@@ -66,6 +73,7 @@ impl DbOptions {
             slow_after: self.slow_after,
             span_name: self.span_name,
             attributes: self.attributes,
+            pool,
         };
         let shared = Shared {
             instrumenter: Instrumenter::new(scope(), self.providers, convention),
@@ -96,6 +104,7 @@ macro_rules! client_setters {
             provider: impl opentelemetry::metrics::MeterProvider + Send + Sync + 'static,
         ) -> Self {
             self.options.providers.set_meter_provider(provider);
+            self.options.has_own_meter = true;
             self
         }
 
