@@ -1,4 +1,6 @@
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+use super::limits;
 
 /// One message of the history: an element of `gen_ai.input.messages`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -78,7 +80,7 @@ pub enum Part {
         /// The value of `type`
         kind: String,
         /// The other fields
-        fields: serde_json::Map<String, Value>,
+        fields: Map<String, Value>,
     },
 }
 
@@ -108,4 +110,181 @@ pub struct RequestContent {
     pub tool_definitions: Vec<ToolDefinition>,
     /// Some of it was left out because it was larger than the policy allows.
     pub truncated: bool,
+}
+
+impl RequestContent {
+    /// Nothing was captured.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.input_messages.is_empty()
+            && self.system_instructions.is_empty()
+            && self.tool_definitions.is_empty()
+    }
+}
+
+impl Message {
+    /// A message with one text.
+    #[must_use]
+    pub fn text(role: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { role: role.into(), parts: vec![Part::Text(text.into())], name: None }
+    }
+
+    /// As the JSON schema of `gen_ai.input.messages` has it.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        Value::Object(self.fields())
+    }
+
+    fn fields(&self) -> Map<String, Value> {
+        let mut fields = Map::new();
+        fields.insert("role".to_owned(), Value::from(self.role.as_str()));
+        fields.insert("parts".to_owned(), self.parts.iter().map(Part::to_json).collect());
+        put(&mut fields, "name", self.name.as_deref());
+        fields
+    }
+}
+
+impl OutputMessage {
+    /// As the JSON schema of `gen_ai.output.messages` has it.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let mut fields = self.message.fields();
+        fields.insert("finish_reason".to_owned(), Value::from(self.finish_reason.as_str()));
+        Value::Object(fields)
+    }
+}
+
+impl ToolDefinition {
+    /// As the JSON schema of `gen_ai.tool.definitions` has it.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let mut fields = Map::new();
+        fields.insert("type".to_owned(), Value::from(self.kind.as_str()));
+        fields.insert("name".to_owned(), Value::from(self.name.as_str()));
+        put(&mut fields, "description", self.description.as_deref());
+        if let Some(parameters) = &self.parameters {
+            fields.insert("parameters".to_owned(), parameters.clone());
+        }
+        Value::Object(fields)
+    }
+}
+
+impl Part {
+    /// As the JSON schemas have it.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let mut fields = Map::new();
+        let kind = match self {
+            Self::Text(content) | Self::Reasoning(content) => {
+                put(&mut fields, "content", Some(content));
+                if matches!(self, Self::Text(_)) { "text" } else { "reasoning" }
+            }
+            Self::ToolCall { id, name, arguments } => {
+                put(&mut fields, "id", id.as_deref());
+                put(&mut fields, "name", Some(name));
+                if let Some(arguments) = arguments {
+                    fields.insert("arguments".to_owned(), arguments.clone());
+                }
+                "tool_call"
+            }
+            Self::ToolCallResponse { id, response } => {
+                put(&mut fields, "id", id.as_deref());
+                fields.insert("response".to_owned(), response.clone());
+                "tool_call_response"
+            }
+            Self::Blob { mime_type, modality, content } => {
+                media(&mut fields, mime_type.as_deref(), modality, "content", content);
+                "blob"
+            }
+            Self::File { mime_type, modality, file_id } => {
+                media(&mut fields, mime_type.as_deref(), modality, "file_id", file_id);
+                "file"
+            }
+            Self::Uri { mime_type, modality, uri } => {
+                media(&mut fields, mime_type.as_deref(), modality, "uri", uri);
+                "uri"
+            }
+            Self::Other { kind, fields: others } => {
+                fields.clone_from(others);
+                kind
+            }
+        };
+        fields.insert("type".to_owned(), Value::from(kind));
+        Value::Object(fields)
+    }
+
+    /// Every text of the part that somebody may have written, in turn. Ids, names, kinds and keys are none.
+    pub(super) fn each_text(&mut self, change: &mut dyn FnMut(&mut String)) {
+        match self {
+            Self::Text(text)
+            | Self::Reasoning(text)
+            | Self::Blob { content: text, .. }
+            | Self::Uri { uri: text, .. } => {
+                change(text);
+            }
+            Self::ToolCall { arguments, .. } => {
+                arguments.iter_mut().for_each(|value| each_string(value, change))
+            }
+            Self::ToolCallResponse { response, .. } => each_string(response, change),
+            Self::File { .. } => {}
+            Self::Other { fields, .. } => fields.values_mut().for_each(|value| each_string(value, change)),
+        }
+    }
+
+    /// Bytes of its texts, about.
+    pub(super) fn length(&self) -> usize {
+        match self {
+            Self::Text(text)
+            | Self::Reasoning(text)
+            | Self::Blob { content: text, .. }
+            | Self::Uri { uri: text, .. } => text.len(),
+            Self::ToolCall { arguments, .. } => arguments.as_ref().map_or(0, json_length),
+            Self::ToolCallResponse { response, .. } => json_length(response),
+            Self::File { file_id, .. } => file_id.len(),
+            Self::Other { fields, .. } => {
+                fields.iter().map(|(key, value)| key.len() + json_length(value)).sum()
+            }
+        }
+    }
+
+    /// Cuts each text that is longer than `limit` bytes.
+    pub(super) fn cut(&mut self, limit: usize) -> bool {
+        let mut any = false;
+        self.each_text(&mut |text| any |= limits::cut(text, limit));
+        any
+    }
+}
+
+/// Every string in it but the keys.
+pub(super) fn each_string(value: &mut Value, change: &mut dyn FnMut(&mut String)) {
+    match value {
+        Value::String(text) => change(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| each_string(item, change)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| each_string(field, change)),
+        _ => {}
+    }
+}
+
+/// About as many bytes as its JSON has.
+pub(super) fn json_length(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len() + 2,
+        Value::Array(items) => items.iter().map(|item| json_length(item) + 1).sum::<usize>() + 2,
+        Value::Object(fields) => {
+            fields.iter().map(|(key, field)| key.len() + json_length(field) + 4).sum::<usize>() + 2
+        }
+        _ => 8,
+    }
+}
+
+fn put(fields: &mut Map<String, Value>, key: &str, text: Option<&str>) {
+    if let Some(text) = text {
+        fields.insert(key.to_owned(), Value::from(text));
+    }
+}
+
+fn media(fields: &mut Map<String, Value>, mime_type: Option<&str>, modality: &str, key: &str, content: &str) {
+    put(fields, "mime_type", mime_type);
+    put(fields, "modality", Some(modality));
+    put(fields, key, Some(content));
 }

@@ -59,7 +59,7 @@ pub(super) fn scope(path: &[Key]) -> Option<ResponseScope> {
 }
 
 /// Vertex AI's REST writes names where its older binding writes the numbers of the enum.
-pub(super) fn finish_reason(number: &str) -> Option<&'static str> {
+pub(crate) fn finish_reason(number: &str) -> Option<&'static str> {
     Some(match number {
         "1" => "STOP",
         "2" => "MAX_TOKENS",

@@ -40,6 +40,8 @@ mod response;
 mod response_visitor;
 mod usage;
 
+pub(crate) use gemini::finish_reason as gemini_finish_reason;
+
 pub use api::Api;
 pub use endpoint::Endpoint;
 pub use name::Provider;

@@ -1,20 +1,34 @@
 //! The events of a response: facts are read from them as they pass, and content is captured from them if that is wanted.
 
-use super::Api;
 use super::frame::{Events, Headers, Message};
 use super::json::{Scalar, Tokenizer, Visitor, Want};
 use super::key::Key;
 use super::response_visitor::ResponseVisitor;
+use super::{Api, ResponseFacts};
+use crate::content::ResponseCapture;
 
 #[derive(Debug)]
 pub(super) struct Payload {
     tokenizer: Tokenizer,
     pub(super) visitor: ResponseVisitor,
+    capture: Option<Box<ResponseCapture>>,
 }
 
 impl Payload {
     pub(super) fn new(api: Api) -> Self {
-        Self { tokenizer: Tokenizer::new(), visitor: ResponseVisitor::new(api) }
+        Self { tokenizer: Tokenizer::new(), visitor: ResponseVisitor::new(api), capture: None }
+    }
+
+    pub(super) fn capture(&mut self, capture: ResponseCapture) {
+        self.capture = Some(Box::new(capture));
+    }
+
+    pub(super) fn finish(self) -> ResponseFacts {
+        let mut facts = self.visitor.finish();
+        if let Some(capture) = self.capture {
+            (facts.output_messages, facts.content_truncated) = capture.finish(facts.error.is_some());
+        }
+        facts
     }
 
     /// A line is an event if it is a whole value; what is not does not spoil the next one.
@@ -23,6 +37,13 @@ impl Payload {
             self.end_event();
         } else {
             self.tokenizer.reset();
+            self.end_capture();
+        }
+    }
+
+    fn end_capture(&mut self) {
+        if let Some(capture) = &mut self.capture {
+            capture.end_event();
         }
     }
 }
@@ -30,12 +51,16 @@ impl Payload {
 impl Events for Payload {
     fn bytes(&mut self, bytes: &[u8]) {
         self.tokenizer.read(bytes, &mut self.visitor);
+        if let Some(capture) = &mut self.capture {
+            capture.bytes(bytes);
+        }
     }
 
     fn end_event(&mut self) {
         self.tokenizer.reset();
         self.visitor.root_ended = false;
         self.visitor.end_event();
+        self.end_capture();
     }
 }
 

@@ -1,7 +1,7 @@
 use super::frame::{Array, EventStream, Events, Sse};
 use super::payload::{Payload, Wrapped};
 use super::{Api, ResponseFacts};
-use crate::content::ContentPolicy;
+use crate::content::{ContentPolicy, ResponseCapture};
 
 /// Reads a response body as it passes: whole, or a stream, with chunks that end anywhere.
 ///
@@ -48,8 +48,10 @@ impl ResponseReader {
 
     /// Also captures what the policy asks for. By default nothing is.
     #[must_use]
-    pub fn with_capture(self, policy: &ContentPolicy) -> Self {
-        let _ = policy;
+    pub fn with_capture(mut self, policy: &ContentPolicy) -> Self {
+        if policy.captures() {
+            self.payload.capture(ResponseCapture::new(self.api, policy.reader_limits()));
+        }
         self
     }
 
@@ -104,7 +106,7 @@ impl ResponseReader {
             let facts = self.payload.visitor.facts_mut();
             (facts.events, facts.output_chunks) = (0, 0);
         }
-        let mut facts = self.payload.visitor.finish();
+        let mut facts = self.payload.finish();
         facts.complete = complete;
         facts
     }

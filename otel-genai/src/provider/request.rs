@@ -2,7 +2,7 @@ use super::field::RequestField;
 use super::json::{Closed, Scalar, Tokenizer, Visitor, Want};
 use super::key::Key;
 use super::{Api, anthropic, bedrock, cohere, gemini, ollama, openai};
-use crate::content::{ContentPolicy, RequestContent};
+use crate::content::{ContentPolicy, RequestCapture, RequestContent};
 
 /// Of stop sequences and formats: more are not kept.
 const LIST_LENGTH: usize = 32;
@@ -58,6 +58,7 @@ pub struct RequestFacts {
 pub struct RequestReader {
     tokenizer: Tokenizer,
     visitor: RequestVisitor,
+    capture: Option<Box<RequestCapture>>,
 }
 
 impl RequestReader {
@@ -67,25 +68,38 @@ impl RequestReader {
         let mut facts = RequestFacts::default();
         // Ollama streams unless it is told not to.
         facts.stream = matches!(api, Api::OllamaChat | Api::OllamaGenerate);
-        Self { tokenizer: Tokenizer::new(), visitor: RequestVisitor { api, facts, field: None } }
+        Self {
+            tokenizer: Tokenizer::new(),
+            visitor: RequestVisitor { api, facts, field: None },
+            capture: None,
+        }
     }
 
     /// Also captures what the policy asks for. By default nothing is.
     #[must_use]
-    pub fn with_capture(self, policy: &ContentPolicy) -> Self {
-        let _ = policy;
+    pub fn with_capture(mut self, policy: &ContentPolicy) -> Self {
+        if policy.captures() {
+            self.capture = Some(Box::new(RequestCapture::new(self.visitor.api, policy.reader_limits())));
+        }
         self
     }
 
     /// Reads the next bytes of the body.
     pub fn read(&mut self, chunk: &[u8]) {
         self.tokenizer.read(chunk, &mut self.visitor);
+        if let Some(capture) = &mut self.capture {
+            capture.bytes(chunk);
+        }
     }
 
     /// What is known by now.
     #[must_use]
     pub fn finish(self) -> RequestFacts {
-        self.visitor.facts
+        let mut facts = self.visitor.facts;
+        if let Some(capture) = self.capture {
+            facts.content = capture.finish();
+        }
+        facts
     }
 }
 

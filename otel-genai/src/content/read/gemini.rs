@@ -1,0 +1,97 @@
+//! Gemini. Both spellings of names are in use: `inlineData` and `inline_data`.
+
+use serde_json::Value;
+
+use super::{list, modality_of, other, role, string, tool};
+use crate::content::message::{Message, Part, RequestContent, ToolDefinition};
+use crate::content::output::{Block, Output};
+
+pub(super) fn request(body: &Value) -> RequestContent {
+    let mut content = RequestContent::default();
+    let instructions = either(body, "systemInstruction", "system_instruction");
+    content.system_instructions = list(&instructions["parts"]).filter_map(part).collect();
+    content.input_messages = list(&body["contents"]).map(message).collect();
+    content.tool_definitions = list(&body["tools"]).flat_map(definitions).collect();
+    content
+}
+
+fn either<'a>(value: &'a Value, camel: &str, snake: &str) -> &'a Value {
+    if value[camel].is_null() { &value[snake] } else { &value[camel] }
+}
+
+fn message(value: &Value) -> Message {
+    let parts: Vec<_> = list(&value["parts"]).filter_map(part).collect();
+    let is_result = |part: &Part| matches!(part, Part::ToolCallResponse { .. });
+    let who = if !parts.is_empty() && parts.iter().all(is_result) {
+        "tool".to_owned()
+    } else {
+        role(value["role"].as_str().unwrap_or("user"))
+    };
+    Message { role: who, parts, name: None }
+}
+
+fn part(value: &Value) -> Option<Part> {
+    if let Some(text) = string(&value["text"]) {
+        let is_thought = value["thought"].as_bool().unwrap_or(false);
+        return Some(if is_thought { Part::Reasoning(text) } else { Part::Text(text) });
+    }
+    let call = either(value, "functionCall", "function_call");
+    if call.is_object() {
+        let arguments = Some(call["args"].clone()).filter(|arguments| !arguments.is_null());
+        return Some(Part::ToolCall { id: string(&call["id"]), name: string(&call["name"])?, arguments });
+    }
+    let result = either(value, "functionResponse", "function_response");
+    if result.is_object() {
+        let id = string(&result["id"]);
+        return Some(Part::ToolCallResponse { id, response: result["response"].clone() });
+    }
+    let data = either(value, "inlineData", "inline_data");
+    if data.is_object() {
+        let mime_type = string(either(data, "mimeType", "mime_type"));
+        let modality = modality_of(mime_type.as_deref().unwrap_or_default());
+        return Some(Part::Blob { mime_type, modality, content: string(&data["data"])? });
+    }
+    let file = either(value, "fileData", "file_data");
+    if file.is_object() {
+        let mime_type = string(either(file, "mimeType", "mime_type"));
+        let modality = modality_of(mime_type.as_deref().unwrap_or_default());
+        return Some(Part::Uri { mime_type, modality, uri: string(either(file, "fileUri", "file_uri"))? });
+    }
+    let (kind, _) = value.as_object()?.iter().find(|(_, field)| field.is_object())?;
+    Some(other(kind, &value[kind]))
+}
+
+fn definitions(tools: &Value) -> Vec<ToolDefinition> {
+    let functions = either(tools, "functionDeclarations", "function_declarations");
+    let function = |value: &Value| {
+        let schema = either(value, "parameters", "parametersJsonSchema");
+        tool("function", &value["name"], &value["description"], schema)
+    };
+    let mut definitions: Vec<_> = list(functions).filter_map(function).collect();
+    // Tools that the provider runs: `{"googleSearch": {}}`.
+    let others = tools.as_object().into_iter().flatten().filter(|(_, value)| value.is_object());
+    definitions.extend(others.map(|(kind, _)| ToolDefinition {
+        kind: kind.clone(),
+        name: kind.clone(),
+        ..ToolDefinition::default()
+    }));
+    definitions
+}
+
+pub(super) fn event(event: &Value, output: &mut Output) {
+    for (position, candidate) in list(&event["candidates"]).enumerate() {
+        let index = candidate["index"].as_u64().unwrap_or(position as u64);
+        output.role(index, &candidate["content"]["role"]);
+        for part in list(&candidate["content"]["parts"]).filter_map(part) {
+            match part {
+                Part::Text(text) => output.piece(index, Block::Text(0), &Value::String(text)),
+                Part::Reasoning(text) => output.piece(index, Block::Reasoning(0), &Value::String(text)),
+                whole => output.parts(index, vec![whole]),
+            }
+        }
+        let reason = &candidate["finishReason"];
+        let number = reason.as_u64().map(|number| number.to_string());
+        let named = number.and_then(|number| crate::provider::gemini_finish_reason(&number));
+        output.finish_reason(index, &named.map_or_else(|| reason.clone(), Value::from));
+    }
+}
