@@ -68,7 +68,8 @@ impl Cache {
     fn find(&mut self, hash: u64, rules: QueryRules, text: &str) -> Option<Arc<Statement>> {
         let set = self.sets.get_mut(index(hash))?;
         let found = set.entries.iter_mut().flatten();
-        let found = found.into_iter().find(|one| one.hash == hash && one.rules == rules && &*one.text == text)?;
+        let found =
+            found.into_iter().find(|one| one.hash == hash && one.rules == rules && &*one.text == text)?;
         found.used = true;
         Some(Arc::clone(&found.statement))
     }

@@ -123,8 +123,19 @@ impl Guard {
 
 fn object(word: &str) -> State {
     const WITH_SECRETS: [&str; 13] = [
-        "role", "database", "system", "group", "server", "profile", "session", "credential", "subscription", "public",
-        "shared", "keystore", "wallet",
+        "role",
+        "database",
+        "system",
+        "group",
+        "server",
+        "profile",
+        "session",
+        "credential",
+        "subscription",
+        "public",
+        "shared",
+        "keystore",
+        "wallet",
     ];
     if is_one_of(word, &["user", "login"]) {
         State::Person

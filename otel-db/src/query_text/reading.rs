@@ -65,7 +65,8 @@ fn resolve<'a>(
         let (otherwise, found) = pass(text, rules, other);
         if found.broken.is_none() {
             in_order += 1;
-            differ |= otherwise.text != written.text || found.cut != findings.cut || otherwise.data != written.data;
+            differ |=
+                otherwise.text != written.text || found.cut != findings.cut || otherwise.data != written.data;
         }
     }
     if in_order == 0 {
@@ -116,8 +117,14 @@ fn pass(text: &str, rules: QueryRules, reading: Reading) -> (Written<'_>, Findin
 
 /// The end of what is certain in a text of which only a part was read.
 fn certain_end(findings: &Findings, data: Option<usize>, read: usize) -> usize {
-    let ends =
-        [findings.first_string, findings.cut, findings.broken, findings.doubtful_escape, findings.doubtful_nesting, data];
+    let ends = [
+        findings.first_string,
+        findings.cut,
+        findings.broken,
+        findings.doubtful_escape,
+        findings.doubtful_nesting,
+        data,
+    ];
     ends.into_iter().flatten().fold(read, usize::min)
 }
 

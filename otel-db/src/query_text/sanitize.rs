@@ -63,7 +63,12 @@ enum List {
     In,
     /// Nothing but literals and commas since the parenthesis that ends at `open`; `written` and `from` were the
     /// writer's there.
-    Literals { open: usize, written: usize, from: usize, literals: usize },
+    Literals {
+        open: usize,
+        written: usize,
+        from: usize,
+        literals: usize,
+    },
 }
 
 impl<'a> Writer<'a> {
@@ -85,12 +90,8 @@ impl<'a> Writer<'a> {
                 *list = if is_in { List::In } else { List::None };
             }
             (list @ List::In, Kind::Symbol(b'(')) => {
-                *list = List::Literals {
-                    open: token.end,
-                    written: self.out.len(),
-                    from: self.from,
-                    literals: 0,
-                };
+                *list =
+                    List::Literals { open: token.end, written: self.out.len(), from: self.from, literals: 0 };
             }
             (List::None, _) | (List::Literals { .. }, Kind::Symbol(b',')) => {}
             (List::Literals { literals, .. }, _) if token.is_literal() => *literals += 1,

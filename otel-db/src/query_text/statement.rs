@@ -1,11 +1,11 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::cache;
 use super::dialect::Dialect;
 use super::reading::{Known, MOST_BYTES, is_parameterized, read};
 use super::summary::{Summary, summary};
 use super::tokens::Reading;
-use super::cache;
 
 /// What telemetry may say of a statement.
 #[derive(Debug, Default)]

@@ -15,16 +15,23 @@ pub(super) enum Clause {
     /// A query would have begun before.
     Expression,
     /// After WITH: before a name, or (`body`) behind it.
-    With { body: bool },
+    With {
+        body: bool,
+    },
     /// After SELECT, before FROM.
     Select,
     From(From),
     /// After INSERT, before INTO.
     Insert,
     /// A delete names its table before or after FROM.
-    Delete { candidate: Option<(usize, usize)> },
+    Delete {
+        candidate: Option<(usize, usize)>,
+    },
     /// After CREATE, ALTER or DROP, which stands from `start` to `end`.
-    Definition { start: usize, end: usize },
+    Definition {
+        start: usize,
+        end: usize,
+    },
     /// The next name is what the operation works on.
     Target(Target),
     /// After CALL or EXEC.
@@ -142,6 +149,10 @@ impl Reader<'_> {
                 from.pure = false;
             }
             Clause::Opened => self.clause = Clause::Expression,
+            // `{? = call f()}` begins a call, `//` begins nothing.
+            Clause::Begin if matches!(token.kind, Kind::Symbol(byte) if !b"{}=[@".contains(&byte)) => {
+                self.clause = Clause::Skip;
+            }
             Clause::Target(_) if token.kind == Kind::Text => self.clause = Clause::Skip,
             _ => {}
         }
@@ -180,18 +191,21 @@ impl Reader<'_> {
 
     fn from(&mut self, token: Token, keyword: Keyword, from: From) {
         use Keyword::{
-            Apply, Array, Conflict, Connect, Cross, Duplicate, Except, Fetch, For, Format, Group, Having, Intersect, Into,
-            Join, Lateral, Limit, Minus, Model, Offset, Only, Option, Order, Outer, Prewhere, Qualify, Returning, Set,
-            Settings, Start, StraightJoin, Union, Update, Values, When, Where, Window,
+            Apply, Array, Conflict, Connect, Cross, Duplicate, Except, Fetch, For, Format, Group, Having,
+            Intersect, Into, Join, Lateral, Limit, Minus, Model, Offset, Only, Option, Order, Outer,
+            Prewhere, Qualify, Returning, Set, Settings, Start, StraightJoin, Union, Update, Values, When,
+            Where, Window,
         };
         match keyword {
-            Where | Prewhere | Group | Having | Order | Limit | Offset | Fetch | For | Window | Qualify | Union | Except
-            | Intersect | Minus | Returning | Settings | Option | Model
+            Where | Prewhere | Group | Having | Order | Limit | Offset | Fetch | For | Window | Qualify
+            | Union | Except | Intersect | Minus | Returning | Settings | Option | Model
                 if !from.expects || self.last_word != Keyword::From =>
             {
                 self.clause = Clause::Done;
             }
-            Set | Duplicate | Conflict | Update | Values | When | Start | Connect | Format | Into if !from.expects => {
+            Set | Duplicate | Conflict | Update | Values | When | Start | Connect | Format | Into
+                if !from.expects =>
+            {
                 self.clause = Clause::Done;
             }
             Values => self.clause = Clause::Expression,

@@ -39,6 +39,7 @@ pub(super) fn summary(text: &str, rules: QueryRules, reading: Reading) -> Summar
         outer: Vec::new(),
         too_deep: 0,
         named: Vec::new(),
+        explained: false,
         output: Output::new(text),
     };
     reader.read();
@@ -61,6 +62,8 @@ struct Reader<'a> {
     too_deep: usize,
     /// The names that WITH gives, which are no tables.
     named: Vec<&'a str>,
+    /// The statement is behind EXPLAIN.
+    explained: bool,
     output: Output<'a>,
 }
 
@@ -131,6 +134,7 @@ impl<'a> Reader<'a> {
         self.outer.clear();
         self.too_deep = 0;
         self.named.clear();
+        self.explained = false;
         self.last_word = Keyword::Other;
         self.output.end_statement();
     }
@@ -189,7 +193,8 @@ impl<'a> Reader<'a> {
         while let Some(next) = self.peek() {
             let adjacent = next.start == dots;
             let part = next.is_name() && dots > end;
-            let remote = next.kind == Kind::Placeholder && self.text.as_bytes()[next.start] == b'@' && dots == end;
+            let remote =
+                next.kind == Kind::Placeholder && self.text.as_bytes()[next.start] == b'@' && dots == end;
             if !adjacent || !(part || remote || next.is(b'.')) {
                 break;
             }

@@ -60,6 +60,13 @@ impl<'a> Output<'a> {
         self.word(&self.text[start..end]);
     }
 
+    /// The second word belongs to the operation, too: `TRUNCATE TABLE`.
+    pub(super) fn both_words(&mut self) {
+        if self.operation.as_deref().is_some_and(|one| self.out.starts_with(one) && !one.contains(' ')) {
+            self.operation = Some(Cow::Owned(self.out.clone()));
+        }
+    }
+
     /// An operation that the query does not spell out.
     pub(super) fn implied(&mut self, operation: &'static str) {
         self.operation.get_or_insert(Cow::Borrowed(operation));

@@ -9,10 +9,11 @@ impl Reader<'_> {
     /// The first word of a statement.
     pub(super) fn statement(&mut self, token: Token, keyword: Keyword) {
         use Keyword::{
-            Alter, Analyze, Backup, Begin, Bulk, Call, Checkpoint, Comment, Commit, Copy, Create, Deallocate, Delete, Deny,
-            Describe, Disable, Drop, Enable, Exec, Execute, Explain, Grant, Insert, Kill, Listen, Load, Lock, Merge, Notify,
-            Optimize, Pragma, Prepare, Refresh, Reindex, Release, Replace, Restore, Revoke, Rollback, Savepoint, Set, Show,
-            Start, Truncate, Unlisten, Update, Use, Vacuum, Values, With,
+            Alter, Analyze, Backup, Begin, Bulk, Call, Checkpoint, Comment, Commit, Copy, Create, Deallocate,
+            Delete, Deny, Describe, Disable, Drop, Enable, Exec, Execute, Explain, Grant, Insert, Kill,
+            Listen, Load, Lock, Merge, Notify, Optimize, Pragma, Prepare, Refresh, Reindex, Release, Replace,
+            Restore, Revoke, Rollback, Savepoint, Set, Show, Start, Truncate, Unlisten, Update, Use, Vacuum,
+            Values, With,
         };
         let next = match keyword {
             With => {
@@ -24,8 +25,8 @@ impl Reader<'_> {
                 return;
             }
             Keyword::From => return self.from_alone(token),
-            // `EXPLAIN ANALYZE`
-            Analyze if self.last_word == Explain => return,
+            // `EXPLAIN ANALYZE`, `EXPLAIN (VERBOSE, ANALYZE)`, and no operation behind a word that is none.
+            Analyze if self.last_word == Explain || !self.outer.is_empty() => return,
             Insert => Clause::Insert,
             Delete => Clause::Delete { candidate: None },
             Update | Merge | Replace | Copy => target(true, After::Done),
@@ -34,22 +35,37 @@ impl Reader<'_> {
             Enable | Disable | Backup | Restore => Clause::Skip,
             Call | Exec | Execute => Clause::Call,
             Begin | Commit | Rollback | Start => Clause::Transaction,
-            Explain => Clause::Begin,
+            Explain => {
+                self.explained = true;
+                Clause::Begin
+            }
             Values => Clause::Done,
-            Show | Grant | Revoke | Deny | Set | Pragma | Vacuum | Analyze | Listen | Notify | Unlisten | Savepoint
-            | Release | Deallocate | Prepare | Comment | Kill | Load | Checkpoint | Reindex | Describe => Clause::Skip,
-            _ => return,
+            Show | Grant | Revoke | Deny | Set | Pragma | Vacuum | Analyze | Listen | Notify | Unlisten
+            | Savepoint | Release | Deallocate | Prepare | Comment | Kill | Load | Checkpoint | Reindex
+            | Describe => Clause::Skip,
+            _ => {
+                self.unknown_statement();
+                return;
+            }
         };
         self.output.operation(token.start, token.end);
         self.clause = next;
         self.second_word(keyword);
     }
 
+    /// Only a query is looked for behind a word that begins no known operation: `DECLARE c CURSOR FOR SELECT …`. Words
+    /// between EXPLAIN and its statement are options.
+    fn unknown_statement(&mut self) {
+        if !self.explained {
+            self.clause = Clause::Done;
+        }
+    }
+
     /// The operations of two words.
     fn second_word(&mut self, first: Keyword) {
         use Keyword::{
-            Backup, Bulk, Database, Disable, Enable, Insert, Lock, Optimize, Restore, Statistics, Table, Tables, Trigger,
-            Truncate, Update,
+            Backup, Bulk, Database, Disable, Enable, Insert, Lock, Optimize, Restore, Statistics, Table,
+            Tables, Trigger, Truncate, Update,
         };
         let second = self.peek_word();
         let belongs = match first {
@@ -67,6 +83,9 @@ impl Reader<'_> {
         if let Some(token) = self.next() {
             self.output.object(token.start, token.end);
             self.last = Some(token);
+            if first == Truncate {
+                self.output.both_words();
+            }
         }
         match first {
             Bulk => self.clause = Clause::Skip,
@@ -116,20 +135,26 @@ impl Reader<'_> {
     /// What is created, altered or dropped.
     pub(super) fn definition(&mut self, token: Token, keyword: Keyword, operation: (usize, usize)) {
         use Keyword::{
-            Algorithm, Bitmap, Clustered, Columnstore, Database, Definer, Event, Extension, External, Force, Foreign,
-            Fulltext, Function, Global, Index, Invoker, Local, Login, Materialized, Merge, Nonclustered, Or, Package, Proc,
-            Procedure, Recursive, Replace, Role, Schema, Security, Sequence, Spatial, Sql, Table, Temp, Temporary,
-            Temptable, Trigger, Type, Undefined, Unique, Unlogged, User, View, Virtual,
+            Algorithm, Bitmap, Clustered, Columnstore, Database, Definer, Event, Extension, External, Force,
+            Foreign, Fulltext, Function, Global, Index, Invoker, Local, Login, Materialized, Merge,
+            Nonclustered, Or, Package, Proc, Procedure, Recursive, Replace, Role, Schema, Security, Sequence,
+            Spatial, Sql, Table, Temp, Temporary, Temptable, Trigger, Type, Undefined, Unique, Unlogged,
+            User, View, Virtual,
         };
-        let creates = self.str(&Token { start: operation.0, end: operation.1, ..token }).starts_with(['C', 'c']);
-        let drops = self.str(&Token { start: operation.0, end: operation.1, ..token }).starts_with(['D', 'd']);
+        let creates =
+            self.str(&Token { start: operation.0, end: operation.1, ..token }).starts_with(['C', 'c']);
+        let drops =
+            self.str(&Token { start: operation.0, end: operation.1, ..token }).starts_with(['D', 'd']);
         self.clause = match keyword {
-            Or | Replace | Temp | Temporary | Unique | Clustered | Nonclustered | Global | Local | Unlogged | Materialized
-            | Recursive | Virtual | External | Foreign | Fulltext | Spatial | Bitmap | Columnstore | Force | Definer
-            | Algorithm | Undefined | Merge | Temptable | Sql | Security | Invoker => return,
+            Or | Replace | Temp | Temporary | Unique | Clustered | Nonclustered | Global | Local
+            | Unlogged | Materialized | Recursive | Virtual | External | Foreign | Fulltext | Spatial
+            | Bitmap | Columnstore | Force | Definer | Algorithm | Undefined | Merge | Temptable | Sql
+            | Security | Invoker => return,
             // Only `CREATE TABLE t AS SELECT` reads anything now.
             Table => target(true, if creates { After::Done } else { After::Skip }),
-            View | Index | Database | Schema | Sequence | Role | Extension | Type => target(false, After::Skip),
+            View | Index | Database | Schema | Sequence | Role | Extension | Type => {
+                target(false, After::Skip)
+            }
             Procedure | Proc | Function | Trigger | Event | Package => {
                 target(false, if drops { After::Skip } else { After::Stop })
             }

@@ -208,8 +208,13 @@ impl<'a> Tokens<'a> {
             return Token { kind: Kind::Symbol(b':'), start, end: start + 2 };
         }
         // The bounds of a slice: `a[1:2]`.
-        let in_slice = self.last.is_some_and(|last| last.end == start && (last.is(b'[') || is_operand(last.kind)));
-        if !self.grammar.colon_placeholders || in_slice { self.symbol(start, b':') } else { self.sigil(start) }
+        let in_slice =
+            self.last.is_some_and(|last| last.end == start && (last.is(b'[') || is_operand(last.kind)));
+        if !self.grammar.colon_placeholders || in_slice {
+            self.symbol(start, b':')
+        } else {
+            self.sigil(start)
+        }
     }
 
     fn at_sign(&self, start: usize) -> Token {
@@ -218,7 +223,8 @@ impl<'a> Tokens<'a> {
     }
 
     fn question_mark(&self, start: usize) -> Token {
-        let digits = self.bytes[start + 1..].iter().take(MOST_DIGITS + 1).take_while(|byte| byte.is_ascii_digit());
+        let digits =
+            self.bytes[start + 1..].iter().take(MOST_DIGITS + 1).take_while(|byte| byte.is_ascii_digit());
         let digits = digits.count();
         let numbered = self.grammar.numbered_placeholders
             && digits <= MOST_DIGITS
@@ -299,7 +305,10 @@ fn has_typographic_quote(word: &[u8]) -> bool {
     word.windows(3).any(|three| {
         matches!(
             three,
-            [0xe2, 0x80, 0x98..=0x9f] | [0xe2, 0x80, 0xb9 | 0xba] | [0xef, 0xbc, 0x82 | 0x87] | [0xca, 0xbc, _]
+            [0xe2, 0x80, 0x98..=0x9f]
+                | [0xe2, 0x80, 0xb9 | 0xba]
+                | [0xef, 0xbc, 0x82 | 0x87]
+                | [0xca, 0xbc, _]
         )
     }) || word.windows(2).any(|two| matches!(two, [0xc2, 0xab | 0xbb | 0xb4] | [0xca, 0xbb | 0xbc]))
 }

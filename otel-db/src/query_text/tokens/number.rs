@@ -113,9 +113,11 @@ impl Tokens<'_> {
 /// Whether an expression follows the keyword.
 fn takes_operand(word: &[u8]) -> bool {
     const KEYWORDS: [&str; 29] = [
-        "select", "where", "and", "or", "not", "in", "between", "like", "then", "else", "when", "case", "return", "limit",
-        "offset", "values", "set", "by", "on", "as", "default", "is", "interval", "having", "with", "top", "any", "all",
-        "div",
+        "select", "where", "and", "or", "not", "in", "between", "like", "then", "else", "when", "case",
+        "return", "limit", "offset", "values", "set", "by", "on", "as", "default", "is", "interval",
+        "having", "with", "top", "any", "all", "div",
     ];
-    word.len() <= 8 && begins_name(word[0]) && KEYWORDS.iter().any(|keyword| word.eq_ignore_ascii_case(keyword.as_bytes()))
+    word.len() <= 8
+        && begins_name(word[0])
+        && KEYWORDS.iter().any(|keyword| word.eq_ignore_ascii_case(keyword.as_bytes()))
 }

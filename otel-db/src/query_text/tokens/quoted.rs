@@ -29,7 +29,8 @@ impl Tokens<'_> {
         let letters = (self.bytes[start].to_ascii_lowercase(), self.bytes[end - 1].to_ascii_lowercase());
         if self.byte(end) == Some(b'&') {
             let unicode = grammar.unicode_strings && end - start == 1 && letters.0 == b'u';
-            return (unicode && self.byte(end + 1) == Some(b'\'')).then(|| self.string(start, end + 1, grammar.escapes));
+            return (unicode && self.byte(end + 1) == Some(b'\''))
+                .then(|| self.string(start, end + 1, grammar.escapes));
         }
         match (end - start, letters) {
             (1, (b'n' | b'x' | b'b', _)) => Some(self.string(start, end, grammar.escapes)),
@@ -79,10 +80,12 @@ impl Tokens<'_> {
         match self.grammar.bracket {
             Bracket::Symbol => Some(self.symbol(start, b'[')),
             Bracket::Name { doubled: true } => self.quoted_name(start, b']', false),
-            Bracket::Name { doubled: false } => match self.bytes[start..].iter().position(|&byte| byte == b']') {
-                Some(length) => Some(Token { kind: Kind::Name, start, end: start + length + 1 }),
-                None => self.break_off(start),
-            },
+            Bracket::Name { doubled: false } => {
+                match self.bytes[start..].iter().position(|&byte| byte == b']') {
+                    Some(length) => Some(Token { kind: Kind::Name, start, end: start + length + 1 }),
+                    None => self.break_off(start),
+                }
+            }
             Bracket::Guess => self.name_or_array(start),
         }
     }
@@ -193,7 +196,9 @@ impl Tokens<'_> {
             return self.cut(start);
         }
         let inside = start + tag;
-        let Some(length) = self.text[inside..].find(&self.text[start..inside]) else { return self.break_off(start) };
+        let Some(length) = self.text[inside..].find(&self.text[start..inside]) else {
+            return self.break_off(start);
+        };
         let content = &self.bytes[inside..inside + length];
         let odd = |quote: u8| content.iter().filter(|&&byte| byte == quote).count() % 2 == 1;
         if self.grammar.dollar_quotes == Holds::Unknown && (odd(b'\'') || odd(b'"')) {
@@ -206,9 +211,37 @@ impl Tokens<'_> {
 /// Whether it is a keyword that goes on after a value, as in `'a'AND`.
 fn follows_string(word: &[u8]) -> bool {
     const KEYWORDS: [&str; 31] = [
-        "and", "or", "as", "from", "then", "else", "end", "when", "is", "in", "like", "not", "asc", "desc", "union",
-        "collate", "on", "where", "order", "group", "limit", "into", "between", "escape", "regexp", "having", "xor", "with",
-        "for", "identified", "using",
+        "and",
+        "or",
+        "as",
+        "from",
+        "then",
+        "else",
+        "end",
+        "when",
+        "is",
+        "in",
+        "like",
+        "not",
+        "asc",
+        "desc",
+        "union",
+        "collate",
+        "on",
+        "where",
+        "order",
+        "group",
+        "limit",
+        "into",
+        "between",
+        "escape",
+        "regexp",
+        "having",
+        "xor",
+        "with",
+        "for",
+        "identified",
+        "using",
     ];
     KEYWORDS.iter().any(|keyword| word.eq_ignore_ascii_case(keyword.as_bytes()))
 }

@@ -1,0 +1,2 @@
+//! What the text of a query costs. Placeholder body follows.
+fn main() {}
