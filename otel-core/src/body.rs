@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 /// Told what happens to a body, at most one of [`end`](Self::end) and [`error`](Self::error); dropped when the body is
 /// dropped before either.
 pub trait BodyObserver<E> {
-    /// Polls the body: attach a context around `poll` here.
+    /// Polls the body, or drops it while it is observed: attach a context around `poll` here.
     fn around_poll<R>(&mut self, poll: impl FnOnce() -> R) -> R {
         poll()
     }
@@ -45,8 +45,9 @@ pin_project! {
     /// polling it once more, and stop polling at the announced length.
     #[derive(Debug)]
     pub struct ObservedBody<B: Body, O: BodyObserver<B::Error>> {
+        // `None` once it has been dropped, which the observer is around.
         #[pin]
-        body: B,
+        body: Option<B>,
         observer: Option<O>,
         // Bytes still to come, when the length is known. 0: dropping the body now is no early drop.
         remaining: Option<u64>,
@@ -54,7 +55,10 @@ pin_project! {
 
     impl<B: Body, O: BodyObserver<B::Error>> PinnedDrop for ObservedBody<B, O> {
         fn drop(this: Pin<&mut Self>) {
-            let this = this.project();
+            let mut this = this.project();
+            if let Some(observer) = this.observer.as_mut() {
+                observer.around_poll(|| this.body.set(None));
+            }
             if *this.remaining == Some(0) {
                 end(this.observer);
             }
@@ -70,12 +74,12 @@ impl<B: Body, O: BodyObserver<B::Error>> ObservedBody<B, O> {
             observer.end();
             return Self::unobserved(body);
         }
-        Self { body, observer: Some(observer), remaining }
+        Self { body: Some(body), observer: Some(observer), remaining }
     }
 
     /// A body that nobody observes, of the same type.
     pub fn unobserved(body: B) -> Self {
-        Self { body, observer: None, remaining: None }
+        Self { body: Some(body), observer: None, remaining: None }
     }
 }
 
@@ -87,17 +91,16 @@ impl<B: Body, O: BodyObserver<B::Error>> Body for ObservedBody<B, O> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let mut this = self.project();
-        let Some(observer) = this.observer.as_mut() else {
-            return this.body.poll_frame(cx);
-        };
-        let polled = observer.around_poll(|| this.body.as_mut().poll_frame(cx));
+        let this = self.project();
+        let Some(mut body) = this.body.as_pin_mut() else { return Poll::Ready(None) };
+        let Some(observer) = this.observer.as_mut() else { return body.poll_frame(cx) };
+        let polled = observer.around_poll(|| body.as_mut().poll_frame(cx));
         let ended = match &polled {
             Poll::Pending => false,
             Poll::Ready(None) => true,
             Poll::Ready(Some(Ok(frame))) => {
                 observe_frame(observer, this.remaining, frame);
-                this.body.is_end_stream()
+                body.is_end_stream()
             }
             Poll::Ready(Some(Err(error))) => {
                 if let Some(observer) = this.observer.take() {
@@ -113,11 +116,11 @@ impl<B: Body, O: BodyObserver<B::Error>> Body for ObservedBody<B, O> {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.body.as_ref().map_or_else(SizeHint::default, Body::size_hint)
     }
 }
 

@@ -5,14 +5,15 @@
 //! texts: what does not fit is allocated as ever.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
 use opentelemetry::{StringValue, Value};
 
 use crate::HttpRoute;
-use crate::url::bounded;
+use crate::method::{MethodName, method_names};
+use crate::url::{bounded, host_and_port};
 
 /// More routes than any service has; a "route" that is made of user input stops being cached here.
 const MAX_ROUTES: usize = 2_000;
@@ -23,22 +24,33 @@ const TEXT_SLOTS: usize = 32;
 /// The longest text that is kept, of a route too.
 const MAX_TEXT_LENGTH: usize = 256;
 
+/// Slots for routes; those that share a slot are found in a map.
+const ROUTE_SLOTS: usize = 256;
+
 /// A route's template and the span names that begin with a method.
 #[derive(Debug)]
 pub(crate) struct CachedRoute {
     pub(crate) template: &'static str,
-    names: Mutex<HashMap<&'static str, &'static str>>,
+    /// By the index of the method.
+    names: Box<[OnceLock<&'static str>]>,
 }
 
 /// All routes of the process. They are never freed, which is bounded by [`MAX_ROUTES`] and lets spans borrow them.
 static ROUTES: LazyLock<Mutex<HashMap<&'static str, &'static CachedRoute>>> = LazyLock::new(Mutex::default);
 
-type Names = HashMap<(&'static str, &'static str), &'static str>;
+/// What a client chose, and what was found in it.
+struct CachedHost {
+    text: Box<str>,
+    host: Arc<str>,
+    port: Option<u16>,
+}
 
 thread_local! {
+    static ROUTE_SLOT: [Cell<Option<&'static CachedRoute>>; ROUTE_SLOTS] =
+        const { [const { Cell::new(None) }; ROUTE_SLOTS] };
     static THREAD_ROUTES: RefCell<HashMap<&'static str, &'static CachedRoute>> = RefCell::default();
-    static THREAD_NAMES: RefCell<Names> = RefCell::default();
     static THREAD_TEXTS: RefCell<[Option<Arc<str>>; TEXT_SLOTS]> = const { RefCell::new([const { None }; TEXT_SLOTS]) };
+    static THREAD_HOSTS: RefCell<[Option<CachedHost>; TEXT_SLOTS]> = const { RefCell::new([const { None }; TEXT_SLOTS]) };
 }
 
 /// A route that is known for the process's life, or a text of this request.
@@ -53,6 +65,17 @@ impl Route {
         if template.len() > MAX_TEXT_LENGTH {
             return Self::Own(template.to_owned());
         }
+        ROUTE_SLOT.with(|slots| {
+            let slot = &slots[hash_of(template) % ROUTE_SLOTS];
+            match slot.get() {
+                Some(route) if route.template == template => Self::Cached(route),
+                _ => Self::find(template, slot),
+            }
+        })
+    }
+
+    #[cold]
+    fn find(template: &str, slot: &Cell<Option<&'static CachedRoute>>) -> Self {
         let cached = THREAD_ROUTES.with_borrow_mut(|routes| {
             routes.get(template).copied().or_else(|| {
                 let route = cached_route(template)?;
@@ -60,6 +83,7 @@ impl Route {
                 Some(route)
             })
         });
+        slot.set(cached.or(slot.get()));
         cached.map_or_else(|| Self::Own(template.to_owned()), Self::Cached)
     }
 
@@ -68,6 +92,13 @@ impl Route {
         match self {
             Self::Cached(route) => HttpRoute::new(route.template),
             Self::Own(template) => HttpRoute::new(template),
+        }
+    }
+
+    pub(crate) fn cached(&self) -> Option<&'static CachedRoute> {
+        match self {
+            Self::Cached(route) => Some(route),
+            Self::Own(_) => None,
         }
     }
 
@@ -80,21 +111,21 @@ impl Route {
     }
 
     /// The span's name: method and template.
-    pub(crate) fn span_name(&self, method: &'static str) -> Cow<'static, str> {
+    pub(crate) fn span_name(&self, method: MethodName) -> Cow<'static, str> {
         match self {
-            Self::Cached(route) => Cow::Borrowed(THREAD_NAMES.with_borrow_mut(|names| {
-                *names.entry((method, route.template)).or_insert_with(|| route.name(method))
-            })),
-            Self::Own(template) => Cow::Owned(format!("{method} {template}")),
+            Self::Cached(route) => Cow::Borrowed(route.name(method)),
+            Self::Own(template) => Cow::Owned(format!("{} {template}", method.in_name())),
         }
     }
 }
 
 impl CachedRoute {
-    /// `method` is a known one, so a route has few names.
-    fn name(&self, method: &'static str) -> &'static str {
-        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        names.entry(method).or_insert_with(|| leak(format!("{method} {}", self.template)))
+    /// The methods are few, and so are a route's names.
+    fn name(&self, method: MethodName) -> &'static str {
+        match self.names.get(method.index) {
+            Some(name) => name.get_or_init(|| leak(format!("{} {}", method.in_name(), self.template))),
+            None => self.template,
+        }
     }
 }
 
@@ -107,7 +138,8 @@ fn cached_route(template: &str) -> Option<&'static CachedRoute> {
         return None;
     }
     let template = leak(template.to_owned());
-    let route: &'static CachedRoute = Box::leak(Box::new(CachedRoute { template, names: Mutex::default() }));
+    let names = (0..method_names()).map(|_| OnceLock::new()).collect();
+    let route: &'static CachedRoute = Box::leak(Box::new(CachedRoute { template, names }));
     routes.insert(template, route);
     Some(route)
 }
@@ -122,7 +154,7 @@ pub(crate) fn repeated_text(text: &str) -> Value {
         return Value::from(bounded(text).to_owned());
     }
     THREAD_TEXTS.with_borrow_mut(|texts| {
-        let slot = &mut texts[slot_of(text)];
+        let slot = &mut texts[hash_of(text) % TEXT_SLOTS];
         let kept = match slot {
             Some(kept) if **kept == *text => Arc::clone(kept),
             _ => Arc::clone(slot.insert(Arc::from(text))),
@@ -131,16 +163,43 @@ pub(crate) fn repeated_text(text: &str) -> Value {
     })
 }
 
-/// Length and ends tell usual hosts and user agents apart, and take no time.
-fn slot_of(text: &str) -> usize {
+/// The host and the port of a text that a client chose and that probably comes again: a `Host` header, an authority.
+pub(crate) fn repeated_host(text: &str) -> Option<(Value, Option<u16>)> {
+    let value = |host: &Arc<str>| Value::String(StringValue::from(Arc::clone(host)));
+    THREAD_HOSTS.with_borrow_mut(|hosts| {
+        let slot = &mut hosts[hash_of(text) % TEXT_SLOTS];
+        match slot {
+            Some(known) if *known.text == *text => Some((value(&known.host), known.port)),
+            _ => {
+                let (host, port) = host_and_port(text)?;
+                if text.len() > MAX_TEXT_LENGTH {
+                    return Some((Value::from(bounded(host).to_owned()), port));
+                }
+                let known = slot.insert(CachedHost { text: text.into(), host: Arc::from(host), port });
+                Some((value(&known.host), port))
+            }
+        }
+    })
+}
+
+/// Length and ends tell usual routes, hosts and user agents apart, and take no time.
+fn hash_of(text: &str) -> usize {
     let bytes = text.as_bytes();
-    let [first, last] = [bytes.first(), bytes.last()].map(|byte| usize::from(byte.copied().unwrap_or(0)));
-    let middle = usize::from(bytes.get(bytes.len() / 2).copied().unwrap_or(0));
-    (bytes.len() + 7 * first + 13 * last + 31 * middle) % TEXT_SLOTS
+    let word = |part: Option<&[u8; 8]>| part.map_or(0, |part| u64::from_ne_bytes(*part));
+    let (first, last) = match bytes.len() {
+        0..8 => (bytes.iter().fold(0, |all, byte| (all << 8) | u64::from(*byte)), 0),
+        _ => (word(bytes.first_chunk()), word(bytes.last_chunk())),
+    };
+    let middle = u64::from(bytes.get(bytes.len() / 2).copied().unwrap_or(0));
+    let mixed = (first ^ last.rotate_left(29) ^ (middle << 17) ^ bytes.len() as u64)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 48) as usize
 }
 
 #[cfg(test)]
 mod tests {
+    use http::Method;
+
     use super::*;
 
     #[test]
@@ -150,9 +209,14 @@ mod tests {
             (Route::Cached(one), Route::Cached(other)) => assert!(std::ptr::eq(*one, *other)),
             other => panic!("{other:?}"),
         }
-        assert_eq!(first.span_name("GET"), "GET /users/{id}");
-        assert_eq!(second.span_name("POST"), "POST /users/{id}");
-        assert_eq!(second.span_name("GET"), "GET /users/{id}");
+        let [get, post] = [Method::GET, Method::POST].map(|method| MethodName::of(&method));
+        assert_eq!(first.span_name(get), "GET /users/{id}");
+        assert_eq!(second.span_name(post), "POST /users/{id}");
+        assert_eq!(second.span_name(get), "GET /users/{id}");
+        for number in 0..1_000 {
+            let template = format!("/users/{number}/{{id}}");
+            assert_eq!(Route::new(&template).value(), Value::from(template));
+        }
     }
 
     #[test]

@@ -67,7 +67,8 @@ impl TrustedProxies {
     }
 
     /// This many proxies stand in front of the server, each of which adds the address it was called from. The client is
-    /// the address that many places from the end; 0 trusts nobody.
+    /// the address that many places from the end; 0 trusts nobody. A request with fewer addresses has not come through all
+    /// of them, and is not believed.
     #[must_use]
     pub fn hops(hops: usize) -> Self {
         Self { trust: Trust::Hops(hops), headers: Headers::XForwarded }
@@ -98,7 +99,7 @@ impl TrustedProxies {
             return Forwarded::default();
         }
         let elements = self.elements(headers);
-        let first = self.first_believed(&elements);
+        let Some(first) = self.first_believed(&elements) else { return Forwarded::default() };
         let believed = &elements[first..];
         let find = |field: fn(&Element<'a>) -> Option<&'a str>| believed.iter().find_map(field);
         let reads_x = self.headers != Headers::Standard;
@@ -117,16 +118,18 @@ impl TrustedProxies {
     }
 
     /// The element that the outermost trusted proxy has written, which tells its caller. Those before it may be made up.
-    fn first_believed(&self, elements: &[Element<'_>]) -> usize {
+    /// `None` when there are fewer than there are proxies: then the request has not come through all of them, and nobody
+    /// knows who has written the rest.
+    fn first_believed(&self, elements: &[Element<'_>]) -> Option<usize> {
         match &self.trust {
-            Trust::All => 0,
-            Trust::Hops(hops) => elements.len().saturating_sub(*hops),
+            Trust::All => Some(0),
+            Trust::Hops(hops) => elements.len().checked_sub(*hops),
             Trust::Networks(networks) => {
                 let is_proxy = |element: &Element<'_>| {
                     let address = element.client.and_then(|client| client.parse().ok());
                     address.is_some_and(|address| contains(networks, address))
                 };
-                elements.iter().rposition(|element| !is_proxy(element)).unwrap_or(0)
+                Some(elements.iter().rposition(|element| !is_proxy(element)).unwrap_or(0))
             }
         }
     }
@@ -310,7 +313,7 @@ mod tests {
     fn hops_are_counted_from_the_end() {
         let pairs = [("x-forwarded-for", "6.6.6.6, 192.0.2.7, 10.0.0.1")];
         for (hops, expected) in
-            [(0, None), (1, Some("10.0.0.1")), (2, Some("192.0.2.7")), (9, Some("6.6.6.6"))]
+            [(0, None), (1, Some("10.0.0.1")), (2, Some("192.0.2.7")), (3, Some("6.6.6.6")), (4, None)]
         {
             assert_eq!(client(&TrustedProxies::hops(hops), &pairs, "").as_deref(), expected, "{hops}");
         }

@@ -27,25 +27,42 @@ fn known_methods(list: Option<&str>) -> Vec<&'static str> {
     if known.is_empty() { STANDARD.to_vec() } else { known }
 }
 
-/// The value of `http.request.method`.
-pub(crate) fn method_attribute(method: &Method) -> &'static str {
-    attribute_among(&KNOWN, method)
+/// A method as telemetry names it, looked up once for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MethodName {
+    /// The value of `http.request.method`.
+    pub(crate) attribute: &'static str,
+    /// Its place in the list of known methods; that of `_OTHER` is behind the last.
+    pub(crate) index: usize,
 }
 
-fn attribute_among(known: &[&'static str], method: &Method) -> &'static str {
-    known.iter().find(|known| **known == method.as_str()).copied().unwrap_or(OTHER)
+/// How many different names there are.
+pub(crate) fn method_names() -> usize {
+    KNOWN.len() + 1
 }
 
-/// The value of `http.request.method_original`: only of an unknown method.
-pub(crate) fn original_method(method: &Method) -> Option<String> {
-    (method_attribute(method) == OTHER).then(|| method.as_str().to_owned())
-}
+impl MethodName {
+    pub(crate) fn of(method: &Method) -> Self {
+        Self::among(&KNOWN, method)
+    }
 
-/// The method's part of a span name: "`{method}` MUST be [...] `HTTP` when the method is not known".
-pub(crate) fn method_in_name(method: &Method) -> &'static str {
-    match method_attribute(method) {
-        OTHER => "HTTP",
-        known => known,
+    fn among(known: &[&'static str], method: &Method) -> Self {
+        let found = known.iter().position(|known| *known == method.as_str());
+        let index = found.unwrap_or(known.len());
+        Self { attribute: known.get(index).copied().unwrap_or(OTHER), index }
+    }
+
+    /// The value of `http.request.method_original`: only of an unknown method.
+    pub(crate) fn original(self, method: &Method) -> Option<String> {
+        (self.attribute == OTHER).then(|| method.as_str().to_owned())
+    }
+
+    /// The method's part of a span name: "`{method}` MUST be [...] `HTTP` when the method is not known".
+    pub(crate) fn in_name(self) -> &'static str {
+        match self.attribute {
+            OTHER => "HTTP",
+            known => known,
+        }
     }
 }
 
@@ -62,7 +79,7 @@ mod tests {
             (Some("only,custom"), "GET", "_OTHER"),
         ] {
             let method = Method::from_bytes(method.as_bytes()).unwrap();
-            assert_eq!(attribute_among(&known_methods(list), &method), expected, "{list:?}");
+            assert_eq!(MethodName::among(&known_methods(list), &method).attribute, expected, "{list:?}");
         }
     }
 
@@ -75,9 +92,10 @@ mod tests {
             ("PURGE", "_OTHER", Some("PURGE"), "HTTP"),
         ] {
             let method = Method::from_bytes(sent.as_bytes()).unwrap();
-            assert_eq!(method_attribute(&method), attribute);
-            assert_eq!(original_method(&method).as_deref(), original);
-            assert_eq!(method_in_name(&method), name);
+            let found = MethodName::of(&method);
+            assert_eq!(found.attribute, attribute);
+            assert_eq!(found.original(&method).as_deref(), original);
+            assert_eq!(found.in_name(), name);
         }
     }
 }

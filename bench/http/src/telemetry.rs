@@ -80,7 +80,7 @@ pub fn install() -> Installed {
     let subscriber = tracing_subscriber::registry()
         .with(tracing_opentelemetry::layer().with_tracer(tracer_provider.tracer("bench")));
     tracing::subscriber::set_global_default(subscriber).expect("no other subscriber");
-    otel_core::announce_install(false);
+    announce(Some(&tracer_provider));
     Installed { tracer_provider, meter_provider }
 }
 
@@ -92,7 +92,18 @@ pub fn sample(all: bool) {
 /// Leaves metrics alone: for the instrumentations that take the global providers.
 pub fn without_traces() {
     global::set_tracer_provider(opentelemetry::trace::noop::NoopTracerProvider::new());
-    otel_core::announce_install(false);
+    announce(None);
+}
+
+/// What `otel-init` says of its SDK. With `UNBOUND=1` in the environment, what an SDK without bound instruments allows.
+fn announce(tracer_provider: Option<&SdkTracerProvider>) {
+    let binds = std::env::var_os("UNBOUND").is_none();
+    let install =
+        otel_core::Install::new().with_sampler_reads_attributes(false).with_bound_instruments(binds);
+    match tracer_provider {
+        Some(provider) => install.with_tracer_provider(provider.clone()).announce(),
+        None => install.announce(),
+    }
 }
 
 /// A subscriber with the OpenTelemetry that reqwest-tracing works with.

@@ -15,7 +15,7 @@ use super::host::{HostPattern, Server};
 use super::metrics::{ClientMetrics, SizeMetrics};
 use crate::HttpRequest;
 use crate::cached::{Route, repeated_text};
-use crate::method::{method_attribute, method_in_name, original_method};
+use crate::method::MethodName;
 use crate::protocol::{protocol_version, status_error};
 
 #[derive(Debug, Default)]
@@ -32,6 +32,7 @@ pub(crate) struct ClientConvention {
 #[derive(Debug)]
 pub(crate) struct ClientRequest<'a> {
     pub(crate) http: HttpRequest<'a>,
+    pub(crate) method: MethodName,
     pub(crate) server: Option<Server<'a>>,
     pub(crate) template: Option<Route>,
     /// How often the same request was sent before.
@@ -60,16 +61,14 @@ impl Convention for ClientConvention {
     }
 
     fn span_name(&self, request: &ClientRequest<'_>) -> Cow<'static, str> {
-        let method = method_in_name(request.http.method);
         match &request.template {
-            Some(template) => template.span_name(method),
-            None => Cow::Borrowed(method),
+            Some(template) => template.span_name(request.method),
+            None => Cow::Borrowed(request.method.in_name()),
         }
     }
 
     fn on_start(&self, request: &ClientRequest<'_>, attributes: &mut Attributes<'_>) {
-        let http = &request.http;
-        attributes.both("http.request.method", method_attribute(http.method));
+        attributes.both("http.request.method", request.method.attribute);
         // Safe on a metric too: the application chooses whom it calls.
         if let Some(server) = request.server {
             attributes.both("server.address", repeated_text(server.host));
@@ -118,7 +117,7 @@ impl Convention for ClientConvention {
 impl ClientConvention {
     fn on_start_of_span(&self, request: &ClientRequest<'_>, attributes: &mut Attributes<'_>) {
         attributes.span("url.full", request.http.url.full());
-        if let Some(original) = original_method(request.http.method) {
+        if let Some(original) = request.method.original(request.http.method) {
             attributes.span("http.request.method_original", original);
         }
         if request.resend_count > 0 {
@@ -136,7 +135,7 @@ impl ClientRequest<'_> {
     pub(crate) fn metric_attributes(&self) -> Vec<KeyValue> {
         // Room for status, version and error as well.
         let mut attributes = Vec::with_capacity(7);
-        attributes.push(KeyValue::new("http.request.method", method_attribute(self.http.method)));
+        attributes.push(KeyValue::new("http.request.method", self.method.attribute));
         if let Some(server) = self.server {
             attributes.push(KeyValue::new("server.address", repeated_text(server.host)));
             attributes.extend(server.port.map(|port| KeyValue::new("server.port", i64::from(port))));

@@ -11,7 +11,6 @@ use pin_project_lite::pin_project;
 use super::convention::ClientResponse;
 use super::settings::{ClientSettings, Observed};
 use crate::body::{EndsOperation, ResponseBody};
-use crate::server::with_serving;
 
 pin_project! {
     /// The response to an instrumented client, polled in the context of the request's span.
@@ -47,7 +46,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let result = ready!(match this.observed.as_mut() {
-            Some(observed) => observed.operation.run(|| with_serving(false, || this.inner.poll(cx))),
+            Some(observed) => observed.operation.run(|| this.inner.poll(cx)),
             None => this.inner.poll(cx),
         });
         let Some(observed) = this.observed.take() else {

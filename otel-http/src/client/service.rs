@@ -14,7 +14,7 @@ use super::resend::ResendCount;
 use super::settings::{ClientSettings, RequestFacts, Sending};
 use crate::HttpRequest;
 use crate::body::ResponseBody;
-use crate::server::with_serving;
+use crate::server::unmark_served;
 
 /// A client that gives each request a client span and a duration, and hands the context on in the request's headers;
 /// made by [`HttpClientLayer`](crate::HttpClientLayer).
@@ -47,6 +47,7 @@ where
 
     fn call(&mut self, mut request: Request<A>) -> Self::Future {
         let parent = Context::current();
+        unmark_served(request.extensions_mut());
         let sending = self.start(&parent, &request);
         self.settings.inject(&parent, &sending, request.headers_mut());
         let Some(mut observed) = sending.observed else {
@@ -55,7 +56,7 @@ where
         // Nobody may wrap the body: the inner service takes its very type. A body that does not say how long it is
         // has no size.
         let request_bytes = if observed.counts_bytes() { request.body().size_hint().exact() } else { None };
-        let future = observed.operation.run(|| with_serving(false, || self.inner.call(request)));
+        let future = observed.operation.run(|| self.inner.call(request));
         ClientResponseFuture::new(future, Arc::clone(&self.settings)).observed(observed, request_bytes)
     }
 }

@@ -19,6 +19,7 @@ use super::template::{UrlTemplate, UrlTemplates};
 use crate::HttpRequest;
 use crate::error::{ErrorClass, error_type};
 use crate::hook::call_hook;
+use crate::method::MethodName;
 
 pub(crate) type Filter = Arc<dyn Fn(&HttpRequest<'_>) -> bool + Send + Sync>;
 pub(crate) type ErrorTypeOf = Arc<dyn Fn(&dyn Any) -> Option<ErrorType> + Send + Sync>;
@@ -68,8 +69,8 @@ impl ClientSettings {
         let wanted = self.filter.as_ref().is_none_or(|wanted| call_hook(|| wanted(http), true));
         let observed = wanted.then(|| {
             let template = self.templates.find(facts.template, http);
-            let resend_count = facts.resend_count;
-            self.observe(parent, &ClientRequest { http: *http, server, template, resend_count })
+            let (method, resend_count) = (MethodName::of(http.method), facts.resend_count);
+            self.observe(parent, &ClientRequest { http: *http, method, server, template, resend_count })
         });
         Sending { observed, propagate }
     }

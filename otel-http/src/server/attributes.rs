@@ -8,21 +8,11 @@ use otel_core::Attributes;
 /// More than this from one request is dropped: a loop in a handler must not fill the memory.
 const MAX_ATTRIBUTES: usize = 64;
 
-/// What the layer says itself: an attribute that is there twice would be one too many.
-const OURS: [&str; 6] = [
-    "error.type",
-    "http.request.method",
-    "http.response.status_code",
-    "http.route",
-    "network.protocol.version",
-    "url.scheme",
-];
-
 /// Adds attributes to the request's span and metrics from inside of a handler.
 ///
 /// Layers built [with request attributes](crate::HttpServerLayerBuilder::with_request_attributes) put one into each
-/// request's extensions. At most 64 attributes of a request are kept; those that the layer sets itself for the metric
-/// (`http.route`, `error.type` and their like) are left out.
+/// request's extensions. At most 64 attributes of a request are kept. Of one name the last value counts; a name that the layer
+/// gives itself (`http.route`, `error.type` and their like), or that a hook of the layer has given before, is left out.
 ///
 /// ```
 /// # #[cfg(feature = "axum")] {
@@ -68,8 +58,11 @@ impl RequestAttributes {
 
     fn add(&self, target: Target, attribute: KeyValue) {
         let mut added = self.added.lock().unwrap_or_else(PoisonError::into_inner);
-        if added.len() < MAX_ATTRIBUTES && !OURS.contains(&attribute.key.as_str()) {
-            added.push((target, attribute));
+        let earlier = added.iter().position(|(_, earlier)| earlier.key == attribute.key);
+        match earlier {
+            Some(place) => added[place] = (target, attribute),
+            None if added.len() < MAX_ATTRIBUTES => added.push((target, attribute)),
+            None => {}
         }
     }
 

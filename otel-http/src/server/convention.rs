@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::header;
@@ -11,16 +11,16 @@ use opentelemetry::baggage::BaggageExt;
 use opentelemetry::metrics::Meter;
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, Key, KeyValue};
-use otel_core::{Attributes, Convention, ErrorType, InFlight};
+use otel_core::{AttributeNames, Attributes, Convention, ErrorType, InFlight, binds_instruments};
 
-use super::metrics::ServerMetrics;
-use crate::cached::{Route, repeated_text};
+use super::metrics::{ServerMetrics, Wanted};
+use super::series::Series;
+use crate::cached::{Route, repeated_host, repeated_text};
 use crate::forwarded::Forwarded;
 use crate::header::HeaderCapture;
 use crate::hook::call_hook;
-use crate::method::{method_attribute, method_in_name, original_method};
-use crate::protocol::{is_server_error, protocol_version, status_error};
-use crate::url::{bounded, host_and_port, redact_query};
+use crate::protocol::{is_server_error, status_error};
+use crate::url::{bounded, redact_query};
 use crate::{HttpRequest, HttpResponse};
 
 type SpanNameOf = Arc<dyn Fn(&HttpRequest<'_>) -> Option<Cow<'static, str>> + Send + Sync>;
@@ -29,8 +29,9 @@ type AddFromResponse = Arc<dyn Fn(&HttpResponse<'_>, &mut Attributes<'_>) + Send
 
 #[derive(Clone, Default)]
 pub(crate) struct ServerConvention {
-    pub(super) with_active_requests: bool,
-    pub(super) with_body_sizes: bool,
+    pub(super) metrics: Wanted,
+    /// Of a provider that was given by hand nothing is known.
+    pub(super) has_own_meter_provider: bool,
     pub(super) request_headers: HeaderCapture,
     pub(super) response_headers: HeaderCapture,
     pub(super) baggage_keys: Vec<String>,
@@ -39,10 +40,15 @@ pub(crate) struct ServerConvention {
     pub(super) add_response: Option<AddFromResponse>,
 }
 
+/// The names of attributes that functions of the user's may no longer give.
+pub(super) type Names = Arc<Mutex<AttributeNames>>;
+
 /// A request with what the layer has found out about it.
 #[derive(Debug)]
 pub(crate) struct ServerRequest<'a> {
     pub(super) http: HttpRequest<'a>,
+    pub(super) series: Series,
+    /// Known at the start, cached or not.
     pub(super) route: Option<Route>,
     /// What the user's hook calls the span.
     pub(super) name: Option<Cow<'static, str>>,
@@ -50,11 +56,14 @@ pub(crate) struct ServerRequest<'a> {
     pub(super) forwarded: Forwarded<'a>,
     /// The parent's context, with the caller's baggage.
     pub(super) context: &'a Context,
+    pub(super) names: Option<&'a Names>,
 }
 
-/// Bytes of both bodies, as far as they are known.
+/// What is known of a request when it ends.
 #[derive(Debug, Default)]
-pub(crate) struct BodySizes {
+pub(crate) struct RequestTally {
+    pub(super) series: Option<Series>,
+    /// Bytes of the bodies, as far as they are known.
     pub(crate) request: Option<u64>,
     pub(crate) response: Option<u64>,
 }
@@ -65,62 +74,83 @@ pub(crate) struct ServerResponse<'a> {
     pub(super) http: HttpResponse<'a>,
     /// A route that was not known at the start.
     pub(super) late_route: Option<&'a Route>,
+    pub(super) names: Option<&'a Names>,
 }
+
+/// What the layer says itself.
+pub(super) const OURS: [&str; 15] = [
+    "client.address",
+    "error.type",
+    "http.request.method",
+    "http.request.method_original",
+    "http.response.status_code",
+    "http.route",
+    "network.peer.address",
+    "network.peer.port",
+    "network.protocol.version",
+    "server.address",
+    "server.port",
+    "url.path",
+    "url.query",
+    "url.scheme",
+    "user_agent.original",
+];
 
 impl Convention for ServerConvention {
     const SPAN_KIND: SpanKind = SpanKind::Server;
     type Request<'a> = ServerRequest<'a>;
     type Response<'a> = ServerResponse<'a>;
     type Metrics = ServerMetrics;
-    type Tally = BodySizes;
+    type Tally = RequestTally;
 
     fn metrics(&self, meter: &Meter) -> ServerMetrics {
-        ServerMetrics::new(meter, self.with_active_requests, self.with_body_sizes)
+        ServerMetrics::new(meter, self.metrics, binds_instruments() && !self.has_own_meter_provider)
     }
 
     fn span_name(&self, request: &ServerRequest<'_>) -> Cow<'static, str> {
         if let Some(name) = &request.name {
             return name.clone();
         }
-        let method = method_in_name(request.http.method);
+        let method = request.series.method;
         match &request.route {
             Some(route) => route.span_name(method),
-            None => Cow::Borrowed(method),
+            None => Cow::Borrowed(method.in_name()),
         }
     }
 
+    /// What the metrics carry is in the [`Series`], and so not written to them here.
     fn on_start(&self, request: &ServerRequest<'_>, attributes: &mut Attributes<'_>) {
         let http = &request.http;
-        attributes.both("http.request.method", method_attribute(http.method));
-        scheme_attribute(request, attributes);
-        if let Some(route) = &request.route {
-            attributes.both("http.route", route.value());
-        }
-        if let Some(version) = protocol_version(http.version) {
-            attributes.both("network.protocol.version", version);
+        if let Some(Route::Own(template)) = &request.route {
+            attributes.both("http.route", template.clone());
         }
         if attributes.wants_span() {
+            let is_known = |scheme: &&str| matches!(*scheme, "http" | "https");
+            let scheme = request.forwarded.scheme.filter(|scheme| !is_known(scheme)).map(bounded);
+            request.series.write_start(scheme, attributes);
             url_attributes(http, attributes);
             address_attributes(request, attributes);
-            if let Some(original) = original_method(http.method) {
+            if let Some(original) = request.series.method.original(http.method) {
                 attributes.span("http.request.method_original", original);
             }
             if let Some(user_agent) = http.text(&header::USER_AGENT) {
                 attributes.span("user_agent.original", repeated_text(user_agent));
             }
             self.request_headers.capture("http.request.header.", http.headers, attributes);
+        }
+        checked(request.names, attributes, |attributes| {
+            if let Some(add) = &self.add_request {
+                call_hook(|| add(http, attributes), ());
+            }
             self.baggage_attributes(request.context, attributes);
-        }
-        if let Some(add) = &self.add_request {
-            call_hook(|| add(http, attributes), ());
-        }
+        });
     }
 
     fn in_flight(&self, metrics: &ServerMetrics, request: &ServerRequest<'_>) -> Option<InFlight> {
         let active = metrics.active.as_ref()?;
         let attributes = vec![
-            KeyValue::new("http.request.method", method_attribute(request.http.method)),
-            KeyValue::new("url.scheme", metric_scheme(request)),
+            KeyValue::new("http.request.method", request.series.method.attribute),
+            KeyValue::new("url.scheme", request.series.scheme),
         ];
         Some(InFlight::start(active.clone(), attributes))
     }
@@ -131,13 +161,17 @@ impl Convention for ServerConvention {
         attributes: &mut Attributes<'_>,
     ) -> Result<(), ErrorType> {
         let status = response.http.status;
-        attributes.both("http.response.status_code", i64::from(status.as_u16()));
-        if let Some(route) = response.late_route {
-            attributes.both("http.route", route.value());
+        attributes.span("http.response.status_code", i64::from(status.as_u16()));
+        match response.late_route {
+            Some(Route::Cached(route)) => attributes.span("http.route", route.template),
+            Some(Route::Own(template)) => attributes.both("http.route", template.clone()),
+            None => {}
         }
         self.response_headers.capture("http.response.header.", response.http.headers, attributes);
         if let Some(add) = &self.add_response {
-            call_hook(|| add(&response.http, attributes), ());
+            checked(response.names, attributes, |attributes| {
+                call_hook(|| add(&response.http, attributes), ())
+            });
         }
         // "For HTTP status codes in the 4xx range span status MUST be left unset in case of SpanKind.SERVER".
         if is_server_error(status) { Err(status_error(status)) } else { Ok(()) }
@@ -147,23 +181,22 @@ impl Convention for ServerConvention {
         &self,
         metrics: &ServerMetrics,
         elapsed: Duration,
-        sizes: &BodySizes,
+        tally: &RequestTally,
         attributes: &[KeyValue],
         _: &Context,
     ) {
-        metrics.duration.record(elapsed.as_secs_f64(), attributes);
-        if let (Some(size), Some(histogram)) = (sizes.request, &metrics.request_size) {
-            histogram.record(size, attributes);
-        }
-        if let (Some(size), Some(histogram)) = (sizes.response, &metrics.response_size) {
-            histogram.record(size, attributes);
-        }
+        metrics.record(elapsed, tally, attributes);
     }
 }
 
 impl ServerConvention {
     pub(super) fn own_name(&self, request: &HttpRequest<'_>) -> Option<Cow<'static, str>> {
         self.span_name.as_ref().and_then(|name| call_hook(|| name(request), None))
+    }
+
+    /// Whether functions of the user's, or callers, add attributes.
+    pub(super) fn has_own_attributes(&self) -> bool {
+        self.add_request.is_some() || self.add_response.is_some() || !self.baggage_keys.is_empty()
     }
 
     fn baggage_attributes(&self, context: &Context, attributes: &mut Attributes<'_>) {
@@ -178,8 +211,7 @@ impl ServerConvention {
 impl fmt::Debug for ServerConvention {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServerConvention")
-            .field("with_active_requests", &self.with_active_requests)
-            .field("with_body_sizes", &self.with_body_sizes)
+            .field("metrics", &self.metrics)
             .field("request_headers", &self.request_headers)
             .field("response_headers", &self.response_headers)
             .field("baggage_keys", &self.baggage_keys)
@@ -187,30 +219,14 @@ impl fmt::Debug for ServerConvention {
     }
 }
 
-/// HTTP/2 says its scheme, HTTP/1.1 only in absolute form; without one the connection is plain.
-fn scheme(request: &HttpRequest<'_>) -> &'static str {
-    match request.url.scheme {
-        Some("https") => "https",
-        _ => "http",
-    }
-}
-
-/// The scheme that the client used, as a trusted proxy says. It may say anything, so the metric has the two known ones.
-fn scheme_attribute(request: &ServerRequest<'_>, attributes: &mut Attributes<'_>) {
-    match request.forwarded.scheme {
-        None | Some("https" | "http") => attributes.both("url.scheme", metric_scheme(request)),
-        Some(other) => {
-            attributes.span("url.scheme", bounded(other).to_owned());
-            attributes.metric("url.scheme", metric_scheme(request));
-        }
-    }
-}
-
-fn metric_scheme(request: &ServerRequest<'_>) -> &'static str {
-    match request.forwarded.scheme {
-        Some("https") => "https",
-        Some("http") => "http",
-        _ => scheme(&request.http),
+/// Lets a function of the user's write what is not said yet.
+pub(super) fn checked(
+    names: Option<&Names>,
+    attributes: &mut Attributes<'_>,
+    add: impl FnOnce(&mut Attributes<'_>),
+) {
+    if let Some(names) = names {
+        attributes.checked(&mut names.lock().unwrap_or_else(PoisonError::into_inner), add);
     }
 }
 
@@ -226,11 +242,11 @@ fn address_attributes(request: &ServerRequest<'_>, attributes: &mut Attributes<'
     let server = request
         .forwarded
         .host
-        .and_then(host_and_port)
-        .or_else(|| http.url.host_and_port())
-        .or_else(|| host_and_port(http.text(&header::HOST)?));
+        .and_then(repeated_host)
+        .or_else(|| repeated_host(http.url.authority?))
+        .or_else(|| repeated_host(http.text(&header::HOST)?));
     if let Some((address, port)) = server {
-        attributes.span("server.address", repeated_text(address));
+        attributes.span("server.address", address);
         if let Some(port) = port {
             attributes.span("server.port", i64::from(port));
         }

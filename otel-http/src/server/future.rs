@@ -8,23 +8,32 @@ use http_body::Body;
 use otel_core::Operation;
 use pin_project_lite::pin_project;
 
-use super::convention::{ServerConvention, ServerResponse};
-use super::nested::with_serving;
+use super::convention::{Names, ServerConvention, ServerResponse};
 use super::route::HttpRoute;
 use super::settings::Begun;
 use crate::HttpResponse;
 use crate::body::{EndsOperation, ResponseBody};
 use crate::cached::Route;
 use crate::error::error_type;
-use crate::method::method_in_name;
+use crate::method::MethodName;
 
 pin_project! {
     /// The response of an instrumented server, polled in the context of the request's span.
     #[derive(Debug)]
     pub struct ResponseFuture<F> {
+        // `None` when it has been dropped, in the context of the request's span.
         #[pin]
-        inner: F,
+        inner: Option<F>,
         role: Role,
+    }
+
+    impl<F> PinnedDrop for ResponseFuture<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if let Role::Observed(observed) = this.role {
+                observed.operation.run(|| this.inner.set(None));
+            }
+        }
     }
 }
 
@@ -43,23 +52,35 @@ enum Role {
 /// What is needed when the head is there.
 #[derive(Debug)]
 pub(super) struct Observed {
-    operation: Operation<ServerConvention>,
-    method: Method,
+    pub(super) operation: Operation<ServerConvention>,
+    method: MethodName,
+    body: ExpectedBody,
     has_route: bool,
     has_own_name: bool,
+    names: Option<Names>,
+}
+
+/// Which responses to the request have a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ExpectedBody {
+    Any,
+    /// HEAD
+    None,
+    /// CONNECT
+    OfErrors,
 }
 
 impl<F> ResponseFuture<F> {
     pub(super) fn observed(inner: F, observed: Observed) -> Self {
-        Self { inner, role: Role::Observed(observed) }
+        Self { inner: Some(inner), role: Role::Observed(observed) }
     }
 
     pub(super) fn nested(inner: F, route: Option<HttpRoute>) -> Self {
-        Self { inner, role: Role::Nested(route) }
+        Self { inner: Some(inner), role: Role::Nested(route) }
     }
 
     pub(super) fn unobserved(inner: F) -> Self {
-        Self { inner, role: Role::Unobserved }
+        Self { inner: Some(inner), role: Role::Unobserved }
     }
 }
 
@@ -72,9 +93,10 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        let Some(inner) = this.inner.as_pin_mut() else { return Poll::Pending };
         let result = ready!(match this.role {
-            Role::Observed(observed) => observed.run(|| this.inner.poll(cx)),
-            Role::Nested(_) | Role::Unobserved => this.inner.poll(cx),
+            Role::Observed(observed) => observed.operation.run(|| inner.poll(cx)),
+            Role::Nested(_) | Role::Unobserved => inner.poll(cx),
         });
         Poll::Ready(match (std::mem::replace(this.role, Role::Unobserved), result) {
             (Role::Observed(observed), Ok(response)) => Ok(observed.respond(response)),
@@ -92,15 +114,14 @@ where
 }
 
 impl Observed {
-    pub(super) fn new(begun: Begun, method: Method) -> Self {
-        let Begun { operation, has_route, has_own_name } = begun;
-        Self { operation, method, has_route, has_own_name }
-    }
-
-    /// Runs `f` in the request's context. A layer inside is silent, unless this one only hands the context on.
-    pub(super) fn run<R>(&mut self, f: impl FnOnce() -> R) -> R {
-        let is_observed = !self.operation.is_inert();
-        self.operation.run(|| with_serving(is_observed, f))
+    pub(super) fn new(begun: Begun, method: &Method) -> Self {
+        let Begun { operation, method: name, has_route, has_own_name, names } = begun;
+        let body = match *method {
+            Method::HEAD => ExpectedBody::None,
+            Method::CONNECT => ExpectedBody::OfErrors,
+            _ => ExpectedBody::Any,
+        };
+        Self { operation, method: name, body, has_route, has_own_name, names }
     }
 
     fn respond<B: Body>(mut self, response: Response<B>) -> Response<ResponseBody<B>> {
@@ -110,15 +131,19 @@ impl Observed {
             _ => None,
         };
         if let Some(route) = late_route.as_ref().filter(|_| !self.has_own_name) {
-            self.operation.update_name(route.span_name(method_in_name(&self.method)));
+            self.operation.update_name(route.span_name(self.method));
         }
         let http = HttpResponse::new(&response);
-        self.operation.on_response(&ServerResponse { http, late_route: late_route.as_ref() });
-        // The body may be empty; it is counted as it passes.
-        // After a switch of protocols what passes is another's.
-        let is_switch = status == StatusCode::SWITCHING_PROTOCOLS;
-        self.operation.tally().response = (!is_switch).then_some(0);
-        if ends_with_head(&self.method, status) {
+        let (late_route, names) = (late_route.as_ref(), self.names.as_ref());
+        self.operation.on_response(&ServerResponse { http, late_route, names });
+        let tally = self.operation.tally();
+        // The body may be empty; it is counted as it passes. After a switch of protocols what passes is another's.
+        tally.response = (status != StatusCode::SWITCHING_PROTOCOLS).then_some(0);
+        if let Some(series) = &mut tally.series {
+            series.status = Some(status.as_u16());
+            series.route = series.route.or(late_route.and_then(Route::cached));
+        }
+        if ends_with_head(self.body, status) {
             self.operation.end();
             response.map(ResponseBody::unobserved)
         } else {
@@ -130,10 +155,10 @@ impl Observed {
 /// Whether the server sends no body, whatever the handler gave it: it drops the body unread. After a switch of
 /// protocols (WebSocket, CONNECT) what follows is no longer part of this response.
 /// <https://www.rfc-editor.org/rfc/rfc9110#section-6.4.1>
-fn ends_with_head(method: &Method, status: StatusCode) -> bool {
-    method == Method::HEAD
+fn ends_with_head(body: ExpectedBody, status: StatusCode) -> bool {
+    body == ExpectedBody::None
         || status.is_informational()
         || status == StatusCode::NO_CONTENT
         || status == StatusCode::NOT_MODIFIED
-        || (method == Method::CONNECT && status.is_success())
+        || (body == ExpectedBody::OfErrors && status.is_success())
 }

@@ -91,6 +91,7 @@ pub struct HttpServerLayerBuilder {
     route: Option<RouteOf>,
     peer: Option<PeerOf>,
     proxies: Option<TrustedProxies>,
+    scheme: Option<&'static str>,
     public_endpoint: bool,
     request_attributes: bool,
     convention: ServerConvention,
@@ -152,16 +153,23 @@ impl HttpServerLayerBuilder {
         self
     }
 
+    /// The scheme of the connections that this server takes: `"https"` behind a TLS acceptor. An HTTP/1.1 request does not
+    /// say it. Default: what HTTP/2 says, else `http`; a trusted proxy's word counts more than either.
+    pub fn with_scheme(mut self, scheme: &'static str) -> Self {
+        self.scheme = Some(scheme);
+        self
+    }
+
     /// Records the metric `http.server.active_requests` (stability: development). Default: `false`.
     pub fn with_active_requests(mut self, record: bool) -> Self {
-        self.convention.with_active_requests = record;
+        self.convention.metrics.active_requests = record;
         self
     }
 
     /// Records the metric `http.server.response.body.size` (stability: development), the bytes that have passed, and
     /// `http.server.request.body.size` when the request says its length. Default: `false`.
     pub fn with_body_sizes(mut self, record: bool) -> Self {
-        self.convention.with_body_sizes = record;
+        self.convention.metrics.body_sizes = record;
         self
     }
 
@@ -266,13 +274,15 @@ impl HttpServerLayerBuilder {
 
     /// The layer.
     #[must_use]
-    pub fn build(self) -> HttpServerLayer {
+    pub fn build(mut self) -> HttpServerLayer {
+        self.convention.has_own_meter_provider = self.providers.has_own_meter_provider();
         let settings = Settings {
             instrumenter: Instrumenter::new(scope(), self.providers, self.convention),
             filter: self.filter,
             route: self.route,
             peer: self.peer,
             proxies: self.proxies,
+            scheme: self.scheme,
             public_endpoint: self.public_endpoint,
             request_attributes: self.request_attributes,
         };

@@ -1,26 +1,72 @@
 //! The instruments of a server.
+//!
+//! An SDK hashes and compares the attributes of each measurement, which costs more than all else that a metric does. The
+//! series of a server are few and come again, so each thread keeps them: as lists that need not be made again, and, where
+//! the SDK is known to be able to, as instruments that are bound to them.
 
-use opentelemetry::metrics::{Histogram, Meter, UpDownCounter};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{BoundHistogram, Counter, Histogram, Meter, UpDownCounter};
+
+use super::convention::RequestTally;
+use super::series::{QuickHash, Series};
 use crate::{DURATION_BUCKETS, size_histogram};
 
 #[derive(Debug)]
 pub(crate) struct ServerMetrics {
-    pub(crate) duration: Histogram<f64>,
-    pub(crate) active: Option<UpDownCounter<i64>>,
-    pub(crate) request_size: Option<Histogram<u64>>,
-    pub(crate) response_size: Option<Histogram<u64>>,
+    /// Tells these instruments from others in what a thread keeps.
+    id: u64,
+    binds: bool,
+    duration: Histogram<f64>,
+    pub(super) active: Option<UpDownCounter<i64>>,
+    request_size: Option<Histogram<u64>>,
+    response_size: Option<Histogram<u64>>,
+    pub(super) remote_contexts: Option<Counter<u64>>,
 }
 
+/// The development metrics, which are off unless asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wanted {
+    pub(super) active_requests: bool,
+    pub(super) body_sizes: bool,
+    pub(super) remote_contexts: bool,
+}
+
+/// What a thread keeps of one series.
+struct Known {
+    attributes: Vec<KeyValue>,
+    bound: Option<Bound>,
+}
+
+struct Bound {
+    duration: BoundHistogram<f64>,
+    request_size: Option<BoundHistogram<u64>>,
+    response_size: Option<BoundHistogram<u64>>,
+}
+
+/// More series than a thread of a usual service sees; then it begins anew.
+const MAX_KNOWN: usize = 1_000;
+
+thread_local! {
+    static KNOWN: RefCell<HashMap<(u64, Series), Known, QuickHash>> = RefCell::default();
+}
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+
 impl ServerMetrics {
-    pub(crate) fn new(meter: &Meter, with_active_requests: bool, with_body_sizes: bool) -> Self {
+    /// `binds` says whether instruments may be bound to attributes.
+    pub(crate) fn new(meter: &Meter, wanted: Wanted, binds: bool) -> Self {
         let duration = meter
             .f64_histogram("http.server.request.duration")
             .with_unit("s")
             .with_description("Duration of HTTP server requests.")
             .with_boundaries(DURATION_BUCKETS.to_vec())
             .build();
-        let active = with_active_requests.then(|| {
+        let active = wanted.active_requests.then(|| {
             meter
                 .i64_up_down_counter("http.server.active_requests")
                 .with_unit("{request}")
@@ -28,10 +74,85 @@ impl ServerMetrics {
                 .build()
         });
         let size = |name: &'static str, description: &'static str| {
-            with_body_sizes.then(|| size_histogram(meter, name, description))
+            wanted.body_sizes.then(|| size_histogram(meter, name, description))
         };
         let request_size = size("http.server.request.body.size", "Size of HTTP server request bodies.");
         let response_size = size("http.server.response.body.size", "Size of HTTP server response bodies.");
-        Self { duration, active, request_size, response_size }
+        let remote_contexts = wanted.remote_contexts.then(|| {
+            meter
+                .u64_counter("otel_http.server.remote_contexts")
+                .with_unit("{request}")
+                .with_description("Requests that do not continue a trace of their caller.")
+                .build()
+        });
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        Self { id, binds, duration, active, request_size, response_size, remote_contexts }
+    }
+
+    /// Records an ended request. `own` are attributes that only this request has.
+    pub(super) fn record(&self, elapsed: Duration, tally: &RequestTally, own: &[KeyValue]) {
+        let Some(series) = tally.series else { return };
+        let is_recorded = own.is_empty()
+            && KNOWN.try_with(|known| self.record_known(known, series, elapsed, tally)).is_ok();
+        if !is_recorded {
+            let mut attributes = Vec::with_capacity(6 + own.len());
+            attributes.extend(series.attributes());
+            attributes.extend_from_slice(own);
+            self.record_with(&attributes, elapsed, tally);
+        }
+    }
+
+    fn record_known(
+        &self,
+        known: &RefCell<HashMap<(u64, Series), Known, QuickHash>>,
+        series: Series,
+        elapsed: Duration,
+        tally: &RequestTally,
+    ) {
+        let key = (self.id, series);
+        if let Some(known) = known.borrow().get(&key) {
+            return self.record_as(known, elapsed, tally);
+        }
+        let first = Known::new(self, series);
+        self.record_as(&first, elapsed, tally);
+        let mut known = known.borrow_mut();
+        if known.len() >= MAX_KNOWN {
+            known.clear();
+        }
+        known.insert(key, first);
+    }
+
+    fn record_as(&self, known: &Known, elapsed: Duration, tally: &RequestTally) {
+        let Some(bound) = &known.bound else { return self.record_with(&known.attributes, elapsed, tally) };
+        bound.duration.record(elapsed.as_secs_f64());
+        if let (Some(size), Some(histogram)) = (tally.request, &bound.request_size) {
+            histogram.record(size);
+        }
+        if let (Some(size), Some(histogram)) = (tally.response, &bound.response_size) {
+            histogram.record(size);
+        }
+    }
+
+    fn record_with(&self, attributes: &[KeyValue], elapsed: Duration, tally: &RequestTally) {
+        self.duration.record(elapsed.as_secs_f64(), attributes);
+        if let (Some(size), Some(histogram)) = (tally.request, &self.request_size) {
+            histogram.record(size, attributes);
+        }
+        if let (Some(size), Some(histogram)) = (tally.response, &self.response_size) {
+            histogram.record(size, attributes);
+        }
+    }
+}
+
+impl Known {
+    fn new(metrics: &ServerMetrics, series: Series) -> Self {
+        let attributes: Vec<_> = series.attributes().collect();
+        let size = |histogram: &Option<Histogram<u64>>| histogram.as_ref().map(|size| size.bind(&attributes));
+        let bound = metrics.binds.then(|| Bound {
+            duration: metrics.duration.bind(&attributes),
+            request_size: size(&metrics.request_size),
+            response_size: size(&metrics.response_size),
+        });
+        Self { attributes, bound }
     }
 }

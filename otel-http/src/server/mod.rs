@@ -7,6 +7,7 @@ mod layer;
 mod metrics;
 mod nested;
 mod route;
+mod series;
 mod service;
 mod settings;
 
@@ -14,6 +15,6 @@ pub use attributes::RequestAttributes;
 pub(crate) use convention::ServerConvention;
 pub use future::ResponseFuture;
 pub use layer::{HttpServerLayer, HttpServerLayerBuilder};
-pub(crate) use nested::with_serving;
+pub(crate) use nested::unmark_served;
 pub use route::HttpRoute;
 pub use service::HttpServer;

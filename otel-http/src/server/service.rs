@@ -11,7 +11,7 @@ use tower_service::Service;
 
 use super::RequestAttributes;
 use super::future::{Observed, ResponseFuture};
-use super::nested::is_serving;
+use super::nested::{is_served, mark_served};
 use super::settings::Settings;
 use crate::HttpRequest;
 use crate::body::ResponseBody;
@@ -45,22 +45,27 @@ where
 
     fn call(&mut self, mut request: Request<A>) -> Self::Future {
         // A handler may ask for them whether or not the request is observed.
-        let attributes = self.settings.request_attributes.then(|| RequestAttributes::of(&mut request));
+        let settings = &*self.settings;
+        let attributes = settings.request_attributes.then(|| RequestAttributes::of(&mut request));
+        if settings.instrumenter.is_idle() {
+            return ResponseFuture::unobserved(self.inner.call(request));
+        }
         let http = HttpRequest::new(&request);
-        if is_serving() {
+        if is_served(http.extensions) {
             // A layer further out observes this request; it may be one that does not know the route.
-            let route = self.settings.route_of(&http).map(Route::into_http_route);
+            let route = settings.route_of(&http).map(Route::into_http_route);
             return ResponseFuture::nested(self.inner.call(request), route);
         }
-        let Some(mut begun) = self.settings.begin(&http) else {
+        let Some(mut begun) = settings.begin(&http, attributes.as_ref()) else {
             return ResponseFuture::unobserved(self.inner.call(request));
         };
-        if let Some(attributes) = attributes {
-            begun.operation.add_at_end(move |to| attributes.write(to));
+        // A layer inside is silent, unless this one only hands the context on.
+        if !begun.operation.is_inert() {
+            begun.operation.tally().request = content_length(request.headers());
+            mark_served(request.extensions_mut());
         }
-        begun.operation.tally().request = content_length(request.headers());
-        let mut observed = Observed::new(begun, request.method().clone());
-        let future = observed.run(|| self.inner.call(request));
+        let mut observed = Observed::new(begun, request.method());
+        let future = observed.operation.run(|| self.inner.call(request));
         ResponseFuture::observed(future, observed)
     }
 }

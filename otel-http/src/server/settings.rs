@@ -2,17 +2,22 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{Link, SpanContext, TraceContextExt};
 use otel_core::carrier::HeaderExtractor;
-use otel_core::{Instrumenter, Operation, link_from};
+use otel_core::{AttributeNames, Instrumenter, Operation, link_from};
 
-use super::convention::{ServerConvention, ServerRequest};
+use super::RequestAttributes;
+use super::convention::{Names, OURS, ServerConvention, ServerRequest};
+use super::series::Series;
 use crate::cached::Route;
+use crate::forwarded::Forwarded;
 use crate::hook::call_hook;
+use crate::method::MethodName;
+use crate::protocol::protocol_version;
 use crate::{HttpRequest, TrustedProxies};
 
 pub(super) type Filter = Arc<dyn Fn(&HttpRequest<'_>) -> bool + Send + Sync>;
@@ -26,6 +31,7 @@ pub(super) struct Settings {
     pub(super) route: Option<RouteOf>,
     pub(super) peer: Option<PeerOf>,
     pub(super) proxies: Option<TrustedProxies>,
+    pub(super) scheme: Option<&'static str>,
     pub(super) public_endpoint: bool,
     pub(super) request_attributes: bool,
 }
@@ -33,8 +39,10 @@ pub(super) struct Settings {
 /// A request's operation, and what is known of its name.
 pub(super) struct Begun {
     pub(super) operation: Operation<ServerConvention>,
+    pub(super) method: MethodName,
     pub(super) has_route: bool,
     pub(super) has_own_name: bool,
+    pub(super) names: Option<Names>,
 }
 
 impl Settings {
@@ -45,11 +53,13 @@ impl Settings {
     }
 
     /// Starts the request's operation, unless nobody wants it and there is nothing of the caller's to hand on.
-    pub(super) fn begin(&self, http: &HttpRequest<'_>) -> Option<Begun> {
+    pub(super) fn begin(&self, http: &HttpRequest<'_>, added: Option<&RequestAttributes>) -> Option<Begun> {
+        let method = MethodName::of(http.method);
         let (parent, links) = self.parent(http);
         if self.filter.as_ref().is_some_and(|wanted| !call_hook(|| wanted(http), true)) {
             let operation = self.instrumenter.inert(parent);
-            return Begun { operation, has_route: true, has_own_name: true }.unless_idle();
+            return Begun { operation, method, has_route: true, has_own_name: true, names: None }
+                .unless_idle();
         }
         let peer = self.peer.as_ref().and_then(|peer| call_hook(|| peer(http), None));
         let read = |proxies: &TrustedProxies| proxies.read(http.headers, peer.map(|peer| peer.ip()));
@@ -57,9 +67,53 @@ impl Settings {
         let convention = self.instrumenter.convention();
         let (route, name) = (self.route_of(http), convention.own_name(http));
         let (has_route, has_own_name) = (route.is_some(), name.is_some());
-        let request = ServerRequest { http: *http, route, name, peer, forwarded, context: &parent };
-        let operation = self.instrumenter.start_with_links(&parent, &request, links);
-        Begun { operation, has_route, has_own_name }.unless_idle()
+        let has_own_attributes = added.is_some() || convention.has_own_attributes();
+        let names = has_own_attributes.then(|| Arc::new(Mutex::new(AttributeNames::reserved(&OURS))));
+        let series = self.series(http, method, route.as_ref(), &forwarded);
+        let context = &parent;
+        let request = ServerRequest {
+            http: *http,
+            series,
+            route,
+            name,
+            peer,
+            forwarded,
+            context,
+            names: names.as_ref(),
+        };
+        let mut operation = self.instrumenter.start_with_links(&parent, &request, links);
+        operation.tally().series = Some(series);
+        operation.attach_only_if_needed();
+        if let Some(added) = added.cloned() {
+            let names = names.clone();
+            operation
+                .add_at_end(move |to| super::convention::checked(names.as_ref(), to, |to| added.write(to)));
+        }
+        Begun { operation, method, has_route, has_own_name, names }.unless_idle()
+    }
+
+    fn series(
+        &self,
+        http: &HttpRequest<'_>,
+        method: MethodName,
+        route: Option<&Route>,
+        forwarded: &Forwarded<'_>,
+    ) -> Series {
+        let route = route.and_then(Route::cached);
+        let (scheme, version) = (self.scheme_of(http, forwarded), protocol_version(http.version));
+        Series { method, scheme, version, route, status: None, synthetic: None }
+    }
+
+    /// The scheme that the client used: as a trusted proxy says, as this server was told, or as HTTP/2 says. HTTP/1.1 says
+    /// it only in the absolute form, and without one the connection is plain. The metric has the two known ones.
+    fn scheme_of(&self, http: &HttpRequest<'_>, forwarded: &Forwarded<'_>) -> &'static str {
+        match (forwarded.scheme, self.scheme, http.url.scheme) {
+            (Some("https"), _, _) => "https",
+            (Some("http"), _, _) => "http",
+            (_, Some(told), _) => told,
+            (_, None, Some("https")) => "https",
+            _ => "http",
+        }
     }
 
     /// The context that the request belongs to, and links to what it only refers to.

@@ -1,0 +1,107 @@
+//! What the metrics say of a request, in a form that is cheap to make and to compare.
+
+use std::hash::{BuildHasherDefault, Hash, Hasher};
+
+use opentelemetry::{Key, KeyValue, Value};
+use otel_core::Attributes;
+
+use crate::cached::CachedRoute;
+use crate::method::MethodName;
+
+/// The facts that every metric of a request carries; each takes few values, so few series come of them. The span carries
+/// them too.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Series {
+    pub(super) method: MethodName,
+    /// `http` or `https`.
+    pub(super) scheme: &'static str,
+    pub(super) version: Option<&'static str>,
+    /// Of a route that is not cached the operation's own attributes know.
+    pub(super) route: Option<&'static CachedRoute>,
+    pub(super) status: Option<u16>,
+    pub(super) synthetic: Option<&'static str>,
+}
+
+impl Series {
+    /// As attributes.
+    pub(super) fn attributes(&self) -> impl Iterator<Item = KeyValue> {
+        let pair = |key: &'static str, value: Value| KeyValue::new(Key::from_static_str(key), value);
+        let method = pair("http.request.method", Value::from(self.method.attribute));
+        let scheme = pair("url.scheme", Value::from(self.scheme));
+        let route = self.route.map(|route| pair("http.route", Value::from(route.template)));
+        let version = self.version.map(|version| pair("network.protocol.version", Value::from(version)));
+        let status =
+            self.status.map(|status| pair("http.response.status_code", Value::from(i64::from(status))));
+        let synthetic = self.synthetic.map(|kind| pair("user_agent.synthetic.type", Value::from(kind)));
+        [Some(method), Some(scheme), route, version, status, synthetic].into_iter().flatten()
+    }
+
+    /// Writes to the span what is known at the start. `scheme` is the client's, where that is none of the known ones.
+    pub(super) fn write_start(&self, scheme: Option<&str>, attributes: &mut Attributes<'_>) {
+        attributes.span("http.request.method", self.method.attribute);
+        match scheme {
+            Some(other) => attributes.span("url.scheme", other.to_owned()),
+            None => attributes.span("url.scheme", self.scheme),
+        }
+        if let Some(route) = self.route {
+            attributes.span("http.route", route.template);
+        }
+        if let Some(version) = self.version {
+            attributes.span("network.protocol.version", version);
+        }
+        if let Some(kind) = self.synthetic {
+            attributes.span("user_agent.synthetic.type", kind);
+        }
+    }
+}
+
+/// A route is one of the process's, so its address tells it; the texts are of few kinds, which their lengths tell.
+impl PartialEq for Series {
+    fn eq(&self, other: &Self) -> bool {
+        self.status == other.status
+            && self.method.index == other.method.index
+            && address(self.route) == address(other.route)
+            && self.scheme == other.scheme
+            && self.version == other.version
+            && self.synthetic == other.synthetic
+    }
+}
+
+impl Eq for Series {}
+
+impl Hash for Series {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let version = self.version.and_then(|version| version.as_bytes().last().copied()).unwrap_or(0);
+        let few = (self.method.index << 16) ^ (usize::from(version) << 8) ^ self.scheme.len();
+        state.write_usize(few ^ (usize::from(self.status.unwrap_or(0)) << 40));
+        state.write_usize(address(self.route));
+    }
+}
+
+fn address(route: Option<&'static CachedRoute>) -> usize {
+    route.map_or(0, |route| std::ptr::from_ref(route).addr())
+}
+
+/// A hasher for keys that no client can choose.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct QuickHasher(u64);
+
+pub(super) type QuickHash = BuildHasherDefault<QuickHasher>;
+
+impl Hasher for QuickHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
+    }
+
+    fn write_usize(&mut self, word: usize) {
+        self.write_u64(word as u64);
+    }
+}
