@@ -1,7 +1,10 @@
 //! OpenTelemetry for calls to language models, agents and tools.
 
+#[cfg(feature = "async-openai")]
+pub mod async_openai;
 mod bounded;
 mod builder;
+mod client;
 pub mod content;
 mod conventions;
 mod event;
@@ -13,9 +16,12 @@ mod operation;
 mod price;
 pub mod provider;
 mod reading;
+#[cfg(feature = "reqwest")]
+pub mod reqwest;
 mod stream;
 
 pub use builder::GenAiBuilder;
+pub use client::{GenAiLayer, GenAiLayerBuilder, GenAiService, RequestBody, ResponseBody, ResponseFuture};
 pub use conventions::GenAiConventions;
 pub use genai::GenAi;
 pub use operation::{

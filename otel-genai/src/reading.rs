@@ -31,20 +31,24 @@ impl Reading {
         let Some(reader) = &mut self.reader else { return };
         let before = reader.output_chunks();
         // Whatever a stranger sends: the application gets its bytes.
-        if !call_hook(
-            || {
-                reader.read(bytes);
-                true
-            },
-            false,
-        ) {
+        let mut read = || {
+            reader.read(bytes);
+            reader.output_chunks() - before
+        };
+        let Some(chunks) = call_hook(|| Some(read()), None) else {
             self.reader = None;
             return;
-        }
-        let chunks = reader.output_chunks() - before;
+        };
         // The body of an answer that came whole is no stream.
         if self.inference.guard.facts().request.stream {
             self.inference.chunks(chunks);
+        }
+    }
+
+    /// Reads no more: some of the bytes are missing.
+    pub(crate) fn stop(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            self.inference.guard.response = reader.finish();
         }
     }
 
@@ -60,10 +64,8 @@ impl Reading {
 
     /// Hands over what was read.
     fn settle(&mut self) {
+        self.stop();
         let guard = &mut self.inference.guard;
-        if let Some(reader) = self.reader.take() {
-            guard.response = reader.finish();
-        }
         if let Some(status) = self.error_status {
             let unknown = ProviderError::default();
             let error = guard.response.error.as_ref().unwrap_or(&unknown);

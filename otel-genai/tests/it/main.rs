@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod async_openai;
 mod content;
 mod events;
 mod exits;
+mod fake;
 mod latest;
+mod layer;
 mod operations;
+mod streams;
 mod support;

@@ -1,0 +1,86 @@
+//! Which requests are calls of models.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::hook::call_hook;
+use crate::provider::{Api, Endpoint, Provider};
+
+type EndpointOf = Arc<dyn Fn(&str, &str) -> Option<Endpoint> + Send + Sync>;
+
+/// What a layer was told, and what it recognises by itself.
+#[derive(Clone, Default)]
+pub(crate) struct Endpoints {
+    /// Everything that passes is this.
+    pub(super) always: Option<Endpoint>,
+    pub(super) told: Vec<EndpointOf>,
+}
+
+impl Endpoints {
+    /// Requests to `host`, a name perhaps with a port, speak OpenAI's API.
+    pub(super) fn add_openai_compatible(&mut self, host: &str, provider: Provider) {
+        let host = host.to_ascii_lowercase();
+        self.told.push(Arc::new(move |authority, path| {
+            let api = is_host(&host, authority).then(|| openai_api(path)).flatten()?;
+            Some(Endpoint::new(provider.clone(), api))
+        }));
+    }
+
+    /// `authority` is the host, with the port if one was given.
+    pub(crate) fn find(&self, authority: &str, path: &str) -> Option<Endpoint> {
+        if let Some(always) = &self.always {
+            return Some(always.clone());
+        }
+        let told = self.told.iter().find_map(|told| call_hook(|| told(authority, path), None));
+        told.or_else(|| Api::recognise(authority, path))
+    }
+}
+
+/// A host that was named without a port is meant with any.
+fn is_host(host: &str, authority: &str) -> bool {
+    let without_port = || match authority.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => authority,
+    };
+    authority.eq_ignore_ascii_case(host) || without_port().eq_ignore_ascii_case(host)
+}
+
+/// Servers put the API below a path of their own.
+fn openai_api(path: &str) -> Option<Api> {
+    let ends = [
+        ("/chat/completions", Api::OpenAiChat),
+        ("/responses", Api::OpenAiResponses),
+        ("/completions", Api::OpenAiCompletions),
+        ("/embeddings", Api::OpenAiEmbeddings),
+    ];
+    let path = path.trim_end_matches('/');
+    ends.into_iter().find(|(end, _)| path.ends_with(end)).map(|(_, api)| api)
+}
+
+impl fmt::Debug for Endpoints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoints").field("always", &self.always).field("told", &self.told.len()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_that_was_named_speaks_openai() {
+        let mut endpoints = Endpoints::default();
+        endpoints.add_openai_compatible("LLM.internal", Provider::Other("vllm".into()));
+        endpoints.add_openai_compatible("localhost:8080", Provider::OpenAi);
+        for (authority, path, api) in [
+            ("llm.internal", "/v1/chat/completions", Some(Api::OpenAiChat)),
+            ("llm.internal:8000", "/base/v1/completions/", Some(Api::OpenAiCompletions)),
+            ("localhost:8080", "/v1/embeddings", Some(Api::OpenAiEmbeddings)),
+            ("localhost:8081", "/v1/embeddings", None),
+            ("llm.internal", "/v1/models", None),
+            ("evil-llm.internal", "/v1/responses", None),
+        ] {
+            assert_eq!(endpoints.find(authority, path).map(|found| found.api()), api, "{authority}{path}");
+        }
+    }
+}

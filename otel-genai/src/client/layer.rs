@@ -1,0 +1,120 @@
+//! The layer and its options.
+
+use std::sync::Arc;
+
+use tower_layer::Layer;
+
+use super::endpoints::Endpoints;
+use super::service::GenAiService;
+use super::settings::LayerSettings;
+use crate::GenAi;
+use crate::provider::{Endpoint, Provider};
+
+/// Observes the calls of models that an HTTP client sends: recognises the APIs by host and path, and reads requests and
+/// responses as they pass, unchanged and not held back.
+///
+/// For any tower client of `http::Request`, and with the feature `reqwest` for `reqwest::Client`:
+///
+/// ```
+/// # use bytes::Bytes;
+/// use http_body_util::Full;
+/// use hyper_util::{client::legacy, rt::TokioExecutor};
+/// use otel_genai::{GenAiLayer, RequestBody};
+/// use tower::ServiceBuilder;
+///
+/// let client = legacy::Client::builder(TokioExecutor::new()).build_http::<RequestBody<Full<Bytes>>>();
+/// let client = ServiceBuilder::new().layer(GenAiLayer::new()).service(client);
+/// ```
+///
+/// An HTTP client layer inside of this one makes its spans children of the call's. This layer belongs inside of a retry
+/// layer, so that each attempt is a call, and outside of whatever decompresses. A call that the application observes by
+/// hand, with [`GenAi::chat`] for example, is not observed again.
+#[derive(Clone, Debug)]
+pub struct GenAiLayer {
+    settings: Arc<LayerSettings>,
+}
+
+impl GenAiLayer {
+    /// A layer with the defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// A layer with options.
+    pub fn builder() -> GenAiLayerBuilder {
+        GenAiLayerBuilder::default()
+    }
+}
+
+impl Default for GenAiLayer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A layer of this [`GenAi`], which recognises the known hosts.
+impl From<GenAi> for GenAiLayer {
+    fn from(genai: GenAi) -> Self {
+        Self::builder().with_genai(genai).build()
+    }
+}
+
+impl<S> Layer<S> for GenAiLayer {
+    type Service = GenAiService<S>;
+
+    fn layer(&self, inner: S) -> GenAiService<S> {
+        GenAiService::new(inner, Arc::clone(&self.settings))
+    }
+}
+
+/// Options of a [`GenAiLayer`].
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct GenAiLayerBuilder {
+    genai: Option<GenAi>,
+    endpoints: Endpoints,
+}
+
+impl GenAiLayerBuilder {
+    /// Providers, conventions, content policy, prices. Default: [`GenAi::new`].
+    pub fn with_genai(mut self, genai: GenAi) -> Self {
+        self.genai = Some(genai);
+        self
+    }
+
+    /// Requests to `host` speak OpenAI's API: chat, responses, completions, embeddings, below any path. With a port only
+    /// that one is meant. `provider` is what the telemetry says: `Provider::OpenAi`, or a name of yours.
+    ///
+    /// ```
+    /// # use otel_genai::{GenAiLayer, provider::Provider};
+    /// let layer = GenAiLayer::builder().with_openai_compatible("vllm.internal", Provider::Other("vllm".into()));
+    /// ```
+    pub fn with_openai_compatible(mut self, host: &str, provider: Provider) -> Self {
+        self.endpoints.add_openai_compatible(host, provider);
+        self
+    }
+
+    /// Asks `endpoint` first, with the host (and the port, if one was given) and the path; what it does not know is
+    /// recognised as ever. Several may be given; the first one that knows counts.
+    pub fn with_endpoints(
+        mut self,
+        endpoint: impl Fn(&str, &str) -> Option<Endpoint> + Send + Sync + 'static,
+    ) -> Self {
+        self.endpoints.told.push(Arc::new(endpoint));
+        self
+    }
+
+    /// Every POST through this layer is a call of this endpoint.
+    pub fn with_endpoint(mut self, endpoint: Endpoint) -> Self {
+        self.endpoints.always = Some(endpoint);
+        self
+    }
+
+    /// The layer.
+    #[must_use]
+    pub fn build(self) -> GenAiLayer {
+        let genai = self.genai.unwrap_or_default();
+        GenAiLayer { settings: Arc::new(LayerSettings { genai, endpoints: self.endpoints }) }
+    }
+}

@@ -1,0 +1,137 @@
+//! The response: its head, and its body, which is read as it passes.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Buf;
+use http::Response;
+use http_body::{Body, Frame, SizeHint};
+use otel_core::{BodyObserver, ErrorType, ObservedBody};
+use pin_project_lite::pin_project;
+
+use super::request_body::each_slice;
+use super::settings::Call;
+use crate::operation::error_type_of;
+use crate::reading::Reading;
+
+pin_project! {
+    /// The response to a request through a [`GenAiLayer`](crate::GenAiLayer), polled in the context of the call's span.
+    #[derive(Debug)]
+    pub struct ResponseFuture<F> {
+        #[pin]
+        inner: F,
+        call: Option<Call>,
+    }
+}
+
+impl<F> ResponseFuture<F> {
+    pub(super) fn new(inner: F, call: Option<Call>) -> Self {
+        Self { inner, call }
+    }
+}
+
+impl<F, B, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body,
+{
+    type Output = Result<Response<ResponseBody<B>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let result = ready!(match this.call.as_mut() {
+            Some(call) => call.inference.run(|| this.inner.poll(cx)),
+            None => this.inner.poll(cx),
+        });
+        let Some(call) = this.call.take() else {
+            return Poll::Ready(result.map(|response| response.map(ResponseBody::unobserved)));
+        };
+        Poll::Ready(match result {
+            Ok(response) => {
+                let reading = call.respond(response.status(), response.headers());
+                Ok(response.map(|body| ResponseBody::new(body, reading)))
+            }
+            Err(error) => {
+                call.fail(error_type_of::<E>());
+                Err(error)
+            }
+        })
+    }
+}
+
+impl Call {
+    /// There was no response.
+    pub(crate) fn fail(mut self, error_type: ErrorType) {
+        self.inference.guard.finish(crate::operation::Exit::Fail(error_type));
+    }
+}
+
+pin_project! {
+    /// A response's body, unchanged. The call's span ends when the last of it has passed, when it fails, or when it is
+    /// dropped.
+    #[derive(Debug)]
+    pub struct ResponseBody<B: Body> {
+        #[pin]
+        body: ObservedBody<B, BodyReading>,
+    }
+}
+
+impl<B: Body> ResponseBody<B> {
+    fn new(body: B, reading: Reading) -> Self {
+        Self { body: ObservedBody::new(body, BodyReading(reading)) }
+    }
+
+    fn unobserved(body: B) -> Self {
+        Self { body: ObservedBody::unobserved(body) }
+    }
+}
+
+impl<B: Body> Body for ResponseBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        self.project().body.poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl<B: Body + Default> Default for ResponseBody<B> {
+    fn default() -> Self {
+        Self::unobserved(B::default())
+    }
+}
+
+/// Reads what passes.
+#[derive(Debug)]
+pub(crate) struct BodyReading(pub(crate) Reading);
+
+impl<E> BodyObserver<E> for BodyReading {
+    fn around_poll<R>(&mut self, poll: impl FnOnce() -> R) -> R {
+        self.0.run(poll)
+    }
+
+    fn chunk(&mut self, data: &impl Buf) {
+        if !each_slice(data, |slice| self.0.read(slice)) {
+            self.0.stop();
+        }
+    }
+
+    fn end(self) {
+        self.0.end();
+    }
+
+    fn error(self, _: &E) {
+        self.0.fail(error_type_of::<E>());
+    }
+}

@@ -1,0 +1,101 @@
+//! What all requests through one layer share, whatever library sends them.
+
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, StatusCode};
+use opentelemetry::Context;
+
+use super::endpoints::Endpoints;
+use crate::GenAi;
+use crate::operation::{Inference, Scope, Server};
+use crate::provider::{Api, Endpoint, RequestReader, ResponseReader};
+use crate::reading::Reading;
+
+#[derive(Clone, Debug)]
+pub(crate) struct LayerSettings {
+    pub(super) genai: GenAi,
+    pub(super) endpoints: Endpoints,
+}
+
+/// A request that is a call of a model.
+pub(crate) struct Recognised {
+    endpoint: Endpoint,
+    server: Server,
+}
+
+/// A call whose request has been read.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) inference: Inference,
+    api: Api,
+}
+
+impl LayerSettings {
+    /// `None` for whatever is no call of a model, and for one that is observed already.
+    pub(crate) fn recognise(
+        &self,
+        parent: &Context,
+        host: &str,
+        port: Option<u16>,
+        is_https: bool,
+        path: &str,
+    ) -> Option<Recognised> {
+        if Scope::of(parent).is_model_call || parent.is_telemetry_suppressed() {
+            return None;
+        }
+        let endpoint = match port {
+            Some(port) => self.endpoints.find(&format!("{host}:{port}"), path),
+            None => self.endpoints.find(host, path),
+        }?;
+        let address = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let port = Some(port.unwrap_or(if is_https { 443 } else { 80 }));
+        Some(Recognised { endpoint, server: Server { address: address.into(), port } })
+    }
+
+    pub(crate) fn request_reader(
+        &self,
+        recognised: &Recognised,
+        headers: &HeaderMap,
+    ) -> Option<RequestReader> {
+        let reader =
+            || RequestReader::new(recognised.endpoint.api()).with_capture(self.genai.content_policy());
+        is_plain(headers).then(reader)
+    }
+
+    /// Starts the call, with what its request says.
+    pub(crate) fn start(
+        &self,
+        parent: &Context,
+        recognised: Recognised,
+        reader: Option<RequestReader>,
+    ) -> Call {
+        let Recognised { endpoint, server } = recognised;
+        let mut request = reader.map(RequestReader::finish).unwrap_or_default();
+        if request.model.is_none() {
+            request.model = endpoint.model().map(str::to_owned);
+        }
+        request.stream = endpoint.streaming().unwrap_or(request.stream);
+        let mut call = self.genai.call_of(endpoint.api(), endpoint.provider().clone(), request);
+        call.facts.server = Some(server);
+        Call { inference: call.start_in(parent), api: endpoint.api() }
+    }
+}
+
+impl Call {
+    /// Reads the response as it passes.
+    pub(crate) fn respond(self, status: StatusCode, headers: &HeaderMap) -> Reading {
+        let is_stream = self.inference.guard.facts().request.stream;
+        let content_type =
+            headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let reader = || {
+            let reader = ResponseReader::new(self.api, is_stream).with_content_type(content_type);
+            reader.with_capture(self.inference.guard.genai().content_policy())
+        };
+        let reader = is_plain(headers).then(reader);
+        Reading::new(self.inference, reader, Some(status.as_u16()))
+    }
+}
+
+/// What is compressed cannot be read: this layer belongs outside of what decompresses.
+fn is_plain(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_ENCODING).is_none_or(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
