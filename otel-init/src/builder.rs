@@ -10,6 +10,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{Config, Settings};
 use crate::install::{self, Claim};
+use crate::sampling::Sampling;
 use crate::{ConsoleLogs, DropRule, InstallError, Protocol, Redaction, Telemetry};
 
 /// Finds the value of a variable.
@@ -120,6 +121,13 @@ impl TelemetryBuilder {
     /// characters, `?` for one, case does not matter. None is copied by default, because callers write them.
     pub fn with_baggage_attribute(mut self, glob: impl Into<String>) -> Self {
         self.settings.safety.baggage_attributes.push(glob.into());
+        self
+    }
+
+    /// Sets which traces are recorded. The default is `OTEL_TRACES_SAMPLER`, which wins over a preset such as
+    /// [`Sampling::production`] but not over anything else.
+    pub fn with_sampling(mut self, sampling: impl Into<Sampling>) -> Self {
+        self.settings.sampling = Some(sampling.into());
         self
     }
 

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use crate::Signal;
 use crate::export::{CircuitState, Monitor};
 use crate::pipeline::Pipeline;
+use crate::sampling::SamplingHealth;
 
 /// The state of the export at one moment; see [`Telemetry::health`](crate::Telemetry::health).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct Health {
     pub signals: Vec<SignalHealth>,
     /// Values that the redaction changed or removed, in all signals.
     pub redacted_values: u64,
+    /// What became of spans before they were exported or not.
+    pub sampling: SamplingHealth,
 }
 
 /// What became of the items of one signal: spans, log records, or data points of metrics.
@@ -57,6 +60,7 @@ impl Health {
         Self {
             signals: pipeline.outlets.iter().map(crate::pipeline::Outlet::health).collect(),
             redacted_values: pipeline.safety.as_ref().map_or(0, |safety| safety.redacted()),
+            sampling: pipeline.sampling.health(),
         }
     }
 

@@ -42,7 +42,9 @@ impl Drop for Claim {
 pub(crate) fn install(claim: Claim, mut config: Config) -> Result<Telemetry, InstallError> {
     let pipeline =
         if config.is_disabled { install_disabled(&mut config) } else { install_enabled(&mut config) }?;
-    global::set_text_map_propagator(config.propagators.compose());
+    global::set_text_map_propagator(
+        config.sampler.sampling.with_debug_header_in(config.propagators.compose()),
+    );
     claim.keep();
     for warning in &config.warnings {
         diagnostics::warn(warning);
@@ -78,8 +80,8 @@ fn install_enabled(config: &mut Config) -> Result<Pipeline, InstallError> {
         return Err(error);
     }
     global::set_tracer_provider(pipeline.tracer_provider.clone());
-    // Upstream's samplers decide by trace id and parent alone.
-    otel_core::announce_install(false);
+    otel_core::announce_install(config.sampler.sampling.reads_attributes());
+    pipeline.sampling.mark_installed();
     Ok(pipeline)
 }
 

@@ -20,6 +20,7 @@ mod pipeline;
 mod protocol;
 mod registry;
 mod safety;
+pub mod sampling;
 mod self_metrics;
 mod shutdown;
 mod signal;

@@ -23,6 +23,7 @@ use crate::error::{InstallErrorKind, SignalFailure};
 use crate::export::{self, ExportRuntime, Exporters, Monitor, SignalExporter};
 use crate::health::SignalHealth;
 use crate::safety::{Intake, Lane, Lanes, SafeLogProcessor, SafeSpanProcessor, Safety};
+use crate::sampling::{self, AlwaysOff, Sampling, SamplingControl};
 use crate::self_metrics::{self, QueueFull};
 use crate::{InstallError, Signal};
 
@@ -35,6 +36,7 @@ pub(crate) struct Pipeline {
     /// The signals that are exported: traces, metrics, logs.
     pub(crate) outlets: Vec<Outlet>,
     pub(crate) safety: Option<Arc<Safety>>,
+    pub(crate) sampling: Arc<SamplingControl>,
     runtime: Option<ExportRuntime>,
     /// Set when the outlets begin to end, so that the providers leave it to them.
     is_ending: Arc<AtomicBool>,
@@ -57,9 +59,11 @@ impl Pipeline {
         let is_ending = Arc::new(AtomicBool::new(false));
         let (meter_provider, metrics) = metrics(config, metric_exporters);
         before_processors(&meter_provider);
+        let sampling = Arc::new(SamplingControl::new(&config.sampler.sampling, config.sampler.file.clone()));
+        sampling::observe(&meter_provider, &sampling);
         let making = Making { config, safety: &safety, meters: &meter_provider, is_ending: &is_ending };
         let (logger_provider, logs) = making.logs(log_exporters);
-        let (tracer_provider, traces) = making.traces(span_exporters);
+        let (tracer_provider, traces) = making.traces(span_exporters, &sampling);
         let outlets: Vec<Outlet> = [traces, metrics, logs].into_iter().flatten().collect();
         for outlet in &outlets {
             let index = outlets.iter().filter(|other| other.signal() == outlet.signal());
@@ -72,6 +76,7 @@ impl Pipeline {
             logger_provider,
             outlets,
             safety: Some(safety),
+            sampling,
             runtime: Some(runtime),
             is_ending,
         })
@@ -93,6 +98,7 @@ impl Pipeline {
             logger_provider: SdkLoggerProvider::builder().with_resource(resource.clone()).build(),
             outlets: Vec::new(),
             safety: None,
+            sampling: Arc::new(SamplingControl::new(&Sampling::new(AlwaysOff), None)),
             runtime: None,
             is_ending: Arc::default(),
         }
@@ -163,10 +169,14 @@ impl Making<'_> {
         (builder.with_log_processor(processor).build(), outlets)
     }
 
-    fn traces(&self, exporters: Vec<(SignalExporter, BatchConfig)>) -> (SdkTracerProvider, Vec<Outlet>) {
+    fn traces(
+        &self,
+        exporters: Vec<(SignalExporter, BatchConfig)>,
+        sampling: &SamplingControl,
+    ) -> (SdkTracerProvider, Vec<Outlet>) {
         let builder = SdkTracerProvider::builder()
             .with_resource(self.config.resource.clone())
-            .with_sampler(self.config.sampler.build())
+            .with_sampler(sampling.sampler())
             .with_span_limits(with_room_for_duplicates(self.config.span_limits));
         if exporters.is_empty() {
             return (builder.build(), Vec::new());
@@ -175,6 +185,7 @@ impl Making<'_> {
         for (index, (exporter, batch)) in exporters.into_iter().enumerate() {
             let monitor = Arc::clone(&exporter.monitor);
             let intake = self.intake(&monitor, batch, index);
+            let max_queue_size = batch.max_queue_size;
             let batch = SpanBatchConfigBuilder::default()
                 .with_max_queue_size(batch.max_queue_size)
                 .with_max_export_batch_size(batch.max_export_batch_size)
@@ -182,10 +193,12 @@ impl Making<'_> {
                 .build();
             let processor = Arc::new(BatchSpanProcessor::builder(exporter).with_batch_config(batch).build());
             lanes.push(Lane { intake, processor: Arc::clone(&processor) });
+            sampling.connect(Arc::clone(&monitor.tally), max_queue_size);
             outlets.push(Outlet { way: Way::Spans(processor), monitor });
         }
         let lanes = Lanes::new(lanes, Arc::clone(self.is_ending));
         let processor = SafeSpanProcessor::new(Arc::clone(self.safety), lanes);
+        let processor = sampling.processor(processor);
         (builder.with_span_processor(processor).build(), outlets)
     }
 

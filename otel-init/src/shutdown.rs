@@ -108,6 +108,7 @@ impl Lifecycle {
     fn flush_all(&self) -> Vec<SignalFailure> {
         let deadline = Instant::now() + self.timeout;
         let outlets = &self.pipeline.outlets;
+        self.pipeline.sampling.flush();
         let (done, pending) = mpsc::channel();
         let numbered = outlets.iter().cloned().enumerate().collect();
         start_attempts(numbered, self.timeout, |outlet, _| outlet.flush(), &done);

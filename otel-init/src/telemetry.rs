@@ -15,6 +15,7 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::pipeline::Pipeline;
+use crate::sampling::SamplerHandle;
 use crate::shutdown::Lifecycle;
 use crate::{
     FlushError, FlushReport, Health, ShutdownError, ShutdownReport, TelemetryBuilder, diagnostics, subscriber,
@@ -110,6 +111,12 @@ impl Telemetry {
     #[must_use]
     pub fn health(&self) -> Health {
         Health::of(&self.lifecycle.pipeline)
+    }
+
+    /// Changes which traces are recorded while the process runs.
+    #[must_use]
+    pub fn sampler(&self) -> SamplerHandle {
+        self.lifecycle.pipeline.sampling.handle()
     }
 
     /// A layer for a `tracing` subscriber of the service's own, which exports its spans and events up to the configured

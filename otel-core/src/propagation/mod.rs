@@ -18,7 +18,10 @@ pub use baggage::BaggagePropagator;
 pub use jaeger::JaegerPropagator;
 pub use ottrace::OtTracePropagator;
 pub use registry::{BoxedPropagator, PropagatorRegistry};
-pub use remote::{RemoteDecision, remote_decision, with_remote_parent};
+pub use remote::{
+    RemoteDecision, has_random_trace_id, is_sampling_forced, remote_decision, with_deferred_decision,
+    with_forced_sampling, with_remote_parent,
+};
 pub use trace_context::TraceContextPropagator;
 pub use xray::XRayPropagator;
 

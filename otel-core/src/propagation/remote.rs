@@ -100,6 +100,65 @@ pub fn with_remote_parent(
     context.with_value(parent).with_remote_span_context(span_context)
 }
 
+/// `context` with a remote parent that left the decision to us, whatever it said: for a caller whose sampled flag, or
+/// request for debugging, does not count. Its ids stay. Without a remote parent nothing changes but a decision that came
+/// without ids.
+///
+/// ```
+/// use std::collections::HashMap;
+/// use opentelemetry::propagation::TextMapPropagator;
+/// use otel_core::propagation::{RemoteDecision, TraceContextPropagator, remote_decision, with_deferred_decision};
+///
+/// let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+/// let headers = HashMap::from([("traceparent".to_owned(), parent.to_owned())]);
+/// let context = with_deferred_decision(&TraceContextPropagator::new().extract(&headers));
+/// assert_eq!(remote_decision(&context), Some(RemoteDecision::Deferred));
+/// ```
+#[must_use]
+pub fn with_deferred_decision(context: &Context) -> Context {
+    let span = context.span();
+    let span_context = span.span_context();
+    if span_context.is_valid() && !span_context.is_remote() {
+        return context.clone();
+    }
+    if !span_context.is_valid() && RemoteParent::of_trace(context, TraceId::INVALID).is_none() {
+        return context.clone();
+    }
+    with_remote_parent(context, span_context.trace_id(), span_context.span_id(), RemoteDecision::Deferred)
+}
+
+/// Whether at least the right-most 7 bytes of the trace id of `context` are random, as far as it is known: the random flag
+/// of level 2 for a span that starts in it.
+///
+/// A trace that began in this process has an id of the SDK, which is random. One that came from elsewhere is what its
+/// caller said.
+#[must_use]
+pub fn has_random_trace_id(context: &Context) -> bool {
+    let span = context.span();
+    let span_context = span.span_context();
+    if !span_context.is_valid() || span_context.trace_flags() & RANDOM == RANDOM {
+        return true;
+    }
+    let told = RemoteParent::of_trace(context, span_context.trace_id());
+    told.map_or(!span_context.is_remote(), |parent| parent.random)
+}
+
+/// `context` with the wish of somebody who may ask for it that its trace is recorded, whatever the rate: for propagators
+/// that checked a signature. A public endpoint, which believes nothing else of a caller, believes this.
+#[must_use]
+pub fn with_forced_sampling(context: &Context) -> Context {
+    context.with_value(ForcedSampling)
+}
+
+/// Whether somebody who may ask for it wants the trace of `context` recorded; see [`with_forced_sampling`].
+#[must_use]
+pub fn is_sampling_forced(context: &Context) -> bool {
+    context.get::<ForcedSampling>().is_some()
+}
+
+#[derive(Clone, Copy, Debug)]
+struct ForcedSampling;
+
 /// Kept in the context beside the span context, which has no room for these. Bound to its trace: a root span that is
 /// started in the same context (at a public endpoint) has nothing to do with it.
 #[derive(Clone, Debug)]

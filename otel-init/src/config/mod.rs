@@ -36,6 +36,7 @@ pub(crate) use sampler::SamplerConfig;
 use self::environment::Environment;
 use crate::registry::Registry;
 use crate::safety::{Limits, SafetySettings};
+use crate::sampling::Sampling;
 use crate::{ConsoleLogs, InstallError, OtlpDestination, Protocol, Signal};
 
 /// A bound that no clock overflows at.
@@ -56,6 +57,7 @@ pub(crate) struct Settings {
     pub(crate) without_tracing_subscriber: bool,
     pub(crate) safety: SafetySettings,
     pub(crate) propagators: PropagatorRegistry,
+    pub(crate) sampling: Option<Sampling>,
     pub(crate) panic_hook: bool,
     pub(crate) registry: Registry,
     /// Instead of `OTEL_{TRACES,METRICS,LOGS}_EXPORTER`.
@@ -108,11 +110,16 @@ impl Config {
         names: &[String],
     ) -> Result<Self, InstallError> {
         let environment = Environment::new(lookup);
+        let sampler = SamplerConfig::resolve(settings, &environment);
+        let warnings = environment.into_warnings();
+        let lookup = sampler.with_defaults(lookup);
+        let environment = Environment::new(&lookup);
+        warnings.into_iter().for_each(|warning| environment.warn(warning));
         let config = Self {
             is_disabled: environment.boolean("OTEL_SDK_DISABLED").unwrap_or(false),
             resource: resource::resolve(settings, &environment),
             destinations: Destinations::resolve(settings, &environment)?,
-            sampler: SamplerConfig::resolve(&environment),
+            sampler,
             span_limits: limits::span_limits(&environment),
             limits: limits::resolve(&environment),
             safety: settings.safety.clone(),
@@ -185,6 +192,14 @@ fn own_level(environment: &Environment<'_>) -> Option<LevelFilter> {
         "trace" | "verbose" | "all" => Some(LevelFilter::TRACE),
         _ => None,
     })
+}
+
+/// The sampler of these variables, in words, and whether there was a warning.
+#[cfg(test)]
+pub(crate) fn sampler_of(lookup: &dyn Fn(&str) -> Option<String>) -> (String, bool) {
+    let environment = Environment::new(lookup);
+    let sampler = SamplerConfig::resolve(&Settings::default(), &environment);
+    (sampler.to_string(), !environment.into_warnings().is_empty())
 }
 
 #[cfg(test)]

@@ -1,76 +1,107 @@
-//! `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`.
+//! `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG`, and what is read for sampling besides.
 
 use std::fmt;
+use std::path::PathBuf;
 
-use opentelemetry_sdk::trace::{Sampler, ShouldSample};
+use opentelemetry_sdk::trace::Sampler;
 
+use super::Settings;
 use super::environment::Environment;
+use crate::sampling::{Adaptive, DebugHeader, Probability, RateLimit, RateLimited, Sampling};
 
 const NAME: &str = "OTEL_TRACES_SAMPLER";
 const ARGUMENT: &str = "OTEL_TRACES_SAMPLER_ARG";
+const FILE: &str = "OTEL_INIT_SAMPLER_FILE";
+const DEBUG_KEY: &str = "OTEL_INIT_DEBUG_KEY";
 
 /// Which traces are recorded.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct SamplerConfig {
-    parent_based: bool,
-    root: Root,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Root {
-    AlwaysOn,
-    AlwaysOff,
-    TraceIdRatio(f64),
+    pub(crate) sampling: Sampling,
+    /// Watched for changes.
+    pub(crate) file: Option<PathBuf>,
 }
 
 impl SamplerConfig {
-    pub(crate) fn resolve(environment: &Environment<'_>) -> Self {
-        let expected = "always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off or \
-                        parentbased_traceidratio";
-        let default = Self { parent_based: true, root: Root::AlwaysOn };
-        environment.choice(&[NAME], expected, |name| Self::named(name, environment)).unwrap_or(default)
+    /// Code wins over the variable, the variable over a preset in code.
+    pub(crate) fn resolve(settings: &Settings, environment: &Environment<'_>) -> Self {
+        let expected = "always_on, always_off, traceidratio, probability, rate_limiting or adaptive, each with \
+                        parentbased_ too, or development, staging, production or emergency";
+        let named = || environment.choice(&[NAME], expected, |name| named(name, environment));
+        let sampling = match &settings.sampling {
+            Some(sampling) if !sampling.is_preset() => sampling.clone(),
+            preset => named()
+                .or_else(|| preset.clone())
+                .unwrap_or_else(|| sdk(true, Sampler::AlwaysOn, "always_on".to_owned())),
+        };
+        let sampling = match environment.text(DEBUG_KEY) {
+            Some(key) if sampling.debug_header().is_none() => {
+                sampling.with_debug_header(DebugHeader::new(key))
+            }
+            _ => sampling,
+        };
+        Self { sampling, file: environment.text(FILE).map(PathBuf::from) }
     }
 
-    fn named(name: &str, environment: &Environment<'_>) -> Option<Self> {
-        let (parent_based, root_name) = match name.strip_prefix("parentbased_") {
-            Some(root) => (true, root),
-            None => (false, name),
-        };
-        let root = match root_name {
-            "always_on" => Root::AlwaysOn,
-            "always_off" => Root::AlwaysOff,
+    /// `lookup`, and what a preset says where a variable is not set.
+    pub(crate) fn with_defaults<'a>(
+        &self,
+        lookup: &'a dyn Fn(&str) -> Option<String>,
+    ) -> impl Fn(&str) -> Option<String> + use<'a> {
+        let defaults = self.sampling.variables();
+        move |name| {
+            let default =
+                || defaults.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+            lookup(name).filter(|value| !value.trim().is_empty()).or_else(default)
+        }
+    }
+}
+
+fn named(name: &str, environment: &Environment<'_>) -> Option<Sampling> {
+    if Sampling::preset(name, None).is_some() {
+        return Sampling::preset(name, ratio(environment));
+    }
+    let (parent_based, root) = match name.strip_prefix("parentbased_") {
+        Some(root) => (true, root),
+        None => (false, name),
+    };
+    let head = match root {
+        "always_on" => return Some(sdk(parent_based, Sampler::AlwaysOn, root.to_owned())),
+        "always_off" => return Some(sdk(parent_based, Sampler::AlwaysOff, root.to_owned())),
+        "traceidratio" => {
             // "If unset, default is 1.0."
-            "traceidratio" => Root::TraceIdRatio(Self::ratio(environment).unwrap_or(1.0)),
-            _ => return None,
-        };
-        Some(Self { parent_based, root })
-    }
+            let ratio = ratio(environment).unwrap_or(1.0);
+            return Some(sdk(parent_based, Sampler::TraceIdRatioBased(ratio), format!("{root} {ratio}")));
+        }
+        "probability" => Sampling::probability(ratio(environment).unwrap_or(1.0)),
+        "rate_limiting" => {
+            let limit = RateLimit::per_second(traces_per_second(environment));
+            Sampling::new(RateLimited::new(Probability::new(1.0), limit))
+        }
+        "adaptive" => Sampling::new(Adaptive::traces_per_second(traces_per_second(environment))),
+        _ => return None,
+    };
+    Some(if parent_based { head } else { head.without_parent() })
+}
 
-    fn ratio(environment: &Environment<'_>) -> Option<f64> {
-        environment.parsed(ARGUMENT, "a number from 0 to 1", |value| {
-            value.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio))
-        })
-    }
+pub(crate) fn sdk(parent_based: bool, head: Sampler, name: String) -> Sampling {
+    let sampling = Sampling::sdk_named(head, name);
+    if parent_based { sampling } else { sampling.without_parent() }
+}
 
-    pub(crate) fn build(self) -> Box<dyn ShouldSample> {
-        let root = match self.root {
-            Root::AlwaysOn => Sampler::AlwaysOn,
-            Root::AlwaysOff => Sampler::AlwaysOff,
-            Root::TraceIdRatio(ratio) => Sampler::TraceIdRatioBased(ratio),
-        };
-        if self.parent_based { Box::new(Sampler::parent_based(root)) } else { Box::new(root) }
-    }
+fn ratio(environment: &Environment<'_>) -> Option<f64> {
+    environment.parsed(ARGUMENT, "a number from 0 to 1", |value| {
+        value.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio))
+    })
+}
+
+fn traces_per_second(environment: &Environment<'_>) -> f64 {
+    let parse = |value: &str| value.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate >= 0.0);
+    environment.parsed(ARGUMENT, "a number of traces a second", parse).unwrap_or(100.0)
 }
 
 impl fmt::Display for SamplerConfig {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.parent_based {
-            formatter.write_str("parentbased_")?;
-        }
-        match self.root {
-            Root::AlwaysOn => formatter.write_str("always_on"),
-            Root::AlwaysOff => formatter.write_str("always_off"),
-            Root::TraceIdRatio(ratio) => write!(formatter, "traceidratio {ratio}"),
-        }
+        self.sampling.fmt(formatter)
     }
 }

@@ -1,0 +1,170 @@
+//! The sampler that the provider gets.
+
+use std::sync::Arc;
+
+use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceId};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
+use otel_core::propagation::{RemoteDecision, is_sampling_forced};
+
+use super::adaptive::ExportFeedback;
+use super::buffer::KeepBuffer;
+use super::composable::{ComposableSampler, Intent, NewSpan};
+use super::composite::{self, Start, decide};
+use super::live::Live;
+use super::ot_state::OtState;
+use super::rate_limit::limited;
+use super::samplers::of_parent;
+use super::sampling::{Head, Sampling};
+use super::threshold::Threshold;
+
+/// Decides as a [`Sampling`] says, and as it was told since.
+#[derive(Clone, Debug)]
+pub(crate) struct InstalledSampler(Arc<Installed>);
+
+#[derive(Debug)]
+struct Installed {
+    sampling: Sampling,
+    live: Arc<Live>,
+    buffer: Option<Arc<KeepBuffer>>,
+    export: ExportFeedback,
+}
+
+impl InstalledSampler {
+    pub(crate) fn new(
+        sampling: Sampling,
+        live: Arc<Live>,
+        buffer: Option<Arc<KeepBuffer>>,
+        export: ExportFeedback,
+    ) -> Self {
+        Self(Arc::new(Installed { sampling, live, buffer, export }))
+    }
+}
+
+impl ShouldSample for InstalledSampler {
+    fn should_sample(
+        &self,
+        parent_context: Option<&Context>,
+        trace_id: TraceId,
+        name: &str,
+        span_kind: &SpanKind,
+        attributes: &[KeyValue],
+        links: &[Link],
+    ) -> SamplingResult {
+        let export = Some(&self.0.export);
+        let start = Start { trace_id, name, kind: span_kind, attributes, links, export };
+        composite::with_new_span(parent_context, start, |span| self.0.decide(span))
+    }
+}
+
+impl Installed {
+    fn decide(&self, span: &NewSpan<'_>) -> SamplingResult {
+        match span.parent {
+            Some(parent) if !parent.is_remote() && self.sampling.is_parent_based => self.below(parent, span),
+            _ => self.first(span),
+        }
+    }
+
+    /// A span below one of this process.
+    fn below(&self, parent: &SpanContext, span: &NewSpan<'_>) -> SamplingResult {
+        let branches = &self.sampling.branches;
+        let own = if parent.is_sampled() { &branches.local_sampled } else { &branches.local_not_sampled };
+        if let Some(sampler) = own {
+            return self.recorded_if_watched(sampler.intent(span), span);
+        }
+        let decision = if parent.is_sampled() {
+            SamplingDecision::RecordAndSample
+        } else if self.is_watched(span) {
+            SamplingDecision::RecordOnly
+        } else {
+            SamplingDecision::Drop
+        };
+        SamplingResult { decision, attributes: Vec::new(), trace_state: parent.trace_state().clone() }
+    }
+
+    /// The first span of a trace in this process.
+    fn first(&self, span: &NewSpan<'_>) -> SamplingResult {
+        let decision = if self.sampling.is_parent_based { span.remote_decision() } else { None };
+        let intent = match (decision, span.parent) {
+            // A threshold that does not count must not be read either.
+            (None | Some(RemoteDecision::Deferred), _) => {
+                let ot = OtState { threshold: None, ..span.ot };
+                self.head(&NewSpan { ot, ..*span })
+            }
+            (Some(RemoteDecision::Debug), _) => uncounted(Intent::sample(Threshold::ALWAYS)),
+            (Some(RemoteDecision::Sampled), parent) => match &self.sampling.branches.remote_sampled {
+                Some(sampler) => sampler.intent(span),
+                None => self.followed(parent, span, true),
+            },
+            (Some(_), parent) => match &self.sampling.branches.remote_not_sampled {
+                Some(sampler) => sampler.intent(span),
+                None => self.followed(parent, span, false),
+            },
+        };
+        let is_forced = !intent.samples(span.randomness()) && is_sampling_forced(span.context);
+        if is_forced {
+            return decide(uncounted(Intent::sample(Threshold::ALWAYS)), span);
+        }
+        self.recorded_if_watched(intent, span)
+    }
+
+    /// What the caller decided. The threshold counts where the samplers here know of thresholds; those of the SDK go by
+    /// the flag, and leave `tracestate` alone.
+    fn followed(&self, parent: Option<&SpanContext>, span: &NewSpan<'_>, is_sampled: bool) -> Intent {
+        match (&self.sampling.head, parent) {
+            (Head::Composable(_), Some(parent)) => of_parent(parent, span),
+            (Head::Sdk(..), Some(_)) if is_sampled => match span.parent_threshold() {
+                Some(threshold) if threshold.samples(span.randomness()) => Intent::sample(threshold),
+                _ => uncounted(Intent::sample(Threshold::ALWAYS)),
+            },
+            // A decision without ids.
+            (_, None) if is_sampled => uncounted(Intent::sample(Threshold::ALWAYS)),
+            _ => Intent::drop(),
+        }
+    }
+
+    fn head(&self, span: &NewSpan<'_>) -> Intent {
+        let intent = match self.live.intent(span) {
+            Some(intent) => intent,
+            None => match &self.sampling.head {
+                Head::Composable(sampler) => sampler.intent(span),
+                Head::Sdk(sdk) => of_sdk(&*sdk.sampler, span),
+            },
+        };
+        self.sampling.limits.iter().fold(intent, |intent, limit| limited(intent, limit, span))
+    }
+
+    /// What is not sampled is recorded all the same where it may be kept for an error.
+    fn recorded_if_watched(&self, intent: Intent, span: &NewSpan<'_>) -> SamplingResult {
+        let is_excluded = intent.is_excluded;
+        let result = decide(intent, span);
+        if result.decision != SamplingDecision::Drop || is_excluded || self.buffer.is_none() {
+            return result;
+        }
+        SamplingResult { decision: SamplingDecision::RecordOnly, ..result }
+    }
+
+    /// Whether the trace of a span whose parent is not sampled may still be kept.
+    fn is_watched(&self, span: &NewSpan<'_>) -> bool {
+        use opentelemetry::trace::TraceContextExt;
+        let Some(buffer) = &self.buffer else { return false };
+        // A parent that has ended records nothing; then the buffer knows whether it did.
+        span.context.span().is_recording() || buffer.watches(span.trace_id)
+    }
+}
+
+/// What a sampler of the SDK decides, as an intent: it says neither with which probability, nor what to do with errors.
+fn of_sdk(sampler: &dyn ShouldSample, span: &NewSpan<'_>) -> Intent {
+    let NewSpan { context, trace_id, name, kind, attributes, links, .. } = *span;
+    let result = sampler.should_sample(Some(context), trace_id, name, kind, attributes, links);
+    match result.decision {
+        SamplingDecision::RecordAndSample => {
+            Intent::sample_uncounted(Threshold::ALWAYS).with_attributes(result.attributes)
+        }
+        SamplingDecision::Drop | SamplingDecision::RecordOnly => Intent::drop(),
+    }
+}
+
+fn uncounted(intent: Intent) -> Intent {
+    Intent { is_reliable: false, ..intent }
+}

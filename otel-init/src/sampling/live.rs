@@ -1,0 +1,293 @@
+//! What is sampled may be changed while the process runs, for a while or until it is changed back.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+
+use super::composable::{ComposableSampler, Intent, NewSpan};
+use super::rules::{Rule, RuleBased, SamplingRule};
+use super::samplers::{Probability, percent};
+use crate::diagnostics;
+
+/// Changes what the head samples while the process runs: [`Telemetry::sampler`](crate::Telemetry::sampler).
+///
+/// Limits, what is kept, and traces that others began, stay as they were configured. Every change is a line on the console.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use otel_init::sampling::SamplingChange;
+///
+/// let telemetry = otel_init::Telemetry::builder()
+///     .with_environment(|name| name.ends_with("_EXPORTER").then(|| "none".to_owned()))
+///     .install()?;
+/// let sampler = telemetry.sampler();
+/// sampler.set_ratio(0.05);
+/// let change = SamplingChange::new().with_route("/checkout", 1.0).with_expiry(Duration::from_secs(600));
+/// sampler.set(change);
+/// sampler.reset();
+/// # telemetry.shutdown_blocking()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct SamplerHandle {
+    live: Arc<Live>,
+}
+
+impl SamplerHandle {
+    pub(crate) fn new(live: Arc<Live>) -> Self {
+        Self { live }
+    }
+
+    /// Samples this share of the traces that begin here from now on, 0 to 1, until [`reset`](Self::reset). A number that is
+    /// no share changes nothing but says so on the console.
+    pub fn set_ratio(&self, ratio: f64) {
+        self.set(SamplingChange::new().with_ratio(ratio));
+    }
+
+    /// Makes a change, in place of the one before. One with a number that is no share changes nothing but says so.
+    pub fn set(&self, change: SamplingChange) {
+        match change.check() {
+            Ok(()) => self.live.set(Source::Handle, Some(change), Instant::now()),
+            Err(reason) => diagnostics::warn(&format!("the sampler stays as it is: {reason}")),
+        }
+    }
+
+    /// Returns to what is configured.
+    pub fn reset(&self) {
+        self.live.set(Source::Handle, None, Instant::now());
+    }
+
+    /// What the head samples now, in words.
+    #[must_use]
+    pub fn description(&self) -> String {
+        self.live.description(Instant::now())
+    }
+}
+
+/// A change to what the head samples, for [`SamplerHandle::set`]. Rules come first, then the ratio, then what is configured.
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct SamplingChange {
+    rules: RuleBased,
+    ratio: Option<f64>,
+    expires_after: Option<Duration>,
+    wrong: Option<String>,
+}
+
+impl SamplingChange {
+    /// No change yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The share of the traces that no rule of this change matches, 0 to 1.
+    pub fn with_ratio(mut self, ratio: f64) -> Self {
+        self.note_ratio(ratio);
+        self.ratio = Some(ratio);
+        self
+    }
+
+    /// The share of the traces that begin with a request to these routes, 0 to 1; see [`Rule::route`].
+    pub fn with_route(mut self, glob: &str, ratio: f64) -> Self {
+        self.note_ratio(ratio);
+        self.with_rule(Rule::route(glob).sample(ratio))
+    }
+
+    /// A rule, behind those before.
+    pub fn with_rule(mut self, rule: SamplingRule) -> Self {
+        self.rules = self.rules.with_rule(rule);
+        self
+    }
+
+    /// After this time what is configured returns.
+    pub fn with_expiry(mut self, after: Duration) -> Self {
+        self.expires_after = Some(after);
+        self
+    }
+
+    fn note_ratio(&mut self, ratio: f64) {
+        if !(0.0..=1.0).contains(&ratio) {
+            self.wrong = Some(format!("{ratio} is no share from 0 to 1"));
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), String> {
+        self.wrong.clone().map_or(Ok(()), Err)
+    }
+
+    fn description(&self) -> String {
+        let rules = (!self.rules.is_empty()).then(|| self.rules.description());
+        let ratio = self.ratio.map(|ratio| format!("probability {}", percent(ratio)));
+        let parts: Vec<_> = rules.into_iter().chain(ratio).collect();
+        if parts.is_empty() { "as configured".to_owned() } else { parts.join("; otherwise ") }
+    }
+}
+
+/// Who made a change. The handle's goes before the file's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    Handle,
+    File,
+}
+
+/// The change that holds now.
+#[derive(Debug)]
+pub(crate) struct Live {
+    configured: String,
+    /// Whether what is configured looks at attributes.
+    reads_attributes: bool,
+    /// Whether this is the sampler of the process, which instrumentations are told of.
+    is_installed: std::sync::atomic::AtomicBool,
+    changes: Mutex<Changes>,
+    effective: ArcSwapOption<Active>,
+}
+
+#[derive(Debug, Default)]
+struct Changes {
+    by_handle: Option<Arc<Active>>,
+    by_file: Option<Arc<Active>>,
+}
+
+#[derive(Debug)]
+struct Active {
+    change: SamplingChange,
+    ratio: Option<Probability>,
+    expires: Option<Instant>,
+}
+
+impl Live {
+    pub(crate) fn new(configured: String, reads_attributes: bool) -> Self {
+        Self {
+            configured,
+            reads_attributes,
+            is_installed: std::sync::atomic::AtomicBool::new(false),
+            changes: Mutex::default(),
+            effective: ArcSwapOption::empty(),
+        }
+    }
+
+    /// From now on instrumentations are told whether attributes are looked at.
+    pub(crate) fn mark_installed(&self) {
+        self.is_installed.store(true, std::sync::atomic::Ordering::Release);
+        self.announce();
+    }
+
+    /// What the change wants for this span, if there is one that says something about it.
+    pub(super) fn intent(&self, span: &NewSpan<'_>) -> Option<Intent> {
+        let active = self.effective.load();
+        let active = active.as_ref()?;
+        if let Some(expires) = active.expires {
+            let now = Instant::now();
+            if now >= expires {
+                self.expire(now);
+                return self.intent_again(span);
+            }
+        }
+        active.intent(span)
+    }
+
+    #[cold]
+    fn intent_again(&self, span: &NewSpan<'_>) -> Option<Intent> {
+        self.effective.load().as_ref().and_then(|active| active.intent(span))
+    }
+
+    pub(super) fn set(&self, source: Source, change: Option<SamplingChange>, now: Instant) {
+        let mut changes = self.lock();
+        let slot = match source {
+            Source::Handle => &mut changes.by_handle,
+            Source::File => &mut changes.by_file,
+        };
+        let had = slot.is_some();
+        *slot = change.map(|change| Arc::new(Active::new(change, now)));
+        let is_change = had || slot.is_some();
+        let what = match slot {
+            Some(active) => active.description(now),
+            None => "the change is taken back".to_owned(),
+        };
+        self.apply(&changes);
+        drop(changes);
+        if is_change {
+            let source = if source == Source::Handle { "by the program" } else { "by its file" };
+            diagnostics::info(&format!("the sampler was changed {source}: {what}; {}", self.now_holds()));
+        }
+    }
+
+    /// Returns to what is configured where the time of a change is over.
+    pub(crate) fn expire(&self, now: Instant) {
+        let mut changes = self.lock();
+        let is_over = |slot: &Option<Arc<Active>>| {
+            slot.as_ref().and_then(|active| active.expires).is_some_and(|expires| now >= expires)
+        };
+        let (handle, file) = (is_over(&changes.by_handle), is_over(&changes.by_file));
+        if !handle && !file {
+            return;
+        }
+        if handle {
+            changes.by_handle = None;
+        }
+        if file {
+            changes.by_file = None;
+        }
+        self.apply(&changes);
+        drop(changes);
+        diagnostics::info(&format!("a change to the sampler has expired; {}", self.now_holds()));
+    }
+
+    fn apply(&self, changes: &Changes) {
+        self.effective.store(changes.by_handle.clone().or_else(|| changes.by_file.clone()));
+        self.announce();
+    }
+
+    fn announce(&self) {
+        if self.is_installed.load(std::sync::atomic::Ordering::Acquire) {
+            let by_change =
+                self.effective.load().as_ref().is_some_and(|active| active.change.rules.reads_attributes());
+            otel_core::announce_sampler(self.reads_attributes || by_change);
+        }
+    }
+
+    fn now_holds(&self) -> String {
+        match &*self.effective.load() {
+            Some(active) => format!("now holds: {}", active.change.description()),
+            None => format!("now holds what is configured: {}", self.configured),
+        }
+    }
+
+    pub(super) fn description(&self, now: Instant) -> String {
+        self.expire(now);
+        match &*self.effective.load() {
+            Some(active) => active.description(now),
+            None => self.configured.clone(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Changes> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Active {
+    fn new(change: SamplingChange, now: Instant) -> Self {
+        let ratio = change.ratio.map(Probability::new);
+        // An expiry beyond what the clock can tell never comes.
+        let expires = change.expires_after.and_then(|after| now.checked_add(after));
+        Self { change, ratio, expires }
+    }
+
+    fn intent(&self, span: &NewSpan<'_>) -> Option<Intent> {
+        self.change.rules.matching(span).or_else(|| self.ratio.map(|ratio| ratio.intent(span)))
+    }
+
+    fn description(&self, now: Instant) -> String {
+        let what = self.change.description();
+        match self.expires {
+            Some(expires) => {
+                format!("{what}, for {} s", expires.saturating_duration_since(now).as_secs_f64().ceil())
+            }
+            None => what,
+        }
+    }
+}

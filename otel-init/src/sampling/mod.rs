@@ -1,0 +1,42 @@
+#![doc = include_str!("README.md")]
+
+mod adaptive;
+mod always_record;
+mod buffer;
+mod composable;
+mod composite;
+mod control;
+mod debug_header;
+mod file;
+mod installed;
+mod keep;
+mod live;
+mod metrics;
+mod ot_state;
+mod processor;
+mod rate_limit;
+mod rules;
+mod samplers;
+#[expect(clippy::module_inception, reason = "the type is the module's subject")]
+mod sampling;
+#[cfg(test)]
+mod tests;
+mod threshold;
+mod ticker;
+
+pub use adaptive::Adaptive;
+pub use always_record::AlwaysRecord;
+pub use composable::{ComposableSampler, Intent, NewSpan};
+pub use composite::CompositeSampler;
+pub use control::SamplingHealth;
+pub use debug_header::DebugHeader;
+pub use keep::Keep;
+pub use live::{SamplerHandle, SamplingChange};
+pub use rate_limit::{RateLimit, RateLimited};
+pub use rules::{Rule, RuleBased, SamplingRule};
+pub use samplers::{AlwaysOff, AlwaysOn, Annotating, Equalizing, ParentThreshold, Probability, Proportional};
+pub use sampling::Sampling;
+pub use threshold::{Randomness, Threshold};
+
+pub(crate) use control::SamplingControl;
+pub(crate) use metrics::observe;

@@ -1,0 +1,325 @@
+//! What is sampled, as one value: head, limits, what is kept, who may ask for more.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use opentelemetry::propagation::TextMapCompositePropagator;
+use opentelemetry_sdk::trace::{Sampler, ShouldSample};
+
+use super::composable::ComposableSampler;
+use super::debug_header::DebugHeader;
+use super::keep::Keep;
+use super::rate_limit::RateLimit;
+use super::samplers::Probability;
+
+/// Which traces are recorded: the value for
+/// [`TelemetryBuilder::with_sampling`](crate::TelemetryBuilder::with_sampling).
+///
+/// A head sampler decides when a trace begins here. Spans below it, and traces that a caller sampled or did not sample,
+/// follow that decision. Limits take away from what the head sampled; [`Keep`] adds the traces with errors and the slow
+/// ones.
+///
+/// ```
+/// use std::time::Duration;
+/// use otel_init::sampling::{Keep, Probability, Rule, RuleBased, Sampling};
+///
+/// let head = RuleBased::new()
+///     .with_rule(Rule::route("/health*").never())
+///     .otherwise(Probability::new(0.01));
+/// let sampling = Sampling::new(head).with_keep(Keep::errors().with_slower_than(Duration::from_secs(1)));
+/// let builder = otel_init::Telemetry::builder().with_sampling(sampling);
+/// # let _ = builder;
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Sampling {
+    name: Option<&'static str>,
+    pub(super) head: Head,
+    pub(super) is_parent_based: bool,
+    pub(super) branches: Branches,
+    pub(super) limits: Vec<RateLimit>,
+    pub(super) keep: Option<Keep>,
+    debug_header: Option<DebugHeader>,
+    is_preset: bool,
+    variables: Variables,
+}
+
+/// Variables, and the values they have where they are not set.
+type Variables = &'static [(&'static str, &'static str)];
+
+/// Who decides when a trace begins here.
+#[derive(Clone, Debug)]
+pub(super) enum Head {
+    Composable(Arc<dyn ComposableSampler>),
+    Sdk(SdkHead),
+}
+
+/// A sampler of the SDK.
+#[derive(Clone, Debug)]
+pub(super) struct SdkHead {
+    pub(super) sampler: Box<dyn ShouldSample>,
+    name: String,
+    reads_attributes: bool,
+}
+
+/// Samplers for spans with a parent, where they are not the default.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Branches {
+    pub(super) remote_sampled: Option<Arc<dyn ComposableSampler>>,
+    pub(super) remote_not_sampled: Option<Arc<dyn ComposableSampler>>,
+    pub(super) local_sampled: Option<Arc<dyn ComposableSampler>>,
+    pub(super) local_not_sampled: Option<Arc<dyn ComposableSampler>>,
+}
+
+impl Sampling {
+    /// `head` decides for traces that begin here; the others follow their parent.
+    pub fn new(head: impl ComposableSampler) -> Self {
+        Self::of(Head::Composable(Arc::new(head)))
+    }
+
+    /// A share of the traces that begin here, 0 to 1, the same ones in every service that asks for as much or more.
+    pub fn probability(ratio: f64) -> Self {
+        Self::new(Probability::new(ratio))
+    }
+
+    /// A sampler of the SDK, or of another crate, decides for traces that begin here. It writes no threshold, so nobody can
+    /// tell how many traces a sampled one stands for.
+    pub fn sdk(head: impl Into<Box<dyn ShouldSample>>) -> Self {
+        let sampler = head.into();
+        let name = format!("{sampler:?}");
+        Self::of(Head::Sdk(SdkHead { sampler, name, reads_attributes: true }))
+    }
+
+    pub(crate) fn sdk_named(head: Sampler, name: String) -> Self {
+        Self::of(Head::Sdk(SdkHead { sampler: Box::new(head), name, reads_attributes: false }))
+    }
+
+    fn of(head: Head) -> Self {
+        Self {
+            name: None,
+            head,
+            is_parent_based: true,
+            branches: Branches::default(),
+            limits: Vec::new(),
+            keep: None,
+            debug_header: None,
+            is_preset: false,
+            variables: &[],
+        }
+    }
+
+    /// Lets the head decide for every span anew, whatever its parent is. Traces are incomplete then, unless the head
+    /// decides by the trace id alone.
+    pub fn without_parent(mut self) -> Self {
+        self.is_parent_based = false;
+        self
+    }
+
+    /// Decides for traces that a caller sampled. The default goes on with the caller's threshold:
+    /// [`ParentThreshold`](super::ParentThreshold).
+    pub fn with_remote_parent_sampled(mut self, sampler: impl ComposableSampler) -> Self {
+        self.branches.remote_sampled = Some(Arc::new(sampler));
+        self
+    }
+
+    /// Decides for traces that a caller did not sample. The default does not sample them either.
+    pub fn with_remote_parent_not_sampled(mut self, sampler: impl ComposableSampler) -> Self {
+        self.branches.remote_not_sampled = Some(Arc::new(sampler));
+        self
+    }
+
+    /// Decides for spans below a sampled one of this process. The default samples them.
+    pub fn with_local_parent_sampled(mut self, sampler: impl ComposableSampler) -> Self {
+        self.branches.local_sampled = Some(Arc::new(sampler));
+        self
+    }
+
+    /// Decides for spans below one of this process that is not sampled. The default does not sample them either.
+    pub fn with_local_parent_not_sampled(mut self, sampler: impl ComposableSampler) -> Self {
+        self.branches.local_not_sampled = Some(Arc::new(sampler));
+        self
+    }
+
+    /// Takes away from what the head samples. Several limits hold one after the other.
+    pub fn with_rate_limit(mut self, limit: RateLimit) -> Self {
+        self.limits.push(limit);
+        self
+    }
+
+    /// Keeps traces with errors, slow ones, or both, although the head did not want them.
+    pub fn with_keep(mut self, keep: Keep) -> Self {
+        self.keep = Some(keep);
+        self
+    }
+
+    /// Samples the requests of those who have a key, whatever the rate.
+    pub fn with_debug_header(mut self, header: DebugHeader) -> Self {
+        self.debug_header = Some(header);
+        self
+    }
+
+    /// Everything, for a developer's machine, where every trace is of interest and there are few.
+    ///
+    /// `OTEL_TRACES_SAMPLER` wins over a preset, and so does any variable over what [`emergency`](Self::emergency) says
+    /// about the export.
+    pub fn development() -> Self {
+        Self::development_with(1.0)
+    }
+
+    /// Every second trace: enough load on the collector to notice what production will do to it, and any request that is
+    /// tried twice or thrice is there.
+    pub fn staging() -> Self {
+        Self::staging_with(0.5)
+    }
+
+    /// 5 % of the traces, 1,000 of them a minute for each route at most, and every trace with an error or a request that
+    /// takes a second or longer.
+    ///
+    /// One in twenty shows what is usual: of a route with a request a second, 4,300 traces a day. The limit keeps one busy
+    /// route from taking the room of all others: it begins to count above 330 requests a second. A second is what a caller
+    /// notices.
+    pub fn production() -> Self {
+        Self::production_with(0.05)
+    }
+
+    /// 10 % of the traces, 100 a second at most: for a process under attack or in an incident, whose telemetry must stay
+    /// small and come soon.
+    ///
+    /// Spans are exported after a second instead of five, so that what led to a crash has left; a request to the collector
+    /// may take a second, so that a slow collector costs no more than that; the queue holds 2,048 spans, which bounds the
+    /// memory. 100 traces a second of 20 spans each are what such a queue takes in a second.
+    pub fn emergency() -> Self {
+        Self::emergency_with(0.1)
+    }
+
+    /// One of the presets by its name, with another probability than its own; `None` if there is none of that name.
+    pub(crate) fn preset(name: &str, ratio: Option<f64>) -> Option<Self> {
+        let (make, own): (fn(f64) -> Self, f64) = match name {
+            "development" => (Self::development_with, 1.0),
+            "staging" => (Self::staging_with, 0.5),
+            "production" => (Self::production_with, 0.05),
+            "emergency" => (Self::emergency_with, 0.1),
+            _ => return None,
+        };
+        Some(make(ratio.unwrap_or(own)))
+    }
+
+    fn development_with(ratio: f64) -> Self {
+        Self::probability(ratio).named("development")
+    }
+
+    fn staging_with(ratio: f64) -> Self {
+        Self::probability(ratio).named("staging")
+    }
+
+    fn production_with(ratio: f64) -> Self {
+        let keep = Keep::errors().with_slower_than(Duration::from_secs(1));
+        let limit = RateLimit::per_minute(1000.0).for_each_route();
+        Self::probability(ratio).with_rate_limit(limit).with_keep(keep).named("production")
+    }
+
+    fn emergency_with(ratio: f64) -> Self {
+        const VARIABLES: Variables = &[
+            ("OTEL_BSP_SCHEDULE_DELAY", "1000"),
+            ("OTEL_BSP_EXPORT_TIMEOUT", "1000"),
+            ("OTEL_BSP_MAX_QUEUE_SIZE", "2048"),
+        ];
+        // "10 % at most": who wants more chooses another preset.
+        let sampling = Self::probability(ratio.min(0.1)).with_rate_limit(RateLimit::per_second(100.0));
+        Self { variables: VARIABLES, ..sampling.named("emergency") }
+    }
+
+    fn named(self, name: &'static str) -> Self {
+        Self { name: Some(name), is_preset: true, ..self }
+    }
+
+    /// Whether a variable may choose something else.
+    pub(crate) fn is_preset(&self) -> bool {
+        self.is_preset
+    }
+
+    /// What variables are where they are not set.
+    pub(crate) fn variables(&self) -> Variables {
+        self.variables
+    }
+
+    pub(crate) fn debug_header(&self) -> Option<&DebugHeader> {
+        self.debug_header.as_ref()
+    }
+
+    /// What reads the debug header too, if there is one.
+    pub(crate) fn with_debug_header_in(
+        &self,
+        propagator: TextMapCompositePropagator,
+    ) -> TextMapCompositePropagator {
+        match &self.debug_header {
+            Some(header) => {
+                TextMapCompositePropagator::new(vec![Box::new(propagator), Box::new(header.propagator())])
+            }
+            None => propagator,
+        }
+    }
+
+    /// Whether spans that are not sampled must build their attributes first.
+    pub(crate) fn reads_attributes(&self) -> bool {
+        self.head.reads_attributes()
+            || self.branches.reads_attributes()
+            || self.limits.iter().any(RateLimit::reads_attributes)
+    }
+}
+
+impl<S: ComposableSampler> From<S> for Sampling {
+    fn from(head: S) -> Self {
+        Self::new(head)
+    }
+}
+
+impl Head {
+    fn description(&self) -> String {
+        match self {
+            Self::Composable(sampler) => sampler.description(),
+            Self::Sdk(sdk) => sdk.name.clone(),
+        }
+    }
+
+    fn reads_attributes(&self) -> bool {
+        match self {
+            Self::Composable(sampler) => sampler.reads_attributes(),
+            Self::Sdk(sdk) => sdk.reads_attributes,
+        }
+    }
+}
+
+impl Branches {
+    fn reads_attributes(&self) -> bool {
+        [&self.remote_sampled, &self.remote_not_sampled, &self.local_sampled, &self.local_not_sampled]
+            .into_iter()
+            .flatten()
+            .any(|sampler| sampler.reads_attributes())
+    }
+}
+
+impl fmt::Display for Sampling {
+    /// For the line that tells the operator what is installed.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(name) = &self.name {
+            write!(formatter, "{name}: ")?;
+        }
+        if let Head::Sdk(sdk) = &self.head {
+            write!(formatter, "{}{}", if self.is_parent_based { "parentbased_" } else { "" }, sdk.name)?;
+        } else {
+            formatter.write_str(&self.head.description())?;
+            if !self.is_parent_based {
+                formatter.write_str(", whatever the parent")?;
+            }
+        }
+        for limit in &self.limits {
+            write!(formatter, ", {}", limit.description())?;
+        }
+        match &self.keep {
+            Some(keep) => write!(formatter, ", {}", keep.description()),
+            None => Ok(()),
+        }
+    }
+}
