@@ -100,10 +100,10 @@ impl ContentPolicy {
         match part {
             Part::ToolCall { arguments, .. } if self.hidden.tool_arguments => *arguments = None,
             Part::ToolCallResponse { response, .. } if self.hidden.tool_results => {
-                *response = Value::from("")
+                *response = Value::from("");
             }
             Part::ToolCallResponse { response, .. } if !self.blobs || self.mask.is_some() => {
-                drop_data(response)
+                drop_data(response);
             }
             _ => {}
         }

@@ -223,7 +223,7 @@ impl Part {
                 change(text);
             }
             Self::ToolCall { arguments, .. } => {
-                arguments.iter_mut().for_each(|value| each_string(value, change))
+                arguments.iter_mut().for_each(|value| each_string(value, change));
             }
             Self::ToolCallResponse { response, .. } => each_string(response, change),
             Self::File { .. } => {}

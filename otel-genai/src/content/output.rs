@@ -171,7 +171,7 @@ impl Choice {
                 Block::Reasoning(_) => Part::Reasoning(text),
                 Block::Tool(_) => Part::ToolCall { id, name, arguments: super::read::arguments_text(text) },
                 Block::ServerTool(_) => {
-                    super::read::server_tool_call(id, name, super::read::arguments_text(text))
+                    super::read::server_tool_call(id, name, super::read::arguments_text(text).as_ref())
                 }
             },
         });

@@ -75,7 +75,6 @@ impl ContentPolicy {
     }
 
     /// Chooses.
-    #[must_use]
     pub fn builder() -> ContentPolicyBuilder {
         ContentPolicyBuilder::default()
     }

@@ -323,10 +323,14 @@ impl Tokenizer {
         let end = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\'));
         let plain = bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default();
         if !plain.is_empty() {
+            self.end_high(visitor);
             self.text(plain, visitor);
         }
         match end.and_then(|end| bytes.get(end)) {
-            Some(b'"') => self.end_string(visitor),
+            Some(b'"') => {
+                self.end_high(visitor);
+                self.end_string(visitor);
+            }
             Some(_) => self.escape = Escape::Backslash,
             None => return bytes.len(),
         }
@@ -356,6 +360,7 @@ impl Tokenizer {
             }
             (_, b'u') => Escape::Unicode(0, 0),
             _ => {
+                self.end_high(visitor);
                 let plain = match byte {
                     b'n' => b'\n',
                     b't' => b'\t',
@@ -372,18 +377,31 @@ impl Tokenizer {
 
     /// A unit of UTF-16, of which two may be one character.
     fn unit(&mut self, unit: u16, visitor: &mut impl Visitor) {
-        let high = std::mem::take(&mut self.high);
         if (0xD800..0xDC00).contains(&unit) {
+            self.end_high(visitor);
             self.high = unit;
             return;
         }
-        let mut units = [high, unit];
-        let units = if high == 0 { units.get_mut(1..).unwrap_or_default() } else { &mut units };
-        for decoded in char::decode_utf16(units.iter().copied()) {
-            let mut buffer = [0; 4];
-            let character = decoded.unwrap_or(char::REPLACEMENT_CHARACTER);
-            self.text(character.encode_utf8(&mut buffer).as_bytes(), visitor);
+        let is_low = (0xDC00..0xE000).contains(&unit);
+        if is_low && self.high != 0 {
+            let pair = [std::mem::take(&mut self.high), unit];
+            char::decode_utf16(pair).flatten().for_each(|character| self.character(character, visitor));
+        } else {
+            self.end_high(visitor);
+            let character = char::from_u32(u32::from(unit)).unwrap_or(char::REPLACEMENT_CHARACTER);
+            self.character(character, visitor);
         }
+    }
+
+    /// The first half of a pair stands alone.
+    fn end_high(&mut self, visitor: &mut impl Visitor) {
+        if std::mem::take(&mut self.high) != 0 {
+            self.character(char::REPLACEMENT_CHARACTER, visitor);
+        }
+    }
+
+    fn character(&mut self, character: char, visitor: &mut impl Visitor) {
+        self.text(character.encode_utf8(&mut [0; 4]).as_bytes(), visitor);
     }
 
     fn end_string(&mut self, visitor: &mut impl Visitor) {

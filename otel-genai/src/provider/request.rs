@@ -65,9 +65,9 @@ impl RequestReader {
     /// A reader for one request.
     #[must_use]
     pub fn new(api: Api) -> Self {
-        let mut facts = RequestFacts::default();
         // Ollama streams unless it is told not to.
-        facts.stream = matches!(api, Api::OllamaChat | Api::OllamaGenerate);
+        let stream = matches!(api, Api::OllamaChat | Api::OllamaGenerate);
+        let facts = RequestFacts { stream, ..RequestFacts::default() };
         Self {
             tokenizer: Tokenizer::new(),
             visitor: RequestVisitor { api, facts, field: None },

@@ -9,7 +9,8 @@ pub struct ResponseFacts {
     pub id: Option<String>,
     /// `gen_ai.response.model`
     pub model: Option<String>,
-    /// `gen_ai.response.finish_reasons`: one for each choice, in the provider's words
+    /// `gen_ai.response.finish_reasons`: one for each choice, in the provider's words. The Responses
+    /// API has none: `stop` if it completed, or else its status, or why it is incomplete
     pub finish_reasons: Vec<String>,
     /// Tokens, counted as the conventions count them.
     pub usage: Usage,

@@ -79,6 +79,11 @@ impl ResponseVisitor {
         facts.usage = self.counts.totals();
         facts.finish_reasons = self.finish_reasons.into_iter().flatten().collect();
         facts.output_items = self.output_items;
+        if facts.finish_reasons.is_empty() && self.api == Api::OpenAiResponses {
+            facts
+                .finish_reasons
+                .extend(facts.status.as_deref().and_then(finish_reason_of).map(str::to_owned));
+        }
         if facts.choices == 0 && !facts.finish_reasons.is_empty() {
             facts.choices = 1;
         }
@@ -213,7 +218,7 @@ impl Visitor for ResponseVisitor {
             (F::Output, Scalar::Length(length)) => self.output |= length > 0,
             // Little-endian floats of four bytes.
             (F::EncodedEmbedding, Scalar::Length(length)) if length > 0 => {
-                self.embedding("base64", length / 4 * 3 / 4)
+                self.embedding("base64", length / 4 * 3 / 4);
             }
             (_, Scalar::Text(text)) => self.text(field, text),
             (_, Scalar::Number(text)) => self.number(field, text),
@@ -289,7 +294,7 @@ fn set(slot: &mut Option<String>, text: &str) {
 
 /// A number of tokens or the like: not negative, and whole even if it is written as a fraction.
 fn count(text: &str) -> Option<i64> {
-    let whole = |float: f64| (float >= 0.0 && float < 9e15).then_some(float as i64);
+    let whole = |float: f64| (0.0..9e15).contains(&float).then_some(float as i64);
     text.parse().ok().filter(|count| *count >= 0).or_else(|| text.parse().ok().and_then(whole))
 }
 
@@ -298,6 +303,15 @@ fn is_last(event: &str) -> bool {
         event,
         "message_stop" | "message-end" | "response.completed" | "response.incomplete" | "response.failed"
     )
+}
+
+/// Responses have no reason to finish, but a status.
+fn finish_reason_of(status: &str) -> Option<&str> {
+    match status {
+        "completed" => Some("stop"),
+        "failed" | "cancelled" => Some(status),
+        _ => None,
+    }
 }
 
 fn is_filter(reason: &str) -> bool {

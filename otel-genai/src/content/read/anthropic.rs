@@ -9,11 +9,12 @@ use crate::content::message::{Message, Part, RequestContent, ToolDefinition};
 use crate::content::output::{Block, Output};
 
 pub(super) fn request(body: &Value) -> RequestContent {
-    let mut content = RequestContent::default();
-    content.system_instructions = parts(&body["system"]);
-    content.input_messages = list(&body["messages"]).map(message).collect();
-    content.tool_definitions = list(&body["tools"]).filter_map(definition).collect();
-    content
+    RequestContent {
+        system_instructions: parts(&body["system"]),
+        input_messages: list(&body["messages"]).map(message).collect(),
+        tool_definitions: list(&body["tools"]).filter_map(definition).collect(),
+        truncated: false,
+    }
 }
 
 /// Results of tools come as messages of the user; the conventions' role for them is `tool`.
@@ -48,9 +49,11 @@ fn part(value: &Value) -> Option<Part> {
         "tool_result" => {
             Part::ToolCallResponse { id: string(&value["tool_use_id"]), response: value["content"].clone() }
         }
-        "server_tool_use" | "mcp_tool_use" => {
-            server_tool_call(string(&value["id"]), string(&value["name"])?, arguments(&value["input"]))
-        }
+        "server_tool_use" | "mcp_tool_use" => server_tool_call(
+            string(&value["id"]),
+            string(&value["name"])?,
+            arguments(&value["input"]).as_ref(),
+        ),
         _ if kind.ends_with("_tool_result") => {
             server_tool_call_response(string(&value["tool_use_id"]), kind, &value["content"])
         }

@@ -7,11 +7,12 @@ use crate::content::message::{Message, Part, RequestContent, ToolDefinition};
 use crate::content::output::{Block, Output};
 
 pub(super) fn request(body: &Value) -> RequestContent {
-    let mut content = RequestContent::default();
-    content.system_instructions = list(&body["system"]).filter_map(part).collect();
-    content.input_messages = list(&body["messages"]).map(message).collect();
-    content.tool_definitions = list(&body["toolConfig"]["tools"]).filter_map(definition).collect();
-    content
+    RequestContent {
+        system_instructions: list(&body["system"]).filter_map(part).collect(),
+        input_messages: list(&body["messages"]).map(message).collect(),
+        tool_definitions: list(&body["toolConfig"]["tools"]).filter_map(definition).collect(),
+        truncated: false,
+    }
 }
 
 fn message(value: &Value) -> Message {

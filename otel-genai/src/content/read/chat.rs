@@ -7,9 +7,11 @@ use crate::content::message::{Message, Part, RequestContent, ToolDefinition};
 use crate::content::output::{Block, Output};
 
 pub(super) fn request(body: &Value) -> RequestContent {
-    let mut content = RequestContent::default();
-    content.input_messages = list(&body["messages"]).map(message).collect();
-    content.tool_definitions = list(&body["tools"]).filter_map(definition).collect();
+    let mut content = RequestContent {
+        input_messages: list(&body["messages"]).map(message).collect(),
+        tool_definitions: list(&body["tools"]).filter_map(definition).collect(),
+        ..RequestContent::default()
+    };
     content.tool_definitions.extend(list(&body["functions"]).filter_map(definition));
     cohere_version_1(body, &mut content);
     content

@@ -7,12 +7,13 @@ use crate::content::message::{Message, Part, RequestContent, ToolDefinition};
 use crate::content::output::{Block, Output};
 
 pub(super) fn request(body: &Value) -> RequestContent {
-    let mut content = RequestContent::default();
     let instructions = either(body, "systemInstruction", "system_instruction");
-    content.system_instructions = list(&instructions["parts"]).filter_map(part).collect();
-    content.input_messages = list(&body["contents"]).map(message).collect();
-    content.tool_definitions = list(&body["tools"]).flat_map(definitions).collect();
-    content
+    RequestContent {
+        system_instructions: list(&instructions["parts"]).filter_map(part).collect(),
+        input_messages: list(&body["contents"]).map(message).collect(),
+        tool_definitions: list(&body["tools"]).flat_map(definitions).collect(),
+        truncated: false,
+    }
 }
 
 fn either<'a>(value: &'a Value, camel: &str, snake: &str) -> &'a Value {

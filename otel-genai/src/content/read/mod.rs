@@ -108,11 +108,8 @@ fn media(modality: &str, url: &str) -> Part {
 }
 
 fn modality_of(mime_type: &str) -> String {
-    match mime_type.split('/').next() {
-        Some(kind @ ("image" | "video" | "audio")) => kind,
-        _ => "document",
-    }
-    .to_owned()
+    let kind = mime_type.split('/').next().filter(|kind| matches!(*kind, "image" | "video" | "audio"));
+    kind.unwrap_or("document").to_owned()
 }
 
 /// A part of a kind that the conventions do not have: `type` and all that the provider says.
@@ -123,7 +120,7 @@ fn other(kind: &str, value: &Value) -> Part {
 }
 
 /// A call of a tool that the provider runs itself.
-pub(super) fn server_tool_call(id: Option<String>, name: String, arguments: Option<Value>) -> Part {
+pub(super) fn server_tool_call(id: Option<String>, name: String, arguments: Option<&Value>) -> Part {
     let call = json!({"type": name, "arguments": arguments});
     server_part("server_tool_call", id, Some(name), call)
 }

@@ -72,7 +72,7 @@ pub(super) fn event(event: &Value, output: &mut Output) {
     let block = number("output_index") * 256 + (number("content_index") + number("summary_index")).min(255);
     match event["type"].as_str().unwrap_or_default() {
         "response.output_text.delta" | "response.refusal.delta" => {
-            output.piece(0, Block::Text(block), &event["delta"])
+            output.piece(0, Block::Text(block), &event["delta"]);
         }
         "response.reasoning_summary_text.delta" | "response.reasoning_text.delta" => {
             output.piece(0, Block::Reasoning(block), &event["delta"]);
