@@ -45,6 +45,11 @@ pub(crate) struct Copier {
     /// Bytes of the string that is open, as they will be when it is decoded, or more.
     string: Option<usize>,
     escape: Escape,
+    /// Where the last escape begins in the copy, and its first digit.
+    escape_start: usize,
+    first_digit: u8,
+    /// Where the first half of a surrogate pair begins, which must not stand alone.
+    high: Option<usize>,
     truncated: bool,
     overflow: bool,
 }
@@ -103,6 +108,12 @@ impl Copier {
         }
         let Some(&byte) = bytes.first() else { return 0 };
         let started = self.escape == Escape::None;
+        // An escape counts when it begins, as much as it can be, and is copied whole or not at all.
+        let counted = if started && byte == b'\\' { length.saturating_add(3) } else { length };
+        let copied = counted <= self.limits.text;
+        if copied {
+            self.note(byte);
+        }
         self.escape = match (self.escape, byte) {
             (Escape::None, b'"') => {
                 self.end_string(length);
@@ -113,13 +124,31 @@ impl Copier {
             (Escape::Digits(digits), _) if digits > 1 => Escape::Digits(digits - 1),
             _ => Escape::None,
         };
-        // An escape counts when it begins, as much as it can be, and is copied whole or not at all.
-        let length = if started { length.saturating_add(3) } else { length };
-        self.string = Some(length);
-        if length <= self.limits.text {
+        self.string = Some(counted);
+        if copied {
             self.copy(&[byte]);
         }
         1
+    }
+
+    /// Keeps an eye on surrogates.
+    fn note(&mut self, byte: u8) {
+        match self.escape {
+            Escape::None => {
+                self.escape_start = self.json.len();
+                if byte == b'\\' {
+                    self.first_digit = 0;
+                }
+            }
+            Escape::Digits(4) => self.first_digit = byte.to_ascii_lowercase(),
+            Escape::Digits(3) => {
+                let is_high = self.first_digit == b'd'
+                    && matches!(byte.to_ascii_lowercase(), b'8' | b'9' | b'a' | b'b');
+                self.high = Some(self.escape_start).filter(|_| is_high);
+            }
+            Escape::Backslash if byte != b'u' => self.high = None,
+            _ => {}
+        }
     }
 
     fn plain(&mut self, bytes: &[u8], length: usize) {
@@ -127,6 +156,9 @@ impl Copier {
         // Not in the middle of a character.
         while room > 0 && bytes.get(room).is_some_and(|byte| byte & 0xC0 == 0x80) {
             room -= 1;
+        }
+        if room > 0 {
+            self.high = None;
         }
         self.copy(bytes.get(..room).unwrap_or_default());
         let length = length.saturating_add(bytes.len());
@@ -138,8 +170,13 @@ impl Copier {
     fn end_string(&mut self, length: usize) {
         if length > self.limits.text {
             self.truncated = true;
+            if let Some(high) = self.high {
+                self.json.truncate(high);
+            }
+            trim_character(&mut self.json);
             self.copy(CUT.as_bytes());
         }
+        self.high = None;
         self.copy(b"\"");
         self.string = None;
     }
@@ -154,8 +191,24 @@ impl Copier {
     }
 }
 
+/// A character of which some bytes are still missing, because it was cut where a chunk ended.
+fn trim_character(json: &mut Vec<u8>) {
+    let Some(lead) = json.iter().rposition(|byte| byte & 0xC0 != 0x80) else { return };
+    let width = match json.get(lead) {
+        Some(0xF0..) => 4,
+        Some(0xE0..) => 3,
+        Some(0xC0..) => 2,
+        _ => 1,
+    };
+    if json.len() - lead < width {
+        json.truncate(lead);
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn copied(text: &str, limits: Limits) -> Option<serde_json::Value> {
@@ -180,6 +233,32 @@ mod tests {
             "a": "01234567…[cut]", "b": ["12345678", 1.5, "xé\n…[cut]"], "c": "éééé…[cut]"
         });
         assert_eq!(copied(text, limits), Some(expected));
+    }
+
+    proptest! {
+        #[test]
+        fn a_copy_of_json_is_json(text in "\\PC{0,40}", limit in 0_usize..40, escaped in any::<bool>(), cut in 0_usize..200) {
+            let json = serde_json::json!([{"key": text}, 1, text]).to_string();
+            let json: String = if escaped {
+                let units = |c: char| c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
+                json.chars().map(|c| if c.is_ascii() { c.to_string() } else { units(c) }).collect()
+            } else {
+                json
+            };
+            let (first, second) = json.as_bytes().split_at(cut.min(json.len()));
+            let mut copier = Copier::new(Limits { text: limit, total: 4096 });
+            copier.push(first);
+            copier.push(second);
+            let (copy, truncated) = copier.take();
+            let copy: serde_json::Value = serde_json::from_slice(copy.unwrap()).unwrap();
+            let shown = copy[1 + 1].as_str().unwrap();
+            if truncated {
+                prop_assert!(is_cut(shown) || text.len() <= limit);
+                prop_assert!(text.starts_with(shown.trim_end_matches(CUT)));
+            } else {
+                prop_assert_eq!(shown, text);
+            }
+        }
     }
 
     #[test]
