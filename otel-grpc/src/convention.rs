@@ -5,6 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use opentelemetry::baggage::BaggageExt;
@@ -41,6 +42,8 @@ pub(crate) struct Rules {
     pub(crate) add_request: Option<AddFromRequest>,
     pub(crate) add_response: Option<AddFromResponse>,
     pub(crate) target: Option<Target>,
+    /// A layer further in measures the attempts.
+    pub(crate) attempts_apart: Arc<AtomicBool>,
     #[cfg(feature = "rich-errors")]
     pub(crate) rich_errors: bool,
 }
@@ -111,7 +114,8 @@ impl<S: Side> Convention for GrpcConvention<S> {
     }
 
     fn in_flight(&self, metrics: &Metrics, call: &CallStart<'_>) -> Option<InFlight> {
-        if let Some(grpc) = &metrics.grpc {
+        let is_attempt = S::IS_SERVER || S::IS_ATTEMPT || !self.rules.has_attempts_apart();
+        if let Some(grpc) = metrics.grpc.as_ref().filter(|_| is_attempt) {
             let method = match call.method.bounded_name() {
                 OTHER => UNKNOWN_METHOD,
                 name => name,
@@ -233,6 +237,10 @@ impl<S: Side> GrpcConvention<S> {
 }
 
 impl Rules {
+    pub(crate) fn has_attempts_apart(&self) -> bool {
+        self.attempts_apart.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn grpc_target(&self) -> Option<Value> {
         let target = self.target.as_ref()?;
         Some(Value::String(Arc::clone(&target.canonical).into()))

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use http::Extensions;
 use opentelemetry::trace::noop::NoopTracerProvider;
@@ -73,7 +73,8 @@ impl GrpcClientLayer {
     /// // ServiceBuilder::new().layer(calls).layer(your_retries).layer(attempts).service(channel)
     /// ```
     pub fn attempt_layer(&self) -> GrpcAttemptLayer {
-        self.settings.attempts_apart.store(true, Ordering::Relaxed);
+        let rules = &self.settings.instrumenter.convention().rules;
+        rules.attempts_apart.store(true, Ordering::Relaxed);
         GrpcAttemptLayer::new(Arc::clone(&self.settings.attempt))
     }
 }
@@ -137,7 +138,9 @@ impl GrpcClientLayerBuilder {
     /// The layer.
     #[must_use]
     pub fn build(self) -> GrpcClientLayer {
-        let Options { providers, filter, methods, trace_bin, report, head, rules } = self.options;
+        let Options { providers, filter, methods, trace_bin, report, head, mut rules } = self.options;
+        // Layers of one builder share nothing.
+        rules.attempts_apart = Arc::default();
         let mut of_attempts = providers.clone();
         // An attempt is no span of its own: "one span for the logical call".
         of_attempts.set_tracer_provider(NoopTracerProvider::new());
@@ -157,7 +160,6 @@ impl GrpcClientLayerBuilder {
             trace_bin,
             report,
             head: head.map(Arc::new),
-            attempts_apart: AtomicBool::new(false),
             attempt: Arc::new(attempt),
         };
         GrpcClientLayer { settings: Arc::new(settings) }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 
 use http::Request;
 use opentelemetry::propagation::TextMapPropagator;
@@ -31,8 +31,6 @@ pub(super) struct Settings {
     pub(super) trace_bin: bool,
     pub(super) report: MessageReport,
     pub(super) head: Option<Arc<HeadRules>>,
-    /// A layer further in measures the attempts.
-    pub(super) attempts_apart: AtomicBool,
     pub(super) attempt: Arc<AttemptSettings>,
 }
 
@@ -62,7 +60,7 @@ impl Settings {
             return (Call::new(operation, CallParts::default()), None);
         }
         let rules = &self.instrumenter.convention().rules;
-        let counts_attempts = rules.grpc_metrics && self.attempts_apart.load(Ordering::Relaxed);
+        let counts_attempts = rules.grpc_metrics && rules.has_attempts_apart();
         let attempts = counts_attempts.then(Arc::<AtomicU64>::default);
         let parts = CallParts {
             deadline: Deadline::start(grpc.headers),

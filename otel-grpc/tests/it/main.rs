@@ -5,4 +5,8 @@
 mod echo;
 mod exits;
 mod matrix;
+mod messages;
+mod methods;
+mod options;
+mod places;
 mod support;

@@ -1,0 +1,290 @@
+//! What a layer is told: filter, names, attributes, metadata, propagation, public endpoint.
+
+use std::borrow::Cow;
+
+use base64::Engine;
+use opentelemetry::baggage::BaggageExt;
+use opentelemetry::propagation::TextMapCompositePropagator;
+use opentelemetry::trace::{FutureExt, SpanKind, TraceContextExt, Tracer, TracerProvider};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
+use otel_grpc::{GrpcTraceBinPropagator, not_health_or_reflection};
+use otel_testing::{AssertTelemetry, Conventions, SpanDataExt, TestTelemetry, eventually};
+use prost::Message;
+use tonic::metadata::MetadataValue;
+use tonic::{Code, Status};
+
+use crate::echo::{Asked, EchoClient, End, Kind, words};
+use crate::support::{
+    BOUND, SERVER_DURATION, channel, client_layer, client_of, connected, of_kind, serve, server_layer,
+    settled,
+};
+
+fn well(kind: Kind) -> Asked {
+    Asked::new(kind, Code::Ok, End::Trailers)
+}
+
+#[tokio::test]
+async fn a_filtered_call_leaves_nothing_and_hands_its_caller_on() {
+    let telemetry = TestTelemetry::new();
+    let layer = server_layer(&telemetry).with_filter(not_health_or_reflection).build();
+    let mut client = EchoClient::new(channel(serve(layer).await));
+    client.missing("/grpc.health.v1.Health/Check").await.unwrap_err();
+    client.missing("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo").await.unwrap_err();
+    client.call(&well(Kind::Unary)).await.unwrap();
+    eventually(BOUND, || telemetry.histogram_count(SERVER_DURATION) == 1).await;
+    assert_eq!((telemetry.started_spans(), telemetry.spans()[0].name.as_ref()), (1, "test.v1.Echo/Unary"));
+}
+
+#[tokio::test]
+async fn names_and_attributes_of_one_s_own() {
+    let telemetry = TestTelemetry::new();
+    let server = server_layer(&telemetry)
+        .with_span_name(|call| (call.method() == "Unary").then_some(Cow::Borrowed("mine")))
+        .with_attributes(|call, attributes| attributes.both("app.service", call.service().to_owned()))
+        .with_response_attributes(|response, attributes| {
+            attributes.span("app.code", i64::from(i32::from(response.code())));
+            attributes.span("app.has_trailers", response.trailers().is_some());
+        });
+    let mut client = client_of(client_layer(&telemetry), serve(server.build()).await);
+    client.call(&Asked::new(Kind::Unary, Code::NotFound, End::TrailersOnly)).await.unwrap_err();
+    settled(&telemetry).await;
+    let span = telemetry.span("mine");
+    assert!(
+        span.has("app.service", "test.v1.Echo")
+            && span.has("app.code", 5)
+            && span.has("app.has_trailers", true)
+    );
+    assert!(telemetry.points(SERVER_DURATION)[0].has("app.service", "test.v1.Echo"));
+}
+
+#[tokio::test]
+async fn hooks_that_panic_break_nothing() {
+    let telemetry = TestTelemetry::new();
+    let server = server_layer(&telemetry)
+        .with_filter(|_| panic!("a test panics here"))
+        .with_span_name(|_| panic!("a test panics here"))
+        .with_peer_address(|_| panic!("a test panics here"))
+        .with_attributes(|_, _| panic!("a test panics here"))
+        .with_response_attributes(|_, _| panic!("a test panics here"));
+    let mut client = client_of(client_layer(&telemetry), serve(server.build()).await);
+    client.call(&well(Kind::Unary)).await.unwrap();
+    settled(&telemetry).await;
+    assert_eq!(of_kind(&telemetry, SpanKind::Server).name, "test.v1.Echo/Unary");
+}
+
+/// What must be nowhere, and in which metadata it is sent.
+const SECRETS: [(&str, &str); 4] = [
+    ("authorization", "Bearer s3cr3t-bearer"),
+    ("x-api-key", "s3cr3t-key"),
+    ("cookie", "s3cr3t-cookie"),
+    ("x-own", "s3cr3t-own"),
+];
+
+#[tokio::test]
+async fn metadata_that_was_asked_for_and_no_secret() {
+    let telemetry = TestTelemetry::new();
+    let everything = ["*"];
+    let server = server_layer(&telemetry)
+        .with_captured_request_headers(everything)
+        .with_captured_response_headers(everything)
+        .with_captured_response_trailers(everything)
+        .with_sensitive_headers(["x-own"]);
+    let client = client_layer(&telemetry)
+        .with_captured_request_headers(["x-tenant", "x-id-bin", "authorization"])
+        .with_captured_response_headers(["x-header", "x-session-id"])
+        .with_captured_response_trailers(["x-trailer", "set-cookie"]);
+    let mut client = client_of(client, serve(server.build()).await);
+    let mut request = Asked::new(Kind::ServerStream, Code::DataLoss, End::Trailers).request(words("one"));
+    for (key, value) in SECRETS {
+        request.metadata_mut().insert(key, value.parse().unwrap());
+    }
+    let metadata = request.metadata_mut();
+    metadata.insert("x-tenant", "a".parse().unwrap());
+    metadata.append("x-tenant", "b".parse().unwrap());
+    metadata.insert_bin("x-id-bin", MetadataValue::from_bytes(&[0, 1, 2]));
+    metadata.insert_bin("x-token-bin", MetadataValue::from_bytes(b"s3cr3t-binary"));
+    let mut answers = client.server_stream(request).await.unwrap().into_inner();
+    while answers.message().await.is_ok_and(|message| message.is_some()) {}
+    settled(&telemetry).await;
+
+    for kind in [SpanKind::Server, SpanKind::Client] {
+        let span = of_kind(&telemetry, kind);
+        let text = |key: &str| span.attribute(key).map(|value| value.to_string()).unwrap_or_default();
+        assert_eq!(text("rpc.request.header.x-tenant"), "[\"a\",\"b\"]", "{}", telemetry.tree());
+        assert_eq!(text("rpc.request.header.x-id-bin"), "[\"AAEC\"]");
+        assert_eq!(text("rpc.request.header.authorization"), "[\"REDACTED\"]");
+        assert_eq!(text("rpc.response.header.x-header"), "[\"h\"]");
+        assert_eq!(text("rpc.response.header.x-session-id"), "[\"REDACTED\"]");
+        assert_eq!(text("rpc.response.trailer.x-trailer"), "[\"t\"]");
+        assert_eq!(text("rpc.response.trailer.set-cookie"), "[\"REDACTED\"]");
+    }
+    let binary = base64::engine::general_purpose::STANDARD_NO_PAD.encode("s3cr3t-binary");
+    telemetry.assert_no_secrets(["s3cr3t", &binary]);
+    telemetry.assert_conventions_of(&Conventions::new().allow("grpc"));
+}
+
+#[tokio::test]
+async fn nothing_of_metadata_by_default() {
+    let telemetry = TestTelemetry::new();
+    let mut client = connected(&telemetry).await;
+    let mut request = Asked::new(Kind::Unary, Code::DataLoss, End::Trailers).request(words("s3cr3t-message"));
+    for (key, value) in SECRETS {
+        request.metadata_mut().insert(key, value.parse().unwrap());
+    }
+    client.unary(request).await.unwrap_err();
+    settled(&telemetry).await;
+    telemetry.assert_no_secrets(["s3cr3t", "as asked"]);
+    let keys: Vec<_> = telemetry.spans().iter().flat_map(|span| span.attributes.clone()).collect();
+    assert!(keys.iter().all(|attribute| !attribute.key.as_str().contains("header")), "{keys:?}");
+}
+
+#[tokio::test]
+async fn the_deadline_is_recorded_when_asked_for() {
+    let telemetry = TestTelemetry::new();
+    let server = server_layer(&telemetry).with_deadlines(true).build();
+    let mut client = client_of(client_layer(&telemetry).with_deadlines(true), serve(server).await);
+    let mut asked = well(Kind::Unary);
+    asked.timeout = Some(std::time::Duration::from_millis(2_500));
+    client.call(&asked).await.unwrap();
+    settled(&telemetry).await;
+    for kind in [SpanKind::Server, SpanKind::Client] {
+        assert!(of_kind(&telemetry, kind).has("grpc.timeout", 2.5), "{}", telemetry.tree());
+    }
+}
+
+#[tokio::test]
+async fn old_peers_are_understood_and_served() {
+    let telemetry = TestTelemetry::new();
+    // A client that knows nothing but `grpc-trace-bin`.
+    let client = client_layer(&telemetry).with_propagator(GrpcTraceBinPropagator::new());
+    let server = server_layer(&telemetry).with_grpc_trace_bin(true).build();
+    let mut client = client_of(client, serve(server).await);
+    client.call(&well(Kind::Unary)).await.unwrap();
+    settled(&telemetry).await;
+    let (server, client) = (of_kind(&telemetry, SpanKind::Server), of_kind(&telemetry, SpanKind::Client));
+    assert!(server.is_child_of(&client), "{}", telemetry.tree());
+
+    // A server that knows nothing else.
+    let telemetry = TestTelemetry::new();
+    let server = server_layer(&telemetry).with_propagator(GrpcTraceBinPropagator::new()).build();
+    let client = client_layer(&telemetry).with_grpc_trace_bin(true);
+    let mut client = client_of(client, serve(server).await);
+    client.call(&well(Kind::Unary)).await.unwrap();
+    settled(&telemetry).await;
+    let (server, client) = (of_kind(&telemetry, SpanKind::Server), of_kind(&telemetry, SpanKind::Client));
+    assert!(server.is_child_of(&client), "{}", telemetry.tree());
+}
+
+#[tokio::test]
+async fn of_two_parents_the_newer_format_counts() {
+    let telemetry = TestTelemetry::new();
+    let server = server_layer(&telemetry).with_grpc_trace_bin(true).build();
+    let mut client = EchoClient::new(channel(serve(server).await));
+    let mut request = well(Kind::Unary).request(words("one"));
+    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    request.metadata_mut().insert("traceparent", parent.parse().unwrap());
+    let old = [&[0, 0][..], &[7; 16], &[1], &[7; 8], &[2, 1]].concat();
+    request.metadata_mut().insert_bin("grpc-trace-bin", MetadataValue::from_bytes(&old));
+    client.unary(request).await.unwrap();
+    eventually(BOUND, || telemetry.spans().len() == 1).await;
+    let trace = telemetry.spans()[0].span_context.trace_id().to_string();
+    assert_eq!(trace, "0af7651916cd43dd8448eb211c80319c");
+}
+
+#[tokio::test]
+async fn a_public_endpoint_starts_traces_of_its_own() {
+    let telemetry = TestTelemetry::new();
+    let both = || {
+        TextMapCompositePropagator::new(vec![
+            Box::new(TraceContextPropagator::new()),
+            Box::new(BaggagePropagator::new()),
+        ])
+    };
+    let server = server_layer(&telemetry)
+        .with_public_endpoint(true)
+        .with_propagator(both())
+        .with_baggage_attributes(["tier"]);
+    let client = client_layer(&telemetry).with_propagator(both()).with_baggage_attributes(["tier"]);
+    let mut client = client_of(client, serve(server.build()).await);
+    let baggage = Context::current().with_baggage([KeyValue::new("tier", "gold")]);
+    client.call(&well(Kind::Unary)).with_context(baggage).await.unwrap();
+    settled(&telemetry).await;
+    let (server, client) = (of_kind(&telemetry, SpanKind::Server), of_kind(&telemetry, SpanKind::Client));
+    assert!(server.is_root() && server.span_context.trace_id() != client.span_context.trace_id());
+    assert_eq!(server.links.links[0].span_context.span_id(), client.span_context.span_id());
+    assert!(client.has("tier", "gold") && server.attribute("tier").is_none(), "{}", telemetry.tree());
+}
+
+#[tokio::test]
+async fn calls_nest_under_the_application_s_span_and_its_spans_under_the_server_s() {
+    let telemetry = TestTelemetry::new();
+    let _logs = tracing::subscriber::set_default(telemetry.subscriber());
+    let mut client = connected(&telemetry).await;
+    let tracer = telemetry.tracer_provider().tracer("app");
+    let context = Context::current_with_span(tracer.start("app"));
+    client.call(&well(Kind::Unary)).with_context(context.clone()).await.unwrap();
+    context.span().end();
+    eventually(BOUND, || telemetry.spans_named("test.v1.Echo/Unary").len() == 2).await;
+    let client = of_kind(&telemetry, SpanKind::Client);
+    assert!(client.is_child_of(&telemetry.span("app")), "{}", telemetry.tree());
+    let server = of_kind(&telemetry, SpanKind::Server);
+    let log = telemetry.logs().into_iter().find(|log| log.message() == "in the handler").unwrap();
+    assert_eq!(log.span_id, Some(server.span_context.span_id()));
+}
+
+#[tokio::test]
+async fn rich_errors_name_the_class_of_the_error() {
+    #[derive(Clone, PartialEq, Message)]
+    struct RpcStatus {
+        #[prost(int32, tag = "1")]
+        code: i32,
+        #[prost(string, tag = "2")]
+        message: String,
+        #[prost(message, repeated, tag = "3")]
+        details: Vec<Any>,
+    }
+    #[derive(Clone, PartialEq, Message)]
+    struct Any {
+        #[prost(string, tag = "1")]
+        type_url: String,
+        #[prost(bytes = "vec", tag = "2")]
+        value: Vec<u8>,
+    }
+    #[derive(Clone, PartialEq, Message)]
+    struct Info {
+        #[prost(string, tag = "1")]
+        reason: String,
+        #[prost(string, tag = "2")]
+        domain: String,
+    }
+    let info = Info { reason: "OUT_OF_COFFEE".into(), domain: "shop.example".into() };
+    let any =
+        Any { type_url: "type.googleapis.com/google.rpc.ErrorInfo".into(), value: info.encode_to_vec() };
+    let details = RpcStatus { code: 8, message: "s3cr3t-message".into(), details: vec![any] }.encode_to_vec();
+    for asked in [false, true] {
+        let telemetry = TestTelemetry::new();
+        let server = server_layer(&telemetry).with_rich_errors(asked).build();
+        let details = details.clone();
+        let service = tower::service_fn(move |_: http::Request<tonic::body::Body>| {
+            let status = Status::with_details(Code::ResourceExhausted, "none left", details.clone().into());
+            std::future::ready(Ok::<_, std::convert::Infallible>(status.into_http::<tonic::body::Body>()))
+        });
+        let client = client_layer(&telemetry).with_rich_errors(asked).with_target("http://x").build();
+        let service = tower::ServiceBuilder::new().layer(client).layer(server).service(service);
+        EchoClient::new(service).call(&well(Kind::Unary)).await.unwrap_err();
+        settled(&telemetry).await;
+        let (server, client) = (of_kind(&telemetry, SpanKind::Server), of_kind(&telemetry, SpanKind::Client));
+        let class = if asked { "OUT_OF_COFFEE" } else { "RESOURCE_EXHAUSTED" };
+        assert!(client.has("error.type", class), "{}", telemetry.tree());
+        assert!(server.attribute("error.type").is_none(), "no fault of the server");
+        for span in [&server, &client] {
+            assert!(span.has("rpc.status_code", "RESOURCE_EXHAUSTED"));
+            assert_eq!(span.has("grpc.error.reason", "OUT_OF_COFFEE"), asked);
+            assert_eq!(span.has("grpc.error.domain", "shop.example"), asked);
+            assert_eq!(span.attribute("grpc.error.details").is_some(), asked);
+        }
+        telemetry.assert_no_secrets(["s3cr3t"]);
+        telemetry.assert_conventions_of(&Conventions::new().allow("grpc"));
+    }
+}

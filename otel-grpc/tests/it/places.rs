@@ -1,0 +1,161 @@
+//! Where a layer may stand: inside of axum, around plain HTTP, twice, before the SDK, under suppression; and what it knows
+//! of addresses there.
+
+use std::future::IntoFuture;
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::routing::get;
+use opentelemetry::Context;
+use opentelemetry::trace::{FutureExt, SpanKind};
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use otel_core::AlreadyObserved;
+use otel_grpc::GrpcServerLayer;
+use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, eventually};
+use tokio::net::TcpListener;
+use tonic::Code;
+use tonic::service::Routes;
+use tower::ServiceBuilder;
+
+use crate::echo::{Asked, EchoClient, EchoServer, End, Kind};
+use crate::support::{
+    BOUND, CLIENT_DURATION, SERVER_DURATION, channel, client_layer, client_of, connected, endpoint, of_kind,
+    serve, server_layer, settled,
+};
+
+fn well(kind: Kind) -> Asked {
+    Asked::new(kind, Code::Ok, End::Trailers)
+}
+
+#[tokio::test]
+async fn a_tonic_router_inside_of_axum_beside_plain_routes() {
+    let telemetry = TestTelemetry::new();
+    let layer = server_layer(&telemetry).for_axum().with_message_counts(true).build();
+    let app =
+        Routes::new(EchoServer).into_axum_router().route("/healthz", get(|| async { "fine" })).layer(layer);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let service = Router::into_make_service_with_connect_info::<SocketAddr>(app);
+    tokio::spawn(axum::serve(listener, service).into_future());
+
+    let plain = tokio::net::TcpStream::connect(address).await.unwrap();
+    let io = hyper_util::rt::TokioIo::new(plain);
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(hyper_util::rt::TokioExecutor::new(), io).await.unwrap();
+    tokio::spawn(connection);
+    let request = http::Request::get(format!("http://{address}/healthz"));
+    let request = request.body(http_body_util::Empty::<bytes::Bytes>::new()).unwrap();
+    assert_eq!(sender.send_request(request).await.unwrap().status(), 200);
+    assert_eq!(telemetry.started_spans(), 0, "plain HTTP is for otel-http");
+
+    let mut client = client_of(client_layer(&telemetry), address);
+    assert_eq!(client.call(&well(Kind::Bidi)).await.unwrap(), ["one", "two"]);
+    settled(&telemetry).await;
+    let span = of_kind(&telemetry, SpanKind::Server);
+    assert!(span.has("network.peer.address", "127.0.0.1"), "{}", telemetry.tree());
+    assert!(span.has("grpc.rcvd_messages", 2) && span.has("grpc.sent_messages", 2), "{}", telemetry.tree());
+    telemetry.assert_clean();
+}
+
+#[tokio::test]
+async fn addresses_of_both_ends() {
+    let telemetry = TestTelemetry::new();
+    let mut client = connected(&telemetry).await;
+    client.call(&well(Kind::Unary)).await.unwrap();
+    settled(&telemetry).await;
+    let (server, client) = (of_kind(&telemetry, SpanKind::Server), of_kind(&telemetry, SpanKind::Client));
+    let port = client.attribute("server.port").cloned().unwrap();
+    assert!(client.has("server.address", "127.0.0.1") && server.has("server.address", "127.0.0.1"));
+    assert_eq!(server.attribute("server.port"), Some(&port));
+    assert!(
+        server.has("network.peer.address", "127.0.0.1") && server.attribute("network.peer.port").is_some()
+    );
+    telemetry.assert_metric(SERVER_DURATION).is_histogram().has_unit("s").has_scope("otel-grpc");
+    let bounds = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+    for name in [SERVER_DURATION, CLIENT_DURATION] {
+        let point = telemetry.points(name).remove(0);
+        assert_eq!(point.histogram().unwrap().bounds, bounds);
+    }
+    assert!(telemetry.spans().iter().all(|span| {
+        span.instrumentation_scope.schema_url() == Some("https://opentelemetry.io/schemas/1.45.0")
+    }));
+}
+
+#[tokio::test]
+async fn without_a_target_the_request_s_origin_is_the_server() {
+    let telemetry = TestTelemetry::new();
+    let address = serve(server_layer(&telemetry).build()).await;
+    let layer = client_layer(&telemetry)
+        .with_peer_address(|extensions| extensions.get::<SocketAddr>().copied())
+        .build();
+    let told = tower::util::MapResponseLayer::new(move |mut response: http::Response<_>| {
+        response.extensions_mut().insert(address);
+        response
+    });
+    let service = ServiceBuilder::new().layer(layer).layer(told).service(channel(address));
+    let origin = format!("http://{address}").parse().unwrap();
+    EchoClient::with_origin(service, origin).call(&well(Kind::Unary)).await.unwrap();
+    settled(&telemetry).await;
+    let client = of_kind(&telemetry, SpanKind::Client);
+    assert!(client.has("server.port", i64::from(address.port())), "{}", telemetry.tree());
+    assert!(client.has("network.peer.port", i64::from(address.port())), "{}", telemetry.tree());
+}
+
+#[tokio::test]
+async fn two_server_layers_give_one_span() {
+    let telemetry = TestTelemetry::new();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let layers = ServiceBuilder::new()
+        .layer(server_layer(&telemetry).build())
+        .layer(server_layer(&telemetry).build())
+        .into_inner();
+    let server = tonic::transport::Server::builder().layer(layers).add_service(EchoServer);
+    tokio::spawn(server.serve_with_incoming(tokio_stream::wrappers::TcpListenerStream::new(listener)));
+    client_of(client_layer(&telemetry), address).call(&well(Kind::ServerStream)).await.unwrap();
+    settled(&telemetry).await;
+}
+
+#[tokio::test]
+async fn a_call_is_marked_so_that_layers_for_plain_http_stay_silent() {
+    let telemetry = TestTelemetry::new();
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen_below = std::sync::Arc::clone(&seen);
+    let below = tower::service_fn(move |request: http::Request<tonic::body::Body>| {
+        seen_below.lock().unwrap().push(AlreadyObserved::is_marked(request.extensions()));
+        std::future::ready(Ok::<_, std::convert::Infallible>(
+            tonic::Status::ok("").into_http::<tonic::body::Body>(),
+        ))
+    });
+    let layer = client_layer(&telemetry).build();
+    let _ = EchoClient::new(ServiceBuilder::new().layer(layer).service(below)).call(&well(Kind::Unary)).await;
+    assert_eq!(*seen.lock().unwrap(), [true]);
+}
+
+#[tokio::test]
+async fn under_suppression_nothing_is_recorded() {
+    let telemetry = TestTelemetry::new();
+    let address =
+        serve(GrpcServerLayer::builder().with_propagator(TraceContextPropagator::new()).build()).await;
+    let mut client = client_of(client_layer(&telemetry), address);
+    let suppressed = Context::current().with_telemetry_suppressed();
+    client.call(&well(Kind::Unary)).with_context(suppressed).await.unwrap();
+    assert_eq!(telemetry.started_spans(), 0);
+    assert!(telemetry.metrics().is_empty());
+    client.call(&well(Kind::Unary)).await.unwrap();
+    eventually(BOUND, || telemetry.spans().len() == 1).await;
+}
+
+#[tokio::test]
+async fn a_buffer_and_a_unix_socket_below_change_nothing() {
+    let telemetry = TestTelemetry::new();
+    let address = serve(server_layer(&telemetry).build()).await;
+    let buffered = tower::buffer::Buffer::new(endpoint(address).connect_lazy(), 4);
+    let layer = client_layer(&telemetry).with_target("unix:///run/echo.sock").build();
+    let service = ServiceBuilder::new().layer(layer).service(buffered);
+    EchoClient::new(service).call(&well(Kind::Unary)).await.unwrap();
+    settled(&telemetry).await;
+    let client = of_kind(&telemetry, SpanKind::Client);
+    assert!(client.has("server.address", "/run/echo.sock") && client.attribute("server.port").is_none());
+    assert!(of_kind(&telemetry, SpanKind::Server).is_child_of(&client), "the context goes with the request");
+}
