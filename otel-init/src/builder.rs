@@ -1,6 +1,8 @@
 //! The settings of one installation.
 
 mod export;
+mod metrics;
+mod resource;
 
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::config::{Config, Settings};
 use crate::install::{self, Claim};
 use crate::sampling::Sampling;
-use crate::{ConsoleLogs, DropRule, InstallError, Protocol, Redaction, Telemetry};
+use crate::{ConsoleLogs, DropRule, InstallError, OnError, Protocol, Redaction, Telemetry};
 
 /// Finds the value of a variable.
 type Lookup = Box<dyn Fn(&str) -> Option<String>>;
@@ -24,12 +26,14 @@ pub struct TelemetryBuilder {
     environment: Lookup,
     /// The names of all variables, to find those without effect; none for a lookup that cannot tell them.
     names: Vec<String>,
+    on_error: OnError,
 }
 
 impl TelemetryBuilder {
     pub(crate) fn new() -> Self {
         Self {
             settings: Settings::default(),
+            on_error: OnError::default(),
             environment: Box::new(|name| std::env::var(name).ok()),
             names: std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect(),
         }
@@ -98,6 +102,13 @@ impl TelemetryBuilder {
         self
     }
 
+    /// Leaves the fields of `tracing` spans off the log records of events inside of them. By default they are there, the
+    /// innermost value of each, unless the event has a field of the same name.
+    pub fn without_span_fields_on_logs(mut self) -> Self {
+        self.settings.without_span_fields = true;
+        self
+    }
+
     /// Leaves the `tracing` subscriber, and the `log` crate, alone, for a service that sets its own: add
     /// [`Telemetry::tracing_layer`] to it.
     pub fn without_tracing_subscriber(mut self) -> Self {
@@ -149,6 +160,19 @@ impl TelemetryBuilder {
         self
     }
 
+    /// Takes the configuration from this file in place of the environment, as `OTEL_CONFIG_FILE` does; it wins over that
+    /// variable.
+    pub fn with_config_file(mut self, path: impl Into<String>) -> Self {
+        self.settings.config_file = Some(path.into());
+        self
+    }
+
+    /// Sets what [`install`](Self::install) does about a configuration that cannot be used. The default is to fail.
+    pub fn on_error(mut self, on_error: OnError) -> Self {
+        self.on_error = on_error;
+        self
+    }
+
     /// Reads variables from `lookup` and not from the process, so that tests need not change the environment.
     ///
     /// What the system itself reads stays as it is: certificates (`SSL_CERT_FILE`) and `NO_COLOR`.
@@ -166,12 +190,20 @@ impl TelemetryBuilder {
     /// # Errors
     ///
     /// Fails, with nothing installed, if telemetry was installed before, if a global `tracing` subscriber is set, if a
-    /// value given in code cannot be used, or if the system gives no threads. A bad value in the environment is a
+    /// value given in code or in a configuration file cannot be used, or if the system gives no threads. A bad value in the environment is a
     /// warning and the default holds.
     pub fn install(self) -> Result<Telemetry, InstallError> {
         let claim = Claim::take()?;
-        let config = Config::resolve(&self.settings, &*self.environment, &self.names)?;
-        install::install(claim, config)
+        let installed = Config::resolve(&self.settings, &*self.environment, &self.names)
+            .and_then(|config| install::install(&claim, config));
+        let telemetry = match (installed, self.on_error) {
+            (Err(error), OnError::Disable) => {
+                install::install_nothing(&self.settings, &*self.environment, &error)
+            }
+            (installed, _) => installed?,
+        };
+        claim.keep();
+        Ok(telemetry)
     }
 }
 

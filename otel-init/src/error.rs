@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::config::FileError;
 use crate::{Health, Signal};
 
 /// Why [`TelemetryBuilder::install`](crate::TelemetryBuilder::install) failed. Nothing is installed then.
@@ -23,6 +24,8 @@ pub(crate) enum InstallErrorKind {
     SubscriberAlreadySet(#[source] tracing::subscriber::SetGlobalDefaultError),
     #[error("{setting} is {value:?}: {reason}")]
     InvalidConfiguration { setting: &'static str, value: String, reason: String },
+    #[error("the configuration file {path} is not used: {error}")]
+    File { path: String, error: FileError },
     #[error("cannot set up the export of {signal} to {endpoint}: {reason}")]
     Exporter { signal: Signal, endpoint: String, reason: String },
     #[error("cannot start the export threads: {0}")]
@@ -46,10 +49,29 @@ impl InstallError {
         matches!(self.0, InstallErrorKind::SubscriberAlreadySet(_))
     }
 
-    /// A value given in code cannot be used. A bad value in the environment is a warning, not an error.
+    /// A value given in code, or in the configuration file, cannot be used. A bad value in the environment is a warning,
+    /// not an error.
     #[must_use]
     pub fn is_invalid_configuration(&self) -> bool {
-        matches!(self.0, InstallErrorKind::InvalidConfiguration { .. })
+        matches!(self.0, InstallErrorKind::InvalidConfiguration { .. } | InstallErrorKind::File { .. })
+    }
+
+    /// The line of the configuration file that is wrong, from 1; 0 if the file cannot be read.
+    #[must_use]
+    pub fn line(&self) -> Option<usize> {
+        match &self.0 {
+            InstallErrorKind::File { error, .. } => Some(error.line),
+            _ => None,
+        }
+    }
+
+    /// The keys that lead to what is wrong in the configuration file, with dots.
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        match &self.0 {
+            InstallErrorKind::File { error, .. } => Some(&error.key),
+            _ => None,
+        }
     }
 }
 

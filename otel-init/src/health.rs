@@ -16,6 +16,8 @@ pub struct Health {
     pub signals: Vec<SignalHealth>,
     /// Values that the redaction changed or removed, in all signals.
     pub redacted_values: u64,
+    /// Metrics with more sets of attributes than their limit: what comes on top is counted in one set.
+    pub overflowing_metrics: Vec<String>,
     /// What became of spans before they were exported or not.
     pub sampling: SamplingHealth,
 }
@@ -60,6 +62,7 @@ impl Health {
         Self {
             signals: pipeline.outlets.iter().map(crate::pipeline::Outlet::health).collect(),
             redacted_values: pipeline.safety.as_ref().map_or(0, |safety| safety.redacted()),
+            overflowing_metrics: pipeline.guard.overflowing(),
             sampling: pipeline.sampling.health(),
         }
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use opentelemetry::metrics::{Meter, MeterProvider};
 use opentelemetry::{InstrumentationScope, global};
 
-use crate::config::Config;
+use crate::config::{Config, Settings};
 use crate::error::InstallErrorKind;
 use crate::pipeline::Pipeline;
 use crate::{InstallError, Telemetry, diagnostics, panic_hook, subscriber};
@@ -26,7 +26,7 @@ impl Claim {
         }
     }
 
-    fn keep(mut self) {
+    pub(crate) fn keep(mut self) {
         self.is_kept = true;
     }
 }
@@ -39,20 +39,34 @@ impl Drop for Claim {
     }
 }
 
-pub(crate) fn install(claim: Claim, mut config: Config) -> Result<Telemetry, InstallError> {
+/// What is left if the configuration cannot be used: the console, and a guard that does nothing.
+pub(crate) fn install_nothing(
+    settings: &Settings,
+    lookup: &dyn Fn(&str) -> Option<String>,
+    error: &InstallError,
+) -> Telemetry {
+    let mut config = Config::nothing(settings, lookup);
+    // Somebody else's subscriber, which may be what is wrong, shows the logs then.
+    let _ = set_subscriber(&mut config, None);
+    diagnostics::warn(&format!("the service runs without telemetry: {error}"));
+    let pipeline = Pipeline::disabled(&config.resource);
+    Telemetry::new(pipeline, config)
+}
+
+/// The claim is the caller's to keep.
+pub(crate) fn install(_claim: &Claim, mut config: Config) -> Result<Telemetry, InstallError> {
     let pipeline =
         if config.is_disabled { install_disabled(&mut config) } else { install_enabled(&mut config) }?;
     global::set_text_map_propagator(
         config.sampler.sampling.with_debug_header_in(config.propagators.compose()),
     );
-    claim.keep();
     for warning in &config.warnings {
         diagnostics::warn(warning);
     }
     diagnostics::info(&config.summary());
-    let telemetry =
-        Telemetry::new(pipeline, config.resource, config.shutdown_timeout, config.telemetry_level);
-    if config.panic_hook {
+    let has_panic_hook = config.panic_hook;
+    let telemetry = Telemetry::new(pipeline, config);
+    if has_panic_hook {
         panic_hook::install(telemetry.lifecycle());
     }
     Ok(telemetry)

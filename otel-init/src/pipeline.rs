@@ -1,5 +1,6 @@
 //! The providers of the three signals.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,9 +11,7 @@ use opentelemetry_sdk::logs::{
     BatchConfigBuilder as LogBatchConfigBuilder, BatchLogProcessor, LogProcessor, SdkLoggerProvider,
 };
 use opentelemetry_sdk::metrics::reader::MetricReader;
-use opentelemetry_sdk::metrics::{
-    Aggregation, Instrument, InstrumentKind, PeriodicReader, SdkMeterProvider, Stream,
-};
+use opentelemetry_sdk::metrics::{Instrument, MeterProviderBuilder, PeriodicReader, SdkMeterProvider};
 use opentelemetry_sdk::trace::{
     BatchConfigBuilder as SpanBatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider, SpanLimits,
     SpanProcessor,
@@ -22,10 +21,11 @@ use crate::config::{BatchConfig, Config};
 use crate::error::{InstallErrorKind, SignalFailure};
 use crate::export::{self, ExportRuntime, Exporters, Monitor, SignalExporter};
 use crate::health::SignalHealth;
+use crate::metrics::{AttributeGuard, Views};
 use crate::safety::{Intake, Lane, Lanes, SafeLogProcessor, SafeSpanProcessor, Safety};
 use crate::sampling::{self, AlwaysOff, Sampling, SamplingControl};
 use crate::self_metrics::{self, QueueFull};
-use crate::{InstallError, Signal};
+use crate::{InstallError, Signal, runtime_metrics};
 
 /// Everything between the API and the wire.
 #[derive(Debug)]
@@ -36,6 +36,10 @@ pub(crate) struct Pipeline {
     /// The signals that are exported: traces, metrics, logs.
     pub(crate) outlets: Vec<Outlet>,
     pub(crate) safety: Option<Arc<Safety>>,
+    pub(crate) guard: Arc<AttributeGuard>,
+    /// Whether log records have the fields of `tracing` spans.
+    pub(crate) has_span_fields: bool,
+    pub(crate) prometheus_address: Option<SocketAddr>,
     pub(crate) sampling: Arc<SamplingControl>,
     runtime: Option<ExportRuntime>,
     /// Set when the outlets begin to end, so that the providers leave it to them.
@@ -52,12 +56,30 @@ impl Pipeline {
         let safety = Arc::new(Safety::new(&config.safety, config.limits)?);
         config.resource = safety.protected_resource(&config.resource);
         let runtime = ExportRuntime::start().map_err(InstallErrorKind::Runtime)?;
-        let exporters = export::build(config, runtime.entry(), &safety.redactor)?;
+        let guard = Arc::new(AttributeGuard::default());
+        let exporters = export::build(config, runtime.entry(), &safety.redactor, &guard)?;
         config.warnings.extend(exporters.warnings.iter().cloned());
         let Exporters { traces: span_exporters, metrics: metric_exporters, logs: log_exporters, .. } =
             exporters;
+        let views = Views::new(&config.views, config.exponential_histograms, config.cardinality.clone());
+        let views =
+            views.map_err(|(view, reason)| InstallError::invalid("a view of metrics", view, reason))?;
         let is_ending = Arc::new(AtomicBool::new(false));
-        let (meter_provider, metrics) = metrics(config, metric_exporters);
+        #[cfg_attr(not(feature = "prometheus"), expect(unused_mut, reason = "nothing else listens"))]
+        let (mut builder, metrics) = metrics(config, views, metric_exporters);
+        #[cfg_attr(not(feature = "prometheus"), expect(unused_mut, reason = "nothing else listens"))]
+        let mut prometheus_address = None;
+        #[cfg(feature = "prometheus")]
+        if let Some(prometheus) = &config.destinations.prometheus {
+            match export::start_prometheus(prometheus, runtime.entry(), &safety.redactor, &guard) {
+                Ok((reader, address)) => {
+                    builder = builder.with_reader(reader);
+                    prometheus_address = Some(address);
+                }
+                Err(problem) => config.warnings.push(problem),
+            }
+        }
+        let meter_provider = builder.build();
         before_processors(&meter_provider);
         let sampling = Arc::new(SamplingControl::new(&config.sampler.sampling, config.sampler.file.clone()));
         sampling::observe(&meter_provider, &sampling);
@@ -70,12 +92,21 @@ impl Pipeline {
             let index = index.take_while(|other| !Arc::ptr_eq(&other.monitor, &outlet.monitor)).count();
             self_metrics::observe(&meter_provider, &outlet.monitor, index);
         }
+        if config.process_metrics {
+            runtime_metrics::observe_process(&meter_provider);
+        }
+        if let Some(runtime) = &config.tokio_metrics {
+            runtime_metrics::observe_tokio(&meter_provider, runtime);
+        }
         Ok(Self {
             tracer_provider,
             meter_provider,
             logger_provider,
             outlets,
             safety: Some(safety),
+            guard,
+            has_span_fields: config.has_span_fields,
+            prometheus_address,
             sampling,
             runtime: Some(runtime),
             is_ending,
@@ -98,6 +129,9 @@ impl Pipeline {
             logger_provider: SdkLoggerProvider::builder().with_resource(resource.clone()).build(),
             outlets: Vec::new(),
             safety: None,
+            guard: Arc::default(),
+            has_span_fields: false,
+            prometheus_address: None,
             sampling: Arc::new(SamplingControl::new(&Sampling::new(AlwaysOff), None)),
             runtime: None,
             is_ending: Arc::default(),
@@ -112,8 +146,13 @@ impl Pipeline {
     }
 }
 
-fn metrics(config: &Config, exporters: Vec<(SignalExporter, Duration)>) -> (SdkMeterProvider, Vec<Outlet>) {
+fn metrics(
+    config: &Config,
+    views: Views,
+    exporters: Vec<(SignalExporter, Duration)>,
+) -> (MeterProviderBuilder, Vec<Outlet>) {
     let mut builder = SdkMeterProvider::builder().with_resource(config.resource.clone());
+    let views = Arc::new(views);
     let mut outlets = Vec::with_capacity(exporters.len());
     for (exporter, interval) in exporters {
         let monitor = Arc::clone(&exporter.monitor);
@@ -121,20 +160,12 @@ fn metrics(config: &Config, exporters: Vec<(SignalExporter, Duration)>) -> (SdkM
         builder = builder.with_reader(reader.clone());
         outlets.push(Outlet { way: Way::Metrics(reader), monitor });
     }
-    if config.exponential_histograms {
-        builder = builder.with_view(exponential_buckets);
+    for place in 0..views.len() {
+        let views = Arc::clone(&views);
+        builder = builder.with_view(move |instrument: &Instrument| views.apply(place, instrument));
     }
-    (builder.build(), outlets)
-}
-
-/// "The default values for max_size and max_scale" of the specification.
-fn exponential_buckets(instrument: &Instrument) -> Option<Stream> {
-    if instrument.kind() != InstrumentKind::Histogram {
-        return None;
-    }
-    let aggregation =
-        Aggregation::Base2ExponentialHistogram { max_size: 160, max_scale: 20, record_min_max: true };
-    Stream::builder().with_aggregation(aggregation).build().ok()
+    builder = builder.with_view(move |instrument: &Instrument| views.otherwise(instrument));
+    (builder, outlets)
 }
 
 /// What the providers of spans and logs are made of.

@@ -2,7 +2,6 @@
 
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
-use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::subscriber::SetGlobalDefaultError;
 use tracing::{Metadata, Subscriber};
@@ -13,6 +12,7 @@ use tracing_subscriber::{Layer, Registry};
 
 use crate::config::SubscriberConfig;
 use crate::pipeline::Pipeline;
+use crate::span_fields::WithSpanFields;
 use crate::{ConsoleLogs, console, diagnostics};
 
 /// Crates that exporting runs through. What they log is never exported, at any level: each export would make the next.
@@ -46,7 +46,7 @@ pub(crate) fn set_global(
     }
     if let Some(pipeline) = pipeline {
         layers.push(Box::new(spans(&pipeline.tracer_provider, config.telemetry_level)));
-        layers.push(Box::new(events(&pipeline.logger_provider, config.telemetry_level)));
+        layers.push(Box::new(events(pipeline, config.telemetry_level)));
     }
     tracing::subscriber::set_global_default(Registry::default().with(layers))?;
     // What speaks through the `log` crate becomes an event; a logger that somebody set before stays.
@@ -63,10 +63,8 @@ pub(crate) fn export_layer<S>(pipeline: &Pipeline, level: LevelFilter) -> impl L
 where
     S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
 {
-    let layers: Vec<Box<dyn Layer<S> + Send + Sync>> = vec![
-        Box::new(spans(&pipeline.tracer_provider, level)),
-        Box::new(events(&pipeline.logger_provider, level)),
-    ];
+    let layers: Vec<Box<dyn Layer<S> + Send + Sync>> =
+        vec![Box::new(spans(&pipeline.tracer_provider, level)), Box::new(events(pipeline, level))];
     layers
 }
 
@@ -91,15 +89,16 @@ where
         )
 }
 
-/// `tracing` events become log records.
-fn events<S>(provider: &SdkLoggerProvider, level: LevelFilter) -> impl Layer<S> + Send + Sync + 'static
+/// `tracing` events become log records, with the fields of the spans around them.
+fn events<S>(pipeline: &Pipeline, level: LevelFilter) -> impl Layer<S> + Send + Sync + 'static + use<S>
 where
     S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
 {
-    OpenTelemetryTracingBridge::new(provider).with_filter(
-        filter_fn(move |metadata| metadata.is_event() && is_exported(metadata, level))
-            .with_max_level_hint(level),
-    )
+    let bridge = OpenTelemetryTracingBridge::new(&pipeline.logger_provider);
+    let has_span_fields = pipeline.has_span_fields;
+    let filter =
+        filter_fn(move |metadata| (has_span_fields || metadata.is_event()) && is_exported(metadata, level));
+    WithSpanFields(bridge).with_filter(filter.with_max_level_hint(level))
 }
 
 fn is_exported(metadata: &Metadata<'_>, level: LevelFilter) -> bool {

@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
@@ -14,11 +13,13 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::config::Config;
 use crate::pipeline::Pipeline;
 use crate::sampling::SamplerHandle;
 use crate::shutdown::Lifecycle;
 use crate::{
-    FlushError, FlushReport, Health, ShutdownError, ShutdownReport, TelemetryBuilder, diagnostics, subscriber,
+    EffectiveConfig, FlushError, FlushReport, Health, ShutdownError, ShutdownReport, TelemetryBuilder,
+    diagnostics, subscriber,
 };
 
 /// The telemetry of this process, for as long as it is kept.
@@ -42,6 +43,7 @@ pub struct Telemetry {
     lifecycle: Arc<Lifecycle>,
     resource: Resource,
     level: LevelFilter,
+    effective: EffectiveConfig,
 }
 
 impl Telemetry {
@@ -50,8 +52,10 @@ impl Telemetry {
         TelemetryBuilder::new()
     }
 
-    pub(crate) fn new(pipeline: Pipeline, resource: Resource, timeout: Duration, level: LevelFilter) -> Self {
-        Self { lifecycle: Arc::new(Lifecycle::new(pipeline, timeout)), resource, level }
+    pub(crate) fn new(pipeline: Pipeline, config: Config) -> Self {
+        let effective = config.effective();
+        let lifecycle = Arc::new(Lifecycle::new(pipeline, config.shutdown_timeout));
+        Self { lifecycle, resource: config.resource, level: config.telemetry_level, effective }
     }
 
     pub(crate) fn lifecycle(&self) -> &Arc<Lifecycle> {
@@ -113,6 +117,25 @@ impl Telemetry {
         Health::of(&self.lifecycle.pipeline)
     }
 
+    /// The configuration in force, with the source of every value and without secrets. It prints as a text with a line for
+    /// each setting.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let telemetry = otel_init::Telemetry::builder()
+    ///     .with_environment(|name| (name == "OTEL_TRACES_SAMPLER").then(|| "always_off".to_owned()))
+    ///     .install()?;
+    /// let config = telemetry.config();
+    /// assert!(config.to_string().contains("tracer_provider.sampler = always_off  # OTEL_TRACES_SAMPLER"));
+    /// # drop(telemetry);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn config(&self) -> &EffectiveConfig {
+        &self.effective
+    }
+
     /// Changes which traces are recorded while the process runs.
     #[must_use]
     pub fn sampler(&self) -> SamplerHandle {
@@ -143,6 +166,12 @@ impl Telemetry {
         S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
     {
         subscriber::export_layer(&self.lifecycle.pipeline, self.level)
+    }
+
+    /// Where Prometheus can fetch metrics, if it can: with the exporter `prometheus`, and a port that was free.
+    #[must_use]
+    pub fn prometheus_address(&self) -> Option<std::net::SocketAddr> {
+        self.lifecycle.pipeline.prometheus_address
     }
 
     /// The provider that makes tracers; the global one is the same, unless `OTEL_SDK_DISABLED` is set.

@@ -98,13 +98,52 @@ impl Destinations {
                 destinations.push(signal, exporter, timing);
             }
         }
+        destinations.add(settings, timing)?;
+        Ok(destinations)
+    }
+
+    /// Those that the code adds, alone.
+    pub(crate) fn added(settings: &Settings) -> Result<Self, InstallError> {
+        let mut destinations = Self::default();
+        destinations.add(settings, Timing::resolve(settings, &Environment::new(&|_| None)))?;
+        Ok(destinations)
+    }
+
+    fn add(&mut self, settings: &Settings, timing: Timing) -> Result<(), InstallError> {
         for added in &settings.destinations {
             for otlp in added.resolve()? {
                 let signal = otlp.signal;
-                destinations.push(signal, ExporterConfig::Otlp(Box::new(otlp)), timing);
+                self.push(signal, ExporterConfig::Otlp(Box::new(otlp)), timing);
             }
         }
-        Ok(destinations)
+        Ok(())
+    }
+
+    /// Takes over the destinations of one signal, in place of its own or behind them.
+    pub(crate) fn take_from(&mut self, other: &Self, signal: Signal, replaces: bool) {
+        fn take<T: Clone>(own: &mut Vec<T>, other: &[T], replaces: bool) {
+            if replaces {
+                own.clear();
+            }
+            own.extend_from_slice(other);
+        }
+        match signal {
+            Signal::Traces => take(&mut self.traces, &other.traces, replaces),
+            Signal::Logs => take(&mut self.logs, &other.logs, replaces),
+            Signal::Metrics => {
+                take(&mut self.metrics, &other.metrics, replaces);
+                if replaces {
+                    self.prometheus.clone_from(&other.prometheus);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn exporters_mut(&mut self) -> impl Iterator<Item = &mut ExporterConfig> {
+        let traces = self.traces.iter_mut().map(|to| &mut to.exporter);
+        let metrics = self.metrics.iter_mut().map(|to| &mut to.exporter);
+        let logs = self.logs.iter_mut().map(|to| &mut to.exporter);
+        traces.chain(metrics).chain(logs)
     }
 
     fn push(&mut self, signal: Signal, exporter: ExporterConfig, timing: Timing) {

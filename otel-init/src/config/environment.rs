@@ -3,24 +3,41 @@
 //! <https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/>
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// The variables and what was wrong with them.
 pub(crate) struct Environment<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
     warnings: RefCell<Vec<String>>,
+    /// The variables that are set and were understood.
+    used: RefCell<BTreeSet<String>>,
 }
 
 impl<'a> Environment<'a> {
     pub(crate) fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self { lookup, warnings: RefCell::new(Vec::new()) }
+        Self { lookup, warnings: RefCell::default(), used: RefCell::default() }
     }
 
     /// The value without surrounding blanks, if there is one.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         let value = (self.lookup)(name)?;
         let value = value.trim();
-        (!value.is_empty()).then(|| value.to_owned())
+        if value.is_empty() {
+            return None;
+        }
+        self.used.borrow_mut().insert(name.to_owned());
+        Some(value.to_owned())
+    }
+
+    /// The value of this variable is of no use, whoever finds that out says why.
+    pub(crate) fn refuse(&self, name: &str) {
+        self.used.borrow_mut().remove(name);
+    }
+
+    /// The variables that were read and not refused.
+    pub(crate) fn used(&self) -> BTreeSet<String> {
+        self.used.borrow().clone()
     }
 
     /// The value as `parse` understands it. A value it refuses is reported, naming the variable and what it may be.
@@ -33,6 +50,7 @@ impl<'a> Environment<'a> {
         let value = self.text(name)?;
         let parsed = parse(&value);
         if parsed.is_none() {
+            self.refuse(name);
             self.warn(format!("{name} is {value:?}, expected {expected}; the value is ignored"));
         }
         parsed

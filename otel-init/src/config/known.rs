@@ -5,7 +5,10 @@ use super::unsupported::UNSUPPORTED;
 
 /// A test compares this with what is looked up, and with the table of the crate's page.
 pub(super) const KNOWN: &[&str] = &[
+    "OTEL_CONFIG_FILE",
+    "OTEL_EXPERIMENTAL_CONFIG_FILE",
     "OTEL_SDK_DISABLED",
+    "OTEL_INIT_RESOURCE_DETECTORS",
     "OTEL_SERVICE_NAME",
     "OTEL_RESOURCE_ATTRIBUTES",
     "OTEL_PROPAGATORS",

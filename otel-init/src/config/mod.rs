@@ -1,13 +1,16 @@
 //! From code and environment to one checked [`Config`]: the only place that reads variables.
 
 mod batch;
-mod container;
 mod destination;
+mod detection;
 mod endpoint;
 mod environment;
 mod exporters;
+mod file;
+mod from_file;
 mod known;
 mod limits;
+mod origins;
 mod otlp;
 mod percent;
 mod prometheus;
@@ -28,12 +31,18 @@ use tracing_subscriber::filter::LevelFilter;
 
 pub(crate) use batch::BatchConfig;
 pub(crate) use destination::{Destinations, ExporterConfig, Factory, HeaderProvider, NamedExporter};
+pub(crate) use detection::Variables;
 pub(crate) use endpoint::Endpoint;
+pub(crate) use environment::Environment;
+pub(crate) use file::FileError;
 pub(crate) use otlp::{Compression, OtlpConfig, TlsConfig};
+#[cfg(feature = "prometheus")]
+pub(crate) use prometheus::PrometheusConfig;
 pub(crate) use propagation::PropagatorConfig;
 pub(crate) use sampler::SamplerConfig;
 
-use self::environment::Environment;
+use self::origins::Origins;
+use crate::metrics::{CardinalityLimits, View};
 use crate::registry::Registry;
 use crate::safety::{Limits, SafetySettings};
 use crate::sampling::Sampling;
@@ -66,6 +75,17 @@ pub(crate) struct Settings {
     pub(crate) header_provider: Option<HeaderProvider>,
     pub(crate) temporality: Option<Temporality>,
     pub(crate) exponential_histograms: bool,
+    pub(crate) views: Vec<View>,
+    pub(crate) cardinality: Option<CardinalityLimits>,
+    pub(crate) process_metrics: bool,
+    /// The runtime to measure.
+    pub(crate) tokio_metrics: Option<tokio::runtime::Handle>,
+    pub(crate) without_span_fields: bool,
+    pub(crate) config_file: Option<String>,
+    /// Those that run; `None` for those that only look at this machine.
+    pub(crate) detectors: Option<Vec<String>>,
+    pub(crate) without_detectors: Vec<String>,
+    pub(crate) detection_timeout: Option<Duration>,
 }
 
 /// Everything that is installed, with nothing left to look up.
@@ -80,12 +100,20 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     pub(crate) safety: SafetySettings,
     pub(crate) exponential_histograms: bool,
+    pub(crate) views: Vec<View>,
+    pub(crate) cardinality: CardinalityLimits,
+    pub(crate) process_metrics: bool,
+    pub(crate) tokio_metrics: Option<tokio::runtime::Handle>,
+    /// Whether log records have the fields of `tracing` spans.
+    pub(crate) has_span_fields: bool,
     pub(crate) propagators: PropagatorConfig,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) panic_hook: bool,
     /// The most verbose level that is exported.
     pub(crate) telemetry_level: LevelFilter,
     pub(crate) subscriber: Option<SubscriberConfig>,
+    /// Who said what.
+    pub(crate) origins: Origins,
     /// What was wrong with the environment, one sentence each.
     pub(crate) warnings: Vec<String>,
 }
@@ -103,13 +131,16 @@ pub(crate) struct SubscriberConfig {
 }
 
 impl Config {
-    /// Code wins over environment, environment over default.
+    /// Code wins over environment, environment over default. A configuration file replaces the environment.
     pub(crate) fn resolve(
         settings: &Settings,
         lookup: &dyn Fn(&str) -> Option<String>,
         names: &[String],
     ) -> Result<Self, InstallError> {
         let environment = Environment::new(lookup);
+        if let Some(path) = from_file::path(settings, &environment) {
+            return Self::from_file(path, settings, lookup);
+        }
         let sampler = SamplerConfig::resolve(settings, &environment);
         let warnings = environment.into_warnings();
         let lookup = sampler.with_defaults(lookup);
@@ -124,6 +155,11 @@ impl Config {
             limits: limits::resolve(&environment),
             safety: settings.safety.clone(),
             exponential_histograms: batch::exponential_histograms(settings, &environment),
+            views: settings.views.clone(),
+            cardinality: settings.cardinality.clone().unwrap_or_default(),
+            process_metrics: settings.process_metrics,
+            tokio_metrics: settings.tokio_metrics.clone(),
+            has_span_fields: !settings.without_span_fields,
             propagators: PropagatorConfig::resolve(&settings.propagators, &environment),
             shutdown_timeout: settings
                 .shutdown_timeout
@@ -132,11 +168,42 @@ impl Config {
             panic_hook: settings.panic_hook,
             telemetry_level: settings.telemetry_level.unwrap_or(LevelFilter::INFO),
             subscriber: SubscriberConfig::resolve(settings, &environment),
+            origins: Origins::default(),
             warnings: Vec::new(),
         };
         unsupported::warn(&environment);
         known::warn_unknown(names, &environment);
-        Ok(Self { warnings: environment.into_warnings(), ..config })
+        let origins =
+            Origins::of_environment(settings, environment.used(), lookup_list(&environment).as_deref());
+        Ok(Self { warnings: environment.into_warnings(), origins, ..config })
+    }
+
+    /// A configuration that exports nothing, with what the code said about the console.
+    pub(crate) fn nothing(settings: &Settings, lookup: &dyn Fn(&str) -> Option<String>) -> Self {
+        let console = |name: &str| lookup(name).filter(|_| ["RUST_LOG", "OTEL_LOG_LEVEL"].contains(&name));
+        let environment = Environment::new(&console);
+        Self {
+            is_disabled: true,
+            resource: Resource::builder_empty().build(),
+            destinations: Destinations::default(),
+            sampler: SamplerConfig::resolve(&Settings::default(), &environment),
+            span_limits: SpanLimits::default(),
+            limits: Limits::default(),
+            safety: SafetySettings::default(),
+            exponential_histograms: false,
+            views: Vec::new(),
+            cardinality: CardinalityLimits::default(),
+            process_metrics: false,
+            tokio_metrics: None,
+            has_span_fields: false,
+            propagators: PropagatorConfig::named(Vec::new(), &settings.propagators),
+            shutdown_timeout: Duration::ZERO,
+            panic_hook: false,
+            telemetry_level: LevelFilter::OFF,
+            subscriber: SubscriberConfig::resolve(settings, &environment),
+            origins: Origins::default(),
+            warnings: Vec::new(),
+        }
     }
 
     /// One line for the operator: what goes where.
@@ -144,7 +211,7 @@ impl Config {
         let service = self.resource.get(&"service.name".into()).map(|name| name.to_string());
         let service = service.unwrap_or_default();
         if self.is_disabled {
-            return format!("telemetry is disabled by OTEL_SDK_DISABLED; service {service}");
+            return format!("telemetry is disabled by {}; service {service}", self.origins.disabled_by());
         }
         let mut destinations: Vec<(String, Vec<&str>)> = Vec::new();
         for (signal, exporter) in self.destinations.exporters() {
@@ -169,6 +236,11 @@ impl Config {
         let exports = if exports.is_empty() { "nothing".to_owned() } else { exports.join(" and ") };
         format!("exporting {exports}; sampler {}; service {service}", self.sampler)
     }
+}
+
+/// For the report of who said what.
+fn lookup_list(environment: &Environment<'_>) -> Option<String> {
+    environment.text("OTEL_RESOURCE_ATTRIBUTES")
 }
 
 impl SubscriberConfig {

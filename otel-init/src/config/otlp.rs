@@ -109,7 +109,11 @@ impl Variables {
         // The URL may hold a password, so a warning must not repeat it.
         let checked = |name: &str, parse: &dyn Fn(&str) -> Result<Endpoint, String>| {
             let parsed = parse(&environment.text(name)?);
-            parsed.map_err(|reason| environment.warn(format!("{name} is ignored: {reason}"))).ok()
+            let refused = |reason| {
+                environment.refuse(name);
+                environment.warn(format!("{name} is ignored: {reason}"));
+            };
+            parsed.map_err(refused).ok()
         };
         Ok(checked(&own, &|url| Endpoint::exact(url, protocol, insecure))
             .or_else(|| checked(&general, &|base| Endpoint::from_base(base, self.0, protocol, insecure)))
@@ -165,6 +169,7 @@ fn read_headers(name: &str, environment: &Environment<'_>) -> Option<HeaderMap> 
     let text = environment.text(name)?;
     let headers = parse_headers(&text);
     if headers.is_none() {
+        environment.refuse(name);
         environment.warn(format!(
             "{name} cannot be read and is ignored, expected key=value,key=value with values percent-encoded"
         ));

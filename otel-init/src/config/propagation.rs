@@ -41,6 +41,11 @@ impl PropagatorConfig {
         Self { names: known, registry: registry.clone() }
     }
 
+    /// These, which the registry knows.
+    pub(crate) fn named(names: Vec<String>, registry: &PropagatorRegistry) -> Self {
+        Self { names, registry: registry.clone() }
+    }
+
     pub(crate) fn compose(&self) -> TextMapCompositePropagator {
         self.registry.compose(self.names.iter().map(String::as_str)).0
     }

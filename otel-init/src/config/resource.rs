@@ -5,10 +5,11 @@ use std::path::Path;
 
 use opentelemetry::{Key, KeyValue, Value};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 
+use super::detection::Filter;
 use super::environment::Environment;
-use super::{Settings, container, percent};
+use super::file::FileConfig;
+use super::{Settings, detection, percent};
 
 const ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
 const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
@@ -18,13 +19,39 @@ const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
 /// Upstream's builder is not used: it lets the attributes win over `OTEL_SERVICE_NAME`, decodes no escapes and always
 /// reads the variables of the process.
 pub(crate) fn resolve(settings: &Settings, environment: &Environment<'_>) -> Resource {
-    let mut attributes: BTreeMap<Key, Value> = BTreeMap::new();
-    attributes.extend(detected());
-    attributes.extend(container::detect(environment));
+    let chosen = detection::chosen(settings, environment);
+    let mut attributes = always();
+    attributes.extend(detection::run(
+        &chosen,
+        &settings.registry,
+        &Filter::default(),
+        settings.detection_timeout.unwrap_or(detection::TIMEOUT),
+        environment,
+    ));
     attributes.extend(from_environment(environment));
     if let Some(name) = environment.text(SERVICE_NAME) {
         attributes.insert("service.name".into(), name.into());
     }
+    with_code(attributes, settings, None)
+}
+
+/// The resource of a configuration file: code over what it says over what its detectors found.
+pub(crate) fn of_file(file: &FileConfig, settings: &Settings, environment: &Environment<'_>) -> Resource {
+    let timeout = settings.detection_timeout.unwrap_or(detection::TIMEOUT);
+    let mut attributes = always();
+    let found = detection::run(&file.detectors, &settings.registry, &file.detected, timeout, environment);
+    attributes.extend(found);
+    // The service's detector "populates service.name based on the OTEL_SERVICE_NAME environment variable".
+    if file.detectors.iter().any(|name| name == "service")
+        && let Some(name) = environment.text(SERVICE_NAME)
+    {
+        attributes.insert("service.name".into(), name.into());
+    }
+    attributes.extend(file.resource.iter().cloned());
+    with_code(attributes, settings, file.schema_url.clone())
+}
+
+fn with_code(mut attributes: BTreeMap<Key, Value>, settings: &Settings, schema: Option<String>) -> Resource {
     attributes.extend(settings.resource_attributes.iter().map(|kv| (kv.key.clone(), kv.value.clone())));
     if let Some(name) = &settings.service_name {
         attributes.insert("service.name".into(), name.clone().into());
@@ -32,9 +59,11 @@ pub(crate) fn resolve(settings: &Settings, environment: &Environment<'_>) -> Res
     if let Some(version) = &settings.service_version {
         attributes.insert("service.version".into(), version.clone().into());
     }
-    Resource::builder_empty()
-        .with_attributes(attributes.into_iter().map(|(key, value)| KeyValue::new(key, value)))
-        .build()
+    let attributes = attributes.into_iter().map(|(key, value)| KeyValue::new(key, value));
+    match schema {
+        Some(url) => Resource::builder_empty().with_schema_url(attributes, url).build(),
+        None => Resource::builder_empty().with_attributes(attributes).build(),
+    }
 }
 
 fn from_environment(environment: &Environment<'_>) -> Vec<(Key, Value)> {
@@ -44,6 +73,7 @@ fn from_environment(environment: &Environment<'_>) -> Vec<(Key, Value)> {
     // "In case of any error, e.g. failure during the decoding process, the entire environment variable value SHOULD be
     // discarded and an error SHOULD be reported".
     let Some(pairs) = percent::decode_pairs(&text) else {
+        environment.refuse(ATTRIBUTES);
         environment.warn(format!(
             "{ATTRIBUTES} cannot be read and is ignored as a whole, expected key=value,key=value with values \
              percent-encoded"
@@ -60,26 +90,19 @@ fn from_environment(environment: &Environment<'_>) -> Vec<(Key, Value)> {
     pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect()
 }
 
-/// What this process can tell by itself at no cost.
-fn detected() -> Vec<(Key, Value)> {
-    let executable = executable_name();
-    let mut attributes: Vec<(Key, Value)> = vec![
-        ("service.name".into(), format!("unknown_service:{executable}").into()),
-        ("service.instance.id".into(), random_uuid().into()),
-        ("telemetry.sdk.name".into(), "opentelemetry".into()),
-        ("telemetry.sdk.language".into(), "rust".into()),
-        ("telemetry.sdk.version".into(), SDK_VERSION.into()),
-        ("telemetry.distro.name".into(), env!("CARGO_PKG_NAME").into()),
-        ("telemetry.distro.version".into(), env!("CARGO_PKG_VERSION").into()),
-        ("process.pid".into(), i64::from(std::process::id()).into()),
-        ("process.executable.name".into(), executable.into()),
-        ("os.type".into(), os_type().into()),
-        ("host.arch".into(), host_arch().into()),
-    ];
-    if let Some(name) = host_name() {
-        attributes.push(("host.name".into(), name.into()));
-    }
-    attributes
+/// What every resource has.
+fn always() -> BTreeMap<Key, Value> {
+    [
+        ("service.name", format!("unknown_service:{}", executable_name())),
+        ("telemetry.sdk.name", "opentelemetry".to_owned()),
+        ("telemetry.sdk.language", "rust".to_owned()),
+        ("telemetry.sdk.version", SDK_VERSION.to_owned()),
+        ("telemetry.distro.name", env!("CARGO_PKG_NAME").to_owned()),
+        ("telemetry.distro.version", env!("CARGO_PKG_VERSION").to_owned()),
+    ]
+    .into_iter()
+    .map(|(key, value)| (Key::from_static_str(key), value.into()))
+    .collect()
 }
 
 /// The SDK does not export its version; a test compares this with what the SDK says of itself.
@@ -93,51 +116,12 @@ fn executable_name() -> String {
         .map_or_else(|| "unknown".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
-/// Names of the semantic conventions where they differ from Rust's.
-fn os_type() -> &'static str {
-    match std::env::consts::OS {
-        "macos" => "darwin",
-        other => other,
-    }
-}
-
-fn host_arch() -> &'static str {
-    match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        "arm" => "arm32",
-        "powerpc" => "ppc32",
-        "powerpc64" => "ppc64",
-        other => other,
-    }
-}
-
-fn host_name() -> Option<String> {
-    let name = if cfg!(target_os = "linux") {
-        std::fs::read_to_string("/proc/sys/kernel/hostname").ok()
-    } else if cfg!(windows) {
-        std::env::var("COMPUTERNAME").ok()
-    } else {
-        std::env::var("HOSTNAME").ok()
-    };
-    name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
-}
-
-/// A random UUID (version 4), as `service.instance.id` should be.
-fn random_uuid() -> String {
-    let mut bytes = RandomIdGenerator::default().new_trace_id().to_bytes();
-    bytes[6] = (bytes[6] & 0x0f) | 0x40;
-    bytes[8] = (bytes[8] & 0x3f) | 0x80;
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
-}
-
 #[cfg(test)]
 mod tests {
     use opentelemetry::Key;
     use opentelemetry_sdk::Resource;
 
-    use super::{SDK_VERSION, random_uuid};
+    use super::SDK_VERSION;
 
     #[test]
     fn the_version_is_the_one_of_the_sdk() {
@@ -146,14 +130,5 @@ mod tests {
             upstream.get(&Key::from_static_str("telemetry.sdk.version")),
             Some(opentelemetry::Value::from(SDK_VERSION))
         );
-    }
-
-    #[test]
-    fn instance_ids_are_uuids_and_differ() {
-        let id = random_uuid();
-        assert_eq!(id.len(), 36);
-        assert_eq!(id.as_bytes()[14], b'4');
-        assert!(b"89ab".contains(&id.as_bytes()[19]));
-        assert_ne!(id, random_uuid());
     }
 }

@@ -394,7 +394,7 @@ fn a_bad_value_warns_once_by_name_and_the_default_holds() {
         ("OTEL_EXPORTER_OTLP_COMPRESSION", "brotli"),
         ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "sometimes"),
         ("OTEL_TRACES_EXPORTER", "file"),
-        ("OTEL_METRICS_EXPORTER", "prometheus"),
+        ("OTEL_METRICS_EXPORTER", "statsd"),
         ("OTEL_TRACES_SAMPLER", "parentbased_jaeger_remote"),
         ("OTEL_BSP_MAX_QUEUE_SIZE", "0"),
         ("OTEL_BSP_MAX_QUEUE_SIZE", "18446744073709551615"),

@@ -4,8 +4,6 @@ use super::environment::Environment;
 
 /// A set variable without effect is worth a word: traces sampled a hundred times too often went unnoticed otherwise.
 pub(super) const UNSUPPORTED: &[(&str, &str)] = &[
-    ("OTEL_CONFIG_FILE", ""),
-    ("OTEL_EXPERIMENTAL_CONFIG_FILE", ""),
     ("OTEL_ENTITIES", ""),
     ("OTEL_BSP_MAX_CONCURRENT_EXPORTS", ""),
     ("OTEL_METRICS_EXEMPLAR_FILTER", "the SDK has no exemplars"),

@@ -33,6 +33,7 @@ use super::transport::Transport;
 use super::{Monitor, metrics};
 use crate::config::{BatchConfig, Config, ExporterConfig, Factory, OtlpConfig};
 use crate::error::InstallErrorKind;
+use crate::metrics::AttributeGuard;
 use crate::safety::Redactor;
 use crate::{InstallError, Protocol, Signal};
 
@@ -46,6 +47,7 @@ pub(crate) struct SignalExporter {
     resource: ResourceAttributesWithSchema,
     temporality: Temporality,
     redactor: Arc<Redactor>,
+    guard: Arc<AttributeGuard>,
     pub(crate) monitor: Arc<Monitor>,
 }
 
@@ -78,13 +80,14 @@ pub(crate) fn build(
     config: &Config,
     runtime: &RuntimeEntry,
     redactor: &Arc<Redactor>,
+    guard: &Arc<AttributeGuard>,
 ) -> Result<Exporters, InstallError> {
     let needs_roots = config
         .destinations
         .otlp()
         .any(|exporter| exporter.endpoint.is_https() && exporter.tls.authority.is_none());
     let (roots, problem) = if needs_roots { tls::system_roots() } else { (RootCertStore::empty(), None) };
-    let workshop = Workshop { config, runtime, redactor, roots, warnings: Arc::default() };
+    let workshop = Workshop { config, runtime, redactor, guard, roots, warnings: Arc::default() };
     let mut exporters = Exporters { warnings: problem.into_iter().collect(), ..Exporters::default() };
     let destinations = &config.destinations;
     for to in &destinations.traces {
@@ -107,6 +110,7 @@ struct Workshop<'a> {
     config: &'a Config,
     runtime: &'a RuntimeEntry,
     redactor: &'a Arc<Redactor>,
+    guard: &'a Arc<AttributeGuard>,
     roots: RootCertStore,
     warnings: Arc<Warnings>,
 }
@@ -141,6 +145,7 @@ impl Workshop<'_> {
             resource: (&self.config.resource).into(),
             temporality,
             redactor: Arc::clone(self.redactor),
+            guard: Arc::clone(self.guard),
             monitor,
         })
     }
@@ -282,6 +287,7 @@ impl LogExporter for SignalExporter {
 impl PushMetricExporter for SignalExporter {
     async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
         let mut request = ExportMetricsServiceRequest::from(metrics);
+        self.guard.look(&mut request);
         metrics::redact(&mut request, &self.redactor);
         let items = request.items();
         self.monitor.tally.collected(items);

@@ -13,13 +13,13 @@ use crate::safety::Redactor;
 pub(super) fn redact(request: &mut ExportMetricsServiceRequest, redactor: &Redactor) {
     let scopes = request.resource_metrics.iter_mut().flat_map(|resource| &mut resource.scope_metrics);
     for metric in scopes.flat_map(|scope| &mut scope.metrics) {
-        for attributes in attributes_of(metric) {
+        for attributes in attributes_of_metric(metric) {
             attributes.retain_mut(|attribute| is_kept(attribute, redactor));
         }
     }
 }
 
-fn attributes_of(metric: &mut Metric) -> Vec<&mut Vec<KeyValue>> {
+pub(crate) fn attributes_of_metric(metric: &mut Metric) -> Vec<&mut Vec<KeyValue>> {
     match &mut metric.data {
         None => Vec::new(),
         Some(Data::Gauge(data)) => data.data_points.iter_mut().map(|point| &mut point.attributes).collect(),

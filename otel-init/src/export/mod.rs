@@ -17,6 +17,8 @@ mod http;
 mod message;
 mod metrics;
 mod monitor;
+#[cfg(feature = "prometheus")]
+mod prometheus;
 mod retry;
 mod runtime;
 mod sender;
@@ -29,6 +31,9 @@ pub use breaker::CircuitState;
 
 pub(crate) use any::{AnyLogExporter, AnyMetricExporter, AnySpanExporter};
 pub(crate) use exporter::{Exporters, SignalExporter, build};
+pub(crate) use metrics::attributes_of_metric;
 pub(crate) use monitor::Monitor;
+#[cfg(feature = "prometheus")]
+pub(crate) use prometheus::start as start_prometheus;
 pub(crate) use runtime::ExportRuntime;
 pub(crate) use tally::Tally;

@@ -69,6 +69,12 @@ impl Drop for ExportRuntime {
 }
 
 impl RuntimeEntry {
+    /// Runs `future` on the runtime's own threads, until it is done or the runtime ends.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        drop(self.handle.spawn(future));
+    }
+
     /// Runs `build` where it finds this runtime as the current one.
     #[cfg(test)]
     pub(crate) fn enter<T>(&self, build: impl FnOnce() -> T) -> T {

@@ -4,11 +4,11 @@ use regex::{RegexSet, RegexSetBuilder};
 
 /// Several globs at once. `*` stands for any characters, `?` for one; case does not matter.
 #[derive(Debug, Clone)]
-pub(super) struct Globs(Option<RegexSet>);
+pub(crate) struct Globs(Option<RegexSet>);
 
 impl Globs {
     /// `Err` if they are too large together to be compiled.
-    pub(super) fn new<G: AsRef<str>>(globs: impl IntoIterator<Item = G>) -> Result<Self, regex::Error> {
+    pub(crate) fn new<G: AsRef<str>>(globs: impl IntoIterator<Item = G>) -> Result<Self, regex::Error> {
         let patterns: Vec<_> = globs.into_iter().map(|glob| to_regex(glob.as_ref())).collect();
         if patterns.is_empty() {
             return Ok(Self(None));
@@ -17,7 +17,7 @@ impl Globs {
         Ok(Self(Some(set)))
     }
 
-    pub(super) fn is_match(&self, text: &str) -> bool {
+    pub(crate) fn is_match(&self, text: &str) -> bool {
         self.0.as_ref().is_some_and(|set| set.is_match(text))
     }
 

@@ -8,8 +8,15 @@ pub(crate) struct AttributeLimits {
     pub(crate) value_length: Option<usize>,
 }
 
+impl Default for AttributeLimits {
+    /// Those of the specification.
+    fn default() -> Self {
+        Self { count: 128, value_length: None }
+    }
+}
+
 /// The limits of everything that has attributes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Limits {
     pub(crate) span: AttributeLimits,
     pub(crate) event: AttributeLimits,

@@ -8,6 +8,8 @@ use opentelemetry::{Context, InstrumentationScope, Key};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord};
 
+use crate::span_fields;
+
 use super::attributes::{judged, keep_last};
 use super::chain::Safety;
 use super::intake::{Admitted, Lanes};
@@ -36,6 +38,7 @@ impl<P: LogProcessor> LogProcessor for SafeLogProcessor<P> {
         if admitted.is_empty() {
             return;
         }
+        span_fields::add_to(record);
         Context::map_current(|context| {
             for attribute in self.safety.baggage.of(context) {
                 record.add_attribute(attribute.key, AnyValue::from(attribute.value.as_str().into_owned()));

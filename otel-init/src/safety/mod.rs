@@ -27,6 +27,7 @@ pub use drop_rule::DropRule;
 pub use redaction::Redaction;
 
 pub(crate) use chain::{Safety, SafetySettings};
+pub(crate) use glob::Globs;
 pub(crate) use intake::{Intake, Lane, Lanes};
 pub(crate) use limits::{AttributeLimits, Limits};
 pub(crate) use log::SafeLogProcessor;

@@ -238,3 +238,44 @@ fn beside_a_subscriber_of_the_service_spans_and_events_are_exported() {
     assert_eq!((spans.len(), logs.len()), (1, 1));
     assert_eq!(logs[0].span_id.as_ref(), Some(&spans[0].span_id));
 }
+
+#[test]
+fn a_detector_that_is_slow_or_panics_is_told_and_does_not_delay() {
+    if !child::is_child() {
+        let test = "install::a_detector_that_is_slow_or_panics_is_told_and_does_not_delay";
+        let finished = child::run(test, &[("OTEL_INIT_RESOURCE_DETECTORS", "os,slow,bad,mine,moon")]);
+        for text in
+            ["detector slow took longer than 300ms", "detector bad ", "names \"moon\", which is not known"]
+        {
+            assert_eq!(finished.lines(text).len(), 1, "{text}: {}", finished.console);
+        }
+        return;
+    }
+    let start = std::time::Instant::now();
+    let telemetry = Telemetry::builder()
+        .with_resource_detector("slow", || {
+            std::thread::sleep(std::time::Duration::from_secs(3));
+            Vec::new()
+        })
+        .with_resource_detector("bad", || panic!("no good"))
+        .with_resource_detector("Mine", || vec![opentelemetry::KeyValue::new("rack", "7")])
+        .with_resource_detector("unasked", || vec![opentelemetry::KeyValue::new("shelf", "8")])
+        .with_detection_timeout(std::time::Duration::from_millis(300))
+        .without_resource_detector("os")
+        .with_exporters(otel_init::Signal::Traces, ["none"])
+        .with_exporters(otel_init::Signal::Metrics, ["none"])
+        .with_exporters(otel_init::Signal::Logs, ["none"])
+        .install()
+        .unwrap();
+    assert!(start.elapsed() < std::time::Duration::from_millis(2500), "{:?}", start.elapsed());
+    let resource = telemetry.resource();
+    assert_eq!(resource.get(&"rack".into()), Some("7".into()));
+    for key in ["shelf", "os.type", "process.pid", "service.instance.id"] {
+        assert_eq!(resource.get(&key.into()), None, "{key}");
+    }
+    assert!(resource.get(&"telemetry.sdk.name".into()).is_some());
+    assert_eq!(
+        telemetry.config().setting("resource.attributes.rack").unwrap().source(),
+        &otel_init::SettingSource::Detected
+    );
+}

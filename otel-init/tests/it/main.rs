@@ -4,11 +4,14 @@
 
 mod absent;
 mod child;
+mod config_file;
 mod delivery;
 mod destinations;
 mod faults;
 mod feedback;
 mod install;
+mod logs;
+mod metrics;
 mod safety;
 mod scripted;
 mod shutdown;

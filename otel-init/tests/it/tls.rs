@@ -77,7 +77,11 @@ fn certificates_of_the_system_are_trusted_and_no_others() {
     let (known, unknown) = (Files::new("known"), Files::new("unknown"));
     for protocol in PROTOCOLS {
         let receiver = known.receiver();
-        assert_eq!(run(test, protocol, &receiver, &[("SSL_CERT_FILE", known.authority())]), None, "{protocol}");
+        assert_eq!(
+            run(test, protocol, &receiver, &[("SSL_CERT_FILE", known.authority())]),
+            None,
+            "{protocol}"
+        );
         assert_eq!(receiver.spans()[0].name, "probe");
 
         let receiver = unknown.receiver();

@@ -4,7 +4,8 @@
 
 use opentelemetry::{Key, Value};
 
-use super::environment::Environment;
+use super::some;
+use crate::config::Variables;
 
 /// Names that a pod's manifest usually gives to the downward API, and what they are.
 const DOWNWARD: &[(&[&str], &str)] = &[
@@ -19,22 +20,41 @@ const DOWNWARD: &[(&[&str], &str)] = &[
 const INSIDE: &str = "KUBERNETES_SERVICE_HOST";
 const NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
-pub(super) fn detect(environment: &Environment<'_>) -> Vec<(Key, Value)> {
-    let mut attributes: Vec<(Key, Value)> = Vec::new();
+pub(super) const VARIABLES: &[&str] = &[
+    INSIDE,
+    "HOSTNAME",
+    "K8S_POD_NAME",
+    "POD_NAME",
+    "K8S_POD_UID",
+    "POD_UID",
+    "K8S_NAMESPACE_NAME",
+    "POD_NAMESPACE",
+    "K8S_NODE_NAME",
+    "NODE_NAME",
+    "K8S_CONTAINER_NAME",
+    "CONTAINER_NAME",
+];
+
+pub(super) fn detect(_: &Variables) -> Vec<(Key, Value)> {
     let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let mounts = || std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    if let Some(id) = container_id(&groups).or_else(|| container_id_of_mounts(&mounts())) {
-        attributes.push(("container.id".into(), id.into()));
+    let id = container_id(&groups).or_else(|| container_id_of_mounts(&mounts()));
+    some("container.id", id).into_iter().collect()
+}
+
+pub(super) fn kubernetes(variables: &Variables) -> Vec<(Key, Value)> {
+    if variables.text(INSIDE).is_none() {
+        return Vec::new();
     }
-    if environment.text(INSIDE).is_some() {
-        // A pod's host name is its name, and the account's file has its namespace, unless the manifest says otherwise.
-        attributes.extend(environment.text("HOSTNAME").map(|name| ("k8s.pod.name".into(), name.into())));
-        let namespace = std::fs::read_to_string(NAMESPACE).ok();
-        attributes.extend(namespace.map(|name| ("k8s.namespace.name".into(), name.trim().to_owned().into())));
-        for (names, key) in DOWNWARD {
-            let value = names.iter().find_map(|name| environment.text(name));
-            attributes.extend(value.map(|value| ((*key).into(), value.into())));
-        }
+    // A pod's host name is its name, and the account's file has its namespace, unless the manifest says otherwise.
+    let namespace = std::fs::read_to_string(NAMESPACE).ok().map(|name| name.trim().to_owned());
+    let mut attributes: Vec<(Key, Value)> =
+        [some("k8s.pod.name", variables.text("HOSTNAME")), some("k8s.namespace.name", namespace)]
+            .into_iter()
+            .flatten()
+            .collect();
+    for (names, key) in DOWNWARD {
+        attributes.extend(some(key, names.iter().find_map(|name| variables.text(name))));
     }
     attributes
 }
@@ -63,8 +83,8 @@ fn is_id(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::environment::Environment;
-    use super::{container_id, container_id_of_mounts, detect};
+    use super::{VARIABLES, container_id, container_id_of_mounts, kubernetes};
+    use crate::config::{Environment, Variables};
 
     const ID: &str = "a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f90";
 
@@ -99,11 +119,9 @@ mod tests {
                 "K8S_NODE_NAME" => Some("node-1".to_owned()),
                 _ => None,
             };
-            let mut found: Vec<_> = detect(&Environment::new(&lookup))
-                .into_iter()
-                .filter(|(key, _)| key.as_str().starts_with("k8s."))
-                .map(|(key, value)| format!("{key}={value}"))
-                .collect();
+            let variables = Variables::read(VARIABLES, &Environment::new(&lookup));
+            let found: std::collections::BTreeMap<_, _> = kubernetes(&variables).into_iter().collect();
+            let mut found: Vec<_> = found.into_iter().map(|(key, value)| format!("{key}={value}")).collect();
             found.sort();
             found
         };

@@ -1,0 +1,101 @@
+//! `distribution: {otel-init: ..}`: what this crate has and the schema has not.
+
+use std::time::Duration;
+
+use super::FileConfig;
+use super::error::FileError;
+use super::fields::{Fields, Value};
+use crate::{DropRule, Redact};
+
+/// Settings of other distributions are for them.
+pub(super) fn read(mut fields: Fields, config: &mut FileConfig) -> Result<(), FileError> {
+    let Some(mut own) = fields.fields("otel-init")? else {
+        return Ok(());
+    };
+    if let Some(timeout) = own.count("shutdown_timeout")? {
+        config.shutdown_timeout = Some(Duration::from_millis(u64::from(timeout)));
+    }
+    if let Some(level) = own.optional("telemetry_level") {
+        let parse = |text: &str| super::level_of(text);
+        config.telemetry_level = Some(level.choice("off, error, warn, info, debug or trace", parse)?);
+    }
+    if let Some(keys) = own.optional("baggage_attributes") {
+        config.safety.baggage_attributes.extend(keys.texts()?);
+    }
+    if let Some(rules) = own.optional("drop_rules") {
+        for rule in rules.list()? {
+            config.safety.drop_rules.push(drop_rule(rule)?);
+        }
+    }
+    if let Some(redaction) = own.fields("redaction")? {
+        redact(redaction, config)?;
+    }
+    own.end()
+}
+
+fn drop_rule(value: Value) -> Result<DropRule, FileError> {
+    let (name, rule) = value.fields()?.only()?;
+    match name.as_str() {
+        "span_name" => Ok(DropRule::span_name(rule.text()?)),
+        "log_body" => Ok(DropRule::log_body(rule.text()?)),
+        "attribute" => {
+            let mut fields = rule.fields()?;
+            let (key, glob) = (fields.required("key")?.text()?, fields.required("value")?.text()?);
+            fields.end()?;
+            Ok(DropRule::attribute(key, glob))
+        }
+        _ => Err(rule.error("no drop rule has this name: span_name, log_body, attribute")),
+    }
+}
+
+fn redact(mut fields: Fields, config: &mut FileConfig) -> Result<(), FileError> {
+    let mut redaction = config.safety.redaction.clone();
+    if !fields.boolean("secrets")?.unwrap_or(true) {
+        redaction = redaction.without_secrets();
+    }
+    if fields.boolean("personal_data")?.unwrap_or(false) {
+        redaction = redaction.with_personal_data();
+    }
+    if let Some(keys) = fields.optional("allowed_keys") {
+        redaction = redaction.with_allowed_keys(keys.texts()?);
+    }
+    if let Some(rules) = fields.optional("keys") {
+        for rule in rules.list()? {
+            let mut rule = rule.fields()?;
+            let (key, action) = (rule.required("key")?.text()?, action(&mut rule)?);
+            rule.end()?;
+            redaction = redaction.with_key(key, action);
+        }
+    }
+    if let Some(rules) = fields.optional("values") {
+        for rule in rules.list()? {
+            let mut rule = rule.fields()?;
+            let (pattern, action) = (rule.required("pattern")?.text()?, action(&mut rule)?);
+            rule.end()?;
+            redaction = redaction.with_value(pattern, action);
+        }
+    }
+    if let Some(key) = fields.text("hash_key")? {
+        redaction = redaction.with_hash_key(key);
+    }
+    fields.end()?;
+    config.safety.redaction = redaction;
+    Ok(())
+}
+
+/// `mask` if nothing else is said.
+fn action(rule: &mut Fields) -> Result<Redact, FileError> {
+    let replacement = rule.text("replacement")?;
+    let Some(value) = rule.optional("action") else {
+        return Ok(replacement.map_or(Redact::Mask, |replacement| Redact::replace(replacement)));
+    };
+    value.choice("keep, drop, mask, keep_last_4, truncate_ip or hash", |name| match name {
+        "keep" => Some(Redact::Keep),
+        "drop" => Some(Redact::Drop),
+        "mask" => Some(Redact::Mask),
+        "keep_last_4" => Some(Redact::KeepLast4),
+        "truncate_ip" => Some(Redact::TruncateIp),
+        "hash" => Some(Redact::Hash),
+        _ => None,
+    })
+}

@@ -1,0 +1,187 @@
+//! `exporter:` of the three signals.
+
+use std::time::Duration;
+
+use http::HeaderMap;
+
+use super::Reader;
+use super::error::FileError;
+use super::fields::{Fields, Value};
+use crate::config::otlp::{TIMEOUT, parse_headers, sensitive_header};
+use crate::config::{Compression, Endpoint, ExporterConfig, OtlpConfig, TlsConfig};
+use crate::{Protocol, Signal};
+
+/// "A value of 0 indicates no limit (infinity)."
+const NO_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What stands beside the exporter of metrics.
+#[derive(Default)]
+pub(super) struct MetricPreferences {
+    pub(super) temporality: Option<opentelemetry_sdk::metrics::Temporality>,
+    pub(super) is_exponential: Option<bool>,
+}
+
+impl Reader<'_> {
+    /// The exporter of spans or log records, or of metrics with `preferences`.
+    pub(super) fn exporter(
+        &self,
+        signal: Signal,
+        exporter: Value,
+        export_timeout: Option<Duration>,
+        preferences: Option<&mut MetricPreferences>,
+    ) -> Result<ExporterConfig, FileError> {
+        let (name, value) = exporter.fields()?.only()?;
+        if let Some(named) = self.settings.registry.exporter(signal, &name) {
+            value.nothing()?;
+            return Ok(ExporterConfig::Named(named));
+        }
+        match name.as_str() {
+            "otlp_http" | "otlp_grpc" => {
+                let mut fields = value.fields()?;
+                if let Some(preferences) = preferences {
+                    preferences.read(&mut fields)?;
+                }
+                let is_grpc = name == "otlp_grpc";
+                self.otlp(signal, is_grpc, fields, export_timeout)
+                    .map(|otlp| ExporterConfig::Otlp(Box::new(otlp)))
+            }
+            "console" => {
+                let mut fields = value.fields()?;
+                if let Some(preferences) = preferences {
+                    preferences.read(&mut fields)?;
+                }
+                fields.end()?;
+                Ok(ExporterConfig::Console)
+            }
+            "zipkin" => Err(value.error("not supported: write otlp_http, and let the collector convert")),
+            "otlp_file" => {
+                Err(value
+                    .error("not supported: write console, or otlp_http to a collector that writes files"))
+            }
+            _ => Err(value.error(
+                "no exporter has this name: otlp_http, otlp_grpc, console, or one that the code has added",
+            )),
+        }
+    }
+
+    fn otlp(
+        &self,
+        signal: Signal,
+        is_grpc: bool,
+        mut fields: Fields,
+        export_timeout: Option<Duration>,
+    ) -> Result<OtlpConfig, FileError> {
+        let encoding = |value: &str| match value {
+            "protobuf" => Some(Protocol::HttpProtobuf),
+            "json" => Some(Protocol::HttpJson),
+            _ => None,
+        };
+        let mut protocol = if is_grpc { Protocol::Grpc } else { Protocol::HttpProtobuf };
+        if !is_grpc && let Some(value) = fields.optional("encoding") {
+            protocol = value.choice("protobuf or json", encoding)?;
+        }
+        let endpoint = fields.optional("endpoint");
+        let (tls, is_insecure) = tls(&mut fields, is_grpc)?;
+        let endpoint = match endpoint {
+            Some(value) => Endpoint::exact(&value.text()?, protocol, is_insecure)
+                .map_err(|reason| value.error(reason))?,
+            None => Endpoint::default_for(signal, protocol),
+        };
+        let headers = headers(&mut fields)?;
+        let compression = match fields.optional("compression") {
+            Some(value) => value.choice("gzip, zstd or none", |text| match text {
+                "gzip" => Some(Some(Compression::Gzip)),
+                "zstd" => Some(Some(Compression::Zstd)),
+                "none" => Some(None),
+                _ => None,
+            })?,
+            None => None,
+        };
+        let timeout = milliseconds(&mut fields, "timeout")?.unwrap_or(TIMEOUT);
+        fields.end()?;
+        Ok(OtlpConfig {
+            signal,
+            protocol,
+            endpoint,
+            headers,
+            header_provider: self.settings.header_provider.clone(),
+            timeout: export_timeout.map_or(timeout, |bound| timeout.min(bound)),
+            compression,
+            tls,
+        })
+    }
+}
+
+/// Milliseconds, of which none are no limit.
+pub(super) fn milliseconds(fields: &mut Fields, key: &str) -> Result<Option<Duration>, FileError> {
+    let given = fields.count(key)?;
+    Ok(given.map(|given| if given == 0 { NO_LIMIT } else { Duration::from_millis(u64::from(given)) }))
+}
+
+fn tls(fields: &mut Fields, is_grpc: bool) -> Result<(TlsConfig, bool), FileError> {
+    let Some(mut tls) = fields.fields("tls")? else {
+        return Ok((TlsConfig::default(), false));
+    };
+    let mut file = |key| tls.text(key).map(|path| path.map(std::path::PathBuf::from));
+    let config = TlsConfig {
+        authority: file("ca_file")?,
+        client_key: file("key_file")?,
+        client_certificate: file("cert_file")?,
+    };
+    let is_insecure = if is_grpc { tls.boolean("insecure")?.unwrap_or(false) } else { false };
+    if config.client_key.is_some() != config.client_certificate.is_some() {
+        return Err(FileError::at(tls.line(), "key_file and cert_file are needed together").below("tls"));
+    }
+    tls.end()?;
+    Ok((config, is_insecure))
+}
+
+/// "Entries have higher priority than entries from .headers_list."
+fn headers(fields: &mut Fields) -> Result<HeaderMap, FileError> {
+    let mut headers = HeaderMap::new();
+    if let Some(list) = fields.optional("headers_list") {
+        let reason = "expected key=value,key=value with values percent-encoded";
+        headers = parse_headers(&list.text()?).ok_or_else(|| list.error(reason))?;
+    }
+    let Some(pairs) = fields.optional("headers") else {
+        return Ok(headers);
+    };
+    for pair in pairs.list()? {
+        let mut pair = pair.fields()?;
+        let name = pair.required("name")?;
+        // "If an entry's .value is null, the entry is ignored."
+        if let Some(value) = pair.optional("value") {
+            let header = sensitive_header(&name.text()?, &value.text()?);
+            let (key, value) =
+                header.ok_or_else(|| name.error("HTTP does not allow this name, or its value"))?;
+            headers.insert(key, value);
+        }
+        pair.end()?;
+    }
+    Ok(headers)
+}
+
+impl MetricPreferences {
+    fn read(&mut self, fields: &mut Fields) -> Result<(), FileError> {
+        use opentelemetry_sdk::metrics::Temporality;
+        if let Some(value) = fields.optional("temporality_preference") {
+            let parse = |text: &str| match text {
+                "cumulative" => Some(Temporality::Cumulative),
+                "delta" => Some(Temporality::Delta),
+                "low_memory" | "lowmemory" => Some(Temporality::LowMemory),
+                _ => None,
+            };
+            self.temporality = Some(value.choice("cumulative, delta or low_memory", parse)?);
+        }
+        if let Some(value) = fields.optional("default_histogram_aggregation") {
+            let expected = "explicit_bucket_histogram or base2_exponential_bucket_histogram";
+            let parse = |text: &str| match text {
+                "explicit_bucket_histogram" => Some(false),
+                "base2_exponential_bucket_histogram" => Some(true),
+                _ => None,
+            };
+            self.is_exponential = Some(value.choice(expected, parse)?);
+        }
+        Ok(())
+    }
+}

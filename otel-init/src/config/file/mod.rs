@@ -1,0 +1,175 @@
+//! `OTEL_CONFIG_FILE`: the declarative configuration of OpenTelemetry, in place of the environment.
+//!
+//! <https://opentelemetry.io/docs/specs/otel/configuration/data-model/>, and the schema at
+//! <https://github.com/open-telemetry/opentelemetry-configuration>. Nothing is passed over in silence: a key that nobody
+//! knows, a value of another type and what the schema has and this crate has not are errors with their line.
+
+mod distribution;
+mod error;
+mod exporter;
+mod fields;
+mod meter;
+mod node;
+mod propagator;
+mod providers;
+mod resource;
+mod sampler;
+mod substitute;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use opentelemetry::{Key, Value};
+use opentelemetry_sdk::trace::SpanLimits;
+use tracing_subscriber::filter::LevelFilter;
+
+pub(crate) use self::error::FileError;
+use self::fields::Fields;
+use self::providers::GeneralLimits;
+use super::Settings;
+use super::destination::Destinations;
+use super::detection::Filter;
+use super::sampler::SamplerConfig;
+use crate::metrics::{CardinalityLimits, View};
+use crate::safety::{Limits, SafetySettings};
+
+/// What the file says, with the defaults of the schema for what it does not say.
+#[derive(Debug)]
+pub(crate) struct FileConfig {
+    pub(crate) is_disabled: bool,
+    pub(crate) own_level: Option<LevelFilter>,
+    pub(crate) resource: Vec<(Key, Value)>,
+    pub(crate) schema_url: Option<String>,
+    /// The detectors to run: none by default.
+    pub(crate) detectors: Vec<String>,
+    /// Which of their attributes stay.
+    pub(crate) detected: Filter,
+    pub(crate) propagators: Vec<String>,
+    pub(crate) destinations: Destinations,
+    pub(crate) sampler: SamplerConfig,
+    pub(crate) span_limits: SpanLimits,
+    pub(crate) limits: Limits,
+    pub(crate) exponential_histograms: bool,
+    pub(crate) cardinality: CardinalityLimits,
+    pub(crate) views: Vec<View>,
+    pub(crate) safety: SafetySettings,
+    pub(crate) shutdown_timeout: Option<std::time::Duration>,
+    pub(crate) telemetry_level: Option<LevelFilter>,
+    pub(crate) warnings: Vec<String>,
+    /// The line of each key that is there.
+    pub(crate) lines: BTreeMap<String, usize>,
+}
+
+/// Reads the file with what the code registered.
+struct Reader<'a> {
+    settings: &'a Settings,
+}
+
+pub(crate) fn read(
+    text: &str,
+    settings: &Settings,
+    lookup: &dyn Fn(&str) -> Option<String>,
+) -> Result<FileConfig, FileError> {
+    let lines = fields::Lines::default();
+    let fields = Fields::root(node::parse(text, lookup)?, Rc::clone(&lines))?;
+    let mut config = Reader { settings }.root(fields)?;
+    config.lines = lines.replace(BTreeMap::new());
+    Ok(config)
+}
+
+impl FileConfig {
+    fn empty(settings: &Settings) -> Self {
+        Self {
+            is_disabled: false,
+            own_level: None,
+            resource: Vec::new(),
+            schema_url: None,
+            detectors: Vec::new(),
+            detected: Filter::default(),
+            propagators: Vec::new(),
+            destinations: Destinations::default(),
+            sampler: sampler::default(),
+            span_limits: SpanLimits::default(),
+            limits: Limits::default(),
+            exponential_histograms: false,
+            cardinality: CardinalityLimits::default(),
+            views: Vec::new(),
+            safety: settings.safety.clone(),
+            shutdown_timeout: None,
+            telemetry_level: None,
+            warnings: Vec::new(),
+            lines: BTreeMap::new(),
+        }
+    }
+}
+
+impl Reader<'_> {
+    fn root(&self, mut fields: Fields) -> Result<FileConfig, FileError> {
+        let mut config = FileConfig::empty(self.settings);
+        format(&mut fields, &mut config)?;
+        // How much of the schema's unstable part the author accepts; each of its keys says so by itself.
+        let _ = fields.text("stability")?;
+        config.is_disabled = fields.boolean("disabled")?.unwrap_or(false);
+        if let Some(level) = fields.optional("log_level") {
+            config.own_level =
+                Some(level.choice("a severity such as error, warn, info, debug, trace", level_of)?);
+        }
+        let general = GeneralLimits::read(fields.fields("attribute_limits")?)?;
+        if let Some(resource) = fields.fields("resource")? {
+            self.resource(resource, &mut config)?;
+        }
+        if let Some(propagator) = fields.fields("propagator")? {
+            self.propagator(propagator, &mut config)?;
+        }
+        let traces = fields.fields("tracer_provider")?;
+        self.tracer_provider(traces, general, &mut config)?;
+        let logs = fields.fields("logger_provider")?;
+        self.logger_provider(logs, general, &mut config)?;
+        if let Some(metrics) = fields.fields("meter_provider")? {
+            self.meter_provider(metrics, &mut config)?;
+        }
+        fields.unsupported("instrumentation", "instrumentations are set up where their layers are made")?;
+        if let Some(distribution) = fields.fields("distribution")? {
+            distribution::read(distribution, &mut config)?;
+        }
+        fields.end()?;
+        Ok(config)
+    }
+}
+
+/// "file_format": 1 and what comes after it without breaking it.
+fn format(fields: &mut Fields, config: &mut FileConfig) -> Result<(), FileError> {
+    /// The version of the schema that this was written for.
+    const MINOR: u32 = 2;
+    let value = fields.required("file_format")?;
+    let text = value.text()?;
+    // "1.0-rc.2"
+    let version = text.split('-').next().unwrap_or_default();
+    let (major, minor) = version.split_once('.').unwrap_or((version, "0"));
+    match (major, minor.parse::<u32>()) {
+        ("1", Ok(minor)) => {
+            if minor > MINOR {
+                config.warnings.push(format!(
+                    "file_format is {text}, newer than the 1.{MINOR} that this version of otel-init knows"
+                ));
+            }
+            Ok(())
+        }
+        _ => Err(value.error(format!("{text:?} is not supported, but \"1.0\" to \"1.{MINOR}\""))),
+    }
+}
+
+fn level_of(name: &str) -> Option<LevelFilter> {
+    let name = name.to_ascii_lowercase();
+    match name.trim_end_matches(|character: char| character.is_ascii_digit()) {
+        "none" | "off" => Some(LevelFilter::OFF),
+        "fatal" | "error" => Some(LevelFilter::ERROR),
+        "warn" => Some(LevelFilter::WARN),
+        "info" => Some(LevelFilter::INFO),
+        "debug" => Some(LevelFilter::DEBUG),
+        "trace" => Some(LevelFilter::TRACE),
+        _ => None,
+    }
+}

@@ -1,0 +1,185 @@
+//! YAML as a tree that knows its lines.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
+
+use super::error::FileError;
+use super::substitute::substitute;
+
+/// More than any configuration has. It bounds what aliases of aliases can make of a small file.
+const MOST_NODES: usize = 100_000;
+const DEEPEST: usize = 64;
+
+/// A value and where it stands.
+#[derive(Debug, Clone)]
+pub(super) struct Node {
+    /// From 1.
+    pub(super) line: usize,
+    pub(super) value: Yaml,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Yaml {
+    Null,
+    Scalar(Scalar),
+    List(Vec<Node>),
+    /// In the order of the file; the number is the line of the key.
+    Map(Vec<(String, usize, Node)>),
+}
+
+/// A text whose type is for the reader to find out.
+#[derive(Debug, Clone)]
+pub(super) struct Scalar {
+    pub(super) text: String,
+    /// Not quoted, so it may be a number.
+    pub(super) is_plain: bool,
+    /// A variable is in it: nobody can quote it to say that it is a text.
+    pub(super) is_substituted: bool,
+}
+
+/// Reads one document. References to variables are replaced in scalars, so no variable can change the structure.
+pub(super) fn parse(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Node, FileError> {
+    let mut builder =
+        Builder { parser: Parser::new_from_str(text), lookup, anchors: HashMap::new(), count: 0 };
+    let mut document = None;
+    loop {
+        match builder.next()? {
+            (Event::StreamEnd, _) => break,
+            (Event::StreamStart | Event::DocumentEnd | Event::Nothing, _) => {}
+            (Event::DocumentStart(_), span) if document.is_some() => {
+                return Err(FileError::at(span.start.line(), "there is a second document"));
+            }
+            (Event::DocumentStart(_), _) => {
+                let (event, span) = builder.next()?;
+                document = Some(builder.node(event, span, 0)?);
+            }
+            (_, span) => return Err(FileError::at(span.start.line(), "this does not belong here")),
+        }
+    }
+    document.ok_or_else(|| FileError::at(1, "the file is empty"))
+}
+
+struct Builder<'input, 'lookup> {
+    parser: Parser<'input, StrInput<'input>>,
+    lookup: &'lookup dyn Fn(&str) -> Option<String>,
+    anchors: HashMap<usize, Node>,
+    count: usize,
+}
+
+impl<'input> Builder<'input, '_> {
+    fn next(&mut self) -> Result<(Event<'input>, Span), FileError> {
+        match self.parser.next() {
+            Some(Ok(next)) => Ok(next),
+            Some(Err(error)) => Err(FileError::at(error.marker().line(), error.info())),
+            None => Ok((Event::StreamEnd, Span::default())),
+        }
+    }
+
+    fn node(&mut self, event: Event<'input>, span: Span, depth: usize) -> Result<Node, FileError> {
+        let line = span.start.line();
+        if depth > DEEPEST {
+            return Err(FileError::at(line, "it is nested too deeply"));
+        }
+        self.counted(1, line)?;
+        let (anchor, value) = match event {
+            Event::Alias(anchor) => {
+                let node = self.anchors.get(&anchor).cloned();
+                let node = node.ok_or_else(|| FileError::at(line, "this anchor is not known"))?;
+                self.counted(size(&node), line)?;
+                return Ok(Node { line, value: node.value });
+            }
+            Event::Scalar(text, style, anchor, tag) => (anchor, self.scalar(&text, style, tag, line)?),
+            Event::SequenceStart(anchor, _) => (anchor, self.list(depth)?),
+            Event::MappingStart(anchor, _) => (anchor, self.map(depth)?),
+            _ => return Err(FileError::at(line, "a value is expected here")),
+        };
+        let node = Node { line, value };
+        if anchor > 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        Ok(node)
+    }
+
+    fn counted(&mut self, more: usize, line: usize) -> Result<(), FileError> {
+        self.count += more;
+        if self.count > MOST_NODES { Err(FileError::at(line, "the file is too large")) } else { Ok(()) }
+    }
+
+    fn scalar(
+        &self,
+        text: &str,
+        style: ScalarStyle,
+        tag: Option<Cow<'_, Tag>>,
+        line: usize,
+    ) -> Result<Yaml, FileError> {
+        let substituted = substitute(text, self.lookup).map_err(|reference| {
+            FileError::at(
+                line,
+                format!(
+                    "{reference} is no reference to a variable, expected ${{NAME}} or ${{NAME:-default}}"
+                ),
+            )
+        })?;
+        let is_text = tag.is_some_and(|tag| tag.is_yaml_core_schema() && tag.suffix == "str");
+        let is_plain = style == ScalarStyle::Plain && !is_text;
+        // "Node types MUST be interpreted after environment variable substitution takes place."
+        if is_plain && ["", "~", "null", "Null", "NULL"].contains(&&*substituted.text) {
+            return Ok(Yaml::Null);
+        }
+        let is_substituted = substituted.is_substituted;
+        Ok(Yaml::Scalar(Scalar { text: substituted.text, is_plain, is_substituted }))
+    }
+
+    fn list(&mut self, depth: usize) -> Result<Yaml, FileError> {
+        let mut items = Vec::new();
+        loop {
+            match self.next()? {
+                (Event::SequenceEnd, _) => return Ok(Yaml::List(items)),
+                (event, span) => items.push(self.node(event, span, depth + 1)?),
+            }
+        }
+    }
+
+    fn map(&mut self, depth: usize) -> Result<Yaml, FileError> {
+        let (mut entries, mut merged): (Vec<(String, usize, Node)>, Vec<_>) = (Vec::new(), Vec::new());
+        loop {
+            let (key, line) = match self.next()? {
+                (Event::MappingEnd, _) => break,
+                // "Mapping keys are not candidates for substitution."
+                (Event::Scalar(key, ..), span) => (key.into_owned(), span.start.line()),
+                (_, span) => return Err(FileError::at(span.start.line(), "a key must be a text")),
+            };
+            let (event, span) = self.next()?;
+            let value = self.node(event, span, depth + 1)?;
+            if key == "<<" {
+                merged.push((line, value));
+            } else if entries.iter().any(|(known, ..)| *known == key) {
+                return Err(FileError::at(line, "the key is there twice").below(&key));
+            } else {
+                entries.push((key, line, value));
+            }
+        }
+        // The merge key of YAML 1.1, which the specification's own examples use: what stands in the map itself wins.
+        for (line, value) in merged {
+            let Yaml::Map(others) = value.value else {
+                return Err(FileError::at(line, "<< expects a map"));
+            };
+            for other in others {
+                if !entries.iter().any(|(known, ..)| *known == other.0) {
+                    entries.push(other);
+                }
+            }
+        }
+        Ok(Yaml::Map(entries))
+    }
+}
+
+fn size(node: &Node) -> usize {
+    match &node.value {
+        Yaml::Null | Yaml::Scalar(_) => 1,
+        Yaml::List(items) => 1 + items.iter().map(size).sum::<usize>(),
+        Yaml::Map(entries) => 1 + entries.iter().map(|(_, _, value)| size(value)).sum::<usize>(),
+    }
+}

@@ -1,0 +1,37 @@
+//! `propagator:`.
+
+use super::error::FileError;
+use super::fields::{Fields, Value};
+use super::{FileConfig, Reader};
+
+impl Reader<'_> {
+    /// "Entries from .composite_list are appended to the list here with duplicates filtered out."
+    pub(super) fn propagator(&self, mut fields: Fields, config: &mut FileConfig) -> Result<(), FileError> {
+        if let Some(value) = fields.optional("composite") {
+            for item in value.list()? {
+                let (name, propagator) = item.fields()?.only()?;
+                self.add(&name, &propagator, config)?;
+                propagator.nothing()?;
+            }
+        }
+        if let Some(value) = fields.optional("composite_list") {
+            for name in value.text()?.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+                self.add(name, &value, config)?;
+            }
+        }
+        fields.end()
+    }
+
+    fn add(&self, name: &str, value: &Value, config: &mut FileConfig) -> Result<(), FileError> {
+        let registry = &self.settings.propagators;
+        if name == "none" || config.propagators.iter().any(|known| known == name) {
+            return Ok(());
+        }
+        if !registry.names().any(|known| known == name) {
+            let supported: Vec<_> = registry.names().collect();
+            return Err(value.error(format!("{name} is not supported, but {}", supported.join(", "))));
+        }
+        config.propagators.push(name.to_owned());
+        Ok(())
+    }
+}

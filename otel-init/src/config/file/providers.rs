@@ -1,0 +1,175 @@
+//! `tracer_provider:` and `logger_provider:`.
+
+use std::time::Duration;
+
+use opentelemetry_sdk::trace::SpanLimits;
+
+use super::error::FileError;
+use super::exporter::milliseconds;
+use super::fields::{Fields, Value};
+use super::{FileConfig, Reader};
+use crate::Signal;
+use crate::config::BatchConfig;
+use crate::config::batch::{BATCH, LOG_DELAY, QUEUE, SPAN_DELAY};
+use crate::config::destination::Destination;
+use crate::safety::AttributeLimits;
+
+const COUNT: u32 = 128;
+
+/// `attribute_limits:`, which the limits of spans and of log records override.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct GeneralLimits {
+    count: Option<u32>,
+    length: Option<u32>,
+}
+
+impl GeneralLimits {
+    pub(super) fn read(fields: Option<Fields>) -> Result<Self, FileError> {
+        let Some(mut fields) = fields else {
+            return Ok(Self::default());
+        };
+        let limits = Self {
+            count: fields.count("attribute_count_limit")?,
+            length: fields.count("attribute_value_length_limit")?,
+        };
+        fields.end()?;
+        Ok(limits)
+    }
+
+    fn or(self, general: Self) -> AttributeLimits {
+        let count = self.count.or(general.count).unwrap_or(COUNT);
+        AttributeLimits { count: to_usize(count), value_length: self.length.or(general.length).map(to_usize) }
+    }
+}
+
+impl Reader<'_> {
+    pub(super) fn tracer_provider(
+        &self,
+        fields: Option<Fields>,
+        general: GeneralLimits,
+        config: &mut FileConfig,
+    ) -> Result<(), FileError> {
+        let mut provider = fields;
+        let limits = provider.as_mut().map(|fields| fields.fields("limits")).transpose()?.flatten();
+        span_limits(limits, general, config)?;
+        let Some(mut fields) = provider else {
+            return Ok(());
+        };
+        for processor in fields.required("processors")?.list()? {
+            config.destinations.traces.push(self.processor(Signal::Traces, processor, SPAN_DELAY)?);
+        }
+        if let Some(sampler) = fields.optional("sampler") {
+            config.sampler = super::sampler::read(sampler)?;
+        }
+        fields.unsupported("tracer_configurator", "drop rules and the sampler choose among spans")?;
+        fields.unsupported("id_generator", "")?;
+        fields.end()
+    }
+
+    pub(super) fn logger_provider(
+        &self,
+        fields: Option<Fields>,
+        general: GeneralLimits,
+        config: &mut FileConfig,
+    ) -> Result<(), FileError> {
+        let mut provider = fields;
+        let limits = provider.as_mut().map(|fields| fields.fields("limits")).transpose()?.flatten();
+        config.limits.log = GeneralLimits::read(limits)?.or(general);
+        let Some(mut fields) = provider else {
+            return Ok(());
+        };
+        for processor in fields.required("processors")?.list()? {
+            config.destinations.logs.push(self.processor(Signal::Logs, processor, LOG_DELAY)?);
+        }
+        fields.unsupported(
+            "logger_configurator",
+            "RUST_LOG and the telemetry level choose among log records",
+        )?;
+        fields.end()
+    }
+
+    fn processor(&self, signal: Signal, processor: Value, delay: Duration) -> Result<Destination, FileError> {
+        let (name, value) = processor.fields()?.only()?;
+        let unknown = value.error("no processor has this name: batch, simple");
+        let mut fields = value.fields()?;
+        let mut batch =
+            BatchConfig { max_queue_size: QUEUE, max_export_batch_size: BATCH, schedule_delay: delay };
+        let mut timeout = None;
+        match name.as_str() {
+            "batch" => {
+                if let Some(delay) = fields.count("schedule_delay")? {
+                    batch.schedule_delay = Duration::from_millis(u64::from(delay.max(1)));
+                }
+                timeout = milliseconds(&mut fields, "export_timeout")?;
+                if let Some(size) = fields.optional("max_queue_size") {
+                    batch.max_queue_size = size_of(&size)?;
+                }
+                match fields.optional("max_export_batch_size") {
+                    Some(size) => {
+                        batch.max_export_batch_size = size_of(&size)?;
+                        if batch.max_export_batch_size > batch.max_queue_size {
+                            return Err(size.error("a batch is not larger than the queue, max_queue_size"));
+                        }
+                    }
+                    None => batch.max_export_batch_size = BATCH.min(batch.max_queue_size),
+                }
+            }
+            // Each by itself and at once, but on the thread of the export: nothing here blocks the application.
+            "simple" => batch.max_export_batch_size = 1,
+            _ => return Err(unknown),
+        }
+        let exporter = self.exporter(signal, fields.required("exporter")?, timeout, None)?;
+        fields.end()?;
+        Ok(Destination { exporter, batch })
+    }
+}
+
+/// The SDK allocates a whole queue at once, so there is an upper bound.
+fn size_of(value: &Value) -> Result<usize, FileError> {
+    let size = to_usize(value.count()?);
+    if (1..=1_000_000).contains(&size) {
+        Ok(size)
+    } else {
+        Err(value.error("expected a whole number from 1 to 1000000"))
+    }
+}
+
+fn span_limits(
+    fields: Option<Fields>,
+    general: GeneralLimits,
+    config: &mut FileConfig,
+) -> Result<(), FileError> {
+    let (mut own, mut counts) = (GeneralLimits::default(), [COUNT; 4]);
+    if let Some(mut fields) = fields {
+        own.count = fields.count("attribute_count_limit")?;
+        own.length = fields.count("attribute_value_length_limit")?;
+        let keys = [
+            "event_count_limit",
+            "link_count_limit",
+            "event_attribute_count_limit",
+            "link_attribute_count_limit",
+        ];
+        for (count, key) in counts.iter_mut().zip(keys) {
+            *count = fields.count(key)?.unwrap_or(COUNT);
+        }
+        fields.end()?;
+    }
+    let [events, links, event_attributes, link_attributes] = counts;
+    let span = own.or(general);
+    let limits = |count| AttributeLimits { count: to_usize(count), ..span };
+    config.limits.span = span;
+    config.limits.event = limits(event_attributes);
+    config.limits.link = limits(link_attributes);
+    config.span_limits = SpanLimits {
+        max_attributes_per_span: u32::try_from(span.count).unwrap_or(u32::MAX),
+        max_events_per_span: events,
+        max_links_per_span: links,
+        max_attributes_per_event: event_attributes,
+        max_attributes_per_link: link_attributes,
+    };
+    Ok(())
+}
+
+fn to_usize(count: u32) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,95 @@
+//! `resource:`.
+
+use opentelemetry::{Array, Key, StringValue, Value as Attribute};
+
+use super::error::FileError;
+use super::fields::{Fields, Value};
+use super::{FileConfig, Reader};
+use crate::config::detection::Filter;
+use crate::config::percent;
+
+impl Reader<'_> {
+    /// "Entries have higher priority than entries from .resource.attributes_list."
+    pub(super) fn resource(&self, mut fields: Fields, config: &mut FileConfig) -> Result<(), FileError> {
+        if let Some(value) = fields.optional("attributes_list") {
+            let reason = "expected key=value,key=value with values percent-encoded";
+            let pairs = percent::decode_pairs(&value.text()?).ok_or_else(|| value.error(reason))?;
+            let pairs = pairs.into_iter().map(|(key, value)| (Key::from(key), Attribute::from(value)));
+            config.resource.extend(pairs);
+        }
+        if let Some(value) = fields.optional("attributes") {
+            for item in value.list()? {
+                config.resource.extend(attribute(item)?);
+            }
+        }
+        config.schema_url = fields.text("schema_url")?;
+        if let Some(detection) = fields.fields("detection")? {
+            self.detection(detection, config)?;
+        }
+        fields.end()
+    }
+
+    fn detection(&self, mut fields: Fields, config: &mut FileConfig) -> Result<(), FileError> {
+        if let Some(mut attributes) = fields.fields("attributes")? {
+            config.detected = include_exclude(&mut attributes)?;
+            attributes.end()?;
+        }
+        if let Some(detectors) = fields.optional("detectors") {
+            for item in detectors.list()? {
+                let (name, value) = item.fields()?.only()?;
+                if !crate::config::detection::is_known(&name, &self.settings.registry) {
+                    let known = crate::config::detection::names(&self.settings.registry).join(", ");
+                    return Err(value.error(format!("no detector has this name: {known}")));
+                }
+                value.nothing()?;
+                config.detectors.push(name);
+            }
+        }
+        fields.end()
+    }
+}
+
+/// Two lists of patterns.
+pub(super) fn include_exclude(fields: &mut Fields) -> Result<Filter, FileError> {
+    let included = fields.optional("included").map(Value::texts).transpose()?;
+    let excluded = fields.optional("excluded").map(Value::texts).transpose()?;
+    Ok(Filter { included, excluded: excluded.unwrap_or_default() })
+}
+
+/// A name, a value, and a type that is a text unless it says otherwise. A null is no attribute.
+fn attribute(item: Value) -> Result<Option<(Key, Attribute)>, FileError> {
+    let mut fields = item.fields()?;
+    let name = fields.required("name")?.text()?;
+    let kind = fields.text("type")?;
+    let kind_line = fields.line();
+    let Some(value) = fields.optional("value") else {
+        fields.end()?;
+        return Ok(None);
+    };
+    let attribute = match kind.as_deref().unwrap_or("string") {
+        "string" => value.text()?.into(),
+        "bool" => value.boolean()?.into(),
+        "int" => value.integer()?.into(),
+        "double" => value.number()?.into(),
+        "string_array" => {
+            let texts: Vec<StringValue> = value.texts()?.into_iter().map(StringValue::from).collect();
+            Attribute::Array(Array::String(texts))
+        }
+        "bool_array" => Attribute::Array(Array::Bool(each(value, Value::boolean)?)),
+        "int_array" => Attribute::Array(Array::I64(each(value, Value::integer)?)),
+        "double_array" => Attribute::Array(Array::F64(each(value, Value::number)?)),
+        other => {
+            return Err(FileError::at(
+                kind_line,
+                format!("{other:?} is no type: string, bool, int, double, or one of them with _array"),
+            )
+            .below("resource.attributes"));
+        }
+    };
+    fields.end()?;
+    Ok(Some((name.into(), attribute)))
+}
+
+fn each<T>(value: Value, read: impl Fn(&Value) -> Result<T, FileError>) -> Result<Vec<T>, FileError> {
+    value.list()?.iter().map(read).collect()
+}

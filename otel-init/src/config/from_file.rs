@@ -1,0 +1,125 @@
+//! A configuration file in place of the environment.
+
+use std::time::Duration;
+
+use tracing_subscriber::filter::LevelFilter;
+
+use super::destination::Destinations;
+use super::environment::Environment;
+use super::file::{self, FileConfig, FileError};
+use super::sampler::SamplerConfig;
+use super::{
+    Config, ExporterConfig, LONGEST_SHUTDOWN, Origins, PropagatorConfig, Settings, SubscriberConfig, resource,
+};
+use crate::error::InstallErrorKind;
+use crate::{InstallError, Signal};
+
+/// The variables that name the file; the second is the one of older texts.
+pub(super) const VARIABLES: [&str; 2] = ["OTEL_CONFIG_FILE", "OTEL_EXPERIMENTAL_CONFIG_FILE"];
+
+/// A configuration is no longer than this.
+const LARGEST: u64 = 1 << 20;
+
+/// The file that is named, if there is one: in code, or by a variable.
+pub(super) fn path(settings: &Settings, environment: &Environment<'_>) -> Option<String> {
+    settings.config_file.clone().or_else(|| VARIABLES.iter().find_map(|name| environment.text(name)))
+}
+
+impl Config {
+    /// "When OTEL_CONFIG_FILE is set, all other environment variables besides those referenced in the configuration file
+    /// for environment variable substitution MUST be ignored." Code wins over the file.
+    pub(super) fn from_file(
+        path: String,
+        settings: &Settings,
+        lookup: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, InstallError> {
+        let failed = |error| InstallErrorKind::File { path: path.clone(), error };
+        let text = read(&path).map_err(failed)?;
+        let mut file = file::read(&text, settings, lookup).map_err(failed)?;
+        // The file names its variables, and detectors look at those of the platform: none of OpenTelemetry's.
+        let foreign =
+            |name: &str| lookup(name).filter(|_| !name.starts_with("OTEL_") || name == "OTEL_SERVICE_NAME");
+        let environment = Environment::new(&foreign);
+        file.warnings.drain(..).for_each(|warning| environment.warn(format!("{path}: {warning}")));
+        code_over(&mut file, settings)?;
+        let telemetry_level = settings.telemetry_level.or(file.telemetry_level).unwrap_or(LevelFilter::INFO);
+        let shutdown_timeout = settings.shutdown_timeout.or(file.shutdown_timeout);
+        let subscriber = (!settings.without_tracing_subscriber).then(|| SubscriberConfig {
+            console: settings.console_logs,
+            console_filter: environment.text("RUST_LOG"),
+            own_level: file.own_level,
+            telemetry_level,
+        });
+        let sampler = match &settings.sampling {
+            Some(sampling) => SamplerConfig { sampling: sampling.clone(), file: None },
+            None => file.sampler.clone(),
+        };
+        Ok(Self {
+            is_disabled: file.is_disabled,
+            resource: resource::of_file(&file, settings, &environment),
+            destinations: file.destinations,
+            sampler,
+            span_limits: file.span_limits,
+            limits: file.limits,
+            safety: file.safety,
+            exponential_histograms: settings.exponential_histograms || file.exponential_histograms,
+            views: settings.views.iter().cloned().chain(file.views).collect(),
+            cardinality: settings.cardinality.clone().unwrap_or(file.cardinality),
+            process_metrics: settings.process_metrics,
+            tokio_metrics: settings.tokio_metrics.clone(),
+            has_span_fields: !settings.without_span_fields,
+            propagators: PropagatorConfig::named(file.propagators, &settings.propagators),
+            shutdown_timeout: shutdown_timeout.unwrap_or(Duration::from_secs(5)).min(LONGEST_SHUTDOWN),
+            panic_hook: settings.panic_hook,
+            telemetry_level,
+            subscriber,
+            origins: Origins::of_file(settings, path, file.lines),
+            warnings: environment.into_warnings(),
+        })
+    }
+}
+
+fn read(path: &str) -> Result<String, FileError> {
+    let unreadable = |reason: String| FileError { line: 0, key: String::new(), reason };
+    let size = std::fs::metadata(path).map_err(|error| unreadable(format!("cannot be read: {error}")))?.len();
+    if size > LARGEST {
+        return Err(unreadable(format!("it has {size} bytes, more than {LARGEST}")));
+    }
+    std::fs::read_to_string(path).map_err(|error| unreadable(format!("cannot be read: {error}")))
+}
+
+/// What the code says about the way out wins over the file.
+fn code_over(file: &mut FileConfig, settings: &Settings) -> Result<(), InstallError> {
+    // Exporters by name, and destinations that are added, as without a file and without variables.
+    let nothing = |_: &str| None;
+    let environment = Environment::new(&nothing);
+    let of_code = Destinations::resolve(settings, &environment)?;
+    let added = Destinations::added(settings)?;
+    for signal in [Signal::Traces, Signal::Metrics, Signal::Logs] {
+        let from = if settings.exporters.contains_key(&signal) { &of_code } else { &added };
+        let replaces = settings.exporters.contains_key(&signal);
+        file.destinations.take_from(from, signal, replaces);
+    }
+    let (mut seen, protocol) = (Vec::new(), settings.protocol);
+    for exporter in file.destinations.exporters_mut() {
+        let ExporterConfig::Otlp(otlp) = exporter else { continue };
+        // The first of each signal is what the code speaks of.
+        if seen.contains(&otlp.signal) || settings.exporters.contains_key(&otlp.signal) {
+            continue;
+        }
+        seen.push(otlp.signal);
+        let changed = protocol.filter(|protocol| *protocol != otlp.protocol);
+        otlp.protocol = protocol.unwrap_or(otlp.protocol);
+        if let Some(base) = &settings.endpoint {
+            otlp.endpoint = super::Endpoint::from_base(base, otlp.signal, otlp.protocol, false)
+                .map_err(|reason| InstallError::invalid("the endpoint", base.clone(), reason))?;
+        } else if changed.is_some() {
+            otlp.endpoint = super::Endpoint::default_for(otlp.signal, otlp.protocol);
+        }
+    }
+    for metrics in &mut file.destinations.metrics {
+        metrics.interval = settings.metric_export_interval.unwrap_or(metrics.interval);
+        metrics.temporality = settings.temporality.unwrap_or(metrics.temporality);
+    }
+    Ok(())
+}

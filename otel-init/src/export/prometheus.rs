@@ -1,0 +1,158 @@
+//! Metrics that wait to be fetched: the text format of Prometheus, over HTTP.
+//!
+//! <https://opentelemetry.io/docs/specs/otel/metrics/sdk_exporters/prometheus/>
+
+use std::convert::Infallible;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use opentelemetry_prometheus::PrometheusExporter;
+use prometheus::{Registry, TextEncoder};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Mutex, Semaphore};
+
+use super::runtime::RuntimeEntry;
+use crate::config::PrometheusConfig;
+use crate::diagnostics;
+use crate::metrics::AttributeGuard;
+use crate::safety::Redactor;
+
+/// Who scrapes comes with one connection, or two.
+const MOST_CONNECTIONS: usize = 16;
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What answers a scrape.
+#[derive(Debug)]
+struct Page {
+    registry: Registry,
+    redactor: Arc<Redactor>,
+    guard: Arc<AttributeGuard>,
+    /// One collection at a time, however many ask.
+    turn: Mutex<()>,
+}
+
+/// The reader for the meter provider, and the address that it can be fetched from. No address is no reason for a service
+/// not to start, so that is a warning.
+pub(crate) fn start(
+    config: &PrometheusConfig,
+    runtime: &RuntimeEntry,
+    redactor: &Arc<Redactor>,
+    guard: &Arc<AttributeGuard>,
+) -> Result<(PrometheusExporter, SocketAddr), String> {
+    let failed = |reason: String| {
+        format!("metrics cannot be fetched by Prometheus from {}:{}: {reason}", config.host, config.port)
+    };
+    let registry = Registry::new();
+    let mut exporter = opentelemetry_prometheus::exporter()
+        .with_registry(registry.clone())
+        .scope_info_enabled(config.has_scope_labels);
+    if !config.has_target_info {
+        exporter = exporter.without_target_info();
+    }
+    let exporter = exporter.build().map_err(|error| failed(error.to_string()))?;
+    let listener =
+        StdListener::bind((config.host.as_str(), config.port)).map_err(|error| failed(error.to_string()))?;
+    listener.set_nonblocking(true).map_err(|error| failed(error.to_string()))?;
+    let address = listener.local_addr().map_err(|error| failed(error.to_string()))?;
+    let page =
+        Page { registry, redactor: Arc::clone(redactor), guard: Arc::clone(guard), turn: Mutex::new(()) };
+    runtime.spawn(listen(listener, Arc::new(page)));
+    Ok((exporter, address))
+}
+
+async fn listen(listener: StdListener, page: Arc<Page>) {
+    let listener = match TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return diagnostics::warn(&format!("metrics cannot be fetched: {error}")),
+    };
+    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    loop {
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((connection, _)) => {
+                let page = Arc::clone(&page);
+                tokio::spawn(async move {
+                    serve(connection, page).await;
+                    drop(permit);
+                });
+            }
+            // Too many open files, most likely: not in a circle.
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+async fn serve(connection: TcpStream, page: Arc<Page>) {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let page = Arc::clone(&page);
+        async move { Ok::<_, Infallible>(answer(&request, page).await) }
+    });
+    // Whoever hangs up has what it wanted.
+    let _ = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(connection), service)
+        .await;
+}
+
+async fn answer(request: &Request<Incoming>, page: Arc<Page>) -> Response<Full<Bytes>> {
+    if !["/metrics", "/"].contains(&request.uri().path()) {
+        return status(StatusCode::NOT_FOUND);
+    }
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        let mut answer = status(StatusCode::METHOD_NOT_ALLOWED);
+        answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return answer;
+    }
+    // Callbacks of the service run while metrics are collected: not on the thread that exports.
+    let collected = tokio::task::spawn_blocking(move || {
+        let _turn = page.turn.blocking_lock();
+        page.text()
+    });
+    match collected.await {
+        Ok(Ok(text)) => {
+            let mut answer = Response::new(Full::new(Bytes::from(text)));
+            let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+            answer.headers_mut().insert(CONTENT_TYPE, kind);
+            answer
+        }
+        // A callback panicked, or the text cannot be written.
+        _ => status(StatusCode::INTERNAL_SERVER_ERROR),
+    }
+}
+
+fn status(status: StatusCode) -> Response<Full<Bytes>> {
+    let mut answer = Response::new(Full::default());
+    *answer.status_mut() = status;
+    answer
+}
+
+impl Page {
+    fn text(&self) -> Result<String, prometheus::Error> {
+        let mut families = self.registry.gather();
+        for family in &mut families {
+            let name = family.name().to_owned();
+            for metric in family.mut_metric() {
+                for label in metric.mut_label() {
+                    self.guard.judge_label(&name, label.name(), label.value());
+                    match self.redactor.attribute(label.name(), label.value()) {
+                        Ok(None) => {}
+                        Ok(Some(redacted)) => label.set_value(redacted),
+                        // An empty label is the same as none.
+                        Err(_removed) => label.set_value(String::new()),
+                    }
+                }
+            }
+        }
+        TextEncoder::new().encode_to_string(&families)
+    }
+}

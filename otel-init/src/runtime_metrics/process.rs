@@ -1,0 +1,203 @@
+//! The process, by the names of the semantic conventions. From `/proc`, so on Linux alone.
+//!
+//! <https://opentelemetry.io/docs/specs/semconv/system/process-metrics/>
+
+use std::fs::{read_dir, read_to_string};
+use std::time::Instant;
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Meter, MeterProvider};
+use opentelemetry_sdk::metrics::SdkMeterProvider;
+
+/// "USER_HZ" is 100 on every platform that Linux exports `/proc` on.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// Registers what is read whenever metrics are collected.
+pub(crate) fn observe(provider: &SdkMeterProvider) {
+    let meter = provider.meter("otel-init.process");
+    uptime(&meter);
+    if cfg!(target_os = "linux") {
+        cpu(&meter);
+        memory(&meter);
+        counts(&meter);
+        faults(&meter);
+        switches(&meter);
+        disk(&meter);
+    }
+}
+
+fn uptime(meter: &Meter) {
+    let start = Instant::now();
+    // Registered with the meter; the handles are of no use, here and below.
+    let _ = meter
+        .f64_observable_gauge("process.uptime")
+        .with_unit("s")
+        .with_description("The time the process has been running.")
+        .with_callback(move |observer| observer.observe(start.elapsed().as_secs_f64(), &[]))
+        .build();
+}
+
+fn cpu(meter: &Meter) {
+    let _ = meter
+        .f64_observable_counter("process.cpu.time")
+        .with_unit("s")
+        .with_description("Total CPU seconds broken down by different CPU modes.")
+        .with_callback(|observer| {
+            let Some(stat) = Stat::read() else { return };
+            for (mode, field) in [("user", 14), ("system", 15)] {
+                if let Some(ticks) = stat.number(field) {
+                    observer.observe(ticks / TICKS_PER_SECOND, &[KeyValue::new("cpu.mode", mode)]);
+                }
+            }
+        })
+        .build();
+}
+
+fn memory(meter: &Meter) {
+    for (name, description, key) in [
+        ("process.memory.usage", "The amount of physical memory in use.", "VmRSS"),
+        ("process.memory.virtual", "The amount of committed virtual memory.", "VmSize"),
+    ] {
+        let _ = meter
+            .i64_observable_up_down_counter(name)
+            .with_unit("By")
+            .with_description(description)
+            .with_callback(move |observer| {
+                if let Some(kibibytes) = status(key) {
+                    observer.observe(kibibytes.saturating_mul(1024), &[]);
+                }
+            })
+            .build();
+    }
+}
+
+fn counts(meter: &Meter) {
+    let _ = meter
+        .i64_observable_up_down_counter("process.thread.count")
+        .with_unit("{thread}")
+        .with_description("Process threads count.")
+        .with_callback(|observer| {
+            if let Some(threads) = status("Threads") {
+                observer.observe(threads, &[]);
+            }
+        })
+        .build();
+    let _ = meter
+        .i64_observable_up_down_counter("process.unix.file_descriptor.count")
+        .with_unit("{file_descriptor}")
+        .with_description("Number of unix file descriptors in use by the process.")
+        .with_callback(|observer| {
+            if let Ok(entries) = read_dir("/proc/self/fd") {
+                observer.observe(i64::try_from(entries.count()).unwrap_or(i64::MAX), &[]);
+            }
+        })
+        .build();
+}
+
+fn faults(meter: &Meter) {
+    let _ = meter
+        .u64_observable_counter("process.paging.faults")
+        .with_unit("{fault}")
+        .with_description("Number of page faults the process has made.")
+        .with_callback(|observer| {
+            let Some(stat) = Stat::read() else { return };
+            for (kind, field) in [("minor", 10), ("major", 12)] {
+                if let Some(count) = stat.count(field) {
+                    observer.observe(count, &[KeyValue::new("system.paging.fault.type", kind)]);
+                }
+            }
+        })
+        .build();
+}
+
+fn switches(meter: &Meter) {
+    let _ = meter
+        .u64_observable_counter("process.context_switches")
+        .with_unit("{context_switch}")
+        .with_description("Number of times the process has been context switched.")
+        .with_callback(|observer| {
+            for (kind, key) in
+                [("voluntary", "voluntary_ctxt_switches"), ("involuntary", "nonvoluntary_ctxt_switches")]
+            {
+                if let Some(count) = of_all_threads(key) {
+                    observer.observe(count, &[KeyValue::new("process.context_switch.type", kind)]);
+                }
+            }
+        })
+        .build();
+}
+
+fn disk(meter: &Meter) {
+    let _ = meter
+        .u64_observable_counter("process.disk.io")
+        .with_unit("By")
+        .with_description("Disk bytes transferred.")
+        .with_callback(|observer| {
+            let Ok(io) = read_to_string("/proc/self/io") else { return };
+            for (direction, key) in [("read", "read_bytes"), ("write", "write_bytes")] {
+                if let Some(bytes) = entry(&io, key) {
+                    observer.observe(bytes, &[KeyValue::new("disk.io.direction", direction)]);
+                }
+            }
+        })
+        .build();
+}
+
+/// A value of `/proc/self/status`, without its unit.
+fn status(key: &str) -> Option<i64> {
+    entry(&read_to_string("/proc/self/status").ok()?, key)
+}
+
+/// The sum of a value that each thread counts for itself.
+fn of_all_threads(key: &str) -> Option<u64> {
+    let threads = read_dir("/proc/self/task").ok()?.flatten();
+    let counts =
+        threads.filter_map(|thread| entry::<u64>(&read_to_string(thread.path().join("status")).ok()?, key));
+    Some(counts.sum())
+}
+
+/// `key:  value unit`
+fn entry<T: std::str::FromStr>(text: &str, key: &str) -> Option<T> {
+    let value = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
+    value.split_whitespace().next()?.parse().ok()
+}
+
+/// `/proc/self/stat`, whose second field is a name that may have blanks.
+struct Stat(String);
+
+impl Stat {
+    fn read() -> Option<Self> {
+        read_to_string("/proc/self/stat").ok().map(Self)
+    }
+
+    /// The field of this number in proc(5), from 3.
+    fn count(&self, field: usize) -> Option<u64> {
+        let (_, after_name) = self.0.rsplit_once(')')?;
+        after_name.split_whitespace().nth(field.checked_sub(3)?)?.parse().ok()
+    }
+
+    fn number(&self, field: usize) -> Option<f64> {
+        self.count(field).and_then(|count| count.to_string().parse().ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Stat, entry};
+
+    #[test]
+    fn fields_are_counted_behind_the_name() {
+        let stat = Stat("12 (a name) x) S 1 2 3 4 5 6 77 8 99 10 111 122 13".to_owned());
+        assert_eq!((stat.count(3), stat.count(10), stat.count(12)), (None, Some(77), Some(99)));
+        assert_eq!(stat.number(14), Some(111.0));
+        assert_eq!(stat.count(60), None);
+    }
+
+    #[test]
+    fn entries_have_units() {
+        let text = "VmSize:\t  123 kB\nThreads:\t4\n";
+        assert_eq!(entry::<i64>(text, "VmSize"), Some(123));
+        assert_eq!(entry::<i64>(text, "Threads"), Some(4));
+        assert_eq!(entry::<i64>(text, "Vm"), None);
+    }
+}

@@ -1,0 +1,144 @@
+//! Fields of `tracing` spans on the log records of the events inside of them.
+//!
+//! Upstream's bridge can do it behind an experimental feature, but keeps every value that a field ever had for as long as
+//! the span lives. So the fields are kept here, each once and not without end, and handed to the log chain while the bridge
+//! emits the event on this very thread.
+
+use std::cell::RefCell;
+use std::fmt::Debug;
+
+use opentelemetry::logs::AnyValue;
+use opentelemetry_sdk::logs::SdkLogRecord;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::Context;
+use tracing_subscriber::registry::LookupSpan;
+
+/// As many fields as `tracing` allows a span are kept of each span.
+const MOST: usize = 32;
+
+thread_local! {
+    /// The fields of the spans around the event that this thread emits at the moment.
+    static CURRENT: RefCell<Vec<(&'static str, AnyValue)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Adds the fields to a record that this thread emits, but for those that the event has itself.
+pub(crate) fn add_to(record: &mut SdkLogRecord) {
+    use opentelemetry::logs::LogRecord;
+    CURRENT.with_borrow_mut(|fields| {
+        for (name, value) in fields.drain(..) {
+            if record.attributes_iter().all(|(key, _)| key.as_str() != name) {
+                record.add_attribute(name, value);
+            }
+        }
+    });
+}
+
+/// A bridge to logs that knows the fields of the spans around an event.
+pub(crate) struct WithSpanFields<L>(pub(crate) L);
+
+/// The fields of one span, the last value of each.
+#[derive(Default)]
+struct Fields(Vec<(&'static str, AnyValue)>);
+
+impl<S, L> Layer<S> for WithSpanFields<L>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    L: Layer<S>,
+{
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let mut fields = Fields::default();
+        attributes.record(&mut fields);
+        if fields.0.is_empty() {
+            return;
+        }
+        if let Some(span) = context.span(id) {
+            // Another bridge on the same registry may have been faster, with the same.
+            span.extensions_mut().replace(fields);
+        }
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        let Some(span) = context.span(id) else { return };
+        let mut extensions = span.extensions_mut();
+        match extensions.get_mut::<Fields>() {
+            Some(fields) => values.record(fields),
+            None => {
+                let mut fields = Fields::default();
+                values.record(&mut fields);
+                extensions.insert(fields);
+            }
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let mut around = Fields::default();
+        // The innermost wins, as it does on the console.
+        for span in context.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
+            if let Some(fields) = span.extensions().get::<Fields>() {
+                fields.0.iter().for_each(|(name, value)| around.set(name, value.clone()));
+            }
+        }
+        CURRENT.set(around.0);
+        self.0.on_event(event, context);
+        // What nobody took, because the record was filtered out.
+        CURRENT.with_borrow_mut(Vec::clear);
+    }
+}
+
+impl Fields {
+    fn set(&mut self, name: &'static str, value: AnyValue) {
+        if let Some((_, known)) = self.0.iter_mut().find(|(known, _)| *known == name) {
+            *known = value;
+        } else if self.0.len() < MOST {
+            self.0.push((name, value));
+        }
+    }
+}
+
+impl Visit for Fields {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.set(field.name(), AnyValue::Double(value));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.set(field.name(), AnyValue::Int(value));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        let value = i64::try_from(value).map_or_else(|_| value.to_string().into(), AnyValue::Int);
+        self.set(field.name(), value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.set(field.name(), AnyValue::Boolean(value));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.set(field.name(), value.to_owned().into());
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.set(field.name(), format!("{value:?}").into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::logs::AnyValue;
+
+    use super::{Fields, MOST};
+
+    #[test]
+    fn a_field_is_kept_once_and_fields_are_bounded() {
+        let mut fields = Fields::default();
+        (0..1000).for_each(|round| fields.set("round", AnyValue::Int(round)));
+        assert_eq!(fields.0, [("round", AnyValue::Int(999))]);
+        for index in 0..100 {
+            fields.set(Box::leak(index.to_string().into_boxed_str()), AnyValue::Int(index));
+        }
+        assert_eq!(fields.0.len(), MOST);
+    }
+}

@@ -1,0 +1,169 @@
+//! Where encoded entries wait, apart for each thread.
+
+use std::cell::Cell;
+use std::mem;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::room::Room;
+
+/// Threads beyond these share.
+const MOST_SHARDS: usize = 16;
+/// Scopes that have nothing to say are forgotten above this.
+const MOST_IDLE_SCOPES: usize = 64;
+
+/// What is said of a group of entries once: an encoded instrumentation scope.
+pub(super) trait Scope: Send + Sync + 'static {
+    /// Whatever tells whether an entry belongs to it.
+    type Key<'a>: Copy;
+
+    fn is(&self, key: Self::Key<'_>) -> bool;
+    fn new(key: Self::Key<'_>) -> Self;
+    /// How many bytes it takes besides the entries.
+    fn len(&self) -> usize;
+}
+
+/// Buffers of encoded entries. A thread always uses the same one; there is no lock that all threads share.
+#[derive(Debug)]
+pub(super) struct Buffers<S> {
+    shards: Box<[Shard<S>]>,
+    room: Room,
+    /// A shard with as many entries calls for the worker.
+    call_at: usize,
+}
+
+/// On a cache line of its own, and on the one that is fetched with it.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Shard<S>(Mutex<Content<S>>);
+
+#[derive(Debug)]
+struct Content<S> {
+    chunks: Vec<Chunk<S>>,
+    entries: usize,
+    /// Bytes that were taken from the room and are not used yet.
+    credit: usize,
+}
+
+/// Entries of one scope, one after the other, each with its key and length.
+#[derive(Debug)]
+pub(super) struct Chunk<S> {
+    pub(super) scope: Arc<S>,
+    pub(super) bytes: Vec<u8>,
+    pub(super) entries: usize,
+}
+
+/// What became of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pushed {
+    Kept,
+    /// There is enough for a request now.
+    KeptAndDue,
+    /// There is no room.
+    Full,
+}
+
+impl<S: Scope> Buffers<S> {
+    /// For at most `max_bytes`; `batch` entries are worth a request.
+    pub(super) fn new(max_bytes: usize, batch: usize) -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let count = threads.clamp(1, MOST_SHARDS);
+        let empty = || Shard(Mutex::new(Content { chunks: Vec::new(), entries: 0, credit: 0 }));
+        Self {
+            shards: std::iter::repeat_with(empty).take(count).collect(),
+            room: Room::new(max_bytes),
+            call_at: (batch / count).max(1),
+        }
+    }
+
+    /// Has `encode` write one entry of the scope of `key`.
+    pub(super) fn push(&self, key: S::Key<'_>, encode: impl FnOnce(&mut Vec<u8>)) -> Pushed {
+        let mut content = self.shards[own_number() % self.shards.len()].lock();
+        let Content { chunks, entries, credit } = &mut *content;
+        // The last one used stands first.
+        let (index, new_scope) = match chunks.iter().position(|chunk| chunk.scope.is(key)) {
+            Some(index) => (index, 0),
+            None => {
+                chunks.push(Chunk { scope: Arc::new(S::new(key)), bytes: Vec::new(), entries: 0 });
+                (chunks.len() - 1, chunks[chunks.len() - 1].scope.len())
+            }
+        };
+        chunks.swap(0, index);
+        let chunk = &mut chunks[0];
+        let before = chunk.bytes.len();
+        encode(&mut chunk.bytes);
+        let needed = chunk.bytes.len() - before + new_scope;
+        if needed > *credit {
+            let taken = self.room.take(needed - *credit);
+            if taken == 0 {
+                chunk.bytes.truncate(before);
+                if new_scope > 0 {
+                    chunks.swap_remove(0);
+                }
+                return Pushed::Full;
+            }
+            *credit += taken;
+        }
+        *credit -= needed;
+        chunk.entries += 1;
+        *entries += 1;
+        if *entries == self.call_at { Pushed::KeptAndDue } else { Pushed::Kept }
+    }
+
+    /// Takes everything. `spares` are buffers to go on with.
+    pub(super) fn take(&self, into: &mut Vec<Chunk<S>>, spares: &mut Vec<Vec<u8>>) {
+        for shard in &self.shards {
+            let mut content = shard.lock();
+            content.entries = 0;
+            let credit = mem::take(&mut content.credit);
+            for chunk in &mut content.chunks {
+                if chunk.entries > 0 {
+                    into.push(Chunk {
+                        scope: Arc::clone(&chunk.scope),
+                        bytes: mem::replace(&mut chunk.bytes, spares.pop().unwrap_or_default()),
+                        entries: mem::take(&mut chunk.entries),
+                    });
+                }
+            }
+            if content.chunks.len() > MOST_IDLE_SCOPES {
+                content.chunks.clear();
+            }
+            drop(content);
+            self.room.give_back(credit);
+        }
+    }
+
+    /// Bytes that were taken are gone.
+    pub(super) fn give_back(&self, bytes: usize) {
+        self.room.give_back(bytes);
+    }
+
+    #[cfg(test)]
+    pub(super) fn room_left(&self) -> usize {
+        self.room.left()
+    }
+}
+
+impl<S> Shard<S> {
+    fn lock(&self) -> MutexGuard<'_, Content<S>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A number for each thread: 0, 1, 2 …
+fn own_number() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static OWN: Cell<Option<usize>> = const { Cell::new(None) };
+    }
+    // A thread that is ending has no number any more, and may use any buffer.
+    OWN.try_with(|own| match own.get() {
+        Some(number) => number,
+        None => {
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            own.set(Some(number));
+            number
+        }
+    })
+    .unwrap_or_default()
+}

@@ -1,0 +1,118 @@
+//! The SDK's ends: what is handed over is encoded, and forgotten.
+
+use std::sync::Arc;
+use std::time::Duration;
+use std::{fmt, io};
+
+use opentelemetry::{Context, InstrumentationScope};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord};
+use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
+
+use super::buffers::{Buffers, Pushed};
+use super::request::EncodedScope;
+use super::worker::{Destination, Schedule, Worker};
+
+/// What happens to an entry that found no room.
+pub(crate) type Lost = Box<dyn Fn() + Send + Sync>;
+
+/// Encodes ended spans.
+#[derive(Debug)]
+pub(crate) struct WireSpanProcessor(Wire);
+
+/// Encodes log records.
+#[derive(Debug)]
+pub(crate) struct WireLogProcessor(Wire);
+
+struct Wire {
+    buffers: Arc<Buffers<EncodedScope>>,
+    worker: Worker,
+    lost: Lost,
+}
+
+impl WireSpanProcessor {
+    /// At most `max_bytes` wait.
+    pub(crate) fn new(
+        resource: &Resource,
+        max_bytes: usize,
+        schedule: Schedule,
+        destination: impl Destination,
+        lost: Lost,
+    ) -> io::Result<Self> {
+        Wire::new("otel-init-spans", resource, max_bytes, schedule, destination, lost).map(Self)
+    }
+}
+
+impl WireLogProcessor {
+    /// At most `max_bytes` wait.
+    pub(crate) fn new(
+        resource: &Resource,
+        max_bytes: usize,
+        schedule: Schedule,
+        destination: impl Destination,
+        lost: Lost,
+    ) -> io::Result<Self> {
+        Wire::new("otel-init-logs", resource, max_bytes, schedule, destination, lost).map(Self)
+    }
+}
+
+impl SpanProcessor for WireSpanProcessor {
+    fn on_start(&self, _span: &mut Span, _context: &Context) {}
+
+    fn on_end(&self, span: SpanData) {
+        self.0.push(&span.instrumentation_scope, None, |out| super::span::span(out, &span));
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.0.worker.flush()
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.0.worker.shutdown(timeout)
+    }
+}
+
+impl LogProcessor for WireLogProcessor {
+    fn emit(&self, record: &mut SdkLogRecord, scope: &InstrumentationScope) {
+        let target = record.target().map(|target| &**target);
+        self.0.push(scope, target, |out| super::log::log(out, record));
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.0.worker.flush()
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.0.worker.shutdown(timeout)
+    }
+}
+
+impl Wire {
+    fn new(
+        name: &str,
+        resource: &Resource,
+        max_bytes: usize,
+        schedule: Schedule,
+        destination: impl Destination,
+        lost: Lost,
+    ) -> io::Result<Self> {
+        let buffers = Arc::new(Buffers::new(max_bytes, schedule.max_entries));
+        let worker = Worker::start(name, Arc::clone(&buffers), resource, schedule, destination)?;
+        Ok(Self { buffers, worker, lost })
+    }
+
+    fn push(&self, scope: &InstrumentationScope, target: Option<&str>, encode: impl FnOnce(&mut Vec<u8>)) {
+        match self.buffers.push((scope, target), encode) {
+            Pushed::Kept => {}
+            Pushed::KeptAndDue => self.worker.call(),
+            Pushed::Full => (self.lost)(),
+        }
+    }
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wire").field("worker", &self.worker).finish_non_exhaustive()
+    }
+}

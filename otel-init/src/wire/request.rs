@@ -1,0 +1,202 @@
+//! Requests of the traces and the logs service: a resource, and below it entries by scope.
+//!
+//! `ExportTraceServiceRequest` and `ExportLogsServiceRequest` have the same shape and the same field numbers.
+
+use std::sync::Arc;
+
+use opentelemetry::InstrumentationScope;
+use opentelemetry_proto::tonic::common::v1::InstrumentationScope as ProtoScope;
+use opentelemetry_proto::tonic::resource::v1::Resource as ProtoResource;
+use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
+use opentelemetry_sdk::Resource;
+use prost::Message as _;
+
+use super::buffers::{Chunk, Scope};
+use super::protobuf::{bytes, present_bytes, varint, varint_len};
+
+/// The first field of a request, of its resource, and of a scope.
+const FIRST: u32 = 1;
+/// `ResourceSpans.scope_spans`, `ResourceLogs.scope_logs`.
+const SCOPES: u8 = 2 << 3 | 2;
+const SCHEMA_URL: u32 = 3;
+
+/// An encoded scope: what stands before its entries, and what behind them.
+#[derive(Debug)]
+pub(crate) struct EncodedScope {
+    scope: InstrumentationScope,
+    target: Option<Box<str>>,
+    head: Vec<u8>,
+    tail: Vec<u8>,
+}
+
+impl Scope for EncodedScope {
+    /// The target of a log record takes the place of the scope's name.
+    type Key<'a> = (&'a InstrumentationScope, Option<&'a str>);
+
+    fn is(&self, (scope, target): Self::Key<'_>) -> bool {
+        self.target.as_deref() == target && self.scope == *scope
+    }
+
+    fn new((scope, target): Self::Key<'_>) -> Self {
+        let proto = ProtoScope::from((scope, target.map(|target| target.to_owned().into())));
+        let (mut head, mut tail) = (Vec::new(), Vec::new());
+        present_bytes(&mut head, FIRST, &proto.encode_to_vec());
+        bytes(&mut tail, SCHEMA_URL, scope.schema_url().unwrap_or_default().as_bytes());
+        Self { scope: scope.clone(), target: target.map(Into::into), head, tail }
+    }
+
+    fn len(&self) -> usize {
+        self.head.len() + self.tail.len()
+    }
+}
+
+/// An encoded resource: what stands before its scopes, and what behind them.
+#[derive(Debug)]
+pub(super) struct EncodedResource {
+    head: Vec<u8>,
+    tail: Vec<u8>,
+}
+
+impl EncodedResource {
+    pub(super) fn new(resource: &Resource) -> Self {
+        let ResourceAttributesWithSchema { attributes, schema_url } = resource.into();
+        let resource = ProtoResource { attributes: attributes.0, ..ProtoResource::default() };
+        let (mut head, mut tail) = (Vec::new(), Vec::new());
+        present_bytes(&mut head, FIRST, &resource.encode_to_vec());
+        bytes(&mut tail, SCHEMA_URL, schema_url.unwrap_or_default().as_bytes());
+        Self { head, tail }
+    }
+}
+
+/// Entries of one scope that go into one request.
+struct Part {
+    scope: Arc<EncodedScope>,
+    bytes: std::ops::Range<usize>,
+    chunk: usize,
+}
+
+/// A request that is ready to be sent.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) body: Vec<u8>,
+    pub(super) entries: usize,
+}
+
+/// How large a request may be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) entries: usize,
+    /// Of all entries and scopes. One entry that is larger makes a request of its own.
+    pub(super) bytes: usize,
+}
+
+/// Frames everything in `chunks` as requests within the bounds, in their order.
+pub(super) fn requests(
+    chunks: &[Chunk<EncodedScope>],
+    resource: &EncodedResource,
+    bounds: Bounds,
+) -> Vec<Request> {
+    let mut framing = Framing { chunks, resource, parts: Vec::new(), entries: 0, bytes: 0, done: Vec::new() };
+    for (index, chunk) in chunks.iter().enumerate() {
+        framing.add(index, chunk, bounds);
+    }
+    framing.end();
+    framing.done
+}
+
+struct Framing<'a> {
+    chunks: &'a [Chunk<EncodedScope>],
+    resource: &'a EncodedResource,
+    parts: Vec<Part>,
+    entries: usize,
+    bytes: usize,
+    done: Vec<Request>,
+}
+
+impl Framing<'_> {
+    fn add(&mut self, index: usize, chunk: &Chunk<EncodedScope>, bounds: Bounds) {
+        let mut start = 0;
+        let mut left = chunk.entries;
+        while start < chunk.bytes.len() {
+            let room = Bounds {
+                entries: bounds.entries.saturating_sub(self.entries),
+                bytes: bounds.bytes.saturating_sub(self.bytes + chunk.scope.len()),
+            };
+            let (end, entries) = fitting(&chunk.bytes, start, left, room);
+            if entries == 0 {
+                if self.entries > 0 {
+                    self.end();
+                    continue;
+                }
+                // Alone it is too large as well: it goes as it is, and the sender says so.
+                let end = end_of_entry(&chunk.bytes, start);
+                self.part(index, chunk, start..end, 1);
+                (start, left) = (end, left.saturating_sub(1));
+                self.end();
+                continue;
+            }
+            self.part(index, chunk, start..end, entries);
+            (start, left) = (end, left - entries);
+        }
+    }
+
+    fn part(&mut self, chunk: usize, of: &Chunk<EncodedScope>, bytes: std::ops::Range<usize>, entries: usize) {
+        self.entries += entries;
+        self.bytes += bytes.len() + of.scope.len();
+        self.parts.push(Part { scope: Arc::clone(&of.scope), bytes, chunk });
+    }
+
+    fn end(&mut self) {
+        if self.entries == 0 {
+            return;
+        }
+        let parts = std::mem::take(&mut self.parts);
+        let (resource, entries) = (self.resource, std::mem::take(&mut self.entries));
+        self.bytes = 0;
+        let scope_len = |part: &Part| part.scope.len() + part.bytes.len();
+        let scopes: usize = parts.iter().map(|part| 1 + prefixed(scope_len(part))).sum();
+        let resource_len = resource.head.len() + scopes + resource.tail.len();
+        let mut body = Vec::with_capacity(1 + prefixed(resource_len));
+        body.push((FIRST << 3 | 2) as u8);
+        varint(&mut body, resource_len as u64);
+        body.extend_from_slice(&resource.head);
+        for part in &parts {
+            body.push(SCOPES);
+            varint(&mut body, scope_len(part) as u64);
+            body.extend_from_slice(&part.scope.head);
+            body.extend_from_slice(&self.chunks[part.chunk].bytes[part.bytes.clone()]);
+            body.extend_from_slice(&part.scope.tail);
+        }
+        body.extend_from_slice(&resource.tail);
+        self.done.push(Request { body, entries });
+    }
+}
+
+fn prefixed(len: usize) -> usize {
+    varint_len(len as u64) + len
+}
+
+/// Where the entries end that fit, from `start` on, and how many they are.
+fn fitting(bytes: &[u8], start: usize, left: usize, room: Bounds) -> (usize, usize) {
+    if left <= room.entries && bytes.len() - start <= room.bytes {
+        return (bytes.len(), left);
+    }
+    let (mut end, mut entries) = (start, 0);
+    while entries < room.entries && end < bytes.len() {
+        let next = end_of_entry(bytes, end);
+        if next - start > room.bytes {
+            break;
+        }
+        (end, entries) = (next, entries + 1);
+    }
+    (end, entries)
+}
+
+/// Each entry is a key of one byte, a length, and as many bytes.
+fn end_of_entry(bytes: &[u8], start: usize) -> usize {
+    let mut rest = &bytes[start + 1..];
+    // What was written here is well-formed; if it were not, all the rest would be one entry.
+    let len = prost::encoding::decode_varint(&mut rest).unwrap_or(u64::MAX);
+    let body = bytes.len() - rest.len();
+    usize::try_from(len).ok().and_then(|len| body.checked_add(len)).map_or(bytes.len(), |end| end.min(bytes.len()))
+}

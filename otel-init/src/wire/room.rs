@@ -1,0 +1,40 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// How many bytes all buffers together may still hold.
+#[derive(Debug)]
+pub(super) struct Room {
+    left: AtomicUsize,
+}
+
+/// Buffers take room in pieces, so that they seldom meet at the one counter.
+const PIECE: usize = 16 * 1024;
+
+impl Room {
+    pub(super) fn new(bytes: usize) -> Self {
+        Self { left: AtomicUsize::new(bytes) }
+    }
+
+    /// Takes at least `wanted` bytes and returns how many; 0 if there are not as many left.
+    pub(super) fn take(&self, wanted: usize) -> usize {
+        let mut left = self.left.load(Ordering::Relaxed);
+        loop {
+            if left < wanted {
+                return 0;
+            }
+            let taken = wanted.max(PIECE.min(left));
+            match self.left.compare_exchange_weak(left, left - taken, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return taken,
+                Err(now) => left = now,
+            }
+        }
+    }
+
+    pub(super) fn give_back(&self, bytes: usize) {
+        self.left.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    #[cfg(test)]
+    pub(super) fn left(&self) -> usize {
+        self.left.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,220 @@
+//! From many threads through the buffers to the worker: everything arrives once, or is known to be lost.
+
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
+use std::time::{Duration, UNIX_EPOCH};
+
+use opentelemetry::InstrumentationScope;
+use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkError;
+use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks, SpanProcessor as _};
+use prost::Message as _;
+
+use crate::wire::buffers::{Buffers, Pushed};
+use crate::wire::request::EncodedScope;
+use crate::wire::{Destination, Outcome, Schedule, WireSpanProcessor};
+
+const LONG: Duration = Duration::from_secs(3600);
+
+pub(super) fn schedule(max_entries: usize) -> Schedule {
+    Schedule { delay: LONG, max_entries, max_request_bytes: 1 << 20 }
+}
+
+/// Keeps what is delivered.
+#[derive(Default)]
+pub(super) struct Received {
+    requests: Mutex<Vec<(Vec<u8>, usize)>>,
+    taken: AtomicUsize,
+}
+
+impl Received {
+    pub(super) fn requests(&self) -> MutexGuard<'_, Vec<(Vec<u8>, usize)>> {
+        self.requests.lock().unwrap()
+    }
+
+    /// The span ids, sorted.
+    fn ids(&self) -> Vec<u64> {
+        let mut ids = Vec::new();
+        for (body, entries) in &*self.requests() {
+            let request = ExportTraceServiceRequest::decode(body.as_slice()).unwrap();
+            let scopes = request.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
+            let before = ids.len();
+            for span in scopes.flat_map(|scope| &scope.spans) {
+                ids.push(u64::from_be_bytes(span.span_id.as_slice().try_into().unwrap()));
+            }
+            assert_eq!(ids.len() - before, *entries);
+        }
+        ids.sort_unstable();
+        ids
+    }
+}
+
+impl Destination for Arc<Received> {
+    fn taken(&self, entries: usize) {
+        self.taken.fetch_add(entries, Ordering::Relaxed);
+    }
+
+    fn deliver(&self, body: Vec<u8>, entries: usize) -> Outcome {
+        self.requests().push((body, entries));
+        Ok(())
+    }
+}
+
+fn span(id: u64, name: String) -> SpanData {
+    let context = SpanContext::new(
+        TraceId::from(1),
+        SpanId::from(id),
+        TraceFlags::SAMPLED,
+        false,
+        TraceState::default(),
+    );
+    SpanData {
+        span_context: context,
+        parent_span_id: SpanId::INVALID,
+        parent_span_is_remote: false,
+        span_kind: SpanKind::Internal,
+        name: Cow::Owned(name),
+        start_time: UNIX_EPOCH,
+        end_time: UNIX_EPOCH,
+        attributes: Vec::new(),
+        dropped_attributes_count: 0,
+        events: SpanEvents::default(),
+        links: SpanLinks::default(),
+        status: Status::Unset,
+        instrumentation_scope: InstrumentationScope::builder("test").build(),
+    }
+}
+
+fn processor(
+    max_bytes: usize,
+    schedule: Schedule,
+    to: impl Destination,
+    lost: &Arc<AtomicUsize>,
+) -> WireSpanProcessor {
+    let lost = Arc::clone(lost);
+    let lost = Box::new(move || _ = lost.fetch_add(1, Ordering::Relaxed));
+    WireSpanProcessor::new(&Resource::builder_empty().build(), max_bytes, schedule, to, lost).unwrap()
+}
+
+#[test]
+fn eight_threads_and_a_shutdown_at_any_moment_lose_nothing_that_was_taken() {
+    for round in 0..20 {
+        let (received, lost) = (Arc::new(Received::default()), Arc::new(AtomicUsize::new(0)));
+        let schedule = Schedule { delay: Duration::from_millis(1), ..schedule(7) };
+        let processor = Arc::new(processor(1 << 24, schedule, Arc::clone(&received), &lost));
+        let threads: Vec<_> = (0..8)
+            .map(|thread| {
+                let processor = Arc::clone(&processor);
+                thread::spawn(move || {
+                    for number in 0..500 {
+                        processor.on_end(span(thread * 500 + number, format!("span {number}")));
+                    }
+                })
+            })
+            .collect();
+        if round % 2 == 0 {
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            processor.shutdown_with_timeout(Duration::from_secs(10)).unwrap();
+            assert_eq!(received.ids(), (0..4000).collect::<Vec<u64>>());
+        } else {
+            processor.shutdown_with_timeout(Duration::from_secs(10)).unwrap();
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            let ids = received.ids();
+            assert_eq!(ids.len(), received.taken.load(Ordering::Relaxed), "each that was taken was delivered");
+            assert!(ids.windows(2).all(|pair| pair[0] < pair[1]), "and none twice");
+        }
+        assert_eq!(lost.load(Ordering::Relaxed), 0);
+        assert!(matches!(processor.force_flush(), Err(OTelSdkError::AlreadyShutdown)));
+    }
+}
+
+/// Waits in each delivery until it is told to go on.
+struct Held(SyncSender<usize>, Mutex<Receiver<()>>);
+
+impl Destination for Held {
+    fn taken(&self, _entries: usize) {}
+
+    fn deliver(&self, _body: Vec<u8>, entries: usize) -> Outcome {
+        self.0.send(entries).unwrap();
+        self.1.lock().unwrap().recv().unwrap();
+        Err("held up".to_owned())
+    }
+}
+
+#[test]
+fn what_finds_no_room_is_counted_and_room_comes_back() {
+    let (began, beginnings) = sync_channel(1);
+    let (go_on, gone_on) = sync_channel(10);
+    let lost = Arc::new(AtomicUsize::new(0));
+    let one = 100_000;
+    let processor = processor(10 * one + one / 2, schedule(1), Held(began, Mutex::new(gone_on)), &lost);
+    let push = |id| processor.on_end(span(id, "n".repeat(one)));
+
+    push(0);
+    assert_eq!(beginnings.recv().unwrap(), 1);
+    // The first is under way, and its bytes are not free before it has arrived.
+    (1..21).for_each(push);
+    assert_eq!(lost.load(Ordering::Relaxed), 11);
+    go_on.send(()).unwrap();
+    for _ in 0..9 {
+        assert_eq!(beginnings.recv().unwrap(), 1);
+        go_on.send(()).unwrap();
+    }
+    thread::scope(|scope| {
+        let flush = scope.spawn(|| processor.force_flush());
+        // There is nothing left to deliver, so nothing fails.
+        flush.join().unwrap().unwrap();
+    });
+    (30..40).for_each(push);
+    assert_eq!(lost.load(Ordering::Relaxed), 11);
+    (0..10).for_each(|_| go_on.send(()).unwrap());
+    let failed = thread::scope(|scope| {
+        let shutdown = scope.spawn(|| processor.shutdown_with_timeout(Duration::from_secs(10)));
+        (0..10).for_each(|_| assert_eq!(beginnings.recv().unwrap(), 1));
+        shutdown.join().unwrap()
+    });
+    // The first of them may have failed before the shutdown asked.
+    if let Err(error) = failed {
+        assert!(error.to_string().contains("held up"), "{error}");
+    }
+}
+
+#[test]
+fn a_shutdown_that_takes_too_long_says_so() {
+    let (began, beginnings) = sync_channel(1);
+    let (go_on, gone_on) = sync_channel(1);
+    let lost = Arc::default();
+    let processor = processor(1 << 20, schedule(1), Held(began, Mutex::new(gone_on)), &lost);
+    processor.on_end(span(1, "slow".to_owned()));
+    assert_eq!(beginnings.recv().unwrap(), 1);
+    let result = processor.shutdown_with_timeout(Duration::from_millis(1));
+    assert!(matches!(result, Err(OTelSdkError::Timeout(_))), "{result:?}");
+    go_on.send(()).unwrap();
+}
+
+#[test]
+fn all_room_comes_back() {
+    let buffers: Buffers<EncodedScope> = Buffers::new(1_000_000, 10);
+    let scopes: Vec<_> = ["a", "b", "c"].map(|name| InstrumentationScope::builder(name).build()).into();
+    let (mut chunks, mut spares) = (Vec::new(), Vec::new());
+    for round in 0..50_usize {
+        for number in 0..=round {
+            let key = (&scopes[number % 3], None);
+            assert_ne!(buffers.push(key, |out| out.extend([0x12, 1, 0])), Pushed::Full);
+        }
+        assert!(buffers.push((&scopes[0], None), |out| out.resize(out.len() + 1_000_000, 0)) == Pushed::Full);
+        buffers.take(&mut chunks, &mut spares);
+        assert_eq!(chunks.iter().map(|chunk| chunk.entries).sum::<usize>(), round + 1);
+        let bytes = chunks.drain(..).map(|chunk| chunk.bytes.len()).sum();
+        assert_eq!(bytes, (round + 1) * 3);
+        buffers.give_back(bytes);
+    }
+    // But for the scopes themselves, which stay.
+    let scopes: usize = 3 * (2 + 3);
+    assert_eq!(1_000_000 - buffers.room_left(), scopes);
+}

@@ -1,0 +1,89 @@
+//! Attributes and bodies: `KeyValue` and `AnyValue` of `common.proto`.
+
+use opentelemetry::logs::AnyValue;
+use opentelemetry::{Array, KeyValue, Value};
+
+use super::protobuf::{message, present_bytes, present_fixed64, present_uint};
+
+// Fields of AnyValue.
+const STRING: u32 = 1;
+const BOOL: u32 = 2;
+const INT: u32 = 3;
+const DOUBLE: u32 = 4;
+const ARRAY: u32 = 5;
+const MAP: u32 = 6;
+const BYTES: u32 = 7;
+/// The field of `ArrayValue` and `KeyValueList`.
+const VALUES: u32 = 1;
+
+pub(super) fn attributes(out: &mut Vec<u8>, field: u32, attributes: &[KeyValue]) {
+    for attribute in attributes {
+        key_value(out, field, attribute.key.as_str(), |out| value(out, &attribute.value));
+    }
+}
+
+pub(super) fn key_value(out: &mut Vec<u8>, field: u32, key: &str, value: impl FnOnce(&mut Vec<u8>)) {
+    message(out, field, |out| {
+        super::protobuf::bytes(out, 1, key.as_bytes());
+        message(out, 2, value);
+    });
+}
+
+/// The content of an `AnyValue`. Variants that the API may get one day are written as no value.
+fn value(out: &mut Vec<u8>, value: &Value) {
+    match value {
+        Value::Bool(value) => boolean(out, *value),
+        Value::I64(number) => integer(out, *number),
+        Value::F64(number) => double(out, *number),
+        Value::String(text) => string(out, text.as_str()),
+        Value::Array(array) => message(out, ARRAY, |out| match array {
+            Array::Bool(values) => elements(out, values, |out, value| boolean(out, *value)),
+            Array::I64(values) => elements(out, values, |out, number| integer(out, *number)),
+            Array::F64(values) => elements(out, values, |out, number| double(out, *number)),
+            Array::String(values) => elements(out, values, |out, text| string(out, text.as_str())),
+            _ => {}
+        }),
+        _ => {}
+    }
+}
+
+/// The content of an `AnyValue` of the logs API.
+pub(super) fn any_value(out: &mut Vec<u8>, value: &AnyValue) {
+    match value {
+        AnyValue::Boolean(value) => boolean(out, *value),
+        AnyValue::Int(number) => integer(out, *number),
+        AnyValue::Double(number) => double(out, *number),
+        AnyValue::String(text) => string(out, text.as_str()),
+        AnyValue::Bytes(content) => present_bytes(out, BYTES, content),
+        AnyValue::ListAny(values) => message(out, ARRAY, |out| elements(out, values, any_value)),
+        AnyValue::Map(entries) => message(out, MAP, |out| {
+            for (key, value) in entries.iter() {
+                key_value(out, VALUES, key.as_str(), |out| any_value(out, value));
+            }
+        }),
+        _ => {}
+    }
+}
+
+fn elements<T>(out: &mut Vec<u8>, values: &[T], write: impl Fn(&mut Vec<u8>, &T)) {
+    for value in values {
+        message(out, VALUES, |out| write(out, value));
+    }
+}
+
+fn string(out: &mut Vec<u8>, text: &str) {
+    present_bytes(out, STRING, text.as_bytes());
+}
+
+fn boolean(out: &mut Vec<u8>, value: bool) {
+    present_uint(out, BOOL, u64::from(value));
+}
+
+fn integer(out: &mut Vec<u8>, number: i64) {
+    // int64 is the two's complement.
+    present_uint(out, INT, number as u64);
+}
+
+fn double(out: &mut Vec<u8>, number: f64) {
+    present_fixed64(out, DOUBLE, number.to_bits());
+}

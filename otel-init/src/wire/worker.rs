@@ -1,0 +1,197 @@
+//! The thread that takes the buffers and has them sent.
+
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use std::{io, mem, thread};
+
+use opentelemetry::Context;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
+
+use super::buffers::{Buffers, Chunk};
+use super::request::{Bounds, EncodedResource, EncodedScope, Request, requests};
+
+/// Buffers that are kept to be filled again, and how large each may be.
+const MOST_SPARES: usize = 32;
+const LARGEST_SPARE: usize = 1 << 20;
+
+/// The error is the last cause of failure.
+pub(crate) type Outcome = Result<(), String>;
+
+/// Where requests go.
+pub(crate) trait Destination: Send + 'static {
+    /// So many entries left the buffers.
+    fn taken(&self, entries: usize);
+
+    /// Sends a request, and counts each of its entries, whatever becomes of it. Blocks. The error is why it failed.
+    fn deliver(&self, body: Vec<u8>, entries: usize) -> Outcome;
+}
+
+/// When to send, and how much at once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Schedule {
+    pub(crate) delay: Duration,
+    pub(crate) max_entries: usize,
+    pub(crate) max_request_bytes: usize,
+}
+
+/// The way to the thread.
+#[derive(Debug)]
+pub(super) struct Worker {
+    orders: Arc<Orders>,
+}
+
+#[derive(Debug, Default)]
+struct Orders {
+    given: Mutex<Given>,
+    came: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Given {
+    is_due: bool,
+    ends: bool,
+    has_ended: bool,
+    /// Who waits for everything to be sent.
+    waiting: Vec<SyncSender<Outcome>>,
+}
+
+impl Worker {
+    /// Starts a thread of this name. It ends with [`Worker::shutdown`], or when the worker is dropped.
+    pub(super) fn start(
+        name: &str,
+        buffers: Arc<Buffers<EncodedScope>>,
+        resource: &Resource,
+        schedule: Schedule,
+        destination: impl Destination,
+    ) -> io::Result<Self> {
+        let orders = Arc::new(Orders::default());
+        let mut work = Work {
+            buffers,
+            resource: EncodedResource::new(resource),
+            bounds: Bounds { entries: schedule.max_entries, bytes: schedule.max_request_bytes },
+            destination,
+            chunks: Vec::new(),
+            spares: Vec::new(),
+        };
+        let theirs = Arc::clone(&orders);
+        thread::Builder::new().name(name.to_owned()).spawn(move || {
+            // What the senders do is no business of the service.
+            let _suppressed = Context::enter_telemetry_suppressed_scope();
+            theirs.obey(schedule.delay, || work.send_all());
+        })?;
+        Ok(Self { orders })
+    }
+
+    /// There is enough to send.
+    pub(super) fn call(&self) {
+        self.orders.given().is_due = true;
+        self.orders.came.notify_one();
+    }
+
+    /// Sends everything that is there now. Blocks until that is done.
+    pub(super) fn flush(&self) -> OTelSdkResult {
+        let (reply, answer) = sync_channel(1);
+        self.order(reply, false)?;
+        answer.recv().map_or(Err(OTelSdkError::AlreadyShutdown), into_result)
+    }
+
+    /// Sends everything that is there now, and stops.
+    pub(super) fn shutdown(&self, timeout: Duration) -> OTelSdkResult {
+        let (reply, answer) = sync_channel(1);
+        self.order(reply, true)?;
+        match answer.recv_timeout(timeout) {
+            Ok(outcome) => into_result(outcome),
+            Err(RecvTimeoutError::Timeout) => Err(OTelSdkError::Timeout(timeout)),
+            Err(RecvTimeoutError::Disconnected) => Err(OTelSdkError::AlreadyShutdown),
+        }
+    }
+
+    fn order(&self, reply: SyncSender<Outcome>, ends: bool) -> OTelSdkResult {
+        let mut given = self.orders.given();
+        if given.has_ended || (given.ends && ends) {
+            return Err(OTelSdkError::AlreadyShutdown);
+        }
+        given.ends |= ends;
+        given.waiting.push(reply);
+        drop(given);
+        self.orders.came.notify_one();
+        Ok(())
+    }
+}
+
+fn into_result(outcome: Outcome) -> OTelSdkResult {
+    outcome.map_err(OTelSdkError::InternalFailure)
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.orders.given().ends = true;
+        self.orders.came.notify_one();
+    }
+}
+
+impl Orders {
+    fn obey(&self, delay: Duration, mut send_all: impl FnMut() -> Outcome) {
+        loop {
+            let (waiting, ends) = self.next(Instant::now() + delay);
+            let result = send_all();
+            for reply in waiting {
+                let _ = reply.send(result.clone());
+            }
+            if ends {
+                break;
+            }
+        }
+        let mut given = self.given();
+        given.has_ended = true;
+        // Who asked meanwhile sees the channel closed.
+        given.waiting.clear();
+    }
+
+    /// Waits for an order, or until it is time.
+    fn next(&self, deadline: Instant) -> (Vec<SyncSender<Outcome>>, bool) {
+        let wait = deadline.saturating_duration_since(Instant::now());
+        let nothing = |given: &mut Given| !given.is_due && !given.ends && given.waiting.is_empty();
+        let waited = self.came.wait_timeout_while(self.given(), wait, nothing);
+        let (mut given, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        given.is_due = false;
+        (mem::take(&mut given.waiting), given.ends)
+    }
+
+    fn given(&self) -> MutexGuard<'_, Given> {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Work<D> {
+    buffers: Arc<Buffers<EncodedScope>>,
+    resource: EncodedResource,
+    bounds: Bounds,
+    destination: D,
+    chunks: Vec<Chunk<EncodedScope>>,
+    spares: Vec<Vec<u8>>,
+}
+
+impl<D: Destination> Work<D> {
+    /// The last failure, if there was one.
+    fn send_all(&mut self) -> Outcome {
+        self.buffers.take(&mut self.chunks, &mut self.spares);
+        self.destination.taken(self.chunks.iter().map(|chunk| chunk.entries).sum());
+        let mut result = Ok(());
+        for Request { body, entries } in requests(&self.chunks, &self.resource, self.bounds) {
+            let sent = self.destination.deliver(body, entries);
+            result = sent.and(result);
+        }
+        let bytes = self.chunks.iter().map(|chunk| chunk.bytes.len()).sum();
+        for mut chunk in self.chunks.drain(..) {
+            if self.spares.len() < MOST_SPARES && chunk.bytes.capacity() <= LARGEST_SPARE {
+                chunk.bytes.clear();
+                self.spares.push(chunk.bytes);
+            }
+        }
+        self.buffers.give_back(bytes);
+        result
+    }
+}

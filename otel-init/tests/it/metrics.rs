@@ -1,0 +1,249 @@
+//! What becomes of measurements: views, limits, guards, what the process uses, and the page for Prometheus.
+
+use std::time::Duration;
+
+use opentelemetry::{KeyValue, global};
+use otel_init::opentelemetry_sdk::metrics::{InstrumentKind, Temporality};
+use otel_init::{Redact, Redaction, Signal, Telemetry, TelemetryBuilder, View, opentelemetry};
+use otel_testing::OtlpReceiver;
+
+use crate::child;
+
+fn alone(test: &str, action: impl Fn()) -> Option<child::Finished> {
+    if child::is_child() {
+        action();
+        return None;
+    }
+    Some(child::run(test, &[("RUST_LOG", "warn")]))
+}
+
+/// Metrics alone, to a receiver.
+fn metrics_to(receiver: &OtlpReceiver) -> TelemetryBuilder {
+    Telemetry::builder()
+        .with_endpoint(receiver.http_endpoint())
+        .with_exporters(Signal::Traces, ["none"])
+        .with_exporters(Signal::Logs, ["none"])
+}
+
+#[test]
+fn views_rename_drop_filter_and_choose_buckets() {
+    alone("metrics::views_rename_drop_filter_and_choose_buckets", || {
+        let receiver = OtlpReceiver::start().unwrap();
+        let telemetry = metrics_to(&receiver)
+            .with_view(
+                View::new("orders").in_meter("shop").renamed("shop.orders").with_attributes(["country"]),
+            )
+            .with_view(View::new("latency").with_unit("s").with_buckets([0.1, 1.0]))
+            .with_view(View::new("size").of_kind(InstrumentKind::Histogram).with_exponential_histogram())
+            .with_view(View::new("*").in_meter("chatty").dropped())
+            .with_metric_attributes("guarded", ["kind"])
+            .with_temporality(Temporality::Delta)
+            .install()
+            .unwrap();
+        let (shop, chatty) = (global::meter("shop"), global::meter("chatty"));
+        let orders = shop.u64_counter("orders").build();
+        for user in ["1", "2", "3"] {
+            orders.add(1, &[KeyValue::new("country", "de"), KeyValue::new("user", user)]);
+        }
+        shop.f64_histogram("latency").with_unit("s").build().record(0.5, &[]);
+        shop.f64_histogram("latency.ms").with_unit("ms").build().record(0.5, &[]);
+        shop.f64_histogram("size").build().record(0.5, &[]);
+        chatty.u64_counter("noise").build().add(1, &[]);
+        let guarded = global::meter("guarded").u64_counter("clicks").build();
+        guarded.add(1, &[KeyValue::new("kind", "a"), KeyValue::new("session", "x")]);
+        telemetry.shutdown_blocking().unwrap();
+
+        let metrics = receiver.metrics();
+        let named = |name: &str| metrics.iter().find(|metric| metric.name() == name);
+        assert!(named("noise").is_none() && named("orders").is_none());
+        let orders = named("shop.orders").unwrap_or_else(|| panic!("{metrics:?}"));
+        let text = format!("{orders:?}");
+        assert!(text.contains("country") && !text.contains("user") && text.contains('3'), "{text}");
+        let clicks = format!("{:?}", named("clicks").unwrap());
+        assert!(clicks.contains("kind") && !clicks.contains("session"), "{clicks}");
+        let bounds = |name: &str| format!("{:?}", named(name).unwrap());
+        assert!(bounds("latency").contains("[0.1, 1.0]"), "{}", bounds("latency"));
+        assert!(bounds("latency.ms").contains("7500.0"), "the default: {}", bounds("latency.ms"));
+        assert!(!bounds("size").contains("7500.0"), "{}", bounds("size"));
+    });
+}
+
+#[test]
+fn a_view_that_cannot_be_used_is_an_error() {
+    alone("metrics::a_view_that_cannot_be_used_is_an_error", || {
+        let error = Telemetry::builder()
+            .with_view(View::new("latency").with_buckets([2.0, 1.0]))
+            .install()
+            .unwrap_err();
+        assert!(error.is_invalid_configuration() && error.to_string().contains("latency"), "{error}");
+    });
+}
+
+#[test]
+fn what_overflows_and_what_looks_like_an_id_is_told_once() {
+    let finished = alone("metrics::what_overflows_and_what_looks_like_an_id_is_told_once", || {
+        let receiver = OtlpReceiver::start().unwrap();
+        let telemetry = metrics_to(&receiver).with_cardinality_limit(10).install().unwrap();
+        let counter = global::meter("shop").u64_counter("visits").build();
+        for visitor in 0..100 {
+            counter.add(
+                1,
+                &[KeyValue::new("visitor", format!("0f8fad5b-d9cd-469f-a165-7086772895{visitor:02}"))],
+            );
+        }
+        telemetry.flush_blocking().unwrap();
+        telemetry.flush_blocking().unwrap();
+        let health = telemetry.health();
+        assert_eq!(health.overflowing_metrics, ["visits"]);
+        let points = receiver.metrics().into_iter().filter(|metric| metric.name() == "visits").count();
+        assert!(points > 0);
+    });
+    if let Some(finished) = finished {
+        for text in
+            ["the metric visits of \"shop\" has more sets", "the attribute visitor of the metric visits"]
+        {
+            assert_eq!(finished.lines(text).len(), 1, "{}", finished.console);
+        }
+        assert!(!finished.console.contains("0f8fad5b"), "values may be personal: {}", finished.console);
+    }
+}
+
+#[test]
+fn secrets_in_the_attributes_of_metrics_are_masked() {
+    alone("metrics::secrets_in_the_attributes_of_metrics_are_masked", || {
+        let receiver = OtlpReceiver::start().unwrap();
+        let redaction = Redaction::new()
+            .with_key("coupon", Redact::Drop)
+            .with_value("CUST-\\d+", Redact::replace("CUST"));
+        let telemetry = metrics_to(&receiver).with_redaction(redaction).install().unwrap();
+        let meter = global::meter("shop");
+        let attributes = [
+            KeyValue::new("password", "hunter2"),
+            KeyValue::new("note", "Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"),
+            KeyValue::new("customer", "CUST-4711"),
+            KeyValue::new("coupon", "SUMMER"),
+            KeyValue::new("country", "de"),
+        ];
+        meter.u64_counter("a").build().add(1, &attributes);
+        meter.f64_histogram("b").build().record(1.0, &attributes);
+        meter.i64_up_down_counter("c").build().add(1, &attributes);
+        meter.f64_gauge("d").build().record(1.0, &attributes);
+        telemetry.shutdown_blocking().unwrap();
+        let metrics: Vec<_> = receiver
+            .metrics()
+            .into_iter()
+            .filter(|metric| ["a", "b", "c", "d"].contains(&metric.name()))
+            .collect();
+        assert_eq!(metrics.len(), 4);
+        for metric in metrics {
+            let text = format!("{metric:?}");
+            for secret in ["hunter2", "c2lnbmF0dXJl", "4711", "SUMMER"] {
+                assert!(!text.contains(secret), "{secret} is in {text}");
+            }
+            assert!(text.contains("country"), "{text}");
+        }
+    });
+}
+
+#[test]
+fn the_process_and_its_runtime_are_measured_by_request() {
+    alone("metrics::the_process_and_its_runtime_are_measured_by_request", || {
+        let receiver = OtlpReceiver::start().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+        let telemetry = metrics_to(&receiver)
+            .with_process_metrics()
+            .with_tokio_metrics(runtime.handle().clone())
+            .install()
+            .unwrap();
+        let _busy = runtime.spawn(std::future::pending::<()>());
+        telemetry.shutdown_blocking().unwrap();
+        let names: std::collections::BTreeSet<_> =
+            receiver.metrics().into_iter().map(|metric| metric.name().to_owned()).collect();
+        let linux = [
+            "process.cpu.time",
+            "process.memory.usage",
+            "process.memory.virtual",
+            "process.thread.count",
+            "process.unix.file_descriptor.count",
+            "process.paging.faults",
+            "process.context_switches",
+        ];
+        let expected = ["process.uptime", "tokio.worker.count", "tokio.task.alive", "tokio.worker.busy.time"];
+        let linux = if cfg!(target_os = "linux") { &linux[..] } else { &[] };
+        for name in expected.iter().chain(linux) {
+            assert!(names.contains(*name), "{name} is missing in {names:?}");
+        }
+    });
+}
+
+#[cfg(feature = "prometheus")]
+#[test]
+fn prometheus_fetches_what_was_measured() {
+    use std::io::{Read, Write};
+    let finished = alone("metrics::prometheus_fetches_what_was_measured", || {
+        let telemetry = Telemetry::builder()
+            .with_environment(|name| match name {
+                "OTEL_METRICS_EXPORTER" => Some("prometheus".to_owned()),
+                "OTEL_EXPORTER_PROMETHEUS_PORT" => Some("0".to_owned()),
+                "OTEL_TRACES_EXPORTER" | "OTEL_LOGS_EXPORTER" => Some("none".to_owned()),
+                _ => None,
+            })
+            .with_service_name("shop")
+            .with_shutdown_timeout(Duration::from_secs(2))
+            .install()
+            .unwrap();
+        let counter = global::meter("shop").u64_counter("orders").with_unit("{order}").build();
+        counter.add(3, &[KeyValue::new("country", "de"), KeyValue::new("api.token", "hunter2")]);
+        let address = telemetry.prometheus_address().unwrap();
+        let ask = |request: &str| {
+            let mut connection = std::net::TcpStream::connect(address).unwrap();
+            connection.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            write!(connection, "{request} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+            let mut answer = String::new();
+            connection.read_to_string(&mut answer).unwrap();
+            answer
+        };
+        let page = ask("GET /metrics");
+        assert!(page.starts_with("HTTP/1.1 200 OK"), "{page}");
+        assert!(page.contains("content-type: text/plain; version=0.0.4"), "{page}");
+        let line =
+            page.lines().find(|line| line.starts_with("orders_total")).unwrap_or_else(|| panic!("{page}"));
+        assert!(line.contains("country=\"de\"") && line.ends_with(" 3"), "{line}");
+        assert!(page.contains("service_name=\"shop\""), "{page}");
+        assert!(!page.contains("hunter2"), "{page}");
+        assert!(ask("GET /admin").starts_with("HTTP/1.1 404"));
+        assert!(ask("POST /metrics").starts_with("HTTP/1.1 405"));
+        assert!(ask("garbage").starts_with("HTTP/1.1 400"));
+        counter.add(1, &[KeyValue::new("country", "de")]);
+        assert!(ask("GET /").contains("orders_total"));
+        telemetry.shutdown_blocking().unwrap();
+    });
+    if let Some(finished) = finished {
+        assert_eq!(finished.lines("WARN").len(), 0, "{}", finished.console);
+    }
+}
+
+#[cfg(feature = "prometheus")]
+#[test]
+fn an_address_that_is_taken_is_a_warning() {
+    let finished = alone("metrics::an_address_that_is_taken_is_a_warning", || {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let telemetry = Telemetry::builder()
+            .with_exporters(Signal::Metrics, ["prometheus"])
+            .with_exporters(Signal::Traces, ["none"])
+            .with_exporters(Signal::Logs, ["none"])
+            .with_environment(move |name| match name {
+                "OTEL_EXPORTER_PROMETHEUS_PORT" => Some(port.to_string()),
+                "OTEL_EXPORTER_PROMETHEUS_HOST" => Some("127.0.0.1".to_owned()),
+                _ => None,
+            })
+            .install()
+            .unwrap();
+        assert_eq!(telemetry.prometheus_address(), None);
+        telemetry.shutdown_blocking().unwrap();
+    });
+    if let Some(finished) = finished {
+        assert_eq!(finished.lines("metrics cannot be fetched by Prometheus from 127.0.0.1:").len(), 1);
+    }
+}
