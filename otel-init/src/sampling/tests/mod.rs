@@ -1,12 +1,67 @@
 //! Decisions, one by one and together.
 
+mod keep;
+mod live;
+mod parents;
+mod statistics;
 mod vectors;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use opentelemetry::trace::{SpanKind, TraceId};
 use opentelemetry::{Context, KeyValue};
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::trace::{SdkTracerProvider, Span, SpanData, SpanProcessor};
 
 use super::composable::NewSpan;
 use super::composite::{Start, with_new_span};
+use super::{Sampling, SamplingControl};
+
+/// Takes the place of the exporter.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Exported(Arc<Mutex<Vec<SpanData>>>);
+
+impl Exported {
+    pub(super) fn take(&self) -> Vec<SpanData> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        let mut names: Vec<_> = self.take().into_iter().map(|span| span.name.to_string()).collect();
+        names.sort();
+        names
+    }
+}
+
+impl SpanProcessor for Exported {
+    fn on_start(&self, _: &mut Span, _: &Context) {}
+
+    fn on_end(&self, span: SpanData) {
+        // As the processor behind does: what is not sampled is not exported.
+        if span.span_context.is_sampled() {
+            self.0.lock().unwrap().push(span);
+        }
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+}
+
+/// A provider that samples so, what it has exported, and its controls.
+pub(super) fn installed(sampling: &Sampling) -> (SdkTracerProvider, Exported, SamplingControl) {
+    let (control, exported) = (SamplingControl::new(sampling, None), Exported::default());
+    let provider = SdkTracerProvider::builder()
+        .with_sampler(control.sampler())
+        .with_span_processor(control.processor(exported.clone()))
+        .build();
+    (provider, exported, control)
+}
 
 /// A root span with these attributes, as samplers see it.
 pub(super) fn new_span<T>(attributes: &[KeyValue], then: impl FnOnce(&NewSpan<'_>) -> T) -> T {
