@@ -190,6 +190,7 @@ static GENERIC: Grammar = Grammar {
     backslash_null: true,
     unicode_strings: true,
     bare_uuids: true,
+    inline_formats: true,
     ..STANDARD
 };
 

@@ -59,11 +59,12 @@ fn resolve<'a>(
     findings: &Findings,
 ) -> Known<'a> {
     let doubt = first(findings.doubtful_escape, findings.doubtful_nesting).unwrap_or(0);
-    let mut in_order = usize::from(findings.broken.is_none());
-    let mut differ = findings.broken.is_some();
+    let is_in_order = |findings: &Findings| findings.broken.is_none() && !findings.unlikely;
+    let mut in_order = usize::from(is_in_order(findings));
+    let mut differ = in_order == 0;
     for other in other_readings(usual, rules) {
         let (otherwise, found) = pass(text, rules, other);
-        if found.broken.is_none() {
+        if is_in_order(&found) {
             in_order += 1;
             differ |=
                 otherwise.text != written.text || found.cut != findings.cut || otherwise.data != written.data;

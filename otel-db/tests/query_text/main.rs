@@ -2,4 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod attacks;
+mod literals;
+mod properties;
 mod vectors;

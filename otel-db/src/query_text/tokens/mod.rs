@@ -30,6 +30,8 @@ pub(super) struct Findings {
     pub(super) first_string: Option<usize>,
     /// Where the rest cannot be known; the tokens end there.
     pub(super) cut: Option<usize>,
+    /// The cut is behind a string that a word sticks to: no server reads the text like that.
+    pub(super) unlikely: bool,
     /// Where the text is broken; the tokens end there, and those before it prove nothing.
     pub(super) broken: Option<usize>,
 }
@@ -174,7 +176,10 @@ impl<'a> Tokens<'a> {
 
     fn hash(&mut self, start: usize) -> Option<Token> {
         match self.grammar.hash {
-            Hash::Symbol if self.grammar.hash_in_names => self.word(start),
+            Hash::Symbol if self.grammar.hash_in_names => {
+                let is_name = self.byte(start + 1).is_some_and(|byte| continues_name(byte) || byte == b'#');
+                if is_name { self.word(start) } else { self.line_comment(start, true) }
+            }
             Hash::Symbol => Some(self.symbol(start, b'#')),
             Hash::Comment => self.line_comment(start, false),
             Hash::Guess => self.line_comment(start, true),

@@ -20,6 +20,9 @@ impl Tokens<'_> {
             let unsure = self.grammar.spaced_dashes == Holds::Unknown && !self.is_spaced(start + 2);
             return self.line_comment(start, unsure);
         }
+        if byte == b'-' && self.byte(start + 1) == Some(b'-') && !self.byte(start + 2).is_some_and(begins_operand) {
+            return self.cut(start);
+        }
         let digits = if byte == b'.' { start } else { start + 1 };
         let begins_number = match self.byte(digits) {
             Some(b'.') => self.byte(digits + 1).is_some_and(|next| next.is_ascii_digit()),
@@ -108,6 +111,11 @@ impl Tokens<'_> {
     fn is_spaced(&self, at: usize) -> bool {
         self.byte(at).is_none_or(|byte| byte <= b' ' || byte == 0x7f)
     }
+}
+
+/// Whether it may stand behind `--` where that is two signs, as in `5--a`.
+fn begins_operand(byte: u8) -> bool {
+    continues_name(byte) || matches!(byte, b'\'' | b'"' | b'`' | b'(' | b'.' | b'@' | b'?')
 }
 
 /// Whether an expression follows the keyword.

@@ -10,6 +10,7 @@ impl Tokens<'_> {
         self.findings.first_string.get_or_insert(start);
         let end = self.end_of_quoted(start, quote, b'\'', escapes)?;
         if self.sticks_to_word(end) {
+            self.findings.unlikely = true;
             return self.cut(start);
         }
         Some(Token { kind: Kind::Text, start, end })
@@ -65,6 +66,7 @@ impl Tokens<'_> {
             return Some(Token { kind: Kind::Name, start, end });
         }
         if self.sticks_to_word(end) {
+            self.findings.unlikely = true;
             return self.cut(start);
         }
         Some(Token { kind: Kind::DoubleQuoted, start, end })
@@ -79,6 +81,8 @@ impl Tokens<'_> {
     pub(super) fn bracket(&mut self, start: usize) -> Option<Token> {
         match self.grammar.bracket {
             Bracket::Symbol => Some(self.symbol(start, b'[')),
+            // No name begins so. It is an array of another dialect.
+            Bracket::Name { .. } if matches!(self.byte(start + 1), Some(b'\'' | b'"')) => self.cut(start),
             Bracket::Name { doubled: true } => self.quoted_name(start, b']', false),
             Bracket::Name { doubled: false } => {
                 match self.bytes[start..].iter().position(|&byte| byte == b']') {
