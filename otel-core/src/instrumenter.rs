@@ -53,7 +53,9 @@ impl<C: Convention> Instrumenter<C> {
     /// before doing work for either. What is installed later is noticed, as [`start`](Self::start) notices it.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.shared.with_bound(|bound| bound.is_noop() && !bound.propagates)
+        let is_idle = |bound: &Bound<C>| bound.is_noop() && !bound.propagates;
+        // Asked once more, so that an idle instrumenter looks for providers too.
+        self.shared.with_bound(is_idle) && self.shared.with_bound_at_start(is_idle)
     }
 
     /// Starts an operation as a child of the span in `parent`.
@@ -82,7 +84,7 @@ impl<C: Convention> Instrumenter<C> {
         links: Vec<Link>,
     ) -> Operation<C> {
         let shared = &self.shared;
-        shared.with_bound(|bound| {
+        shared.with_bound_at_start(|bound| {
             if bound.is_noop() || parent.is_telemetry_suppressed() {
                 return Operation::inert(Arc::clone(shared), parent.clone());
             }
@@ -139,7 +141,7 @@ pub(crate) struct Bound<C: Convention> {
     /// Known after the first span.
     tracer_is_noop: AtomicBool,
     recorded_last_root: AtomicBool,
-    pub(crate) metrics: C::Metrics,
+    metrics: Arc<C::Metrics>,
     meter_is_noop: bool,
     propagates: bool,
 }
@@ -172,31 +174,41 @@ impl<C: Convention> Shared<C> {
     /// installed since. They are borrowed: a reference count would be a line that all threads write.
     fn with_bound<R>(&self, f: impl FnOnce(&Bound<C>) -> R) -> R {
         match &*self.bound.load() {
-            Some(bound) if self.is_current(bound) => f(bound),
-            _ => f(&self.bind()),
+            Some(bound) if bound.generation == install_generation() => f(bound),
+            other => f(&self.bind(other.as_deref())),
         }
     }
 
-    fn is_current(&self, bound: &Bound<C>) -> bool {
-        if bound.generation != install_generation() {
-            return false;
-        }
-        // What was given by hand stays as it is; a global provider may still come.
-        let misses_tracer = !bound.has_tracer() && !self.providers.has_own_tracer_provider();
-        !((misses_tracer || bound.meter_is_noop) && is_time_to_look_again())
+    /// Like [`with_bound`](Self::with_bound), for an operation that starts: from time to time it looks for providers that
+    /// were set without a word.
+    fn with_bound_at_start<R>(&self, f: impl FnOnce(&Bound<C>) -> R) -> R {
+        self.with_bound(|bound| match self.misses(bound) && is_time_to_look_again() {
+            false => f(bound),
+            true => f(&self.bind(Some(bound))),
+        })
+    }
+
+    /// What was given by hand stays as it is; a global provider may still come.
+    fn misses(&self, bound: &Bound<C>) -> bool {
+        bound.meter_is_noop || !(bound.has_tracer() || self.providers.has_own_tracer_provider())
     }
 
     #[cold]
-    fn bind(&self) -> Arc<Bound<C>> {
+    fn bind(&self, before: Option<&Bound<C>>) -> Arc<Bound<C>> {
         // Read first: an install while the rest is read is then seen as new by the next operation.
         let generation = install_generation();
+        let kept = before.filter(|before| before.generation == generation && !before.meter_is_noop);
+        let metrics = match kept {
+            Some(before) => Arc::clone(&before.metrics),
+            None => Arc::new(self.convention.metrics(&self.providers.meter(self.scope.clone()))),
+        };
         let bound = Arc::new(Bound {
             generation,
             tracer: self.providers.tracer(self.scope.clone()),
             tracer_is_noop: AtomicBool::new(false),
             recorded_last_root: AtomicBool::new(false),
-            metrics: self.convention.metrics(&self.providers.meter(self.scope.clone())),
-            meter_is_noop: self.providers.meter_is_noop(),
+            metrics,
+            meter_is_noop: kept.is_none() && self.providers.meter_is_noop(),
             propagates: self.providers.propagates(),
         });
         self.bound.store(Some(Arc::clone(&bound)));
