@@ -122,6 +122,9 @@ impl ContentPolicy {
         for parts in all_parts(request, output) {
             parts.iter_mut().for_each(|part| part.each_text(&mut change));
         }
+        for message in &mut request.input_messages {
+            message.name.iter_mut().for_each(&mut change);
+        }
         for tool in &mut request.tool_definitions {
             tool.description.iter_mut().for_each(&mut change);
             tool.parameters.iter_mut().for_each(|parameters| each_string(parameters, &mut change));

@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod allocations;
+mod apis;
 mod exchanges;
 mod hostile;
 mod messages;
+mod policy;
 mod schema;
 mod streams;
