@@ -15,6 +15,7 @@ use crate::GenAiConventions;
 use crate::content::ContentPolicy;
 use crate::event::{MakeEvents, make_events};
 use crate::genai::{Filter, GenAi, ResponseAttributes, Shared, scope};
+use crate::mcp::{McpConvention, Side};
 use crate::operation::{GenAiConvention, GenAiRequest, SpanName, StartAttributes};
 use crate::price::PriceTable;
 use crate::provider::ResponseFacts;
@@ -32,6 +33,7 @@ pub struct GenAiBuilder {
     span_name: Option<SpanName>,
     attributes: Option<StartAttributes>,
     response_attributes: Option<ResponseAttributes>,
+    public_endpoint: bool,
 }
 
 impl GenAiBuilder {
@@ -122,6 +124,13 @@ impl GenAiBuilder {
         self
     }
 
+    /// Strangers call the MCP servers that are observed with this: their requests start traces of their own with a link to
+    /// the caller's, and their baggage is dropped. Default: `false`.
+    pub fn with_public_endpoint(mut self, is_public: bool) -> Self {
+        self.public_endpoint = is_public;
+        self
+    }
+
     /// Done; the environment is read here, for what was not given.
     #[must_use]
     pub fn build(self) -> GenAi {
@@ -134,8 +143,12 @@ impl GenAiBuilder {
             attributes: self.attributes,
             ..GenAiConvention::default()
         };
+        let mcp = |side| Instrumenter::new(scope.clone(), self.providers.clone(), McpConvention::new(side));
         GenAi::from_shared(Shared {
             events: self.events.map(|make| make(scope.clone())),
+            mcp_client: mcp(Side::Client),
+            mcp_server: mcp(Side::Server),
+            public_endpoint: self.public_endpoint,
             instrumenter: Instrumenter::new(scope, self.providers, convention),
             content: self.content.unwrap_or_else(ContentPolicy::from_env),
             prices: self.prices,

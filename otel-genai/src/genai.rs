@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use opentelemetry::{Context, InstrumentationScope, KeyValue};
-use otel_core::{ErrorType, Instrumenter, Operation};
+use otel_core::{ErrorType, Instrumenter, Operation, Providers};
 
 use crate::GenAiConventions;
 use crate::bounded::Names;
@@ -12,6 +12,7 @@ use crate::builder::GenAiBuilder;
 use crate::content::ContentPolicy;
 use crate::event::Events;
 use crate::hook::call_hook;
+use crate::mcp::{McpConvention, Side};
 use crate::metrics::GenAiMetrics;
 use crate::operation::{GenAiConvention, GenAiRequest, OperationFacts};
 use crate::price::PriceTable;
@@ -48,6 +49,9 @@ pub struct GenAi {
 
 pub(crate) struct Shared {
     pub(crate) instrumenter: Instrumenter<GenAiConvention>,
+    pub(crate) mcp_client: Instrumenter<McpConvention>,
+    pub(crate) mcp_server: Instrumenter<McpConvention>,
+    pub(crate) public_endpoint: bool,
     pub(crate) content: ContentPolicy,
     pub(crate) prices: Option<PriceTable>,
     pub(crate) events: Option<Events>,
@@ -92,6 +96,21 @@ impl GenAi {
             return instrumenter.inert(parent.clone());
         }
         instrumenter.start(parent, &facts)
+    }
+
+    pub(crate) fn mcp(&self, side: Side) -> &Instrumenter<McpConvention> {
+        match side {
+            Side::Client => &self.shared.mcp_client,
+            Side::Server => &self.shared.mcp_server,
+        }
+    }
+
+    pub(crate) fn providers(&self) -> &Providers {
+        self.shared.instrumenter.providers()
+    }
+
+    pub(crate) fn is_public_endpoint(&self) -> bool {
+        self.shared.public_endpoint
     }
 
     pub(crate) fn instruments(&self) -> Option<Arc<GenAiMetrics>> {

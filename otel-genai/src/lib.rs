@@ -10,6 +10,7 @@ mod conventions;
 mod event;
 mod genai;
 mod hook;
+pub mod mcp;
 mod metrics;
 mod names;
 mod operation;
@@ -18,6 +19,8 @@ pub mod provider;
 mod reading;
 #[cfg(feature = "reqwest")]
 pub mod reqwest;
+#[cfg(feature = "rmcp")]
+pub mod rmcp;
 mod stream;
 
 pub use builder::GenAiBuilder;

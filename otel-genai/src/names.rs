@@ -89,7 +89,6 @@ pub(crate) mod attribute {
         RPC_RESPONSE_STATUS_CODE = "rpc.response.status_code";
         NETWORK_TRANSPORT = "network.transport";
         NETWORK_PROTOCOL_NAME = "network.protocol.name";
-        NETWORK_PROTOCOL_VERSION = "network.protocol.version";
         SERVER_ADDRESS = "server.address";
         SERVER_PORT = "server.port";
         CLIENT_ADDRESS = "client.address";

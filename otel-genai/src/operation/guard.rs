@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use opentelemetry::logs::Severity;
+use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Context, KeyValue};
 use otel_core::{Attributes, ErrorType, Operation};
 
@@ -62,7 +63,7 @@ impl Guard {
             facts.request.conversation_id.clone_from(&outer.conversation_id);
         }
         let operation = genai.start(parent, &facts);
-        let inner = outer.inside(&facts);
+        let inner = outer.inside(&facts, operation.context().span().span_context().span_id());
         let context = match operation.is_inert() {
             true => operation.context().clone(),
             false => operation.context().with_value(inner.clone()),

@@ -16,6 +16,7 @@ mod tool;
 mod workflow;
 
 pub use agent::{Agent, AgentBuilder};
+pub(crate) use attributes::bounded;
 pub(crate) use convention::{GenAiConvention, SpanName, StartAttributes};
 pub use evaluation::EvaluationResult;
 pub use facts::GenAiRequest;

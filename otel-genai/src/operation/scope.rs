@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use opentelemetry::Context;
+use opentelemetry::trace::SpanId;
 
 use super::facts::{Family, OperationFacts};
 use crate::provider::Usage;
@@ -12,8 +13,8 @@ use crate::provider::Usage;
 pub(crate) struct Scope {
     /// The innermost operation is a call of a model: whatever observes the client inside of it sees the same call again.
     pub(crate) is_model_call: bool,
-    /// The tool that is being executed, until something else starts inside of it.
-    pub(crate) tool: Option<String>,
+    /// The tool that is being executed, and the span that says so.
+    pub(crate) tool: Option<(String, SpanId)>,
     pub(crate) conversation_id: Option<String>,
     /// What the calls inside of the innermost agent have used.
     pub(crate) used: Option<Arc<Used>>,
@@ -30,10 +31,10 @@ impl Scope {
     }
 
     /// The scope inside of an operation.
-    pub(crate) fn inside(&self, facts: &OperationFacts) -> Self {
+    pub(crate) fn inside(&self, facts: &OperationFacts, span_id: SpanId) -> Self {
         Self {
             is_model_call: matches!(facts.family, Family::Inference | Family::Embeddings),
-            tool: facts.tool.name.as_deref().map(str::to_owned),
+            tool: facts.tool.name.as_deref().map(|name| (name.to_owned(), span_id)),
             conversation_id: facts.request.conversation_id.clone().or_else(|| self.conversation_id.clone()),
             used: if facts.is_composite() { Some(Arc::default()) } else { self.used.clone() },
         }

@@ -9,6 +9,8 @@ mod exits;
 mod fake;
 mod latest;
 mod layer;
+mod mcp;
 mod operations;
+mod rmcp;
 mod streams;
 mod support;

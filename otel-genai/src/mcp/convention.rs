@@ -1,0 +1,126 @@
+//! The convention of MCP: <https://opentelemetry.io/docs/specs/semconv/gen-ai/mcp/>
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use opentelemetry::metrics::Meter;
+use opentelemetry::trace::SpanKind;
+use opentelemetry::{Context, KeyValue};
+use otel_core::{Attributes, Convention, ErrorType};
+
+use super::facts::{McpAnswer, McpFacts, McpTransport, Side};
+use super::metrics::McpMetrics;
+use crate::bounded::BoundedNames;
+use crate::names::attribute;
+use crate::operation::bounded;
+
+#[derive(Debug)]
+pub(crate) struct McpConvention {
+    pub(crate) side: Side,
+    /// Servers must not be flooded by what clients ask for: methods, tools and prompts that do not exist.
+    names: BoundedNames,
+    /// Kept here for sessions.
+    pub(crate) instruments: ArcSwapOption<McpMetrics>,
+}
+
+impl McpConvention {
+    pub(crate) fn new(side: Side) -> Self {
+        Self { side, names: BoundedNames::default(), instruments: ArcSwapOption::empty() }
+    }
+}
+
+impl Convention for McpConvention {
+    const SPAN_KIND: SpanKind = SpanKind::Client;
+    type Request<'a> = &'a McpFacts;
+    type Response<'a> = &'a McpAnswer;
+    type Metrics = Arc<McpMetrics>;
+    type Tally = ();
+
+    fn metrics(&self, meter: &Meter) -> Arc<McpMetrics> {
+        let metrics = Arc::new(McpMetrics::new(meter, self.side));
+        self.instruments.store(Some(Arc::clone(&metrics)));
+        metrics
+    }
+
+    fn span_kind(&self, facts: &&McpFacts) -> SpanKind {
+        facts.side.span_kind()
+    }
+
+    fn span_name(&self, facts: &&McpFacts) -> Cow<'static, str> {
+        let Some(method) = self.names.known(&facts.method) else { return Cow::Borrowed("_OTHER") };
+        Cow::Owned(match facts.target().and_then(|target| self.names.known(target)) {
+            Some(target) => format!("{method} {target}"),
+            None => method.as_ref().to_owned(),
+        })
+    }
+
+    fn on_start(&self, facts: &&McpFacts, attributes: &mut Attributes<'_>) {
+        bounded(attributes, attribute::MCP_METHOD_NAME, &facts.method, &self.names);
+        if facts.method == "tools/call" {
+            attributes.both(attribute::OPERATION_NAME, "execute_tool");
+        }
+        if let Some(tool) = &facts.tool {
+            bounded(attributes, attribute::TOOL_NAME, tool, &self.names);
+        }
+        if let Some(prompt) = &facts.prompt {
+            bounded(attributes, attribute::PROMPT_NAME, prompt, &self.names);
+        }
+        if let Some(version) = &facts.protocol_version {
+            bounded(attributes, attribute::MCP_PROTOCOL_VERSION, version, &self.names);
+        }
+        on_network(facts, attributes);
+        for (key, value) in [
+            (attribute::JSONRPC_REQUEST_ID, &facts.request_id),
+            (attribute::MCP_RESOURCE_URI, &facts.resource_uri),
+            (attribute::MCP_SESSION_ID, &facts.session_id),
+        ] {
+            if let Some(value) = value {
+                attributes.span(key, value.clone());
+            }
+        }
+    }
+
+    fn on_response(&self, answer: &&McpAnswer, attributes: &mut Attributes<'_>) -> Result<(), ErrorType> {
+        if let Some(code) = answer.code {
+            bounded(attributes, attribute::RPC_RESPONSE_STATUS_CODE, &code.to_string(), &self.names);
+        }
+        answer.error_type.clone().map_or(Ok(()), Err)
+    }
+
+    fn record(
+        &self,
+        metrics: &Arc<McpMetrics>,
+        elapsed: Duration,
+        (): &(),
+        attributes: &[KeyValue],
+        _: &Context,
+    ) {
+        metrics.operation.record(elapsed.as_secs_f64(), attributes);
+    }
+}
+
+pub(super) fn on_network(facts: &McpFacts, attributes: &mut Attributes<'_>) {
+    match facts.transport {
+        Some(McpTransport::Stdio) => attributes.both(attribute::NETWORK_TRANSPORT, "pipe"),
+        Some(McpTransport::Http) => {
+            attributes.both(attribute::NETWORK_TRANSPORT, "tcp");
+            attributes.both(attribute::NETWORK_PROTOCOL_NAME, "http");
+        }
+        None => {}
+    }
+    let Some(peer) = &facts.peer else { return };
+    let port = peer.port.map(i64::from);
+    match facts.side {
+        Side::Client => {
+            attributes.both(attribute::SERVER_ADDRESS, peer.address.clone());
+            port.into_iter().for_each(|port| attributes.both(attribute::SERVER_PORT, port));
+        }
+        // Clients are too many for a metric.
+        Side::Server => {
+            attributes.span(attribute::CLIENT_ADDRESS, peer.address.clone());
+            port.into_iter().for_each(|port| attributes.span(attribute::CLIENT_PORT, port));
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! A message that is being answered.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::time::Instant;
+
+use opentelemetry::trace::{Link, Status, TraceContextExt};
+use opentelemetry::{Context, KeyValue};
+use otel_core::{Attributes, Convention, ErrorType, Operation};
+use serde_json::{Map, Value};
+
+use super::convention::McpConvention;
+use super::facts::{McpAnswer, McpFacts, Side};
+use super::message::set_on_span;
+use super::meta::MetaInjector;
+use crate::GenAi;
+use crate::names::attribute;
+use crate::operation::{error_type, error_type_of};
+
+/// A request or a notification of MCP that is on its way. Dropping it ends it as cancelled.
+#[derive(Debug)]
+#[must_use = "dropping the operation ends it as cancelled"]
+pub struct McpMessage {
+    genai: GenAi,
+    side: Side,
+    answer: McpAnswer,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Own(Option<Operation<McpConvention>>),
+    /// The span is that of a tool's execution; the metric is ours.
+    Joined { context: Context, started: Instant, metric: Vec<KeyValue>, has_ended: bool },
+}
+
+impl McpMessage {
+    pub(super) fn start(genai: GenAi, parent: &Context, facts: &McpFacts, links: Vec<Link>) -> Self {
+        let operation = genai.mcp(facts.side).start_with_links(parent, &facts, links);
+        let state = State::Own(Some(operation));
+        Self { genai, side: facts.side, answer: McpAnswer::default(), state }
+    }
+
+    pub(super) fn joined(genai: GenAi, context: &Context, facts: &McpFacts) -> Self {
+        let (mut span, mut metric) = (Vec::with_capacity(10), Vec::with_capacity(8));
+        let convention = genai.mcp(facts.side).convention();
+        convention.on_start(&facts, &mut Attributes::to_lists(&mut span, &mut metric));
+        set_on_span(context, span);
+        // Makes sure of the instruments, which come with the first operation; this one is none.
+        drop(genai.mcp(facts.side).start(&context.with_telemetry_suppressed(), &facts));
+        let context = context.clone();
+        let state = State::Joined { context, started: Instant::now(), metric, has_ended: false };
+        Self { genai, side: facts.side, answer: McpAnswer::default(), state }
+    }
+
+    /// The context with the operation's span: the parent of everything that happens inside.
+    #[must_use]
+    pub fn context(&self) -> Context {
+        match &self.state {
+            State::Own(Some(operation)) => operation.context().clone(),
+            State::Own(None) => Context::current(),
+            State::Joined { context, .. } => context.clone(),
+        }
+    }
+
+    /// Writes the context into the request's `params._meta`: `traceparent`, `tracestate`, `baggage`, as the propagator says.
+    pub fn inject(&self, meta: &mut Map<String, Value>) {
+        self.genai.providers().inject(&self.context(), &mut MetaInjector(meta));
+    }
+
+    /// `jsonrpc.request.id`, where it is learnt late.
+    pub fn set_request_id(&mut self, id: impl Display) {
+        if let State::Own(Some(operation)) = &mut self.state {
+            operation.attributes().span(attribute::JSONRPC_REQUEST_ID, id.to_string());
+        }
+    }
+
+    /// Runs `f` inside of the operation. A panic goes on, and ends the operation as failed.
+    pub fn run<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        match &mut self.state {
+            State::Own(Some(operation)) => operation.run(f),
+            _ => {
+                let _attached = self.context().attach();
+                f()
+            }
+        }
+    }
+
+    /// Awaits `future` inside of the operation. An `Err` is the operation's outcome, by the name of the error's type.
+    ///
+    /// # Errors
+    ///
+    /// What the future returns, unchanged.
+    pub async fn call<T, E>(&mut self, future: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        let mut future = pin!(future);
+        let result = poll_fn(|cx| self.run(|| future.as_mut().poll(cx))).await;
+        self.answer.error_type = result.is_err().then(error_type_of::<E>);
+        result
+    }
+
+    /// Takes what a JSON-RPC response says of the outcome: its `error`, or a tool's result with `isError`.
+    pub fn respond(&mut self, response: &Value) {
+        if let Some(code) = response["error"]["code"].as_i64() {
+            let message = response["error"]["message"].as_str();
+            self.set_error(code, message.unwrap_or_default());
+        } else if response["result"]["isError"] == true {
+            self.set_tool_error();
+        }
+    }
+
+    /// The answer is an error of JSON-RPC. Its message is the span's status description when content is captured, for it
+    /// may repeat what was asked; otherwise it is not recorded.
+    pub fn set_error(&mut self, code: i64, message: &str) {
+        self.answer.code = Some(code);
+        if is_error(self.side, code, self.genai.conventions().is_latest()) {
+            self.answer.error_type = Some(ErrorType::from_code(code.to_string()));
+        }
+        if let (State::Own(Some(operation)), true) = (&self.state, self.genai.content_policy().captures()) {
+            operation.context().span().set_status(Status::error(message.to_owned()));
+        }
+    }
+
+    /// The protocol says more of an error than its type.
+    #[cfg(feature = "rmcp")]
+    pub(crate) fn clear_error(&mut self) {
+        self.answer = McpAnswer::default();
+    }
+
+    /// A tool has answered with `isError`: `error.type` is `tool_error`.
+    pub fn set_tool_error(&mut self) {
+        self.answer.error_type = Some(ErrorType::new("tool_error"));
+    }
+
+    /// Ends the operation.
+    pub fn end(mut self) {
+        self.finish(None, true);
+    }
+
+    /// Ends the operation as failed. `class` is one of few, never a message.
+    pub fn fail(mut self, class: impl Into<Cow<'static, str>>) {
+        self.finish(Some(error_type(class.into())), true);
+    }
+
+    fn finish(&mut self, failure: Option<ErrorType>, has_ended: bool) {
+        if failure.is_some() {
+            self.answer.error_type = failure;
+        }
+        match &mut self.state {
+            State::Own(operation) => {
+                let Some(mut operation) = operation.take() else { return };
+                operation.on_response(&&self.answer);
+                if has_ended {
+                    operation.end();
+                }
+            }
+            State::Joined { .. } => self.finish_joined(),
+        }
+    }
+
+    fn finish_joined(&mut self) {
+        let State::Joined { context, started, metric, has_ended } = &mut self.state else { return };
+        if std::mem::replace(has_ended, true) {
+            return;
+        }
+        let convention = self.genai.mcp(self.side).convention();
+        let mut span = Vec::new();
+        let outcome =
+            convention.on_response(&&self.answer, &mut Attributes::to_lists(&mut span, metric));
+        set_on_span(context, span);
+        if let Err(error_type) = outcome {
+            metric.push(KeyValue::new(attribute::ERROR_TYPE, error_type));
+        }
+        if let Some(metrics) = self.genai.mcp(self.side).convention().instruments.load_full() {
+            convention.record(&metrics, started.elapsed(), &(), metric, context);
+        }
+    }
+}
+
+impl Drop for McpMessage {
+    fn drop(&mut self) {
+        self.finish(None, false);
+    }
+}
+
+/// Later conventions blame a server only for what it has done wrong itself: "`-32603` and `-32000` to `-32099`".
+fn is_error(side: Side, code: i64, is_latest: bool) -> bool {
+    side == Side::Client || !is_latest || code == -32603 || (-32099..=-32000).contains(&code)
+}

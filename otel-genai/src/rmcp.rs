@@ -1,0 +1,221 @@
+//! Clients and servers of the crate `rmcp`.
+//!
+//! A server is wrapped, and everything that it is asked has a span, as a child of the caller's:
+//!
+//! ```no_run
+//! # use rmcp::{ServerHandler, ServiceExt};
+//! # #[derive(Clone)] struct Shop;
+//! # impl ServerHandler for Shop {}
+//! # async fn example(transport: tokio::io::DuplexStream) -> Result<(), Box<dyn std::error::Error>> {
+//! use otel_genai::{GenAi, mcp::McpTransport, rmcp::McpServer};
+//!
+//! let server = McpServer::new(GenAi::new(), Shop).with_transport(McpTransport::Stdio);
+//! server.serve(transport).await?.waiting().await?;
+//! # Ok(()) }
+//! ```
+//!
+//! A client sends its requests through [`McpClient`]:
+//!
+//! ```no_run
+//! # use rmcp::service::{Peer, RoleClient};
+//! # async fn example(peer: Peer<RoleClient>) -> Result<(), rmcp::ServiceError> {
+//! use otel_genai::{GenAi, rmcp::McpClient};
+//! use rmcp::model::CallToolRequestParams;
+//!
+//! let client = McpClient::new(GenAi::new(), peer);
+//! let result = client.call_tool(CallToolRequestParams::new("lookup_order")).await?;
+//! # Ok(()) }
+//! ```
+
+use std::borrow::Cow;
+
+use ::rmcp::ErrorData;
+use ::rmcp::model::{
+    CallToolRequest, CallToolRequestParams, CallToolResult, ClientNotification, ClientRequest, GetMeta,
+    ProtocolVersion, ServerConfig, ServerResult,
+};
+use ::rmcp::service::{
+    NotificationContext, Peer, PeerRequestOptions, RequestContext, RoleClient, RoleServer, Service, ServiceError,
+};
+
+use crate::GenAi;
+use crate::mcp::{McpMessage, McpMessageBuilder, McpTransport};
+
+/// A server whose requests and notifications are observed.
+#[derive(Clone, Debug)]
+pub struct McpServer<S> {
+    genai: GenAi,
+    inner: S,
+    transport: Option<McpTransport>,
+}
+
+impl<S> McpServer<S> {
+    /// Observes what `inner` is asked.
+    #[must_use]
+    pub fn new(genai: GenAi, inner: S) -> Self {
+        Self { genai, inner, transport: None }
+    }
+
+    /// `network.transport`. Default: not recorded.
+    #[must_use]
+    pub fn with_transport(mut self, transport: McpTransport) -> Self {
+        self.transport = Some(transport);
+        self
+    }
+
+    fn observe(&self, message: McpMessageBuilder, version: Option<ProtocolVersion>) -> McpMessageBuilder {
+        let message = match version {
+            Some(version) => message.with_protocol_version(version.to_string()),
+            None => message,
+        };
+        match self.transport {
+            Some(transport) => message.with_transport(transport),
+            None => message,
+        }
+    }
+}
+
+impl<S: Service<RoleServer>> Service<RoleServer> for McpServer<S> {
+    async fn handle_request(
+        &self,
+        request: ClientRequest,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ServerResult, ErrorData> {
+        let message = self.genai.mcp_server(request.method().to_owned()).with_request_id(&context.id);
+        let message = message.with_meta(&serde_json::Value::Object(context.meta.0.0.clone()));
+        let message = self.observe(about(message, &request), context.protocol_version());
+        let mut message = message.start();
+        let result = message.call(self.inner.handle_request(request, context)).await;
+        finish(message, &result, |error| Some(error));
+        result
+    }
+
+    async fn handle_notification(
+        &self,
+        notification: ClientNotification,
+        context: NotificationContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let method = serde_json::to_value(&notification)
+            .ok()
+            .and_then(|value| value["method"].as_str().map(str::to_owned));
+        let message = self.genai.mcp_server(method.unwrap_or_else(|| "_OTHER".to_owned()));
+        let mut message = self.observe(message, None).start();
+        let result = message.call(self.inner.handle_notification(notification, context)).await;
+        if let Err(error) = &result {
+            message.clear_error();
+            message.set_error(i64::from(error.code.0), &error.message);
+        }
+        message.end();
+        result
+    }
+
+    fn get_info(&self) -> ServerConfig {
+        self.inner.get_info()
+    }
+
+    fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
+        self.inner.supported_protocol_versions()
+    }
+}
+
+/// Sends the requests of a client, each with a span, and hands the context on in `params._meta`.
+#[derive(Clone, Debug)]
+pub struct McpClient {
+    genai: GenAi,
+    peer: Peer<RoleClient>,
+    transport: Option<McpTransport>,
+}
+
+impl McpClient {
+    /// Sends through `peer`; a running service of rmcp has it as `peer()`.
+    #[must_use]
+    pub fn new(genai: GenAi, peer: Peer<RoleClient>) -> Self {
+        Self { genai, peer, transport: None }
+    }
+
+    /// `network.transport`. Default: not recorded.
+    #[must_use]
+    pub fn with_transport(mut self, transport: McpTransport) -> Self {
+        self.transport = Some(transport);
+        self
+    }
+
+    /// What sends: its requests are not observed.
+    #[must_use]
+    pub fn peer(&self) -> &Peer<RoleClient> {
+        &self.peer
+    }
+
+    /// Calls a tool.
+    ///
+    /// # Errors
+    ///
+    /// What rmcp returns, unchanged; [`ServiceError::UnexpectedResponse`] when the server asks for more input, which
+    /// [`request`](Self::request) hands out.
+    pub async fn call_tool(&self, params: CallToolRequestParams) -> Result<CallToolResult, ServiceError> {
+        match self.request(CallToolRequest::new(params).into()).await? {
+            ServerResult::CallToolResult(result) => Ok(result),
+            _ => Err(ServiceError::UnexpectedResponse),
+        }
+    }
+
+    /// Sends any request.
+    ///
+    /// # Errors
+    ///
+    /// What rmcp returns, unchanged.
+    pub async fn request(&self, mut request: ClientRequest) -> Result<ServerResult, ServiceError> {
+        let message = about(self.genai.mcp_client(request.method().to_owned()), &request);
+        let message = match self.peer.peer_info() {
+            Some(server) => message.with_protocol_version(server.protocol_version.to_string()),
+            None => message,
+        };
+        let message = match self.transport {
+            Some(transport) => message.with_transport(transport),
+            None => message,
+        };
+        let mut message = message.start();
+        message.inject(&mut request.get_meta_mut().0.0);
+        let sent = self.peer.send_cancellable_request(request, PeerRequestOptions::no_options());
+        let result = match message.call(sent).await {
+            Ok(handle) => {
+                message.set_request_id(&handle.id);
+                message.call(handle.await_response()).await
+            }
+            Err(error) => Err(error),
+        };
+        finish(message, &result, |error| match error {
+            ServiceError::McpError(error) => Some(error),
+            _ => None,
+        });
+        result
+    }
+}
+
+/// The tool, prompt or resource that a request is about.
+fn about(message: McpMessageBuilder, request: &ClientRequest) -> McpMessageBuilder {
+    match request {
+        ClientRequest::CallToolRequest(request) => message.with_tool(request.params.name.clone()),
+        ClientRequest::GetPromptRequest(request) => message.with_prompt(request.params.name.clone()),
+        ClientRequest::ReadResourceRequest(request) => message.with_resource_uri(request.params.uri.clone()),
+        _ => message,
+    }
+}
+
+fn finish<E>(
+    mut message: McpMessage,
+    result: &Result<ServerResult, E>,
+    of_protocol: impl Fn(&E) -> Option<&ErrorData>,
+) {
+    match result {
+        Ok(ServerResult::CallToolResult(result)) if result.is_error == Some(true) => message.set_tool_error(),
+        Ok(_) => {}
+        Err(error) => {
+            if let Some(error) = of_protocol(error) {
+                message.clear_error();
+                message.set_error(i64::from(error.code.0), &error.message);
+            }
+        }
+    }
+    message.end();
+}

@@ -1,0 +1,228 @@
+//! Messages of MCP, by hand.
+
+use opentelemetry::baggage::BaggageExt;
+use opentelemetry::propagation::TextMapCompositePropagator;
+use opentelemetry::trace::{Tracer, TracerProvider};
+use opentelemetry::{Context, KeyValue};
+use otel_core::propagation::{BaggagePropagator, TraceContextPropagator};
+use otel_genai::mcp::McpTransport;
+use otel_genai::{GenAi, GenAiBuilder, GenAiConventions};
+use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, span};
+use serde_json::{Map, Value, json};
+
+use crate::support::{assert_conventions, builder};
+
+const CLIENT: &str = "mcp.client.operation.duration";
+const SERVER: &str = "mcp.server.operation.duration";
+
+pub(crate) fn mcp_builder(telemetry: &TestTelemetry) -> GenAiBuilder {
+    let propagator = TextMapCompositePropagator::new(vec![
+        Box::new(TraceContextPropagator::new()),
+        Box::new(BaggagePropagator::new()),
+    ]);
+    builder(telemetry).with_propagator(propagator)
+}
+
+fn mcp(telemetry: &TestTelemetry) -> GenAi {
+    mcp_builder(telemetry).build()
+}
+
+/// The `_meta` of a call that a client makes.
+fn meta_of_a_call(genai: &GenAi, context: &Context) -> Value {
+    let call = genai.mcp_client("tools/call").with_tool("lookup").start_in(context);
+    let mut meta = Map::new();
+    call.inject(&mut meta);
+    call.end();
+    Value::Object(meta)
+}
+
+#[test]
+fn a_call_from_client_to_server() {
+    let telemetry = TestTelemetry::new();
+    let genai = mcp(&telemetry);
+    let call = genai.mcp_client("tools/call").with_tool("lookup").with_request_id(7).with_session_id("s1");
+    let call = call.with_transport(McpTransport::Http).with_peer("tools.test", 8080);
+    let mut call = call.with_protocol_version("2025-06-18").start();
+    let mut meta = Map::new();
+    call.inject(&mut meta);
+
+    let served = genai.mcp_server("tools/call").with_meta(&Value::Object(meta)).with_tool("lookup");
+    let mut served = served.with_transport(McpTransport::Http).with_peer("10.0.0.1", 4711).start();
+    served.respond(&json!({ "result": { "content": [], "isError": false } }));
+    served.end();
+    call.respond(&json!({ "result": { "content": [] } }));
+    call.end();
+
+    assert_conventions(&telemetry);
+    let spans = telemetry.spans();
+    let (server, client) = (&spans[0], &spans[1]);
+    assert!(server.is_child_of(client), "{}", telemetry.tree());
+    let expected = span("tools/call lookup").client().has("gen_ai.operation.name", "execute_tool");
+    telemetry.assert_span(
+        expected
+            .has("jsonrpc.request.id", "7")
+            .has("mcp.session.id", "s1")
+            .has("mcp.protocol.version", "2025-06-18")
+            .has("network.transport", "tcp")
+            .has("server.address", "tools.test")
+            .has("server.port", 8080),
+    );
+    telemetry.assert_span(span("tools/call lookup").server().has("client.address", "10.0.0.1"));
+    telemetry.assert_metric(CLIENT).is_histogram().has_unit("s").has_series(1);
+    telemetry.assert_metric(SERVER).has_only_attributes([
+        "mcp.method.name",
+        "gen_ai.tool.name",
+        "gen_ai.operation.name",
+        "network.transport",
+        "network.protocol.name",
+    ]);
+    let bounds = telemetry.points(CLIENT)[0].histogram().unwrap().bounds.clone();
+    assert_eq!(bounds, [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0]);
+}
+
+#[test]
+fn names_and_other_messages() {
+    let telemetry = TestTelemetry::new();
+    let genai = mcp(&telemetry);
+    genai.mcp_client("prompts/get").with_prompt("greet").with_transport(McpTransport::Stdio).start().end();
+    genai.mcp_client("resources/read").with_resource_uri("file:///x").start().end();
+    genai.mcp_server("notifications/progress").start().end();
+    assert_conventions(&telemetry);
+    let prompt = span("prompts/get greet").client().has("network.transport", "pipe");
+    telemetry.assert_span(prompt.has_no("gen_ai.operation.name"));
+    telemetry.assert_span(span("resources/read").client().has("mcp.resource.uri", "file:///x"));
+    telemetry.assert_span(span("notifications/progress").server());
+}
+
+#[test]
+fn outcomes() {
+    for (response, error_type, code) in [
+        (json!({ "error": { "code": -32602, "message": "c4n4ry" } }), "-32602", Some("-32602")),
+        (json!({ "result": { "isError": true, "content": [{ "text": "c4n4ry" }] } }), "tool_error", None),
+    ] {
+        let telemetry = TestTelemetry::new();
+        let mut call = mcp(&telemetry).mcp_client("tools/call").with_tool("lookup").start();
+        call.respond(&response);
+        call.end();
+        assert_conventions(&telemetry);
+        telemetry.assert_span(span("tools/call lookup").failed().has("error.type", error_type));
+        let recorded = telemetry.span("tools/call lookup").attribute("rpc.response.status_code").map(ToString::to_string);
+        assert_eq!(recorded.as_deref(), code);
+        assert!(telemetry.points(CLIENT)[0].attributes.has("error.type", error_type));
+        telemetry.assert_no_secrets(["c4n4ry"]);
+    }
+    let telemetry = TestTelemetry::new();
+    let genai = mcp(&telemetry);
+    genai.mcp_client("ping").start().fail("timeout");
+    drop(genai.mcp_client("ping").start());
+    assert_eq!((telemetry.spans().len(), telemetry.histogram_count(CLIENT)), (2, 2));
+}
+
+#[test]
+fn later_conventions_do_not_blame_a_server_for_what_it_was_asked() {
+    let telemetry = TestTelemetry::new();
+    let genai = mcp_builder(&telemetry).with_conventions(GenAiConventions::Latest).build();
+    for (code, failed) in [(-32602, false), (-32603, true), (-32050, true)] {
+        telemetry.clear();
+        let mut served = genai.mcp_server("tools/call").with_tool("lookup").start();
+        served.set_error(code, "");
+        served.end();
+        let span = telemetry.span("tools/call lookup");
+        assert_eq!(span.attribute("error.type").is_some(), failed, "{code}");
+        assert!(span.has("rpc.response.status_code", code.to_string()));
+    }
+}
+
+#[test]
+fn the_caller_is_the_parent_and_what_has_carried_the_message_is_linked() {
+    let telemetry = TestTelemetry::new();
+    let genai = mcp(&telemetry);
+    let meta = meta_of_a_call(&genai, &Context::new());
+    let tracer = telemetry.tracer_provider().tracer("http");
+    tracer.in_span("POST /mcp", |_| genai.mcp_server("ping").with_meta(&meta).start().end());
+    let served = telemetry.span("ping");
+    assert!(served.is_child_of(&telemetry.span("tools/call lookup")), "{}", telemetry.tree());
+    telemetry.assert_span(span("ping").linked_to("POST /mcp"));
+    // Nothing in the message: what has carried it is the parent.
+    telemetry.clear();
+    tracer.in_span("POST /mcp", |_| {
+        genai.mcp_server("ping").with_meta(&json!({ "traceparent": "x", "progressToken": 1 })).start().end();
+    });
+    assert!(telemetry.span("ping").is_child_of(&telemetry.span("POST /mcp")));
+}
+
+#[test]
+fn baggage_travels_too_but_strangers_are_not_believed() {
+    let telemetry = TestTelemetry::new();
+    let genai = mcp(&telemetry);
+    let context = Context::new().with_baggage([KeyValue::new("tier", "gold")]);
+    let meta = meta_of_a_call(&genai, &context);
+    let served = genai.mcp_server("ping").with_meta(&meta).start();
+    assert_eq!(served.context().baggage().get("tier").map(|value| value.as_str()), Some("gold"));
+    drop(served);
+
+    let public = mcp_builder(&telemetry).with_public_endpoint(true).build();
+    telemetry.clear();
+    let meta = meta_of_a_call(&public, &context);
+    let served = public.mcp_server("ping").with_meta(&meta).start();
+    assert!(served.context().baggage().is_empty());
+    served.end();
+    telemetry.assert_span(span("ping").root().linked_to("tools/call lookup"));
+}
+
+#[test]
+fn a_tool_that_is_executed_through_mcp_has_one_span() {
+    let telemetry = TestTelemetry::new();
+    let genai = mcp(&telemetry);
+    let mut tool = genai.execute_tool("lookup").start();
+    let mut meta = Map::new();
+    tool.run(|| {
+        let mut call = genai.mcp_client("tools/call").with_tool("lookup").with_request_id(3).start();
+        call.inject(&mut meta);
+        call.set_tool_error();
+        call.end();
+    });
+    tool.fail("tool_error");
+    assert_conventions_of_joined(&telemetry);
+    let span_id = telemetry.span("execute_tool lookup").span_context.span_id().to_string();
+    assert!(meta["traceparent"].as_str().unwrap().contains(&span_id));
+    assert!(telemetry.points(CLIENT)[0].attributes.has("error.type", "tool_error"));
+    // Another tool is another matter.
+    telemetry.clear();
+    let mut tool = genai.execute_tool("lookup").start();
+    tool.run(|| genai.mcp_client("tools/call").with_tool("other").start().end());
+    tool.end();
+    otel_testing::assert_trace!(telemetry, "execute_tool lookup" => { "tools/call other" });
+}
+
+/// The joined span is of the kind of the outer one, which the checker takes for an MCP span.
+#[track_caller]
+fn assert_conventions_of_joined(telemetry: &TestTelemetry) {
+    assert_eq!(telemetry.spans().len(), 1, "{}", telemetry.tree());
+    let joined = span("execute_tool lookup").internal().has("mcp.method.name", "tools/call");
+    telemetry.assert_span(joined.has("jsonrpc.request.id", "3").has("gen_ai.tool.name", "lookup"));
+    assert_eq!(telemetry.histogram_count(CLIENT), 1);
+}
+
+#[test]
+fn methods_and_tools_that_strangers_make_up_do_not_flood_the_metrics() {
+    let telemetry = TestTelemetry::new();
+    let genai = mcp(&telemetry);
+    for number in 0..500 {
+        genai.mcp_server("tools/call").with_tool(format!("tool-{number}")).start().end();
+        genai.mcp_server(format!("method/{number}")).start().end();
+    }
+    telemetry.assert_metric(SERVER).has_at_most_series(202);
+}
+
+#[test]
+fn sessions() {
+    let telemetry = TestTelemetry::new();
+    let genai = mcp(&telemetry);
+    let session = genai.mcp_server_session().with_transport(McpTransport::Stdio);
+    genai.mcp_server("initialize").start().end();
+    drop(session.with_protocol_version("2025-06-18"));
+    genai.mcp_server_session().fail("broken_pipe");
+    assert_conventions(&telemetry);
+    telemetry.assert_metric("mcp.server.session.duration").has_unit("s").has_series(2);
+}

@@ -1,0 +1,75 @@
+//! Clients and servers of the crate `rmcp`, over a pipe.
+
+use otel_genai::mcp::McpTransport;
+use otel_genai::rmcp::{McpClient, McpServer};
+use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, span};
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ListToolsRequest, ServerCapabilities,
+    ServerConfig,
+};
+use rmcp::service::{RequestContext, RoleServer};
+use rmcp::{ErrorData, ServerHandler, ServiceError, ServiceExt};
+use serde_json::json;
+
+use crate::mcp::mcp_builder;
+use crate::support::assert_conventions;
+
+struct Shop;
+
+impl ServerHandler for Shop {
+    fn get_info(&self) -> ServerConfig {
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let text = vec![ContentBlock::text("c4n4ry-result")];
+        match &*request.name {
+            "lookup" => Ok(CallToolResult::success(text).into()),
+            "broken" => Ok(CallToolResult::error(text).into()),
+            _ => Err(ErrorData::invalid_params("c4n4ry-message", None)),
+        }
+    }
+}
+
+#[tokio::test]
+async fn calls_over_a_pipe() {
+    let telemetry = TestTelemetry::new();
+    let genai = mcp_builder(&telemetry).build();
+    let (client_end, server_end) = tokio::io::duplex(4096);
+    let server = McpServer::new(genai.clone(), Shop).with_transport(McpTransport::Stdio);
+    let served = tokio::spawn(async move { server.serve(server_end).await.unwrap().waiting().await });
+    let running = ().serve(client_end).await.unwrap();
+    let client = McpClient::new(genai, running.peer().clone()).with_transport(McpTransport::Stdio);
+
+    let call = |name: &'static str| {
+        let arguments = json!({ "q": "c4n4ry-argument" }).as_object().unwrap().clone();
+        client.call_tool(CallToolRequestParams::new(name).with_arguments(arguments))
+    };
+    assert_eq!(call("lookup").await.unwrap().is_error, Some(false));
+    assert_eq!(call("broken").await.unwrap().is_error, Some(true));
+    assert!(matches!(call("unknown").await, Err(ServiceError::McpError(_))));
+    client.request(ListToolsRequest::default().into()).await.unwrap();
+    running.cancel().await.unwrap();
+    served.await.unwrap().unwrap();
+
+    assert_conventions(&telemetry);
+    telemetry.assert_no_secrets(["c4n4ry"]);
+    for (name, error_type) in [("lookup", None), ("broken", Some("tool_error")), ("unknown", Some("-32602"))] {
+        let spans = telemetry.spans_named(&format!("tools/call {name}"));
+        assert_eq!(spans.len(), 2, "{}", telemetry.tree());
+        assert!(spans[0].is_child_of(&spans[1]), "{}", telemetry.tree());
+        for span in spans {
+            let recorded = span.attribute("error.type").map(ToString::to_string);
+            assert_eq!(recorded.as_deref(), error_type, "{}", telemetry.tree());
+        }
+    }
+    let expected = span("tools/call lookup").client().has("network.transport", "pipe");
+    let expected = expected.has("mcp.protocol.version", otel_testing::any_value());
+    telemetry.assert_span(expected.has("jsonrpc.request.id", "1"));
+    telemetry.assert_span(span("tools/list").server().child_of("tools/list"));
+    telemetry.assert_span(span("notifications/initialized").server());
+}
