@@ -36,6 +36,8 @@ use crate::DbClient;
 pub struct Connection<DB: Driver> {
     raw: Raw<DB>,
     client: DbClient,
+    /// Transactions and savepoints that have begun here. SQLite's own number lags behind what was asked of its thread.
+    pub(super) depth: usize,
 }
 
 enum Raw<DB: Database> {
@@ -58,11 +60,11 @@ impl<DB: Driver> Connection<DB> {
     /// Observes a connection of sqlx, as calls of `client`.
     #[must_use]
     pub fn new(raw: DB::Connection, client: &DbClient) -> Self {
-        Self { raw: Raw::Single(raw), client: client.clone() }
+        Self { raw: Raw::Single(raw), client: client.clone(), depth: 0 }
     }
 
     pub(super) fn pooled(raw: SqlxPoolConnection<DB>, client: &DbClient) -> Self {
-        Self { raw: Raw::Pooled(raw), client: client.clone() }
+        Self { raw: Raw::Pooled(raw), client: client.clone(), depth: 0 }
     }
 
     /// sqlx's own connection. What is done with it is not observed.
@@ -133,7 +135,7 @@ impl<DB: Driver> Connection<DB> {
     /// Whether a transaction has begun here.
     #[must_use]
     pub fn is_in_transaction(&self) -> bool {
-        self.inner_ref().is_in_transaction()
+        self.depth > 0 || self.inner_ref().is_in_transaction()
     }
 
     /// Asks the database whether it is there.

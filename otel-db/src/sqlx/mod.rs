@@ -14,6 +14,8 @@ mod observe;
 mod pool;
 mod pool_name;
 mod pool_state;
+#[cfg(feature = "sqlx-postgres")]
+pub mod postgres;
 mod query;
 mod stream;
 mod transaction;

@@ -28,7 +28,16 @@ use crate::{DbClient, DbOperation};
 #[must_use = "dropping a transaction rolls it back"]
 pub struct Transaction<'c, DB: Driver> {
     connection: Held<'c, DB>,
-    is_open: bool,
+    is_savepoint: bool,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// It may have begun or not: what has begun is rolled back if beginning fails or is cancelled midway.
+    Beginning,
+    Open,
+    Ended,
 }
 
 enum Held<'c, DB: Driver> {
@@ -41,9 +50,9 @@ impl<'c, DB: Driver> Transaction<'c, DB> {
         connection: &'c mut Connection<DB>,
         statement: Option<SqlStr>,
     ) -> Result<Self, Error> {
-        let name = if connection.is_in_transaction() { "SAVEPOINT" } else { "BEGIN" };
-        let operation = begin_operation(connection.client(), name, statement.as_ref());
-        let mut transaction = Self { connection: Held::Borrowed(connection), is_open: true };
+        let mut transaction = Self::beginning(Held::Borrowed(connection));
+        let name = if transaction.is_savepoint { "SAVEPOINT" } else { "BEGIN" };
+        let operation = begin_operation(transaction.client(), name, statement.as_ref());
         observe::<DB, _>(operation, transaction.begin_now(statement)).await?;
         Ok(transaction)
     }
@@ -53,14 +62,27 @@ impl<'c, DB: Driver> Transaction<'c, DB> {
         connection: PoolConnection<DB>,
         statement: Option<SqlStr>,
     ) -> Result<Self, Error> {
-        let mut transaction = Self { connection: Held::Pooled(connection), is_open: true };
+        let mut transaction = Self::beginning(Held::Pooled(connection));
         transaction.begin_now(statement).await?;
         Ok(transaction)
     }
 
-    /// It counts as open before it has begun: what has begun is rolled back if this fails or is cancelled midway.
+    fn beginning(connection: Held<'c, DB>) -> Self {
+        let mut transaction = Self { connection, is_savepoint: false, state: State::Beginning };
+        transaction.is_savepoint = transaction.depth > 0;
+        transaction
+    }
+
     async fn begin_now(&mut self, statement: Option<SqlStr>) -> Result<(), Error> {
-        DB::TransactionManager::begin(self.inner(), statement).await
+        DB::TransactionManager::begin(self.inner(), statement).await?;
+        self.depth += 1;
+        self.state = State::Open;
+        Ok(())
+    }
+
+    fn ended(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+        self.state = State::Ended;
     }
 
     /// Commits the transaction, or releases the savepoint.
@@ -69,10 +91,10 @@ impl<'c, DB: Driver> Transaction<'c, DB> {
     ///
     /// What sqlx returns.
     pub async fn commit(mut self) -> Result<(), Error> {
-        let name = if self.depth() > 1 { "RELEASE SAVEPOINT" } else { "COMMIT" };
+        let name = if self.is_savepoint { "RELEASE SAVEPOINT" } else { "COMMIT" };
         let operation = command(self.client(), name).start();
         observe::<DB, _>(operation, DB::TransactionManager::commit(self.inner())).await?;
-        self.is_open = false;
+        self.ended();
         Ok(())
     }
 
@@ -84,16 +106,12 @@ impl<'c, DB: Driver> Transaction<'c, DB> {
     pub async fn rollback(mut self) -> Result<(), Error> {
         let operation = command(self.client(), self.rollback_name()).start();
         observe::<DB, _>(operation, DB::TransactionManager::rollback(self.inner())).await?;
-        self.is_open = false;
+        self.ended();
         Ok(())
     }
 
-    fn depth(&self) -> usize {
-        DB::TransactionManager::get_transaction_depth(self.inner_ref())
-    }
-
     fn rollback_name(&self) -> &'static str {
-        if self.depth() > 1 { "ROLLBACK TO SAVEPOINT" } else { "ROLLBACK" }
+        if self.is_savepoint { "ROLLBACK TO SAVEPOINT" } else { "ROLLBACK" }
     }
 }
 
@@ -130,23 +148,23 @@ impl<DB: Driver> DerefMut for Transaction<'_, DB> {
 
 impl<DB: Driver> Drop for Transaction<'_, DB> {
     fn drop(&mut self) {
-        if !self.is_open {
-            return;
-        }
-        if self.is_in_transaction() {
-            // sqlx only notes here that it has to roll back, and does so when the connection is used or given back.
-            let mut operation = command(self.client(), self.rollback_name()).start();
-            operation.set_attribute("otel_db.rollback_on_drop", true);
-            operation.run(|| DB::TransactionManager::start_rollback(self.inner()));
-            operation.end();
-        } else {
-            DB::TransactionManager::start_rollback(self.inner());
+        match self.state {
+            State::Ended => {}
+            State::Beginning => DB::TransactionManager::start_rollback(self.inner()),
+            State::Open => {
+                // sqlx only notes here that it has to roll back, and does so when the connection is used or given back.
+                let mut operation = command(self.client(), self.rollback_name()).start();
+                operation.set_attribute("otel_db.rollback_on_drop", true);
+                operation.run(|| DB::TransactionManager::start_rollback(self.inner()));
+                operation.end();
+                self.ended();
+            }
         }
     }
 }
 
 impl<DB: Driver> fmt::Debug for Transaction<'_, DB> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Transaction").field("is_open", &self.is_open).finish_non_exhaustive()
+        f.debug_struct("Transaction").field("state", &self.state).finish_non_exhaustive()
     }
 }

@@ -1,9 +1,16 @@
 //! Set-up that the tests share.
 
+use std::time::Duration;
+
+use opentelemetry::trace::Status;
+use otel_db::sqlx::{Driver, Pool, PoolBuilder};
 use otel_db::{DbClient, DbClientBuilder, DbSystem};
-use otel_testing::{Conventions, TestTelemetry};
+use otel_testing::{AssertTelemetry, Conventions, Number, SpanDataExt, TestTelemetry, require_service};
 
 pub(crate) const DURATION: &str = "db.client.operation.duration";
+
+/// How long a test waits for something that should come at once.
+pub(crate) const BOUND: Duration = Duration::from_secs(20);
 
 pub(crate) fn client(telemetry: &TestTelemetry, system: DbSystem) -> DbClientBuilder {
     DbClient::builder(system)
@@ -11,8 +18,85 @@ pub(crate) fn client(telemetry: &TestTelemetry, system: DbSystem) -> DbClientBui
         .with_meter_provider(telemetry.meter_provider())
 }
 
+/// A pool whose telemetry the test sees.
+pub(crate) fn builder<DB: Driver>(telemetry: &TestTelemetry, pool: sqlx::Pool<DB>) -> PoolBuilder<DB> {
+    Pool::instrument(pool)
+        .with_tracer_provider(telemetry.tracer_provider())
+        .with_meter_provider(telemetry.meter_provider())
+        .with_pool_metrics(true)
+        .with_returned_rows(true)
+}
+
+pub(crate) fn observed<DB: Driver>(telemetry: &TestTelemetry, pool: sqlx::Pool<DB>) -> Pool<DB> {
+    builder(telemetry, pool).build()
+}
+
+/// The URL of a server that `scripts/services` has started.
+pub(crate) fn postgres_url() -> Option<String> {
+    require_service("PostgreSQL (TEST_POSTGRES_URL)", std::env::var("TEST_POSTGRES_URL").ok())
+}
+
+/// As [`postgres_url`].
+pub(crate) fn mariadb_url() -> Option<String> {
+    require_service("MariaDB (TEST_MARIADB_URL)", std::env::var("TEST_MARIADB_URL").ok())
+}
+
 /// Everything follows the conventions, but for what is this crate's own.
 #[track_caller]
 pub(crate) fn assert_conventional(telemetry: &TestTelemetry) {
     assert_eq!(Conventions::new().allow("otel_db").check(telemetry), [], "{}", telemetry.tree());
+}
+
+/// How an operation ends.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum End {
+    Well,
+    Early,
+    Failed(&'static str),
+}
+
+/// Whatever the way out: one span that has ended, one duration, both with the same outcome.
+#[track_caller]
+pub(crate) fn assert_one_operation(telemetry: &TestTelemetry, what: &str, end: &End) {
+    let tree = telemetry.tree();
+    let spans = telemetry.spans();
+    assert_eq!(spans.len(), 1, "{what}: {tree}");
+    assert!(telemetry.open_spans().is_empty(), "{what}: {tree}");
+    assert_eq!(telemetry.histogram_count(DURATION), 1, "{what}: {tree}");
+    let span = &spans[0];
+    let failure = match end {
+        End::Failed(code) => Some(*code),
+        End::Well | End::Early => None,
+    };
+    let recorded = span.attribute("error.type").map(ToString::to_string);
+    assert_eq!(recorded.as_deref(), failure, "{what}: {tree}");
+    let expected = if failure.is_some() { Status::error("") } else { Status::Unset };
+    assert_eq!(span.status, expected, "{what}: {tree}");
+    assert_eq!(span.has("otel_db.ended_early", true), *end == End::Early, "{what}: {tree}");
+    let point = &telemetry.points(DURATION)[0];
+    let on_metric = point.attribute("error.type").map(ToString::to_string);
+    assert_eq!(on_metric.as_deref(), failure, "{what}: on the metric");
+    assert_conventional(telemetry);
+}
+
+/// The value of an up-down counter or gauge, of all series together.
+pub(crate) fn total(telemetry: &TestTelemetry, metric: &str) -> f64 {
+    telemetry.points(metric).iter().filter_map(otel_testing::Point::number).map(Number::as_f64).sum()
+}
+
+/// Connections of the pool in one state.
+pub(crate) fn connections(telemetry: &TestTelemetry, state: &str) -> f64 {
+    let points = telemetry.points("db.client.connection.count");
+    let of_state = points.iter().filter(|point| point.has("db.client.connection.state", state));
+    of_state.filter_map(otel_testing::Point::number).map(Number::as_f64).sum()
+}
+
+/// Nobody uses a connection or waits for one, in the end: a connection is given back by a task of its own.
+pub(crate) async fn assert_at_rest(telemetry: &TestTelemetry) {
+    otel_testing::eventually(BOUND, || {
+        connections(telemetry, "used") == 0.0
+            && total(telemetry, "db.client.connection.pending_requests") == 0.0
+    })
+    .await;
+    telemetry.assert_all_spans_ended();
 }

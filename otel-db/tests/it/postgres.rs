@@ -1,0 +1,87 @@
+//! What only PostgreSQL has: LISTEN and COPY.
+
+use futures_util::TryStreamExt;
+use otel_db::sqlx::postgres::PgListener;
+use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, span};
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{AssertSqlSafe, Executor};
+
+use crate::support::{assert_at_rest, assert_conventional, observed, postgres_url};
+
+#[tokio::test]
+async fn the_server_and_the_database_are_recorded_but_never_the_password() {
+    let Some(url) = postgres_url() else { return };
+    let url = url.replace("test:test@", "test:canary-password@");
+    let telemetry = TestTelemetry::new();
+    let pool = observed(&telemetry, PgPoolOptions::new().connect(&url).await.unwrap());
+    sqlx::query("SELECT 1 AS one").execute(&pool).await.unwrap();
+    let port: i64 = url.rsplit_once(':').unwrap().1.split('/').next().unwrap().parse().unwrap();
+    telemetry.assert_span(
+        span("SELECT")
+            .has("db.system.name", "postgresql")
+            .has("db.namespace", "postgres")
+            .has("server.address", "127.0.0.1")
+            .has("server.port", port),
+    );
+    telemetry.assert_no_secrets(["canary-password"]);
+    let name = format!("127.0.0.1:{port}/postgres");
+    let points = telemetry.points("db.client.connection.limit");
+    assert!(points[0].attribute("db.client.connection.pool.name").unwrap().to_string().contains(&name));
+}
+
+#[tokio::test]
+async fn listen_and_notify() {
+    let Some(url) = postgres_url() else { return };
+    let telemetry = TestTelemetry::new();
+    let pool = observed(&telemetry, PgPoolOptions::new().connect(&url).await.unwrap());
+    let mut listener = PgListener::connect_with(&pool).await.unwrap();
+    listener.listen("orders").await.unwrap();
+    listener.listen_all(["payments", "refunds"]).await.unwrap();
+    sqlx::query("SELECT pg_notify('orders', 'canary-payload')").execute(&pool).await.unwrap();
+    assert_eq!(listener.recv().await.unwrap().payload(), "canary-payload");
+    listener.unlisten("orders").await.unwrap();
+    listener.unlisten_all().await.unwrap();
+    (&mut listener).execute("SELECT 1 AS one").await.unwrap();
+    drop(listener);
+    let names: Vec<_> = telemetry.spans().iter().map(|span| span.name.to_string()).collect();
+    assert_eq!(names, ["LISTEN", "LISTEN", "SELECT", "UNLISTEN", "UNLISTEN", "SELECT"]);
+    telemetry.assert_no_secrets(["canary-payload"]);
+    assert_conventional(&telemetry);
+    assert_at_rest(&telemetry).await;
+}
+
+#[tokio::test]
+async fn copy_in_and_out() {
+    let Some(url) = postgres_url() else { return };
+    let telemetry = TestTelemetry::new();
+    let pool = observed(&telemetry, PgPoolOptions::new().connect(&url).await.unwrap());
+    let table = format!("copied_{}", std::process::id());
+    pool.inner().execute(AssertSqlSafe(format!("CREATE TABLE {table} (id INT, name TEXT)"))).await.unwrap();
+
+    let mut connection = pool.acquire().await.unwrap();
+    let mut copy = connection.copy_in_raw(&format!("COPY {table} FROM STDIN")).await.unwrap();
+    copy.send(&b"1\tcanary-a\n2\tcanary-b\n"[..]).await.unwrap();
+    assert_eq!(copy.finish().await.unwrap(), 2);
+    let out = connection.copy_out_raw(&format!("COPY {table} TO STDOUT")).await.unwrap();
+    let bytes: Vec<_> = out.try_collect().await.unwrap();
+    assert_eq!(bytes.concat(), b"1\tcanary-a\n2\tcanary-b\n");
+    let name = format!("COPY {table}");
+    telemetry.assert_spans(2, span(&name).has_no("error.type").has_no("otel_db.ended_early"));
+
+    telemetry.clear();
+    let mut copy = pool.copy_in_raw(&format!("COPY {table} FROM STDIN")).await.unwrap();
+    copy.send(&b"not a number\tx\n"[..]).await.unwrap();
+    assert!(copy.finish().await.is_err());
+    telemetry.assert_span(span(&name).failed().has("error.type", "22P02"));
+    telemetry.clear();
+    let copy = pool.copy_in_raw(&format!("COPY {table} FROM STDIN")).await.unwrap();
+    copy.abort("enough").await.unwrap();
+    telemetry.assert_span(span(&name).has("otel_db.ended_early", true));
+    telemetry.clear();
+    assert!(pool.copy_out_raw("COPY nowhere TO STDOUT").await.is_err());
+    telemetry.assert_span(span("COPY nowhere").failed().has("error.type", "42P01"));
+    drop(connection);
+    telemetry.assert_no_secrets(["canary-a", "canary-b"]);
+    assert_at_rest(&telemetry).await;
+    assert!(telemetry.spans()[0].attribute("db.query.text").is_some());
+}
