@@ -3,6 +3,7 @@
 mod b3;
 mod baggage;
 mod hex;
+mod inbound;
 mod jaeger;
 mod ottrace;
 mod percent;
@@ -15,6 +16,7 @@ mod xray;
 
 pub use b3::B3Propagator;
 pub use baggage::BaggagePropagator;
+pub use inbound::{InboundTrust, receive};
 pub use jaeger::JaegerPropagator;
 pub use ottrace::OtTracePropagator;
 pub use registry::{BoxedPropagator, PropagatorRegistry};

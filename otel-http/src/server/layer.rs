@@ -8,6 +8,7 @@ use std::sync::Arc;
 use opentelemetry::metrics::MeterProvider;
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{Tracer, TracerProvider};
+use otel_core::propagation::InboundTrust;
 use otel_core::{Attributes, Instrumenter, Providers};
 use tower_layer::Layer;
 
@@ -77,7 +78,7 @@ impl fmt::Debug for HttpServerLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpServerLayer")
             .field("instrumenter", &self.settings.instrumenter)
-            .field("public_endpoint", &self.settings.public_endpoint)
+            .field("trust", &self.settings.trust)
             .finish_non_exhaustive()
     }
 }
@@ -93,6 +94,7 @@ pub struct HttpServerLayerBuilder {
     proxies: Option<TrustedProxies>,
     scheme: Option<&'static str>,
     public_endpoint: bool,
+    sampled_flag_ignored: bool,
     request_attributes: bool,
     convention: ServerConvention,
 }
@@ -150,6 +152,14 @@ impl HttpServerLayerBuilder {
     /// caller's sampling decision does not count, and its baggage stays out. Default: `false`, callers are trusted.
     pub fn with_public_endpoint(mut self, public: bool) -> Self {
         self.public_endpoint = public;
+        self
+    }
+
+    /// For callers whose traces go on here, but who do not decide what is recorded: the caller's sampled flag, or wish for
+    /// debugging, does not count, and the sampler decides as if the trace began here. Needs a sampler that knows of it, as
+    /// `otel-init` installs; others take such a trace as one that is not sampled. Default: `false`.
+    pub fn with_sampled_flag_ignored(mut self, ignored: bool) -> Self {
+        self.sampled_flag_ignored = ignored;
         self
     }
 
@@ -283,7 +293,11 @@ impl HttpServerLayerBuilder {
             peer: self.peer,
             proxies: self.proxies,
             scheme: self.scheme,
-            public_endpoint: self.public_endpoint,
+            trust: match (self.public_endpoint, self.sampled_flag_ignored) {
+                (true, _) => InboundTrust::Public,
+                (false, true) => InboundTrust::IgnoreSampledFlag,
+                (false, false) => InboundTrust::Full,
+            },
             request_attributes: self.request_attributes,
         };
         HttpServerLayer { settings: Arc::new(settings) }

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex};
 
 use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt;
-use opentelemetry::trace::{Link, SpanContext, TraceContextExt};
+use opentelemetry::trace::{Link, TraceContextExt};
 use otel_core::carrier::HeaderExtractor;
-use otel_core::{AttributeNames, Instrumenter, Operation, link_from};
+use otel_core::propagation::{InboundTrust, receive};
+use otel_core::{AttributeNames, Instrumenter, Operation};
 
 use super::RequestAttributes;
 use super::convention::{Names, OURS, ServerConvention, ServerRequest};
@@ -32,7 +33,7 @@ pub(super) struct Settings {
     pub(super) peer: Option<PeerOf>,
     pub(super) proxies: Option<TrustedProxies>,
     pub(super) scheme: Option<&'static str>,
-    pub(super) public_endpoint: bool,
+    pub(super) trust: InboundTrust,
     pub(super) request_attributes: bool,
 }
 
@@ -118,14 +119,8 @@ impl Settings {
 
     /// The context that the request belongs to, and links to what it only refers to.
     fn parent(&self, http: &HttpRequest<'_>) -> (Context, Vec<Link>) {
-        let (current, carrier) = (Context::current(), HeaderExtractor::new(http.headers));
-        let providers = self.instrumenter.providers();
-        if !self.public_endpoint {
-            return (providers.extract(&current, &carrier), Vec::new());
-        }
-        // Whoever calls from outside is neither parent nor sampler here, and its baggage stays out.
-        let links = link_from(providers, &carrier).into_iter().collect();
-        (current.with_remote_span_context(SpanContext::empty_context()), links)
+        let carrier = HeaderExtractor::new(http.headers);
+        receive(self.instrumenter.providers(), &Context::current(), &carrier, self.trust)
     }
 }
 

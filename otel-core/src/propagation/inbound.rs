@@ -1,0 +1,136 @@
+//! How far a caller is believed.
+
+use opentelemetry::Context;
+use opentelemetry::propagation::Extractor;
+use opentelemetry::trace::{Link, SpanContext, TraceContextExt};
+
+use super::{is_sampling_forced, with_deferred_decision, with_forced_sampling};
+use crate::Providers;
+
+/// How far the callers of a server are believed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InboundTrust {
+    /// The caller's trace goes on, sampled or not as it said, with its baggage.
+    #[default]
+    Full,
+    /// The caller's trace goes on, with its baggage; whether it is recorded is decided here.
+    IgnoreSampledFlag,
+    /// The request starts a trace of its own that links to the caller's; its baggage stays out.
+    Public,
+}
+
+/// The context that a request belongs to, and links to what it only refers to.
+///
+/// Whatever the trust, a wish for recording that was checked by its signature holds: see
+/// [`with_forced_sampling`].
+///
+/// ```
+/// use std::collections::HashMap;
+/// use opentelemetry::Context;
+/// use opentelemetry::trace::TraceContextExt;
+/// use otel_core::Providers;
+/// use otel_core::propagation::{InboundTrust, TraceContextPropagator, receive};
+///
+/// let mut providers = Providers::global();
+/// providers.set_propagator(TraceContextPropagator::new());
+/// let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+/// let headers = HashMap::from([("traceparent".to_owned(), parent.to_owned())]);
+/// let (context, links) = receive(&providers, &Context::new(), &headers, InboundTrust::Public);
+/// assert!(!context.span().span_context().is_valid());
+/// assert_eq!(links.len(), 1);
+/// ```
+#[must_use]
+pub fn receive(
+    providers: &Providers,
+    current: &Context,
+    carrier: &dyn Extractor,
+    trust: InboundTrust,
+) -> (Context, Vec<Link>) {
+    match trust {
+        InboundTrust::Full => (providers.extract(current, carrier), Vec::new()),
+        InboundTrust::IgnoreSampledFlag => {
+            (with_deferred_decision(&providers.extract(current, carrier)), Vec::new())
+        }
+        InboundTrust::Public => {
+            // Into an empty context: the server's own span is no origin of the request.
+            let origin = providers.extract(&Context::new(), carrier);
+            let caller = origin.span().span_context().clone();
+            let links = caller.is_valid().then(|| Link::with_context(caller)).into_iter().collect();
+            let context = current.with_remote_span_context(SpanContext::empty_context());
+            (if is_sampling_forced(&origin) { with_forced_sampling(&context) } else { context }, links)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use opentelemetry::Context;
+    use opentelemetry::baggage::BaggageExt;
+    use opentelemetry::propagation::text_map_propagator::FieldIter;
+    use opentelemetry::propagation::{Extractor, Injector, TextMapCompositePropagator, TextMapPropagator};
+    use opentelemetry::trace::TraceContextExt;
+
+    use super::{InboundTrust, receive};
+    use crate::Providers;
+    use crate::propagation::{
+        BaggagePropagator, RemoteDecision, TraceContextPropagator, is_sampling_forced, remote_decision,
+        with_forced_sampling,
+    };
+
+    /// A header that somebody checked.
+    #[derive(Debug)]
+    struct Checked;
+
+    impl TextMapPropagator for Checked {
+        fn inject_context(&self, _: &Context, _: &mut dyn Injector) {}
+
+        fn extract_with_context(&self, context: &Context, extractor: &dyn Extractor) -> Context {
+            if extractor.get("checked").is_some() { with_forced_sampling(context) } else { context.clone() }
+        }
+
+        fn fields(&self) -> FieldIter<'_> {
+            FieldIter::new(&[])
+        }
+    }
+
+    fn received(trust: InboundTrust, more: Option<&str>) -> (Context, usize) {
+        let mut providers = Providers::global();
+        providers.set_propagator(TextMapCompositePropagator::new(vec![
+            Box::new(TraceContextPropagator::new()),
+            Box::new(BaggagePropagator::new()),
+            Box::new(Checked),
+        ]));
+        let mut headers = HashMap::from([
+            ("traceparent".to_owned(), "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
+            ("tracestate".to_owned(), "ot=th:8,vendor=1".to_owned()),
+            ("baggage".to_owned(), "role=admin".to_owned()),
+        ]);
+        headers.extend(more.map(|name| (name.to_owned(), "1".to_owned())));
+        let (context, links) = receive(&providers, &Context::new(), &headers, trust);
+        (context, links.len())
+    }
+
+    #[test]
+    fn each_trust_takes_what_it_says() {
+        let (full, links) = received(InboundTrust::Full, None);
+        assert_eq!((remote_decision(&full), links), (Some(RemoteDecision::Sampled), 0));
+        let (ignoring, links) = received(InboundTrust::IgnoreSampledFlag, None);
+        assert_eq!((remote_decision(&ignoring), links), (Some(RemoteDecision::Deferred), 0));
+        assert_eq!(ignoring.span().span_context().trace_id(), full.span().span_context().trace_id());
+        assert_eq!(ignoring.span().span_context().trace_state(), full.span().span_context().trace_state());
+        assert_eq!(ignoring.baggage().len(), 1);
+        let (public, links) = received(InboundTrust::Public, None);
+        assert_eq!((remote_decision(&public), links, public.baggage().len()), (None, 1, 0));
+    }
+
+    #[test]
+    fn a_checked_wish_comes_in_everywhere() {
+        for trust in [InboundTrust::Full, InboundTrust::IgnoreSampledFlag, InboundTrust::Public] {
+            assert!(is_sampling_forced(&received(trust, Some("checked")).0), "{trust:?}");
+            assert!(!is_sampling_forced(&received(trust, None).0), "{trust:?}");
+        }
+    }
+}
