@@ -1,4 +1,6 @@
-//! OpenTelemetry for calls to language models, agents and tools.
+#![doc = include_str!("../README.md")]
+//!
+#![doc = include_str!("docs/telemetry.md")]
 
 #[cfg(feature = "async-openai")]
 pub mod async_openai;
