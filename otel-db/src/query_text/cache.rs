@@ -129,7 +129,7 @@ fn index(hash: u64) -> usize {
 fn hash(text: &[u8]) -> u64 {
     let mut hash = text.len() as u64;
     let (words, rest) = text.as_chunks::<8>();
-    let step = (words.len() / 16).max(1);
+    let step = words.len().div_ceil(8).max(1);
     for word in words.iter().step_by(step).chain(words.last()) {
         hash = mix(hash, u64::from_le_bytes(*word));
     }
@@ -140,4 +140,71 @@ fn hash(text: &[u8]) -> u64 {
 
 fn mix(hash: u64, word: u64) -> u64 {
     (hash.rotate_left(26) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query_text::Dialect;
+
+    #[test]
+    fn a_known_statement_is_the_same_one() {
+        let rules = QueryRules::new(Dialect::MySql);
+        let first = statement(rules, "SELECT * FROM a_known_statement WHERE b = 1");
+        let again = statement(rules, "SELECT * FROM a_known_statement WHERE b = 1");
+        assert!(Arc::ptr_eq(&first, &again));
+        let verbatim = statement(rules.with_parameterized_text_verbatim(true), "SELECT * FROM a_known_statement WHERE b = 1");
+        assert!(!Arc::ptr_eq(&first, &verbatim));
+        let other = statement(QueryRules::new(Dialect::Oracle), "SELECT * FROM a_known_statement WHERE b = 1");
+        assert!(!Arc::ptr_eq(&first, &other));
+    }
+
+    /// In threads of their own: each has a cache of its own, which is gone with it.
+    #[test]
+    fn a_cache_is_bounded_and_keeps_what_comes_again() {
+        let thread = std::thread::spawn(|| {
+            let rules = QueryRules::new(Dialect::PostgreSql);
+            let hot = statement(rules, "SELECT hot");
+            let mut kept = 0;
+            for number in 0..10_000 {
+                let _ = statement(rules, &format!("SELECT {number} FROM cold"));
+                kept += usize::from(Arc::ptr_eq(&hot, &statement(rules, "SELECT hot")));
+            }
+            let entries = CACHE.with_borrow(|cache| {
+                cache.sets.iter().map(|set| set.entries.iter().flatten().count()).sum::<usize>()
+            });
+            (kept, entries)
+        });
+        let (kept, entries) = thread.join().unwrap();
+        assert_eq!(kept, 10_000, "the statement that comes again was driven out");
+        assert!(entries <= SETS * WAYS, "{entries}");
+    }
+
+    #[test]
+    fn threads_share_one_budget() {
+        let long = "x".repeat(MOST_TEXT - 100);
+        let threads: Vec<_> = (0..12)
+            .map(|thread| {
+                let long = long.clone();
+                std::thread::spawn(move || {
+                    for number in 0..300 {
+                        let _ = statement(QueryRules::default(), &format!("SELECT {number} FROM t{thread}_{long}"));
+                    }
+                    HELD.load(Ordering::Relaxed)
+                })
+            })
+            .collect();
+        for thread in threads {
+            let held = thread.join().unwrap();
+            // Each thread may be about to give back what it could not get.
+            assert!(held <= BUDGET + 12 * 4 * MOST_TEXT, "{held}");
+        }
+    }
+
+    #[test]
+    fn long_texts_are_not_kept() {
+        let text = format!("SELECT {} FROM t", "a, ".repeat(MOST_TEXT));
+        let rules = QueryRules::default();
+        assert!(!Arc::ptr_eq(&statement(rules, &text), &statement(rules, &text)));
+    }
 }

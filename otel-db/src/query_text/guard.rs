@@ -52,7 +52,15 @@ impl Guard {
         Self { state: State::Start, identified: false, inline_formats: grammar.inline_formats }
     }
 
+    #[inline]
     pub(super) fn see(&mut self, text: &str, token: &Token) -> Verdict {
+        if self.state == State::Plain && token.kind != Kind::Symbol(b';') {
+            return Verdict::Token;
+        }
+        self.look(text, token)
+    }
+
+    fn look(&mut self, text: &str, token: &Token) -> Verdict {
         if token.kind == Kind::Symbol(b';') {
             let data = self.state == State::CopyFromInput;
             self.state = State::Start;
@@ -60,7 +68,7 @@ impl Guard {
             return if data { Verdict::Data } else { Verdict::Token };
         }
         match (self.state, token.kind) {
-            (State::Plain, _) | (_, Kind::Comment) => Verdict::Token,
+            (_, Kind::Comment) => Verdict::Token,
             (State::Person | State::Secret, Kind::Word | Kind::Name | Kind::DoubleQuoted) => {
                 self.personal(&text[token.start..token.end])
             }

@@ -72,8 +72,14 @@ enum List {
 }
 
 impl<'a> Writer<'a> {
+    #[inline]
     fn token(&mut self, token: &Token) {
-        self.follow_list(token);
+        match (&self.list, token.kind) {
+            // Most tokens: nothing to do.
+            (List::None, Kind::Word) if token.end - token.start != 2 => return,
+            (List::None, Kind::Symbol(_) | Kind::Name | Kind::Placeholder) => return,
+            _ => self.follow_list(token),
+        }
         match token.kind {
             Kind::Text | Kind::Value | Kind::DoubleQuoted => self.replace(token),
             Kind::Comment => self.remove(token),

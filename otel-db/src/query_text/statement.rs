@@ -154,3 +154,87 @@ impl QueryRules {
         known.text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query_text::tokens::steps;
+
+    /// Pieces whose repetition makes a careless tokenizer look again and again at what follows.
+    const HOSTILE: &[&str] = &[
+        "[", "[a", "]", "$", "$a", "$a$", "$a$ ", "$$", "'", "'a'", "'\\'", "\\", "'\\\\", "\"", "\"a\".", "`", "1", "1e-",
+        "1e", "1-", "1-a", "1-face", "1-1", "abcdef01-", "/*", "/*/", "*/", "/*!", "/**/", "--", "-- \n", "-", "#", "# '\n", "//",
+        "q'", "q'[", "N'", "E'", "(", "((", ")", "()", "a.", "a", "a ", "IN(", "IN(1,", "IN (1)", ",", ";", "WITH a AS (",
+        ", a AS (SELECT 1)", "FROM a,", "JOIN a ", "SELECT ", "FROM (SELECT ", "PASSWORD ", "CREATE USER ", "CASE ", "@", ":", "::",
+        "?", "?1", "é", "€1", "’", "x'", "U&'", "\n", " ", "\t\r", ".", "..", "0x", "true ", "{", "\0",
+    ];
+
+    #[test]
+    fn the_work_is_linear_in_the_length_of_the_text() {
+        let mut most = 0;
+        for dialect in DIALECTS {
+            for prefix in ["", "SELECT '\\' ", "SELECT * FROM t WHERE a IN (", "CREATE USER a "] {
+                for piece in HOSTILE {
+                    let text = format!("{prefix}{}", piece.repeat(10 * 1024 / piece.len()));
+                    for length in [512, 8 * 1024] {
+                        let text = &text[..text.floor_char_boundary(length)];
+                        steps::take();
+                        let _ = QueryRules::new(dialect).analyse(text);
+                        let each = steps::take() / text.len().min(MOST_BYTES);
+                        assert!(each <= BOUND, "{each} steps a byte: {dialect:?} {prefix}{piece}, {length}");
+                        most = most.max(each);
+                    }
+                }
+            }
+        }
+        println!("at most {most} steps a byte");
+    }
+
+    /// A constant: five passes at most, each looks at a byte a few times; `[` looks ahead by the longest name.
+    const BOUND: usize = 600;
+
+    const DIALECTS: [Dialect; 7] = [
+        Dialect::Generic,
+        Dialect::PostgreSql,
+        Dialect::MySql,
+        Dialect::Sqlite,
+        Dialect::SqlServer,
+        Dialect::Oracle,
+        Dialect::ClickHouse,
+    ];
+
+    #[test]
+    fn a_text_beyond_the_cap_is_kept_up_to_its_first_string() {
+        let long = format!("SELECT * FROM t WHERE a = 1 AND b = 'x' OR {}", "c = 2 OR ".repeat(8000));
+        let statement = QueryRules::new(Dialect::PostgreSql).analyse(&long);
+        assert_eq!(statement.text().map(AsRef::as_ref), Some("SELECT * FROM t WHERE a = ? AND b = ?"));
+        assert_eq!(statement.summary().map(AsRef::as_ref), Some("SELECT t"));
+        let numbers = format!("SELECT * FROM t WHERE a IN (0{})", ", 12345".repeat(10_000));
+        let text = QueryRules::new(Dialect::PostgreSql).sanitize(&numbers).map(Cow::into_owned).unwrap_or_default();
+        assert!(text.starts_with("SELECT * FROM t WHERE a IN (?, ?, ?"), "{}", &text[..60]);
+        assert!(text.len() <= MOST_BYTES + 1 && !text.contains(|digit: char| digit.is_ascii_digit()));
+    }
+
+    #[test]
+    fn a_parameterized_text_is_kept_as_it_is_when_asked_for() {
+        let verbatim = |dialect| QueryRules::new(dialect).with_parameterized_text_verbatim(true);
+        let text = "SELECT 'a' /* b */ FROM t WHERE c = $1";
+        assert_eq!(verbatim(Dialect::PostgreSql).sanitize(text).as_deref(), Some(text));
+        assert_eq!(verbatim(Dialect::PostgreSql).sanitize("SELECT 'a'").as_deref(), Some("SELECT ?"));
+        // In PostgreSQL ? is an operator, in MySQL @x a variable.
+        assert_eq!(verbatim(Dialect::PostgreSql).sanitize("SELECT a ? 'b'").as_deref(), Some("SELECT a ? ?"));
+        assert_eq!(verbatim(Dialect::MySql).sanitize("SELECT @x, 'b'").as_deref(), Some("SELECT @x, ?"));
+        let mysql = "SELECT ?, 'b'";
+        assert_eq!(verbatim(Dialect::MySql).sanitize(mysql).as_deref(), Some(mysql));
+        assert_eq!(verbatim(Dialect::MySql).sanitize("SELECT ?, 'b").as_deref(), None);
+    }
+
+    #[test]
+    fn double_quotes_are_names_when_the_user_says_so() {
+        let rules = QueryRules::new(Dialect::Sqlite);
+        let text = "UPDATE \"t\" SET \"a\" = 'b'";
+        assert_eq!(rules.sanitize(text).as_deref(), Some("UPDATE ? SET ? = ?"));
+        assert_eq!(rules.with_names_in_double_quotes(true).sanitize(text).as_deref(), Some("UPDATE \"t\" SET \"a\" = ?"));
+        assert_eq!(rules.summarize(text).as_deref(), Some("UPDATE \"t\""));
+    }
+}

@@ -73,7 +73,26 @@ const fn classes() -> [u8; 256] {
 
 /// Whether a name may go on with it.
 pub(super) fn continues_name(byte: u8) -> bool {
-    matches!(CLASS[byte as usize], WORD | DIGIT) || byte == b'$'
+    NAME[byte as usize] != 0
+}
+
+/// What continues a name: 0 for what does not, [`BEYOND_ASCII`] for the bytes of other characters.
+pub(super) static NAME: [u8; 256] = names();
+
+pub(super) const BEYOND_ASCII: u8 = 2;
+
+const fn names() -> [u8; 256] {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = match (byte as u8, CLASS[byte]) {
+            (0x80.., _) => BEYOND_ASCII,
+            (b'$', _) | (_, WORD | DIGIT) => 1,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    table
 }
 
 pub(super) fn begins_name(byte: u8) -> bool {

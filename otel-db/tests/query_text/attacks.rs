@@ -25,7 +25,10 @@ fn no_attack_of_the_table_gets_a_secret_out() {
         assert!(input.contains("s3cret"), "no secret in {input}");
         attacks += 1;
         for (dialects, text) in expected {
-            for (name, dialect) in DIALECTS.iter().filter(|(name, _)| dialects == "*" || dialects.split(' ').any(|one| one == *name)) {
+            for (name, dialect) in DIALECTS
+                .iter()
+                .filter(|(name, _)| dialects == "*" || dialects.split(' ').any(|one| one == *name))
+            {
                 let statement = QueryRules::new(*dialect).statement(&input);
                 let ours = statement.text().map_or("-".to_owned(), |text| written(text));
                 if ours != text {
@@ -46,7 +49,8 @@ fn no_attack_gets_a_secret_out_in_a_dialect_it_is_not_made_for() {
         let named: Vec<_> = expected.iter().filter(|(_, text)| text.contains("s3cret")).collect();
         for (name, dialect) in DIALECTS {
             let statement = QueryRules::new(dialect).statement(&input);
-            let shown = [statement.text(), statement.summary(), statement.collection(), statement.stored_procedure()];
+            let shown =
+                [statement.text(), statement.summary(), statement.collection(), statement.stored_procedure()];
             let leaked = shown.into_iter().flatten().any(|text| text.contains("s3cret"));
             let is_name = named.iter().any(|(dialects, _)| dialects.split(' ').any(|one| one == name));
             if leaked && !is_name {
@@ -64,7 +68,8 @@ fn cases() -> Vec<(String, Vec<(&'static str, &'static str)>)> {
         match line.strip_prefix("    ") {
             None => cases.push((read(line), Vec::new())),
             Some(expected) => {
-                let (dialects, text) = expected.split_once(": ").unwrap_or_else(|| panic!("no dialect: {line}"));
+                let (dialects, text) =
+                    expected.split_once(": ").unwrap_or_else(|| panic!("no dialect: {line}"));
                 cases.last_mut().unwrap().1.push((dialects, text));
             }
         }

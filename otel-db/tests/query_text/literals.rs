@@ -32,21 +32,66 @@ pub(crate) struct Query {
 /// The forms of a literal in a dialect; `@` is where the secret is. The digits of a number are the secret itself.
 fn forms(dialect: Dialect) -> Vec<&'static str> {
     let mut forms = vec![
-        "'@'", "'@''@'", "'a \"@\" b'", "'@ -- @'", "'/* @ */'", "'@;@'", "'\n@\n'", "'[@]'", "'$@$'", "N'@'", "x'@'",
-        "B'@'", "DATE '@'", "INTERVAL '@' DAY", "0x@", "1@", "1.5@", "'@' '@'", "('@')", "'é@ü'", "-1@", "''''", "'@''s'",
-        "/* it's @ */ '@'", "-- @\n'@'", "1e5@", ".5@", "'`@`'", "'#@'", "'@\t'", "'{@}'", "'?@'", "':@'", "1_0@",
+        "'@'",
+        "'@''@'",
+        "'a \"@\" b'",
+        "'@ -- @'",
+        "'/* @ */'",
+        "'@;@'",
+        "'\n@\n'",
+        "'[@]'",
+        "'$@$'",
+        "N'@'",
+        "x'@'",
+        "B'@'",
+        "DATE '@'",
+        "INTERVAL '@' DAY",
+        "0x@",
+        "1@",
+        "1.5@",
+        "'@' '@'",
+        "('@')",
+        "'é@ü'",
+        "-1@",
+        "''''",
+        "'@''s'",
+        "/* it's @ */ '@'",
+        "-- @\n'@'",
+        "1e5@",
+        ".5@",
+        "'`@`'",
+        "'#@'",
+        "'@\t'",
+        "'{@}'",
+        "'?@'",
+        "':@'",
+        "1_0@",
     ];
     let doubled = ["\"@\"", "\"it's @\"", "\"@\"\"@\"", "\"-- @\""];
     let escaped = ["'@ \\' @'", "'\\\\'", "'\\\\\\'@'", "'@\\n'"];
     match dialect {
         Dialect::PostgreSql => forms.extend([
-            "E'@\\'@'", "e'\\\\' '@'", "$$@$$", "$t$ it's @ $t$", "$t$ $$ @ $$ $t$", "U&'@'", "'C:\\@'", "/* /* @ */ ' */ '@'",
+            "E'@\\'@'",
+            "e'\\\\' '@'",
+            "$$@$$",
+            "$t$ it's @ $t$",
+            "$t$ $$ @ $$ $t$",
+            "U&'@'",
+            "'C:\\@'",
+            "/* /* @ */ ' */ '@'",
             "01234567-89ab-cdef-0123-456789abcdef",
         ]),
         Dialect::MySql => {
             forms.extend(doubled);
             forms.extend(escaped);
-            forms.extend(["_utf8'@'", "_binary '@'", "'@' # @\n", "/*! '@' */", "\"@ \\\" @\"", "/*!50000 + */ '@'"]);
+            forms.extend([
+                "_utf8'@'",
+                "_binary '@'",
+                "'@' # @\n",
+                "/*! '@' */",
+                "\"@ \\\" @\"",
+                "/*!50000 + */ '@'",
+            ]);
         }
         Dialect::Sqlite => {
             forms.extend(doubled);
@@ -57,7 +102,15 @@ fn forms(dialect: Dialect) -> Vec<&'static str> {
             forms.extend(["$1@", "$.5@", "'@\\'", "/* /* @ */ ' */ '@'"]);
         }
         Dialect::Oracle => {
-            forms.extend(["q'[it's @]'", "Q'{@'}'", "nq'!@'!'", "q'(@)'", "q'<'@>'", "'@\\'", "TIMESTAMP '@'"]);
+            forms.extend([
+                "q'[it's @]'",
+                "Q'{@'}'",
+                "nq'!@'!'",
+                "q'(@)'",
+                "q'<'@>'",
+                "'@\\'",
+                "TIMESTAMP '@'",
+            ]);
         }
         Dialect::ClickHouse => {
             forms.extend(escaped);
@@ -107,7 +160,11 @@ pub(crate) fn query() -> impl Strategy<Value = Query> {
     })
 }
 
-fn assemble(dialect: Dialect, places: &[&'static str], literals: &[(&'static str, Vec<(String, String)>)]) -> Query {
+fn assemble(
+    dialect: Dialect,
+    places: &[&'static str],
+    literals: &[(&'static str, Vec<(String, String)>)],
+) -> Query {
     let mut pieces = vec![Piece::Sql(places[0])];
     for ((form, secrets), place) in literals.iter().zip(&places[1..]) {
         let fill = |pick: fn(&(String, String)) -> &String| {
@@ -120,17 +177,31 @@ fn assemble(dialect: Dialect, places: &[&'static str], literals: &[(&'static str
             }
             filled
         };
-        pieces.push(Piece::Literal { form: form.matches('@').count(), one: fill(|two| &two.0), other: fill(|two| &two.1) });
+        pieces.push(Piece::Literal {
+            form: form.matches('@').count(),
+            one: fill(|two| &two.0),
+            other: fill(|two| &two.1),
+        });
         pieces.push(Piece::Sql(place));
     }
     let write = |first: bool| {
-        pieces.iter().map(|piece| match piece {
-            Piece::Sql(sql) => sql,
-            Piece::Literal { one, other, .. } => if first { one.as_str() } else { other },
-        }).collect::<String>()
+        pieces
+            .iter()
+            .map(|piece| match piece {
+                Piece::Sql(sql) => sql,
+                Piece::Literal { one, other, .. } => {
+                    if first {
+                        one.as_str()
+                    } else {
+                        other
+                    }
+                }
+            })
+            .collect::<String>()
     };
     let used = pieces.iter().filter(|piece| matches!(piece, Piece::Literal { form: 1.., .. })).count();
-    let secrets = literals.iter().flat_map(|(_, secrets)| secrets.iter().map(|(one, _)| one.clone())).collect();
+    let secrets =
+        literals.iter().flat_map(|(_, secrets)| secrets.iter().map(|(one, _)| one.clone())).collect();
     debug_assert!(used <= literals.len());
     Query { dialect, text: write(true), with_others: write(false), secrets }
 }

@@ -1,6 +1,6 @@
 //! Comments, which are never kept, and MySQL's executable ones, whose content is a part of the statement.
 
-use super::Tokens;
+use super::{Tokens, steps};
 use crate::query_text::dialect::Holds;
 use crate::query_text::token::{Kind, Token};
 
@@ -10,6 +10,7 @@ impl Tokens<'_> {
         let line = &self.bytes[start..];
         let length = line.iter().position(|&byte| byte == b'\n').unwrap_or(line.len());
         let line = &line[..length];
+        steps::count(5 * length);
         if self.executable.is_some() && line.windows(2).any(|two| two == b"*/") {
             return self.cut(start);
         }
@@ -38,6 +39,7 @@ impl Tokens<'_> {
         let mut depth = 1_usize;
         let mut at = start + 2;
         while let Some(&byte) = self.bytes.get(at) {
+            steps::count(1);
             match (byte, self.byte(at + 1)) {
                 (b'*', Some(b'/')) => {
                     depth -= 1;

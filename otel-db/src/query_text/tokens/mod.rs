@@ -6,11 +6,12 @@
 mod comment;
 mod number;
 mod quoted;
-#[cfg(test)]
 pub(super) mod steps;
 
 use super::dialect::{Grammar, Hash, Holds};
-use super::token::{CLASS, DIGIT, Kind, PLAIN, SPACE, Token, WORD, begins_name, continues_name};
+use super::token::{
+    BEYOND_ASCII, CLASS, DIGIT, Kind, NAME, PLAIN, SPACE, Token, WORD, begins_name, continues_name,
+};
 
 /// How the rules that depend on the server are read in this pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,18 +82,19 @@ impl<'a> Tokens<'a> {
     }
 
     /// The next token; no more at the end, at a cut and at a break.
+    #[inline]
     pub(super) fn next(&mut self) -> Option<Token> {
-        while self.byte(self.at).is_some_and(|byte| CLASS[byte as usize] == SPACE) {
-            self.at += 1;
-        }
-        let start = self.at;
-        let Some(byte) = self.byte(start) else {
-            if let Some(opened) = self.executable {
-                return self.break_off(opened);
+        let (start, byte, class) = loop {
+            let Some(&byte) = self.bytes.get(self.at) else {
+                return self.end();
+            };
+            let class = CLASS[byte as usize];
+            if class != SPACE {
+                break (self.at, byte, class);
             }
-            return None;
+            self.at += 1;
         };
-        let token = match CLASS[byte as usize] {
+        let token = match class {
             WORD => self.word(start)?,
             DIGIT => self.number(start),
             PLAIN => self.symbol(start, byte),
@@ -103,9 +105,15 @@ impl<'a> Tokens<'a> {
             self.before_last = self.last;
             self.last = Some(token);
         }
-        #[cfg(test)]
-        steps::count(token.end - start);
+        steps::count(token.end - start + 1);
         Some(token)
+    }
+
+    /// An executable comment is to end before the text does.
+    #[cold]
+    fn end(&mut self) -> Option<Token> {
+        let opened = self.executable?;
+        self.break_off(opened)
     }
 
     fn special(&mut self, start: usize, byte: u8) -> Option<Token> {
@@ -129,17 +137,33 @@ impl<'a> Tokens<'a> {
         }
     }
 
+    #[inline]
     fn word(&mut self, start: usize) -> Option<Token> {
         let mut end = start;
-        let mut beyond_ascii = 0;
+        let mut seen = 0;
         while let Some(&byte) = self.bytes.get(end) {
-            if !continues_name(byte) && !(self.grammar.hash_in_names && matches!(byte, b'#' | b'@')) {
+            let name = NAME[byte as usize];
+            if name == 0 && !(self.grammar.hash_in_names && matches!(byte, b'#' | b'@')) {
                 break;
             }
-            beyond_ascii |= byte;
+            seen |= name;
             end += 1;
         }
-        if beyond_ascii >= 0x80 {
+        let special = match end - start {
+            1 | 2 => matches!(self.byte(end), Some(b'\'' | b'&')),
+            4 | 5 => true,
+            8 => self.byte(end) == Some(b'-'),
+            _ => false,
+        };
+        if special || seen >= BEYOND_ASCII {
+            return self.special_word(start, end, seen);
+        }
+        Some(Token { kind: Kind::Word, start, end })
+    }
+
+    /// A word that may be something else: the prefix of a string, a boolean, an amount, the begin of a UUID.
+    fn special_word(&mut self, start: usize, end: usize, seen: u8) -> Option<Token> {
+        if seen >= BEYOND_ASCII {
             if has_typographic_quote(&self.bytes[start..end]) {
                 return self.break_off(start);
             }
@@ -147,16 +171,13 @@ impl<'a> Tokens<'a> {
                 return Some(token);
             }
         }
-        if matches!(self.byte(end), Some(b'\'' | b'&')) && end - start <= 2 {
+        if end - start <= 2 && matches!(self.byte(end), Some(b'\'' | b'&')) {
             if let Some(prefixed) = self.prefixed_string(start, end) {
                 return prefixed;
             }
         }
         let kind = if self.is_boolean(start, end) { Kind::Value } else { Kind::Word };
-        if let Some(uuid) = self.bare_uuid(start, end) {
-            return Some(uuid);
-        }
-        Some(Token { kind, start, end })
+        Some(self.bare_uuid(start, end).unwrap_or(Token { kind, start, end }))
     }
 
     /// `true` and `false`, but not as a part of a name.

@@ -1,6 +1,6 @@
 //! Numbers, and all that sticks to them.
 
-use super::{Tokens, is_operand};
+use super::{Tokens, is_operand, steps};
 use crate::query_text::dialect::{Bracket, Holds};
 use crate::query_text::token::{Kind, Token, begins_name, continues_name};
 
@@ -20,7 +20,10 @@ impl Tokens<'_> {
             let unsure = self.grammar.spaced_dashes == Holds::Unknown && !self.is_spaced(start + 2);
             return self.line_comment(start, unsure);
         }
-        if byte == b'-' && self.byte(start + 1) == Some(b'-') && !self.byte(start + 2).is_some_and(begins_operand) {
+        if byte == b'-'
+            && self.byte(start + 1) == Some(b'-')
+            && !self.byte(start + 2).is_some_and(begins_operand)
+        {
             return self.cut(start);
         }
         let digits = if byte == b'.' { start } else { start + 1 };
@@ -67,6 +70,7 @@ impl Tokens<'_> {
         let mut decimal = true;
         let mut exponent = false;
         while let Some(&byte) = self.bytes.get(end) {
+            steps::count(1);
             let continues = (byte != b'$' && continues_name(byte)) || byte == b'.';
             let sign = exponent
                 && matches!(byte, b'+' | b'-')
@@ -91,6 +95,7 @@ impl Tokens<'_> {
             return Some(self.end_of_run(at + 1));
         }
         let digits = self.bytes[at + 1..].iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+        steps::count(digits);
         let ends = !self.byte(at + 1 + digits).is_some_and(|byte| continues_name(byte) || byte == b'.');
         (digits >= 4 && ends).then_some(at + 1 + digits)
     }

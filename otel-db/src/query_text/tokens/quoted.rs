@@ -1,6 +1,6 @@
 //! Strings and quoted names: where they end.
 
-use super::{Tokens, begins_part, is_operand};
+use super::{Tokens, begins_part, is_operand, steps};
 use crate::query_text::dialect::{Bracket, Holds};
 use crate::query_text::token::{Kind, Token, begins_name, continues_name};
 
@@ -20,6 +20,7 @@ impl Tokens<'_> {
     /// what is inside of a string from here on is anybody's guess.
     fn sticks_to_word(&self, end: usize) -> bool {
         let word = self.bytes[end..].iter().take_while(|&&byte| continues_name(byte)).count();
+        steps::count(word);
         word > 0 && !follows_string(&self.bytes[end..end + word])
     }
 
@@ -98,11 +99,12 @@ impl Tokens<'_> {
     /// that makes a difference to the quotes ends here.
     fn name_or_array(&mut self, start: usize) -> Option<Token> {
         let inside = &self.bytes[start + 1..];
-        // The longest name that SQL Server takes has 128 characters; the bound keeps the work linear.
-        let Some(length) = inside.iter().take(4 * 128).position(|&byte| byte == b']') else {
+        let Some(length) = inside.iter().take(LONGEST_NAME).position(|&byte| byte == b']') else {
+            steps::count(LONGEST_NAME);
             return Some(self.symbol(start, b'['));
         };
         let inside = &inside[..length];
+        steps::count(LONGEST_NAME + 5 * length);
         let count = |quote: u8| inside.iter().filter(|&&byte| byte == quote).count();
         let quotes = [count(b'\''), count(b'"'), count(b'`')];
         if quotes.iter().any(|count| count % 2 == 1) {
@@ -120,6 +122,7 @@ impl Tokens<'_> {
     fn end_of_quoted(&mut self, start: usize, open: usize, quote: u8, escapes: Holds) -> Option<usize> {
         let mut at = open + 1;
         while let Some(&byte) = self.bytes.get(at) {
+            steps::count(1);
             if byte == quote {
                 if self.byte(at + 1) != Some(quote) {
                     return self.closed(start, open, at + 1);
@@ -183,6 +186,7 @@ impl Tokens<'_> {
     pub(super) fn dollar_tag(&self, start: usize) -> Option<usize> {
         let mut end = start + 1;
         while let Some(&byte) = self.bytes.get(end) {
+            steps::count(1);
             match byte {
                 b'$' => return Some(end + 1 - start),
                 _ if end == start + 1 && !begins_name(byte) => return None,
@@ -203,6 +207,7 @@ impl Tokens<'_> {
         let Some(length) = self.text[inside..].find(&self.text[start..inside]) else {
             return self.break_off(start);
         };
+        steps::count(3 * length);
         let content = &self.bytes[inside..inside + length];
         let odd = |quote: u8| content.iter().filter(|&&byte| byte == quote).count() % 2 == 1;
         if self.grammar.dollar_quotes == Holds::Unknown && (odd(b'\'') || odd(b'"')) {
@@ -211,6 +216,10 @@ impl Tokens<'_> {
         Some(Token { kind: Kind::Text, start, end: inside + length + tag })
     }
 }
+
+/// The bytes in which the end of a name in brackets is looked for: the longest name of SQL Server has 128 characters. It
+/// keeps the work linear.
+const LONGEST_NAME: usize = 128;
 
 /// Whether it is a keyword that goes on after a value, as in `'a'AND`.
 fn follows_string(word: &[u8]) -> bool {
