@@ -17,7 +17,10 @@
 mod cache;
 mod dialect;
 mod guard;
+pub mod json;
+pub mod mongodb;
 mod reading;
+pub mod redis;
 mod sanitize;
 mod statement;
 mod summary;
