@@ -59,7 +59,7 @@ fn streams(criterion: &mut Criterion) {
             let cost = allocation_counter::measure(|| assert_eq!(stream(api, chunk, policy), CHUNKS as u64));
             println!("{name}, {how}: {} allocations, at most {} bytes", cost.count_total, cost.bytes_max);
             group.bench_function(format!("{name}, {how}"), |bencher| {
-                bencher.iter(|| stream(api, chunk, policy))
+                bencher.iter(|| stream(api, chunk, policy));
             });
         }
         group.bench_function(format!("{name}, Value"), |bencher| {

@@ -38,7 +38,9 @@ mod reader;
 mod request;
 mod response;
 mod response_visitor;
+mod table;
 mod usage;
+mod word;
 
 pub(crate) use gemini::finish_reason as gemini_finish_reason;
 

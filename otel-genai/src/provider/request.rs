@@ -1,7 +1,7 @@
 use super::field::RequestField;
 use super::json::{Closed, Scalar, Tokenizer, Visitor, Want};
 use super::key::Key;
-use super::{Api, anthropic, bedrock, cohere, gemini, ollama, openai};
+use super::{Api, table};
 use crate::content::{ContentPolicy, RequestCapture, RequestContent};
 
 /// Of stop sequences and formats: more are not kept.
@@ -163,7 +163,7 @@ impl RequestVisitor {
 
 impl Visitor for RequestVisitor {
     fn wants(&mut self, path: &[Key]) -> Want {
-        self.field = field(self.api, path);
+        self.field = table::request(self.api, path);
         if self.field.is_some() { Want::Value } else { Want::Skip }
     }
 
@@ -193,19 +193,6 @@ impl Visitor for RequestVisitor {
         if let Some(len) = declared {
             self.facts.tools = len as usize;
         }
-    }
-}
-
-fn field(api: Api, path: &[Key]) -> Option<RequestField> {
-    match api {
-        Api::OpenAiChat | Api::OpenAiResponses | Api::OpenAiCompletions | Api::OpenAiEmbeddings => {
-            openai::request(path)
-        }
-        Api::AnthropicMessages | Api::AnthropicCompletions => anthropic::request(path),
-        Api::GeminiGenerateContent | Api::GeminiEmbedContent => gemini::request(path),
-        Api::BedrockConverse | Api::BedrockInvokeModel => bedrock::request(path),
-        Api::OllamaChat | Api::OllamaGenerate | Api::OllamaEmbed => ollama::request(path),
-        Api::CohereChat | Api::CohereEmbed | Api::CohereRerank => cohere::request(path),
     }
 }
 

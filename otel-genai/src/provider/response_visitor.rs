@@ -4,8 +4,10 @@ use super::field::{ResponseField, ResponseScope, Tokens};
 use super::json::{Closed, Scalar, Visitor, Want};
 use super::key::Key;
 use super::response::{ProviderError, ResponseFacts, ToolCall};
+use super::table;
 use super::usage::Counts;
-use super::{Api, anthropic, bedrock, cohere, gemini, ollama, openai};
+use super::word::{finish_reason_of, is_filter, is_last, modality};
+use super::{Api, gemini};
 
 /// Of choices, tool calls and the like: more are counted, but not kept.
 const LIST_LENGTH: usize = 128;
@@ -203,7 +205,7 @@ impl ResponseVisitor {
 
 impl Visitor for ResponseVisitor {
     fn wants(&mut self, path: &[Key]) -> Want {
-        self.field = field(self.api, path);
+        self.field = table::response(self.api, path);
         match self.field {
             None => Want::Skip,
             Some(ResponseField::Output | ResponseField::EncodedEmbedding) => Want::Length,
@@ -230,7 +232,7 @@ impl Visitor for ResponseVisitor {
     }
 
     fn close(&mut self, path: &[Key], closed: Closed) {
-        let Some(scope) = scope(self.api, path) else { return };
+        let Some(scope) = table::response_scope(self.api, path) else { return };
         let position = closed.position as usize;
         match scope {
             ResponseScope::Choice => {
@@ -259,32 +261,6 @@ impl Visitor for ResponseVisitor {
     }
 }
 
-fn field(api: Api, path: &[Key]) -> Option<ResponseField> {
-    match api {
-        Api::OpenAiChat | Api::OpenAiCompletions | Api::OpenAiEmbeddings => openai::response(path),
-        Api::OpenAiResponses => openai::responses(path),
-        Api::AnthropicMessages | Api::AnthropicCompletions => anthropic::response(path),
-        Api::GeminiGenerateContent | Api::GeminiEmbedContent => gemini::response(path),
-        Api::BedrockConverse => bedrock::converse(path),
-        Api::BedrockInvokeModel => bedrock::invoke_model(path),
-        Api::OllamaChat | Api::OllamaGenerate | Api::OllamaEmbed => ollama::response(path),
-        Api::CohereChat | Api::CohereEmbed | Api::CohereRerank => cohere::response(path),
-    }
-}
-
-fn scope(api: Api, path: &[Key]) -> Option<ResponseScope> {
-    match api {
-        Api::OpenAiChat | Api::OpenAiCompletions | Api::OpenAiEmbeddings => openai::scope(path),
-        Api::OpenAiResponses => openai::responses_scope(path),
-        Api::AnthropicMessages | Api::AnthropicCompletions => anthropic::scope(path),
-        Api::GeminiGenerateContent | Api::GeminiEmbedContent => gemini::scope(path),
-        Api::BedrockConverse => bedrock::converse_scope(path),
-        Api::BedrockInvokeModel => bedrock::invoke_model_scope(path),
-        Api::OllamaChat | Api::OllamaGenerate | Api::OllamaEmbed => ollama::scope(path),
-        Api::CohereChat | Api::CohereEmbed | Api::CohereRerank => cohere::scope(path),
-    }
-}
-
 /// Most chunks repeat what the first one said: nothing is allocated for that.
 fn set(slot: &mut Option<String>, text: &str) {
     if slot.as_deref() != Some(text) {
@@ -296,44 +272,4 @@ fn set(slot: &mut Option<String>, text: &str) {
 fn count(text: &str) -> Option<i64> {
     let whole = |float: f64| (0.0..9e15).contains(&float).then_some(float as i64);
     text.parse().ok().filter(|count| *count >= 0).or_else(|| text.parse().ok().and_then(whole))
-}
-
-fn is_last(event: &str) -> bool {
-    matches!(
-        event,
-        "message_stop" | "message-end" | "response.completed" | "response.incomplete" | "response.failed"
-    )
-}
-
-/// Responses have no reason to finish, but a status.
-fn finish_reason_of(status: &str) -> Option<&str> {
-    match status {
-        "completed" => Some("stop"),
-        "failed" | "cancelled" => Some(status),
-        _ => None,
-    }
-}
-
-fn is_filter(reason: &str) -> bool {
-    matches!(
-        reason,
-        "content_filter"
-            | "content_filtered"
-            | "guardrail_intervened"
-            | "refusal"
-            | "SAFETY"
-            | "BLOCKLIST"
-            | "PROHIBITED_CONTENT"
-            | "SPII"
-            | "ERROR_TOXIC"
-    )
-}
-
-fn modality(name: &str) -> Option<(Tokens, Tokens)> {
-    match name {
-        "TEXT" | "1" => Some((Tokens::TextInput, Tokens::TextOutput)),
-        "IMAGE" | "2" => Some((Tokens::ImageInput, Tokens::ImageOutput)),
-        "AUDIO" | "4" => Some((Tokens::AudioInput, Tokens::AudioOutput)),
-        _ => None,
-    }
 }

@@ -124,7 +124,7 @@ fn check(exchange: &Exchange, facts: &ResponseFacts) {
             "finish_reasons" => assert_eq!(facts.finish_reasons, finish_reasons(value), "{name} {key}"),
             "choices" => assert_eq!(facts.choices, value.as_u64().unwrap(), "{name} {key}"),
             "chunks" if exchange.streaming => {
-                assert_eq!(facts.events, value.as_u64().unwrap(), "{name} {key}")
+                assert_eq!(facts.events, value.as_u64().unwrap(), "{name} {key}");
             }
             "chunks" => assert_eq!(int, Some(1), "{name}: one body"),
             "events" => {
