@@ -32,6 +32,7 @@ pub struct Install {
 struct Facts {
     tracer_provider: Option<Arc<dyn MakeTracer>>,
     binds_instruments: bool,
+    disabled: Vec<String>,
 }
 
 static INSTALLED: ArcSwapOption<Facts> = ArcSwapOption::const_empty();
@@ -68,6 +69,14 @@ impl Install {
         self
     }
 
+    /// Switches instrumentations off by the names of their scopes, `otel-http`, or what comes after the `otel-`: those that
+    /// use global providers record nothing. Case does not matter, and `_` stands for `-`, as variables need it
+    /// (`OTEL_INSTRUMENTATION_HTTP_ENABLED`). Context still passes through them. Default: none.
+    pub fn with_disabled_instrumentations<N: AsRef<str>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.facts.disabled.extend(names.into_iter().map(|name| switch_name(name.as_ref())));
+        self
+    }
+
     /// Tells every instrumentation in the process; they take their tracers and instruments anew.
     pub fn announce(self) {
         INSTALLED.store(Some(Arc::new(self.facts)));
@@ -87,6 +96,7 @@ impl fmt::Debug for Install {
             .field("sampler_reads_attributes", &self.sampler_reads_attributes)
             .field("has_tracer_provider", &self.facts.tracer_provider.is_some())
             .field("binds_instruments", &self.facts.binds_instruments)
+            .field("disabled", &self.facts.disabled)
             .finish()
     }
 }
@@ -98,7 +108,32 @@ pub fn binds_instruments() -> bool {
     INSTALLED.load().as_ref().is_some_and(|facts| facts.binds_instruments)
 }
 
+/// Whether the installer switched this scope off. Asked for when tracers and instruments are taken, not for each operation.
+pub(crate) fn is_disabled(scope: &str) -> bool {
+    let facts = INSTALLED.load();
+    let disabled = facts.as_ref().map_or(&[][..], |facts| &facts.disabled);
+    !disabled.is_empty() && disabled.contains(&switch_name(scope))
+}
+
+fn switch_name(name: &str) -> String {
+    let name = name.to_ascii_lowercase().replace('_', "-");
+    name.strip_prefix("otel-").map_or(name.clone(), str::to_owned)
+}
+
 /// The provider behind the global one, if it was named.
 pub(crate) fn tracer_provider() -> Option<Arc<dyn MakeTracer>> {
     INSTALLED.load().as_ref().and_then(|facts| facts.tracer_provider.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::switch_name;
+
+    #[test]
+    fn scopes_and_variables_name_the_same() {
+        for name in ["otel-http", "HTTP", "http", "OTEL_HTTP"] {
+            assert_eq!(switch_name(name), "http", "{name}");
+        }
+        assert_eq!(switch_name("MY_CLIENT"), switch_name("my-client"));
+    }
 }

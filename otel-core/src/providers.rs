@@ -6,6 +6,7 @@ use std::sync::Arc;
 use opentelemetry::global;
 use opentelemetry::metrics::{Meter, MeterProvider};
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
+use opentelemetry::trace::noop::NoopTracerProvider;
 use opentelemetry::trace::{Tracer, TracerProvider};
 use opentelemetry::{Context, InstrumentationScope};
 
@@ -83,6 +84,9 @@ impl Providers {
     pub(crate) fn tracer(&self, scope: InstrumentationScope) -> Box<dyn StartSpan> {
         match &self.tracer {
             Some(provider) => provider.tracer(scope),
+            None if installed::is_disabled(scope.name()) => {
+                MakeTracer::tracer(&NoopTracerProvider::new(), scope)
+            }
             None => match installed::tracer_provider() {
                 Some(provider) => provider.tracer(scope),
                 None => Box::new(global::tracer_with_scope(scope)),
@@ -93,6 +97,9 @@ impl Providers {
     pub(crate) fn meter(&self, scope: InstrumentationScope) -> Meter {
         match &self.meter {
             Some(provider) => provider.meter_with_scope(scope),
+            None if installed::is_disabled(scope.name()) => {
+                opentelemetry::metrics::NoopMeterProvider::new().meter_with_scope(scope)
+            }
             None => global::meter_with_scope(scope),
         }
     }

@@ -4,6 +4,7 @@ mod export;
 mod metrics;
 mod resource;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use opentelemetry::propagation::TextMapPropagator;
@@ -12,8 +13,9 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{Config, Settings};
 use crate::install::{self, Claim};
+use crate::safety::AuditSettings;
 use crate::sampling::Sampling;
-use crate::{ConsoleLogs, DropRule, InstallError, OnError, Protocol, Redaction, Telemetry};
+use crate::{ConsoleLogs, DropRule, InstallError, OnError, Protocol, Redaction, SpanSelector, Telemetry};
 
 /// Finds the value of a variable.
 type Lookup = Box<dyn Fn(&str) -> Option<String>>;
@@ -125,6 +127,33 @@ impl TelemetryBuilder {
     /// Adds spans or log records that are not exported, such as health checks.
     pub fn with_drop_rule(mut self, rule: DropRule) -> Self {
         self.settings.safety.drop_rules.push(rule);
+        self
+    }
+
+    /// Shows spans to a function, as they are exported: after the redaction. It runs on a thread of its own, with up to 1000
+    /// spans waiting, and never delays the application; what it is too slow for is counted in
+    /// [`Health::unaudited_spans`](crate::Health::unaudited_spans). A panic of it is told once.
+    pub fn with_audit_hook(
+        mut self,
+        selector: SpanSelector,
+        hook: impl Fn(&opentelemetry_sdk::trace::SpanData) + Send + Sync + 'static,
+    ) -> Self {
+        self.settings.safety.audits.push(AuditSettings { selector, function: Arc::new(hook) });
+        self
+    }
+
+    /// Bounds how many spans of one trace are recorded in this process while any of them lives, so that a storm of retries
+    /// is cut. Spans on top are not recorded, nor what is below them; they are counted in
+    /// [`Health::cut_spans`](crate::Health::cut_spans), and one warning names the trace. No bound by default.
+    pub fn with_max_spans_per_trace(mut self, spans: u64) -> Self {
+        self.settings.safety.max_spans_per_trace = Some(spans);
+        self
+    }
+
+    /// Bounds how deep spans may nest in this process, so that a recursion is cut; as
+    /// [`with_max_spans_per_trace`](Self::with_max_spans_per_trace). No bound by default.
+    pub fn with_max_span_depth(mut self, depth: u32) -> Self {
+        self.settings.safety.max_span_depth = Some(depth);
         self
     }
 

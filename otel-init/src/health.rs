@@ -18,13 +18,17 @@ pub struct Health {
     pub redacted_values: u64,
     /// Metrics with more sets of attributes than their limit: what comes on top is counted in one set.
     pub overflowing_metrics: Vec<String>,
+    /// Spans that were not recorded because their trace had too many in this process, or nested too deep.
+    pub cut_spans: u64,
+    /// Spans that an audit hook did not see, because it is too slow.
+    pub unaudited_spans: u64,
     /// What became of spans before they were exported or not.
     pub sampling: SamplingHealth,
 }
 
 /// What became of the items of one signal: spans, log records, or data points of metrics.
 ///
-/// When nothing is moving, `created = exported + failed + rejected + dropped + filtered + queued`. It is what the sender
+/// When nothing is moving, `created = exported + failed + rejected + dropped + filtered + queued + stored`. It is what the sender
 /// knows: after a connection broke, an item may have been delivered and sent again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -45,6 +49,9 @@ pub struct SignalHealth {
     pub rejected: u64,
     /// Items that did not fit in the queue, or were in it when the shutdown ended.
     pub dropped: u64,
+    /// Items on disk, with a [`DiskBuffer`](crate::DiskBuffer): they are sent later, by this process or the next. Those that
+    /// were there at the start count as created too.
+    pub stored: u64,
     /// Items that a [`DropRule`](crate::DropRule) took.
     pub filtered: u64,
     /// Requests that were sent again.
@@ -63,6 +70,12 @@ impl Health {
             signals: pipeline.outlets.iter().map(crate::pipeline::Outlet::health).collect(),
             redacted_values: pipeline.safety.as_ref().map_or(0, |safety| safety.redacted()),
             overflowing_metrics: pipeline.guard.overflowing(),
+            cut_spans: pipeline
+                .safety
+                .as_ref()
+                .and_then(|safety| safety.caps.as_ref())
+                .map_or(0, |caps| caps.cut()),
+            unaudited_spans: pipeline.safety.as_ref().map_or(0, |safety| safety.unaudited()),
             sampling: pipeline.sampling.health(),
         }
     }
@@ -86,6 +99,7 @@ impl SignalHealth {
             failed: counts.failed,
             rejected: counts.rejected,
             dropped: counts.dropped,
+            stored: counts.stored,
             filtered: counts.filtered,
             retries: counts.retries,
             last_success: monitor.tally.last_success(),
@@ -120,6 +134,7 @@ impl fmt::Display for SignalHealth {
             (self.dropped, "dropped"),
             (self.filtered, "filtered"),
             (self.queued, "queued"),
+            (self.stored, "on disk"),
         ] {
             if count > 0 {
                 write!(formatter, ", {count} {what}")?;

@@ -94,7 +94,13 @@ fn install_enabled(config: &mut Config) -> Result<Pipeline, InstallError> {
         return Err(error);
     }
     global::set_tracer_provider(pipeline.tracer_provider.clone());
-    otel_core::announce_install(config.sampler.sampling.reads_attributes());
+    otel_core::Install::new()
+        .with_tracer_provider(pipeline.tracer_provider.clone())
+        .with_sampler_reads_attributes(config.sampler.sampling.reads_attributes())
+        // The SDK is built with the feature, see Cargo.toml.
+        .with_bound_instruments(true)
+        .with_disabled_instrumentations(&config.without_instrumentations)
+        .announce();
     pipeline.sampling.mark_installed();
     Ok(pipeline)
 }

@@ -18,11 +18,12 @@ use opentelemetry_sdk::trace::{
 };
 
 use crate::config::{BatchConfig, Config};
+use crate::control::{Control, Live};
 use crate::error::{InstallErrorKind, SignalFailure};
 use crate::export::{self, ExportRuntime, Exporters, Monitor, SignalExporter};
 use crate::health::SignalHealth;
 use crate::metrics::{AttributeGuard, Views};
-use crate::safety::{Intake, Lane, Lanes, SafeLogProcessor, SafeSpanProcessor, Safety};
+use crate::safety::{GuardedSampler, Intake, Lane, Lanes, SafeLogProcessor, SafeSpanProcessor, Safety};
 use crate::sampling::{self, AlwaysOff, Sampling, SamplingControl};
 use crate::self_metrics::{self, QueueFull};
 use crate::{InstallError, Signal, runtime_metrics};
@@ -54,10 +55,11 @@ impl Pipeline {
         before_processors: impl FnOnce(&SdkMeterProvider),
     ) -> Result<Self, InstallError> {
         let safety = Arc::new(Safety::new(&config.safety, config.limits)?);
+        safety.live.configure_level(config.telemetry_level);
         config.resource = safety.protected_resource(&config.resource);
         let runtime = ExportRuntime::start().map_err(InstallErrorKind::Runtime)?;
         let guard = Arc::new(AttributeGuard::default());
-        let exporters = export::build(config, runtime.entry(), &safety.redactor, &guard)?;
+        let exporters = export::build(config, runtime.entry(), &safety.redactor, &guard, &safety.live)?;
         config.warnings.extend(exporters.warnings.iter().cloned());
         let Exporters { traces: span_exporters, metrics: metric_exporters, logs: log_exporters, .. } =
             exporters;
@@ -138,6 +140,16 @@ impl Pipeline {
         }
     }
 
+    /// What was changed while the process runs, as layers and processors see it.
+    pub(crate) fn live(&self) -> Arc<Live> {
+        self.safety.as_ref().map(|safety| Arc::clone(&safety.live)).unwrap_or_default()
+    }
+
+    /// What changes all this while the process runs.
+    pub(crate) fn control(&self) -> Control {
+        Control::new(self.live(), self.runtime.as_ref().map(|runtime| runtime.entry().clone()))
+    }
+
     /// Ends every export that is running and refuses further ones.
     pub(crate) fn cut(&self) {
         if let Some(runtime) = &self.runtime {
@@ -207,7 +219,11 @@ impl Making<'_> {
     ) -> (SdkTracerProvider, Vec<Outlet>) {
         let builder = SdkTracerProvider::builder()
             .with_resource(self.config.resource.clone())
-            .with_sampler(sampling.sampler())
+            .with_sampler(GuardedSampler {
+                inner: sampling.sampler(),
+                live: Arc::clone(&self.safety.live),
+                caps: self.safety.caps.clone(),
+            })
             .with_span_limits(with_room_for_duplicates(self.config.span_limits));
         if exporters.is_empty() {
             return (builder.build(), Vec::new());
@@ -311,7 +327,11 @@ impl Outlet {
     /// success on a shutdown whatever happened. So the exports counted meanwhile decide first.
     fn attempt(&self, action: impl FnOnce(&Way) -> OTelSdkResult) -> Result<(), SignalFailure> {
         let failed_before = self.monitor.failed_exports();
-        let result = self.monitor.urgency.during(|| action(&self.way));
+        let result = self.monitor.urgency.during(|| {
+            // First, because a processor that is shut down has no exporter any more.
+            self.monitor.drain();
+            action(&self.way)
+        });
         if self.monitor.failed_exports() != failed_before {
             return Err(self.monitor.failure("an export failed"));
         }

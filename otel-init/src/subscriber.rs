@@ -1,16 +1,18 @@
 //! The `tracing` subscriber: console lines, spans to traces, events to logs.
 
+use std::sync::Arc;
+
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
-use opentelemetry_sdk::trace::SdkTracerProvider;
-use tracing::subscriber::SetGlobalDefaultError;
+use tracing::subscriber::{Interest, SetGlobalDefaultError};
 use tracing::{Metadata, Subscriber};
-use tracing_subscriber::filter::{LevelFilter, filter_fn};
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::{Context, Filter, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry};
 
 use crate::config::SubscriberConfig;
+use crate::control::Live;
 use crate::pipeline::Pipeline;
 use crate::span_fields::WithSpanFields;
 use crate::{ConsoleLogs, console, diagnostics};
@@ -45,8 +47,8 @@ pub(crate) fn set_global(
         layers.push(layer);
     }
     if let Some(pipeline) = pipeline {
-        layers.push(Box::new(spans(&pipeline.tracer_provider, config.telemetry_level)));
-        layers.push(Box::new(events(pipeline, config.telemetry_level)));
+        layers.push(Box::new(spans(pipeline)));
+        layers.push(Box::new(events(pipeline)));
     }
     tracing::subscriber::set_global_default(Registry::default().with(layers))?;
     // What speaks through the `log` crate becomes an event; a logger that somebody set before stays.
@@ -59,12 +61,12 @@ pub(crate) fn set_global(
 }
 
 /// Spans and events of `tracing` as spans and log records, for a subscriber that somebody else sets.
-pub(crate) fn export_layer<S>(pipeline: &Pipeline, level: LevelFilter) -> impl Layer<S> + Send + Sync + use<S>
+pub(crate) fn export_layer<S>(pipeline: &Pipeline) -> impl Layer<S> + Send + Sync + use<S>
 where
     S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
 {
     let layers: Vec<Box<dyn Layer<S> + Send + Sync>> =
-        vec![Box::new(spans(&pipeline.tracer_provider, level)), Box::new(events(pipeline, level))];
+        vec![Box::new(spans(pipeline)), Box::new(events(pipeline))];
     layers
 }
 
@@ -72,37 +74,58 @@ where
 ///
 /// Events stay out: they are exported as log records, not a second time as span events, and a handled error that was
 /// logged does not fail the span.
-fn spans<S>(provider: &SdkTracerProvider, level: LevelFilter) -> impl Layer<S> + Send + Sync + 'static
+fn spans<S>(pipeline: &Pipeline) -> impl Layer<S> + Send + Sync + 'static + use<S>
 where
     S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
 {
     tracing_opentelemetry::layer()
-        .with_tracer(provider.tracer("tracing"))
+        .with_tracer(pipeline.tracer_provider.tracer("tracing"))
         .with_context_activation(true)
         .with_location(false)
         .with_threads(false)
         .with_tracked_inactivity(false)
         .with_target(false)
-        .with_filter(
-            filter_fn(move |metadata| metadata.is_span() && is_exported(metadata, level))
-                .with_max_level_hint(level),
-        )
+        .with_filter(ExportFilter { live: pipeline.live(), wants: |metadata| metadata.is_span() })
 }
 
 /// `tracing` events become log records, with the fields of the spans around them.
-fn events<S>(pipeline: &Pipeline, level: LevelFilter) -> impl Layer<S> + Send + Sync + 'static + use<S>
+fn events<S>(pipeline: &Pipeline) -> impl Layer<S> + Send + Sync + 'static + use<S>
 where
     S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
 {
     let bridge = OpenTelemetryTracingBridge::new(&pipeline.logger_provider);
-    let has_span_fields = pipeline.has_span_fields;
-    let filter =
-        filter_fn(move |metadata| (has_span_fields || metadata.is_event()) && is_exported(metadata, level));
-    WithSpanFields(bridge).with_filter(filter.with_max_level_hint(level))
+    let wants: fn(&Metadata<'_>) -> bool =
+        if pipeline.has_span_fields { |_| true } else { |metadata| metadata.is_event() };
+    WithSpanFields(bridge).with_filter(ExportFilter { live: pipeline.live(), wants })
 }
 
-fn is_exported(metadata: &Metadata<'_>, level: LevelFilter) -> bool {
-    *metadata.level() <= level && !belongs_to_export(metadata.target())
+/// What is exported: up to the level of the moment, and nothing of the export itself. `tracing` remembers the answer for each
+/// place in the code; [`Live::set_level`](crate::control::Live) makes it ask again.
+struct ExportFilter {
+    live: Arc<Live>,
+    wants: fn(&Metadata<'_>) -> bool,
+}
+
+impl ExportFilter {
+    fn is_exported(&self, metadata: &Metadata<'_>) -> bool {
+        (self.wants)(metadata)
+            && *metadata.level() <= self.live.level()
+            && !belongs_to_export(metadata.target())
+    }
+}
+
+impl<S> Filter<S> for ExportFilter {
+    fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        self.is_exported(metadata)
+    }
+
+    fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if self.is_exported(metadata) { Interest::always() } else { Interest::never() }
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(self.live.level())
+    }
 }
 
 fn belongs_to_export(target: &str) -> bool {

@@ -10,7 +10,6 @@ use opentelemetry_sdk::trace::SdkTracerProvider;
 
 use tracing::Subscriber;
 use tracing_subscriber::Layer;
-use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::config::Config;
@@ -18,8 +17,8 @@ use crate::pipeline::Pipeline;
 use crate::sampling::SamplerHandle;
 use crate::shutdown::Lifecycle;
 use crate::{
-    EffectiveConfig, FlushError, FlushReport, Health, ShutdownError, ShutdownReport, TelemetryBuilder,
-    diagnostics, subscriber,
+    Control, EffectiveConfig, FlushError, FlushReport, Health, ShutdownError, ShutdownReport,
+    TelemetryBuilder, diagnostics, subscriber,
 };
 
 /// The telemetry of this process, for as long as it is kept.
@@ -42,7 +41,6 @@ use crate::{
 pub struct Telemetry {
     lifecycle: Arc<Lifecycle>,
     resource: Resource,
-    level: LevelFilter,
     effective: EffectiveConfig,
 }
 
@@ -55,7 +53,7 @@ impl Telemetry {
     pub(crate) fn new(pipeline: Pipeline, config: Config) -> Self {
         let effective = config.effective();
         let lifecycle = Arc::new(Lifecycle::new(pipeline, config.shutdown_timeout));
-        Self { lifecycle, resource: config.resource, level: config.telemetry_level, effective }
+        Self { lifecycle, resource: config.resource, effective }
     }
 
     pub(crate) fn lifecycle(&self) -> &Arc<Lifecycle> {
@@ -136,6 +134,11 @@ impl Telemetry {
         &self.effective
     }
 
+    /// Changes what is exported while the process runs: signals, the level, drop rules, attributes, or everything at once.
+    pub fn control(&self) -> Control {
+        self.lifecycle.pipeline.control()
+    }
+
     /// Changes which traces are recorded while the process runs.
     #[must_use]
     pub fn sampler(&self) -> SamplerHandle {
@@ -165,7 +168,7 @@ impl Telemetry {
     where
         S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
     {
-        subscriber::export_layer(&self.lifecycle.pipeline, self.level)
+        subscriber::export_layer(&self.lifecycle.pipeline)
     }
 
     /// Where Prometheus can fetch metrics, if it can: with the exporter `prometheus`, and a port that was free.

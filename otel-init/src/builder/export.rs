@@ -9,7 +9,7 @@ use opentelemetry_sdk::trace::SpanExporter;
 
 use super::TelemetryBuilder;
 use crate::config::{Factory, HeaderProvider};
-use crate::{OtlpDestination, Signal};
+use crate::{DiskBuffer, OtlpDestination, Signal};
 
 impl TelemetryBuilder {
     /// Adds a collector to those of the environment. Each destination has a queue, retries, a circuit breaker and an entry
@@ -28,6 +28,13 @@ impl TelemetryBuilder {
         names: impl IntoIterator<Item = N>,
     ) -> Self {
         self.settings.exporters.insert(signal, names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Keeps what is to be sent on disk until the collector took it; see [`DiskBuffer`]. It wins over
+    /// `OTEL_INIT_DISK_BUFFER_DIRECTORY`. Off by default. A folder that cannot be used is a warning.
+    pub fn with_disk_buffer(mut self, buffer: DiskBuffer) -> Self {
+        self.settings.disk = Some(buffer);
         self
     }
 

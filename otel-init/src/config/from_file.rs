@@ -48,7 +48,6 @@ impl Config {
             console: settings.console_logs,
             console_filter: environment.text("RUST_LOG"),
             own_level: file.own_level,
-            telemetry_level,
         });
         let sampler = match &settings.sampling {
             Some(sampling) => SamplerConfig { sampling: sampling.clone(), file: None },
@@ -68,6 +67,8 @@ impl Config {
             process_metrics: settings.process_metrics,
             tokio_metrics: settings.tokio_metrics.clone(),
             has_span_fields: !settings.without_span_fields,
+            disk: settings.disk.clone().or(file.disk),
+            without_instrumentations: file.without_instrumentations,
             propagators: PropagatorConfig::named(file.propagators, &settings.propagators),
             shutdown_timeout: shutdown_timeout.unwrap_or(Duration::from_secs(5)).min(LONGEST_SHUTDOWN),
             panic_hook: settings.panic_hook,

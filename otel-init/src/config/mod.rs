@@ -3,6 +3,7 @@
 mod batch;
 mod destination;
 mod detection;
+mod disk;
 mod endpoint;
 mod environment;
 mod exporters;
@@ -46,7 +47,7 @@ use crate::metrics::{CardinalityLimits, View};
 use crate::registry::Registry;
 use crate::safety::{Limits, SafetySettings};
 use crate::sampling::Sampling;
-use crate::{ConsoleLogs, InstallError, OtlpDestination, Protocol, Signal};
+use crate::{ConsoleLogs, DiskBuffer, InstallError, OtlpDestination, Protocol, Signal};
 
 /// A bound that no clock overflows at.
 const LONGEST_SHUTDOWN: Duration = Duration::from_secs(24 * 60 * 60);
@@ -81,6 +82,7 @@ pub(crate) struct Settings {
     /// The runtime to measure.
     pub(crate) tokio_metrics: Option<tokio::runtime::Handle>,
     pub(crate) without_span_fields: bool,
+    pub(crate) disk: Option<DiskBuffer>,
     pub(crate) config_file: Option<String>,
     /// Those that run; `None` for those that only look at this machine.
     pub(crate) detectors: Option<Vec<String>>,
@@ -106,6 +108,9 @@ pub(crate) struct Config {
     pub(crate) tokio_metrics: Option<tokio::runtime::Handle>,
     /// Whether log records have the fields of `tracing` spans.
     pub(crate) has_span_fields: bool,
+    pub(crate) disk: Option<DiskBuffer>,
+    /// The names of instrumentations that are switched off.
+    pub(crate) without_instrumentations: Vec<String>,
     pub(crate) propagators: PropagatorConfig,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) panic_hook: bool,
@@ -126,8 +131,6 @@ pub(crate) struct SubscriberConfig {
     pub(crate) console_filter: Option<String>,
     /// `OTEL_LOG_LEVEL`: of what this crate and the SDK say.
     pub(crate) own_level: Option<LevelFilter>,
-    /// The most verbose level that is exported.
-    pub(crate) telemetry_level: LevelFilter,
 }
 
 impl Config {
@@ -160,6 +163,8 @@ impl Config {
             process_metrics: settings.process_metrics,
             tokio_metrics: settings.tokio_metrics.clone(),
             has_span_fields: !settings.without_span_fields,
+            disk: settings.disk.clone().or_else(|| disk::resolve(&environment)),
+            without_instrumentations: known::disabled_instrumentations(names, &environment),
             propagators: PropagatorConfig::resolve(&settings.propagators, &environment),
             shutdown_timeout: settings
                 .shutdown_timeout
@@ -196,6 +201,8 @@ impl Config {
             process_metrics: false,
             tokio_metrics: None,
             has_span_fields: false,
+            disk: None,
+            without_instrumentations: Vec::new(),
             propagators: PropagatorConfig::named(Vec::new(), &settings.propagators),
             shutdown_timeout: Duration::ZERO,
             panic_hook: false,
@@ -249,7 +256,6 @@ impl SubscriberConfig {
             console: settings.console_logs,
             console_filter: environment.text("RUST_LOG"),
             own_level: own_level(environment),
-            telemetry_level: settings.telemetry_level.unwrap_or(LevelFilter::INFO),
         })
     }
 }

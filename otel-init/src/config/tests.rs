@@ -575,10 +575,15 @@ fn a_misspelt_variable_of_the_process_is_named() {
     ]
     .map(str::to_owned);
     let lookup = |name: &str| {
-        Some(if name == "OTEL_EMPTY" { "" } else { "x" }.to_owned())
-            .filter(|_| names.contains(&name.to_owned()))
+        let value = match name {
+            "OTEL_EMPTY" => "",
+            "OTEL_INSTRUMENTATION_HTTP_ENABLED" => "False",
+            _ => "x",
+        };
+        Some(value.to_owned()).filter(|_| names.contains(&name.to_owned()))
     };
     let config = Config::resolve(&Settings::default(), &lookup, &names).unwrap();
+    assert_eq!(config.without_instrumentations, ["http"]);
     assert_eq!(
         config.warnings,
         ["OTEL_SERVICE_NAMES is set but not known, it has no effect; is it misspelt?"]

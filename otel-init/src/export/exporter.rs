@@ -20,7 +20,9 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use rustls::RootCertStore;
 
 use super::any::{AnyLogExporter, AnyMetricExporter, AnySpanExporter, guarded};
+use super::buffered::watch;
 use super::client::Client;
+use super::disk::{Disk, Shelf};
 use super::grpc::GrpcTransport;
 use super::http::HttpTransport;
 use super::message::OtlpRequest;
@@ -32,6 +34,7 @@ use super::tls;
 use super::transport::Transport;
 use super::{Monitor, metrics};
 use crate::config::{BatchConfig, Config, ExporterConfig, Factory, OtlpConfig};
+use crate::control::Live;
 use crate::error::InstallErrorKind;
 use crate::metrics::AttributeGuard;
 use crate::safety::Redactor;
@@ -48,12 +51,13 @@ pub(crate) struct SignalExporter {
     temporality: Temporality,
     redactor: Arc<Redactor>,
     guard: Arc<AttributeGuard>,
+    live: Arc<Live>,
     pub(crate) monitor: Arc<Monitor>,
 }
 
 /// What takes the batches.
 enum Sink {
-    Otlp(Sender),
+    Otlp(Arc<Sender>),
     Console,
     Spans(Named<dyn AnySpanExporter>),
     Metrics(Named<dyn AnyMetricExporter>),
@@ -81,14 +85,26 @@ pub(crate) fn build(
     runtime: &RuntimeEntry,
     redactor: &Arc<Redactor>,
     guard: &Arc<AttributeGuard>,
+    live: &Arc<Live>,
 ) -> Result<Exporters, InstallError> {
     let needs_roots = config
         .destinations
         .otlp()
         .any(|exporter| exporter.endpoint.is_https() && exporter.tls.authority.is_none());
     let (roots, problem) = if needs_roots { tls::system_roots() } else { (RootCertStore::empty(), None) };
-    let workshop = Workshop { config, runtime, redactor, guard, roots, warnings: Arc::default() };
-    let mut exporters = Exporters { warnings: problem.into_iter().collect(), ..Exporters::default() };
+    let mut problems: Vec<String> = problem.into_iter().collect();
+    let disk = config.disk.as_ref().and_then(|disk| match Disk::open(&disk.folder, disk.max_size) {
+        Ok(disk) => Some(Arc::new(disk)),
+        Err(error) => {
+            let folder = disk.folder.display();
+            problems.push(format!(
+                "the disk buffer {folder} is not used, telemetry waits in memory alone: {error}"
+            ));
+            None
+        }
+    });
+    let workshop = Workshop { config, runtime, redactor, guard, live, roots, warnings: Arc::default(), disk };
+    let mut exporters = Exporters { warnings: problems, ..Exporters::default() };
     let destinations = &config.destinations;
     for to in &destinations.traces {
         let exporter = workshop.make(Signal::Traces, &to.exporter, Temporality::default())?;
@@ -111,8 +127,10 @@ struct Workshop<'a> {
     runtime: &'a RuntimeEntry,
     redactor: &'a Arc<Redactor>,
     guard: &'a Arc<AttributeGuard>,
+    live: &'a Arc<Live>,
     roots: RootCertStore,
     warnings: Arc<Warnings>,
+    disk: Option<Arc<Disk>>,
 }
 
 impl Workshop<'_> {
@@ -130,13 +148,7 @@ impl Workshop<'_> {
         let monitor = Arc::new(Monitor::new(signal, target, Arc::clone(&self.warnings)));
         let mut temporality = temporality;
         let sink = match config {
-            ExporterConfig::Otlp(otlp) => Sink::Otlp(Sender {
-                transport: transport(otlp, self.roots.clone())?,
-                monitor: Arc::clone(&monitor),
-                runtime: self.runtime.clone(),
-                timeout: otlp.timeout,
-                is_json: otlp.protocol == Protocol::HttpJson,
-            }),
+            ExporterConfig::Otlp(otlp) => Sink::Otlp(self.sender(otlp, &monitor)?),
             ExporterConfig::Console => Sink::Console,
             ExporterConfig::Named(named) => self.named(&named.factory, &mut temporality),
         };
@@ -146,8 +158,31 @@ impl Workshop<'_> {
             temporality,
             redactor: Arc::clone(self.redactor),
             guard: Arc::clone(self.guard),
+            live: Arc::clone(self.live),
             monitor,
         })
+    }
+
+    fn sender(&self, otlp: &OtlpConfig, monitor: &Arc<Monitor>) -> Result<Arc<Sender>, InstallError> {
+        let shelf =
+            self.disk.as_ref().map(|disk| Shelf::new(Arc::clone(disk), otlp.signal, otlp.endpoint.url()));
+        let sender = Arc::new(Sender {
+            transport: transport(otlp, self.roots.clone())?,
+            monitor: Arc::clone(monitor),
+            runtime: self.runtime.clone(),
+            timeout: otlp.timeout,
+            is_json: otlp.protocol == Protocol::HttpJson,
+            shelf: shelf.clone(),
+            draining: tokio::sync::Mutex::default(),
+        });
+        if let Some(shelf) = shelf {
+            match otlp.signal {
+                Signal::Traces => watch::<ExportTraceServiceRequest>(&sender, shelf),
+                Signal::Metrics => watch::<ExportMetricsServiceRequest>(&sender, shelf),
+                Signal::Logs => watch::<ExportLogsServiceRequest>(&sender, shelf),
+            }
+        }
+        Ok(sender)
     }
 
     fn named(&self, factory: &Factory, temporality: &mut Temporality) -> Sink {
@@ -290,6 +325,10 @@ impl PushMetricExporter for SignalExporter {
         self.guard.look(&mut request);
         metrics::redact(&mut request, &self.redactor);
         let items = request.items();
+        if self.live.is_off(Signal::Metrics) {
+            self.monitor.tally.filtered(items);
+            return Ok(());
+        }
         self.monitor.tally.collected(items);
         if let Sink::Metrics(named) = &self.sink {
             return self.told(items, named.finish(guarded(named.exporter.export_batch(metrics))).await);

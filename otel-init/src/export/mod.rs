@@ -9,8 +9,10 @@
 
 mod any;
 mod breaker;
+mod buffered;
 mod client;
 mod codec;
+mod disk;
 mod exporter;
 mod grpc;
 mod http;
@@ -35,5 +37,5 @@ pub(crate) use metrics::attributes_of_metric;
 pub(crate) use monitor::Monitor;
 #[cfg(feature = "prometheus")]
 pub(crate) use prometheus::start as start_prometheus;
-pub(crate) use runtime::ExportRuntime;
+pub(crate) use runtime::{ExportRuntime, RuntimeEntry};
 pub(crate) use tally::Tally;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::breaker::{Breaker, CircuitState};
@@ -28,6 +28,16 @@ pub(crate) struct Monitor {
     pub(crate) tally: Arc<Tally>,
     pub(crate) urgency: Urgency,
     pub(super) breaker: Breaker,
+    /// Sends what waits on disk.
+    drain: OnceLock<Drain>,
+}
+
+struct Drain(Box<dyn Fn() + Send + Sync>);
+
+impl std::fmt::Debug for Drain {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Drain")
+    }
 }
 
 /// How a destination is called.
@@ -62,6 +72,7 @@ impl Monitor {
             tally: Arc::default(),
             urgency: Urgency::default(),
             breaker: Breaker::new(),
+            drain: OnceLock::new(),
         }
     }
 
@@ -75,6 +86,18 @@ impl Monitor {
 
     pub(crate) fn circuit(&self) -> CircuitState {
         self.breaker.state(Instant::now())
+    }
+
+    /// Sends what waits on disk, which the SDK knows nothing of. Blocks.
+    pub(crate) fn drain(&self) {
+        if let Some(Drain(drain)) = self.drain.get() {
+            drain();
+        }
+    }
+
+    pub(super) fn drain_with(&self, drain: impl Fn() + Send + Sync + 'static) {
+        // Once, by the one sender.
+        let _ = self.drain.set(Drain(Box::new(drain)));
     }
 
     /// How many exports have failed so far.
@@ -111,6 +134,32 @@ impl Monitor {
                  a minute.",
                 self.signal, self.endpoint
             ));
+        }
+    }
+
+    /// A request on disk was refused for good.
+    pub(super) fn failed_on_disk(&self, items: u64, cause: &str) {
+        self.tally.sent_from_disk(items);
+        self.failed(items, cause);
+    }
+
+    /// What could not be delivered stays on disk.
+    pub(super) fn postponed(&self, cause: &str) {
+        self.tally.postponed(cause);
+        *self.cause() = Some(format!("{cause} (kept on disk)"));
+        self.failed_exports.fetch_add(1, Ordering::Release);
+        if self.warnings.may_warn(&self.authority, cause, Instant::now()) {
+            diagnostics::warn(&format!(
+                "cannot export {} to {}: {cause}. It is kept on disk and sent when this works, by this process or the \
+                 next. This message comes at most once a minute.",
+                self.signal, self.endpoint
+            ));
+        }
+    }
+
+    pub(super) fn warn_disk(&self, cause: &str) {
+        if self.warnings.may_warn("disk", cause, Instant::now()) {
+            diagnostics::warn(&format!("the disk buffer does not take {}: {cause}", self.signal));
         }
     }
 

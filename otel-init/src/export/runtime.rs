@@ -70,7 +70,6 @@ impl Drop for ExportRuntime {
 
 impl RuntimeEntry {
     /// Runs `future` on the runtime's own threads, until it is done or the runtime ends.
-    #[cfg(feature = "prometheus")]
     pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
         drop(self.handle.spawn(future));
     }
@@ -80,6 +79,11 @@ impl RuntimeEntry {
     pub(crate) fn enter<T>(&self, build: impl FnOnce() -> T) -> T {
         let _entered = self.handle.enter();
         build()
+    }
+
+    /// Runs `future` on this thread, which belongs to no runtime.
+    pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.handle.block_on(future)
     }
 
     /// Polls `future` with this runtime as the current one, whoever drives it, until it is done or cut.

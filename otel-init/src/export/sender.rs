@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
+use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::breaker::CircuitState;
+use super::disk::Shelf;
 use super::message::{OtlpRequest, Rejected};
 use super::monitor::Monitor;
 use super::retry::Backoff;
@@ -27,6 +29,10 @@ pub(super) struct Sender {
     /// For one request, retries included.
     pub(super) timeout: Duration,
     pub(super) is_json: bool,
+    /// Where requests wait, if they do.
+    pub(super) shelf: Option<Shelf>,
+    /// One at a time sends what waits.
+    pub(super) draining: Mutex<()>,
 }
 
 impl Sender {
@@ -40,7 +46,14 @@ impl Sender {
                 continue;
             }
             let sent = match self.encoded(&request) {
-                Ok(body) if body.len() <= LARGEST_BODY => self.deliver::<R>(body).await,
+                Ok(body) if body.len() <= LARGEST_BODY => {
+                    if let Some(shelf) = &self.shelf
+                        && self.store(shelf, &request.encode_to_vec(), items).is_ok()
+                    {
+                        continue;
+                    }
+                    self.deliver::<R>(body).await
+                }
                 Ok(body) => match request.halves() {
                     Some((first, second)) => {
                         pending.extend([second, first]);
@@ -61,10 +74,13 @@ impl Sender {
                 }
             }
         }
-        result
+        match &self.shelf {
+            Some(shelf) => result.and(self.drain::<R>(shelf).await),
+            None => result,
+        }
     }
 
-    fn encoded<R: OtlpRequest>(&self, request: &R) -> Result<Bytes, SendError> {
+    pub(super) fn encoded<R: OtlpRequest>(&self, request: &R) -> Result<Bytes, SendError> {
         if !self.is_json {
             return Ok(request.encode_to_vec().into());
         }
@@ -73,7 +89,7 @@ impl Sender {
             .map_err(|error| SendError::final_(format!("cannot write the request as JSON: {error}")))
     }
 
-    fn delivered(&self, items: u64, rejected: &Rejected) {
+    pub(super) fn delivered(&self, items: u64, rejected: &Rejected) {
         self.monitor.succeeded(items, rejected.count);
         // "partial_success.error_message ... can also be used for warnings without rejected items".
         if rejected.count > 0 || !rejected.message.is_empty() {
@@ -82,11 +98,11 @@ impl Sender {
     }
 
     /// Sends until it is taken, refused for good, or the time is up.
-    async fn deliver<R: OtlpRequest>(&self, body: Bytes) -> Result<Rejected, SendError> {
+    pub(super) async fn deliver<R: OtlpRequest>(&self, body: Bytes) -> Result<Rejected, SendError> {
         let breaker = &self.monitor.breaker;
         if breaker.state(std::time::Instant::now()) == CircuitState::Open && !self.monitor.urgency.is_set() {
             let cause = self.monitor.last_cause().unwrap_or_else(|| "the collector asked for it".to_owned());
-            return Err(SendError::final_(paused(&cause)));
+            return Err(SendError::transient(paused(&cause)));
         }
         let sending = async {
             let deadline = Instant::now() + self.timeout;
@@ -95,7 +111,7 @@ impl Sender {
         // An error means that the shutdown, whose time was up, has cut it.
         let sent = match self.runtime.run(sending).await {
             Ok(sent) => sent,
-            Err(_cut) => Err(SendError::final_("the shutdown did not wait any longer")),
+            Err(_cut) => Err(SendError::transient("the shutdown did not wait any longer")),
         };
         match &sent {
             Ok(_) => breaker.succeeded(),
@@ -118,7 +134,7 @@ impl Sender {
                 Ok(Err(error)) => error,
                 Err(_elapsed) => {
                     let cause = format!("the collector did not answer within {:?}", self.timeout);
-                    return Err(SendError::final_(cause));
+                    return Err(SendError::transient(cause));
                 }
             };
             let Some(delay) = backoff.next(error.retry, self.monitor.urgency.is_set()) else {

@@ -1,4 +1,4 @@
-//! Exact counts of one signal: created = exported + failed + rejected + dropped + filtered + queued.
+//! Exact counts of one signal: created = exported + failed + rejected + dropped + filtered + queued + stored.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,6 +16,7 @@ pub(crate) struct Tally {
     failed: AtomicU64,
     rejected: AtomicU64,
     retries: AtomicU64,
+    stored: AtomicU64,
     is_closed: AtomicBool,
     last: Mutex<Last>,
 }
@@ -37,6 +38,7 @@ pub(crate) struct Counts {
     pub(crate) failed: u64,
     pub(crate) rejected: u64,
     pub(crate) retries: u64,
+    pub(crate) stored: u64,
 }
 
 impl Tally {
@@ -59,6 +61,12 @@ impl Tally {
     pub(crate) fn filter(&self) {
         self.created.fetch_add(1, Ordering::Relaxed);
         self.filtered.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts data points that nobody wants at the moment.
+    pub(super) fn filtered(&self, count: u64) {
+        self.created.fetch_add(count, Ordering::Relaxed);
+        self.filtered.fetch_add(count, Ordering::Relaxed);
     }
 
     /// Counts data points, which are made when they are collected.
@@ -87,6 +95,35 @@ impl Tally {
         self.last().error = Some((SystemTime::now(), cause.to_owned()));
     }
 
+    /// So many went from memory to the disk.
+    pub(super) fn stored(&self, count: u64) {
+        self.stored.fetch_add(count, Ordering::AcqRel);
+        self.in_flight.fetch_sub(count, Ordering::AcqRel);
+    }
+
+    /// So many were on disk when the process started.
+    pub(super) fn recovered(&self, count: u64) {
+        self.created.fetch_add(count, Ordering::Relaxed);
+        self.stored.fetch_add(count, Ordering::AcqRel);
+    }
+
+    /// So many left the disk and are in flight until they are counted.
+    pub(super) fn sent_from_disk(&self, count: u64) {
+        self.in_flight.fetch_add(count, Ordering::AcqRel);
+        self.stored.fetch_sub(count, Ordering::AcqRel);
+    }
+
+    /// So many had to make room on the disk.
+    pub(super) fn lost_from_disk(&self, count: u64) {
+        self.stored.fetch_sub(count, Ordering::AcqRel);
+        self.dropped.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Nothing is lost, but there was an error.
+    pub(super) fn postponed(&self, cause: &str) {
+        self.last().error = Some((SystemTime::now(), cause.to_owned()));
+    }
+
     pub(super) fn retried(&self) {
         self.retries.fetch_add(1, Ordering::Relaxed);
     }
@@ -109,6 +146,7 @@ impl Tally {
             failed: self.failed.load(Ordering::Relaxed),
             rejected: self.rejected.load(Ordering::Relaxed),
             retries: self.retries.load(Ordering::Relaxed),
+            stored: self.stored.load(Ordering::Acquire),
         }
     }
 

@@ -44,6 +44,7 @@ impl SendError {
         Self { cause: cause.into(), retry: Retry::Never }
     }
 
+    /// Worth another try, by the same process or the next.
     pub(super) fn transient(cause: impl Into<String>) -> Self {
         Self { cause: cause.into(), retry: Retry::BackOff }
     }

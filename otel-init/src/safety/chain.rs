@@ -7,7 +7,9 @@ use opentelemetry::logs::{Logger, LoggerProvider};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::logs::{SdkLogRecord, SdkLoggerProvider};
 
+use super::audit::{Audit, AuditSettings};
 use super::baggage::BaggageAttributes;
+use super::caps::Caps;
 use super::drop_rule::{DropRule, DropRules};
 use super::glob::Globs;
 use super::limits::Limits;
@@ -15,6 +17,7 @@ use super::redaction::Redaction;
 use super::redactor::Redactor;
 use super::value::{SafeValue, Verdict};
 use crate::InstallError;
+use crate::control::Live;
 use crate::error::InstallErrorKind;
 
 /// What the code said.
@@ -23,6 +26,9 @@ pub(crate) struct SafetySettings {
     pub(crate) redaction: Redaction,
     pub(crate) drop_rules: Vec<DropRule>,
     pub(crate) baggage_attributes: Vec<String>,
+    pub(crate) audits: Vec<AuditSettings>,
+    pub(crate) max_spans_per_trace: Option<u64>,
+    pub(crate) max_span_depth: Option<u32>,
 }
 
 /// The rules, compiled and shared by the processors of spans and logs.
@@ -33,6 +39,10 @@ pub(crate) struct Safety {
     pub(super) drop_rules: DropRules,
     pub(super) baggage: BaggageAttributes,
     pub(super) blank_record: SdkLogRecord,
+    pub(super) audits: Vec<Audit>,
+    pub(crate) caps: Option<Arc<Caps>>,
+    /// What was changed since.
+    pub(crate) live: Arc<Live>,
 }
 
 impl Safety {
@@ -43,6 +53,9 @@ impl Safety {
             .map_err(|error| invalid("a drop rule", format!("{:?}", settings.drop_rules), &error))?;
         let baggage = Globs::new(&settings.baggage_attributes)
             .map_err(|error| invalid("the baggage keys", settings.baggage_attributes.join(", "), &error))?;
+        let audits: Result<Vec<_>, _> = settings.audits.iter().map(Audit::start).collect();
+        let audits =
+            audits.map_err(|error| invalid("an audit hook", format!("{:?}", settings.audits), &error))?;
         // Blank records come from loggers alone.
         let blank_record = SdkLoggerProvider::builder()
             .with_resource(Resource::builder_empty().build())
@@ -55,7 +68,15 @@ impl Safety {
             drop_rules,
             baggage: BaggageAttributes(baggage),
             blank_record,
+            audits,
+            caps: Caps::new(settings.max_spans_per_trace, settings.max_span_depth).map(Arc::new),
+            live: Arc::default(),
         })
+    }
+
+    /// Spans that an audit hook was too slow for.
+    pub(crate) fn unaudited(&self) -> u64 {
+        self.audits.iter().map(Audit::missed).sum()
     }
 
     /// How many values the redaction changed or removed.

@@ -48,14 +48,14 @@ impl DropRule {
 
 /// The rules, compiled.
 #[derive(Debug)]
-pub(super) struct DropRules {
+pub(crate) struct DropRules {
     span_names: Globs,
     log_bodies: Globs,
     attributes: Vec<(String, Globs)>,
 }
 
 impl DropRules {
-    pub(super) fn new(rules: &[DropRule]) -> Result<Self, Error> {
+    pub(crate) fn new(rules: &[DropRule]) -> Result<Self, Error> {
         let mut attributes = Vec::new();
         let (mut span_names, mut log_bodies) = (Vec::new(), Vec::new());
         for DropRule(subject) in rules {

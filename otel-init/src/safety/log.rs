@@ -8,7 +8,7 @@ use opentelemetry::{Context, InstrumentationScope, Key};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord};
 
-use crate::span_fields;
+use crate::{Signal, span_fields};
 
 use super::attributes::{judged, keep_last};
 use super::chain::Safety;
@@ -30,7 +30,10 @@ impl<P> SafeLogProcessor<P> {
 
 impl<P: LogProcessor> LogProcessor for SafeLogProcessor<P> {
     fn emit(&self, record: &mut SdkLogRecord, scope: &InstrumentationScope) {
-        if self.safety.drop_rules.drops_log(record) {
+        let live = &self.safety.live;
+        let is_dropped_now = !live.is_untouched()
+            && (live.is_off(Signal::Logs) || live.with_drop_rules(|rules| rules.drops_log(record)));
+        if is_dropped_now || self.safety.drop_rules.drops_log(record) {
             self.lanes.filter();
             return;
         }
@@ -44,6 +47,9 @@ impl<P: LogProcessor> LogProcessor for SafeLogProcessor<P> {
                 record.add_attribute(attribute.key, AnyValue::from(attribute.value.as_str().into_owned()));
             }
         });
+        if live.has_attributes_off() {
+            self.safety.leave_off(record);
+        }
         self.safety.protect_log(record);
         match admitted {
             // The processor takes a copy.
@@ -109,6 +115,17 @@ impl Safety {
             Verdict::Drop => None,
         });
         Some(kept.take(limits.count).collect())
+    }
+
+    /// Takes away the attributes that are left off for the time being.
+    fn leave_off(&self, record: &mut SdkLogRecord) {
+        let is_kept = |key: &Key| !self.live.is_without(key.as_str());
+        if record.attributes_iter().all(|(key, _)| is_kept(key)) {
+            return;
+        }
+        let kept = record.attributes_iter().filter(|(key, _)| is_kept(key));
+        let kept = kept.map(|(key, value)| (key.clone(), value.clone())).collect();
+        *record = self.rebuilt(record, kept);
     }
 
     /// The same record with other attributes: they cannot be changed in place.

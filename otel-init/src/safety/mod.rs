@@ -5,7 +5,9 @@
 
 mod action;
 mod attributes;
+mod audit;
 mod baggage;
+mod caps;
 mod chain;
 mod drop_rule;
 #[cfg(test)]
@@ -23,10 +25,14 @@ mod tests;
 mod value;
 
 pub use action::{Redact, RedactWith};
+pub use audit::SpanSelector;
 pub use drop_rule::DropRule;
 pub use redaction::Redaction;
 
+pub(crate) use audit::AuditSettings;
+pub(crate) use caps::GuardedSampler;
 pub(crate) use chain::{Safety, SafetySettings};
+pub(crate) use drop_rule::DropRules;
 pub(crate) use glob::Globs;
 pub(crate) use intake::{Intake, Lane, Lanes};
 pub(crate) use limits::{AttributeLimits, Limits};

@@ -9,6 +9,8 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
 use super::attributes::protect;
+use crate::Signal;
+
 use super::chain::Safety;
 use super::intake::{Admitted, Lanes};
 
@@ -30,13 +32,22 @@ impl<P: SpanProcessor> SpanProcessor for SafeSpanProcessor<P> {
         for attribute in self.safety.baggage.of(context) {
             span.set_attribute(attribute);
         }
+        if let Some(caps) = &self.safety.caps {
+            caps.started(span.span_context(), context);
+        }
     }
 
     fn on_end(&self, mut span: SpanData) {
+        if let Some(caps) = &self.safety.caps {
+            caps.ended(&span.span_context);
+        }
         if !span.span_context.is_sampled() {
             return;
         }
-        if self.safety.drop_rules.drops_span(&span) {
+        let live = &self.safety.live;
+        let is_dropped_now = !live.is_untouched()
+            && (live.is_off(Signal::Traces) || live.with_drop_rules(|rules| rules.drops_span(&span)));
+        if is_dropped_now || self.safety.drop_rules.drops_span(&span) {
             self.lanes.filter();
             return;
         }
@@ -44,7 +55,11 @@ impl<P: SpanProcessor> SpanProcessor for SafeSpanProcessor<P> {
         if admitted.is_empty() {
             return;
         }
+        if live.has_attributes_off() {
+            span.attributes.retain(|attribute| !live.is_without(attribute.key.as_str()));
+        }
         self.safety.protect_span(&mut span);
+        self.safety.audits.iter().for_each(|audit| audit.see(&span));
         match admitted {
             Admitted::One(Some(lane)) => lane.processor.on_end(span),
             Admitted::One(None) => {}

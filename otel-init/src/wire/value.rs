@@ -18,8 +18,42 @@ const VALUES: u32 = 1;
 
 pub(super) fn attributes(out: &mut Vec<u8>, field: u32, attributes: &[KeyValue]) {
     for attribute in attributes {
-        key_value(out, field, attribute.key.as_str(), |out| value(out, &attribute.value));
+        let key = attribute.key.as_str();
+        let is_written = match &attribute.value {
+            Value::String(text) => short_text(out, field, key, text.as_str()),
+            Value::I64(number) => short_integer(out, field, key, *number),
+            _ => false,
+        };
+        if !is_written {
+            key_value(out, field, key, |out| value(out, &attribute.value));
+        }
     }
+}
+
+/// Most attributes are texts so short that each length is one byte, and known before. Whether this was one.
+fn short_text(out: &mut Vec<u8>, field: u32, key: &str, text: &str) -> bool {
+    short(out, field, key, &[(STRING << 3 | 2) as u8, text.len() as u8], text.as_bytes())
+}
+
+/// Or numbers.
+fn short_integer(out: &mut Vec<u8>, field: u32, key: &str, number: i64) -> bool {
+    let is_short = (0..0x80).contains(&number);
+    is_short && short(out, field, key, &[(INT << 3) as u8, number as u8], &[])
+}
+
+/// `head` and `tail` are the content of the `AnyValue`.
+fn short(out: &mut Vec<u8>, field: u32, key: &str, head: &[u8; 2], tail: &[u8]) -> bool {
+    let any_len = head.len() + tail.len();
+    let len = 2 + key.len() + 2 + any_len;
+    if len >= 0x80 || field >= 16 || key.is_empty() {
+        return false;
+    }
+    out.reserve(2 + len);
+    out.extend_from_slice(&[(field << 3 | 2) as u8, len as u8, 0x0a, key.len() as u8]);
+    out.extend_from_slice(key.as_bytes());
+    out.extend_from_slice(&[0x12, any_len as u8, head[0], head[1]]);
+    out.extend_from_slice(tail);
+    true
 }
 
 pub(super) fn key_value(out: &mut Vec<u8>, field: u32, key: &str, value: impl FnOnce(&mut Vec<u8>)) {

@@ -27,9 +27,8 @@ impl Finished {
     }
 }
 
-/// Runs the test of this name (`module::function`) again and fails unless it passed. The child has `variables` and no
-/// other variable that concerns telemetry.
-pub(crate) fn run(test: &str, variables: &[(&str, &str)]) -> Finished {
+/// The test of this name as a process, not started.
+pub(crate) fn command(test: &str, variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", test, "--nocapture"]).stdin(Stdio::null());
     for (name, _) in std::env::vars_os() {
@@ -39,8 +38,14 @@ pub(crate) fn run(test: &str, variables: &[(&str, &str)]) -> Finished {
         }
     }
     command.env(MARK, "1").envs(variables.iter().copied());
+    command
+}
+
+/// Runs the test of this name (`module::function`) again and fails unless it passed. The child has `variables` and no
+/// other variable that concerns telemetry.
+pub(crate) fn run(test: &str, variables: &[(&str, &str)]) -> Finished {
     let start = Instant::now();
-    let output = command.output().unwrap();
+    let output = command(test, variables).output().unwrap();
     let elapsed = start.elapsed();
     let console = String::from_utf8_lossy(&output.stderr).into_owned();
     let harness = String::from_utf8_lossy(&output.stdout);

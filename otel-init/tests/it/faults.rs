@@ -45,8 +45,13 @@ fn work(count: u64) {
 
 fn traces(telemetry: &Telemetry) -> SignalHealth {
     let health = telemetry.health().signal(Signal::Traces).unwrap().clone();
-    let known =
-        health.exported + health.failed + health.rejected + health.dropped + health.filtered + health.queued;
+    let known = health.exported
+        + health.failed
+        + health.rejected
+        + health.dropped
+        + health.filtered
+        + health.queued
+        + health.stored;
     assert_eq!(health.created, known, "{health:?}");
     health
 }

@@ -5,11 +5,14 @@
 mod absent;
 mod child;
 mod config_file;
+mod control;
 mod delivery;
 mod destinations;
+mod disk;
 mod faults;
 mod feedback;
 mod install;
+mod load;
 mod logs;
 mod metrics;
 mod safety;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::FileConfig;
 use super::error::FileError;
 use super::fields::{Fields, Value};
-use crate::{DropRule, Redact};
+use crate::{DiskBuffer, DropRule, Redact};
 
 /// Settings of other distributions are for them.
 pub(super) fn read(mut fields: Fields, config: &mut FileConfig) -> Result<(), FileError> {
@@ -26,6 +26,18 @@ pub(super) fn read(mut fields: Fields, config: &mut FileConfig) -> Result<(), Fi
         for rule in rules.list()? {
             config.safety.drop_rules.push(drop_rule(rule)?);
         }
+    }
+    if let Some(mut disk) = own.fields("disk_buffer")? {
+        let mut buffer = DiskBuffer::new(disk.required("directory")?.text()?);
+        if let Some(size) = disk.optional("max_size") {
+            let bytes = u64::try_from(size.integer()?).map_err(|_| size.error("expected bytes"))?;
+            buffer = buffer.with_max_size(bytes);
+        }
+        disk.end()?;
+        config.disk = Some(buffer);
+    }
+    if let Some(names) = own.optional("disabled_instrumentations") {
+        config.without_instrumentations = names.texts()?;
     }
     if let Some(redaction) = own.fields("redaction")? {
         redact(redaction, config)?;

@@ -57,6 +57,8 @@ pub(crate) struct FileConfig {
     pub(crate) safety: SafetySettings,
     pub(crate) shutdown_timeout: Option<std::time::Duration>,
     pub(crate) telemetry_level: Option<LevelFilter>,
+    pub(crate) disk: Option<crate::DiskBuffer>,
+    pub(crate) without_instrumentations: Vec<String>,
     pub(crate) warnings: Vec<String>,
     /// The line of each key that is there.
     pub(crate) lines: BTreeMap<String, usize>,
@@ -99,6 +101,8 @@ impl FileConfig {
             safety: settings.safety.clone(),
             shutdown_timeout: None,
             telemetry_level: None,
+            disk: None,
+            without_instrumentations: Vec::new(),
             warnings: Vec::new(),
             lines: BTreeMap::new(),
         }

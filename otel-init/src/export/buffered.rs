@@ -1,0 +1,111 @@
+//! Sending by way of the disk: a request is written first, sent from there, and removed when it was taken or refused for
+//! good. What cannot be delivered now stays for the next time, or the next process.
+
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::Duration;
+
+use opentelemetry::Context;
+use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
+
+use super::breaker::CircuitState;
+use super::disk::{Shelf, Stored};
+use super::message::OtlpRequest;
+use super::sender::Sender;
+use super::transport::{Retry, SendError};
+use crate::diagnostics;
+
+/// How often is looked whether something waits on disk.
+const PAUSE: Duration = Duration::from_secs(1);
+
+impl Sender {
+    /// Writes one piece of a request. `Err` gives it back to be sent at once: a disk that is full or gone must not lose
+    /// what memory still holds.
+    pub(super) fn store(&self, shelf: &Shelf, body: &[u8], items: u64) -> Result<(), ()> {
+        match shelf.store(body, items) {
+            Ok(lost) => {
+                self.monitor.tally.stored(items);
+                self.monitor.tally.lost_from_disk(lost);
+                Ok(())
+            }
+            Err(error) => {
+                self.monitor.warn_disk(&error.to_string());
+                Err(())
+            }
+        }
+    }
+
+    /// Sends what is on disk, from the oldest, until all is gone or one cannot be delivered.
+    pub(super) async fn drain<R: OtlpRequest>(&self, shelf: &Shelf) -> OTelSdkResult {
+        let _turn = self.draining.lock().await;
+        let mut result = Ok(());
+        for stored in shelf.stored() {
+            let is_paused = self.monitor.breaker.state(std::time::Instant::now()) == CircuitState::Open;
+            if is_paused && !self.monitor.urgency.is_set() {
+                break;
+            }
+            match self.send_stored::<R>(shelf, &stored).await {
+                Ok(()) => {}
+                Err(error) if error.retry == Retry::Never => {
+                    shelf.remove(&stored);
+                    self.monitor.failed_on_disk(stored.items, &error.cause);
+                    result = Err(OTelSdkError::InternalFailure(error.cause));
+                }
+                Err(error) => {
+                    self.monitor.postponed(&error.cause);
+                    return Err(OTelSdkError::InternalFailure(error.cause));
+                }
+            }
+        }
+        result
+    }
+
+    async fn send_stored<R: OtlpRequest>(&self, shelf: &Shelf, stored: &Stored) -> Result<(), SendError> {
+        let body =
+            shelf.read(stored).ok_or_else(|| SendError::final_("a file of the disk buffer is damaged"))?;
+        let body = if self.is_json {
+            let request =
+                R::decode(body).map_err(|_| SendError::final_("a file of the disk buffer is no request"))?;
+            self.encoded(&request)?
+        } else {
+            body
+        };
+        let rejected = self.deliver::<R>(body).await?;
+        // Removed before it is counted: a crash in between counts nothing twice.
+        shelf.remove(stored);
+        self.monitor.tally.sent_from_disk(stored.items);
+        self.delivered(stored.items, &rejected);
+        Ok(())
+    }
+}
+
+/// Looks after what waits on disk, also while the service makes nothing new, for as long as the sender lives.
+pub(super) fn watch<R: OtlpRequest>(sender: &Arc<Sender>, shelf: Shelf) {
+    let waiting: u64 = shelf.stored().iter().map(|stored| stored.items).sum();
+    sender.monitor.tally.recovered(waiting);
+    if waiting > 0 {
+        let (signal, endpoint) = (sender.monitor.signal(), sender.monitor.endpoint().to_owned());
+        diagnostics::info(&format!(
+            "{waiting} items of {signal} that another process left on disk are sent to {endpoint}"
+        ));
+    }
+    let (weak, shelf_of_flush): (Weak<Sender>, _) = (Arc::downgrade(sender), shelf.clone());
+    sender.monitor.drain_with(move || {
+        if let Some(sender) = weak.upgrade() {
+            let _ = sender.runtime.block_on(sender.drain::<R>(&shelf_of_flush));
+        }
+    });
+    let sender: Weak<Sender> = Arc::downgrade(sender);
+    let spawned = thread::Builder::new().name("otel-init-disk".to_owned()).spawn(move || {
+        let _suppressed = Context::enter_telemetry_suppressed_scope();
+        while let Some(sender) = sender.upgrade() {
+            // What it cannot deliver is told by the monitor.
+            let _ = sender.runtime.block_on(sender.drain::<R>(&shelf));
+            drop(sender);
+            thread::sleep(PAUSE);
+        }
+    });
+    if let Err(error) = spawned {
+        diagnostics::warn(&format!("what waits on disk is sent with the next batch: {error}"));
+    }
+}

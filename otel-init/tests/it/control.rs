@@ -1,0 +1,203 @@
+//! What can be changed while the process runs; what sees spans; what cuts them.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use opentelemetry::trace::{Span, TraceContextExt, Tracer};
+use opentelemetry::{Context, KeyValue, global};
+use otel_init::{DropRule, LevelFilter, Signal, SpanSelector, Telemetry, TelemetryBuilder, opentelemetry};
+use otel_testing::OtlpReceiver;
+
+use crate::child;
+
+fn alone(test: &str, action: impl Fn()) -> Option<child::Finished> {
+    if child::is_child() {
+        action();
+        return None;
+    }
+    Some(child::run(test, &[("RUST_LOG", "otel_init=info,off")]))
+}
+
+fn to(receiver: &OtlpReceiver) -> TelemetryBuilder {
+    Telemetry::builder().with_endpoint(receiver.http_endpoint())
+}
+
+fn wait_for(what: &str, is_true: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_true() {
+        assert!(start.elapsed() < Duration::from_secs(20), "waited in vain for {what}");
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+}
+
+fn span(name: &'static str) {
+    let mut span = global::tracer("control").start(name);
+    span.set_attribute(KeyValue::new("http.request.header.x-team", "a"));
+    span.set_attribute(KeyValue::new("http.route", "/"));
+    span.end();
+}
+
+#[test]
+fn signals_levels_rules_and_attributes_change_and_change_back() {
+    let finished = alone("control::signals_levels_rules_and_attributes_change_and_change_back", || {
+        let receiver = OtlpReceiver::start().unwrap();
+        let telemetry = to(&receiver).install().unwrap();
+        let control = telemetry.control();
+        let names = || {
+            telemetry.flush_blocking().unwrap();
+            let mut names: Vec<_> = receiver.spans().iter().map(|span| span.name.to_string()).collect();
+            names.extend(receiver.logs().iter().map(|log| log.message().to_string()));
+            receiver.clear();
+            names.sort();
+            names
+        };
+        let say = || {
+            span("native");
+            tracing::debug_span!("detail").in_scope(|| tracing::debug!("debugged"));
+            tracing::info!(secret_header = "x", "informed");
+        };
+        say();
+        assert_eq!(names(), ["informed", "native"]);
+
+        control.set_level(LevelFilter::DEBUG);
+        say();
+        assert_eq!(names(), ["debugged", "detail", "informed", "native"]);
+        control.set_level(LevelFilter::INFO);
+
+        control.set_exported(Signal::Logs, false);
+        say();
+        assert_eq!(names(), ["native"]);
+        control.set_exported(Signal::Logs, true);
+
+        control.set_drop_rules([DropRule::span_name("nat*"), DropRule::log_body("inf*")]).unwrap();
+        say();
+        assert_eq!(names(), Vec::<String>::new());
+        control.set_drop_rules([]).unwrap();
+
+        control.set_without_attributes(["http.request.header.*", "secret_*"]).unwrap();
+        say();
+        telemetry.flush_blocking().unwrap();
+        let spans = receiver.spans();
+        assert_eq!(spans[0].attributes.len(), 1, "{:?}", spans[0].attributes);
+        assert_eq!(receiver.logs()[0].attributes.len(), 0);
+        receiver.clear();
+        control.set_without_attributes(Vec::<String>::new()).unwrap();
+
+        control.set_enabled(false);
+        let off = global::tracer("control").start("off");
+        assert!(!off.is_recording());
+        say();
+        assert_eq!(names(), Vec::<String>::new());
+        let metrics = telemetry.health().signal(Signal::Metrics).unwrap().clone();
+        assert!(metrics.filtered > 0, "{metrics:?}");
+        control.set_enabled(true);
+        say();
+        assert_eq!(names(), ["informed", "native"]);
+
+        let brief = control.clone().for_at_most(Duration::from_millis(200));
+        brief.set_exported(Signal::Traces, false);
+        brief.set_level(LevelFilter::TRACE);
+        // A later change is not undone by the expiry of an earlier one.
+        control.set_level(LevelFilter::ERROR);
+        assert!(!global::tracer("control").start("off").is_recording());
+        wait_for("the expiry", || global::tracer("control").start("probe").is_recording());
+        std::thread::park_timeout(Duration::from_millis(100));
+        let _ = names();
+        tracing::warn!("too little");
+        tracing::error!("enough");
+        assert!(names().contains(&"enough".to_owned()));
+        let health = telemetry.health().signal(Signal::Logs).unwrap().clone();
+        assert!(health.filtered > 0);
+        telemetry.shutdown_blocking().unwrap();
+    });
+    if let Some(finished) = finished {
+        for (text, count) in [
+            ("changed while running: export of logs is off", 2),
+            ("changed while running, for 200ms: export of traces is off", 1),
+            ("the time is over: export of traces is on again", 1),
+            ("the time is over: the exported level", 0),
+            ("changed while running: 2 drop rules besides", 1),
+        ] {
+            assert_eq!(finished.lines(text).len(), count, "{text}: {}", finished.console);
+        }
+    }
+}
+
+#[test]
+fn an_audit_hook_sees_what_is_exported_and_never_delays() {
+    let finished = alone("control::an_audit_hook_sees_what_is_exported_and_never_delays", || {
+        let receiver = OtlpReceiver::start().unwrap();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (kept, calls) = (Arc::clone(&seen), Arc::new(AtomicUsize::new(0)));
+        let (gate, waiting) = std::sync::mpsc::channel::<()>();
+        let waiting = Mutex::new(waiting);
+        let counted = Arc::clone(&calls);
+        let telemetry = to(&receiver)
+            .with_audit_hook(
+                SpanSelector::name("pay*").or(SpanSelector::attribute("card", "*")),
+                move |span| {
+                    kept.lock().unwrap().push(format!("{} {:?}", span.name, span.attributes));
+                    if counted.fetch_add(1, Ordering::AcqRel) == 0 {
+                        // Holds everybody else up, if anybody waited.
+                        let _ = waiting.lock().unwrap().recv();
+                        panic!("no good");
+                    }
+                },
+            )
+            .install()
+            .unwrap();
+        let tracer = global::tracer("audit");
+        let mut secret = tracer.start("pay");
+        secret.set_attribute(KeyValue::new("password", "hunter2"));
+        secret.end();
+        wait_for("the first call", || calls.load(Ordering::Acquire) == 1);
+        let start = Instant::now();
+        for _ in 0..1500 {
+            tracer.start("payment").end();
+        }
+        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+        assert_eq!(telemetry.health().unaudited_spans, 500, "1000 wait");
+        gate.send(()).unwrap();
+        wait_for("all calls", || calls.load(Ordering::Acquire) == 1001);
+        let seen = seen.lock().unwrap();
+        assert!(seen[0].starts_with("pay ") && !seen[0].contains("hunter2"), "{}", seen[0]);
+        assert!(seen.iter().all(|name| name.starts_with("pay")));
+        telemetry.shutdown_blocking().unwrap();
+    });
+    if let Some(finished) = finished {
+        assert_eq!(finished.lines("an audit hook panicked").len(), 1, "{}", finished.console);
+    }
+}
+
+#[test]
+fn a_recursion_and_a_storm_of_retries_are_cut_counted_and_told_once() {
+    let finished = alone("control::a_recursion_and_a_storm_of_retries_are_cut_counted_and_told_once", || {
+        fn recurse(depth: usize) {
+            if depth > 0 {
+                let span = global::tracer("caps").start("level");
+                let _entered = Context::current_with_span(span).attach();
+                recurse(depth - 1);
+            }
+        }
+        let receiver = OtlpReceiver::start().unwrap();
+        let telemetry = to(&receiver).with_max_span_depth(10).with_max_spans_per_trace(50).install().unwrap();
+        recurse(100);
+        assert_eq!(telemetry.health().cut_spans, 1, "what is below is not asked for");
+        let root = Context::current_with_span(global::tracer("caps").start("root"));
+        let entered = root.clone().attach();
+        for _ in 0..200 {
+            global::tracer("caps").start("retry").end();
+        }
+        drop(entered);
+        root.span().end();
+        span("another trace");
+        telemetry.shutdown_blocking().unwrap();
+        let of = |name: &str| receiver.spans().iter().filter(|span| span.name == name).count();
+        assert_eq!((of("level"), of("root"), of("retry"), of("another trace")), (10, 1, 49, 1));
+        assert_eq!(telemetry.health().cut_spans, 1 + 151);
+    });
+    if let Some(finished) = finished {
+        assert_eq!(finished.lines("more are not recorded").len(), 1, "{}", finished.console);
+    }
+}

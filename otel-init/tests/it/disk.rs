@@ -1,0 +1,258 @@
+//! Telemetry on disk: through an outage, a shutdown, and the death of the process.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use opentelemetry::global;
+use opentelemetry::trace::{Span, Tracer};
+use otel_init::{DiskBuffer, Signal, SignalHealth, Telemetry, opentelemetry};
+use otel_testing::{OtlpReceiver, Reply};
+
+use crate::child;
+
+const FOLDER: &str = "OTEL_INIT_DISK_BUFFER_DIRECTORY";
+const SPANS: u64 = 1000;
+
+/// A folder that is gone when the test is.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("otel-init-{}-{name}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn of(telemetry: &Telemetry, signal: Signal) -> SignalHealth {
+    let health = telemetry.health().signal(signal).unwrap().clone();
+    let known = health.exported
+        + health.failed
+        + health.rejected
+        + health.dropped
+        + health.filtered
+        + health.queued
+        + health.stored;
+    assert_eq!(health.created, known, "{health:?}");
+    health
+}
+
+/// Waits until the files of this signal are `count` items.
+fn wait_for(what: &str, is_true: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_true() {
+        assert!(start.elapsed() < Duration::from_secs(30), "waited in vain for {what}");
+        std::thread::yield_now();
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+fn work() {
+    let tracer = global::tracer("disk");
+    for index in 0..SPANS {
+        let mut span = tracer.start("span");
+        span.set_attribute(opentelemetry::KeyValue::new("index", i64::try_from(index).unwrap()));
+        span.end();
+    }
+    (0..10).for_each(|index| tracing::info!(target: "disk", index, "record"));
+    global::meter("disk").u64_counter("orders").build().add(3, &[]);
+}
+
+#[test]
+fn killed_during_an_outage_everything_on_disk_arrives_once() {
+    let test = "disk::killed_during_an_outage_everything_on_disk_arrives_once";
+    const PHASE: &str = "TEST_PHASE";
+    if child::is_child() {
+        let telemetry =
+            Telemetry::builder().with_shutdown_timeout(Duration::from_secs(10)).install().unwrap();
+        if std::env::var(PHASE).unwrap() == "outage" {
+            work();
+            // A flush that fails: everything has left the queues then.
+            telemetry.flush_blocking().unwrap_err();
+            let stored =
+                [Signal::Traces, Signal::Metrics, Signal::Logs].map(|signal| of(&telemetry, signal).stored);
+            assert_eq!((stored[0], stored[2]), (SPANS, 10));
+            assert!(stored[1] > 0);
+            // The parent kills this process now.
+            eprintln!("stored {}", stored[1]);
+            loop {
+                std::thread::park();
+            }
+        }
+        let created = of(&telemetry, Signal::Traces).created;
+        telemetry.flush_blocking().unwrap();
+        let traces = of(&telemetry, Signal::Traces);
+        assert_eq!((created, traces.exported, traces.stored), (SPANS, SPANS, 0));
+        telemetry.shutdown_blocking().unwrap();
+        return;
+    }
+    let folder = Folder::new("kill");
+    let receiver = OtlpReceiver::start().unwrap();
+    receiver.respond_with(Reply::Unavailable);
+    let endpoint = receiver.http_endpoint();
+    let variables = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "500"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "600000"),
+        ("OTEL_BLRP_SCHEDULE_DELAY", "600000"),
+        (FOLDER, folder.path()),
+        ("RUST_LOG", "off"),
+    ];
+    let mut process = child::command(test, &variables);
+    let mut process =
+        process.env(PHASE, "outage").stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(process.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let points =
+        lines.find_map(|line| line.strip_prefix("stored ").map(str::to_owned)).expect("the child fails");
+    process.kill().unwrap();
+    process.wait().unwrap();
+    assert_eq!(receiver.spans().len(), 0);
+
+    receiver.respond_with(Reply::Accept);
+    let variables: Vec<_> = variables.into_iter().chain([(PHASE, "recovery")]).collect();
+    child::run(test, &variables);
+    let mut indexes: Vec<_> =
+        receiver.spans().iter().map(|span| span.attribute("index").unwrap().to_string()).collect();
+    assert_eq!(indexes.len() as u64, SPANS);
+    indexes.sort();
+    indexes.dedup();
+    assert_eq!(indexes.len() as u64, SPANS, "each once");
+    assert_eq!(receiver.logs().iter().filter(|log| log.message() == "record").count(), 10);
+    let orders = receiver.metrics().iter().filter(|metric| metric.name() == "orders").count();
+    assert!(orders > 0, "{points} points were stored");
+    assert_eq!(requests_in(&folder.0), 0, "nothing is left");
+}
+
+fn requests_in(folder: &Path) -> usize {
+    let entries = std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
+    entries
+        .map(|path| {
+            let is_request = path.extension().is_some_and(|extension| extension == "otlp");
+            if path.is_dir() { requests_in(&path) } else { usize::from(is_request) }
+        })
+        .sum()
+}
+
+#[test]
+fn an_outage_loses_nothing_and_ends_by_itself() {
+    let test = "disk::an_outage_loses_nothing_and_ends_by_itself";
+    if !child::is_child() {
+        for protocol in ["http/protobuf", "http/json", "grpc"] {
+            let folder = Folder::new(&protocol.replace('/', "-"));
+            child::run(
+                test,
+                &[
+                    ("TEST_FOLDER", folder.path()),
+                    ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
+                    ("RUST_LOG", "error"),
+                ],
+            );
+        }
+        return;
+    }
+    let receiver = OtlpReceiver::start().unwrap();
+    receiver.respond_with(Reply::Unavailable);
+    let is_grpc = std::env::var("OTEL_EXPORTER_OTLP_PROTOCOL").unwrap() == "grpc";
+    let endpoint = if is_grpc { receiver.grpc_endpoint() } else { receiver.http_endpoint() };
+    let telemetry = Telemetry::builder()
+        .with_endpoint(endpoint)
+        .with_exporters(Signal::Metrics, ["none"])
+        .with_exporters(Signal::Logs, ["none"])
+        .with_disk_buffer(DiskBuffer::new(std::env::var("TEST_FOLDER").unwrap()))
+        .install()
+        .unwrap();
+    work();
+    telemetry.flush_blocking().unwrap_err();
+    assert_eq!(of(&telemetry, Signal::Traces).stored, SPANS);
+    receiver.respond_with(Reply::Accept);
+    // Nobody makes anything new.
+    wait_for("the end of the outage", || of_loose(&telemetry).stored == 0);
+    wait_for("the last count", || of_loose(&telemetry).exported == SPANS);
+    assert_eq!(receiver.spans().len() as u64, SPANS);
+    assert!(telemetry.flush_blocking().is_ok());
+    telemetry.shutdown_blocking().unwrap();
+}
+
+/// While something moves, the counts do not add up.
+fn of_loose(telemetry: &Telemetry) -> SignalHealth {
+    telemetry.health().signal(Signal::Traces).unwrap().clone()
+}
+
+#[test]
+fn what_the_collector_refuses_is_not_kept_and_the_size_is_bounded() {
+    let test = "disk::what_the_collector_refuses_is_not_kept_and_the_size_is_bounded";
+    if !child::is_child() {
+        let folder = Folder::new("bounded");
+        child::run(test, &[("TEST_FOLDER", folder.path()), ("RUST_LOG", "error")]);
+        return;
+    }
+    let receiver = OtlpReceiver::start().unwrap();
+    receiver.respond_with(Reply::InvalidArgument);
+    let telemetry = Telemetry::builder()
+        .with_endpoint(receiver.http_endpoint())
+        .with_exporters(Signal::Metrics, ["none"])
+        .with_exporters(Signal::Logs, ["none"])
+        .with_disk_buffer(DiskBuffer::new(std::env::var("TEST_FOLDER").unwrap()).with_max_size(150_000))
+        .install()
+        .unwrap();
+    work();
+    telemetry.flush_blocking().unwrap_err();
+    let traces = of(&telemetry, Signal::Traces);
+    assert_eq!((traces.failed, traces.stored), (SPANS, 0), "{traces:?}");
+    receiver.respond_with(Reply::Unavailable);
+    for _ in 0..3 {
+        work();
+        telemetry.flush_blocking().unwrap_err();
+    }
+    let traces = of(&telemetry, Signal::Traces);
+    assert!(traces.dropped > 0 && traces.stored > 0, "{traces:?}");
+    let size: u64 = walk(&PathBuf::from(std::env::var("TEST_FOLDER").unwrap()));
+    assert!(size <= 150_000, "{size}");
+    let error = telemetry.shutdown_blocking().unwrap_err();
+    assert!(error.to_string().contains("kept on disk") && error.to_string().contains("on disk"), "{error}");
+}
+
+fn walk(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).unwrap().flatten();
+    entries
+        .map(|entry| {
+            let metadata = entry.metadata().unwrap();
+            if metadata.is_dir() { walk(&entry.path()) } else { metadata.len() }
+        })
+        .sum()
+}
+
+#[test]
+fn a_folder_that_cannot_be_used_is_a_warning() {
+    let test = "disk::a_folder_that_cannot_be_used_is_a_warning";
+    if child::is_child() {
+        let receiver = OtlpReceiver::start().unwrap();
+        let telemetry = Telemetry::builder().with_endpoint(receiver.http_endpoint()).install().unwrap();
+        work();
+        telemetry.shutdown_blocking().unwrap();
+        assert_eq!(receiver.spans().len() as u64, SPANS);
+        return;
+    }
+    let file = Folder::new("file");
+    std::fs::write(&file.0, "a file").unwrap();
+    let finished = child::run(test, &[(FOLDER, &format!("{}/below", file.path()))]);
+    std::fs::remove_file(&file.0).unwrap();
+    assert_eq!(
+        finished.lines("is not used, telemetry waits in memory alone").len(),
+        1,
+        "{}",
+        finished.console
+    );
+}
