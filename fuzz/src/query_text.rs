@@ -1,6 +1,6 @@
 //! The text of queries: any bytes as a query of any dialect.
 
-use otel_db::query_text::{Dialect, QueryRules, redis, json};
+use otel_db::query_text::{Dialect, QueryRules, json, redis};
 
 const DIALECTS: [Dialect; 7] = [
     Dialect::Generic,
@@ -36,7 +36,8 @@ pub fn query_text(data: &[u8]) {
 
     let split = text.char_indices().nth(usize::from(choice) % 32).map_or(text.len(), |(at, _)| at);
     let (before, after) = text.split_at(split);
-    let before = before.replace(|one: char| !one.is_ascii_alphanumeric() && !" ,.()=<>;\n".contains(one), " ");
+    let before =
+        before.replace(|one: char| !one.is_ascii_alphanumeric() && !" ,.()=<>;\n".contains(one), " ");
     let planted = rules.statement(&format!("{before} '{SECRET}' {after}"));
     let shown = [planted.text(), planted.summary(), planted.collection(), planted.stored_procedure()];
     for shown in shown.into_iter().flatten() {
@@ -65,17 +66,100 @@ mod tests {
     use std::time::{Duration, Instant};
 
     const PIECES: &[&str] = &[
-        "'", "''", "\"", "`", "[", "]", "(", ")", "{", "}", "\\", "\\'", "--", "-- ", "/*", "*/", "/*!", "#", "\n", "\r", "$",
-        "$$", "$a$", "q'[", "]'", "E'", "N'", "x'", "U&'", "nq'", "_utf8'", ":", "::", ":1", "@", "?", "?1", "$1", ".", ",", ";",
-        "1", "-", "+", "1e5", "0x1F", ".5", "é", "’", "\0", " ", " ", " ", " ", "a", "SELECT", "FROM", "t", "IN", "VALUES",
-        "INSERT INTO", "UPDATE", "DELETE", "JOIN", "WITH", "AS", "CREATE", "USER", "PASSWORD", "IDENTIFIED BY", "COPY", "STDIN",
-        "FORMAT", "TABLE", "//", "true", "*", "=", "DISTINCT FROM", "CALL", "USE", "EXPLAIN", "ON", "null", "\"a\":", "SET",
-        "AUTH", "GET",
+        "'",
+        "''",
+        "\"",
+        "`",
+        "[",
+        "]",
+        "(",
+        ")",
+        "{",
+        "}",
+        "\\",
+        "\\'",
+        "--",
+        "-- ",
+        "/*",
+        "*/",
+        "/*!",
+        "#",
+        "\n",
+        "\r",
+        "$",
+        "$$",
+        "$a$",
+        "q'[",
+        "]'",
+        "E'",
+        "N'",
+        "x'",
+        "U&'",
+        "nq'",
+        "_utf8'",
+        ":",
+        "::",
+        ":1",
+        "@",
+        "?",
+        "?1",
+        "$1",
+        ".",
+        ",",
+        ";",
+        "1",
+        "-",
+        "+",
+        "1e5",
+        "0x1F",
+        ".5",
+        "é",
+        "’",
+        "\0",
+        " ",
+        " ",
+        " ",
+        " ",
+        "a",
+        "SELECT",
+        "FROM",
+        "t",
+        "IN",
+        "VALUES",
+        "INSERT INTO",
+        "UPDATE",
+        "DELETE",
+        "JOIN",
+        "WITH",
+        "AS",
+        "CREATE",
+        "USER",
+        "PASSWORD",
+        "IDENTIFIED BY",
+        "COPY",
+        "STDIN",
+        "FORMAT",
+        "TABLE",
+        "//",
+        "true",
+        "*",
+        "=",
+        "DISTINCT FROM",
+        "CALL",
+        "USE",
+        "EXPLAIN",
+        "ON",
+        "null",
+        "\"a\":",
+        "SET",
+        "AUTH",
+        "GET",
     ];
 
     /// The target on the stable toolchain: pieces of queries in any order, from a fixed seed, for `FUZZ_SECONDS`.
     fn drive(target: fn(&[u8])) {
-        let seconds = std::env::var("FUZZ_SECONDS").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(2);
+        let seconds =
+            std::env::var("FUZZ_SECONDS").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(2);
         let end = Instant::now() + Duration::from_secs(seconds);
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         let mut below = move |bound: usize| {

@@ -27,18 +27,31 @@ fn texts() -> Vec<String> {
 fn throughput(criterion: &mut Criterion) {
     let texts = texts();
     // Repeated to the length of a page, as statements that applications build are.
-    let long: Vec<String> = texts.iter().map(|text| format!("{text} ").repeat(4096 / (text.len() + 1) + 1)).collect();
+    let long: Vec<String> =
+        texts.iter().map(|text| format!("{text} ").repeat(4096 / (text.len() + 1) + 1)).collect();
     for (name, texts) in [("as they are", &texts), ("repeated to 4 KiB", &long)] {
         let mut group = criterion.benchmark_group(format!("the reference suites' texts {name}"));
         group.throughput(Throughput::Bytes(texts.iter().map(|text| text.len() as u64).sum()));
-        for (name, dialect) in [("generic", Dialect::Generic), ("PostgreSQL", Dialect::PostgreSql), ("MySQL", Dialect::MySql)] {
+        for (name, dialect) in
+            [("generic", Dialect::Generic), ("PostgreSQL", Dialect::PostgreSql), ("MySQL", Dialect::MySql)]
+        {
             group.bench_function(format!("sanitize, {name}"), |bencher| {
-                bencher.iter(|| texts.iter().filter_map(|text| sanitize(text, dialect)).map(|text| text.len()).sum::<usize>());
+                bencher.iter(|| {
+                    texts
+                        .iter()
+                        .filter_map(|text| sanitize(text, dialect))
+                        .map(|text| text.len())
+                        .sum::<usize>()
+                });
             });
         }
         group.bench_function("summarize, PostgreSQL", |bencher| {
             bencher.iter(|| {
-                texts.iter().filter_map(|text| summarize(text, Dialect::PostgreSql)).map(|text| text.len()).sum::<usize>()
+                texts
+                    .iter()
+                    .filter_map(|text| summarize(text, Dialect::PostgreSql))
+                    .map(|text| text.len())
+                    .sum::<usize>()
             });
         });
         group.finish();

@@ -153,9 +153,13 @@ mod tests {
         let first = statement(rules, "SELECT * FROM a_known_statement WHERE b = 1");
         let again = statement(rules, "SELECT * FROM a_known_statement WHERE b = 1");
         assert!(Arc::ptr_eq(&first, &again));
-        let verbatim = statement(rules.with_parameterized_text_verbatim(true), "SELECT * FROM a_known_statement WHERE b = 1");
+        let verbatim = statement(
+            rules.with_parameterized_text_verbatim(true),
+            "SELECT * FROM a_known_statement WHERE b = 1",
+        );
         assert!(!Arc::ptr_eq(&first, &verbatim));
-        let other = statement(QueryRules::new(Dialect::Oracle), "SELECT * FROM a_known_statement WHERE b = 1");
+        let other =
+            statement(QueryRules::new(Dialect::Oracle), "SELECT * FROM a_known_statement WHERE b = 1");
         assert!(!Arc::ptr_eq(&first, &other));
     }
 
@@ -188,7 +192,10 @@ mod tests {
                 let long = long.clone();
                 std::thread::spawn(move || {
                     for number in 0..300 {
-                        let _ = statement(QueryRules::default(), &format!("SELECT {number} FROM t{thread}_{long}"));
+                        let _ = statement(
+                            QueryRules::default(),
+                            &format!("SELECT {number} FROM t{thread}_{long}"),
+                        );
                     }
                     HELD.load(Ordering::Relaxed)
                 })

@@ -122,7 +122,11 @@ impl<'a> Sanitizer<'a> {
     /// A number, `true`, `false`; `null` is no value.
     fn scalar(&mut self) -> Option<()> {
         let start = self.at;
-        while self.text.get(self.at).is_some_and(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'+' | b'-' | b'.')) {
+        while self
+            .text
+            .get(self.at)
+            .is_some_and(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'+' | b'-' | b'.'))
+        {
             self.at += 1;
         }
         let word = &self.text[start..self.at];
@@ -185,8 +189,25 @@ impl<'a> Sanitizer<'a> {
 
 /// The commands of MongoDB whose value is the name of a collection.
 const COMMANDS: [&str; 19] = [
-    "find", "insert", "update", "delete", "aggregate", "count", "distinct", "findAndModify", "findandmodify", "create",
-    "createIndexes", "drop", "dropIndexes", "listIndexes", "mapReduce", "collStats", "collMod", "validate", "compact",
+    "find",
+    "insert",
+    "update",
+    "delete",
+    "aggregate",
+    "count",
+    "distinct",
+    "findAndModify",
+    "findandmodify",
+    "create",
+    "createIndexes",
+    "drop",
+    "dropIndexes",
+    "listIndexes",
+    "mapReduce",
+    "collStats",
+    "collMod",
+    "validate",
+    "compact",
 ];
 
 /// Whether it looks like the name of a field or a collection, and not like data: no address, no number, no sentence.
@@ -194,7 +215,9 @@ fn is_name(name: &str) -> bool {
     let mut bytes = name.bytes();
     name.len() <= 128
         && bytes.next().is_some_and(|first| first.is_ascii_alphabetic() || matches!(first, b'_' | b'$'))
-        && bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'$' | b'-' | b'*' | b'[' | b']'))
+        && bytes.all(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'$' | b'-' | b'*' | b'[' | b']')
+        })
 }
 
 #[cfg(test)]
@@ -204,11 +227,20 @@ mod tests {
     #[test]
     fn values_go_and_fields_stay() {
         let cases = [
-            (r#"{"a": 1, "b": -1.5e3, "c": true, "d": null, "e": "x\"y"}"#, r#"{"a":"?","b":"?","c":"?","d":null,"e":"?"}"#),
+            (
+                r#"{"a": 1, "b": -1.5e3, "c": true, "d": null, "e": "x\"y"}"#,
+                r#"{"a":"?","b":"?","c":"?","d":null,"e":"?"}"#,
+            ),
             (r#"[1, "a", true, [2], {"b": []}]"#, r#"["?",["?"],{"b":[]}]"#),
             (r#"[{"a": 1}, {"a": 2}, {"b": 3}]"#, r#"[{"a":"?"},{"b":"?"}]"#),
-            (r#"{"ada@example.com": 1, "4111111111111111": 2, "a b": 3, "x.y-z[0]": 4}"#, r#"{"?":"?","?":"?","?":"?","x.y-z[0]":"?"}"#),
-            ("{\"index\": {\"_id\": \"7\"}}\n{\"name\": \"ada\"}\n", "{\"index\":{\"_id\":\"?\"}}\n{\"name\":\"?\"}"),
+            (
+                r#"{"ada@example.com": 1, "4111111111111111": 2, "a b": 3, "x.y-z[0]": 4}"#,
+                r#"{"?":"?","?":"?","?":"?","x.y-z[0]":"?"}"#,
+            ),
+            (
+                "{\"index\": {\"_id\": \"7\"}}\n{\"name\": \"ada\"}\n",
+                "{\"index\":{\"_id\":\"?\"}}\n{\"name\":\"?\"}",
+            ),
             (r#""x""#, r#""?""#),
         ];
         for (text, expected) in cases {
@@ -221,7 +253,21 @@ mod tests {
     fn what_is_no_json_is_left_out() {
         let deep = "[".repeat(100);
         let long = format!("\"{}\"", "x".repeat(MOST_BYTES));
-        for text in ["", "{", "[1", "\"a", "\"a\\", "{a: 1}", "{'a': 1}", "secret", "{\"a\" 1}", "[1 2]", "{\"a\": \u{0}}", &deep, &long] {
+        for text in [
+            "",
+            "{",
+            "[1",
+            "\"a",
+            "\"a\\",
+            "{a: 1}",
+            "{'a': 1}",
+            "secret",
+            "{\"a\" 1}",
+            "[1 2]",
+            "{\"a\": \u{0}}",
+            &deep,
+            &long,
+        ] {
             assert_eq!(sanitize(text), None, "{text}");
         }
     }

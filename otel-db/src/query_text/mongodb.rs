@@ -24,12 +24,21 @@ mod tests {
     #[test]
     fn the_target_stays_and_nothing_else() {
         let cases = [
-            (r#"{"insert": "users", "documents": [{"name": "ada"}, {"name": "bob"}], "$db": "app"}"#, r#"{"insert":"users","documents":[{"name":"?"}],"$db":"app"}"#),
-            (r#"{"getMore": {"$numberLong": "123"}, "collection": "users"}"#, r#"{"getMore":{"$numberLong":"?"},"collection":"users"}"#),
+            (
+                r#"{"insert": "users", "documents": [{"name": "ada"}, {"name": "bob"}], "$db": "app"}"#,
+                r#"{"insert":"users","documents":[{"name":"?"}],"$db":"app"}"#,
+            ),
+            (
+                r#"{"getMore": {"$numberLong": "123"}, "collection": "users"}"#,
+                r#"{"getMore":{"$numberLong":"?"},"collection":"users"}"#,
+            ),
             (r#"{"saslStart": 1, "payload": "secret"}"#, r#"{"saslStart":"?","payload":"?"}"#),
             (r#"{"hello": "find"}"#, r#"{"hello":"?"}"#),
             (r#"{"find": "ada@example.com"}"#, r#"{"find":"?"}"#),
-            (r#"{"filter": {"find": "secret", "$db": "secret", "collection": "secret"}}"#, r#"{"filter":{"find":"?","$db":"?","collection":"?"}}"#),
+            (
+                r#"{"filter": {"find": "secret", "$db": "secret", "collection": "secret"}}"#,
+                r#"{"filter":{"find":"?","$db":"?","collection":"?"}}"#,
+            ),
             (r#"{"ping": 1}"#, r#"{"ping":"?"}"#),
         ];
         for (command, expected) in cases {

@@ -48,12 +48,12 @@ impl RedisRules {
         let mut text = command.to_owned();
         let upper = command.to_ascii_uppercase();
         let mut arguments = arguments;
-        if let Some((first, rest)) = arguments.split_first() {
-            if let Some(sub_command) = sub_command(&upper, first) {
-                text.push(' ');
-                text.push_str(sub_command);
-                arguments = rest;
-            }
+        if let Some((first, rest)) = arguments.split_first()
+            && let Some(sub_command) = sub_command(&upper, first)
+        {
+            text.push(' ');
+            text.push_str(sub_command);
+            arguments = rest;
         }
         if !self.keys {
             if !arguments.is_empty() {
@@ -107,7 +107,7 @@ impl Shape {
         match self {
             Self::Keys | Self::Fields => true,
             Self::First(keys) => index < keys,
-            Self::Pairs => index % 2 == 0,
+            Self::Pairs => index.is_multiple_of(2),
             Self::KeyAndPairs => index == 0 || index % 2 == 1,
             Self::Script => {
                 let count = arguments.get(1).and_then(|count| std::str::from_utf8(count).ok()?.parse().ok());
@@ -120,23 +120,28 @@ impl Shape {
 
 fn shape(command: &str) -> Shape {
     match command {
-        "DEL" | "UNLINK" | "EXISTS" | "TOUCH" | "MGET" | "WATCH" | "SUNION" | "SINTER" | "SDIFF" | "SUNIONSTORE"
-        | "SINTERSTORE" | "SDIFFSTORE" | "PFCOUNT" | "PFMERGE" | "RENAME" | "RENAMENX" | "RPOPLPUSH" => Shape::Keys,
+        "DEL" | "UNLINK" | "EXISTS" | "TOUCH" | "MGET" | "WATCH" | "SUNION" | "SINTER" | "SDIFF"
+        | "SUNIONSTORE" | "SINTERSTORE" | "SDIFFSTORE" | "PFCOUNT" | "PFMERGE" | "RENAME" | "RENAMENX"
+        | "RPOPLPUSH" => Shape::Keys,
         "HGET" | "HDEL" | "HEXISTS" | "HMGET" | "HSTRLEN" => Shape::Fields,
         "MSET" | "MSETNX" => Shape::Pairs,
         "HSET" | "HMSET" | "HSETNX" => Shape::KeyAndPairs,
         "HINCRBY" | "HINCRBYFLOAT" | "SMOVE" | "LMOVE" | "COPY" | "ZRANGESTORE" => Shape::First(2),
         "EVALSHA" | "EVALSHA_RO" | "EVAL" | "EVAL_RO" | "FCALL" | "FCALL_RO" => Shape::Script,
-        "GET" | "SET" | "SETEX" | "PSETEX" | "SETNX" | "GETSET" | "GETDEL" | "GETEX" | "GETRANGE" | "SETRANGE" | "APPEND"
-        | "STRLEN" | "INCR" | "INCRBY" | "INCRBYFLOAT" | "DECR" | "DECRBY" | "EXPIRE" | "PEXPIRE" | "EXPIREAT" | "PEXPIREAT"
-        | "TTL" | "PTTL" | "PERSIST" | "TYPE" | "DUMP" | "RESTORE" | "MOVE" | "SETBIT" | "GETBIT" | "BITCOUNT" | "BITFIELD"
-        | "BITPOS" | "HGETALL" | "HKEYS" | "HVALS" | "HLEN" | "HSCAN" | "HRANDFIELD" | "LPUSH" | "RPUSH" | "LPUSHX" | "RPUSHX"
-        | "LPOP" | "RPOP" | "LLEN" | "LRANGE" | "LINDEX" | "LSET" | "LINSERT" | "LREM" | "LTRIM" | "LPOS" | "SADD" | "SREM"
-        | "SCARD" | "SMEMBERS" | "SISMEMBER" | "SMISMEMBER" | "SPOP" | "SRANDMEMBER" | "SSCAN" | "ZADD" | "ZREM" | "ZCARD"
-        | "ZCOUNT" | "ZINCRBY" | "ZRANGE" | "ZRANGEBYSCORE" | "ZRANGEBYLEX" | "ZREVRANGE" | "ZREVRANGEBYSCORE" | "ZRANK"
-        | "ZREVRANK" | "ZSCORE" | "ZMSCORE" | "ZPOPMIN" | "ZPOPMAX" | "ZREMRANGEBYRANK" | "ZREMRANGEBYSCORE" | "ZSCAN"
-        | "GEOADD" | "GEODIST" | "GEOPOS" | "GEOHASH" | "GEOSEARCH" | "PFADD" | "XADD" | "XLEN" | "XRANGE" | "XREVRANGE"
-        | "XDEL" | "XTRIM" | "XACK" | "SORT" | "PUBLISH" | "SPUBLISH" | "SUBSCRIBE" | "PSUBSCRIBE" => Shape::First(1),
+        "GET" | "SET" | "SETEX" | "PSETEX" | "SETNX" | "GETSET" | "GETDEL" | "GETEX" | "GETRANGE"
+        | "SETRANGE" | "APPEND" | "STRLEN" | "INCR" | "INCRBY" | "INCRBYFLOAT" | "DECR" | "DECRBY"
+        | "EXPIRE" | "PEXPIRE" | "EXPIREAT" | "PEXPIREAT" | "TTL" | "PTTL" | "PERSIST" | "TYPE" | "DUMP"
+        | "RESTORE" | "MOVE" | "SETBIT" | "GETBIT" | "BITCOUNT" | "BITFIELD" | "BITPOS" | "HGETALL"
+        | "HKEYS" | "HVALS" | "HLEN" | "HSCAN" | "HRANDFIELD" | "LPUSH" | "RPUSH" | "LPUSHX" | "RPUSHX"
+        | "LPOP" | "RPOP" | "LLEN" | "LRANGE" | "LINDEX" | "LSET" | "LINSERT" | "LREM" | "LTRIM" | "LPOS"
+        | "SADD" | "SREM" | "SCARD" | "SMEMBERS" | "SISMEMBER" | "SMISMEMBER" | "SPOP" | "SRANDMEMBER"
+        | "SSCAN" | "ZADD" | "ZREM" | "ZCARD" | "ZCOUNT" | "ZINCRBY" | "ZRANGE" | "ZRANGEBYSCORE"
+        | "ZRANGEBYLEX" | "ZREVRANGE" | "ZREVRANGEBYSCORE" | "ZRANK" | "ZREVRANK" | "ZSCORE" | "ZMSCORE"
+        | "ZPOPMIN" | "ZPOPMAX" | "ZREMRANGEBYRANK" | "ZREMRANGEBYSCORE" | "ZSCAN" | "GEOADD" | "GEODIST"
+        | "GEOPOS" | "GEOHASH" | "GEOSEARCH" | "PFADD" | "XADD" | "XLEN" | "XRANGE" | "XREVRANGE"
+        | "XDEL" | "XTRIM" | "XACK" | "SORT" | "PUBLISH" | "SPUBLISH" | "SUBSCRIBE" | "PSUBSCRIBE" => {
+            Shape::First(1)
+        }
         _ => Shape::Hidden,
     }
 }
@@ -144,13 +149,43 @@ fn shape(command: &str) -> Shape {
 /// The second word of the commands that have two.
 fn sub_command(command: &str, argument: &[u8]) -> Option<&'static str> {
     const KNOWN: [&str; 33] = [
-        "CAT", "COUNT", "CREATE", "CREATECONSUMER", "DELUSER", "DESTROY", "DOCTOR", "ENCODING", "EXISTS", "FLUSH", "FREQ",
-        "GET", "GETNAME", "GETUSER", "HELP", "ID", "IDLETIME", "INFO", "KILL", "LIST", "LOAD", "NUMPAT", "NUMSUB", "REFCOUNT",
-        "RESET", "RESETSTAT", "REWRITE", "SET", "SETINFO", "SETNAME", "SETUSER", "TRACKING", "USAGE",
+        "CAT",
+        "COUNT",
+        "CREATE",
+        "CREATECONSUMER",
+        "DELUSER",
+        "DESTROY",
+        "DOCTOR",
+        "ENCODING",
+        "EXISTS",
+        "FLUSH",
+        "FREQ",
+        "GET",
+        "GETNAME",
+        "GETUSER",
+        "HELP",
+        "ID",
+        "IDLETIME",
+        "INFO",
+        "KILL",
+        "LIST",
+        "LOAD",
+        "NUMPAT",
+        "NUMSUB",
+        "REFCOUNT",
+        "RESET",
+        "RESETSTAT",
+        "REWRITE",
+        "SET",
+        "SETINFO",
+        "SETNAME",
+        "SETUSER",
+        "TRACKING",
+        "USAGE",
     ];
     const CONTAINERS: [&str; 15] = [
-        "ACL", "CLIENT", "CLUSTER", "COMMAND", "CONFIG", "FUNCTION", "LATENCY", "MEMORY", "MODULE", "OBJECT", "PUBSUB", "SCRIPT",
-        "SLOWLOG", "XGROUP", "XINFO",
+        "ACL", "CLIENT", "CLUSTER", "COMMAND", "CONFIG", "FUNCTION", "LATENCY", "MEMORY", "MODULE", "OBJECT",
+        "PUBSUB", "SCRIPT", "SLOWLOG", "XGROUP", "XINFO",
     ];
     if !CONTAINERS.contains(&command) {
         return None;
@@ -165,7 +200,8 @@ fn is_command(command: &str) -> bool {
 }
 
 fn printable(argument: &[u8]) -> Option<&str> {
-    let printable = argument.len() <= LONGEST_KEY && !argument.is_empty() && argument.iter().all(u8::is_ascii_graphic);
+    let printable =
+        argument.len() <= LONGEST_KEY && !argument.is_empty() && argument.iter().all(u8::is_ascii_graphic);
     std::str::from_utf8(argument).ok().filter(|_| printable)
 }
 

@@ -162,11 +162,85 @@ mod tests {
 
     /// Pieces whose repetition makes a careless tokenizer look again and again at what follows.
     const HOSTILE: &[&str] = &[
-        "[", "[a", "]", "$", "$a", "$a$", "$a$ ", "$$", "'", "'a'", "'\\'", "\\", "'\\\\", "\"", "\"a\".", "`", "1", "1e-",
-        "1e", "1-", "1-a", "1-face", "1-1", "abcdef01-", "/*", "/*/", "*/", "/*!", "/**/", "--", "-- \n", "-", "#", "# '\n", "//",
-        "q'", "q'[", "N'", "E'", "(", "((", ")", "()", "a.", "a", "a ", "IN(", "IN(1,", "IN (1)", ",", ";", "WITH a AS (",
-        ", a AS (SELECT 1)", "FROM a,", "JOIN a ", "SELECT ", "FROM (SELECT ", "PASSWORD ", "CREATE USER ", "CASE ", "@", ":", "::",
-        "?", "?1", "é", "€1", "’", "x'", "U&'", "\n", " ", "\t\r", ".", "..", "0x", "true ", "{", "\0",
+        "[",
+        "[a",
+        "]",
+        "$",
+        "$a",
+        "$a$",
+        "$a$ ",
+        "$$",
+        "'",
+        "'a'",
+        "'\\'",
+        "\\",
+        "'\\\\",
+        "\"",
+        "\"a\".",
+        "`",
+        "1",
+        "1e-",
+        "1e",
+        "1-",
+        "1-a",
+        "1-face",
+        "1-1",
+        "abcdef01-",
+        "/*",
+        "/*/",
+        "*/",
+        "/*!",
+        "/**/",
+        "--",
+        "-- \n",
+        "-",
+        "#",
+        "# '\n",
+        "//",
+        "q'",
+        "q'[",
+        "N'",
+        "E'",
+        "(",
+        "((",
+        ")",
+        "()",
+        "a.",
+        "a",
+        "a ",
+        "IN(",
+        "IN(1,",
+        "IN (1)",
+        ",",
+        ";",
+        "WITH a AS (",
+        ", a AS (SELECT 1)",
+        "FROM a,",
+        "JOIN a ",
+        "SELECT ",
+        "FROM (SELECT ",
+        "PASSWORD ",
+        "CREATE USER ",
+        "CASE ",
+        "@",
+        ":",
+        "::",
+        "?",
+        "?1",
+        "é",
+        "€1",
+        "’",
+        "x'",
+        "U&'",
+        "\n",
+        " ",
+        "\t\r",
+        ".",
+        "..",
+        "0x",
+        "true ",
+        "{",
+        "\0",
     ];
 
     #[test]
@@ -210,7 +284,8 @@ mod tests {
         assert_eq!(statement.text().map(AsRef::as_ref), Some("SELECT * FROM t WHERE a = ? AND b = ?"));
         assert_eq!(statement.summary().map(AsRef::as_ref), Some("SELECT t"));
         let numbers = format!("SELECT * FROM t WHERE a IN (0{})", ", 12345".repeat(10_000));
-        let text = QueryRules::new(Dialect::PostgreSql).sanitize(&numbers).map(Cow::into_owned).unwrap_or_default();
+        let text =
+            QueryRules::new(Dialect::PostgreSql).sanitize(&numbers).map(Cow::into_owned).unwrap_or_default();
         assert!(text.starts_with("SELECT * FROM t WHERE a IN (?, ?, ?"), "{}", &text[..60]);
         assert!(text.len() <= MOST_BYTES + 1 && !text.contains(|digit: char| digit.is_ascii_digit()));
     }
@@ -234,7 +309,10 @@ mod tests {
         let rules = QueryRules::new(Dialect::Sqlite);
         let text = "UPDATE \"t\" SET \"a\" = 'b'";
         assert_eq!(rules.sanitize(text).as_deref(), Some("UPDATE ? SET ? = ?"));
-        assert_eq!(rules.with_names_in_double_quotes(true).sanitize(text).as_deref(), Some("UPDATE \"t\" SET \"a\" = ?"));
+        assert_eq!(
+            rules.with_names_in_double_quotes(true).sanitize(text).as_deref(),
+            Some("UPDATE \"t\" SET \"a\" = ?")
+        );
         assert_eq!(rules.summarize(text).as_deref(), Some("UPDATE \"t\""));
     }
 }

@@ -24,7 +24,7 @@ impl Reader<'_> {
                 self.clause = Clause::Definition { start: token.start, end: token.end };
                 return;
             }
-            Keyword::From => return self.from_alone(token),
+            Keyword::From => return self.query_without_select(token),
             // `EXPLAIN ANALYZE`, `EXPLAIN (VERBOSE, ANALYZE)`, and no operation behind a word that is none.
             Analyze if self.last_word == Explain || !self.outer.is_empty() => return,
             Insert => Clause::Insert,
@@ -96,7 +96,7 @@ impl Reader<'_> {
     }
 
     /// `FROM t` without SELECT, as object mappers and some databases have it.
-    fn from_alone(&mut self, token: Token) {
+    fn query_without_select(&mut self, token: Token) {
         let is_lower = self.str(&token).starts_with('f');
         self.output.implied(if is_lower { "select" } else { "SELECT" });
         self.clause = Clause::From(From::begin());

@@ -5,6 +5,7 @@
 
 mod comment;
 mod number;
+mod placeholder;
 mod quoted;
 pub(super) mod steps;
 
@@ -171,10 +172,11 @@ impl<'a> Tokens<'a> {
                 return Some(token);
             }
         }
-        if end - start <= 2 && matches!(self.byte(end), Some(b'\'' | b'&')) {
-            if let Some(prefixed) = self.prefixed_string(start, end) {
-                return prefixed;
-            }
+        if end - start <= 2
+            && matches!(self.byte(end), Some(b'\'' | b'&'))
+            && let Some(prefixed) = self.prefixed_string(start, end)
+        {
+            return prefixed;
         }
         let kind = if self.is_boolean(start, end) { Kind::Value } else { Kind::Word };
         Some(self.bare_uuid(start, end).unwrap_or(Token { kind, start, end }))
@@ -205,80 +207,6 @@ impl<'a> Tokens<'a> {
             Hash::Comment => self.line_comment(start, false),
             Hash::Guess => self.line_comment(start, true),
         }
-    }
-
-    /// `$1`, `$tag$…$tag$`, `$12.50`, `$name`.
-    fn dollar(&mut self, start: usize) -> Option<Token> {
-        let next = self.byte(start + 1);
-        if next.is_some_and(|byte| byte.is_ascii_digit() || (byte == b'.' && self.grammar.money)) {
-            let number = self.number(start + 1);
-            let bare = self.bytes[start + 1..number.end].iter().all(u8::is_ascii_digit);
-            let kind = if bare && !self.grammar.money && number.end - start <= MOST_DIGITS + 1 {
-                Kind::Placeholder
-            } else {
-                Kind::Value
-            };
-            return Some(Token { kind, start, end: number.end });
-        }
-        if self.grammar.dollar_quotes != Holds::Never {
-            if let Some(tag) = self.dollar_tag(start) {
-                return self.dollar_quoted(start, tag);
-            }
-        }
-        Some(self.sigil(start))
-    }
-
-    /// `:name`, `:1`, `::`.
-    fn colon(&self, start: usize) -> Token {
-        if self.byte(start + 1) == Some(b':') {
-            return Token { kind: Kind::Symbol(b':'), start, end: start + 2 };
-        }
-        // The bounds of a slice: `a[1:2]`.
-        let in_slice =
-            self.last.is_some_and(|last| last.end == start && (last.is(b'[') || is_operand(last.kind)));
-        if !self.grammar.colon_placeholders || in_slice {
-            self.symbol(start, b':')
-        } else {
-            self.sigil(start)
-        }
-    }
-
-    fn at_sign(&self, start: usize) -> Token {
-        let from = if self.byte(start + 1) == Some(b'@') { start + 1 } else { start };
-        Token { start, ..self.sigil(from) }
-    }
-
-    fn question_mark(&self, start: usize) -> Token {
-        let digits =
-            self.bytes[start + 1..].iter().take(MOST_DIGITS + 1).take_while(|byte| byte.is_ascii_digit());
-        let digits = digits.count();
-        let numbered = self.grammar.numbered_placeholders
-            && digits <= MOST_DIGITS
-            && !self.byte(start + 1 + digits).is_some_and(|byte| continues_name(byte) || byte == b'.');
-        let end = if numbered { start + 1 + digits } else { start + 1 };
-        Token { kind: Kind::Placeholder, start, end }
-    }
-
-    /// A name behind a sign. One of digits alone is a name as long as it is short: `:1`, not `@4111111111111111`.
-    fn sigil(&self, start: usize) -> Token {
-        let mut end = start + 1;
-        let mut digits = 0;
-        while let Some(&byte) = self.bytes.get(end) {
-            if !continues_name(byte) {
-                break;
-            }
-            digits += usize::from(byte.is_ascii_digit());
-            end += 1;
-        }
-        let kind = match end - start - 1 {
-            0 => Kind::Symbol(self.bytes[start]),
-            length if digits == length && length > MOST_DIGITS => Kind::Value,
-            length if digits == length && self.byte(end) == Some(b'.') => {
-                return Token { kind: Kind::Symbol(self.bytes[start]), start, end: start + 1 };
-            }
-            _ => Kind::Placeholder,
-        };
-        Token { kind, start, end }
     }
 
     fn byte(&self, at: usize) -> Option<u8> {
@@ -314,9 +242,6 @@ impl<'a> Tokens<'a> {
         None
     }
 }
-
-/// The number of a placeholder has no more digits; a longer one is a value.
-const MOST_DIGITS: usize = 5;
 
 fn is_operand(kind: Kind) -> bool {
     match kind {
