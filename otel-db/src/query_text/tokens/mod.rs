@@ -9,7 +9,7 @@ mod placeholder;
 mod quoted;
 pub(super) mod steps;
 
-use super::dialect::{Grammar, Hash, Holds};
+use super::dialect::{Grammar, Hash};
 use super::token::{
     BEYOND_ASCII, CLASS, DIGIT, Kind, NAME, PLAIN, SPACE, Token, WORD, begins_name, continues_name,
 };
