@@ -30,7 +30,6 @@ fn message(path: &[Key]) -> Option<ResponseField> {
         [StopReason] => F::FinishReason,
         [Content, Item, Id] => F::ToolId,
         [Content, Item, Name] => F::ToolName,
-        [Usage, ServiceTier] => F::ServiceTier,
         [Usage, counted] => F::Tokens(match counted {
             InputTokens => Tokens::UncachedInput,
             OutputTokens => Tokens::Output,
@@ -57,7 +56,6 @@ pub(super) fn request(path: &[Key]) -> Option<RequestField> {
         [TopP] => F::TopP,
         [TopK] => F::TopK,
         [StopSequences, Item] => F::StopSequence,
-        [ServiceTier] => F::ServiceTier,
         [OutputFormat, Type] | [OutputConfig, Format, Type] => F::OutputType,
         [OutputConfig, Effort] => F::ReasoningLevel,
         _ => return None,

@@ -504,6 +504,14 @@ fn a_cut_stream_of_responses_has_its_deltas() {
     assert_eq!(facts.tool_calls.len(), 1);
 }
 
+/// The attribute for it is OpenAI's.
+#[test]
+fn the_service_tier_is_that_of_openai_alone() {
+    let tier = |api, body: Value| response(api, &body).service_tier;
+    assert_eq!(tier(Api::OpenAiChat, json!({"service_tier": "flex"})).as_deref(), Some("flex"));
+    assert_eq!(tier(Api::AnthropicMessages, json!({"usage": {"service_tier": "standard"}})), None);
+}
+
 #[test]
 fn an_incomplete_response_says_why() {
     let facts = response(
