@@ -1,7 +1,11 @@
 //! What the fuzz targets do with their input, as plain functions.
 //!
-//! The input is a request's headers: lines of `name: value`, in any bytes. Each function extracts them, checks that
+//! Of the propagators the input is a request's headers: lines of `name: value`, in any bytes. Each function extracts them, checks that
 //! what was accepted reads the same after it was injected, and panics where it does not.
+
+mod genai;
+
+pub mod query_text;
 
 use std::borrow::Cow;
 
@@ -13,6 +17,8 @@ use otel_core::propagation::{
     B3Propagator, BaggagePropagator, JaegerPropagator, OtTracePropagator, PropagatorRegistry,
     TraceContextPropagator, XRayPropagator, remote_decision,
 };
+
+pub use genai::{genai_endpoint, genai_request, genai_response};
 
 /// `traceparent` and `tracestate`.
 pub fn trace_context(data: &[u8]) {
@@ -121,7 +127,7 @@ mod tests {
 
     /// The targets on the stable toolchain: random lines of headers, and small changes to good ones, for a bounded time
     /// from a fixed seed. `FUZZ_SECONDS` changes the time of each target, 2 by default.
-    fn drive(target: fn(&[u8]), seeds: &[&str]) {
+    pub(crate) fn drive(target: fn(&[u8]), seeds: &[&str]) {
         let seconds =
             std::env::var("FUZZ_SECONDS").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(2);
         let end = Instant::now() + Duration::from_secs(seconds);
