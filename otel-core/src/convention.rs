@@ -74,6 +74,12 @@ pub trait Convention: Send + Sync + 'static {
         Ok(())
     }
 
+    /// The operation was ended by an error or a panic, and not by what its response says: for an event that tells of it.
+    /// `context` holds the span, which has not ended yet.
+    fn on_exception(&self, error_type: &ErrorType, context: &Context) {
+        let _ = (error_type, context);
+    }
+
     /// Records the metrics of an ended operation. `elapsed` is the span's duration, `context` holds the span.
     fn record(
         &self,

@@ -65,6 +65,16 @@ enum Exit {
     Dropped,
 }
 
+impl Exit {
+    fn is_exception(&self) -> bool {
+        match self {
+            Self::Failed(_) => true,
+            Self::Ended => false,
+            Self::Dropped => std::thread::panicking(),
+        }
+    }
+}
+
 impl<C: Convention> Operation<C> {
     pub(crate) fn new(
         shared: Arc<Shared<C>>,
@@ -190,7 +200,11 @@ impl<C: Convention> Operation<C> {
     fn finish(&mut self, exit: Exit) {
         let Some(started) = self.started.take() else { return };
         let elapsed = started.monotonic.elapsed();
+        let is_exception = exit.is_exception();
         let failure = self.failure(exit);
+        if let Some(error_type) = failure.as_ref().filter(|_| is_exception) {
+            contained(|| self.shared.convention.on_exception(error_type, &self.context));
+        }
         let is_failed = failure.is_some();
         if let Some(error_type) = failure {
             self.attributes_at_end().both("error.type", error_type);

@@ -3,10 +3,12 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 use otel_core::{BodyObserver, ObservedBody, Operation};
 use pin_project_lite::pin_project;
 
+use crate::capture::Captured;
 use crate::client::ClientBody;
 use crate::error::error_type;
 use crate::server::ServerConvention;
@@ -61,35 +63,42 @@ impl<B: Body + Default> Default for ResponseBody<B> {
 /// The operation that ends with the body.
 #[derive(Debug)]
 pub(crate) enum EndsOperation {
-    Server(Operation<ServerConvention>),
+    Server(Operation<ServerConvention>, Option<Captured>),
     Client(ClientBody),
 }
 
 impl<E> BodyObserver<E> for EndsOperation {
     fn around_poll<R>(&mut self, poll: impl FnOnce() -> R) -> R {
         match self {
-            Self::Server(operation) => operation.run(poll),
+            Self::Server(operation, _) => operation.run(poll),
             Self::Client(client) => BodyObserver::<E>::around_poll(client, poll),
         }
     }
 
     fn data(&mut self, bytes: usize) {
         match self {
-            Self::Server(operation) => *operation.tally().response.get_or_insert(0) += bytes as u64,
+            Self::Server(operation, _) => *operation.tally().response.get_or_insert(0) += bytes as u64,
             Self::Client(client) => BodyObserver::<E>::data(client, bytes),
         }
     }
 
+    fn chunk(&mut self, chunk: &impl Buf) {
+        if let Self::Server(_, Some(captured)) = self {
+            captured.add(chunk);
+        }
+        BodyObserver::<E>::data(self, chunk.remaining());
+    }
+
     fn end(self) {
         match self {
-            Self::Server(operation) => operation.end(),
+            Self::Server(operation, _) => operation.end(),
             Self::Client(client) => BodyObserver::<E>::end(client),
         }
     }
 
     fn error(self, error: &E) {
         match self {
-            Self::Server(operation) => operation.fail(error_type::<E>()),
+            Self::Server(operation, _) => operation.fail(error_type::<E>()),
             Self::Client(client) => client.error(error),
         }
     }

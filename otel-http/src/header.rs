@@ -86,7 +86,7 @@ impl HeaderCapture {
 
     fn readable(&self, name: &HeaderName, value: &HeaderValue) -> StringValue {
         let is_secret = value.is_sensitive()
-            || SENSITIVE.iter().any(|pattern| matches(pattern.as_bytes(), name.as_str().as_bytes()))
+            || sounds_secret(name.as_str())
             || matches_any(&self.sensitive, name.as_str());
         if is_secret {
             return StringValue::from(REDACTED);
@@ -95,6 +95,11 @@ impl HeaderCapture {
         let text = if URLS.contains(&name.as_str()) { redact_url(&text) } else { text.into_owned() };
         StringValue::from(bounded(&text).to_owned())
     }
+}
+
+/// Whether a name, with hyphens between its words, is that of a secret.
+pub(crate) fn sounds_secret(name: &str) -> bool {
+    SENSITIVE.iter().any(|pattern| matches(pattern.as_bytes(), name.as_bytes()))
 }
 
 fn matches_any(patterns: &[String], name: &str) -> bool {

@@ -6,8 +6,10 @@
 mod axum;
 mod body;
 mod cached;
+mod capture;
 mod client;
 mod error;
+mod exception;
 mod forwarded;
 mod glob;
 mod header;
@@ -18,20 +20,23 @@ mod request;
 #[cfg(feature = "reqwest")]
 pub mod reqwest;
 mod server;
+mod synthetic;
 mod url;
 
 use opentelemetry::InstrumentationScope;
 use opentelemetry::metrics::{Histogram, Meter};
 
 pub use body::ResponseBody;
+pub use capture::BodyCapture;
 pub use client::{
     ClientResponseFuture, CountsResends, DestinationPolicy, HttpClient, HttpClientLayer,
     HttpClientLayerBuilder, ResendCount, ResendCountLayer, UrlTemplate,
 };
 pub use forwarded::{InvalidNetwork, TrustedProxies};
-pub use request::{HttpRequest, HttpResponse};
+pub use request::{HttpRequest, HttpResponse, not_grpc};
 pub use server::{
-    HttpRoute, HttpServer, HttpServerLayer, HttpServerLayerBuilder, RequestAttributes, ResponseFuture,
+    HttpRoute, HttpServer, HttpServerLayer, HttpServerLayerBuilder, HttpUpgrade, RequestAttributes,
+    ResponseFuture,
 };
 
 /// The buckets that the convention gives for both duration metrics, in seconds.

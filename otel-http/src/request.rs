@@ -69,6 +69,20 @@ impl<'a> HttpRequest<'a> {
     }
 }
 
+/// A filter for a server that answers gRPC as well, where `otel-grpc` observes those calls: content types that begin with
+/// `application/grpc` are left out.
+///
+/// ```
+/// use otel_http::{HttpServerLayer, not_grpc};
+///
+/// let layer = HttpServerLayer::builder().with_filter(not_grpc).build();
+/// ```
+#[must_use]
+pub fn not_grpc(request: &HttpRequest<'_>) -> bool {
+    let content_type = request.headers.get(http::header::CONTENT_TYPE);
+    !content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+}
+
 /// A response's head as hooks see it.
 #[derive(Clone, Copy, Debug)]
 pub struct HttpResponse<'a> {

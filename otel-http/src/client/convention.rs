@@ -5,20 +5,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use http::{StatusCode, Version};
+use http::{HeaderMap, StatusCode, Version};
 use opentelemetry::metrics::Meter;
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, KeyValue};
-use otel_core::{Attributes, Convention, ErrorType, InFlight};
+use otel_core::{AttributeNames, Attributes, Convention, ErrorType, InFlight};
 
 use super::host::{HostPattern, Server};
 use super::metrics::{ClientMetrics, SizeMetrics};
 use crate::HttpRequest;
 use crate::cached::{Route, repeated_text};
+use crate::exception::ExceptionLog;
+use crate::header::HeaderCapture;
+use crate::hook::call_hook;
 use crate::method::MethodName;
 use crate::protocol::{protocol_version, status_error};
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct ClientConvention {
     pub(crate) with_active_requests: bool,
     pub(crate) with_body_sizes: bool,
@@ -26,7 +29,30 @@ pub(crate) struct ClientConvention {
     pub(crate) service_names: Vec<(HostPattern, String)>,
     /// Kept here because a size is known only after the operation has ended at the response's head.
     pub(crate) sizes: ArcSwapOption<SizeMetrics>,
+    pub(crate) exceptions: Option<ExceptionLog>,
+    pub(crate) request_headers: HeaderCapture,
+    pub(crate) response_headers: HeaderCapture,
+    pub(crate) span_name: Option<SpanNameOf>,
+    pub(crate) add_request: Option<AddFromRequest>,
 }
+
+pub(crate) type SpanNameOf = Arc<dyn Fn(&HttpRequest<'_>) -> Option<Cow<'static, str>> + Send + Sync>;
+pub(crate) type AddFromRequest = Arc<dyn Fn(&HttpRequest<'_>, &mut Attributes<'_>) + Send + Sync>;
+
+/// What a client says itself.
+const OURS: [&str; 11] = [
+    "error.type",
+    "http.request.method",
+    "http.request.method_original",
+    "http.request.resend_count",
+    "http.response.status_code",
+    "network.protocol.version",
+    "server.address",
+    "server.port",
+    "server.service.name",
+    "url.full",
+    "url.template",
+];
 
 /// A request with what the client's settings say about it.
 #[derive(Debug)]
@@ -41,15 +67,16 @@ pub(crate) struct ClientRequest<'a> {
 
 /// A response's head.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ClientResponse {
+pub(crate) struct ClientResponse<'a> {
     pub(crate) status: StatusCode,
     pub(crate) version: Version,
+    pub(crate) headers: &'a HeaderMap,
 }
 
 impl Convention for ClientConvention {
     const SPAN_KIND: SpanKind = SpanKind::Client;
     type Request<'a> = ClientRequest<'a>;
-    type Response<'a> = ClientResponse;
+    type Response<'a> = ClientResponse<'a>;
     type Metrics = ClientMetrics;
     type Tally = ();
 
@@ -61,6 +88,10 @@ impl Convention for ClientConvention {
     }
 
     fn span_name(&self, request: &ClientRequest<'_>) -> Cow<'static, str> {
+        let own = self.span_name.as_ref().and_then(|name| call_hook(|| name(&request.http), None));
+        if let Some(own) = own {
+            return own;
+        }
         match &request.template {
             Some(template) => template.span_name(request.method),
             None => Cow::Borrowed(request.method.in_name()),
@@ -82,6 +113,10 @@ impl Convention for ClientConvention {
         if attributes.wants_span() {
             self.on_start_of_span(request, attributes);
         }
+        if let Some(add) = &self.add_request {
+            let add = |attributes: &mut Attributes<'_>| call_hook(|| add(&request.http, attributes), ());
+            attributes.checked(&mut AttributeNames::reserved(&OURS), add);
+        }
     }
 
     fn in_flight(&self, metrics: &ClientMetrics, request: &ClientRequest<'_>) -> Option<InFlight> {
@@ -91,15 +126,22 @@ impl Convention for ClientConvention {
 
     fn on_response(
         &self,
-        response: &ClientResponse,
+        response: &ClientResponse<'_>,
         attributes: &mut Attributes<'_>,
     ) -> Result<(), ErrorType> {
         attributes.both("http.response.status_code", i64::from(response.status.as_u16()));
         if let Some(version) = protocol_version(response.version) {
             attributes.both("network.protocol.version", version);
         }
+        self.response_headers.capture("http.response.header.", response.headers, attributes);
         // "For HTTP status codes in the 4xx range span status [...] SHOULD be set to Error in case of SpanKind.CLIENT".
         if response.status.as_u16() >= 400 { Err(status_error(response.status)) } else { Ok(()) }
+    }
+
+    fn on_exception(&self, error_type: &ErrorType, context: &Context) {
+        if let Some(log) = &self.exceptions {
+            log(error_type, context);
+        }
     }
 
     fn record(
@@ -117,6 +159,7 @@ impl Convention for ClientConvention {
 impl ClientConvention {
     fn on_start_of_span(&self, request: &ClientRequest<'_>, attributes: &mut Attributes<'_>) {
         attributes.span("url.full", request.http.url.full());
+        self.request_headers.capture("http.request.header.", request.http.headers, attributes);
         if let Some(original) = request.method.original(request.http.method) {
             attributes.span("http.request.method_original", original);
         }

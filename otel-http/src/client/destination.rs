@@ -117,7 +117,7 @@ pub(crate) fn inject(
 const BAGGAGE: &str = "baggage";
 
 /// Headers that carry a trace context in formats that are in use: W3C, B3, Jaeger, X-Ray, OpenTracing, Datadog.
-const TRACE_CONTEXT: [&str; 15] = [
+pub(crate) const TRACE_CONTEXT: [&str; 15] = [
     "traceparent",
     "tracestate",
     "b3",

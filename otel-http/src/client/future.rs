@@ -54,7 +54,11 @@ where
         };
         Poll::Ready(match result {
             Ok(response) => {
-                let head = ClientResponse { status: response.status(), version: response.version() };
+                let head = ClientResponse {
+                    status: response.status(),
+                    version: response.version(),
+                    headers: response.headers(),
+                };
                 let rest = observed.respond(&head, *this.request_bytes, this.settings.end_at_body);
                 Ok(response.map(|body| match rest.is_done() {
                     true => ResponseBody::unobserved(body),

@@ -7,11 +7,13 @@ use http::header::HeaderName;
 use opentelemetry::propagation::TextMapPropagator;
 use otel_core::{Instrumenter, Providers};
 
-use super::convention::ClientConvention;
+use super::convention::{AddFromRequest, ClientConvention, SpanNameOf};
 use super::destination::DestinationPolicy;
 use super::host::HostPattern;
 use super::settings::{ClientSettings, ErrorTypeOf, Filter};
 use super::template::UrlTemplates;
+use crate::exception::ExceptionLog;
+use crate::header::HeaderCapture;
 use crate::scope;
 
 #[derive(Clone, Default)]
@@ -26,6 +28,11 @@ pub(crate) struct ClientOptions {
     pub(crate) active_requests: bool,
     pub(crate) body_sizes: bool,
     pub(crate) end_at_body: bool,
+    pub(crate) exceptions: Option<ExceptionLog>,
+    pub(crate) request_headers: HeaderCapture,
+    pub(crate) response_headers: HeaderCapture,
+    pub(crate) span_name: Option<SpanNameOf>,
+    pub(crate) add_request: Option<AddFromRequest>,
 }
 
 impl ClientOptions {
@@ -40,6 +47,11 @@ impl ClientOptions {
             with_active_requests: self.active_requests,
             with_body_sizes: self.body_sizes,
             service_names: self.service_names,
+            exceptions: self.exceptions,
+            request_headers: self.request_headers,
+            response_headers: self.response_headers,
+            span_name: self.span_name,
+            add_request: self.add_request,
             ..ClientConvention::default()
         };
         Arc::new(ClientSettings {
@@ -92,6 +104,74 @@ macro_rules! client_setters {
             wanted: impl Fn(&crate::HttpRequest<'_>) -> bool + Send + Sync + 'static,
         ) -> Self {
             self.options.filter = Some(std::sync::Arc::new(wanted));
+            self
+        }
+
+        /// Names the span; `None` leaves `{method} {template}`. A name must have few different values.
+        pub fn with_span_name(
+            mut self,
+            name: impl Fn(&crate::HttpRequest<'_>) -> Option<std::borrow::Cow<'static, str>>
+            + Send
+            + Sync
+            + 'static,
+        ) -> Self {
+            self.options.span_name = Some(std::sync::Arc::new(name));
+            self
+        }
+
+        /// Adds attributes from the request, before sampling. A second call replaces the first. Names that the client
+        /// gives itself, and all but the first of one name, are left out.
+        pub fn with_attributes(
+            mut self,
+            add: impl Fn(&crate::HttpRequest<'_>, &mut otel_core::Attributes<'_>) + Send + Sync + 'static,
+        ) -> Self {
+            self.options.add_request = Some(std::sync::Arc::new(add));
+            self
+        }
+
+        /// Records these request headers as `http.request.header.*`: names in any case, with `*` and `?`; a name that
+        /// begins with `!` is left out. Names that sound like a secret and values marked sensitive are recorded as
+        /// `REDACTED`, at most 32 headers. What a connector adds later is not seen. Default: none.
+        pub fn with_captured_request_headers(
+            mut self,
+            names: impl IntoIterator<Item = impl Into<String>>,
+        ) -> Self {
+            self.options.request_headers.add(names);
+            self
+        }
+
+        /// Records these response headers as `http.response.header.*`, in the way of
+        /// [`with_captured_request_headers`](Self::with_captured_request_headers). Default: none.
+        pub fn with_captured_response_headers(
+            mut self,
+            names: impl IntoIterator<Item = impl Into<String>>,
+        ) -> Self {
+            self.options.response_headers.add(names);
+            self
+        }
+
+        /// Replaces the values of these headers too by `REDACTED`, in both directions.
+        pub fn with_sensitive_headers(
+            mut self,
+            names: impl IntoIterator<Item = impl Into<String> + Clone>,
+        ) -> Self {
+            for name in names {
+                self.options.request_headers.add_sensitive([name.clone()]);
+                self.options.response_headers.add_sensitive([name]);
+            }
+            self
+        }
+
+        /// Writes a log event `http.client.request.exception` (stability: development), severity WARN, for each error that
+        /// came instead of a response or broke a body off: `exception.type`, in the span's context, and not the error's
+        /// text, which may hold a secret. A status is not an exception. Default: none.
+        pub fn with_exception_events<P>(mut self, logger_provider: &P) -> Self
+        where
+            P: opentelemetry::logs::LoggerProvider,
+            P::Logger: Send + Sync + 'static,
+        {
+            let log = crate::exception::exception_log(logger_provider, crate::exception::CLIENT);
+            self.options.exceptions = Some(log);
             self
         }
 

@@ -7,6 +7,7 @@ use std::task::{Context as TaskContext, Poll};
 use http::{Request, Response};
 use http_body::Body;
 use opentelemetry::Context;
+use otel_core::AlreadyObserved;
 use tower_service::Service;
 
 use super::future::ClientResponseFuture;
@@ -46,6 +47,10 @@ where
     }
 
     fn call(&mut self, mut request: Request<A>) -> Self::Future {
+        if AlreadyObserved::is_marked(request.extensions()) {
+            // A gRPC client further out tells of this request, and has handed its context on.
+            return ClientResponseFuture::new(self.inner.call(request), Arc::clone(&self.settings));
+        }
         let parent = Context::current();
         unmark_served(request.extensions_mut());
         let sending = self.start(&parent, &request);

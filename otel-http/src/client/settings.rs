@@ -117,7 +117,7 @@ impl Observed {
     /// Takes the response's head. What is left ends with the body.
     pub(crate) fn respond(
         mut self,
-        response: &ClientResponse,
+        response: &ClientResponse<'_>,
         request_bytes: Option<u64>,
         end_at_body: bool,
     ) -> ClientBody {

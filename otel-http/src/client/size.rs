@@ -23,7 +23,7 @@ impl BodySizes {
     }
 
     /// The response's head is there, so the request has been sent.
-    pub(crate) fn on_response(&mut self, response: &ClientResponse, request_bytes: Option<u64>) {
+    pub(crate) fn on_response(&mut self, response: &ClientResponse<'_>, request_bytes: Option<u64>) {
         let attributes = &mut self.attributes;
         let status = response.status.as_u16();
         attributes.push(KeyValue::new("http.response.status_code", i64::from(status)));

@@ -14,7 +14,8 @@ pub(super) fn respond(
     request_bytes: Option<u64>,
     end_at_body: bool,
 ) -> Response {
-    let head = ClientResponse { status: response.status(), version: response.version() };
+    let (status, version, headers) = (response.status(), response.version(), response.headers());
+    let head = ClientResponse { status, version, headers };
     let rest = observed.respond(&head, request_bytes, end_at_body);
     if rest.is_done() { response } else { observe_body(response, rest) }
 }

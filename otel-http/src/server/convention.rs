@@ -16,6 +16,7 @@ use otel_core::{AttributeNames, Attributes, Convention, ErrorType, InFlight, bin
 use super::metrics::{ServerMetrics, Wanted};
 use super::series::Series;
 use crate::cached::{Route, repeated_host, repeated_text};
+use crate::exception::ExceptionLog;
 use crate::forwarded::Forwarded;
 use crate::header::HeaderCapture;
 use crate::hook::call_hook;
@@ -38,6 +39,7 @@ pub(crate) struct ServerConvention {
     pub(super) span_name: Option<SpanNameOf>,
     pub(super) add_request: Option<AddFromRequest>,
     pub(super) add_response: Option<AddFromResponse>,
+    pub(super) exceptions: Option<ExceptionLog>,
 }
 
 /// The names of attributes that functions of the user's may no longer give.
@@ -78,11 +80,13 @@ pub(crate) struct ServerResponse<'a> {
 }
 
 /// What the layer says itself.
-pub(super) const OURS: [&str; 15] = [
+pub(super) const OURS: [&str; 18] = [
     "client.address",
     "error.type",
+    "http.request.body.content",
     "http.request.method",
     "http.request.method_original",
+    "http.response.body.content",
     "http.response.status_code",
     "http.route",
     "network.peer.address",
@@ -94,6 +98,7 @@ pub(super) const OURS: [&str; 15] = [
     "url.query",
     "url.scheme",
     "user_agent.original",
+    "user_agent.synthetic.type",
 ];
 
 impl Convention for ServerConvention {
@@ -170,11 +175,17 @@ impl Convention for ServerConvention {
         self.response_headers.capture("http.response.header.", response.http.headers, attributes);
         if let Some(add) = &self.add_response {
             checked(response.names, attributes, |attributes| {
-                call_hook(|| add(&response.http, attributes), ())
+                call_hook(|| add(&response.http, attributes), ());
             });
         }
         // "For HTTP status codes in the 4xx range span status MUST be left unset in case of SpanKind.SERVER".
         if is_server_error(status) { Err(status_error(status)) } else { Ok(()) }
+    }
+
+    fn on_exception(&self, error_type: &ErrorType, context: &Context) {
+        if let Some(log) = &self.exceptions {
+            log(error_type, context);
+        }
     }
 
     fn record(

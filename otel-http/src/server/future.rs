@@ -10,7 +10,8 @@ use pin_project_lite::pin_project;
 
 use super::convention::{Names, ServerConvention, ServerResponse};
 use super::route::HttpRoute;
-use super::settings::Begun;
+use super::settings::{Begun, Bodies};
+use super::{HttpUpgrade, trace_response};
 use crate::HttpResponse;
 use crate::body::{EndsOperation, ResponseBody};
 use crate::cached::Route;
@@ -58,6 +59,9 @@ pub(super) struct Observed {
     has_route: bool,
     has_own_name: bool,
     names: Option<Names>,
+    tells_ids: bool,
+    bodies: Option<Bodies>,
+    upgrade: Option<HttpUpgrade>,
 }
 
 /// Which responses to the request have a body.
@@ -114,17 +118,22 @@ where
 }
 
 impl Observed {
-    pub(super) fn new(begun: Begun, method: &Method) -> Self {
-        let Begun { operation, method: name, has_route, has_own_name, names } = begun;
+    pub(super) fn new(
+        begun: Begun,
+        method: &Method,
+        bodies: Option<Bodies>,
+        upgrade: Option<HttpUpgrade>,
+    ) -> Self {
+        let Begun { operation, method: name, has_route, has_own_name, names, tells_ids } = begun;
         let body = match *method {
             Method::HEAD => ExpectedBody::None,
             Method::CONNECT => ExpectedBody::OfErrors,
             _ => ExpectedBody::Any,
         };
-        Self { operation, method: name, body, has_route, has_own_name, names }
+        Self { operation, method: name, body, has_route, has_own_name, names, tells_ids, bodies, upgrade }
     }
 
-    fn respond<B: Body>(mut self, response: Response<B>) -> Response<ResponseBody<B>> {
+    fn respond<B: Body>(mut self, mut response: Response<B>) -> Response<ResponseBody<B>> {
         let status = response.status();
         let late_route = match response.extensions().get::<HttpRoute>() {
             Some(route) if !self.has_route => Some(Route::new(route.template())),
@@ -138,18 +147,33 @@ impl Observed {
         self.operation.on_response(&ServerResponse { http, late_route, names });
         let tally = self.operation.tally();
         // The body may be empty; it is counted as it passes. After a switch of protocols what passes is another's.
-        tally.response = (status != StatusCode::SWITCHING_PROTOCOLS).then_some(0);
+        tally.response = (!is_switch(self.body, status)).then_some(0);
         if let Some(series) = &mut tally.series {
             series.status = Some(status.as_u16());
             series.route = series.route.or(late_route.and_then(Route::cached));
         }
+        if self.tells_ids {
+            trace_response::write(self.operation.context(), response.headers_mut());
+        }
+        if is_switch(self.body, status) {
+            match self.upgrade {
+                Some(upgrade) => upgrade.keep(self.operation),
+                None => self.operation.end(),
+            }
+            return response.map(ResponseBody::unobserved);
+        }
         if ends_with_head(self.body, status) {
             self.operation.end();
-            response.map(ResponseBody::unobserved)
-        } else {
-            response.map(|body| ResponseBody::new(body, EndsOperation::Server(self.operation)))
+            return response.map(ResponseBody::unobserved);
         }
+        let captured = self.bodies.as_ref().and_then(|bodies| bodies.begin_response(response.headers()));
+        response.map(|body| ResponseBody::new(body, EndsOperation::Server(self.operation, captured)))
     }
+}
+
+/// Whether what follows is another protocol: WebSocket, a tunnel, WebSocket over HTTP/2.
+fn is_switch(body: ExpectedBody, status: StatusCode) -> bool {
+    status == StatusCode::SWITCHING_PROTOCOLS || (body == ExpectedBody::OfErrors && status.is_success())
 }
 
 /// Whether the server sends no body, whatever the handler gave it: it drops the body unread. After a switch of
@@ -160,5 +184,4 @@ fn ends_with_head(body: ExpectedBody, status: StatusCode) -> bool {
         || status.is_informational()
         || status == StatusCode::NO_CONTENT
         || status == StatusCode::NOT_MODIFIED
-        || (body == ExpectedBody::OfErrors && status.is_success())
 }

@@ -10,6 +10,8 @@ mod route;
 mod series;
 mod service;
 mod settings;
+mod trace_response;
+mod upgrade;
 
 pub use attributes::RequestAttributes;
 pub(crate) use convention::ServerConvention;
@@ -18,3 +20,4 @@ pub use layer::{HttpServerLayer, HttpServerLayerBuilder};
 pub(crate) use nested::unmark_served;
 pub use route::HttpRoute;
 pub use service::HttpServer;
+pub use upgrade::HttpUpgrade;

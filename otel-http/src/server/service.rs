@@ -9,10 +9,10 @@ use http::{HeaderMap, Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::RequestAttributes;
 use super::future::{Observed, ResponseFuture};
 use super::nested::{is_served, mark_served};
-use super::settings::Settings;
+use super::settings::{Bodies, Settings};
+use super::{HttpUpgrade, RequestAttributes};
 use crate::HttpRequest;
 use crate::body::ResponseBody;
 use crate::cached::Route;
@@ -33,6 +33,7 @@ impl<S> HttpServer<S> {
 impl<S, A, B> Service<Request<A>> for HttpServer<S>
 where
     S: Service<Request<A>, Response = Response<B>>,
+    A: 'static,
     B: Body,
 {
     type Response = Response<ResponseBody<B>>;
@@ -56,7 +57,8 @@ where
             let route = settings.route_of(&http).map(Route::into_http_route);
             return ResponseFuture::nested(self.inner.call(request), route);
         }
-        let Some(mut begun) = settings.begin(&http, attributes.as_ref()) else {
+        let bodies = settings.bodies(http.headers);
+        let Some(mut begun) = settings.begin(&http, attributes.as_ref(), bodies.clone()) else {
             return ResponseFuture::unobserved(self.inner.call(request));
         };
         // A layer inside is silent, unless this one only hands the context on.
@@ -64,7 +66,16 @@ where
             begun.operation.tally().request = content_length(request.headers());
             mark_served(request.extensions_mut());
         }
-        let mut observed = Observed::new(begun, request.method());
+        #[cfg(feature = "axum")]
+        if let Some(place) = bodies.as_ref().and_then(Bodies::request) {
+            crate::axum::capture_body(&mut request, place.clone());
+        }
+        let upgrade = (settings.upgrades && !begun.operation.is_inert())
+            .then(|| HttpUpgrade::new(begun.operation.context().clone()));
+        if let Some(upgrade) = &upgrade {
+            request.extensions_mut().insert(upgrade.clone());
+        }
+        let mut observed = Observed::new(begun, request.method(), bodies, upgrade);
         let future = observed.operation.run(|| self.inner.call(request));
         ResponseFuture::observed(future, observed)
     }

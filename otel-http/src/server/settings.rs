@@ -2,23 +2,29 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
-use opentelemetry::Context;
+use http::HeaderMap;
+use http::header::USER_AGENT;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{Link, TraceContextExt};
+use opentelemetry::{Context, KeyValue};
 use otel_core::carrier::HeaderExtractor;
 use otel_core::propagation::{InboundTrust, receive};
-use otel_core::{AttributeNames, Instrumenter, Operation};
+use otel_core::{AttributeNames, Attributes, Instrumenter, Operation};
 
 use super::RequestAttributes;
-use super::convention::{Names, OURS, ServerConvention, ServerRequest};
+use super::convention::{Names, OURS, ServerConvention, ServerRequest, checked};
 use super::series::Series;
+use super::trace_response::MayKnow;
 use crate::cached::Route;
+use crate::capture::{BodyCapture, Captured};
+use crate::client::TRACE_CONTEXT;
 use crate::forwarded::Forwarded;
 use crate::hook::call_hook;
 use crate::method::MethodName;
 use crate::protocol::protocol_version;
+use crate::synthetic::synthetic_type;
 use crate::{HttpRequest, TrustedProxies};
 
 pub(super) type Filter = Arc<dyn Fn(&HttpRequest<'_>) -> bool + Send + Sync>;
@@ -35,6 +41,11 @@ pub(super) struct Settings {
     pub(super) scheme: Option<&'static str>,
     pub(super) trust: InboundTrust,
     pub(super) request_attributes: bool,
+    pub(super) synthetic_type: bool,
+    pub(super) upgrades: bool,
+    pub(super) trace_response: Option<MayKnow>,
+    pub(super) request_body: Option<Arc<BodyCapture>>,
+    pub(super) response_body: Option<Arc<BodyCapture>>,
 }
 
 /// A request's operation, and what is known of its name.
@@ -44,6 +55,17 @@ pub(super) struct Begun {
     pub(super) has_route: bool,
     pub(super) has_own_name: bool,
     pub(super) names: Option<Names>,
+    /// Whether the caller may know the ids of the span.
+    pub(super) tells_ids: bool,
+}
+
+/// Whether a request continues its caller's trace, for those who look for where that breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Caller {
+    Continued,
+    Absent,
+    Invalid,
+    Restarted,
 }
 
 impl Settings {
@@ -54,13 +76,21 @@ impl Settings {
     }
 
     /// Starts the request's operation, unless nobody wants it and there is nothing of the caller's to hand on.
-    pub(super) fn begin(&self, http: &HttpRequest<'_>, added: Option<&RequestAttributes>) -> Option<Begun> {
+    pub(super) fn begin(
+        &self,
+        http: &HttpRequest<'_>,
+        added: Option<&RequestAttributes>,
+        bodies: Option<Bodies>,
+    ) -> Option<Begun> {
         let method = MethodName::of(http.method);
         let (parent, links) = self.parent(http);
+        if self.instrumenter.convention().metrics.remote_contexts {
+            self.count_caller(http, &parent, &links);
+        }
         if self.filter.as_ref().is_some_and(|wanted| !call_hook(|| wanted(http), true)) {
             let operation = self.instrumenter.inert(parent);
-            return Begun { operation, method, has_route: true, has_own_name: true, names: None }
-                .unless_idle();
+            let (has_route, has_own_name, names, tells_ids) = (true, true, None, false);
+            return Begun { operation, method, has_route, has_own_name, names, tells_ids }.unless_idle();
         }
         let peer = self.peer.as_ref().and_then(|peer| call_hook(|| peer(http), None));
         let read = |proxies: &TrustedProxies| proxies.read(http.headers, peer.map(|peer| peer.ip()));
@@ -85,12 +115,16 @@ impl Settings {
         let mut operation = self.instrumenter.start_with_links(&parent, &request, links);
         operation.tally().series = Some(series);
         operation.attach_only_if_needed();
-        if let Some(added) = added.cloned() {
-            let names = names.clone();
-            operation
-                .add_at_end(move |to| super::convention::checked(names.as_ref(), to, |to| added.write(to)));
+        if added.is_some() || bodies.is_some() {
+            let (added, names) = (added.cloned(), names.clone());
+            operation.add_at_end(move |to| {
+                bodies.iter().for_each(|bodies| bodies.write(to));
+                checked(names.as_ref(), to, |to| added.iter().for_each(|added| added.write(to)));
+            });
         }
-        Begun { operation, method, has_route, has_own_name, names }.unless_idle()
+        let may_know = |may_know: &MayKnow| call_hook(|| may_know(http, peer), false);
+        let tells_ids = self.trace_response.as_ref().is_some_and(may_know);
+        Begun { operation, method, has_route, has_own_name, names, tells_ids }.unless_idle()
     }
 
     fn series(
@@ -102,7 +136,30 @@ impl Settings {
     ) -> Series {
         let route = route.and_then(Route::cached);
         let (scheme, version) = (self.scheme_of(http, forwarded), protocol_version(http.version));
-        Series { method, scheme, version, route, status: None, synthetic: None }
+        let user_agent = if self.synthetic_type { http.text(&USER_AGENT) } else { None };
+        let synthetic = user_agent.and_then(synthetic_type);
+        Series { method, scheme, version, route, status: None, synthetic }
+    }
+
+    fn count_caller(&self, http: &HttpRequest<'_>, parent: &Context, links: &[Link]) {
+        let has_header = || TRACE_CONTEXT.iter().any(|name| http.headers.contains_key(*name));
+        let caller = match () {
+            () if !links.is_empty() => Caller::Restarted,
+            () if parent.span().span_context().is_remote() => Caller::Continued,
+            () if has_header() => Caller::Invalid,
+            () => Caller::Absent,
+        };
+        let word = match caller {
+            Caller::Continued => return,
+            Caller::Absent => "absent",
+            Caller::Invalid => "invalid",
+            Caller::Restarted => "restarted",
+        };
+        self.instrumenter.with_metrics(|metrics| {
+            if let Some(counter) = &metrics.remote_contexts {
+                counter.add(1, &[KeyValue::new("otel_http.remote_context", word)]);
+            }
+        });
     }
 
     /// The scheme that the client used: as a trusted proxy says, as this server was told, or as HTTP/2 says. HTTP/1.1 says
@@ -121,6 +178,48 @@ impl Settings {
     fn parent(&self, http: &HttpRequest<'_>) -> (Context, Vec<Link>) {
         let carrier = HeaderExtractor::new(http.headers);
         receive(self.instrumenter.providers(), &Context::current(), &carrier, self.trust)
+    }
+}
+
+/// The beginnings of both bodies.
+#[derive(Clone, Debug)]
+pub(super) struct Bodies {
+    request: Option<(Arc<BodyCapture>, Captured)>,
+    response: Option<Arc<BodyCapture>>,
+    /// Known when the response's head is there.
+    response_place: Arc<OnceLock<Captured>>,
+}
+
+impl Settings {
+    /// Places for the bodies, if any may be recorded.
+    pub(super) fn bodies(&self, headers: &HeaderMap) -> Option<Bodies> {
+        let request = self.request_body.as_ref();
+        let request = request.and_then(|capture| Some((Arc::clone(capture), capture.begin(headers)?)));
+        let response = self.response_body.clone();
+        let is_wanted = request.is_some() || response.is_some();
+        is_wanted.then(|| Bodies { request, response, response_place: Arc::default() })
+    }
+}
+
+impl Bodies {
+    #[cfg(feature = "axum")]
+    pub(super) fn request(&self) -> Option<&Captured> {
+        self.request.as_ref().map(|(_, place)| place)
+    }
+
+    /// A place for the response's body, once its head is there.
+    pub(super) fn begin_response(&self, headers: &HeaderMap) -> Option<Captured> {
+        let place = self.response.as_ref()?.begin(headers)?;
+        Some(self.response_place.get_or_init(|| place).clone())
+    }
+
+    fn write(&self, attributes: &mut Attributes<'_>) {
+        if let Some((capture, place)) = &self.request {
+            place.write("http.request.body.content", capture, attributes);
+        }
+        if let (Some(capture), Some(place)) = (&self.response, self.response_place.get()) {
+            place.write("http.response.body.content", capture, attributes);
+        }
     }
 }
 

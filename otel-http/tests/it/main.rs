@@ -2,19 +2,26 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod cardinality;
 mod client;
 mod client_errors;
 mod client_exits;
 mod client_options;
 mod client_secrets;
 mod exits;
+mod grpc;
+mod http_cases;
+mod known_methods;
 mod nesting;
+mod once;
 mod public_endpoint;
 mod reqwest_client;
 mod reqwest_middleware;
 mod reqwest_sends;
 mod server;
+mod server_extras;
 mod server_hostile;
+mod server_matrix;
 mod server_options;
 mod sockets;
 mod support;

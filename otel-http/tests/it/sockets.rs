@@ -12,7 +12,7 @@ use otel_testing::{SpanDataExt, TestTelemetry, eventually};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower::{ServiceBuilder, ServiceExt};
 
-use crate::support::{BOUND, SERVER_DURATION, client_layer, get, in_flight, serve, server_layer};
+use crate::support::{BOUND, SERVER_DURATION, client_layer, get, is_in_flight, serve, server_layer};
 
 fn app(telemetry: &TestTelemetry) -> Router {
     let endless = || async {
@@ -58,12 +58,12 @@ async fn a_client_that_goes_away_midway_leaves_nothing_in_flight() {
         let address = serve(app(&telemetry)).await;
         let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
         socket.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await.unwrap();
-        eventually(BOUND, || in_flight(&telemetry) == 1.0).await;
+        eventually(BOUND, || is_in_flight(&telemetry, 1.0)).await;
         if path == "/endless" {
             socket.read_exact(&mut [0; 1000]).await.unwrap();
         }
         drop(socket);
-        eventually(BOUND, || in_flight(&telemetry) == 0.0 && telemetry.open_spans().is_empty()).await;
+        eventually(BOUND, || is_in_flight(&telemetry, 0.0) && telemetry.open_spans().is_empty()).await;
         assert_eq!((telemetry.spans().len(), telemetry.histogram_count(SERVER_DURATION)), (1, 1));
         let span = telemetry.span(&format!("GET {path}"));
         assert_eq!(span.attribute("http.response.status_code").is_some(), path == "/endless");

@@ -9,7 +9,7 @@ use axum::body::Body;
 use http::{Request, Response};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use otel_http::{HttpClientLayer, HttpClientLayerBuilder, HttpServerLayer, HttpServerLayerBuilder};
-use otel_testing::TestTelemetry;
+use otel_testing::{AssertTelemetry, Conventions, TestTelemetry};
 use tower::ServiceExt;
 
 pub(crate) const SERVER_DURATION: &str = "http.server.request.duration";
@@ -60,17 +60,24 @@ pub(crate) async fn serve(router: Router) -> SocketAddr {
     address
 }
 
-/// Requests in flight now; 0 as well when there was none yet.
-pub(crate) fn in_flight(telemetry: &TestTelemetry) -> f64 {
-    let points = telemetry.points("http.server.active_requests");
-    points.iter().filter_map(otel_testing::Point::number).map(otel_testing::Number::as_f64).sum()
+/// The measurement points of what is in flight say this number; 0 as well when there was none yet.
+pub(crate) fn is_in_flight(telemetry: &TestTelemetry, count: f64) -> bool {
+    let metrics = telemetry.metrics();
+    let active = metrics.iter().find(|metric| metric.name == "http.server.active_requests");
+    active.map_or(0.0, |_| telemetry.sum("http.server.active_requests")) == count
 }
 
-/// Whatever the way out: one server span that has ended, one duration, nothing in flight.
+/// Whatever the way out: one server span that has ended, one duration, nothing in flight, everything by the conventions.
 #[track_caller]
 pub(crate) fn assert_served_once(telemetry: &TestTelemetry) {
     assert_eq!(telemetry.spans().len(), 1, "{}", telemetry.tree());
-    assert!(telemetry.open_spans().is_empty(), "{}", telemetry.tree());
+    telemetry.assert_all_spans_ended();
+    telemetry.assert_nothing_in_flight();
     assert_eq!(telemetry.histogram_count(SERVER_DURATION), 1);
-    assert_eq!(in_flight(telemetry), 0.0);
+    telemetry.assert_conventions_of(&conventions());
+}
+
+/// What the tests' applications may say beside the conventions.
+pub(crate) fn conventions() -> Conventions {
+    Conventions::new().allow("app").allow("shop").allow("customer").allow("otel_http")
 }

@@ -1,0 +1,229 @@
+//! Contents of bodies, when asked for: text of named types, its beginning, without its secrets.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Buf;
+use http::HeaderMap;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use otel_core::Attributes;
+
+use crate::header::sounds_secret;
+use crate::hook::call_hook;
+
+/// Longer contents are cut.
+const MAX_BYTES: usize = 1_000;
+
+const REDACTED: &str = "REDACTED";
+
+/// What is recorded of bodies: `http.request.body.content` and `http.response.body.content` (stability: development).
+///
+/// At most 1,000 bytes of a body are recorded, of the content types that are named, if it is text and not compressed. The
+/// values of keys that sound like a secret are replaced in JSON and in forms, as far as a text that was cut can be read; a
+/// name or an address is not a secret to this rule, and a body may hold whatever its users typed.
+/// [`with_redaction`](Self::with_redaction) knows better what yours hold.
+///
+/// ```
+/// use otel_http::{BodyCapture, HttpServerLayer};
+///
+/// let capture = BodyCapture::of_types(["application/problem+json"])
+///     .with_redaction(|text| text.replace("Ada", "REDACTED"));
+/// let layer = HttpServerLayer::builder().with_captured_response_body(capture).build();
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct BodyCapture {
+    types: Vec<String>,
+    redact: Option<Redact>,
+}
+
+type Redact = Arc<dyn Fn(&str) -> String + Send + Sync>;
+
+impl BodyCapture {
+    /// Bodies of these content types, compared without their parameters and in any case.
+    pub fn of_types(types: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self { types: types.into_iter().map(|name| name.into().to_ascii_lowercase()).collect(), redact: None }
+    }
+
+    /// Changes what is recorded, after the rule for keys. A body is not recorded if `redact` panics.
+    pub fn with_redaction(mut self, redact: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
+        self.redact = Some(Arc::new(redact));
+        self
+    }
+
+    /// A place for the body that these headers announce; `None` if it is none of the types.
+    pub(crate) fn begin(&self, headers: &HeaderMap) -> Option<Captured> {
+        let content_type = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+        let name = content_type.split(';').next().unwrap_or_default().trim();
+        let is_wanted = self.types.iter().any(|wanted| wanted.eq_ignore_ascii_case(name));
+        let is_plain = headers.get(CONTENT_ENCODING).is_none_or(|encoding| encoding == "identity");
+        (is_wanted && is_plain).then(|| Captured(Arc::new(Mutex::new(Vec::new()))))
+    }
+
+    /// What may be recorded of the bytes; nothing of what is no text.
+    fn text(&self, bytes: &[u8]) -> Option<String> {
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) => text,
+            // Cut within a character.
+            Err(error) if error.error_len().is_none() => {
+                std::str::from_utf8(&bytes[..error.valid_up_to()]).ok()?
+            }
+            Err(_) => return None,
+        };
+        if text.is_empty() {
+            return None;
+        }
+        let safe = redact_secrets(text);
+        let redacted = match &self.redact {
+            Some(redact) => call_hook(|| Some(redact(&safe)), None)?,
+            None => safe.into_owned(),
+        };
+        let cut = (0..=MAX_BYTES.min(redacted.len())).rev().find(|at| redacted.is_char_boundary(*at))?;
+        Some(redacted[..cut].to_owned())
+    }
+}
+
+impl fmt::Debug for BodyCapture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BodyCapture").field("types", &self.types).finish_non_exhaustive()
+    }
+}
+
+/// The beginning of a body that is passing.
+#[derive(Clone, Debug)]
+pub(crate) struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl Captured {
+    /// Takes what there is still room for.
+    pub(crate) fn add(&self, data: &impl Buf) {
+        let mut bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // The buffers of one piece of data after the first are left off: nearly all have one.
+        let chunk = data.chunk();
+        let room = MAX_BYTES - bytes.len();
+        bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
+    }
+
+    pub(crate) fn write(&self, key: &'static str, capture: &BodyCapture, attributes: &mut Attributes<'_>) {
+        let bytes = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some(text) = capture.text(&bytes).filter(|_| attributes.wants_span()) {
+            attributes.span(key, text);
+        }
+    }
+}
+
+/// The text with the values of keys that sound like a secret replaced: of a form, else of JSON.
+fn redact_secrets(text: &str) -> Cow<'_, str> {
+    let is_json = text.trim_start().starts_with(['{', '[', '"']);
+    if is_json { redact_json(text) } else { redact_form(text) }
+}
+
+fn redact_form(text: &str) -> Cow<'_, str> {
+    let is_secret = |pair: &str| pair.split_once('=').is_some_and(|(key, _)| is_secret_key(key));
+    if !text.split(['&', '\n']).any(is_secret) {
+        return Cow::Borrowed(text);
+    }
+    let pairs = text.split_inclusive(['&', '\n']).map(|pair| match pair.split_once('=') {
+        Some((key, value)) if is_secret_key(key) => {
+            let end = value.chars().last().filter(|end| matches!(end, '&' | '\n'));
+            format!("{key}={REDACTED}{}", end.map_or(String::new(), String::from))
+        }
+        _ => pair.to_owned(),
+    });
+    Cow::Owned(pairs.collect())
+}
+
+/// Looks for `"key":` and replaces the value; of an object or a list all that follows, since its end may be cut off.
+fn redact_json(text: &str) -> Cow<'_, str> {
+    let mut redacted = String::new();
+    let mut rest = text;
+    while let Some((before, key, after)) = next_secret(rest) {
+        redacted.push_str(before);
+        redacted.push_str(key);
+        let value = after.trim_start_matches([' ', '\t', '\r', '\n', ':']);
+        redacted.push_str(&after[..after.len() - value.len()]);
+        redacted.push('"');
+        redacted.push_str(REDACTED);
+        redacted.push('"');
+        rest = match value.as_bytes().first() {
+            Some(b'"') => string_end(value).map_or("", |end| &value[end..]),
+            Some(b'{' | b'[') => "",
+            _ => value.find([',', '}', ']']).map_or("", |end| &value[end..]),
+        };
+    }
+    if redacted.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    redacted.push_str(rest);
+    Cow::Owned(redacted)
+}
+
+/// What stands before the next secret key, the key with its quotation marks, and what follows.
+fn next_secret(text: &str) -> Option<(&str, &str, &str)> {
+    let mut at = 0;
+    while let Some(start) = text[at..].find('"').map(|start| at + start) {
+        let end = start + string_end(&text[start..])?;
+        let (key, after) = (&text[start..end], &text[end..]);
+        if after.trim_start().starts_with(':') && is_secret_key(&key[1..key.len() - 1]) {
+            return Some((&text[..start], key, after));
+        }
+        at = end;
+    }
+    None
+}
+
+/// Where a string that begins with a quotation mark ends; `None` if it was cut.
+fn string_end(text: &str) -> Option<usize> {
+    let mut escaped = false;
+    for (at, byte) in text.bytes().enumerate().skip(1) {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => return Some(at + 1),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// A key with escapes is not read, and so taken for a secret.
+fn is_secret_key(key: &str) -> bool {
+    key.contains(['\\', '%']) || sounds_secret(&key.trim().replace('_', "-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_secret_keys_are_replaced() {
+        for (text, expected) in [
+            (r#"{"name":"Ada","password":"hunter2","n":1}"#, r#"{"name":"Ada","password":"REDACTED","n":1}"#),
+            (r#"{"api_key" : "a\"b", "x": [1]}"#, r#"{"api_key" : "REDACTED", "x": [1]}"#),
+            (r#"{"token":12345,"x":1}"#, r#"{"token":"REDACTED","x":1}"#),
+            (r#"{"secrets":{"a":"b"},"x":1}"#, r#"{"secrets":"REDACTED""#),
+            (r#"{"pass\u0077ord":"x"}"#, r#"{"pass\u0077ord":"REDACTED"}"#),
+            (r#"{"password":"cut off in the mid"#, r#"{"password":"REDACTED""#),
+            (r#"["password", "x"]"#, r#"["password", "x"]"#),
+            ("user=ada&password=hunter2&x=1", "user=ada&password=REDACTED&x=1"),
+            ("session_id=7", "session_id=REDACTED"),
+            ("plain text", "plain text"),
+        ] {
+            assert_eq!(redact_secrets(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_is_not_recorded_and_what_is_long_is_cut() {
+        let capture = BodyCapture::of_types(["text/plain"]);
+        assert_eq!(capture.text(b"\xff\xfe"), None);
+        assert_eq!(capture.text("é".as_bytes()).as_deref(), Some("é"));
+        assert_eq!(capture.text(&"aé".as_bytes()[..2]).as_deref(), Some("a"));
+        let growing = capture.clone().with_redaction(|text| text.repeat(1_000));
+        assert_eq!(growing.text(b"ab").map(|text| text.len()), Some(MAX_BYTES));
+        let captured = Captured(Arc::default());
+        captured.add(&bytes::Bytes::from(vec![b'a'; 700]));
+        captured.add(&bytes::Bytes::from(vec![b'b'; 700]));
+        assert_eq!(captured.0.lock().unwrap().len(), MAX_BYTES);
+    }
+}
