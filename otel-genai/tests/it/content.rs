@@ -1,1 +1,130 @@
-//! What is captured of content.
+//! What is captured of content when the policy asks for it.
+
+use http_body_util::BodyExt;
+use opentelemetry::Key;
+use otel_genai::content::ContentPolicy;
+use otel_genai::provider::Provider;
+use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry};
+use serde_json::{Value, json};
+
+use crate::fake::{ARGUMENT, COMPLETION, KEY, PROMPT, request, serve};
+use crate::layer::{layer_of, send_with_reqwest};
+use crate::support::{assert_conventions, builder};
+
+const ALL: [&str; 4] =
+    ["gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.tool.definitions", "gen_ai.system_instructions"];
+
+/// One call through the layer with this policy.
+async fn call(telemetry: &TestTelemetry, policy: ContentPolicy, stream: bool) {
+    let address = serve().await;
+    let genai = builder(telemetry).with_content_policy(policy).build();
+    let body = send_with_reqwest(layer_of(genai, address), address, request("gpt-4o", stream)).await;
+    body.collect().await.unwrap();
+}
+
+fn json_of(telemetry: &TestTelemetry, key: &str) -> Option<Value> {
+    let span = telemetry.span("chat gpt-4o");
+    let text = span.attributes.iter().find(|pair| pair.key == Key::from(key.to_owned()))?.value.to_string();
+    Some(serde_json::from_str(&text).unwrap())
+}
+
+#[tokio::test]
+async fn into_the_span_whether_it_streams_or_not() {
+    for stream in [false, true] {
+        let telemetry = TestTelemetry::new();
+        call(&telemetry, ContentPolicy::builder().with_span_attributes().build(), stream).await;
+        assert_conventions(&telemetry);
+        let input = json_of(&telemetry, "gen_ai.input.messages").unwrap();
+        assert!(input.to_string().contains(PROMPT), "{input}");
+        let output = json_of(&telemetry, "gen_ai.output.messages").unwrap();
+        assert_eq!(output[0]["role"], "assistant");
+        assert!(output.to_string().contains(COMPLETION), "{output}");
+        assert_eq!(output.to_string().contains(ARGUMENT), !stream, "{output}");
+        telemetry.assert_no_secrets([KEY]);
+        assert!(telemetry.logs().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn into_the_event_and_not_the_span() {
+    let telemetry = TestTelemetry::new();
+    call(&telemetry, ContentPolicy::builder().with_events().build(), true).await;
+    assert_conventions(&telemetry);
+    assert!(ALL.into_iter().all(|key| json_of(&telemetry, key).is_none()));
+    let log = &telemetry.logs()[0];
+    assert_eq!(log.event_name, Some("gen_ai.client.inference.operation.details"));
+    assert!(log.attribute("gen_ai.output.messages").unwrap().to_string().contains(COMPLETION));
+    assert!(log.has("gen_ai.request.model", "gpt-4o"));
+    assert_eq!(log.span_id, Some(telemetry.span("chat gpt-4o").span_context.span_id()));
+}
+
+#[tokio::test]
+async fn what_is_hidden_is_nowhere() {
+    let hidden = [
+        (ContentPolicy::builder().without_input_messages().without_tool_definitions(), PROMPT),
+        (ContentPolicy::builder().without_output_messages(), COMPLETION),
+        (ContentPolicy::builder().without_tool_arguments(), ARGUMENT),
+    ];
+    for (policy, secret) in hidden {
+        let telemetry = TestTelemetry::new();
+        call(&telemetry, policy.with_span_attributes().with_events().build(), false).await;
+        telemetry.assert_no_secrets([secret, KEY]);
+        assert_eq!(telemetry.spans().len(), 1);
+        assert!(ALL.into_iter().any(|key| json_of(&telemetry, key).is_some()), "the rest is there");
+    }
+}
+
+#[tokio::test]
+async fn a_mask_that_panics_drops_the_content_and_nothing_else() {
+    let telemetry = TestTelemetry::new();
+    let policy = ContentPolicy::builder().with_span_attributes().with_mask(|_| panic!("a test panics here"));
+    call(&telemetry, policy.build(), false).await;
+    telemetry.assert_no_secrets([PROMPT, COMPLETION, ARGUMENT, KEY]);
+    assert!(telemetry.span("chat gpt-4o").has("gen_ai.usage.input_tokens", 10));
+}
+
+/// The attributes of a tool's execution with this policy.
+fn tool(policy: ContentPolicy) -> (Option<String>, Option<String>) {
+    let telemetry = TestTelemetry::new();
+    let genai = builder(&telemetry).with_content_policy(policy).build();
+    let mut tool = genai.execute_tool("lookup").start();
+    tool.set_arguments(&json!({ "q": ARGUMENT, "n": 1 }));
+    tool.set_result(&json!([{ "title": COMPLETION }]));
+    tool.end();
+    assert_conventions(&telemetry);
+    let span = telemetry.span("execute_tool lookup");
+    let text = |key: &str| span.attribute(key).map(ToString::to_string);
+    (text("gen_ai.tool.call.arguments"), text("gen_ai.tool.call.result"))
+}
+
+#[test]
+fn arguments_and_results_of_tools() {
+    let on = || ContentPolicy::builder().with_span_attributes();
+    let (arguments, result) = tool(on().build());
+    assert_eq!(serde_json::from_str::<Value>(&arguments.unwrap()).unwrap(), json!({ "q": ARGUMENT, "n": 1 }));
+    assert_eq!(serde_json::from_str::<Value>(&result.unwrap()).unwrap(), json!([{ "title": COMPLETION }]));
+
+    assert_eq!(tool(ContentPolicy::none()), (None, None));
+    assert_eq!(tool(ContentPolicy::builder().with_events().build()), (None, None));
+    let (arguments, result) = tool(on().without_tool_arguments().build());
+    assert!(!arguments.unwrap_or_default().contains(ARGUMENT) && result.is_some());
+    let (arguments, result) = tool(on().without_tool_results().build());
+    assert!(arguments.is_some() && !result.unwrap_or_default().contains(COMPLETION));
+    let (arguments, _) = tool(on().with_mask(|text| text.replace(ARGUMENT, "***")).build());
+    assert!(arguments.unwrap().contains("***"));
+}
+
+#[test]
+fn queries_and_documents() {
+    let telemetry = TestTelemetry::new();
+    let policy = ContentPolicy::builder().with_span_attributes().build();
+    let genai = builder(&telemetry).with_content_policy(policy).build();
+    let mut retrieval = genai.retrieval("kb-1").with_provider(Provider::OpenAi).start();
+    retrieval.set_query(PROMPT);
+    retrieval.set_documents(&json!([{ "id": "d1", "score": 0.5 }]));
+    retrieval.end();
+    assert_conventions(&telemetry);
+    let span = telemetry.span("retrieval kb-1");
+    assert!(span.has("gen_ai.retrieval.query.text", PROMPT), "{}", telemetry.tree());
+    assert!(span.has("gen_ai.retrieval.documents", r#"[{"id":"d1","score":0.5}]"#), "{}", telemetry.tree());
+}

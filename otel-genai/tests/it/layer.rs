@@ -20,7 +20,7 @@ use tower::{BoxError, Layer, ServiceExt};
 use crate::fake::{ARGUMENT, COMPLETION, KEY, PROMPT, request, serve};
 use crate::support::{DURATION, TOKENS, assert_conventions, genai};
 
-type AnyBody = Pin<Box<dyn http_body::Body<Data = Bytes, Error = BoxError> + Send>>;
+pub(crate) type AnyBody = Pin<Box<dyn http_body::Body<Data = Bytes, Error = BoxError> + Send>>;
 
 /// The clients.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -74,6 +74,12 @@ impl Kind {
         let url = format!("http://{address}/v1/chat/completions");
         self.send(layer(telemetry, address), url, request(model, stream)).await
     }
+}
+
+/// A chat through reqwest; gives the body of the answer.
+pub(crate) async fn send_with_reqwest(layer: GenAiLayer, address: SocketAddr, body: Value) -> AnyBody {
+    let url = format!("http://{address}/v1/chat/completions");
+    Kind::Reqwest.send(layer, url, body).await.unwrap().1
 }
 
 /// Whatever the way out: one span that has ended, one duration, nothing that was said.
