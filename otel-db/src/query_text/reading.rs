@@ -94,6 +94,7 @@ fn other_readings(usual: Reading, rules: QueryRules) -> impl Iterator<Item = Rea
     flips.map(move |(escapes, nested)| Reading {
         escapes: usual.escapes ^ escapes,
         nested: usual.nested ^ nested,
+        sticking: true,
     })
 }
 

@@ -118,7 +118,11 @@ impl QueryRules {
 
     pub(super) fn usual_reading(self) -> Reading {
         let grammar = self.dialect.grammar();
-        Reading { escapes: grammar.escapes.usually(), nested: grammar.nested_comments.usually() }
+        Reading {
+            escapes: grammar.escapes.usually(),
+            nested: grammar.nested_comments.usually(),
+            sticking: false,
+        }
     }
 
     /// The text of a statement, without the cache.

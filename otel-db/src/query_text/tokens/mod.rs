@@ -19,6 +19,8 @@ use super::token::{
 pub(super) struct Reading {
     pub(super) escapes: bool,
     pub(super) nested: bool,
+    /// A word may stick to the end of a string. Only a reading that is to be ruled out is so lenient.
+    pub(super) sticking: bool,
 }
 
 /// What a pass found out besides its tokens; positions are offsets into the text.

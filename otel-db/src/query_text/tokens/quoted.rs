@@ -21,7 +21,7 @@ impl Tokens<'_> {
     fn sticks_to_word(&self, end: usize) -> bool {
         let word = self.bytes[end..].iter().take_while(|&&byte| continues_name(byte)).count();
         steps::count(word);
-        word > 0 && !follows_string(&self.bytes[end..end + word])
+        word > 0 && !self.reading.sticking && !follows_string(&self.bytes[end..end + word])
     }
 
     /// The string after a prefix of one or two letters; `None` when the letters are a name of their own.
