@@ -1,5 +1,7 @@
 //! How much content is kept while it passes. What the policy shows in the end may be less.
 
+use memchr::{memchr, memchr2};
+
 /// Stands where a text was cut.
 const CUT: &str = "…[cut]";
 
@@ -90,7 +92,7 @@ impl Copier {
     }
 
     fn between(&mut self, bytes: &[u8]) -> usize {
-        let end = bytes.iter().position(|byte| *byte == b'"');
+        let end = memchr(b'"', bytes);
         let length = end.map_or(bytes.len(), |end| end + 1);
         self.copy(bytes.get(..length).unwrap_or_default());
         self.string = end.map(|_| 0);
@@ -100,7 +102,7 @@ impl Copier {
     fn within(&mut self, bytes: &[u8]) -> usize {
         let length = self.string.unwrap_or(0);
         if self.escape == Escape::None {
-            let end = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\')).unwrap_or(bytes.len());
+            let end = memchr2(b'"', b'\\', bytes).unwrap_or(bytes.len());
             if end > 0 {
                 self.plain(bytes.get(..end).unwrap_or_default(), length);
                 return end;

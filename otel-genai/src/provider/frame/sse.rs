@@ -1,5 +1,7 @@
 //! Server-sent events: <https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation>
 
+use memchr::memchr2;
+
 use super::Events;
 
 /// What ends a stream of OpenAI's kind.
@@ -40,7 +42,7 @@ impl Sse {
         let mut done = false;
         while let Some(&first) = bytes.first() {
             if self.state == State::Data || self.state == State::Other {
-                let end = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(bytes.len());
+                let end = memchr2(b'\n', b'\r', bytes).unwrap_or(bytes.len());
                 let (line, rest) = bytes.split_at(end);
                 if self.state == State::Data && !line.is_empty() {
                     self.data(line, events);

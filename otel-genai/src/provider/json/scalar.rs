@@ -1,5 +1,7 @@
 //! Keys, texts, numbers and literals.
 
+use memchr::memchr2;
+
 use super::{Escape, Scalar, State, TEXT_LENGTH, Tokenizer, Visitor, Want};
 use crate::provider::key::{KEY_LENGTH, Key};
 
@@ -46,7 +48,7 @@ impl Tokenizer {
             self.escaped(byte, visitor);
             return 1;
         }
-        let end = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\'));
+        let end = memchr2(b'"', b'\\', bytes);
         let plain = bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default();
         if !plain.is_empty() {
             self.end_high(visitor);
