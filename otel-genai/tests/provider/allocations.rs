@@ -18,7 +18,7 @@ const STREAMS: &[Stream] = &[
         api: Api::OpenAiChat,
         first: b"data: {\"id\":\"chatcmpl-1\",\"model\":\"gpt-4o\",\"system_fingerprint\":\"fp_1\",\"choices\":[]}\n\n",
         middle: b"data: {\"id\":\"chatcmpl-1\",\"model\":\"gpt-4o\",\"system_fingerprint\":\"fp_1\",\"choices\":[{\"index\":0,\
-            \"delta\":{\"content\":\" caf\\u00e9 \\\"x\\\"\",\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"{\"}}]},\
+            \"delta\":{\"content\":\" x\\u00e9 \\\"x\\\"\",\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"{\"}}]},\
             \"logprobs\":null,\"finish_reason\":null}],\"usage\":null}\n\n",
     },
     Stream {

@@ -331,13 +331,13 @@ fn errors_in_the_middle_of_a_stream_keep_what_came_before() {
         &[
             json!({"type": "message_start", "message": {"id": "msg_1", "role": "assistant", "usage": {"input_tokens": 5}}}),
             json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
-            json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hel"}}),
+            json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hello"}}),
             json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}),
         ],
     );
     assert_eq!(facts.error.as_ref().unwrap().error_type(), Some("overloaded_error"));
     assert_eq!((facts.usage.input_tokens, facts.output_chunks, facts.complete), (Some(5), 1, false));
-    assert_eq!(parts(&facts), json!([{"type": "text", "content": "Hel"}]));
+    assert_eq!(parts(&facts), json!([{"type": "text", "content": "Hello"}]));
     assert_eq!(facts.output_messages[0].finish_reason, "error");
 
     for api in [Api::BedrockConverse, Api::BedrockInvokeModel] {
@@ -434,8 +434,8 @@ fn pieces_become_parts() {
     let facts = sse(
         Api::OpenAiChat,
         &[
-            json!({"choices": [{"index": 0, "delta": {"role": "assistant", "reasoning_content": "thi"}}]}),
-            json!({"choices": [{"index": 0, "delta": {"reasoning_content": "nk"}}]}),
+            json!({"choices": [{"index": 0, "delta": {"role": "assistant", "reasoning_content": "first, "}}]}),
+            json!({"choices": [{"index": 0, "delta": {"reasoning_content": "then"}}]}),
             json!({"choices": [{"index": 1, "delta": {"content": "other"}, "finish_reason": "length"}]}),
             json!({"choices": [{"index": 0, "delta": {"tool_calls": [{"index": 0, "id": "c1", "function": {"name": "f", "arguments": ""}}]}}]}),
             json!({"choices": [{"index": 0, "delta": {"tool_calls": [{"index": 1, "id": "c2", "function": {"name": "g", "arguments": "{}"}}]}}]}),
@@ -446,7 +446,7 @@ fn pieces_become_parts() {
     assert_eq!(
         parts(&facts),
         json!([
-            {"type": "reasoning", "content": "think"},
+            {"type": "reasoning", "content": "first, then"},
             {"type": "tool_call", "id": "c1", "name": "f", "arguments": {"a": 1}},
             {"type": "tool_call", "id": "c2", "name": "g", "arguments": {}},
         ])
