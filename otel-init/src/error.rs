@@ -114,7 +114,7 @@ impl fmt::Display for SignalFailure {
 #[error("telemetry was not flushed completely: {} ({health})", Joined(.failures))]
 pub struct FlushError {
     pub(crate) failures: Vec<SignalFailure>,
-    pub(crate) health: Health,
+    pub(crate) health: Box<Health>,
 }
 
 impl FlushError {
@@ -137,7 +137,7 @@ impl FlushError {
 #[error("telemetry was lost at shutdown: {} ({health})", Joined(.failures))]
 pub struct ShutdownError {
     pub(crate) failures: Vec<SignalFailure>,
-    pub(crate) health: Health,
+    pub(crate) health: Box<Health>,
 }
 
 impl ShutdownError {

@@ -44,7 +44,7 @@ impl Lifecycle {
             flushed.complete(if failures.is_empty() {
                 Ok(FlushReport { health, elapsed: start.elapsed() })
             } else {
-                Err(FlushError { failures, health })
+                Err(FlushError { failures, health: Box::new(health) })
             });
         });
         completion
@@ -100,7 +100,7 @@ impl Lifecycle {
             signals.dedup();
             Ok(ShutdownReport { signals, health, elapsed: start.elapsed() })
         } else {
-            Err(ShutdownError { failures, health })
+            Err(ShutdownError { failures, health: Box::new(health) })
         }
     }
 

@@ -139,6 +139,7 @@ impl Config {
 }
 
 impl Rows<'_> {
+    #[expect(clippy::needless_pass_by_value, reason = "callers hand over temporaries")]
     fn add(&mut self, name: &str, value: impl ToString, in_code: &str, variables: &[&str]) {
         let variables: Vec<String> = variables.iter().map(|name| (*name).to_owned()).collect();
         let source = self.config.origins.source(name, in_code, &variables);

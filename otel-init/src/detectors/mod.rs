@@ -2,6 +2,8 @@
 //!
 //! <https://opentelemetry.io/docs/specs/semconv/resource/>
 
+#[cfg(any(feature = "aws", feature = "gcp", feature = "azure"))]
+mod cloud;
 mod container;
 mod host;
 mod process;
@@ -28,6 +30,17 @@ pub(crate) const ALL: &[Detector] = &[
     Detector { name: "os", is_local: true, variables: &[], detect: host::os },
     Detector { name: "container", is_local: true, variables: &[], detect: container::detect },
     Detector { name: "k8s", is_local: true, variables: container::VARIABLES, detect: container::kubernetes },
+    #[cfg(feature = "aws")]
+    Detector { name: "aws", is_local: false, variables: cloud::aws::VARIABLES, detect: cloud::aws::detect },
+    #[cfg(feature = "gcp")]
+    Detector { name: "gcp", is_local: false, variables: cloud::gcp::VARIABLES, detect: cloud::gcp::detect },
+    #[cfg(feature = "azure")]
+    Detector {
+        name: "azure",
+        is_local: false,
+        variables: cloud::azure::VARIABLES,
+        detect: cloud::azure::detect,
+    },
 ];
 
 /// An attribute, if there is a value.

@@ -47,7 +47,7 @@ fn signals_levels_rules_and_attributes_change_and_change_back() {
         let names = || {
             telemetry.flush_blocking().unwrap();
             let mut names: Vec<_> = receiver.spans().iter().map(|span| span.name.to_string()).collect();
-            names.extend(receiver.logs().iter().map(|log| log.message().to_string()));
+            names.extend(receiver.logs().iter().map(|log| log.message()));
             receiver.clear();
             names.sort();
             names

@@ -99,7 +99,7 @@ fn redact(mut fields: Fields, config: &mut FileConfig) -> Result<(), FileError> 
 fn action(rule: &mut Fields) -> Result<Redact, FileError> {
     let replacement = rule.text("replacement")?;
     let Some(value) = rule.optional("action") else {
-        return Ok(replacement.map_or(Redact::Mask, |replacement| Redact::replace(replacement)));
+        return Ok(replacement.map_or(Redact::Mask, Redact::replace));
     };
     value.choice("keep, drop, mask, keep_last_4, truncate_ip or hash", |name| match name {
         "keep" => Some(Redact::Keep),

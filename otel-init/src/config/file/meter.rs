@@ -244,9 +244,12 @@ fn aggregated(view: View, value: Value) -> Result<View, FileError> {
             let has_min_max = fields.boolean("record_min_max")?.unwrap_or(true);
             fields.end()?;
             let view = view.with_explicit_buckets(boundaries, has_min_max);
-            view.problem().map_or(Ok(view.clone()), |problem| {
-                Err(FileError::at(line, problem).below("meter_provider.views.stream.aggregation"))
-            })
+            match view.problem() {
+                None => Ok(view),
+                Some(problem) => {
+                    Err(FileError::at(line, problem).below("meter_provider.views.stream.aggregation"))
+                }
+            }
         }
         "base2_exponential_bucket_histogram" => {
             let mut fields = options.fields()?;

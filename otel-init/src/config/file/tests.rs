@@ -322,7 +322,7 @@ fn a_small_file_cannot_become_a_large_tree() {
     let mut text = String::from("file_format: '1.0'\na0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for level in 1..12 {
         let one = format!("*a{}", level - 1);
-        text.push_str(&format!("a{level}: &a{level} [{}]\n", vec![one.as_str(); 10].join(", ")));
+        text.push_str(&format!("a{level}: &a{level} [{}]\n", [one.as_str(); 10].join(", ")));
     }
     assert!(wrong(&text).contains("too large"));
     let deep = format!("file_format: '1.0'\na: {}{}\n", "[".repeat(200), "]".repeat(200));

@@ -1,0 +1,71 @@
+//! Google: Compute Engine, Kubernetes Engine, Cloud Run.
+
+use opentelemetry::{Key, Value};
+
+use super::{ask_json, cloud, text};
+use crate::config::Variables;
+use crate::detectors::some;
+
+pub(crate) const VARIABLES: &[&str] = &[
+    "K_SERVICE",
+    "K_REVISION",
+    "KUBERNETES_SERVICE_HOST",
+    // Where the tools of Google look too: a host, perhaps with a port.
+    "GCE_METADATA_HOST",
+];
+
+pub(crate) fn detect(variables: &Variables) -> Vec<(Key, Value)> {
+    let host = variables.text("GCE_METADATA_HOST").unwrap_or_else(|| "metadata.google.internal".to_owned());
+    let url = format!("http://{host}/computeMetadata/v1/?recursive=true");
+    let service = variables.text("K_SERVICE");
+    let metadata = match ask_json(&url, &[("metadata-flavor", "Google")]) {
+        Some(metadata) => metadata,
+        // Its variables tell enough.
+        None if service.is_some() => serde_json::Value::Null,
+        None => return Vec::new(),
+    };
+    let zone = text(&metadata, "/instance/zone").map(|zone| last(&zone));
+    let region = zone.as_deref().and_then(|zone| Some(zone.rsplit_once('-')?.0.to_owned()));
+    let region = text(&metadata, "/instance/region").map(|region| last(&region)).or(region);
+    let is_cluster = variables.text("KUBERNETES_SERVICE_HOST").is_some();
+    let platform = match (&service, is_cluster) {
+        (Some(_), _) => "gcp_cloud_run",
+        (None, true) => "gcp_kubernetes_engine",
+        (None, false) => "gcp_compute_engine",
+    };
+    let mut attributes = cloud("gcp", platform);
+    attributes.extend(
+        [
+            some("cloud.account.id", text(&metadata, "/project/projectId")),
+            some("cloud.region", region),
+            some("cloud.availability_zone", zone),
+        ]
+        .into_iter()
+        .flatten(),
+    );
+    let id = text(&metadata, "/instance/id");
+    let more = match (service, is_cluster) {
+        (Some(service), _) => [
+            some("faas.name", Some(service)),
+            some("faas.version", variables.text("K_REVISION")),
+            some("faas.instance", id),
+        ],
+        (None, true) => [
+            some("k8s.cluster.name", text(&metadata, "/instance/attributes/cluster-name")),
+            some("host.id", id),
+            None,
+        ],
+        (None, false) => [
+            some("host.id", id),
+            some("host.type", text(&metadata, "/instance/machineType").map(|kind| last(&kind))),
+            some("host.name", text(&metadata, "/instance/name")),
+        ],
+    };
+    attributes.extend(more.into_iter().flatten());
+    attributes
+}
+
+/// `projects/1/zones/europe-west1-b` is about the last.
+fn last(path: &str) -> String {
+    path.rsplit('/').next().unwrap_or(path).to_owned()
+}
