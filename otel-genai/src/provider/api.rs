@@ -67,6 +67,18 @@ impl Api {
         }
     }
 
+    /// Whether the conventions have attributes for what is said in it. They have none for embeddings.
+    pub(crate) const fn has_content(self) -> bool {
+        !matches!(
+            self,
+            Self::OpenAiEmbeddings
+                | Self::GeminiEmbedContent
+                | Self::OllamaEmbed
+                | Self::CohereEmbed
+                | Self::CohereRerank
+        )
+    }
+
     /// The value of `openai.api.type`, for the two APIs that have one.
     #[must_use]
     pub const fn openai_api_type(self) -> Option<&'static str> {

@@ -49,7 +49,7 @@ impl ResponseReader {
     /// Also captures what the policy asks for. By default nothing is.
     #[must_use]
     pub fn with_capture(mut self, policy: &ContentPolicy) -> Self {
-        if policy.captures() {
+        if policy.captures() && self.api.has_content() {
             self.payload.capture(ResponseCapture::new(self.api, policy.reader_limits()));
         }
         self

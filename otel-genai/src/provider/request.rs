@@ -78,7 +78,7 @@ impl RequestReader {
     /// Also captures what the policy asks for. By default nothing is.
     #[must_use]
     pub fn with_capture(mut self, policy: &ContentPolicy) -> Self {
-        if policy.captures() {
+        if policy.captures() && self.visitor.api.has_content() {
             self.capture = Some(Box::new(RequestCapture::new(self.visitor.api, policy.reader_limits())));
         }
         self

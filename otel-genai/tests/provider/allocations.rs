@@ -115,6 +115,21 @@ fn a_request_with_a_long_history_costs_its_facts() {
 }
 
 #[test]
+fn nothing_is_kept_of_embeddings_whatever_the_policy_says() {
+    let policy = ContentPolicy::builder().with_events().build();
+    let body = format!(r#"{{"data":[{{"embedding":[{}0]}}],"model":"e"}}"#, "0.123456789,".repeat(100_000));
+    let cost = measure(|| {
+        let mut reader = ResponseReader::new(Api::OpenAiEmbeddings, false).with_capture(&policy);
+        reader.read(body.as_bytes());
+        assert_eq!(reader.finish().dimensions, Some(100_001));
+        let mut reader = RequestReader::new(Api::OpenAiEmbeddings).with_capture(&policy);
+        reader.read(body.as_bytes());
+        assert!(reader.finish().content.is_empty());
+    });
+    assert!(cost.bytes_max < 256, "{} bytes", cost.bytes_max);
+}
+
+#[test]
 fn a_recorded_stream_costs_its_facts() {
     let Some(exchanges) = exchanges() else { return };
     for exchange in exchanges.iter().filter(|exchange| exchange.streaming) {
