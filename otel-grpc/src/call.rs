@@ -16,7 +16,7 @@ use crate::deadline::Deadline;
 use crate::hook::call_hook;
 use crate::messages::Messages;
 use crate::metadata::MetadataCapture;
-use crate::method::{SYSTEM, prove};
+use crate::method::{OTHER, SYSTEM, prove};
 use crate::side::Side;
 
 /// A call that has started: a guard that ends its operation once.
@@ -46,13 +46,12 @@ pub(crate) struct CallParts {
 }
 
 /// What is known of the method until the call has ended.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) enum Standing {
     /// There is a list, and it has decided; or it is no name of a method.
-    #[default]
-    Settled,
+    Settled(&'static str),
     /// There is no list. It was called before, and was there.
-    Proven,
+    Proven(&'static str),
     /// There is no list, and nobody knows yet.
     Unproven(Box<str>),
 }
@@ -66,9 +65,15 @@ pub(crate) struct HeadRules {
     pub(crate) peer: Option<PeerOfResponse>,
 }
 
+impl Default for Standing {
+    fn default() -> Self {
+        Self::Settled(OTHER)
+    }
+}
+
 impl<S: Side> Call<S> {
-    pub(crate) fn new(operation: Operation<GrpcConvention<S>>, parts: CallParts) -> Self {
-        Self { operation: Some(operation), parts }
+    pub(crate) fn new(operation: Operation<GrpcConvention<S>>, parts: CallParts) -> Box<Self> {
+        Box::new(Self { operation: Some(operation), parts })
     }
 
     /// The context of the call's span: the parent of everything that happens inside.
@@ -139,12 +144,11 @@ impl<S: Side> Call<S> {
         code: Code,
         trailers: Option<&HeaderMap>,
     ) {
-        let is_unknown = self.is_unknown(code);
-        operation.tally().code = Some(code);
-        operation.tally().is_unknown = is_unknown;
+        let method = self.settled_method(code);
+        operation.tally().end = Some((method, code));
         operation.on_response(&GrpcResponse { code, trailers });
         // The span is named by the system "if the method is not known"; a method that is there keeps its name.
-        if is_unknown && code == Code::Unimplemented && !self.parts.has_own_name {
+        if method == OTHER && code == Code::Unimplemented && !self.parts.has_own_name {
             operation.update_name(SYSTEM);
         }
         if let Some(mut messages) = self.parts.messages.take() {
@@ -162,12 +166,12 @@ impl<S: Side> Call<S> {
     }
 
     /// Without a list of methods, a call that ends `UNIMPLEMENTED` was for none.
-    fn is_unknown(&mut self, code: Code) -> bool {
-        match (std::mem::take(&mut self.parts.standing), code) {
-            (Standing::Settled, _) => false,
-            (_, Code::Unimplemented) => true,
-            (Standing::Proven, _) => false,
-            (Standing::Unproven(name), _) => !prove(&name),
+    fn settled_method(&self, code: Code) -> &'static str {
+        match (&self.parts.standing, code) {
+            (Standing::Settled(name), _) => name,
+            (_, Code::Unimplemented) => OTHER,
+            (Standing::Proven(name), _) => name,
+            (Standing::Unproven(name), _) => prove(name).unwrap_or(OTHER),
         }
     }
 

@@ -12,15 +12,15 @@ use opentelemetry::baggage::BaggageExt;
 use opentelemetry::metrics::Meter;
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, Key, KeyValue, Value};
-use otel_core::{Attributes, Convention, ErrorType, InFlight};
+use otel_core::{Attributes, Convention, ErrorType, InFlight, binds_instruments};
 use tonic::Code;
 
 use crate::address::Target;
 use crate::code;
 use crate::hook::call_hook;
 use crate::metadata::MetadataCapture;
-use crate::method::{Method, OTHER, SYSTEM};
-use crate::metrics::{GrpcTally, Metrics, UNKNOWN_METHOD};
+use crate::method::{Method, SYSTEM};
+use crate::metrics::{GrpcTally, Metrics};
 use crate::side::Side;
 use crate::text::address_text;
 use crate::{GrpcRequest, GrpcResponse};
@@ -32,6 +32,8 @@ pub(crate) type AddFromResponse = Arc<dyn Fn(&GrpcResponse<'_>, &mut Attributes<
 /// What all calls of a layer share.
 #[derive(Clone, Default)]
 pub(crate) struct Rules {
+    /// Nothing is known of what a provider that was given by hand can do.
+    pub(crate) has_own_meter_provider: bool,
     pub(crate) active_requests: bool,
     pub(crate) grpc_metrics: bool,
     pub(crate) deadlines: bool,
@@ -62,9 +64,8 @@ pub(crate) struct CallStart<'a> {
 /// What is recorded at the end besides attributes.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    pub(crate) code: Option<Code>,
-    /// The method turned out not to exist, or there are too many to keep.
-    pub(crate) is_unknown: bool,
+    /// The method as metrics may carry it, and the status.
+    pub(crate) end: Option<(&'static str, Code)>,
     /// What gRPC's own metrics want, when they are on.
     pub(crate) grpc: Option<Box<GrpcTally>>,
 }
@@ -89,7 +90,8 @@ impl<S: Side> Convention for GrpcConvention<S> {
     type Tally = Tally;
 
     fn metrics(&self, meter: &Meter) -> Metrics {
-        Metrics::new::<S>(meter, self.rules.active_requests, self.rules.grpc_metrics)
+        let binds = binds_instruments() && !self.rules.has_own_meter_provider;
+        Metrics::new::<S>(meter, &self.rules, self.shared_attributes(), binds)
     }
 
     fn span_name(&self, call: &CallStart<'_>) -> Cow<'static, str> {
@@ -102,7 +104,8 @@ impl<S: Side> Convention for GrpcConvention<S> {
         if S::IS_ATTEMPT {
             return;
         }
-        attributes.both("rpc.system.name", SYSTEM);
+        // The metrics know these from the series.
+        attributes.span("rpc.system.name", SYSTEM);
         call.method.write(attributes);
         self.server_attributes(call, attributes);
         if attributes.wants_span() {
@@ -116,11 +119,7 @@ impl<S: Side> Convention for GrpcConvention<S> {
     fn in_flight(&self, metrics: &Metrics, call: &CallStart<'_>) -> Option<InFlight> {
         let is_attempt = S::IS_SERVER || S::IS_ATTEMPT || !self.rules.has_attempts_apart();
         if let Some(grpc) = metrics.grpc.as_ref().filter(|_| is_attempt) {
-            let method = match call.method.bounded_name() {
-                OTHER => UNKNOWN_METHOD,
-                name => name,
-            };
-            grpc.start(method, self.rules.grpc_target());
+            grpc.start(call.method.bounded_name(), self.rules.grpc_target());
         }
         let active = metrics.active.as_ref()?;
         let attributes = vec![
@@ -138,7 +137,7 @@ impl<S: Side> Convention for GrpcConvention<S> {
         if S::IS_ATTEMPT {
             return Ok(());
         }
-        attributes.both("rpc.status_code", code::name(response.code));
+        attributes.span("rpc.status_code", code::name(response.code));
         if let Some(trailers) = response.trailers {
             self.rules.response_trailers.capture("rpc.response.trailer.", trailers, attributes);
         }
@@ -157,15 +156,12 @@ impl<S: Side> Convention for GrpcConvention<S> {
         attributes: &[KeyValue],
         _: &Context,
     ) {
+        let Some((method, code)) = tally.end else { return };
         if let Some(duration) = &metrics.duration {
-            let elapsed = elapsed.as_secs_f64();
-            match tally.is_unknown {
-                false => duration.record(elapsed, attributes),
-                true => duration.record(elapsed, &without_method(attributes)),
-            }
+            duration.record(elapsed.as_secs_f64(), method, code, S::is_error(code), attributes);
         }
-        if let (Some(grpc), Some(of_call), Some(code)) = (&metrics.grpc, &tally.grpc, tally.code) {
-            grpc.record(elapsed, code, tally.is_unknown, of_call);
+        if let (Some(grpc), Some(of_call)) = (&metrics.grpc, &tally.grpc) {
+            grpc.record(elapsed, method, code, of_call);
         }
     }
 }
@@ -174,15 +170,6 @@ impl<S: Side> Convention for GrpcConvention<S> {
 pub(crate) fn write_peer(peer: SocketAddr, attributes: &mut Attributes<'_>) {
     attributes.span("network.peer.address", address_text(peer.ip()));
     attributes.span("network.peer.port", i64::from(peer.port()));
-}
-
-/// The name of a method that is none must not become a series.
-fn without_method(attributes: &[KeyValue]) -> Vec<KeyValue> {
-    let mut attributes = attributes.to_vec();
-    for attribute in attributes.iter_mut().filter(|attribute| attribute.key.as_str() == "rpc.method") {
-        attribute.value = Value::from(OTHER);
-    }
-    attributes
 }
 
 impl<S: Side> GrpcConvention<S> {
@@ -198,12 +185,27 @@ impl<S: Side> GrpcConvention<S> {
                 }
             }
             false => {
-                attributes.both("server.address", address.clone());
+                attributes.span("server.address", address.clone());
                 if let Some(port) = port {
-                    attributes.both("server.port", i64::from(*port));
+                    attributes.span("server.port", i64::from(*port));
+                }
+                // Of a target the metrics know from the start.
+                if self.rules.target.is_none() {
+                    attributes.metric("server.address", address.clone());
+                    if let Some(port) = port {
+                        attributes.metric("server.port", i64::from(*port));
+                    }
                 }
             }
         }
+    }
+
+    /// What all series of the duration carry.
+    fn shared_attributes(&self) -> Vec<KeyValue> {
+        let Some(target) = self.rules.target.as_ref().filter(|_| !S::IS_SERVER) else { return Vec::new() };
+        let mut attributes = vec![KeyValue::new("server.address", target.server.address())];
+        attributes.extend(target.server.port.map(|port| KeyValue::new("server.port", i64::from(port))));
+        attributes
     }
 
     fn on_start_of_span(&self, call: &CallStart<'_>, attributes: &mut Attributes<'_>) {

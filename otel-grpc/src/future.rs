@@ -11,7 +11,6 @@ use crate::body::{EndsCall, ResponseBody};
 use crate::call::Call;
 use crate::code;
 use crate::error::code_of;
-use crate::nested::with_serving;
 use crate::side::Side;
 
 pin_project! {
@@ -20,12 +19,13 @@ pin_project! {
     pub struct ResponseFuture<F, S: Side> {
         #[pin]
         inner: F,
-        call: Option<Call<S>>,
+        // It is large, and futures and bodies are moved often.
+        call: Option<Box<Call<S>>>,
     }
 }
 
 impl<F, S: Side> ResponseFuture<F, S> {
-    pub(crate) fn observed(inner: F, call: Call<S>) -> Self {
+    pub(crate) fn observed(inner: F, call: Box<Call<S>>) -> Self {
         Self { inner, call: Some(call) }
     }
 
@@ -47,7 +47,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let result = ready!(match this.call.as_mut() {
-            Some(call) => run(call, || this.inner.poll(cx)),
+            Some(call) => call.run(|| this.inner.poll(cx)),
             None => this.inner.poll(cx),
         });
         Poll::Ready(match (this.call.take(), result) {
@@ -61,13 +61,7 @@ where
     }
 }
 
-/// Runs `f` in the call's context. A server layer inside is silent, unless this one only hands the context on.
-pub(crate) fn run<S: Side, R>(call: &mut Call<S>, f: impl FnOnce() -> R) -> R {
-    let is_observed_server = S::IS_SERVER && !call.is_inert();
-    call.run(|| with_serving(is_observed_server, f))
-}
-
-fn respond<B, S>(mut call: Call<S>, response: Response<B>) -> Response<ResponseBody<B, S>>
+fn respond<B, S>(mut call: Box<Call<S>>, response: Response<B>) -> Response<ResponseBody<B, S>>
 where
     B: Body,
     B::Error: 'static,

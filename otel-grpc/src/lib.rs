@@ -25,6 +25,7 @@ mod options;
 mod request;
 #[cfg(feature = "rich-errors")]
 mod rich_error;
+mod series;
 mod server;
 mod side;
 mod text;

@@ -15,7 +15,6 @@ use pin_project_lite::pin_project;
 
 use crate::convention::{GrpcConvention, Rules};
 use crate::message::{Message, MessageReader, SharedTotals, Totals};
-use crate::method::Method;
 use crate::metrics::GrpcTally;
 use crate::side::Side;
 
@@ -45,13 +44,12 @@ impl Messages {
     pub(crate) fn wanted(
         report: MessageReport,
         rules: &Rules,
-        method: Method<'_>,
         attempts: Option<Arc<AtomicU64>>,
     ) -> Option<Box<Self>> {
         if report == MessageReport::default() && !rules.grpc_metrics {
             return None;
         }
-        let tally = rules.grpc_metrics.then(|| Box::new(GrpcTally::new(method, rules.grpc_target())));
+        let tally = rules.grpc_metrics.then(|| Box::new(GrpcTally::new(rules.grpc_target())));
         let (response, request) = (MessageReader::default(), Arc::default());
         Some(Box::new(Self { report, response, request, tally, attempts }))
     }

@@ -5,7 +5,7 @@
 //! <https://opentelemetry.io/docs/specs/semconv/registry/attributes/rpc/>
 
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
@@ -13,7 +13,7 @@ use opentelemetry::Value;
 use otel_core::Attributes;
 
 use crate::call::Standing;
-use crate::text::bounded;
+use crate::text::{bounded, slot_of};
 
 /// What stands for all methods that are not known.
 pub(crate) const OTHER: &str = "_OTHER";
@@ -66,9 +66,12 @@ impl<'a> Method<'a> {
         }
     }
 
-    /// What the span and the duration carry at the start. An unproven method may turn out to be no method.
+    /// What the span carries at the start. An unproven method may turn out to be no method.
     pub(crate) fn write(self, attributes: &mut Attributes<'_>) {
-        attributes.both("rpc.method", self.value());
+        if !attributes.wants_span() {
+            return;
+        }
+        attributes.span("rpc.method", self.value());
         if let Self::Other(original) = self {
             attributes.span("rpc.method_original", bounded(original).to_owned());
         }
@@ -85,8 +88,9 @@ impl<'a> Method<'a> {
     /// What is to be learnt of the method from how the call ends.
     pub(crate) fn standing(self) -> Standing {
         match self {
-            Self::Listed(_) | Self::Other(_) => Standing::Settled,
-            Self::Proven(_) => Standing::Proven,
+            Self::Listed(name) => Standing::Settled(name),
+            Self::Other(_) => Standing::Settled(OTHER),
+            Self::Proven(name) => Standing::Proven(name),
             Self::Unproven(name) => Standing::Unproven(Box::from(name)),
         }
     }
@@ -100,27 +104,25 @@ impl<'a> Method<'a> {
     }
 }
 
-/// Makes a name known for the process's life, when it is one. `false` when too many are known.
-pub(crate) fn prove(name: &str) -> bool {
+/// Makes a name known for the process's life. `None` when too many are known.
+pub(crate) fn prove(name: &str) -> Option<&'static str> {
     let mut methods = METHODS.lock().unwrap_or_else(PoisonError::into_inner);
-    if methods.proven.contains(name) {
-        return true;
+    if let Some(name) = methods.proven.get(name) {
+        return Some(name);
     }
     if methods.proven.len() >= MAX_PROVEN {
-        return false;
+        return None;
     }
     let name = methods.listed.get(name).copied().unwrap_or_else(|| leak(name));
-    methods.proven.insert(name)
+    methods.proven.insert(name);
+    Some(name)
 }
 
 /// A name that the program itself has, as a constant.
 pub(crate) fn listed(name: &str) -> &'static str {
-    let found = THREAD_LISTED.with_borrow(|known| known.get(name).copied());
-    found.unwrap_or_else(|| {
-        let name = METHODS.lock().unwrap_or_else(PoisonError::into_inner).list(name);
-        THREAD_LISTED.with_borrow_mut(|known| known.insert(name));
-        name
-    })
+    let look_up = || Some(METHODS.lock().unwrap_or_else(PoisonError::into_inner).list(name));
+    // There is always one.
+    THREAD_LISTED.with(|known| kept(known, name, look_up)).unwrap_or(OTHER)
 }
 
 /// `package.Service/Method` of `/package.Service/Method`.
@@ -142,8 +144,23 @@ struct Methods {
 static METHODS: LazyLock<Mutex<Methods>> = LazyLock::new(Mutex::default);
 
 thread_local! {
-    static THREAD_LISTED: RefCell<HashSet<&'static str>> = RefCell::default();
-    static THREAD_PROVEN: RefCell<HashSet<&'static str>> = RefCell::default();
+    static THREAD_LISTED: Kept = const { [const { Cell::new("") }; SLOTS] };
+    static THREAD_PROVEN: Kept = const { [const { Cell::new("") }; SLOTS] };
+}
+
+/// The names that a thread has last seen, so that no lock is shared.
+type Kept = [Cell<&'static str>; SLOTS];
+
+const SLOTS: usize = 64;
+
+fn kept(known: &Kept, name: &str, look_up: impl FnOnce() -> Option<&'static str>) -> Option<&'static str> {
+    let slot = &known[slot_of(name.as_bytes()) % SLOTS];
+    if slot.get() == name {
+        return Some(slot.get());
+    }
+    let found = look_up()?;
+    slot.set(found);
+    Some(found)
 }
 
 impl Methods {
@@ -158,12 +175,8 @@ impl Methods {
 }
 
 fn find(name: &str) -> Option<&'static str> {
-    let found = THREAD_PROVEN.with_borrow(|known| known.get(name).copied());
-    found.or_else(|| {
-        let name = METHODS.lock().unwrap_or_else(PoisonError::into_inner).proven.get(name).copied()?;
-        THREAD_PROVEN.with_borrow_mut(|known| known.insert(name));
-        Some(name)
-    })
+    let look_up = || METHODS.lock().unwrap_or_else(PoisonError::into_inner).proven.get(name).copied();
+    THREAD_PROVEN.with(|known| kept(known, name, look_up))
 }
 
 fn leak(name: &str) -> &'static str {
@@ -204,7 +217,7 @@ mod tests {
         assert_eq!(Method::new("/x", Some(&list)), Method::Other("/x"));
 
         assert_eq!(Method::new("/shop.Method/New", None), Method::Unproven("shop.Method/New"));
-        assert!(prove("shop.Method/New"));
+        assert_eq!(prove("shop.Method/New"), Some("shop.Method/New"));
         assert_eq!(Method::new("/shop.Method/New", None), Method::Proven("shop.Method/New"));
         assert_eq!(Method::new("/x", None), Method::Other("/x"));
     }

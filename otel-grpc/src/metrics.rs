@@ -7,8 +7,10 @@ use opentelemetry::{KeyValue, Value};
 use tonic::Code;
 
 use crate::code;
+use crate::convention::Rules;
 use crate::message::Totals;
-use crate::method::Method;
+use crate::method::OTHER;
+use crate::series::DurationSeries;
 use crate::side::Side;
 
 /// The buckets that the convention gives for both durations, in seconds.
@@ -46,23 +48,24 @@ const COUNT_BUCKETS: [f64; 18] = [
 /// The instruments of one side.
 #[derive(Debug)]
 pub(crate) struct Metrics {
-    pub(crate) duration: Option<Histogram<f64>>,
+    pub(crate) duration: Option<DurationSeries>,
     pub(crate) active: Option<UpDownCounter<i64>>,
     pub(crate) grpc: Option<GrpcMetrics>,
 }
 
 impl Metrics {
-    pub(crate) fn new<S: Side>(meter: &Meter, with_active: bool, with_grpc: bool) -> Self {
+    /// `binds` says whether instruments may be bound to attributes; all durations carry `shared`.
+    pub(crate) fn new<S: Side>(meter: &Meter, rules: &Rules, shared: Vec<KeyValue>, binds: bool) -> Self {
         let duration = S::DURATION.map(|(name, description)| {
             let boundaries = DURATION_BUCKETS.to_vec();
             let histogram = meter.f64_histogram(name).with_unit("s").with_description(description);
-            histogram.with_boundaries(boundaries).build()
+            DurationSeries::new(histogram.with_boundaries(boundaries).build(), shared, binds)
         });
-        let active = with_active.then(|| {
+        let active = rules.active_requests.then(|| {
             let counter = meter.i64_up_down_counter(S::ACTIVE).with_unit("{call}");
             counter.with_description("Number of gRPC calls that have started and not ended.").build()
         });
-        Self { duration, active, grpc: with_grpc.then(|| GrpcMetrics::new::<S>(meter)) }
+        Self { duration, active, grpc: rules.grpc_metrics.then(|| GrpcMetrics::new::<S>(meter)) }
     }
 }
 
@@ -120,7 +123,6 @@ struct StreamMetrics {
 /// What one call or attempt says to gRPC's own metrics.
 #[derive(Debug)]
 pub(crate) struct GrpcTally {
-    pub(crate) method: Value,
     pub(crate) target: Option<Value>,
     pub(crate) sent: Totals,
     pub(crate) received: Totals,
@@ -129,13 +131,9 @@ pub(crate) struct GrpcTally {
 }
 
 impl GrpcTally {
-    pub(crate) fn new(method: Method<'_>, target: Option<Value>) -> Self {
-        let method = match method {
-            Method::Other(_) => Value::from(UNKNOWN_METHOD),
-            known => known.value(),
-        };
+    pub(crate) fn new(target: Option<Value>) -> Self {
         let (sent, received) = (Totals::default(), Totals::default());
-        Self { method, target, sent, received, attempts: None }
+        Self { target, sent, received, attempts: None }
     }
 }
 
@@ -156,13 +154,13 @@ impl GrpcMetrics {
     }
 
     pub(crate) fn start(&self, method: &'static str, target: Option<Value>) {
-        let mut attributes = vec![KeyValue::new("grpc.method", method)];
+        let mut attributes = vec![KeyValue::new("grpc.method", grpc_method(method))];
         attributes.extend(target.map(|target| KeyValue::new("grpc.target", target)));
         self.stream.started.add(1, &attributes);
     }
 
-    pub(crate) fn record(&self, elapsed: Duration, code: Code, is_unknown: bool, tally: &GrpcTally) {
-        let method = if is_unknown { Value::from(UNKNOWN_METHOD) } else { tally.method.clone() };
+    pub(crate) fn record(&self, elapsed: Duration, method: &'static str, code: Code, tally: &GrpcTally) {
+        let method = grpc_method(method);
         let mut attributes = Vec::with_capacity(3);
         attributes.push(KeyValue::new("grpc.method", method));
         attributes.extend(tally.target.clone().map(|target| KeyValue::new("grpc.target", target)));
@@ -180,7 +178,9 @@ impl GrpcMetrics {
 }
 
 /// "unregistered/generic method names should by default be reported with `other` value instead".
-pub(crate) const UNKNOWN_METHOD: &str = "other";
+fn grpc_method(method: &'static str) -> &'static str {
+    if method == OTHER { "other" } else { method }
+}
 
 impl StreamMetrics {
     fn new(meter: &Meter, names: &Names) -> Self {

@@ -1,25 +1,23 @@
 //! Two server layers around one service give one span.
 
-use std::cell::Cell;
+use http::Extensions;
 
-thread_local! {
-    static IS_SERVING: Cell<bool> = const { Cell::new(false) };
+/// In a request's extensions: a server layer further out observes the call. The mark travels with the request, through
+/// buffers and into other tasks, and a call of its own has none.
+#[derive(Clone, Copy, Debug)]
+struct Served;
+
+/// Whether a server layer further out observes the call with these extensions.
+pub(crate) fn is_served(extensions: &Extensions) -> bool {
+    extensions.get::<Served>().is_some()
 }
 
-/// Whether a server layer further out is polling us: it observes this call already.
-pub(crate) fn is_serving() -> bool {
-    IS_SERVING.get()
+/// Lets layers further in know that the call is observed.
+pub(crate) fn mark_served(extensions: &mut Extensions) {
+    extensions.insert(Served);
 }
 
-/// Runs `f` as the inside of a server layer, or as the outside of one: a client that calls a server in the same process
-/// begins another call.
-pub(crate) fn with_serving<R>(serving: bool, f: impl FnOnce() -> R) -> R {
-    struct Restore(bool);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            IS_SERVING.set(self.0);
-        }
-    }
-    let _restore = Restore(IS_SERVING.replace(serving));
-    f()
+/// A call that a client passes on is another one, even if it came in here.
+pub(crate) fn unmark_served(extensions: &mut Extensions) {
+    extensions.remove::<Served>();
 }

@@ -68,6 +68,7 @@ macro_rules! grpc_setters {
             provider: impl opentelemetry::metrics::MeterProvider + Send + Sync + 'static,
         ) -> Self {
             self.options.providers.set_meter_provider(provider);
+            self.options.rules.has_own_meter_provider = true;
             self
         }
 

@@ -38,7 +38,7 @@ pub(crate) fn repeated_text(text: &str) -> Value {
         return Value::from(bounded(text).to_owned());
     }
     TEXTS.with_borrow_mut(|texts| {
-        let slot = &mut texts[slot_of(text.as_bytes())];
+        let slot = &mut texts[slot_of(text.as_bytes()) % SLOTS];
         let kept = match slot {
             Some(kept) if **kept == *text => Arc::clone(kept),
             _ => Arc::clone(slot.insert(Arc::from(text))),
@@ -51,8 +51,8 @@ pub(crate) fn repeated_text(text: &str) -> Value {
 pub(crate) fn address_text(address: IpAddr) -> Value {
     ADDRESSES.with_borrow_mut(|addresses| {
         let slot = match address {
-            IpAddr::V4(v4) => &mut addresses[slot_of(&v4.octets())],
-            IpAddr::V6(v6) => &mut addresses[slot_of(&v6.octets())],
+            IpAddr::V4(v4) => &mut addresses[slot_of(&v4.octets()) % SLOTS],
+            IpAddr::V6(v6) => &mut addresses[slot_of(&v6.octets()) % SLOTS],
         };
         let kept = match slot {
             Some((kept, text)) if *kept == address => Arc::clone(text),
@@ -65,11 +65,11 @@ pub(crate) fn address_text(address: IpAddr) -> Value {
     })
 }
 
-/// Length and ends tell usual texts apart, and take no time.
-fn slot_of(bytes: &[u8]) -> usize {
+/// Where a text is kept: length and ends tell usual texts apart, and take no time.
+pub(crate) fn slot_of(bytes: &[u8]) -> usize {
     let [first, last] = [bytes.first(), bytes.last()].map(|byte| usize::from(byte.copied().unwrap_or(0)));
     let middle = usize::from(bytes.get(bytes.len() / 2).copied().unwrap_or(0));
-    (bytes.len() + 7 * first + 13 * last + 31 * middle) % SLOTS
+    bytes.len() + 7 * first + 13 * last + 31 * middle
 }
 
 #[cfg(test)]

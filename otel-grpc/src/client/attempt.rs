@@ -19,7 +19,7 @@ use crate::body::ResponseBody;
 use crate::call::{Call, CallParts};
 use crate::convention::{CallStart, GrpcConvention};
 use crate::deadline::Deadline;
-use crate::future::{ResponseFuture, run};
+use crate::future::ResponseFuture;
 use crate::messages::{MessageReport, Messages};
 use crate::side::AttemptSide;
 
@@ -93,7 +93,7 @@ where
         }
         let mut call = self.settings.begin(&GrpcRequest::new(&request));
         let request = call.watch_request(request);
-        let future = run(&mut call, || self.inner.call(request));
+        let future = call.run(|| self.inner.call(request));
         ResponseFuture::observed(future, call)
     }
 }
@@ -116,7 +116,7 @@ fn number<A>(request: &mut Request<A>) -> bool {
 }
 
 impl AttemptSettings {
-    fn begin(&self, grpc: &GrpcRequest<'_>) -> Call<AttemptSide> {
+    fn begin(&self, grpc: &GrpcRequest<'_>) -> Box<Call<AttemptSide>> {
         let parent = Context::current();
         let method = method_of(grpc, self.methods.as_ref());
         let start = CallStart { grpc: *grpc, method, server: None, peer: None, context: &parent };
@@ -125,7 +125,7 @@ impl AttemptSettings {
             return Call::new(operation, CallParts::default());
         }
         let rules = &self.instrumenter.convention().rules;
-        let messages = Messages::wanted(MessageReport::default(), rules, method, None);
+        let messages = Messages::wanted(MessageReport::default(), rules, None);
         let deadline = Deadline::start(grpc.headers);
         let parts = CallParts { deadline, standing: method.standing(), messages, ..CallParts::default() };
         Call::new(operation, parts)

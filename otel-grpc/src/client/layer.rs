@@ -146,6 +146,7 @@ impl GrpcClientLayerBuilder {
         of_attempts.set_tracer_provider(NoopTracerProvider::new());
         let attempt_rules = crate::convention::Rules {
             grpc_metrics: rules.grpc_metrics,
+            has_own_meter_provider: rules.has_own_meter_provider,
             target: rules.target.clone(),
             ..Default::default()
         };

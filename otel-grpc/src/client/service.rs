@@ -10,7 +10,7 @@ use tower_service::Service;
 
 use super::settings::Settings;
 use crate::body::ResponseBody;
-use crate::future::{ResponseFuture, run};
+use crate::future::ResponseFuture;
 use crate::side::ClientSide;
 
 /// A channel that gives each call a client span and a duration, and hands the context on in the call's metadata; made by
@@ -48,7 +48,7 @@ where
             return ResponseFuture::unobserved(self.inner.call(request));
         };
         let request = call.watch_request(request);
-        let future = run(&mut call, || self.inner.call(request));
+        let future = call.run(|| self.inner.call(request));
         ResponseFuture::observed(future, call)
     }
 }

@@ -19,6 +19,7 @@ use crate::deadline::Deadline;
 use crate::hook::call_hook;
 use crate::messages::{MessageReport, Messages};
 use crate::method::Method;
+use crate::nested::unmark_served;
 use crate::options::Filter;
 use crate::side::ClientSide;
 use crate::{GrpcRequest, GrpcTraceBinPropagator};
@@ -36,8 +37,12 @@ pub(super) struct Settings {
 
 impl Settings {
     /// Starts the call's operation, unless the filter says no, and writes its context into the request.
-    pub(super) fn begin<A>(&self, request: &mut Request<A>) -> Option<Call<ClientSide>> {
+    pub(super) fn begin<A>(&self, request: &mut Request<A>) -> Option<Box<Call<ClientSide>>> {
+        if self.instrumenter.is_idle() {
+            return None;
+        }
         let parent = Context::current();
+        unmark_served(request.extensions_mut());
         let grpc = GrpcRequest::new(request);
         let wanted = self.filter.as_ref().is_none_or(|wanted| call_hook(|| wanted(&grpc), true));
         let call = wanted.then(|| self.start(&parent, &grpc));
@@ -51,7 +56,11 @@ impl Settings {
         Some(call)
     }
 
-    fn start(&self, parent: &Context, grpc: &GrpcRequest<'_>) -> (Call<ClientSide>, Option<Arc<AtomicU64>>) {
+    fn start(
+        &self,
+        parent: &Context,
+        grpc: &GrpcRequest<'_>,
+    ) -> (Box<Call<ClientSide>>, Option<Arc<AtomicU64>>) {
         let method = method_of(grpc, self.methods.as_ref());
         let start =
             CallStart { grpc: *grpc, method, server: self.server_of(grpc), peer: None, context: parent };
@@ -67,7 +76,7 @@ impl Settings {
             standing: method.standing(),
             has_own_name: rules.span_name.is_some(),
             head: self.head.clone(),
-            messages: Messages::wanted(self.report, rules, method, attempts.clone()),
+            messages: Messages::wanted(self.report, rules, attempts.clone()),
         };
         (Call::new(operation, parts), attempts)
     }

@@ -11,8 +11,8 @@ use tower_service::Service;
 use super::settings::Settings;
 use crate::GrpcRequest;
 use crate::body::ResponseBody;
-use crate::future::{ResponseFuture, run};
-use crate::nested::is_serving;
+use crate::future::ResponseFuture;
+use crate::nested::{is_served, mark_served};
 use crate::request::is_grpc;
 use crate::side::ServerSide;
 
@@ -45,15 +45,21 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<A>) -> Self::Future {
-        if !is_grpc(request.headers()) || is_serving() {
+    fn call(&mut self, mut request: Request<A>) -> Self::Future {
+        if self.settings.instrumenter.is_idle()
+            || !is_grpc(request.headers())
+            || is_served(request.extensions())
+        {
             return ResponseFuture::unobserved(self.inner.call(request));
         }
         let Some(mut call) = self.settings.begin(&GrpcRequest::new(&request)) else {
             return ResponseFuture::unobserved(self.inner.call(request));
         };
+        if !call.is_inert() {
+            mark_served(request.extensions_mut());
+        }
         let request = call.watch_request(request);
-        let future = run(&mut call, || self.inner.call(request));
+        let future = call.run(|| self.inner.call(request));
         ResponseFuture::observed(future, call)
     }
 }

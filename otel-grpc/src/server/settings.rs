@@ -39,7 +39,7 @@ pub(super) struct Settings {
 
 impl Settings {
     /// Starts the call's operation, unless nobody wants it and there is nothing of the caller's to hand on.
-    pub(super) fn begin(&self, grpc: &GrpcRequest<'_>) -> Option<Call<ServerSide>> {
+    pub(super) fn begin(&self, grpc: &GrpcRequest<'_>) -> Option<Box<Call<ServerSide>>> {
         let (parent, links) = self.parent(grpc);
         if self.filter.as_ref().is_some_and(|wanted| !call_hook(|| wanted(grpc), true)) {
             let operation = self.instrumenter.inert(parent);
@@ -59,7 +59,7 @@ impl Settings {
             standing: method.standing(),
             has_own_name: rules.span_name.is_some(),
             head: self.head.clone(),
-            messages: Messages::wanted(self.report, rules, method, None),
+            messages: Messages::wanted(self.report, rules, None),
         };
         Some(Call::new(operation, parts))
     }

@@ -1,0 +1,4 @@
+//! A service in process, bare and inside of each instrumentation.
+
+pub mod hello;
+pub mod layers;
