@@ -179,7 +179,6 @@ impl Base64 {
                     *slot = (self.bits >> self.count) as u8;
                     length += 1;
                 }
-                self.bits &= (1 << self.count) - 1;
             }
         }
         length
