@@ -1,9 +1,16 @@
-//! OpenTelemetry for database clients, sqlx first.
+#![doc = include_str!("../README.md")]
+//!
+#![doc = include_str!("docs/telemetry.md")]
 
 mod client;
+mod comment;
+#[cfg(feature = "diesel")]
+pub mod diesel;
 mod failure;
 mod hook;
 pub mod query_text;
+#[cfg(feature = "redis")]
+pub mod redis;
 mod request;
 #[cfg(feature = "sqlx")]
 pub mod sqlx;
@@ -12,6 +19,7 @@ mod system;
 use opentelemetry::InstrumentationScope;
 
 pub use client::{DbCall, DbClient, DbClientBuilder, DbOperation};
+pub use comment::SqlComments;
 pub use failure::DbFailure;
 pub use request::DbRequest;
 pub use system::DbSystem;

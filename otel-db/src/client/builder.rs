@@ -2,7 +2,7 @@
 
 use super::DbClient;
 use super::options::{DbOptions, client_setters};
-use crate::DbSystem;
+use crate::{DbSystem, SqlComments};
 
 /// Options of a [`DbClient`].
 ///
@@ -28,7 +28,7 @@ impl DbClientBuilder {
         Self { options: DbOptions::new(system) }
     }
 
-    #[cfg(feature = "sqlx")]
+    #[cfg(any(feature = "redis", feature = "sqlx"))]
     pub(crate) fn from_options(options: DbOptions) -> Self {
         Self { options }
     }
@@ -39,6 +39,13 @@ impl DbClientBuilder {
     /// `db.query.parameter.<key>` (stability: development): values that your users gave. Default: `false`.
     pub fn with_query_parameters(mut self, record: bool) -> Self {
         self.options.parameters = record;
+        self
+    }
+
+    /// Lets statements carry their trace context, see [`SqlComments`]. Clients without an adapter ask for the text to send
+    /// with [`DbOperation::with_comment`](crate::DbOperation::with_comment). Default: none.
+    pub fn with_sql_comments(mut self, comments: SqlComments) -> Self {
+        self.options.sql_comments = Some(comments);
         self
     }
 

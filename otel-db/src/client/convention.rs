@@ -15,7 +15,7 @@ use super::options::{AddAttributes, NameOf};
 use super::pool::MeasuredPool;
 use crate::hook::call_hook;
 use crate::query_text::QueryRules;
-use crate::{DbFailure, DbRequest, DbSystem};
+use crate::{DbFailure, DbRequest, DbSystem, SqlComments};
 
 /// On the span of a call that its caller dropped before its end.
 pub(super) const ENDED_EARLY: &str = "otel_db.ended_early";
@@ -30,6 +30,7 @@ pub(crate) struct DbConvention {
     pub(crate) query_text: bool,
     pub(crate) returned_rows: bool,
     pub(crate) slow_after: Option<Duration>,
+    pub(crate) sql_comments: Option<SqlComments>,
     pub(crate) span_name: Option<NameOf>,
     pub(crate) attributes: Option<AddAttributes>,
     pub(crate) pool: Option<MeasuredPool>,
@@ -151,6 +152,17 @@ impl Convention for DbConvention {
 }
 
 impl DbConvention {
+    pub(super) fn lookup_attributes(&self, result: &'static str) -> Vec<KeyValue> {
+        let mut attributes = vec![
+            KeyValue::new("db.system.name", self.system.name()),
+            KeyValue::new("otel_db.cache.result", result),
+        ];
+        attributes.extend(self.namespace.as_ref().map(|name| KeyValue::new("db.namespace", shared(name))));
+        let server = self.server.as_ref();
+        attributes.extend(server.map(|server| KeyValue::new("server.address", shared(&server.address))));
+        attributes
+    }
+
     /// The first that applies: `{summary}`, `{operation} {target}`, `{target}`, `{system}`.
     /// <https://opentelemetry.io/docs/specs/semconv/database/database-spans/#name>
     fn conventional_name(&self, request: &DbRequest<'_>) -> Cow<'static, str> {

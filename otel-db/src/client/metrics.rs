@@ -1,6 +1,6 @@
 //! The instruments of calls.
 
-use opentelemetry::metrics::{Histogram, Meter};
+use opentelemetry::metrics::{Counter, Histogram, Meter};
 
 use super::pool::{MeasuredPool, PoolMetrics};
 
@@ -15,6 +15,7 @@ const ROW_BUCKETS: [f64; 13] =
 pub(crate) struct DbMetrics {
     pub(crate) duration: Histogram<f64>,
     pub(crate) returned_rows: Option<Histogram<u64>>,
+    pub(crate) lookups: Counter<u64>,
     pub(crate) pool: Option<PoolMetrics>,
 }
 
@@ -34,6 +35,11 @@ impl DbMetrics {
                 .with_boundaries(ROW_BUCKETS.to_vec())
                 .build()
         });
-        Self { duration, returned_rows, pool: pool.map(|pool| pool.metrics(meter)) }
+        let lookups = meter
+            .u64_counter("otel_db.cache.lookups")
+            .with_unit("{lookup}")
+            .with_description("Values that a cache was asked for, by whether it had them.")
+            .build();
+        Self { duration, returned_rows, lookups, pool: pool.map(|pool| pool.metrics(meter)) }
     }
 }

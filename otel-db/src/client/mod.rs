@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use otel_core::Instrumenter;
+use otel_core::{Instrumenter, Providers};
 
 pub use builder::DbClientBuilder;
 pub use call::DbCall;
@@ -21,13 +21,12 @@ pub use operation::DbOperation;
 use crate::DbSystem;
 use convention::DbConvention;
 use options::Filter;
+#[cfg(any(feature = "redis", feature = "sqlx"))]
+pub(crate) use options::{DbOptions, client_setters};
 #[cfg(feature = "sqlx")]
 use pool::PoolMetrics;
 #[cfg(feature = "sqlx")]
-pub(crate) use {
-    options::{DbOptions, client_setters},
-    pool::{MeasuredPool, PoolFigures},
-};
+pub(crate) use pool::{MeasuredPool, PoolFigures};
 
 /// Gives each call of a database a client span and a duration.
 ///
@@ -109,6 +108,23 @@ impl DbClient {
     #[cfg(feature = "sqlx")]
     pub(crate) fn with_pool_metrics(&self, record: impl FnOnce(&PoolMetrics)) {
         self.shared.instrumenter.with_metrics(|metrics| metrics.pool.as_ref().map(record));
+    }
+
+    /// Counts what a cache had and had not: `otel_db.cache.lookups`, with `otel_db.cache.result`. Adapters of caches do it by
+    /// themselves.
+    pub fn count_lookups(&self, hits: u64, misses: u64) {
+        let convention = self.convention();
+        self.shared.instrumenter.with_metrics(|metrics| {
+            for (result, count) in [("hit", hits), ("miss", misses)] {
+                if count > 0 {
+                    metrics.lookups.add(count, &convention.lookup_attributes(result));
+                }
+            }
+        });
+    }
+
+    pub(crate) fn providers(&self) -> &Providers {
+        self.shared.instrumenter.providers()
     }
 
     pub(crate) fn convention(&self) -> &DbConvention {

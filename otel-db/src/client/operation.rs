@@ -8,8 +8,10 @@ use std::time::Instant;
 use opentelemetry::{Context, Key, Value};
 use otel_core::Operation;
 
+use super::DbClient;
 use super::convention::{DbConvention, SLOW};
-use crate::DbFailure;
+use crate::comment::with_comment;
+use crate::{DbFailure, SqlComments};
 
 /// A call that has started: a guard that ends its span and records its metrics once, on every way out.
 ///
@@ -84,6 +86,20 @@ impl DbOperation {
     /// Adds an attribute to the span.
     pub fn set_attribute(&mut self, key: impl Into<Key>, value: impl Into<Value>) {
         self.operation.attributes().span(key, value);
+    }
+
+    /// `statement` with the trace context of this call in a comment behind it; `None` when comments are not asked for, when
+    /// there is nothing to say, or when the statement has a comment already.
+    ///
+    /// `is_prepared` says whether the connection keeps the statement by its text.
+    #[must_use]
+    pub fn with_comment(&self, client: &DbClient, statement: &str, is_prepared: bool) -> Option<String> {
+        let wanted = match client.convention().sql_comments? {
+            SqlComments::Unprepared => !is_prepared,
+            SqlComments::All => true,
+        };
+        let wanted = wanted && !self.is_inert();
+        wanted.then(|| with_comment(statement, client.providers(), self.context())).flatten()
     }
 
     /// The call has succeeded.

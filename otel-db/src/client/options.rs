@@ -11,7 +11,7 @@ use super::convention::{DbConvention, ServerName};
 use super::pool::MeasuredPool;
 use super::{DbClient, Shared};
 use crate::query_text::QueryRules;
-use crate::{DbRequest, DbSystem, scope};
+use crate::{DbRequest, DbSystem, SqlComments, scope};
 
 pub(crate) type Filter = Arc<dyn Fn(&DbRequest<'_>) -> bool + Send + Sync>;
 pub(crate) type NameOf = Arc<dyn Fn(&DbRequest<'_>) -> Option<Cow<'static, str>> + Send + Sync>;
@@ -33,6 +33,7 @@ pub(crate) struct DbOptions {
     pub(crate) parameters: bool,
     pub(crate) returned_rows: bool,
     pub(crate) slow_after: Option<Duration>,
+    pub(crate) sql_comments: Option<SqlComments>,
 }
 
 impl DbOptions {
@@ -52,6 +53,7 @@ impl DbOptions {
             parameters: false,
             returned_rows: false,
             slow_after: None,
+            sql_comments: None,
         }
     }
 
@@ -71,6 +73,7 @@ impl DbOptions {
             query_text: self.query_text,
             returned_rows: self.returned_rows,
             slow_after: self.slow_after,
+            sql_comments: self.sql_comments,
             span_name: self.span_name,
             attributes: self.attributes,
             pool,
@@ -105,6 +108,16 @@ macro_rules! client_setters {
         ) -> Self {
             self.options.providers.set_meter_provider(provider);
             self.options.has_own_meter = true;
+            self
+        }
+
+        /// Writes the context into comments of statements with this propagator, where they are asked for. Default: the
+        /// global one.
+        pub fn with_propagator(
+            mut self,
+            propagator: impl opentelemetry::propagation::TextMapPropagator + Send + Sync + 'static,
+        ) -> Self {
+            self.options.providers.set_propagator(propagator);
             self
         }
 

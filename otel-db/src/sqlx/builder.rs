@@ -8,7 +8,7 @@ use super::driver::{Driver, Options, Target};
 use super::pool_name::{PoolName, default_name};
 use super::pool_state::PoolState;
 use crate::client::{DbOptions, MeasuredPool, PoolFigures, client_setters};
-use crate::{DbClientBuilder, DbSystem};
+use crate::{DbClientBuilder, DbSystem, SqlComments};
 
 /// Options of a client of one of sqlx's databases, with the address, the port and the database's name that connections are
 /// made with: for [`Connection::new`](super::Connection::new) and [`Observe::observed`](super::Observe::observed).
@@ -59,6 +59,12 @@ impl<DB: Driver> PoolBuilder<DB> {
     /// [`DbSystem::COCKROACHDB`] for one of PostgreSQL's. Default: the driver's.
     pub fn with_system(mut self, system: DbSystem) -> Self {
         self.options.system = system;
+        self
+    }
+
+    /// Lets statements carry their trace context, see [`SqlComments`]. Default: none.
+    pub fn with_sql_comments(mut self, comments: SqlComments) -> Self {
+        self.options.sql_comments = Some(comments);
         self
     }
 

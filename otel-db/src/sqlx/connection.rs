@@ -196,9 +196,9 @@ impl<'c, DB: Driver> Executor<'c> for &'c mut Connection<DB> {
         'c: 'e,
         E: 'q + Execute<'q, DB>,
     {
-        let query = ObservedQuery::new(query);
+        let mut query = ObservedQuery::new(query);
         Box::pin(async move {
-            let operation = self.client.query(query.text()).start();
+            let operation = query.start(&self.client);
             observe::<DB, _>(operation, DB::execute(self.inner(), query)).await
         })
     }
@@ -208,9 +208,9 @@ impl<'c, DB: Driver> Executor<'c> for &'c mut Connection<DB> {
         'c: 'e,
         E: 'q + Execute<'q, DB>,
     {
-        let query = ObservedQuery::new(query);
+        let mut query = ObservedQuery::new(query);
         Box::pin(try_stream! {
-            let operation = self.client.query(query.text()).start();
+            let operation = query.start(&self.client);
             let mut steps = ObservedSteps::<DB>::new(DB::fetch_many(self.inner(), query), operation);
             while let Some(step) = steps.try_next().await? {
                 yield step;
@@ -223,9 +223,9 @@ impl<'c, DB: Driver> Executor<'c> for &'c mut Connection<DB> {
         'c: 'e,
         E: 'q + Execute<'q, DB>,
     {
-        let query = ObservedQuery::new(query);
+        let mut query = ObservedQuery::new(query);
         Box::pin(async move {
-            let operation = self.client.query(query.text()).start();
+            let operation = query.start(&self.client);
             observe_rows::<DB, _>(operation, DB::fetch_all(self.inner(), query), Vec::len).await
         })
     }
@@ -276,9 +276,9 @@ impl<'c, DB: Driver> Executor<'c> for &'c mut Connection<DB> {
 /// No row is an answer: that [`Executor::fetch_one`] makes an error of it is between sqlx and the application.
 async fn fetch_optional<DB: Driver>(
     connection: &mut Connection<DB>,
-    query: ObservedQuery<DB>,
+    mut query: ObservedQuery<DB>,
 ) -> Result<Option<DB::Row>, Error> {
-    let operation = connection.client.query(query.text()).start();
+    let operation = query.start(&connection.client);
     let row = DB::fetch_optional(connection.inner(), query);
     observe_rows::<DB, _>(operation, row, |row| usize::from(row.is_some())).await
 }

@@ -70,9 +70,9 @@ where
         'c: 'e,
         E: 'q + Execute<'q, DB>,
     {
-        let query = ObservedQuery::new(query);
+        let mut query = ObservedQuery::new(query);
         Box::pin(async move {
-            let operation = self.client.query(query.text()).start();
+            let operation = query.start(&self.client);
             observe::<DB, _>(operation, self.inner.execute(query)).await
         })
     }
@@ -82,9 +82,9 @@ where
         'c: 'e,
         E: 'q + Execute<'q, DB>,
     {
-        let query = ObservedQuery::new(query);
+        let mut query = ObservedQuery::new(query);
         Box::pin(try_stream! {
-            let operation = self.client.query(query.text()).start();
+            let operation = query.start(&self.client);
             let mut steps = ObservedSteps::<DB>::new(self.inner.fetch_many(query), operation);
             while let Some(step) = steps.try_next().await? {
                 yield step;
@@ -97,9 +97,9 @@ where
         'c: 'e,
         E: 'q + Execute<'q, DB>,
     {
-        let query = ObservedQuery::new(query);
+        let mut query = ObservedQuery::new(query);
         Box::pin(async move {
-            let operation = self.client.query(query.text()).start();
+            let operation = query.start(&self.client);
             observe_rows::<DB, _>(operation, self.inner.fetch_all(query), Vec::len).await
         })
     }
@@ -109,9 +109,9 @@ where
         'c: 'e,
         E: 'q + Execute<'q, DB>,
     {
-        let query = ObservedQuery::new(query);
+        let mut query = ObservedQuery::new(query);
         Box::pin(async move {
-            let operation = self.client.query(query.text()).start();
+            let operation = query.start(&self.client);
             let row = self.inner.fetch_optional(query);
             observe_rows::<DB, _>(operation, row, |row| usize::from(row.is_some())).await
         })

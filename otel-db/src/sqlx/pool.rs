@@ -209,9 +209,9 @@ impl<'p, DB: Driver> Executor<'p> for &'_ Pool<DB> {
         'p: 'e,
         E: 'q + Execute<'q, DB>,
     {
-        let (pool, query) = (self.clone(), ObservedQuery::new(query));
+        let (pool, mut query) = (self.clone(), ObservedQuery::new(query));
         Box::pin(async move {
-            let operation = pool.client.query(query.text()).start();
+            let operation = query.start(&pool.client);
             let run = async { DB::execute(&mut pool.state.acquire(&pool.client).await?.raw, query).await };
             observe::<DB, _>(operation, run).await
         })
@@ -222,9 +222,9 @@ impl<'p, DB: Driver> Executor<'p> for &'_ Pool<DB> {
         'p: 'e,
         E: 'q + Execute<'q, DB>,
     {
-        let (pool, query) = (self.clone(), ObservedQuery::new(query));
+        let (pool, mut query) = (self.clone(), ObservedQuery::new(query));
         Box::pin(try_stream! {
-            let operation = pool.client.query(query.text()).start();
+            let operation = query.start(&pool.client);
             let (mut borrowed, operation) = acquire_in(&pool, operation).await?;
             let mut steps = ObservedSteps::<DB>::new(DB::fetch_many(&mut borrowed.raw, query), operation);
             while let Some(step) = steps.try_next().await? {
@@ -238,9 +238,9 @@ impl<'p, DB: Driver> Executor<'p> for &'_ Pool<DB> {
         'p: 'e,
         E: 'q + Execute<'q, DB>,
     {
-        let (pool, query) = (self.clone(), ObservedQuery::new(query));
+        let (pool, mut query) = (self.clone(), ObservedQuery::new(query));
         Box::pin(async move {
-            let operation = pool.client.query(query.text()).start();
+            let operation = query.start(&pool.client);
             let run = async { DB::fetch_all(&mut pool.state.acquire(&pool.client).await?.raw, query).await };
             observe_rows::<DB, _>(operation, run, Vec::len).await
         })
@@ -298,9 +298,9 @@ impl<'p, DB: Driver> Executor<'p> for &'_ Pool<DB> {
 
 async fn fetch_optional<DB: Driver>(
     pool: &Pool<DB>,
-    query: ObservedQuery<DB>,
+    mut query: ObservedQuery<DB>,
 ) -> Result<Option<DB::Row>, Error> {
-    let operation = pool.client.query(query.text()).start();
+    let operation = query.start(&pool.client);
     let run = async { DB::fetch_optional(&mut pool.state.acquire(&pool.client).await?.raw, query).await };
     observe_rows::<DB, _>(operation, run, |row| usize::from(row.is_some())).await
 }

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use sqlx::error::BoxDynError;
-use sqlx::{Database, Execute, SqlStr};
+use sqlx::{AssertSqlSafe, Database, Execute, SqlSafeStr, SqlStr};
+
+use crate::{DbClient, DbOperation};
 
 /// A statement that was looked at and is handed on as it was.
 ///
@@ -24,8 +26,25 @@ impl<DB: Database> ObservedQuery<DB> {
         Self { sql: query.sql(), arguments, statement, persistent }
     }
 
-    pub(super) fn text(&self) -> &str {
-        self.sql.as_str()
+    /// Starts the statement's operation, and notes it in the statement if that is asked for.
+    pub(super) fn start(&mut self, client: &DbClient) -> DbOperation {
+        let operation = client.query(self.sql.as_str()).start();
+        if client.convention().sql_comments.is_some() {
+            self.comment(client, &operation);
+        }
+        operation
+    }
+
+    fn comment(&mut self, client: &DbClient, operation: &DbOperation) {
+        let is_prepared = !matches!(self.arguments, Ok(None));
+        if self.statement.is_some() {
+            return; // prepared by hand: it runs under the text that it was prepared with
+        }
+        if let Some(sql) = operation.with_comment(client, self.sql.as_str(), is_prepared) {
+            self.sql = AssertSqlSafe(sql).into_sql_str();
+            // With the comment it is another statement each time: kept, they would push out all others.
+            self.persistent = false;
+        }
     }
 }
 

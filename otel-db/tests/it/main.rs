@@ -3,7 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod client;
+mod comments;
+mod diesel;
 mod matrix;
+mod pool_metrics;
 mod postgres;
+mod redis;
+mod secrets;
 mod sqlite;
 mod support;

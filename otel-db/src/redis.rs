@@ -1,0 +1,8 @@
+//! The crate `redis`, 1.x: any of its asynchronous connections.
+//!
+//! A wrapped connection is a connection: `AsyncCommands`, pipelines and scripts work as they do without it.
+
+mod cache;
+mod observed;
+
+pub use observed::{Builder, Connection, client_builder};

@@ -1,0 +1,242 @@
+//! A connection and its options.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use redis::aio::ConnectionLike;
+use redis::{
+    Arg, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, Pipeline, RedisError,
+    RedisFuture, RedisResult, Value,
+};
+
+use super::cache::Lookup;
+use crate::client::{DbOptions, client_setters};
+use crate::{DbClient, DbClientBuilder, DbFailure, DbOperation, DbSystem};
+
+/// A connection of the crate `redis` whose commands are observed.
+///
+/// ```
+/// # async fn example() -> redis::RedisResult<()> {
+/// use redis::AsyncCommands;
+///
+/// let client = redis::Client::open("redis://cache.internal/0")?;
+/// let connection = client.get_multiplexed_async_connection().await?;
+/// let mut cache = otel_db::redis::Connection::instrument(connection, client.get_connection_info()).build();
+/// let name: Option<String> = cache.get("song:7").await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// It clones if the connection does. Commands that ask for values count hits and misses.
+#[derive(Clone)]
+pub struct Connection<C> {
+    inner: C,
+    client: DbClient,
+}
+
+impl<C> Connection<C> {
+    /// Observes a connection, with options.
+    pub fn instrument(inner: C, info: &ConnectionInfo) -> Builder<C> {
+        Builder { inner, options: client_options(info) }
+    }
+
+    /// Observes a connection, as calls of `client`.
+    #[must_use]
+    pub fn new(inner: C, client: &DbClient) -> Self {
+        Self { inner, client: client.clone() }
+    }
+
+    /// The connection itself. What is done with it is not observed.
+    pub fn inner(&mut self) -> &mut C {
+        &mut self.inner
+    }
+
+    /// As [`inner`](Self::inner), without the wrapper.
+    #[must_use]
+    pub fn into_inner(self) -> C {
+        self.inner
+    }
+}
+
+impl<C> fmt::Debug for Connection<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("client", &self.client).finish_non_exhaustive()
+    }
+}
+
+/// Options of a [`Connection`], made by [`Connection::instrument`].
+#[must_use]
+pub struct Builder<C> {
+    inner: C,
+    options: DbOptions,
+}
+
+impl<C> Builder<C> {
+    client_setters!();
+
+    /// The connection.
+    #[must_use]
+    pub fn build(self) -> Connection<C> {
+        Connection { inner: self.inner, client: self.options.build() }
+    }
+}
+
+impl<C> fmt::Debug for Builder<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+/// Options of a client with the address, the port and the database of a connection's URL: for [`Connection::new`].
+///
+/// # Errors
+///
+/// When the URL is none.
+pub fn client_builder(info: impl IntoConnectionInfo) -> RedisResult<DbClientBuilder> {
+    Ok(DbClientBuilder::from_options(client_options(&info.into_connection_info()?)))
+}
+
+/// Never the user or the password.
+fn client_options(info: &ConnectionInfo) -> DbOptions {
+    let mut options = DbOptions::new(DbSystem::REDIS);
+    match info.addr() {
+        ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
+            options.server_address = Some(host.clone());
+            options.server_port = Some(*port);
+        }
+        ConnectionAddr::Unix(path) => options.server_address = path.to_str().map(ToOwned::to_owned),
+        _ => {}
+    }
+    options.namespace = Some(info.redis_settings().db().to_string());
+    options
+}
+
+impl<C: ConnectionLike + Send> ConnectionLike for Connection<C> {
+    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
+        Box::pin(async move {
+            let name = name_of(command);
+            let mut operation = self.start(&name, command);
+            let answer = operation.observe(self.inner.req_packed_command(command)).await;
+            if let Ok(answer) = &answer {
+                self.note_lookup(&mut operation, Lookup::of(&name, answer));
+            }
+            let value = answer.as_ref().map(std::slice::from_ref).unwrap_or_default();
+            end(operation, &answer, value);
+            answer
+        })
+    }
+
+    #[doc(hidden)]
+    fn req_packed_commands<'a>(
+        &'a mut self,
+        pipeline: &'a Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> RedisFuture<'a, Vec<Value>> {
+        Box::pin(async move {
+            let mut operation = self.start_pipeline(pipeline);
+            let answer = operation.observe(self.inner.req_packed_commands(pipeline, offset, count)).await;
+            if let Ok(answers) = &answer {
+                self.note_lookup(&mut operation, pipeline_lookup(pipeline, answers));
+            }
+            end(operation, &answer, answer.as_deref().unwrap_or_default());
+            answer
+        })
+    }
+
+    fn get_db(&self) -> i64 {
+        self.inner.get_db()
+    }
+}
+
+impl<C> Connection<C> {
+    fn start(&self, name: &str, command: &Cmd) -> DbOperation {
+        let values = command.args_iter().skip(1).map(|argument| match argument {
+            Arg::Simple(value) => value,
+            _ => b"",
+        });
+        let text = crate::query_text::redis::sanitize(name, &values.collect::<Vec<_>>());
+        self.client.operation(name).safe_query_text(text).start()
+    }
+
+    /// "`BATCH`", and the command if they are all the same; a transaction is `MULTI`.
+    fn start_pipeline(&self, pipeline: &Pipeline) -> DbOperation {
+        let mut names = pipeline.cmd_iter().map(name_of);
+        let first = names.next();
+        let name = match first {
+            _ if pipeline.is_transaction() => Cow::Borrowed("MULTI"),
+            Some(first) if names.all(|name| name == first) => first,
+            _ => Cow::Borrowed("BATCH"),
+        };
+        self.client.operation(name).batch_size(pipeline.len()).start()
+    }
+
+    fn note_lookup(&self, operation: &mut DbOperation, lookup: Option<Lookup>) {
+        let Some(lookup) = lookup else { return };
+        if lookup.hits + lookup.misses == 1 {
+            operation.set_attribute("otel_db.cache.hit", lookup.hits == 1);
+        }
+        self.client.count_lookups(lookup.hits, lookup.misses);
+    }
+}
+
+/// The command's name, in capitals: one of few, as long as it is a name at all.
+fn name_of(command: &Cmd) -> Cow<'static, str> {
+    const LONGEST: usize = 32;
+    let Some(Arg::Simple(name)) = command.args_iter().next() else { return Cow::Borrowed("UNKNOWN") };
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    match std::str::from_utf8(name) {
+        Ok(text) if !name.is_empty() && name.len() <= LONGEST && name.iter().all(is_name) => {
+            Cow::Owned(text.to_ascii_uppercase())
+        }
+        _ => Cow::Borrowed("UNKNOWN"),
+    }
+}
+
+fn pipeline_lookup(pipeline: &Pipeline, answers: &[Value]) -> Option<Lookup> {
+    if pipeline.is_transaction() || answers.len() != pipeline.len() {
+        return None;
+    }
+    let mut sum = None;
+    for (command, answer) in pipeline.cmd_iter().zip(answers) {
+        if let Some(lookup) = Lookup::of(&name_of(command), answer) {
+            sum.get_or_insert_with(Lookup::default).add(lookup);
+        }
+    }
+    sum
+}
+
+/// An answer may be an error of the server's: the first of them counts.
+fn end<T>(operation: DbOperation, answer: &RedisResult<T>, values: &[Value]) {
+    let refused = values.iter().find_map(|value| match value {
+        Value::ServerError(error) => Some(DbFailure::with_code(error.code().to_owned())),
+        _ => None,
+    });
+    match (answer, refused) {
+        (Err(error), _) => operation.fail(failure_of(error)),
+        (Ok(_), Some(failure)) => operation.fail(failure),
+        (Ok(_), None) => operation.end(),
+    }
+}
+
+/// The prefix of the server's error, `WRONGTYPE`, or the class of the client's. Texts stay out: they quote values.
+fn failure_of(error: &RedisError) -> DbFailure {
+    if let Some(code) = error.code() {
+        return DbFailure::with_code(code.to_owned());
+    }
+    if error.is_timeout() {
+        return DbFailure::TIMEOUT;
+    }
+    if error.is_connection_refusal() {
+        return DbFailure::new("connect");
+    }
+    if error.is_connection_dropped() || error.is_io_error() {
+        return DbFailure::new("connection_lost");
+    }
+    match error.kind() {
+        ErrorKind::Parse | ErrorKind::UnexpectedReturnType => DbFailure::new("decode"),
+        ErrorKind::AuthenticationFailed => DbFailure::new("authentication"),
+        ErrorKind::InvalidClientConfig => DbFailure::new("configuration"),
+        _ => DbFailure::OTHER,
+    }
+}

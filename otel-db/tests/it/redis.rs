@@ -1,0 +1,117 @@
+//! The adapter for the crate `redis`, on a real server.
+
+use std::time::Duration;
+
+use otel_db::redis::Connection;
+use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, require_service, span};
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncCommands, Client, RedisError, Script};
+
+use crate::support::{DURATION, assert_conventional, total};
+
+async fn connect(telemetry: &TestTelemetry) -> Option<(Connection<MultiplexedConnection>, String)> {
+    let url = require_service("Redis (TEST_REDIS_URL)", std::env::var("TEST_REDIS_URL").ok())?;
+    let client = Client::open(url.clone()).unwrap();
+    let connection = client.get_multiplexed_async_connection().await.unwrap();
+    let observed = Connection::instrument(connection, client.get_connection_info())
+        .with_tracer_provider(telemetry.tracer_provider())
+        .with_meter_provider(telemetry.meter_provider())
+        .build();
+    let address = url.trim_start_matches("redis://").split('/').next().unwrap().to_owned();
+    Some((observed, address))
+}
+
+fn key(name: &str) -> String {
+    format!("{name}-{}", std::process::id())
+}
+
+#[tokio::test]
+async fn commands_hits_and_misses() {
+    let telemetry = TestTelemetry::new();
+    let Some((mut cache, address)) = connect(&telemetry).await else { return };
+    let (here, missing) = (key("canary-here"), key("canary-missing"));
+    let () = cache.set(&here, "canary-value").await.unwrap();
+    assert_eq!(cache.get::<_, Option<String>>(&here).await.unwrap().as_deref(), Some("canary-value"));
+    assert_eq!(cache.get::<_, Option<String>>(&missing).await.unwrap(), None);
+    let many: Vec<Option<String>> = cache.mget(&[&here, &missing, &here]).await.unwrap();
+    assert_eq!(many.len(), 3);
+
+    let name = |command: &str| format!("{command} {address}");
+    telemetry.assert_span(
+        span(name("SET"))
+            .client()
+            .has("db.system.name", "redis")
+            .has("db.operation.name", "SET")
+            .has("db.namespace", "0")
+            .has("server.address", "127.0.0.1")
+            .has("db.query.text", "SET ?"),
+    );
+    let hits: Vec<_> =
+        telemetry.spans_named(&name("GET")).iter().map(|span| span.has("otel_db.cache.hit", true)).collect();
+    assert_eq!(hits, [true, false]);
+    let lookups = telemetry.points("otel_db.cache.lookups");
+    let of = |result: &str| {
+        let point = lookups.iter().find(|point| point.has("otel_db.cache.result", result)).unwrap();
+        point.number().unwrap().as_f64()
+    };
+    assert_eq!((of("hit"), of("miss")), (3.0, 2.0));
+    assert_eq!(total(&telemetry, "otel_db.cache.lookups"), 5.0);
+    assert_eq!(telemetry.histogram_count(DURATION), 4);
+    telemetry.assert_no_secrets(["canary-here", "canary-missing", "canary-value"]);
+    assert_conventional(&telemetry);
+}
+
+#[tokio::test]
+async fn pipelines_transactions_and_scripts() {
+    let telemetry = TestTelemetry::new();
+    let Some((mut cache, address)) = connect(&telemetry).await else { return };
+    let (one, other) = (key("one"), key("other"));
+    let () = redis::pipe().set(&one, 1).set(&other, 2).query_async(&mut cache).await.unwrap();
+    let () = redis::pipe().get(&one).del(&other).query_async(&mut cache).await.unwrap();
+    let () = redis::pipe().atomic().set(&one, 3).incr(&one, 1).query_async(&mut cache).await.unwrap();
+    let answer: i32 = Script::new(&format!("return 7 -- {one}")).invoke_async(&mut cache).await.unwrap();
+    assert_eq!(answer, 7);
+    let facts: Vec<_> = telemetry
+        .spans()
+        .iter()
+        .take(3)
+        .map(|span| {
+            (span.name.to_string(), span.attribute("db.operation.batch.size").map(ToString::to_string))
+        })
+        .collect();
+    let expected =
+        ["BATCH SET", "BATCH", "BATCH MULTI"].map(|name| (format!("{name} {address}"), Some("2".to_owned())));
+    assert_eq!(facts, expected);
+    // The crate `redis` loads a script when the server does not know it.
+    telemetry.assert_span(span(format!("EVALSHA {address}")).failed().has("error.type", "NOSCRIPT"));
+    telemetry.assert_span(span(format!("EVALSHA {address}")).has_no("error.type"));
+    assert_conventional(&telemetry);
+}
+
+#[tokio::test]
+async fn errors_timeouts_and_cancellations() {
+    let telemetry = TestTelemetry::new();
+    let Some((mut cache, address)) = connect(&telemetry).await else { return };
+    let text = key("canary-text");
+    let () = cache.set(&text, "canary-value").await.unwrap();
+    let wrong: Result<(), RedisError> = cache.lpush(&text, "canary-value").await;
+    assert_eq!(wrong.unwrap_err().code(), Some("WRONGTYPE"));
+    let wrong: Result<(), RedisError> =
+        redis::pipe().lpush(&text, 1).lpush(&text, 2).query_async(&mut cache).await;
+    assert!(wrong.is_err());
+    let unknown: Result<(), RedisError> =
+        redis::cmd("NO SUCH COMMAND").arg("canary-value").query_async(&mut cache).await;
+    assert!(unknown.is_err());
+    let slow = redis::cmd("BLPOP").arg(key("never")).arg(1).to_owned();
+    let gave_up = tokio::time::timeout(Duration::from_millis(30), slow.query_async::<()>(&mut cache)).await;
+    assert!(gave_up.is_err());
+
+    let failed = |name: &str, code: &str| span(format!("{name} {address}")).failed().has("error.type", code);
+    telemetry.assert_span(failed("LPUSH", "WRONGTYPE").has("db.response.status_code", "WRONGTYPE"));
+    telemetry.assert_span(failed("BATCH LPUSH", "WRONGTYPE"));
+    telemetry.assert_span(failed("UNKNOWN", "ERR"));
+    telemetry
+        .assert_span(span(format!("BLPOP {address}")).has("otel_db.ended_early", true).has_no("error.type"));
+    telemetry.assert_no_secrets(["canary-value", "canary-text"]);
+    assert_conventional(&telemetry);
+}
