@@ -72,7 +72,10 @@ impl Install {
     /// Switches instrumentations off by the names of their scopes, `otel-http`, or what comes after the `otel-`: those that
     /// use global providers record nothing. Case does not matter, and `_` stands for `-`, as variables need it
     /// (`OTEL_INSTRUMENTATION_HTTP_ENABLED`). Context still passes through them. Default: none.
-    pub fn with_disabled_instrumentations<N: AsRef<str>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+    pub fn with_disabled_instrumentations<N: AsRef<str>>(
+        mut self,
+        names: impl IntoIterator<Item = N>,
+    ) -> Self {
         self.facts.disabled.extend(names.into_iter().map(|name| switch_name(name.as_ref())));
         self
     }

@@ -11,6 +11,7 @@ use opentelemetry::trace::{Link, SpanBuilder, TraceContextExt};
 use opentelemetry::{Context, InstrumentationScope, KeyValue};
 
 use crate::operation::{Operation, Started, StartedSpan};
+use crate::providers::Propagates;
 use crate::tracer::{NewSpan, StartSpan};
 use crate::{Attributes, Convention, Providers, install_generation, sampler_reads_attributes};
 
@@ -53,7 +54,7 @@ impl<C: Convention> Instrumenter<C> {
     /// before doing work for either. What is installed later is noticed, as [`start`](Self::start) notices it.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        let is_idle = |bound: &Bound<C>| bound.is_noop() && !bound.propagates;
+        let is_idle = |bound: &Bound<C>| bound.is_noop() && bound.propagates == Propagates::Nothing;
         // Asked once more, so that an idle instrumenter looks for providers too.
         self.shared.with_bound(is_idle) && self.shared.with_bound_at_start(is_idle)
     }
@@ -89,7 +90,7 @@ impl<C: Convention> Instrumenter<C> {
                 return Operation::inert(Arc::clone(shared), parent.clone());
             }
             let in_flight = shared.convention.in_flight(&bound.metrics, request);
-            let started = Started::now();
+            let started = if bound.has_tracer() { Started::now() } else { Started::without_span() };
             let mut attributes = Vec::new();
             let span = match bound.has_tracer() {
                 true => shared.start_span(bound, parent, request, links, &started, &mut attributes),
@@ -143,7 +144,7 @@ pub(crate) struct Bound<C: Convention> {
     recorded_last_root: AtomicBool,
     metrics: Arc<C::Metrics>,
     meter_is_noop: bool,
-    propagates: bool,
+    propagates: Propagates,
 }
 
 impl<C: Convention> Bound<C> {
@@ -186,6 +187,10 @@ impl<C: Convention> Shared<C> {
             false => f(bound),
             true => f(&self.bind(Some(bound))),
         })
+    }
+
+    pub(crate) fn propagates_unknown_formats(&self) -> bool {
+        self.with_bound(|bound| bound.propagates == Propagates::Other)
     }
 
     /// What was given by hand stays as it is; a global provider may still come.

@@ -11,6 +11,7 @@ use opentelemetry::trace::{Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
 use crate::instrumenter::Shared;
+use crate::propagation::{is_sampling_forced, remote_decision};
 use crate::{Attributes, Convention, ErrorType, InFlight};
 
 /// One operation that has started: a guard that ends its span and records its metrics once, on every way out.
@@ -50,6 +51,11 @@ pub(crate) struct Started {
 impl Started {
     pub(crate) fn now() -> Self {
         Self { wall_clock: SystemTime::now(), monotonic: Instant::now() }
+    }
+
+    /// For an operation that has no span, which is what the wall clock is for.
+    pub(crate) fn without_span() -> Self {
+        Self { wall_clock: SystemTime::UNIX_EPOCH, monotonic: Instant::now() }
     }
 }
 
@@ -167,14 +173,19 @@ impl<C: Convention> Operation<C> {
         }
     }
 
-    /// Lets [`run`](Self::run) leave the current context as it is, if this operation has no span and its context no
-    /// baggage: with metrics alone there is then nothing that the work inside could ask for, and attaching costs more than
-    /// the rest.
+    /// Lets [`run`](Self::run) leave the current context as it is, if this operation adds nothing to it: with metrics alone
+    /// there is often nothing that the work inside could ask for, and attaching costs more than the rest.
     ///
-    /// Only for an operation whose parent is the context that is current wherever its work runs, perhaps with the span and
-    /// the baggage of a remote caller.
+    /// Only for an operation whose parent is the context that is current wherever its work runs, perhaps with what a
+    /// propagator has read. What propagators of known formats read is looked for; one of another format counts as if it had
+    /// read something.
     pub fn attach_only_if_needed(&mut self) {
-        self.attaches = self.context.has_active_span() || !self.context.baggage().is_empty();
+        let context = &self.context;
+        self.attaches = context.has_active_span()
+            || !context.baggage().is_empty()
+            || remote_decision(context).is_some()
+            || is_sampling_forced(context)
+            || self.shared.propagates_unknown_formats();
     }
 
     /// Runs `f` with the operation's context attached. A panic in `f` goes on, and ends the operation as failed.

@@ -13,6 +13,34 @@ use opentelemetry::{Context, InstrumentationScope};
 use crate::installed;
 use crate::tracer::{MakeTracer, StartSpan};
 
+/// What a propagator reads and writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Propagates {
+    Nothing,
+    /// Parents and baggage, in the formats of this crate.
+    Known,
+    /// Perhaps values of its own.
+    Other,
+}
+
+/// The beginnings of the fields of W3C, B3, Jaeger, X-Ray and OpenTracing.
+const KNOWN_FIELDS: [&str; 8] =
+    ["traceparent", "tracestate", "baggage", "b3", "x-b3-", "uber", "x-amzn-trace-id", "ot-tracer-"];
+
+impl Propagates {
+    fn by(propagator: &dyn TextMapPropagator) -> Self {
+        let is_known = |field: &str| {
+            let field = field.to_ascii_lowercase();
+            KNOWN_FIELDS.iter().any(|known| field.starts_with(known))
+        };
+        match propagator.fields().next() {
+            None => Self::Nothing,
+            Some(_) if propagator.fields().all(is_known) => Self::Known,
+            Some(_) => Self::Other,
+        }
+    }
+}
+
 /// The providers an instrumentation uses: those it was given, and the global ones for the rest.
 ///
 /// Layers hold one of these in their builders, so that tests can hand every layer providers of their own.
@@ -73,11 +101,11 @@ impl Providers {
         self.meter.is_some()
     }
 
-    /// Whether there is a propagator that reads or writes anything.
-    pub(crate) fn propagates(&self) -> bool {
+    /// What there is to read and to write.
+    pub(crate) fn propagates(&self) -> Propagates {
         match &self.propagator {
-            Some(propagator) => propagator.fields().next().is_some(),
-            None => global::get_text_map_propagator(|global| global.fields().next().is_some()),
+            Some(propagator) => Propagates::by(&**propagator),
+            None => global::get_text_map_propagator(|global| Propagates::by(global)),
         }
     }
 

@@ -1,6 +1,10 @@
 //! What records nothing keeps nothing, and does no work.
 
+use std::sync::LazyLock;
+
 use opentelemetry::metrics::noop::NoopMeterProvider;
+use opentelemetry::propagation::text_map_propagator::FieldIter;
+use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::noop::NoopTracerProvider;
 use opentelemetry::{Context, InstrumentationScope};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
@@ -56,4 +60,41 @@ fn a_name_is_given_once_by_functions_of_the_user_s() {
     let points = telemetry.points(DURATION);
     assert!(points[0].has("job.tenant", "first") && points[0].has("job.kind", "test"));
     assert!(points[0].attribute("job.own.name").is_none());
+}
+
+/// Reads a value of its own.
+#[derive(Debug)]
+struct Tenant;
+
+impl TextMapPropagator for Tenant {
+    fn inject_context(&self, _: &Context, _: &mut dyn Injector) {}
+    fn extract_with_context(&self, context: &Context, _: &dyn Extractor) -> Context {
+        context.with_value("blue")
+    }
+    fn fields(&self) -> FieldIter<'_> {
+        static FIELDS: LazyLock<[String; 1]> = LazyLock::new(|| ["x-tenant".to_owned()]);
+        FieldIter::new(FIELDS.as_slice())
+    }
+}
+
+#[test]
+fn metrics_alone_still_hand_on_what_a_propagator_of_its_own_kind_has_read() {
+    let telemetry = TestTelemetry::new();
+    let mut providers = Providers::global();
+    providers.set_tracer_provider(NoopTracerProvider::new());
+    providers.set_meter_provider(telemetry.meter_provider());
+    let scope = InstrumentationScope::builder("jobs").build();
+    let run = |providers: &Providers, parent: &Context| {
+        let instrumenter = Instrumenter::new(scope.clone(), providers.clone(), Job);
+        // The first span shows that the tracer has no effect.
+        instrumenter.start(parent, &"first").end();
+        let mut operation = instrumenter.start(parent, &"nightly");
+        operation.attach_only_if_needed();
+        operation.run(|| Context::current().get::<&str>().copied())
+    };
+    let parent = Context::new().with_value("blue");
+    providers.set_propagator(TraceContextPropagator::new());
+    assert_eq!(run(&providers, &parent), None, "it is current already, or it is nobody's");
+    providers.set_propagator(Tenant);
+    assert_eq!(run(&providers, &parent), Some("blue"));
 }

@@ -135,9 +135,9 @@ impl Observed {
 
     fn respond<B: Body>(mut self, mut response: Response<B>) -> Response<ResponseBody<B>> {
         let status = response.status();
-        let late_route = match response.extensions().get::<HttpRoute>() {
-            Some(route) if !self.has_route => Some(Route::new(route.template())),
-            _ => None,
+        let late_route = match self.has_route {
+            true => None,
+            false => response.extensions().get::<HttpRoute>().map(|route| Route::new(route.template())),
         };
         if let Some(route) = late_route.as_ref().filter(|_| !self.has_own_name) {
             self.operation.update_name(route.span_name(self.method));

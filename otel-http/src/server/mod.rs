@@ -6,6 +6,7 @@ mod future;
 mod layer;
 mod metrics;
 mod nested;
+mod options;
 mod route;
 mod series;
 mod service;

@@ -11,7 +11,7 @@ use tower_service::Service;
 
 use super::future::{Observed, ResponseFuture};
 use super::nested::{is_served, mark_served};
-use super::settings::{Bodies, Settings};
+use super::settings::Settings;
 use super::{HttpUpgrade, RequestAttributes};
 use crate::HttpRequest;
 use crate::body::ResponseBody;
@@ -67,7 +67,7 @@ where
             mark_served(request.extensions_mut());
         }
         #[cfg(feature = "axum")]
-        if let Some(place) = bodies.as_ref().and_then(Bodies::request) {
+        if let Some(place) = bodies.as_ref().and_then(|bodies| bodies.request()) {
             crate::axum::capture_body(&mut request, place.clone());
         }
         let upgrade = (settings.upgrades && !begun.operation.is_inert())

@@ -1,0 +1,133 @@
+//! What a layer records only when it is asked to.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use opentelemetry::logs::LoggerProvider;
+
+use super::layer::HttpServerLayerBuilder;
+use crate::exception::{self, exception_log};
+use crate::{BodyCapture, HttpRequest};
+
+impl HttpServerLayerBuilder {
+    /// Records the metric `http.server.active_requests` (stability: development). Default: `false`.
+    pub fn with_active_requests(mut self, record: bool) -> Self {
+        self.convention.metrics.active_requests = record;
+        self
+    }
+
+    /// Records the metric `http.server.response.body.size` (stability: development), the bytes that have passed, and
+    /// `http.server.request.body.size` when the request says its length. Default: `false`.
+    pub fn with_body_sizes(mut self, record: bool) -> Self {
+        self.convention.metrics.body_sizes = record;
+        self
+    }
+
+    /// Counts requests that do not continue a trace of their caller in the metric `otel_http.server.remote_contexts`, by
+    /// `otel_http.remote_context`: `absent` (no header), `invalid` (a header of a known format that no propagator here could
+    /// read), `restarted` (a public endpoint began anew). A service that is called by services with telemetry finds here
+    /// where a trace breaks. Default: `false`.
+    pub fn with_remote_context_counter(mut self, count: bool) -> Self {
+        self.convention.metrics.remote_contexts = count;
+        self
+    }
+
+    /// Records `user_agent.synthetic.type` (stability: development) on span and metrics: `bot` or `test`, where the
+    /// `User-Agent` says so. Default: `false`.
+    pub fn with_synthetic_type(mut self, record: bool) -> Self {
+        self.synthetic_type = record;
+        self
+    }
+
+    /// Gives each request an [`HttpUpgrade`](crate::HttpUpgrade) in its extensions, with which the handler of a WebSocket
+    /// keeps the span open until the connection's end. Default: `false`, the span of a 101 ends with its head.
+    pub fn with_upgrades(mut self, give: bool) -> Self {
+        self.upgrades = give;
+        self
+    }
+
+    /// Tells callers the ids of the request's span, in the headers `traceresponse` and `Server-Timing`, if `to` says that
+    /// they may know them. It gets the socket's other end too, as far as it is known. Ids let strangers tell how much a
+    /// service does, and find their requests in what it logs. Default: nobody.
+    ///
+    /// ```
+    /// use otel_http::HttpServerLayer;
+    ///
+    /// let layer = HttpServerLayer::builder()
+    ///     .with_trace_response(|_, peer| peer.is_some_and(|peer| peer.ip().is_loopback()))
+    ///     .build();
+    /// ```
+    pub fn with_trace_response(
+        mut self,
+        to: impl Fn(&HttpRequest<'_>, Option<SocketAddr>) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.trace_response = Some(Arc::new(to));
+        self
+    }
+
+    /// Writes a log event `http.server.request.exception` (stability: development), severity ERROR, for each error or panic
+    /// that ends a request: `exception.type`, in the span's context, and not the error's text, which may hold a secret. A
+    /// status is not an exception. Default: none.
+    pub fn with_exception_events<P>(mut self, logger_provider: &P) -> Self
+    where
+        P: LoggerProvider,
+        P::Logger: Send + Sync + 'static,
+    {
+        self.convention.exceptions = Some(exception_log(logger_provider, exception::SERVER));
+        self
+    }
+
+    /// Records the beginning of axum's request bodies, as far as the handler reads them. Bodies of other types pass as they
+    /// are. Default: none.
+    #[cfg(feature = "axum")]
+    pub fn with_captured_request_body(mut self, capture: BodyCapture) -> Self {
+        self.request_body = Some(Arc::new(capture));
+        self
+    }
+
+    /// Records the beginning of response bodies. Default: none.
+    pub fn with_captured_response_body(mut self, capture: BodyCapture) -> Self {
+        self.response_body = Some(Arc::new(capture));
+        self
+    }
+
+    /// Records these request headers as `http.request.header.*`. Names in any case, with `*` and `?`; a name that
+    /// begins with `!` is left out. Names that sound like a secret (`authorization`, `cookie`, tokens, keys, sessions) and
+    /// values marked sensitive are recorded as `REDACTED`, at most 32 headers. Prefer names to stars: with a star the
+    /// client chooses attribute keys. Default: none.
+    pub fn with_captured_request_headers(
+        mut self,
+        names: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.convention.request_headers.add(names);
+        self
+    }
+
+    /// Records these response headers as `http.response.header.*`, in the way of
+    /// [`with_captured_request_headers`](Self::with_captured_request_headers). Default: none.
+    pub fn with_captured_response_headers(
+        mut self,
+        names: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.convention.response_headers.add(names);
+        self
+    }
+
+    /// Replaces the values of these headers too by `REDACTED`, in both directions.
+    pub fn with_sensitive_headers(
+        mut self,
+        names: impl IntoIterator<Item = impl Into<String> + Clone>,
+    ) -> Self {
+        for name in names {
+            self.convention.request_headers.add_sensitive([name.clone()]);
+            self.convention.response_headers.add_sensitive([name]);
+        }
+        self
+    }
+
+    /// Copies these entries of the caller's baggage to the span, under their own names. Default: none.
+    pub fn with_baggage_attributes(mut self, keys: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.convention.baggage_keys.extend(keys.into_iter().map(Into::into));
+        self
+    }
+}
