@@ -4,6 +4,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
+use tonic::metadata::MetadataValue;
+use tonic::{Code, Status};
 
 use crate::telemetry;
 
@@ -52,6 +54,20 @@ impl Outcome {
             Self::GatewayTimeout => StatusCode::GATEWAY_TIMEOUT,
         }
     }
+
+    /// The same for gRPC.
+    fn code(self) -> Code {
+        match self {
+            Self::Success => Code::Ok,
+            Self::ValidationError => Code::InvalidArgument,
+            Self::WrongPassword | Self::NotLoggedIn => Code::Unauthenticated,
+            Self::UnknownProduct => Code::NotFound,
+            Self::OutOfStock | Self::CardDeclined => Code::FailedPrecondition,
+            Self::DatabaseError => Code::Internal,
+            Self::ServiceUnavailable => Code::Unavailable,
+            Self::GatewayTimeout => Code::DeadlineExceeded,
+        }
+    }
 }
 
 /// A request that did not end as hoped.
@@ -92,6 +108,21 @@ impl ShopError {
         self.outcome
     }
 
+    /// The error that a gRPC service answered with.
+    pub(crate) fn in_status(status: &Status) -> Option<Self> {
+        let body = status.metadata().get_bin(ERROR_KEY)?.to_bytes().ok()?;
+        serde_json::from_slice(&body).ok().map(Self::passed_on)
+    }
+
+    fn into_body(self) -> ErrorBody {
+        ErrorBody {
+            outcome: self.outcome,
+            message: self.message,
+            retryable: self.retryable,
+            trace_id: telemetry::trace_id(),
+        }
+    }
+
     /// One log record per error, in the service where it arose and inside its span.
     fn log(&self) {
         let (kind, retryable, message) = (self.outcome.as_str(), self.retryable, self.message.as_str());
@@ -119,13 +150,23 @@ impl IntoResponse for ShopError {
     fn into_response(self) -> Response {
         self.log();
         telemetry::record_outcome(self.outcome);
-        let body = ErrorBody {
-            outcome: self.outcome,
-            message: self.message,
-            retryable: self.retryable,
-            trace_id: telemetry::trace_id(),
-        };
         // The extension is for the gateway, which counts the calls by outcome.
-        (self.outcome.status(), Extension(self.outcome), Json(body)).into_response()
+        let outcome = self.outcome;
+        (outcome.status(), Extension(outcome), Json(self.into_body())).into_response()
+    }
+}
+
+/// The metadata that carries an error between services that speak gRPC.
+const ERROR_KEY: &str = "shop-error-bin";
+
+impl From<ShopError> for Status {
+    fn from(error: ShopError) -> Self {
+        error.log();
+        telemetry::record_outcome(error.outcome);
+        let mut status = Self::new(error.outcome.code(), error.message.clone());
+        // A body of two texts and a flag is JSON in any case.
+        let body = serde_json::to_vec(&error.into_body()).unwrap_or_default();
+        status.metadata_mut().insert_bin(ERROR_KEY, MetadataValue::from_bytes(&body));
+        status
     }
 }

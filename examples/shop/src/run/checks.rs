@@ -48,7 +48,7 @@ pub(super) fn gaps(trace: &Trace) -> Vec<String> {
     for client in trace.spans.iter().filter(|span| span.kind == Kind::Client) {
         let answered = trace.children(client).filter(|child| child.kind == Kind::Server).count();
         // A request that found nobody to talk to was seen by its client alone.
-        if answered != 1 && client.attribute("error.type") != Some("connect") {
+        if answered != 1 && !matches!(client.attribute("error.type"), Some("connect" | "UNAVAILABLE")) {
             let (service, name) = (&client.service, &client.name);
             let url = client.attribute("url.full").unwrap_or_default();
             gaps.push(format!("`{service} {name} {url}` has {answered} server spans, not 1"));

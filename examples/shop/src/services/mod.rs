@@ -8,6 +8,7 @@ pub(crate) mod payments;
 pub(crate) mod users;
 
 mod database;
+mod grpc_server;
 mod json;
 mod peer;
 mod server;

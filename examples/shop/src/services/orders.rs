@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::database;
 use super::inventory::{Item, Reservation};
 use super::json::Body;
-use super::payments::{Charge, Receipt};
+use super::payments::{Charge, PaymentsPeer};
 use super::peer::Peer;
 use super::server::{ServerOptions, serve};
 use crate::error::{Outcome, ShopError};
@@ -59,7 +59,7 @@ pub(crate) struct Placed {
 
 struct Orders {
     inventory: Peer,
-    payments: Peer,
+    payments: PaymentsPeer,
     database: SqlitePool,
     instruments: OrdersInstruments,
 }
@@ -69,7 +69,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let patience = Duration::from_millis(options.peer_timeout_ms);
     let orders = Orders {
         inventory: Peer::new("inventory", &options.inventory_url, patience)?,
-        payments: Peer::new("payments", &options.payments_url, patience)?,
+        payments: PaymentsPeer::new(&options.payments_url, patience)?,
         database: database::open(&options.database).await?,
         instruments: OrdersInstruments::new(),
     };
@@ -125,7 +125,7 @@ impl Orders {
         let Reservation { reservation_id, total_cents } =
             self.inventory.post("/reservations", &new.items).await?;
         let charge = Charge { card: new.card.clone(), cents: total_cents };
-        if let Err(error) = self.payments.post::<Receipt>("/charges", &charge).await {
+        if let Err(error) = self.payments.charge(charge).await {
             if self.inventory.delete(&format!("/reservations/{reservation_id}")).await.is_err() {
                 tracing::warn!("the goods of a failed order are still set aside");
             }

@@ -29,16 +29,16 @@ pub(crate) const LISTENING: &str = "listening on ";
 pub(crate) const TELEMETRY_LOST: &str = "telemetry lost: ";
 
 /// How long the requests that are being answered may take when the service stops.
-const GRACE: Duration = Duration::from_secs(5);
+pub(super) const GRACE: Duration = Duration::from_secs(5);
 
 #[derive(clap::Args)]
 pub(crate) struct ServerOptions {
     /// Address to listen on; port 0 takes a free one.
     #[arg(long, env = "SHOP_LISTEN", default_value = "127.0.0.1:0")]
-    listen: SocketAddr,
+    pub(super) listen: SocketAddr,
     /// Milliseconds that a request may take.
     #[arg(long, env = "SHOP_REQUEST_TIMEOUT_MS", default_value_t = 10_000)]
-    request_timeout_ms: u64,
+    pub(super) request_timeout_ms: u64,
     #[command(flatten)]
     pub(crate) stop: StopOptions,
 }

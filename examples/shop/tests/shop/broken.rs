@@ -47,7 +47,7 @@ async fn a_service_that_is_asked_to_stop_finishes_its_request_and_delivers_its_s
     fleet.stop();
     let trace = fleet.order_trace();
     assert!(trace.is_complete(), "{}", trace.tree());
-    assert!(server_span(&trace, "payments").unwrap().has("http.response.status_code", 200));
+    assert!(server_span(&trace, "payments").unwrap().has("rpc.status_code", "OK"));
 }
 
 #[tokio::test]
@@ -69,7 +69,7 @@ async fn a_client_that_hangs_up_leaves_nothing_open() {
         assert_eq!(span.status, Status::Unset);
     }
     // The order was brought to its end nevertheless, in the same trace, and the customer is told.
-    assert!(server_span(&trace, "payments").unwrap().has("http.response.status_code", 200));
+    assert!(server_span(&trace, "payments").unwrap().has("rpc.status_code", "OK"));
     let spans = fleet.receiver.spans();
     let told = spans.iter().find(|span| span.kind == SpanKind::Consumer).expect("a notification");
     assert_eq!(told.links[0].trace_id, trace.trace_id);

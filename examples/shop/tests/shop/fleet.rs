@@ -98,9 +98,9 @@ impl Fleet {
     /// How many requests a service has last said to be in flight.
     pub(crate) fn in_flight(&self, service: &str) -> Option<f64> {
         let metrics = self.receiver.metrics();
-        let last = metrics
-            .iter()
-            .rfind(|metric| metric.service() == service && metric.name() == "http.server.active_requests")?;
+        let last = metrics.iter().rfind(|metric| {
+            metric.service() == service && metric.name().ends_with(".server.active_requests")
+        })?;
         Some(last.points().iter().filter_map(|point| point.number()).map(Number::as_f64).sum())
     }
 
