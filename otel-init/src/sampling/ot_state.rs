@@ -64,6 +64,10 @@ pub(crate) fn with_threshold(state: &TraceState, threshold: Option<Threshold>) -
     if known.threshold == threshold && (text.is_none() || threshold.is_some()) {
         return state.clone();
     }
+    // Mostly the span is a root, and there is nothing else to write.
+    if let (None, Some(threshold)) = (text, threshold) {
+        return state.insert(KEY, threshold.entry()).unwrap_or_else(|_| state.clone());
+    }
     // The key and what is written here are valid.
     match known.with(threshold).written(text.unwrap_or_default()) {
         text if text.is_empty() => state.delete(KEY).unwrap_or_default(),

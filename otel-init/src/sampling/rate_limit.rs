@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 
 use super::composable::{ComposableSampler, Intent, NewSpan};
-use super::rules::route_of;
+use super::rules::ROUTE;
 
 const NANOS: f64 = 1e9;
+/// Nanoseconds between two looks for idle keys.
+const SWEEP: u64 = 1_000_000_000;
 
 /// A limit on what is sampled: a token bucket, taken from without a lock.
 ///
@@ -64,8 +66,8 @@ impl RateLimit {
         self
     }
 
-    /// A limit for each route: `http.route`, or `url.path` where a request starts without its route. What has neither
-    /// shares one.
+    /// A limit for each route that requests start with: `http.route`. What has none shares one. Paths are no keys: callers
+    /// choose them.
     pub fn for_each_route(self) -> Self {
         self.keyed(Key::Route)
     }
@@ -101,7 +103,7 @@ impl RateLimit {
         let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
         let key = match &self.key {
             None => None,
-            Some(Key::Route) => route_of(span),
+            Some(Key::Route) => span.attribute(ROUTE).map(|value| value.as_str()),
             Some(Key::Name) => Some(span.name().into()),
             Some(Key::Attribute(key)) => span.attribute(key).map(|value| value.as_str()),
         };
@@ -205,6 +207,8 @@ struct Buckets {
     shared: Bucket,
     by_key: ArcSwap<HashMap<Box<str>, Arc<Bucket>>>,
     adding: Mutex<()>,
+    /// When idle keys may be forgotten again.
+    next_sweep: AtomicU64,
     refused: AtomicU64,
 }
 
@@ -215,6 +219,7 @@ impl Buckets {
             shared: Bucket::default(),
             by_key: ArcSwap::default(),
             adding: Mutex::new(()),
+            next_sweep: AtomicU64::new(0),
             refused: AtomicU64::new(0),
         }
     }
@@ -241,12 +246,13 @@ impl Buckets {
         if let Some(bucket) = known.get(key) {
             return Some(Arc::clone(bucket));
         }
+        // Of keys without end not each may cost a copy.
+        if known.len() >= max_keys && now < self.next_sweep.load(Ordering::Relaxed) {
+            return None;
+        }
         let mut copy = HashMap::clone(&known);
         if copy.len() >= max_keys {
-            if now < self.shared.uncounted_until.load(Ordering::Relaxed) {
-                // Keys without end: no copy for each of them.
-                return None;
-            }
+            self.next_sweep.store(now.saturating_add(SWEEP), Ordering::Relaxed);
             copy.retain(|_, bucket| !bucket.is_idle(now));
             if copy.len() >= max_keys {
                 return None;

@@ -8,7 +8,7 @@ use opentelemetry::trace::SpanKind;
 use super::composable::{ComposableSampler, Intent, NewSpan};
 use super::samplers::{AlwaysOff, AlwaysOn, Probability};
 
-const ROUTE: &str = "http.route";
+pub(super) const ROUTE: &str = "http.route";
 const PATH: &str = "url.path";
 
 /// Which spans a sampler decides for. All conditions must hold; without any, every span matches.
@@ -158,7 +158,7 @@ impl Condition {
 }
 
 /// The route that a request starts with, or else its path.
-pub(super) fn route_of<'a>(span: &NewSpan<'a>) -> Option<std::borrow::Cow<'a, str>> {
+fn route_of<'a>(span: &NewSpan<'a>) -> Option<std::borrow::Cow<'a, str>> {
     span.attribute(ROUTE).or_else(|| span.attribute(PATH)).map(|value| value.as_str())
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use opentelemetry::propagation::TextMapCompositePropagator;
 use opentelemetry_sdk::trace::{Sampler, ShouldSample};
 
+use super::SamplingControl;
 use super::composable::ComposableSampler;
 use super::debug_header::DebugHeader;
 use super::keep::Keep;
@@ -84,7 +85,7 @@ impl Sampling {
     }
 
     /// A sampler of the SDK, or of another crate, decides for traces that begin here. It writes no threshold, so nobody can
-    /// tell how many traces a sampled one stands for.
+    /// tell how many traces a sampled one stands for; what it does to `tracestate` is not kept.
     pub fn sdk(head: impl Into<Box<dyn ShouldSample>>) -> Self {
         let sampler = head.into();
         let name = format!("{sampler:?}");
@@ -157,6 +158,22 @@ impl Sampling {
     pub fn with_debug_header(mut self, header: DebugHeader) -> Self {
         self.debug_header = Some(header);
         self
+    }
+
+    /// The sampler for a provider that is built by hand. Nothing is kept for its errors there: that needs the processor that
+    /// [`install`](crate::TelemetryBuilder::install) adds.
+    ///
+    /// ```
+    /// use opentelemetry_sdk::trace::SdkTracerProvider;
+    /// use otel_init::opentelemetry_sdk;
+    /// use otel_init::sampling::Sampling;
+    ///
+    /// let provider = SdkTracerProvider::builder().with_sampler(Sampling::probability(0.1).sampler()).build();
+    /// # let _ = provider;
+    /// ```
+    #[must_use]
+    pub fn sampler(&self) -> impl ShouldSample + Clone + use<> {
+        SamplingControl::new(&Self { keep: None, ..self.clone() }, None).sampler()
     }
 
     /// Everything, for a developer's machine, where every trace is of interest and there are few.

@@ -97,6 +97,25 @@ impl Threshold {
         Self::with_precision(self.probability() * share.clamp(0.0, 1.0), DIGITS)
     }
 
+    /// As the entry `th:..`, made without the machinery of formatting: every sampled root writes one.
+    pub(crate) fn entry(self) -> String {
+        let mut entry = String::with_capacity(3 + DIGITS as usize);
+        entry.push_str("th:");
+        self.push_digits(&mut entry);
+        entry
+    }
+
+    fn push_digits(self, text: &mut String) {
+        let mut rest = self.0 & (ALL - 1);
+        loop {
+            text.push(char::from(b"0123456789abcdef"[(rest >> (BITS - 4)) as usize]));
+            rest = (rest << 4) & (ALL - 1);
+            if rest == 0 {
+                return;
+            }
+        }
+    }
+
     pub(crate) fn bits(self) -> u64 {
         self.0
     }
@@ -112,8 +131,9 @@ impl fmt::Display for Threshold {
         if *self == Self::NEVER {
             return formatter.write_str("never");
         }
-        let digits = (DIGITS - self.0.trailing_zeros().min(BITS - 1) / 4).max(1);
-        write!(formatter, "{:0width$x}", self.0 >> (4 * (DIGITS - digits)), width = digits as usize)
+        let mut digits = String::with_capacity(DIGITS as usize);
+        self.push_digits(&mut digits);
+        formatter.write_str(&digits)
     }
 }
 

@@ -18,6 +18,7 @@ mod load;
 mod logs;
 mod metrics;
 mod safety;
+mod sampling;
 mod scripted;
 mod shutdown;
 mod tls;

@@ -14,6 +14,8 @@ use super::super::{
     Proportional, Randomness, RuleBased, Sampling, SamplingControl, Threshold,
 };
 
+type Check = fn(&Value);
+
 /// Runs the cases of one list, and says how many there were.
 fn each(document: &Value, list: &str, check: impl Fn(&Value)) -> u64 {
     let list = &document[list];
@@ -26,7 +28,7 @@ fn each(document: &Value, list: &str, check: impl Fn(&Value)) -> u64 {
 fn every_case_of_the_specification_and_of_other_sdks() {
     let Some(path) = otel_testing::shared_file!("vectors/sampler_vectors.json") else { return };
     let document: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    let lists: [(&str, fn(&Value)); 14] = [
+    let lists: [(&str, Check); 14] = [
         ("probability_to_threshold", probability_to_threshold),
         ("exact_threshold", exact_threshold),
         ("threshold_decode", threshold_decode),

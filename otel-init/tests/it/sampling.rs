@@ -1,0 +1,159 @@
+//! Presets, changes and the debug header as a service uses them.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant, SystemTime};
+
+use opentelemetry::trace::{Span, Status, TraceContextExt, Tracer};
+use opentelemetry::{Context, global};
+use otel_init::sampling::{DebugHeader, Sampling, SamplingChange};
+use otel_init::{Telemetry, opentelemetry};
+use otel_testing::OtlpReceiver;
+
+use crate::child;
+
+const QUIET: (&str, &str) = ("RUST_LOG", "otel_init=info,off");
+
+fn wait_for(what: &str, is_true: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_true() {
+        assert!(start.elapsed() < Duration::from_secs(20), "waited in vain for {what}");
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+}
+
+/// A request with something below it; both may fail.
+fn request(parent: &Context, has_failed: bool) {
+    let tracer = global::tracer("service");
+    let span = parent.with_span(tracer.start_with_context("request", parent));
+    tracer.start_with_context("below", &span).end();
+    if has_failed {
+        span.span().set_status(Status::error("no"));
+    }
+    span.span().end();
+}
+
+#[test]
+fn production_keeps_every_error_and_tells_what_each_stands_for() {
+    let name = "sampling::production_keeps_every_error_and_tells_what_each_stands_for";
+    if !child::is_child() {
+        let variables = [QUIET, ("OTEL_TRACES_SAMPLER", "production"), ("OTEL_TRACES_SAMPLER_ARG", "0")];
+        let finished = child::run(name, &variables);
+        let installed =
+            finished.lines("sampler production: probability 0 %, at most 1000/min for each route");
+        assert_eq!(installed.len(), 1, "{}", finished.console);
+        return;
+    }
+    let receiver = OtlpReceiver::start().unwrap();
+    let telemetry = Telemetry::builder().with_endpoint(receiver.http_endpoint()).install().unwrap();
+    assert!(otel_core::sampler_reads_attributes(), "the limit is for each route");
+    for index in 0..20 {
+        request(&Context::new(), index % 5 == 0);
+    }
+    telemetry.flush_blocking().unwrap();
+    let spans = receiver.spans();
+    assert_eq!(spans.len(), 8);
+    for span in &spans {
+        assert_eq!(span.trace_state, "ot=th:0", "{span:?}");
+        // Sampled and random; the other bits are those of the parent's place.
+        assert_eq!(span.flags & 0xff, 3, "{span:?}");
+    }
+    let health = telemetry.health();
+    assert_eq!(health.sampling.kept_traces, 4);
+    assert_eq!((health.sampling.waiting_spans, health.sampling.dropped_spans), (0, 0));
+    telemetry.shutdown_blocking().unwrap();
+    let kept = receiver.metrics().into_iter().find(|metric| metric.name() == "otel_init.sampling.kept");
+    assert!(kept.is_some());
+}
+
+#[test]
+fn a_preset_in_code_is_a_default_and_other_samplers_are_not() {
+    let name = "sampling::a_preset_in_code_is_a_default_and_other_samplers_are_not";
+    if child::is_child() {
+        let receiver = OtlpReceiver::start().unwrap();
+        let telemetry = Telemetry::builder()
+            .with_sampling(if std::env::var("OWN").is_ok() {
+                Sampling::probability(0.25)
+            } else {
+                Sampling::emergency()
+            })
+            .with_endpoint(receiver.http_endpoint())
+            .install()
+            .unwrap();
+        telemetry.shutdown_blocking().unwrap();
+        return;
+    }
+    let sampler = |variables: &[(&str, &str)]| {
+        let finished = child::run(name, &[&[QUIET], variables].concat());
+        let line = finished.lines("exporting traces")[0].to_owned();
+        line.split_once("sampler ").unwrap().1.split_once(';').unwrap().0.to_owned()
+    };
+    let variable = ("OTEL_TRACES_SAMPLER", "always_on");
+    assert_eq!(sampler(&[]), "emergency: probability 10 %, at most 100/s");
+    assert_eq!(sampler(&[variable]), "always_on");
+    assert_eq!(sampler(&[variable, ("OWN", "1")]), "probability 25 %");
+}
+
+#[test]
+fn changes_are_lines_on_the_console_and_a_file_makes_them_too() {
+    let name = "sampling::changes_are_lines_on_the_console_and_a_file_makes_them_too";
+    let path = std::env::temp_dir().join(format!("otel-init-it-sampler-{}.json", std::process::id()));
+    if !child::is_child() {
+        let finished = child::run(name, &[QUIET, ("OTEL_INIT_SAMPLER_FILE", &path.to_string_lossy())]);
+        for (line, count) in [
+            ("the sampler was changed by the program: probability 5 %; now holds: probability 5 %", 1),
+            ("route /checkout: probability 100 %, for 1 s", 1),
+            ("a change to the sampler has expired; now holds what is configured: parentbased_always_on", 1),
+            ("the sampler was changed by its file: probability 12.5 %", 1),
+            ("the sampler was changed by its file: the change is taken back", 1),
+        ] {
+            assert_eq!(finished.lines(line).len(), count, "{line}\n{}", finished.console);
+        }
+        return;
+    }
+    let telemetry = Telemetry::builder().with_environment(|name| {
+        let own = (name == "OTEL_INIT_SAMPLER_FILE" || name == "RUST_LOG")
+            .then(|| std::env::var(name).ok())
+            .flatten();
+        own.or_else(|| name.ends_with("_EXPORTER").then(|| "none".to_owned()))
+    });
+    let telemetry = telemetry.install().unwrap();
+    let sampler = telemetry.sampler();
+    assert!(!otel_core::sampler_reads_attributes());
+    sampler.set_ratio(0.05);
+    let change = SamplingChange::new().with_route("/checkout", 1.0).with_expiry(Duration::from_millis(300));
+    sampler.set(change);
+    assert!(otel_core::sampler_reads_attributes(), "a rule by route looks at them");
+    wait_for("the expiry", || sampler.description() == "parentbased_always_on");
+    assert!(!otel_core::sampler_reads_attributes());
+    let path = std::env::var("OTEL_INIT_SAMPLER_FILE").unwrap();
+    std::fs::write(&path, r#"{"ratio": 0.125}"#).unwrap();
+    wait_for("the file", || sampler.description() == "probability 12.5 %");
+    std::fs::remove_file(&path).unwrap();
+    wait_for("its end", || sampler.description() == "parentbased_always_on");
+    telemetry.shutdown_blocking().unwrap();
+}
+
+#[test]
+fn the_key_of_a_variable_signs_for_a_trace() {
+    const KEY: &str = "a key that is long enough";
+    let name = "sampling::the_key_of_a_variable_signs_for_a_trace";
+    if !child::is_child() {
+        let variables =
+            [QUIET, ("OTEL_INIT_DEBUG_KEY", KEY), ("OTEL_TRACES_SAMPLER", "parentbased_always_off")];
+        let finished = child::run(name, &variables);
+        assert!(!finished.console.contains(KEY));
+        return;
+    }
+    let receiver = OtlpReceiver::start().unwrap();
+    let telemetry = Telemetry::builder().with_endpoint(receiver.http_endpoint()).install().unwrap();
+    let value = DebugHeader::new(KEY).sign(SystemTime::now() + Duration::from_secs(60));
+    for value in ["9999999999:00".to_owned(), value] {
+        let headers = HashMap::from([("x-debug-trace".to_owned(), value)]);
+        request(&global::get_text_map_propagator(|global| global.extract(&headers)), false);
+    }
+    telemetry.flush_blocking().unwrap();
+    let spans = receiver.spans();
+    assert_eq!(spans.len(), 2);
+    assert!(spans.iter().all(|span| span.trace_state.is_empty()));
+    telemetry.shutdown_blocking().unwrap();
+}
