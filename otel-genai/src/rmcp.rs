@@ -35,7 +35,8 @@ use ::rmcp::model::{
     ProtocolVersion, ServerConfig, ServerResult,
 };
 use ::rmcp::service::{
-    NotificationContext, Peer, PeerRequestOptions, RequestContext, RoleClient, RoleServer, Service, ServiceError,
+    NotificationContext, Peer, PeerRequestOptions, RequestContext, RoleClient, RoleServer, Service,
+    ServiceError,
 };
 
 use crate::GenAi;

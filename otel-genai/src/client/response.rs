@@ -9,6 +9,7 @@ use http_body::{Body, Frame, SizeHint};
 use otel_core::{BodyObserver, ErrorType, ObservedBody};
 use pin_project_lite::pin_project;
 
+use super::error::class_of;
 use super::request_body::each_slice;
 use super::settings::Call;
 use crate::operation::error_type_of;
@@ -34,6 +35,7 @@ impl<F, B, E> Future for ResponseFuture<F>
 where
     F: Future<Output = Result<Response<B>, E>>,
     B: Body,
+    E: 'static,
 {
     type Output = Result<Response<ResponseBody<B>>, E>;
 
@@ -52,7 +54,7 @@ where
                 Ok(response.map(|body| ResponseBody::new(body, reading)))
             }
             Err(error) => {
-                call.fail(error_type_of::<E>());
+                call.fail(class_of(&error));
                 Err(error)
             }
         })

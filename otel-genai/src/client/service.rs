@@ -37,6 +37,7 @@ impl<S> GenAiService<S> {
 impl<S, A, B> Service<Request<A>> for GenAiService<S>
 where
     S: Service<Request<RequestBody<A>>, Response = Response<B>>,
+    S::Error: 'static,
     A: Body + Unpin,
     B: Body,
 {

@@ -7,8 +7,7 @@ use crate::names::metric;
 
 /// The buckets that the conventions give, in seconds.
 /// <https://opentelemetry.io/docs/specs/semconv/gen-ai/mcp/>
-const DURATIONS: [f64; 14] =
-    [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
+const DURATIONS: [f64; 14] = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
 
 #[derive(Debug)]
 pub(crate) struct McpMetrics {

@@ -33,7 +33,12 @@ pub struct McpMessage {
 enum State {
     Own(Option<Operation<McpConvention>>),
     /// The span is that of a tool's execution; the metric is ours.
-    Joined { context: Context, started: Instant, metric: Vec<KeyValue>, has_ended: bool },
+    Joined {
+        context: Context,
+        started: Instant,
+        metric: Vec<KeyValue>,
+        has_ended: bool,
+    },
 }
 
 impl McpMessage {
@@ -166,8 +171,7 @@ impl McpMessage {
         }
         let convention = self.genai.mcp(self.side).convention();
         let mut span = Vec::new();
-        let outcome =
-            convention.on_response(&&self.answer, &mut Attributes::to_lists(&mut span, metric));
+        let outcome = convention.on_response(&&self.answer, &mut Attributes::to_lists(&mut span, metric));
         set_on_span(context, span);
         if let Err(error_type) = outcome {
             metric.push(KeyValue::new(attribute::ERROR_TYPE, error_type));

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::future::poll_fn;
 use std::mem;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use opentelemetry::logs::Severity;
@@ -19,7 +20,7 @@ use crate::GenAi;
 use crate::content::CapturedContent;
 use crate::event::{EventAttributes, any_value};
 use crate::hook::call_hook;
-use crate::metrics::Tally;
+use crate::metrics::{GenAiMetrics, Tally};
 use crate::names::{attribute, event};
 use crate::provider::ResponseFacts;
 
@@ -48,6 +49,8 @@ struct Clock {
     first_chunk: Option<Duration>,
     /// What the metrics of chunks carry, made with the first one.
     attributes: Vec<KeyValue>,
+    /// Taken with the first chunk: a reference count for each would be a line that all threads write.
+    metrics: Option<Arc<GenAiMetrics>>,
 }
 
 pub(crate) enum Exit {
@@ -83,6 +86,7 @@ impl Guard {
                 last_chunk: None,
                 first_chunk: None,
                 attributes: Vec::new(),
+                metrics: None,
             },
         }
     }
@@ -138,7 +142,6 @@ impl Guard {
         if count == 0 || self.is_inert() {
             return;
         }
-        let Some(metrics) = self.genai.instruments() else { return };
         let now = Instant::now();
         let clock = &mut self.clock;
         let is_first = clock.last_chunk.is_none();
@@ -146,7 +149,9 @@ impl Guard {
         if is_first {
             clock.first_chunk = Some(elapsed);
             clock.attributes = chunk_attributes(&self.genai, &self.facts, self.response.model.as_deref());
+            clock.metrics = self.genai.instruments();
         }
+        let Some(metrics) = &clock.metrics else { return };
         metrics.record_chunk(is_first, elapsed, &clock.attributes);
         // What comes in one piece comes at once.
         for _ in 1..count {

@@ -11,8 +11,12 @@ use crate::fake::{ARGUMENT, COMPLETION, KEY, PROMPT, request, serve};
 use crate::layer::{layer_of, send_with_reqwest};
 use crate::support::{assert_conventions, builder};
 
-const ALL: [&str; 4] =
-    ["gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.tool.definitions", "gen_ai.system_instructions"];
+const ALL: [&str; 4] = [
+    "gen_ai.input.messages",
+    "gen_ai.output.messages",
+    "gen_ai.tool.definitions",
+    "gen_ai.system_instructions",
+];
 
 /// One call through the layer with this policy.
 async fn call(telemetry: &TestTelemetry, policy: ContentPolicy, stream: bool) {

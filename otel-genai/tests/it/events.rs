@@ -18,7 +18,7 @@ fn a_result_of_an_evaluation_belongs_to_the_span_that_was_judged() {
     assert_eq!(Conventions::new().check(&telemetry), []);
     let logs = telemetry.logs();
     assert_eq!(logs.len(), 2);
-    assert_eq!(logs[0].event_name.as_deref(), Some("gen_ai.evaluation.result"));
+    assert_eq!(logs[0].event_name, Some("gen_ai.evaluation.result"));
     assert!(
         logs[0].has("gen_ai.evaluation.score.value", 0.9)
             && logs[0].has("gen_ai.evaluation.name", "relevance")
@@ -38,7 +38,7 @@ fn the_details_of_a_call_are_recommended_later_and_a_choice_before() {
     chat.fail("overloaded");
     assert_eq!(Conventions::new().check(&telemetry), []);
     let log = &telemetry.logs()[0];
-    assert_eq!(log.event_name.as_deref(), Some("gen_ai.client.inference.operation.details"));
+    assert_eq!(log.event_name, Some("gen_ai.client.inference.operation.details"));
     for (key, value) in [("gen_ai.response.id", "r1"), ("error.type", "overloaded")] {
         assert!(log.has(key, value), "{key}");
     }

@@ -106,7 +106,10 @@ fn outcomes() {
         call.end();
         assert_conventions(&telemetry);
         telemetry.assert_span(span("tools/call lookup").failed().has("error.type", error_type));
-        let recorded = telemetry.span("tools/call lookup").attribute("rpc.response.status_code").map(ToString::to_string);
+        let recorded = telemetry
+            .span("tools/call lookup")
+            .attribute("rpc.response.status_code")
+            .map(ToString::to_string);
         assert_eq!(recorded.as_deref(), code);
         assert!(telemetry.points(CLIENT)[0].attributes.has("error.type", error_type));
         telemetry.assert_no_secrets(["c4n4ry"]);

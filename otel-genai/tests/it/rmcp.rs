@@ -4,8 +4,8 @@ use otel_genai::mcp::McpTransport;
 use otel_genai::rmcp::{McpClient, McpServer};
 use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, span};
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ListToolsRequest, ServerCapabilities,
-    ServerConfig,
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ListToolsRequest,
+    ServerCapabilities, ServerConfig,
 };
 use rmcp::service::{RequestContext, RoleServer};
 use rmcp::{ErrorData, ServerHandler, ServiceError, ServiceExt};
@@ -58,7 +58,8 @@ async fn calls_over_a_pipe() {
 
     assert_conventions(&telemetry);
     telemetry.assert_no_secrets(["c4n4ry"]);
-    for (name, error_type) in [("lookup", None), ("broken", Some("tool_error")), ("unknown", Some("-32602"))] {
+    for (name, error_type) in [("lookup", None), ("broken", Some("tool_error")), ("unknown", Some("-32602"))]
+    {
         let spans = telemetry.spans_named(&format!("tools/call {name}"));
         assert_eq!(spans.len(), 2, "{}", telemetry.tree());
         assert!(spans[0].is_child_of(&spans[1]), "{}", telemetry.tree());

@@ -1,0 +1,192 @@
+//! What watching costs a stream of 1,000 chunks: bare and through the layer, in turns, over a real socket and in memory.
+//!
+//! Budget: at most 5 % slower over a socket, and memory that does not grow with the stream.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a bench fails by panicking, and prints what it finds"
+)]
+
+use std::convert::Infallible;
+use std::future::IntoFuture;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::Response;
+use axum::routing::post;
+use bytes::Bytes;
+use futures_util::{FutureExt, StreamExt, stream};
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper_util::client::legacy::{self, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
+use opentelemetry_sdk::metrics::{ManualReader, SdkMeterProvider};
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use otel_genai::content::ContentPolicy;
+use otel_genai::provider::Provider;
+use otel_genai::{GenAi, GenAiConventions, GenAiLayer, RequestBody};
+use tower::{Layer, Service, ServiceExt, service_fn};
+
+const CHUNKS: usize = 1_000;
+const ROUNDS: usize = 60;
+
+/// A chunk as OpenAI sends it.
+fn chunk(number: usize) -> Bytes {
+    Bytes::from(format!(
+        "data: {{\"id\":\"chatcmpl-B1jzMqgDuXSwQlLNVpwvJ8a6gUQeV\",\"object\":\"chat.completion.chunk\",\"created\":1740000000,\
+         \"model\":\"gpt-4o-2024-08-06\",\"service_tier\":\"default\",\"system_fingerprint\":\"fp_eb9dce56a8\",\"choices\":\
+         [{{\"index\":0,\"delta\":{{\"content\":\" word{number}\"}},\"logprobs\":null,\"finish_reason\":null}}]}}\n\n"
+    ))
+}
+
+async fn answer() -> Response {
+    // Each chunk is a write of its own, as a model's server flushes it.
+    let chunks = stream::iter(0..CHUNKS).then(|number| async move {
+        tokio::task::yield_now().await;
+        Ok::<_, Infallible>(chunk(number))
+    });
+    let mut response = Response::new(Body::from_stream(chunks));
+    response.headers_mut().insert(CONTENT_TYPE, "text/event-stream".parse().unwrap());
+    response
+}
+
+fn genai() -> GenAi {
+    // Spans are dropped when they end, metrics are kept and not exported: what is left is what the application pays.
+    let metrics = SdkMeterProvider::builder().with_reader(ManualReader::builder().build()).build();
+    GenAi::builder()
+        .with_tracer_provider(SdkTracerProvider::builder().build())
+        .with_meter_provider(metrics)
+        .with_conventions(GenAiConventions::V1_41)
+        .with_content_policy(ContentPolicy::none())
+        .build()
+}
+
+fn layer(host: &str) -> GenAiLayer {
+    GenAiLayer::builder().with_genai(genai()).with_openai_compatible(host, Provider::OpenAi).build()
+}
+
+type Client<B> = legacy::Client<HttpConnector, B>;
+
+fn request<B: From<Bytes>>(address: SocketAddr) -> http::Request<B> {
+    let body = Bytes::from_static(
+        br#"{"model":"gpt-4o","stream":true,"messages":[{"role":"user","content":"Hi"}]}"#,
+    );
+    http::Request::post(format!("http://{address}/v1/chat/completions")).body(B::from(body)).unwrap()
+}
+
+async fn ask<S, B>(client: &mut S, address: SocketAddr) -> Duration
+where
+    S: Service<http::Request<Full<Bytes>>, Response = http::Response<B>>,
+    S::Error: std::fmt::Debug,
+    B: http_body::Body,
+    B::Error: std::fmt::Debug,
+{
+    let started = Instant::now();
+    let response = client.ready().await.unwrap().call(request(address)).await.unwrap();
+    let mut body = std::pin::pin!(response.into_body());
+    while let Some(frame) = body.frame().await {
+        frame.unwrap();
+    }
+    started.elapsed()
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+async fn over_a_socket() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let app = Router::new().route("/v1/chat/completions", post(answer));
+    tokio::spawn(axum::serve(listener, app).into_future());
+
+    let mut bare: Client<Full<Bytes>> = legacy::Client::builder(TokioExecutor::new()).build_http();
+    let watched: Client<RequestBody<Full<Bytes>>> =
+        legacy::Client::builder(TokioExecutor::new()).build_http();
+    let mut watched = layer(&address.to_string()).layer(watched);
+    let (mut bare_times, mut watched_times) = (Vec::new(), Vec::new());
+    for round in 0..ROUNDS + 5 {
+        // The order changes from round to round.
+        let (first, second);
+        if round % 2 == 0 {
+            first = ask(&mut bare, address).await;
+            second = ask(&mut watched, address).await;
+        } else {
+            second = ask(&mut watched, address).await;
+            first = ask(&mut bare, address).await;
+        }
+        if round >= 5 {
+            bare_times.push(first);
+            watched_times.push(second);
+        }
+    }
+    let ratios = bare_times
+        .iter()
+        .zip(&watched_times)
+        .map(|(bare, watched)| watched.as_secs_f64() / bare.as_secs_f64());
+    let mut ratios: Vec<f64> = ratios.collect();
+    ratios.sort_by(f64::total_cmp);
+    let (bare, watched) = (median(bare_times), median(watched_times));
+    println!(
+        "over a socket, {CHUNKS} chunks: bare {bare:?}, watched {watched:?}, median ratio {:.3}",
+        ratios[ratios.len() / 2]
+    );
+}
+
+/// Reads a stream of so many chunks that are there already, through the layer or without it.
+fn in_memory(chunks: usize, watched: bool) {
+    let inner = service_fn(move |_: http::Request<RequestBody<Full<Bytes>>>| async move {
+        let frames =
+            stream::iter(0..chunks).map(|_| Ok::<_, Infallible>(http_body::Frame::data(one_chunk())));
+        let mut response = http::Response::new(StreamBody::new(frames));
+        response.headers_mut().insert(CONTENT_TYPE, "text/event-stream".parse().unwrap());
+        Ok::<_, Infallible>(response)
+    });
+    let mut client = LAYERS.with(|layers| layers[usize::from(watched)].clone()).layer(inner);
+    ask(&mut client, SocketAddr::from(([127, 0, 0, 1], 80))).now_or_never().unwrap();
+}
+
+thread_local! {
+    static LAYERS: [GenAiLayer; 2] = [layer("elsewhere"), layer("127.0.0.1")];
+    static CHUNK: Bytes = chunk(7);
+}
+
+fn one_chunk() -> Bytes {
+    CHUNK.with(Bytes::clone)
+}
+
+fn cost_in_memory() {
+    for _ in 0..3 {
+        in_memory(CHUNKS, true);
+    }
+    let (mut bare, mut watched) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        for (times, is_watched) in [(&mut bare, false), (&mut watched, true)] {
+            let started = Instant::now();
+            in_memory(CHUNKS, is_watched);
+            times.push(started.elapsed());
+        }
+    }
+    let each = (median(watched) - median(bare)) / u32::try_from(CHUNKS).unwrap();
+    println!("in memory: watching costs {each:?} for each chunk");
+    for chunks in [1_000, 10_000, 100_000] {
+        let bare = allocation_counter::measure(|| in_memory(chunks, false));
+        let watched = allocation_counter::measure(|| in_memory(chunks, true));
+        let (count, bytes) = (watched.count_total - bare.count_total, watched.bytes_max - bare.bytes_max);
+        println!("{chunks} chunks: {count} allocations more, {bytes} bytes more at the highest");
+    }
+}
+
+fn main() {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(over_a_socket());
+    cost_in_memory();
+}
