@@ -21,6 +21,7 @@ mod install;
 mod logfmt;
 mod metrics;
 mod on_error;
+mod outlet;
 mod panic_hook;
 mod pipeline;
 mod protocol;

@@ -6,27 +6,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::logs::{
-    BatchConfigBuilder as LogBatchConfigBuilder, BatchLogProcessor, LogProcessor, SdkLoggerProvider,
+    BatchConfigBuilder as LogBatchConfigBuilder, BatchLogProcessor, SdkLoggerProvider,
 };
-use opentelemetry_sdk::metrics::reader::MetricReader;
 use opentelemetry_sdk::metrics::{Instrument, MeterProviderBuilder, PeriodicReader, SdkMeterProvider};
 use opentelemetry_sdk::trace::{
     BatchConfigBuilder as SpanBatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider, SpanLimits,
-    SpanProcessor,
 };
 
 use crate::config::{BatchConfig, Config};
 use crate::control::{Control, Live};
-use crate::error::{InstallErrorKind, SignalFailure};
+use crate::error::InstallErrorKind;
 use crate::export::{self, ExportRuntime, Exporters, Monitor, SignalExporter};
-use crate::health::SignalHealth;
 use crate::metrics::{AttributeGuard, Views};
+use crate::outlet::{Outlet, Way};
 use crate::safety::{GuardedSampler, Intake, Lane, Lanes, SafeLogProcessor, SafeSpanProcessor, Safety};
 use crate::sampling::{self, AlwaysOff, Sampling, SamplingControl};
 use crate::self_metrics::{self, QueueFull};
-use crate::{InstallError, Signal, runtime_metrics};
+use crate::{InstallError, runtime_metrics};
 
 /// Everything between the API and the wire.
 #[derive(Debug)]
@@ -263,106 +260,5 @@ fn with_room_for_duplicates(limits: SpanLimits) -> SpanLimits {
         max_attributes_per_event: limits.max_attributes_per_event.saturating_mul(4),
         max_attributes_per_link: limits.max_attributes_per_link.saturating_mul(4),
         ..limits
-    }
-}
-
-/// A signal on its way to one destination.
-#[derive(Debug, Clone)]
-pub(crate) struct Outlet {
-    way: Way,
-    monitor: Arc<Monitor>,
-}
-
-#[derive(Debug, Clone)]
-enum Way {
-    Spans(Arc<BatchSpanProcessor>),
-    Metrics(PeriodicReader<SignalExporter>),
-    Logs(Arc<BatchLogProcessor>),
-}
-
-impl Outlet {
-    pub(crate) fn signal(&self) -> Signal {
-        self.monitor.signal()
-    }
-
-    /// Sends what is queued. Blocks.
-    pub(crate) fn flush(&self) -> Result<(), SignalFailure> {
-        self.attempt(|way| match way {
-            Way::Spans(spans) => spans.force_flush(),
-            Way::Metrics(metrics) => metrics.force_flush(),
-            Way::Logs(logs) => logs.force_flush(),
-        })
-    }
-
-    /// Sends what is queued and stops. Blocks, for metrics at most 5 seconds whatever `timeout` says: upstream ignores it.
-    pub(crate) fn shutdown(&self, timeout: Duration) -> Result<(), SignalFailure> {
-        self.attempt(|way| match way {
-            Way::Spans(spans) => spans.shutdown_with_timeout(timeout),
-            Way::Metrics(metrics) => metrics.shutdown_with_timeout(timeout),
-            Way::Logs(logs) => logs.shutdown_with_timeout(timeout),
-        })
-    }
-
-    /// The shutdown is over: what is still queued is lost.
-    pub(crate) fn close(&self) {
-        self.monitor.tally.close();
-    }
-
-    /// What other threads queued while the shutdown was under way.
-    pub(crate) fn left_behind(&self) -> Option<SignalFailure> {
-        let queued = self.monitor.tally.counts().queued;
-        (queued > 0)
-            .then(|| self.monitor.failure(&format!("{queued} were queued after the shutdown had begun")))
-    }
-
-    pub(crate) fn health(&self) -> SignalHealth {
-        SignalHealth::of(&self.monitor)
-    }
-
-    pub(crate) fn failure(&self, cause: &str) -> SignalFailure {
-        self.monitor.failure(cause)
-    }
-
-    /// What upstream answers is not enough: its batch processors report the last of several batches on a flush, and
-    /// success on a shutdown whatever happened. So the exports counted meanwhile decide first.
-    fn attempt(&self, action: impl FnOnce(&Way) -> OTelSdkResult) -> Result<(), SignalFailure> {
-        let failed_before = self.monitor.failed_exports();
-        let result = self.monitor.urgency.during(|| {
-            // First, because a processor that is shut down has no exporter any more.
-            self.monitor.drain();
-            action(&self.way)
-        });
-        if self.monitor.failed_exports() != failed_before {
-            return Err(self.monitor.failure("an export failed"));
-        }
-        match result {
-            Ok(()) => Ok(()),
-            Err(error) => match Refusal::of(&error) {
-                Refusal::AlreadyShutdown => Ok(()),
-                Refusal::Timeout => Err(self.monitor.failure("the collector did not answer in time")),
-                Refusal::Other => Err(self.monitor.failure(&error.to_string())),
-            },
-        }
-    }
-}
-
-/// Why upstream did not flush or shut down.
-enum Refusal {
-    /// Somebody else shuts the provider down, and that flushes it.
-    AlreadyShutdown,
-    Timeout,
-    Other,
-}
-
-impl Refusal {
-    /// Providers wrap the errors of their processors as text: `errs: [Err(Timeout(5s))]`.
-    fn of(error: &OTelSdkError) -> Self {
-        match error {
-            OTelSdkError::AlreadyShutdown => Self::AlreadyShutdown,
-            OTelSdkError::Timeout(_) => Self::Timeout,
-            OTelSdkError::InternalFailure(text) if text.contains("AlreadyShutdown") => Self::AlreadyShutdown,
-            OTelSdkError::InternalFailure(text) if text.contains("Timeout(") => Self::Timeout,
-            OTelSdkError::InternalFailure(_) => Self::Other,
-        }
     }
 }

@@ -9,7 +9,8 @@ use opentelemetry::Context;
 
 use crate::completion::Completion;
 use crate::error::{FlushError, FlushReport, ShutdownError, ShutdownReport, SignalFailure};
-use crate::pipeline::{Outlet, Pipeline};
+use crate::outlet::Outlet;
+use crate::pipeline::Pipeline;
 use crate::{Health, Signal};
 
 pub(crate) type ShutdownResult = Result<ShutdownReport, ShutdownError>;

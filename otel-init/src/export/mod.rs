@@ -10,6 +10,7 @@
 mod any;
 mod breaker;
 mod buffered;
+mod build;
 mod client;
 mod codec;
 mod disk;
@@ -32,7 +33,8 @@ mod transport;
 pub use breaker::CircuitState;
 
 pub(crate) use any::{AnyLogExporter, AnyMetricExporter, AnySpanExporter};
-pub(crate) use exporter::{Exporters, SignalExporter, build};
+pub(crate) use build::{Exporters, build};
+pub(crate) use exporter::SignalExporter;
 pub(crate) use metrics::attributes_of_metric;
 pub(crate) use monitor::Monitor;
 #[cfg(feature = "prometheus")]

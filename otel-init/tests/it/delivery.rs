@@ -271,7 +271,7 @@ fn json_zstd_and_exponential_histograms_arrive() {
     for protocol in ["http/json", "http/protobuf", "grpc"] {
         let receiver = OtlpReceiver::start().unwrap();
         let endpoint = if protocol == "grpc" { receiver.grpc_endpoint() } else { receiver.http_endpoint() };
-        let compression = if protocol == "http/json" { "gzip" } else { "none" };
+        let compression = if protocol == "http/json" { "gzip" } else { "zstd" };
         child::run(
             "delivery::json_zstd_and_exponential_histograms_arrive",
             &[
@@ -287,11 +287,13 @@ fn json_zstd_and_exponential_histograms_arrive() {
         assert_eq!(receiver.spans().len(), 1, "{protocol}");
         let json = receiver.to_otlp_json().unwrap();
         assert!(json.contains("exponentialHistogram"), "{protocol}: {json}");
-        if protocol == "http/json" {
-            assert!(receiver.requests().iter().all(|request| {
-                request.header("content-type") == Some("application/json")
-                    && request.header("content-encoding") == Some("gzip")
-            }));
-        }
+        let (media_type, coding) = match protocol {
+            "http/json" => ("application/json", "content-encoding"),
+            "grpc" => ("application/grpc", "grpc-encoding"),
+            _ => ("application/x-protobuf", "content-encoding"),
+        };
+        assert!(receiver.requests().iter().all(|request| {
+            request.header("content-type") == Some(media_type) && request.header(coding) == Some(compression)
+        }));
     }
 }

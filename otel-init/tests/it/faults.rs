@@ -15,13 +15,22 @@ const PROTOCOLS: [&str; 3] = ["http/protobuf", "http/json", "grpc"];
 
 /// Traces alone, to `endpoint`, with a second for each export.
 fn install(endpoint: &str, protocol: &'static str) -> Telemetry {
+    install_with(endpoint, protocol, "2500", Duration::from_secs(4))
+}
+
+fn install_with(
+    endpoint: &str,
+    protocol: &'static str,
+    milliseconds: &'static str,
+    shutdown: Duration,
+) -> Telemetry {
     let endpoint = endpoint.to_owned();
     Telemetry::builder()
-        .with_shutdown_timeout(Duration::from_secs(4))
+        .with_shutdown_timeout(shutdown)
         .with_environment(move |name| match name {
             "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(endpoint.clone()),
             "OTEL_EXPORTER_OTLP_PROTOCOL" => Some(protocol.to_owned()),
-            "OTEL_EXPORTER_OTLP_TIMEOUT" => Some("2500".to_owned()),
+            "OTEL_EXPORTER_OTLP_TIMEOUT" => Some(milliseconds.to_owned()),
             "OTEL_METRICS_EXPORTER" | "OTEL_LOGS_EXPORTER" => Some("none".to_owned()),
             "OTEL_BSP_SCHEDULE_DELAY" => Some("600000".to_owned()),
             _ => None,
@@ -322,7 +331,9 @@ fn a_burst_loses_exactly_what_the_queue_cannot_hold() {
 fn large_batches_are_split_below_four_megabytes() {
     for_each_protocol("faults::large_batches_are_split_below_four_megabytes", |protocol| {
         let receiver = OtlpReceiver::start().unwrap();
-        let telemetry = install(&endpoint(&receiver, protocol), protocol);
+        // Megabytes of JSON take their time in a test build.
+        let endpoint = endpoint(&receiver, protocol);
+        let telemetry = install_with(&endpoint, protocol, "60000", Duration::from_secs(120));
         let tracer = global::tracer("faults");
         for _ in 0..10 {
             let mut span = tracer.start("large");

@@ -329,6 +329,19 @@ fn a_small_file_cannot_become_a_large_tree() {
     assert!(wrong(&deep).contains("nested too deeply"), "{}", wrong(&deep));
 }
 
+#[test]
+fn the_example_of_the_guide_is_read() {
+    // The book is not a part of the package.
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/src/guide/configuration.md");
+    let Ok(guide) = std::fs::read_to_string(path) else { return };
+    let example = guide.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let config = parse_with(example, &[("TOKEN", "t0p"), ("COLLECTOR", "http://collector:4318")]).unwrap();
+    assert_eq!(otlp(&config, Signal::Logs).endpoint.url(), "http://collector:4318/v1/logs");
+    assert_eq!(otlp(&config, Signal::Traces).headers["authorization"], "Bearer t0p");
+    assert_eq!(config.sampler.to_string(), "parentbased_traceidratio 0.1");
+    assert_eq!((config.detectors.len(), config.safety.drop_rules.len()), (3, 1));
+}
+
 proptest::proptest! {
     #[test]
     fn no_text_panics(text in "\\PC{0,200}") {

@@ -1,0 +1,180 @@
+//! Exporters as the configuration has them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_sdk::metrics::Temporality;
+use rustls::RootCertStore;
+
+use super::buffered::watch;
+use super::client::Client;
+use super::disk::{Disk, Shelf};
+use super::exporter::{Named, SignalExporter, Sink};
+use super::grpc::GrpcTransport;
+use super::http::HttpTransport;
+use super::monitor::{Monitor, Target, Warnings};
+use super::runtime::RuntimeEntry;
+use super::sender::Sender;
+use super::tls;
+use super::transport::Transport;
+use crate::config::{BatchConfig, Config, ExporterConfig, Factory, OtlpConfig};
+use crate::control::Live;
+use crate::error::InstallErrorKind;
+use crate::metrics::AttributeGuard;
+use crate::safety::Redactor;
+use crate::{InstallError, Protocol, Signal};
+
+/// The exporters of one signal that are switched on.
+#[derive(Debug, Default)]
+pub(crate) struct Exporters {
+    pub(crate) traces: Vec<(SignalExporter, BatchConfig)>,
+    pub(crate) metrics: Vec<(SignalExporter, Duration)>,
+    pub(crate) logs: Vec<(SignalExporter, BatchConfig)>,
+    /// What the operator should know.
+    pub(crate) warnings: Vec<String>,
+}
+
+pub(crate) fn build(
+    config: &Config,
+    runtime: &RuntimeEntry,
+    redactor: &Arc<Redactor>,
+    guard: &Arc<AttributeGuard>,
+    live: &Arc<Live>,
+) -> Result<Exporters, InstallError> {
+    let needs_roots = config
+        .destinations
+        .otlp()
+        .any(|exporter| exporter.endpoint.is_https() && exporter.tls.authority.is_none());
+    let (roots, problem) = if needs_roots { tls::system_roots() } else { (RootCertStore::empty(), None) };
+    let mut problems: Vec<String> = problem.into_iter().collect();
+    let disk = config.disk.as_ref().and_then(|disk| match Disk::open(&disk.folder, disk.max_size) {
+        Ok(disk) => Some(Arc::new(disk)),
+        Err(error) => {
+            let folder = disk.folder.display();
+            problems.push(format!(
+                "the disk buffer {folder} is not used, telemetry waits in memory alone: {error}"
+            ));
+            None
+        }
+    });
+    let workshop = Workshop { config, runtime, redactor, guard, live, roots, warnings: Arc::default(), disk };
+    let mut exporters = Exporters { warnings: problems, ..Exporters::default() };
+    let destinations = &config.destinations;
+    for to in &destinations.traces {
+        let exporter = workshop.make(Signal::Traces, &to.exporter, Temporality::default())?;
+        exporters.traces.push((exporter, to.batch));
+    }
+    for to in &destinations.metrics {
+        let exporter = workshop.make(Signal::Metrics, &to.exporter, to.temporality)?;
+        exporters.metrics.push((exporter, to.interval));
+    }
+    for to in &destinations.logs {
+        let exporter = workshop.make(Signal::Logs, &to.exporter, Temporality::default())?;
+        exporters.logs.push((exporter, to.batch));
+    }
+    Ok(exporters)
+}
+
+/// What all exporters are made with.
+struct Workshop<'a> {
+    config: &'a Config,
+    runtime: &'a RuntimeEntry,
+    redactor: &'a Arc<Redactor>,
+    guard: &'a Arc<AttributeGuard>,
+    live: &'a Arc<Live>,
+    roots: RootCertStore,
+    warnings: Arc<Warnings>,
+    disk: Option<Arc<Disk>>,
+}
+
+impl Workshop<'_> {
+    fn make(
+        &self,
+        signal: Signal,
+        config: &ExporterConfig,
+        temporality: Temporality,
+    ) -> Result<SignalExporter, InstallError> {
+        let target = match config {
+            ExporterConfig::Otlp(otlp) => Target::of(otlp),
+            ExporterConfig::Console => Target::named("standard output"),
+            ExporterConfig::Named(named) => Target::named(&named.name),
+        };
+        let monitor = Arc::new(Monitor::new(signal, target, Arc::clone(&self.warnings)));
+        let mut temporality = temporality;
+        let sink = match config {
+            ExporterConfig::Otlp(otlp) => Sink::Otlp(self.sender(otlp, &monitor)?),
+            ExporterConfig::Console => Sink::Console,
+            ExporterConfig::Named(named) => self.named(&named.factory, &mut temporality),
+        };
+        Ok(SignalExporter {
+            sink,
+            resource: (&self.config.resource).into(),
+            temporality,
+            redactor: Arc::clone(self.redactor),
+            guard: Arc::clone(self.guard),
+            live: Arc::clone(self.live),
+            monitor,
+        })
+    }
+
+    fn sender(&self, otlp: &OtlpConfig, monitor: &Arc<Monitor>) -> Result<Arc<Sender>, InstallError> {
+        let shelf =
+            self.disk.as_ref().map(|disk| Shelf::new(Arc::clone(disk), otlp.signal, otlp.endpoint.url()));
+        let sender = Arc::new(Sender {
+            transport: transport(otlp, self.roots.clone())?,
+            monitor: Arc::clone(monitor),
+            runtime: self.runtime.clone(),
+            timeout: otlp.timeout,
+            is_json: otlp.protocol == Protocol::HttpJson,
+            shelf: shelf.clone(),
+            draining: tokio::sync::Mutex::default(),
+        });
+        if let Some(shelf) = shelf {
+            match otlp.signal {
+                Signal::Traces => watch::<ExportTraceServiceRequest>(&sender, shelf),
+                Signal::Metrics => watch::<ExportMetricsServiceRequest>(&sender, shelf),
+                Signal::Logs => watch::<ExportLogsServiceRequest>(&sender, shelf),
+            }
+        }
+        Ok(sender)
+    }
+
+    fn named(&self, factory: &Factory, temporality: &mut Temporality) -> Sink {
+        let (resource, runtime) = (&self.config.resource, self.runtime.clone());
+        match factory {
+            Factory::Span(make) => {
+                let mut exporter = make();
+                exporter.use_resource(resource);
+                Sink::Spans(Named { exporter, runtime })
+            }
+            Factory::Log(make) => {
+                let mut exporter = make();
+                exporter.use_resource(resource);
+                Sink::Logs(Named { exporter, runtime })
+            }
+            Factory::Metric(make) => {
+                let exporter = make();
+                *temporality = exporter.preferred_temporality();
+                Sink::Metrics(Named { exporter, runtime })
+            }
+        }
+    }
+}
+
+fn transport(config: &OtlpConfig, roots: RootCertStore) -> Result<Transport, InstallError> {
+    let failed = |reason: String| {
+        let endpoint = config.endpoint.shown().to_owned();
+        InstallError::from(InstallErrorKind::Exporter { signal: config.signal, endpoint, reason })
+    };
+    let client = Client::new(config, roots);
+    match config.protocol {
+        Protocol::Grpc => GrpcTransport::new(config, client).map(Transport::Grpc),
+        Protocol::HttpProtobuf | Protocol::HttpJson => {
+            HttpTransport::new(config, client).map(Transport::Http)
+        }
+    }
+    .map_err(|error| failed(error.to_string()))
+}

@@ -1,0 +1,116 @@
+//! The end of a signal's way through the process, as a flush and a shutdown see it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
+use opentelemetry_sdk::logs::{BatchLogProcessor, LogProcessor};
+use opentelemetry_sdk::metrics::PeriodicReader;
+use opentelemetry_sdk::metrics::reader::MetricReader;
+use opentelemetry_sdk::trace::{BatchSpanProcessor, SpanProcessor};
+
+use crate::Signal;
+use crate::error::SignalFailure;
+use crate::export::{Monitor, SignalExporter};
+use crate::health::SignalHealth;
+
+/// A signal on its way to one destination.
+#[derive(Debug, Clone)]
+pub(crate) struct Outlet {
+    pub(crate) way: Way,
+    pub(crate) monitor: Arc<Monitor>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Way {
+    Spans(Arc<BatchSpanProcessor>),
+    Metrics(PeriodicReader<SignalExporter>),
+    Logs(Arc<BatchLogProcessor>),
+}
+
+impl Outlet {
+    pub(crate) fn signal(&self) -> Signal {
+        self.monitor.signal()
+    }
+
+    /// Sends what is queued. Blocks.
+    pub(crate) fn flush(&self) -> Result<(), SignalFailure> {
+        self.attempt(|way| match way {
+            Way::Spans(spans) => spans.force_flush(),
+            Way::Metrics(metrics) => metrics.force_flush(),
+            Way::Logs(logs) => logs.force_flush(),
+        })
+    }
+
+    /// Sends what is queued and stops. Blocks, for metrics at most 5 seconds whatever `timeout` says: upstream ignores it.
+    pub(crate) fn shutdown(&self, timeout: Duration) -> Result<(), SignalFailure> {
+        self.attempt(|way| match way {
+            Way::Spans(spans) => spans.shutdown_with_timeout(timeout),
+            Way::Metrics(metrics) => metrics.shutdown_with_timeout(timeout),
+            Way::Logs(logs) => logs.shutdown_with_timeout(timeout),
+        })
+    }
+
+    /// The shutdown is over: what is still queued is lost.
+    pub(crate) fn close(&self) {
+        self.monitor.tally.close();
+    }
+
+    /// What other threads queued while the shutdown was under way.
+    pub(crate) fn left_behind(&self) -> Option<SignalFailure> {
+        let queued = self.monitor.tally.counts().queued;
+        (queued > 0)
+            .then(|| self.monitor.failure(&format!("{queued} were queued after the shutdown had begun")))
+    }
+
+    pub(crate) fn health(&self) -> SignalHealth {
+        SignalHealth::of(&self.monitor)
+    }
+
+    pub(crate) fn failure(&self, cause: &str) -> SignalFailure {
+        self.monitor.failure(cause)
+    }
+
+    /// What upstream answers is not enough: its batch processors report the last of several batches on a flush, and
+    /// success on a shutdown whatever happened. So the exports counted meanwhile decide first.
+    fn attempt(&self, action: impl FnOnce(&Way) -> OTelSdkResult) -> Result<(), SignalFailure> {
+        let failed_before = self.monitor.failed_exports();
+        let result = self.monitor.urgency.during(|| {
+            // First, because a processor that is shut down has no exporter any more.
+            self.monitor.drain();
+            action(&self.way)
+        });
+        if self.monitor.failed_exports() != failed_before {
+            return Err(self.monitor.failure("an export failed"));
+        }
+        match result {
+            Ok(()) => Ok(()),
+            Err(error) => match Refusal::of(&error) {
+                Refusal::AlreadyShutdown => Ok(()),
+                Refusal::Timeout => Err(self.monitor.failure("the collector did not answer in time")),
+                Refusal::Other => Err(self.monitor.failure(&error.to_string())),
+            },
+        }
+    }
+}
+
+/// Why upstream did not flush or shut down.
+enum Refusal {
+    /// Somebody else shuts the provider down, and that flushes it.
+    AlreadyShutdown,
+    Timeout,
+    Other,
+}
+
+impl Refusal {
+    /// Providers wrap the errors of their processors as text: `errs: [Err(Timeout(5s))]`.
+    fn of(error: &OTelSdkError) -> Self {
+        match error {
+            OTelSdkError::AlreadyShutdown => Self::AlreadyShutdown,
+            OTelSdkError::Timeout(_) => Self::Timeout,
+            OTelSdkError::InternalFailure(text) if text.contains("AlreadyShutdown") => Self::AlreadyShutdown,
+            OTelSdkError::InternalFailure(text) if text.contains("Timeout(") => Self::Timeout,
+            OTelSdkError::InternalFailure(_) => Self::Other,
+        }
+    }
+}
