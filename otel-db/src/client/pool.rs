@@ -102,7 +102,7 @@ impl MeasuredPool {
         let in_state = |state: &'static str| vec![name.clone(), KeyValue::new(STATE, state)];
         let (idle, used) = (in_state("idle"), in_state("used"));
         let figures = Weak::clone(&self.figures);
-        let count: ObservableUpDownCounter<i64> = meter
+        let _: ObservableUpDownCounter<i64> = meter
             .i64_observable_up_down_counter("db.client.connection.count")
             .with_unit("{connection}")
             .with_description(
@@ -115,7 +115,6 @@ impl MeasuredPool {
                 }
             })
             .build();
-        drop(count);
         let limit = |figures: &dyn PoolFigures| figures.limit();
         self.observe_one(
             meter,
@@ -162,9 +161,8 @@ impl MeasuredPool {
             }
         };
         let builder = meter.i64_observable_up_down_counter(name).with_unit(unit);
-        let instrument: ObservableUpDownCounter<i64> =
+        let _: ObservableUpDownCounter<i64> =
             builder.with_description(description).with_callback(callback).build();
-        drop(instrument);
     }
 }
 

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use opentelemetry::trace::Status;
 use otel_db::sqlx::{Driver, Pool, PoolBuilder};
 use otel_db::{DbClient, DbClientBuilder, DbSystem};
-use otel_testing::{AssertTelemetry, Conventions, Number, SpanDataExt, TestTelemetry, require_service};
+use otel_testing::{AssertTelemetry, Conventions, Number, TestTelemetry, require_service};
 
 pub(crate) const DURATION: &str = "db.client.operation.duration";
 
@@ -45,38 +44,6 @@ pub(crate) fn mariadb_url() -> Option<String> {
 #[track_caller]
 pub(crate) fn assert_conventional(telemetry: &TestTelemetry) {
     assert_eq!(Conventions::new().allow("otel_db").check(telemetry), [], "{}", telemetry.tree());
-}
-
-/// How an operation ends.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum End {
-    Well,
-    Early,
-    Failed(&'static str),
-}
-
-/// Whatever the way out: one span that has ended, one duration, both with the same outcome.
-#[track_caller]
-pub(crate) fn assert_one_operation(telemetry: &TestTelemetry, what: &str, end: &End) {
-    let tree = telemetry.tree();
-    let spans = telemetry.spans();
-    assert_eq!(spans.len(), 1, "{what}: {tree}");
-    assert!(telemetry.open_spans().is_empty(), "{what}: {tree}");
-    assert_eq!(telemetry.histogram_count(DURATION), 1, "{what}: {tree}");
-    let span = &spans[0];
-    let failure = match end {
-        End::Failed(code) => Some(*code),
-        End::Well | End::Early => None,
-    };
-    let recorded = span.attribute("error.type").map(ToString::to_string);
-    assert_eq!(recorded.as_deref(), failure, "{what}: {tree}");
-    let expected = if failure.is_some() { Status::error("") } else { Status::Unset };
-    assert_eq!(span.status, expected, "{what}: {tree}");
-    assert_eq!(span.has("otel_db.ended_early", true), *end == End::Early, "{what}: {tree}");
-    let point = &telemetry.points(DURATION)[0];
-    let on_metric = point.attribute("error.type").map(ToString::to_string);
-    assert_eq!(on_metric.as_deref(), failure, "{what}: on the metric");
-    assert_conventional(telemetry);
 }
 
 /// The value of an up-down counter or gauge, of all series together.
