@@ -34,9 +34,9 @@ async fn a_call_that_its_client_drops_is_cancelled_on_both_ends() {
             call.abort();
             settled(&telemetry).await;
             let on_server = Outcome::new(kind.method(), "CANCELLED", None);
-            assert_outcome(&telemetry, SpanKind::Server, on_server);
+            assert_outcome(&telemetry, &SpanKind::Server, on_server);
             let on_client = Outcome::new(kind.method(), "CANCELLED", Some("CANCELLED"));
-            assert_outcome(&telemetry, SpanKind::Client, on_client);
+            assert_outcome(&telemetry, &SpanKind::Client, on_client);
             telemetry.assert_clean();
         }
     }
@@ -59,8 +59,8 @@ async fn out_of_time(kind: Kind, end: End) {
     assert!(late.map_or(true, |answer| answer.is_err()));
     settled(&telemetry).await;
     let late = Outcome::new(kind.method(), "DEADLINE_EXCEEDED", Some("DEADLINE_EXCEEDED"));
-    assert_outcome(&telemetry, SpanKind::Client, late);
-    assert_outcome(&telemetry, SpanKind::Server, late);
+    assert_outcome(&telemetry, &SpanKind::Client, late);
+    assert_outcome(&telemetry, &SpanKind::Server, late);
 }
 
 #[tokio::test]
@@ -84,8 +84,8 @@ async fn a_cancellation_long_before_the_deadline_is_one() {
     call.abort();
     settled(&telemetry).await;
     let method = Kind::Unary.method();
-    assert_outcome(&telemetry, SpanKind::Server, Outcome::new(method, "CANCELLED", None));
-    assert_outcome(&telemetry, SpanKind::Client, Outcome::new(method, "CANCELLED", Some("CANCELLED")));
+    assert_outcome(&telemetry, &SpanKind::Server, Outcome::new(method, "CANCELLED", None));
+    assert_outcome(&telemetry, &SpanKind::Client, Outcome::new(method, "CANCELLED", Some("CANCELLED")));
 }
 
 #[tokio::test]
@@ -102,8 +102,8 @@ async fn a_connection_that_breaks_midway() {
             let status = call.await.unwrap().unwrap_err();
             settled(&telemetry).await;
             let code = code_name(status.code());
-            assert_outcome(&telemetry, SpanKind::Client, Outcome::new(kind.method(), code, Some(code)));
-            assert_outcome(&telemetry, SpanKind::Server, Outcome::new(kind.method(), "CANCELLED", None));
+            assert_outcome(&telemetry, &SpanKind::Client, Outcome::new(kind.method(), code, Some(code)));
+            assert_outcome(&telemetry, &SpanKind::Server, Outcome::new(kind.method(), "CANCELLED", None));
         }
     }
 }
@@ -131,7 +131,7 @@ async fn a_server_that_is_not_there() {
         assert_eq!(status.code(), Code::Unavailable);
         assert!(telemetry.open_spans().is_empty());
         let outcome = Outcome::new(kind.method(), "UNAVAILABLE", Some("UNAVAILABLE"));
-        assert_outcome(&telemetry, SpanKind::Client, outcome);
+        assert_outcome(&telemetry, &SpanKind::Client, outcome);
     }
 }
 
@@ -145,11 +145,11 @@ async fn a_panic_in_the_handler_and_in_its_stream() {
             settled(&telemetry).await;
             assert_outcome(
                 &telemetry,
-                SpanKind::Server,
+                &SpanKind::Server,
                 Outcome::new(kind.method(), "UNKNOWN", Some("panic")),
             );
             let code = code_name(status.code());
-            assert_outcome(&telemetry, SpanKind::Client, Outcome::new(kind.method(), code, Some(code)));
+            assert_outcome(&telemetry, &SpanKind::Client, Outcome::new(kind.method(), code, Some(code)));
         }
     }
 }
@@ -163,8 +163,8 @@ async fn a_stream_without_a_status_is_unknown() {
         assert_eq!(status.code(), Code::Unknown);
         settled(&telemetry).await;
         let outcome = Outcome::new(kind.method(), "UNKNOWN", Some("UNKNOWN"));
-        assert_outcome(&telemetry, SpanKind::Server, outcome);
-        assert_outcome(&telemetry, SpanKind::Client, outcome);
+        assert_outcome(&telemetry, &SpanKind::Server, outcome);
+        assert_outcome(&telemetry, &SpanKind::Client, outcome);
     }
 }
 
@@ -179,7 +179,7 @@ async fn a_stream_s_span_lasts_as_long_as_the_stream() {
     assert_eq!((telemetry.spans().len(), telemetry.open_spans().len()), (0, 2), "the stream goes on");
     drop(answers);
     settled(&telemetry).await;
-    let (server, client) = (of_kind(&telemetry, SpanKind::Server), of_kind(&telemetry, SpanKind::Client));
+    let (server, client) = (of_kind(&telemetry, &SpanKind::Server), of_kind(&telemetry, &SpanKind::Client));
     assert!(server.is_child_of(&client));
     assert!(client.has("rpc.status_code", "CANCELLED") && server.has("rpc.status_code", "CANCELLED"));
 }

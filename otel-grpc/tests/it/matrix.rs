@@ -49,14 +49,14 @@ async fn ends_as_told(kind: Kind, number: usize, end: End) {
     let served = if code == Code::Unimplemented { "_OTHER" } else { kind.method() };
     let error_on_server = SERVER_ERRORS.contains(&number).then_some(name);
     let on_server = Outcome::new(served, name, error_on_server);
-    assert_outcome(&telemetry, SpanKind::Server, on_server);
+    assert_outcome(&telemetry, &SpanKind::Server, on_server);
     assert_outcome(
         &telemetry,
-        SpanKind::Client,
+        &SpanKind::Client,
         Outcome::new(kind.method(), name, (number != 0).then_some(name)),
     );
 
-    let (server, client) = (of_kind(&telemetry, SpanKind::Server), of_kind(&telemetry, SpanKind::Client));
+    let (server, client) = (of_kind(&telemetry, &SpanKind::Server), of_kind(&telemetry, &SpanKind::Client));
     assert!(server.is_child_of(&client), "{}", telemetry.tree());
     telemetry.assert_clean();
     telemetry.assert_conventions_of(&Conventions::new().allow("grpc"));

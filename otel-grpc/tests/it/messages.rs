@@ -31,7 +31,8 @@ async fn messages_are_counted_in_both_directions_on_both_ends() {
         client.call(&well(kind)).await.unwrap();
         settled(&telemetry).await;
         let [sent, sent_bytes, received, received_bytes] = expected(kind);
-        let (server, client) = (of_kind(&telemetry, SpanKind::Server), of_kind(&telemetry, SpanKind::Client));
+        let (server, client) =
+            (of_kind(&telemetry, &SpanKind::Server), of_kind(&telemetry, &SpanKind::Client));
         for (span, here, there) in [(client, "sent", "rcvd"), (server, "rcvd", "sent")] {
             let tree = telemetry.tree();
             assert!(span.has(&format!("grpc.{here}_messages"), sent), "{kind:?} {tree}");
@@ -77,7 +78,7 @@ async fn message_events_are_off_until_asked_for() {
         client_of(client, serve(server).await).call(&well(Kind::Bidi)).await.unwrap();
         settled(&telemetry).await;
         for kind in [SpanKind::Server, SpanKind::Client] {
-            let span = of_kind(&telemetry, kind);
+            let span = of_kind(&telemetry, &kind);
             let count = |name: &str| span.events.iter().filter(|event| event.name == name).count();
             let each = if asked { 2 } else { 0 };
             assert_eq!((count("Inbound message"), count("Outbound message")), (each, each));
@@ -206,7 +207,7 @@ async fn attempts_are_measured_one_by_one_and_the_call_as_a_whole() {
     EchoClient::new(service).call(&asked).await.unwrap();
     otel_testing::eventually(crate::support::BOUND, || telemetry.spans().len() == 4).await;
 
-    let client = of_kind(&telemetry, SpanKind::Client);
+    let client = of_kind(&telemetry, &SpanKind::Client);
     assert!(client.has("rpc.status_code", "OK"), "one span for the call with all its attempts");
     let mut previous: Vec<_> = telemetry
         .spans()

@@ -39,7 +39,7 @@ async fn a_listed_method_that_is_not_implemented_keeps_its_name() {
     let mut client = client_of(client_layer(&telemetry), serve(layer).await);
     client.call(&Asked::new(Kind::Unary, Code::Unimplemented, End::TrailersOnly)).await.unwrap_err();
     settled(&telemetry).await;
-    let span = of_kind(&telemetry, SpanKind::Server);
+    let span = of_kind(&telemetry, &SpanKind::Server);
     assert_eq!(span.name, "test.v1.Echo/Unary");
     assert!(span.has("error.type", "UNIMPLEMENTED") && span.attribute("rpc.method_original").is_none());
     assert!(telemetry.points(SERVER_DURATION)[0].has("rpc.method", "test.v1.Echo/Unary"));
@@ -93,7 +93,7 @@ async fn a_descriptor_set_is_a_list() {
     for (path, name) in [("/test.v1.Echo/Missing", "test.v1.Echo/Missing"), ("/test.v1.Echo/Other", "grpc")] {
         let telemetry = TestTelemetry::new();
         call_missing(&telemetry, server_layer(&telemetry).with_descriptor_set(&set).build(), path).await;
-        assert_eq!(of_kind(&telemetry, SpanKind::Server).name, name);
+        assert_eq!(of_kind(&telemetry, &SpanKind::Server).name, name);
     }
 }
 

@@ -70,7 +70,7 @@ async fn hooks_that_panic_break_nothing() {
     let mut client = client_of(client_layer(&telemetry), serve(server.build()).await);
     client.call(&well(Kind::Unary)).await.unwrap();
     settled(&telemetry).await;
-    assert_eq!(of_kind(&telemetry, SpanKind::Server).name, "test.v1.Echo/Unary");
+    assert_eq!(of_kind(&telemetry, &SpanKind::Server).name, "test.v1.Echo/Unary");
 }
 
 /// What must be nowhere, and in which metadata it is sent.
@@ -109,7 +109,7 @@ async fn metadata_that_was_asked_for_and_no_secret() {
     settled(&telemetry).await;
 
     for kind in [SpanKind::Server, SpanKind::Client] {
-        let span = of_kind(&telemetry, kind);
+        let span = of_kind(&telemetry, &kind);
         let text = |key: &str| span.attribute(key).map(|value| value.to_string()).unwrap_or_default();
         assert_eq!(text("rpc.request.header.x-tenant"), "[\"a\",\"b\"]", "{}", telemetry.tree());
         assert_eq!(text("rpc.request.header.x-id-bin"), "[\"AAEC\"]");
@@ -149,7 +149,7 @@ async fn the_deadline_is_recorded_when_asked_for() {
     client.call(&asked).await.unwrap();
     settled(&telemetry).await;
     for kind in [SpanKind::Server, SpanKind::Client] {
-        assert!(of_kind(&telemetry, kind).has("grpc.timeout", 2.5), "{}", telemetry.tree());
+        assert!(of_kind(&telemetry, &kind).has("grpc.timeout", 2.5), "{}", telemetry.tree());
     }
 }
 
@@ -162,7 +162,7 @@ async fn old_peers_are_understood_and_served() {
     let mut client = client_of(client, serve(server).await);
     client.call(&well(Kind::Unary)).await.unwrap();
     settled(&telemetry).await;
-    let (server, client) = (of_kind(&telemetry, SpanKind::Server), of_kind(&telemetry, SpanKind::Client));
+    let (server, client) = (of_kind(&telemetry, &SpanKind::Server), of_kind(&telemetry, &SpanKind::Client));
     assert!(server.is_child_of(&client), "{}", telemetry.tree());
 
     // A server that knows nothing else.
@@ -172,7 +172,7 @@ async fn old_peers_are_understood_and_served() {
     let mut client = client_of(client, serve(server).await);
     client.call(&well(Kind::Unary)).await.unwrap();
     settled(&telemetry).await;
-    let (server, client) = (of_kind(&telemetry, SpanKind::Server), of_kind(&telemetry, SpanKind::Client));
+    let (server, client) = (of_kind(&telemetry, &SpanKind::Server), of_kind(&telemetry, &SpanKind::Client));
     assert!(server.is_child_of(&client), "{}", telemetry.tree());
 }
 
@@ -210,7 +210,7 @@ async fn a_public_endpoint_starts_traces_of_its_own() {
     let baggage = Context::current().with_baggage([KeyValue::new("tier", "gold")]);
     client.call(&well(Kind::Unary)).with_context(baggage).await.unwrap();
     settled(&telemetry).await;
-    let (server, client) = (of_kind(&telemetry, SpanKind::Server), of_kind(&telemetry, SpanKind::Client));
+    let (server, client) = (of_kind(&telemetry, &SpanKind::Server), of_kind(&telemetry, &SpanKind::Client));
     assert!(server.is_root() && server.span_context.trace_id() != client.span_context.trace_id());
     assert_eq!(server.links.links[0].span_context.span_id(), client.span_context.span_id());
     assert!(client.has("tier", "gold") && server.attribute("tier").is_none(), "{}", telemetry.tree());
@@ -226,9 +226,9 @@ async fn calls_nest_under_the_application_s_span_and_its_spans_under_the_server_
     client.call(&well(Kind::Unary)).with_context(context.clone()).await.unwrap();
     context.span().end();
     eventually(BOUND, || telemetry.spans_named("test.v1.Echo/Unary").len() == 2).await;
-    let client = of_kind(&telemetry, SpanKind::Client);
+    let client = of_kind(&telemetry, &SpanKind::Client);
     assert!(client.is_child_of(&telemetry.span("app")), "{}", telemetry.tree());
-    let server = of_kind(&telemetry, SpanKind::Server);
+    let server = of_kind(&telemetry, &SpanKind::Server);
     let log = telemetry.logs().into_iter().find(|log| log.message() == "in the handler").unwrap();
     assert_eq!(log.span_id, Some(server.span_context.span_id()));
 }
@@ -274,7 +274,8 @@ async fn rich_errors_name_the_class_of_the_error() {
         let service = tower::ServiceBuilder::new().layer(client).layer(server).service(service);
         EchoClient::new(service).call(&well(Kind::Unary)).await.unwrap_err();
         settled(&telemetry).await;
-        let (server, client) = (of_kind(&telemetry, SpanKind::Server), of_kind(&telemetry, SpanKind::Client));
+        let (server, client) =
+            (of_kind(&telemetry, &SpanKind::Server), of_kind(&telemetry, &SpanKind::Client));
         let class = if asked { "OUT_OF_COFFEE" } else { "RESOURCE_EXHAUSTED" };
         assert!(client.has("error.type", class), "{}", telemetry.tree());
         assert!(server.attribute("error.type").is_none(), "no fault of the server");

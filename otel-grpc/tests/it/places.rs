@@ -51,7 +51,7 @@ async fn a_tonic_router_inside_of_axum_beside_plain_routes() {
     let mut client = client_of(client_layer(&telemetry), address);
     assert_eq!(client.call(&well(Kind::Bidi)).await.unwrap(), ["one", "two"]);
     settled(&telemetry).await;
-    let span = of_kind(&telemetry, SpanKind::Server);
+    let span = of_kind(&telemetry, &SpanKind::Server);
     assert!(span.has("network.peer.address", "127.0.0.1"), "{}", telemetry.tree());
     assert!(span.has("grpc.rcvd_messages", 2) && span.has("grpc.sent_messages", 2), "{}", telemetry.tree());
     telemetry.assert_clean();
@@ -63,7 +63,7 @@ async fn addresses_of_both_ends() {
     let mut client = connected(&telemetry).await;
     client.call(&well(Kind::Unary)).await.unwrap();
     settled(&telemetry).await;
-    let (server, client) = (of_kind(&telemetry, SpanKind::Server), of_kind(&telemetry, SpanKind::Client));
+    let (server, client) = (of_kind(&telemetry, &SpanKind::Server), of_kind(&telemetry, &SpanKind::Client));
     let port = client.attribute("server.port").cloned().unwrap();
     assert!(client.has("server.address", "127.0.0.1") && server.has("server.address", "127.0.0.1"));
     assert_eq!(server.attribute("server.port"), Some(&port));
@@ -96,7 +96,7 @@ async fn without_a_target_the_request_s_origin_is_the_server() {
     let origin = format!("http://{address}").parse().unwrap();
     EchoClient::with_origin(service, origin).call(&well(Kind::Unary)).await.unwrap();
     settled(&telemetry).await;
-    let client = of_kind(&telemetry, SpanKind::Client);
+    let client = of_kind(&telemetry, &SpanKind::Client);
     assert!(client.has("server.port", i64::from(address.port())), "{}", telemetry.tree());
     assert!(client.has("network.peer.port", i64::from(address.port())), "{}", telemetry.tree());
 }
@@ -155,7 +155,7 @@ async fn a_buffer_and_a_unix_socket_below_change_nothing() {
     let service = ServiceBuilder::new().layer(layer).service(buffered);
     EchoClient::new(service).call(&well(Kind::Unary)).await.unwrap();
     settled(&telemetry).await;
-    let client = of_kind(&telemetry, SpanKind::Client);
+    let client = of_kind(&telemetry, &SpanKind::Client);
     assert!(client.has("server.address", "/run/echo.sock") && client.attribute("server.port").is_none());
-    assert!(of_kind(&telemetry, SpanKind::Server).is_child_of(&client), "the context goes with the request");
+    assert!(of_kind(&telemetry, &SpanKind::Server).is_child_of(&client), "the context goes with the request");
 }

@@ -83,8 +83,8 @@ pub(crate) async fn breakable(to: SocketAddr) -> (SocketAddr, AbortHandle) {
     (address, task.abort_handle())
 }
 
-pub(crate) fn of_kind(telemetry: &TestTelemetry, kind: SpanKind) -> SpanData {
-    let mut found = telemetry.spans().into_iter().filter(|span| span.span_kind == kind);
+pub(crate) fn of_kind(telemetry: &TestTelemetry, kind: &SpanKind) -> SpanData {
+    let mut found = telemetry.spans().into_iter().filter(|span| span.span_kind == *kind);
     let span = found.next().unwrap_or_else(|| panic!("no span is {kind:?}\n{}", telemetry.tree()));
     assert!(found.next().is_none(), "several spans are {kind:?}\n{}", telemetry.tree());
     span
@@ -126,8 +126,8 @@ impl Outcome {
 
 /// The span and the metric of one end say this, once.
 #[track_caller]
-pub(crate) fn assert_outcome(telemetry: &TestTelemetry, kind: SpanKind, expected: Outcome) {
-    let span = of_kind(telemetry, kind.clone());
+pub(crate) fn assert_outcome(telemetry: &TestTelemetry, kind: &SpanKind, expected: Outcome) {
+    let span = of_kind(telemetry, kind);
     let context = format!("{expected:?} {kind:?}\n{}", telemetry.tree());
     let name = if expected.method == "_OTHER" { "grpc" } else { expected.method };
     assert_eq!(span.name, name, "{context}");
@@ -140,7 +140,7 @@ pub(crate) fn assert_outcome(telemetry: &TestTelemetry, kind: SpanKind, expected
     let distinct: std::collections::HashSet<_> = keys.iter().collect();
     assert_eq!(keys.len(), distinct.len(), "an attribute is there twice: {context}");
 
-    let metric = if kind == SpanKind::Server { SERVER_DURATION } else { CLIENT_DURATION };
+    let metric = if *kind == SpanKind::Server { SERVER_DURATION } else { CLIENT_DURATION };
     let points = telemetry.points(metric);
     let [point] = points.as_slice() else { panic!("one series: {points:?} {context}") };
     assert_eq!(point.count(), Some(1), "{context}");
@@ -152,7 +152,7 @@ pub(crate) fn assert_outcome(telemetry: &TestTelemetry, kind: SpanKind, expected
     let error_type = point.attribute("error.type").and_then(|value| value.as_str());
     assert_eq!(error_type, expected.error_type, "{point:?} {context}");
     let has_server = point.attribute("server.address").is_some() && point.attribute("server.port").is_some();
-    assert_eq!(has_server, kind == SpanKind::Client, "{point:?} {context}");
+    assert_eq!(has_server, *kind == SpanKind::Client, "{point:?} {context}");
     let expected_len = 3 + usize::from(expected.error_type.is_some()) + 2 * usize::from(has_server);
     assert_eq!(point.attributes.len(), expected_len, "{point:?} {context}");
 }
