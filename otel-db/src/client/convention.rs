@@ -12,6 +12,7 @@ use otel_core::{Attributes, Convention, ErrorType};
 
 use super::metrics::DbMetrics;
 use super::options::{AddAttributes, NameOf};
+#[cfg(feature = "sqlx")]
 use super::pool::MeasuredPool;
 use crate::hook::call_hook;
 use crate::query_text::QueryRules;
@@ -33,7 +34,8 @@ pub(crate) struct DbConvention {
     pub(crate) sql_comments: Option<SqlComments>,
     pub(crate) span_name: Option<NameOf>,
     pub(crate) attributes: Option<AddAttributes>,
-    pub(crate) pool: Option<MeasuredPool>,
+    #[cfg(feature = "sqlx")]
+    pub(crate) pool: Option<Arc<MeasuredPool>>,
 }
 
 /// Where the database listens.
@@ -76,7 +78,7 @@ impl Convention for DbConvention {
     type Tally = DbTally;
 
     fn metrics(&self, meter: &Meter) -> DbMetrics {
-        DbMetrics::new(meter, self.returned_rows, self.pool.as_ref())
+        DbMetrics::new(meter, self)
     }
 
     fn span_name(&self, request: &DbRequest<'_>) -> Cow<'static, str> {

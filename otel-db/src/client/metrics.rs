@@ -2,7 +2,9 @@
 
 use opentelemetry::metrics::{Counter, Histogram, Meter};
 
-use super::pool::{MeasuredPool, PoolMetrics};
+use super::convention::DbConvention;
+#[cfg(feature = "sqlx")]
+use super::pool::PoolMetrics;
 
 /// <https://opentelemetry.io/docs/specs/semconv/database/database-metrics/#metric-dbclientoperationduration>
 const DURATION_BUCKETS: [f64; 9] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
@@ -16,18 +18,19 @@ pub(crate) struct DbMetrics {
     pub(crate) duration: Histogram<f64>,
     pub(crate) returned_rows: Option<Histogram<u64>>,
     pub(crate) lookups: Counter<u64>,
+    #[cfg(feature = "sqlx")]
     pub(crate) pool: Option<PoolMetrics>,
 }
 
 impl DbMetrics {
-    pub(crate) fn new(meter: &Meter, with_returned_rows: bool, pool: Option<&MeasuredPool>) -> Self {
+    pub(crate) fn new(meter: &Meter, convention: &DbConvention) -> Self {
         let duration = meter
             .f64_histogram("db.client.operation.duration")
             .with_unit("s")
             .with_description("Duration of database client operations.")
             .with_boundaries(DURATION_BUCKETS.to_vec())
             .build();
-        let returned_rows = with_returned_rows.then(|| {
+        let returned_rows = convention.returned_rows.then(|| {
             meter
                 .u64_histogram("db.client.response.returned_rows")
                 .with_unit("{row}")
@@ -40,6 +43,12 @@ impl DbMetrics {
             .with_unit("{lookup}")
             .with_description("Values that a cache was asked for, by whether it had them.")
             .build();
-        Self { duration, returned_rows, lookups, pool: pool.map(|pool| pool.metrics(meter)) }
+        Self {
+            duration,
+            returned_rows,
+            lookups,
+            #[cfg(feature = "sqlx")]
+            pool: convention.pool.as_ref().map(|pool| pool.metrics(meter)),
+        }
     }
 }

@@ -6,6 +6,7 @@ mod convention;
 mod metrics;
 mod operation;
 mod options;
+#[cfg(feature = "sqlx")]
 mod pool;
 
 use std::borrow::Cow;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use otel_core::{Attributes, Instrumenter, Providers};
 
 use super::convention::{DbConvention, ServerName};
+#[cfg(feature = "sqlx")]
 use super::pool::MeasuredPool;
 use super::{DbClient, Shared};
 use crate::query_text::QueryRules;
@@ -21,7 +22,10 @@ pub(crate) type AddAttributes = Arc<dyn Fn(&DbRequest<'_>, &mut Attributes<'_>) 
 pub(crate) struct DbOptions {
     pub(crate) system: DbSystem,
     pub(crate) providers: Providers,
+    #[cfg(feature = "sqlx")]
     pub(crate) has_own_meter: bool,
+    #[cfg(feature = "sqlx")]
+    pub(crate) pool: Option<Arc<MeasuredPool>>,
     pub(crate) filter: Option<Filter>,
     pub(crate) span_name: Option<NameOf>,
     pub(crate) attributes: Option<AddAttributes>,
@@ -41,7 +45,10 @@ impl DbOptions {
         Self {
             system,
             providers: Providers::default(),
+            #[cfg(feature = "sqlx")]
             has_own_meter: false,
+            #[cfg(feature = "sqlx")]
+            pool: None,
             filter: None,
             span_name: None,
             attributes: None,
@@ -58,10 +65,6 @@ impl DbOptions {
     }
 
     pub(crate) fn build(self) -> DbClient {
-        self.build_with_pool(None)
-    }
-
-    pub(crate) fn build_with_pool(self, pool: Option<MeasuredPool>) -> DbClient {
         let rules = QueryRules::new(self.system.dialect()).with_parameterized_text_verbatim(self.verbatim);
         let convention = DbConvention {
             system: self.system,
@@ -76,7 +79,8 @@ impl DbOptions {
             sql_comments: self.sql_comments,
             span_name: self.span_name,
             attributes: self.attributes,
-            pool,
+            #[cfg(feature = "sqlx")]
+            pool: self.pool,
         };
         let shared = Shared {
             instrumenter: Instrumenter::new(scope(), self.providers, convention),
@@ -107,7 +111,10 @@ macro_rules! client_setters {
             provider: impl opentelemetry::metrics::MeterProvider + Send + Sync + 'static,
         ) -> Self {
             self.options.providers.set_meter_provider(provider);
-            self.options.has_own_meter = true;
+            #[cfg(feature = "sqlx")]
+            {
+                self.options.has_own_meter = true;
+            }
             self
         }
 

@@ -83,15 +83,16 @@ impl<DB: Driver> PoolBuilder<DB> {
 
     /// The pool.
     #[must_use]
-    pub fn build(self) -> Pool<DB> {
+    pub fn build(mut self) -> Pool<DB> {
         let name = self.measured.then(|| PoolName::reserve(&self.pool_name()));
-        let state = PoolState::new(self.pool, name);
+        let state = PoolState::new(self.pool.clone(), name);
         let measured = state.name.as_ref().map(|name| {
             let figures: Arc<dyn PoolFigures> = state.clone();
             let figures: Weak<dyn PoolFigures> = Arc::downgrade(&figures);
-            MeasuredPool::new(name.as_str().to_owned(), figures, self.options.has_own_meter)
+            Arc::new(MeasuredPool::new(name.as_str().to_owned(), figures, self.options.has_own_meter))
         });
-        let client = self.options.build_with_pool(measured);
+        self.options.pool = measured;
+        let client = self.options.build();
         // The figures are there before the first connection is asked for, if a provider is.
         client.with_pool_metrics(|_| ());
         Pool::new(state, client)

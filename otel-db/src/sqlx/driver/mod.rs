@@ -92,6 +92,7 @@ mod sealed {
 ///
 /// It is written out for each database, because the bound `&mut DB::Connection: Executor` of a general implementation has
 /// no end for the compiler once a wrapper of connections implements `Executor` too.
+#[cfg(any(feature = "sqlx-any", feature = "sqlx-mysql", feature = "sqlx-postgres", feature = "sqlx-sqlite"))]
 macro_rules! hand_on_to_connection {
     ($database:ty) => {
         fn execute<'e>(
@@ -139,4 +140,10 @@ macro_rules! hand_on_to_connection {
     };
 }
 
+#[cfg(any(
+    feature = "sqlx-any",
+    feature = "sqlx-mysql",
+    feature = "sqlx-postgres",
+    feature = "sqlx-sqlite"
+))]
 use hand_on_to_connection;
