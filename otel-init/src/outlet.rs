@@ -1,7 +1,7 @@
 //! The end of a signal's way through the process, as a flush and a shutdown see it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::logs::{BatchLogProcessor, LogProcessor};
@@ -33,12 +33,23 @@ impl Outlet {
         self.monitor.signal()
     }
 
-    /// Sends what is queued. Blocks.
-    pub(crate) fn flush(&self) -> Result<(), SignalFailure> {
-        self.attempt(|way| match way {
-            Way::Spans(spans) => spans.force_flush(),
-            Way::Metrics(metrics) => metrics.force_flush(),
-            Way::Logs(logs) => logs.force_flush(),
+    /// Sends what is queued. Blocks, for `timeout` and not longer than upstream takes to give up, 5 seconds, on top of it.
+    pub(crate) fn flush(&self, timeout: Duration) -> Result<(), SignalFailure> {
+        let deadline = Instant::now() + timeout;
+        self.attempt(|way| {
+            loop {
+                let flushed = match way {
+                    Way::Spans(spans) => spans.force_flush(),
+                    Way::Metrics(metrics) => metrics.force_flush(),
+                    Way::Logs(logs) => logs.force_flush(),
+                };
+                // Upstream waits for 5 seconds, whoever asks.
+                let is_early = Instant::now() < deadline;
+                match &flushed {
+                    Err(error) if is_early && matches!(Refusal::of(error), Refusal::Timeout) => {}
+                    _ => return flushed,
+                }
+            }
         })
     }
 

@@ -112,7 +112,7 @@ impl Lifecycle {
         self.pipeline.sampling.flush();
         let (done, pending) = mpsc::channel();
         let numbered = outlets.iter().cloned().enumerate().collect();
-        start_attempts(numbered, self.timeout, |outlet, _| outlet.flush(), &done);
+        start_attempts(numbered, self.timeout, Outlet::flush, &done);
         drop(done);
         self.failures(outlets, &collect(&pending, outlets.len(), deadline)).into_iter().flatten().collect()
     }
