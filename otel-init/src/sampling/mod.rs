@@ -13,6 +13,7 @@ mod keep;
 mod live;
 mod metrics;
 mod ot_state;
+mod preset;
 mod processor;
 mod rate_limit;
 mod rules;

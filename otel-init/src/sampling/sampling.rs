@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use opentelemetry::propagation::TextMapCompositePropagator;
 use opentelemetry_sdk::trace::{Sampler, ShouldSample};
@@ -22,8 +21,7 @@ use super::samplers::Probability;
 /// ones.
 ///
 /// ```
-/// use std::time::Duration;
-/// use otel_init::sampling::{Keep, Probability, Rule, RuleBased, Sampling};
+/// /// use otel_init::sampling::{Keep, Probability, Rule, RuleBased, Sampling};
 ///
 /// let head = RuleBased::new()
 ///     .with_rule(Rule::route("/health*").never())
@@ -35,19 +33,19 @@ use super::samplers::Probability;
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Sampling {
-    name: Option<&'static str>,
+    pub(super) name: Option<&'static str>,
     pub(super) head: Head,
     pub(super) is_parent_based: bool,
     pub(super) branches: Branches,
     pub(super) limits: Vec<RateLimit>,
     pub(super) keep: Option<Keep>,
-    debug_header: Option<DebugHeader>,
-    is_preset: bool,
-    variables: Variables,
+    pub(super) debug_header: Option<DebugHeader>,
+    pub(super) is_preset: bool,
+    pub(super) variables: Variables,
 }
 
 /// Variables, and the values they have where they are not set.
-type Variables = &'static [(&'static str, &'static str)];
+pub(super) type Variables = &'static [(&'static str, &'static str)];
 
 /// Who decides when a trace begins here.
 #[derive(Clone, Debug)]
@@ -174,81 +172,6 @@ impl Sampling {
     #[must_use]
     pub fn sampler(&self) -> impl ShouldSample + Clone + use<> {
         SamplingControl::new(&Self { keep: None, ..self.clone() }, None).sampler()
-    }
-
-    /// Everything, for a developer's machine, where every trace is of interest and there are few.
-    ///
-    /// `OTEL_TRACES_SAMPLER` wins over a preset, and so does any variable over what [`emergency`](Self::emergency) says
-    /// about the export.
-    pub fn development() -> Self {
-        Self::development_with(1.0)
-    }
-
-    /// Every second trace: enough load on the collector to notice what production will do to it, and any request that is
-    /// tried twice or thrice is there.
-    pub fn staging() -> Self {
-        Self::staging_with(0.5)
-    }
-
-    /// 5 % of the traces, 1,000 of them a minute for each route at most, and every trace with an error or a request that
-    /// takes a second or longer.
-    ///
-    /// One in twenty shows what is usual: of a route with a request a second, 4,300 traces a day. The limit keeps one busy
-    /// route from taking the room of all others: it begins to count above 330 requests a second. A second is what a caller
-    /// notices.
-    pub fn production() -> Self {
-        Self::production_with(0.05)
-    }
-
-    /// 10 % of the traces, 100 a second at most: for a process under attack or in an incident, whose telemetry must stay
-    /// small and come soon.
-    ///
-    /// Spans are exported after a second instead of five, so that what led to a crash has left; a request to the collector
-    /// may take a second, so that a slow collector costs no more than that; the queue holds 2,048 spans, which bounds the
-    /// memory. 100 traces a second of 20 spans each are what such a queue takes in a second.
-    pub fn emergency() -> Self {
-        Self::emergency_with(0.1)
-    }
-
-    /// One of the presets by its name, with another probability than its own; `None` if there is none of that name.
-    pub(crate) fn preset(name: &str, ratio: Option<f64>) -> Option<Self> {
-        let (make, own): (fn(f64) -> Self, f64) = match name {
-            "development" => (Self::development_with, 1.0),
-            "staging" => (Self::staging_with, 0.5),
-            "production" => (Self::production_with, 0.05),
-            "emergency" => (Self::emergency_with, 0.1),
-            _ => return None,
-        };
-        Some(make(ratio.unwrap_or(own)))
-    }
-
-    fn development_with(ratio: f64) -> Self {
-        Self::probability(ratio).named("development")
-    }
-
-    fn staging_with(ratio: f64) -> Self {
-        Self::probability(ratio).named("staging")
-    }
-
-    fn production_with(ratio: f64) -> Self {
-        let keep = Keep::errors().with_slower_than(Duration::from_secs(1));
-        let limit = RateLimit::per_minute(1000.0).for_each_route();
-        Self::probability(ratio).with_rate_limit(limit).with_keep(keep).named("production")
-    }
-
-    fn emergency_with(ratio: f64) -> Self {
-        const VARIABLES: Variables = &[
-            ("OTEL_BSP_SCHEDULE_DELAY", "1000"),
-            ("OTEL_BSP_EXPORT_TIMEOUT", "1000"),
-            ("OTEL_BSP_MAX_QUEUE_SIZE", "2048"),
-        ];
-        // "10 % at most": who wants more chooses another preset.
-        let sampling = Self::probability(ratio.min(0.1)).with_rate_limit(RateLimit::per_second(100.0));
-        Self { variables: VARIABLES, ..sampling.named("emergency") }
-    }
-
-    fn named(self, name: &'static str) -> Self {
-        Self { name: Some(name), is_preset: true, ..self }
     }
 
     /// Whether a variable may choose something else.
