@@ -1,4 +1,4 @@
-//! An online shop of six services that call each other, observed end to end.
+//! An online shop of seven services that call each other, observed end to end.
 //!
 //! `shop` starts all of them and shows what they report; `shop orders`, `shop payments` and so on run one alone.
 
@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// An online shop of six services that call each other, observed end to end.
+/// An online shop of seven services that call each other, observed end to end.
 #[derive(Parser)]
 #[command(version, args_conflicts_with_subcommands = true)]
 struct Cli {
@@ -37,6 +37,8 @@ enum Service {
     Payments(services::payments::Options),
     /// Reads the outbox and tells customers.
     Notifications(services::notifications::Options),
+    /// Answers questions about orders, with a language model.
+    Assistant(services::assistant::Options),
 }
 
 /// Anything that ends the process early; it is shown to the person who started it.
@@ -63,6 +65,7 @@ async fn run_one(service: Service) -> Result<(), Failure> {
         Service::Inventory(options) => services::inventory::run(options).await,
         Service::Payments(options) => services::payments::run(options).await,
         Service::Notifications(options) => services::notifications::run(options).await,
+        Service::Assistant(options) => services::assistant::run(options).await,
     }
 }
 

@@ -10,7 +10,7 @@ use super::trace::{Kind, Log, Span, Trace};
 const NAME_WIDTH: usize = 52;
 
 /// The attributes worth a place in the tree. Of others the collector knows.
-const SHOWN: [&str; 8] = [
+const SHOWN: [&str; 10] = [
     "error.type",
     "app.outcome",
     "app.error.retryable",
@@ -19,6 +19,8 @@ const SHOWN: [&str; 8] = [
     "shop.amount.cents",
     "shop.channel",
     "url.full",
+    "gen_ai.usage.input_tokens",
+    "gen_ai.usage.output_tokens",
 ];
 
 /// Draws a trace.

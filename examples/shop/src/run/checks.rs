@@ -45,7 +45,9 @@ pub(super) fn gaps(trace: &Trace) -> Vec<String> {
             gaps.push(format!("the parent of `{} {}` is missing", top.service, top.name));
         }
     }
-    for client in trace.spans.iter().filter(|span| span.kind == Kind::Client) {
+    // The call of a model is a client's span around the request that carries it.
+    let requests = trace.spans.iter().filter(|span| span.attribute("gen_ai.operation.name").is_none());
+    for client in requests.filter(|span| span.kind == Kind::Client) {
         let answered = trace.children(client).filter(|child| child.kind == Kind::Server).count();
         // A request that found nobody to talk to was seen by its client alone.
         if answered != 1 && !matches!(client.attribute("error.type"), Some("connect" | "UNAVAILABLE")) {

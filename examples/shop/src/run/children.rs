@@ -1,4 +1,4 @@
-//! The six services as processes of their own: this program, started once for each.
+//! The seven services as processes of their own: this program, started once for each.
 
 use std::env;
 use std::ffi::OsString;
@@ -54,12 +54,15 @@ impl Services {
         arguments.extend(flag("database", &database));
         let orders = start("orders", arguments).await?;
         let notifications = start("notifications", flag("database", &database).into()).await?;
+        let mut arguments = local();
+        arguments.extend(flag("database", &database));
+        let assistant = start("assistant", arguments).await?;
         let mut arguments: Vec<String> = flag("listen", &gateway_address.to_string()).into();
         arguments.extend(flag("users-url", &users.place));
         arguments.extend(flag("inventory-url", &inventory.place));
         arguments.extend(flag("orders-url", &orders.place));
         let gateway = start("gateway", arguments).await?;
-        Ok(Self { running: vec![gateway, orders, payments, inventory, users, notifications] })
+        Ok(Self { running: vec![gateway, assistant, orders, payments, inventory, users, notifications] })
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Service> {
@@ -68,7 +71,16 @@ impl Services {
 
     /// Where the browser goes.
     pub(crate) fn gateway_url(&self) -> &str {
-        self.running.iter().find(|service| service.name == "gateway").map_or("", |gateway| &gateway.place)
+        self.place_of("gateway")
+    }
+
+    /// Where questions go.
+    pub(crate) fn assistant_url(&self) -> &str {
+        self.place_of("assistant")
+    }
+
+    fn place_of(&self, name: &str) -> &str {
+        self.running.iter().find(|service| service.name == name).map_or("", |service| &service.place)
     }
 
     /// The services that ended although nobody stopped them; they are named once.
@@ -157,7 +169,7 @@ fn use_receiver(command: &mut Command, receiver: &str) {
     command.env("OTEL_BSP_SCHEDULE_DELAY", "100");
     command.env("OTEL_BLRP_SCHEDULE_DELAY", "100");
     command.env("OTEL_METRIC_EXPORT_INTERVAL", "1000");
-    // The trees show the logs at their place; six services need not write them between the trees as well.
+    // The trees show the logs at their place; seven services need not write them between the trees as well.
     if env::var_os("RUST_LOG").is_none() {
         command.env("RUST_LOG", "off,otel_init=warn");
     }

@@ -88,6 +88,7 @@ async fn run_embedded(options: &Options, folder: &Folder, stop: &Stop) -> Result
         answers.push(answer);
     }
     watch.show_orders().await;
+    ask(&services).await?;
     if options.orders.is_none() {
         invite(&services);
         until(stop, &mut services, || watch.show_complete()).await;
@@ -126,6 +127,7 @@ async fn run_external(
         say(&answer.to_string());
         answers.push(answer);
     }
+    ask(&services).await?;
     if options.orders.is_none() {
         invite(&services);
         until(stop, &mut services, || {}).await;
@@ -138,10 +140,17 @@ async fn run_external(
 }
 
 fn introduce(services: &Services, receiver: &str) {
-    say(&format!("six services, telemetry to {receiver}"));
+    say(&format!("seven services, telemetry to {receiver}"));
     for service in services.iter() {
         say(&format!("  {:<14} pid {:<8} {}", service.name, service.pid(), service.place));
     }
+}
+
+/// Has the assistant look the orders up; its trace is shown with the others.
+async fn ask(services: &Services) -> Result<(), Failure> {
+    let answer = shopper::ask(services.assistant_url()).await?;
+    say(&format!("the assistant says: {answer}"));
+    Ok(())
 }
 
 fn invite(services: &Services) {

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::Failure;
 use crate::error::{ErrorBody, Outcome};
+use crate::services::assistant::{self, Question};
 use crate::services::gateway::{Checkout, Page, PageView};
 use crate::services::inventory::Item;
 use crate::services::orders::Placed;
@@ -54,6 +55,17 @@ pub(crate) struct Shopper {
     http: Client,
     gateway: String,
     tokens: Vec<String>,
+}
+
+/// The customer of the first order asks the assistant; gives what it says.
+pub(crate) async fn ask(assistant: &str) -> Result<String, Failure> {
+    let question = Question {
+        customer_id: ACCOUNTS[1 % ACCOUNTS.len()].2.id,
+        question: "What became of my last order?".to_owned(),
+    };
+    let http = Client::builder().no_proxy().build()?;
+    let answer = http.post(format!("{assistant}/questions")).json(&question).send().await?;
+    Ok(answer.error_for_status()?.json::<assistant::Answer>().await?.answer)
 }
 
 impl Shopper {

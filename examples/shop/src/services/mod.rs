@@ -1,5 +1,6 @@
-//! The six services, and what they have in common.
+//! The seven services, and what they have in common.
 
+pub(crate) mod assistant;
 pub(crate) mod gateway;
 pub(crate) mod inventory;
 pub(crate) mod notifications;

@@ -39,7 +39,7 @@ fn everything_arrives(protocol: &str, endpoint: impl Fn(&OtlpReceiver) -> String
     let senders: BTreeSet<&str> = metrics.iter().map(|metric| metric.service()).collect();
     assert_eq!(
         Vec::from_iter(senders),
-        ["gateway", "inventory", "notifications", "orders", "payments", "users"]
+        ["assistant", "gateway", "inventory", "notifications", "orders", "payments", "users"]
     );
 }
 

@@ -81,7 +81,9 @@ fn outcomes_are_those_that_the_readme_promises() {
 
 #[test]
 fn every_client_span_is_the_parent_of_one_server_span_of_another_service() {
-    let clients: Vec<&Span> = RUN.report.spans.iter().filter(|span| span.kind == CLIENT).collect();
+    // The assistant's model is in its own process, and has a test of its own.
+    let others = || RUN.report.spans.iter().filter(|span| span.service != "assistant");
+    let clients: Vec<&Span> = others().filter(|span| span.kind == CLIENT).collect();
     assert!(clients.len() > 60, "{}", clients.len());
     for client in &clients {
         let mut children = RUN.report.trace(&client.trace_id);
@@ -91,7 +93,7 @@ fn every_client_span_is_the_parent_of_one_server_span_of_another_service() {
         assert_ne!(children[0].service, client.service);
     }
     // And no server span but the gateway's is a root.
-    for server in RUN.report.spans.iter().filter(|span| span.kind == SERVER) {
+    for server in others().filter(|span| span.kind == SERVER) {
         assert_eq!(server.parent.is_none(), server.service == "gateway", "{server:#?}");
     }
 }

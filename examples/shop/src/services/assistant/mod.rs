@@ -1,0 +1,76 @@
+//! Answers questions about orders: an agent that asks a model, which asks for a tool.
+
+mod agent;
+mod completion;
+mod model;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::routing::post;
+use axum::{Json, Router};
+use otel_genai::GenAi;
+use serde::{Deserialize, Serialize};
+
+use self::agent::Agent;
+use self::completion::Model;
+use super::database;
+use super::json::Body;
+use super::server::{ServerOptions, serve};
+use crate::error::ShopError;
+use crate::{Failure, telemetry};
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// The SQLite file with the orders, which is made if there is none.
+    #[arg(long, env = "SHOP_DATABASE")]
+    database: PathBuf,
+    /// A server that speaks OpenAI's API, such as `https://api.openai.com/v1`. Without it a small one of our own answers.
+    #[arg(long, env = "OPENAI_BASE_URL")]
+    openai_base_url: Option<String>,
+    /// The key for that server.
+    #[arg(long, env = "OPENAI_API_KEY", hide_env_values = true)]
+    openai_api_key: Option<String>,
+    /// The model to ask.
+    #[arg(long, env = "OPENAI_MODEL", default_value = "gpt-4o-mini")]
+    openai_model: String,
+    #[command(flatten)]
+    server: ServerOptions,
+}
+
+/// What a customer asks.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Question {
+    pub(crate) customer_id: u32,
+    pub(crate) question: String,
+}
+
+/// What the assistant says.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Answer {
+    pub(crate) answer: String,
+}
+
+pub(crate) async fn run(options: Options) -> Result<(), Failure> {
+    let telemetry = telemetry::install("assistant")?;
+    let genai = GenAi::builder().with_logger_provider(telemetry.logger_provider().clone()).build();
+    let model = match (options.openai_base_url, options.openai_api_key) {
+        (Some(url), key) => Model::real(&genai, &url, key, options.openai_model)?,
+        // A key without a server is one for the provider itself.
+        (None, Some(key)) => {
+            Model::real(&genai, "https://api.openai.com/v1", Some(key), options.openai_model)?
+        }
+        (None, None) => Model::of_our_own(&genai, &model::start().await?, options.openai_model)?,
+    };
+    let agent = Agent { genai, model, orders: database::open(&options.database).await? };
+    let routes = Router::new().route("/questions", post(question)).with_state(Arc::new(agent));
+    serve(options.server, routes, None, telemetry).await
+}
+
+async fn question(
+    State(agent): State<Arc<Agent>>,
+    Body(question): Body<Question>,
+) -> Result<Json<Answer>, ShopError> {
+    Ok(Json(Answer { answer: agent.answer(&question).await? }))
+}
