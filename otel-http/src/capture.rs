@@ -9,8 +9,8 @@ use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use otel_core::Attributes;
 
-use crate::header::sounds_secret;
-use crate::hook::call_hook;
+use otel_core::call_hook;
+use otel_core::sounds_secret;
 
 /// Longer contents are cut.
 const MAX_BYTES: usize = 1_000;

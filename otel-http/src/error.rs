@@ -10,7 +10,7 @@ use std::io;
 
 use otel_core::ErrorType;
 
-use crate::hook::call_hook;
+use otel_core::call_hook;
 
 /// The class of an inner service's error: its type, or `_OTHER` when the type has been boxed away.
 pub(crate) fn error_type<E: ?Sized>() -> ErrorType {

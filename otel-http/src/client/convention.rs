@@ -16,10 +16,11 @@ use super::metrics::{ClientMetrics, SizeMetrics};
 use crate::HttpRequest;
 use crate::cached::{Route, repeated_text};
 use crate::exception::ExceptionLog;
-use crate::header::HeaderCapture;
-use crate::hook::call_hook;
+use crate::header::shown;
 use crate::method::MethodName;
 use crate::protocol::{protocol_version, status_error};
+use otel_core::HeaderCapture;
+use otel_core::call_hook;
 
 #[derive(Default)]
 pub(crate) struct ClientConvention {
@@ -133,7 +134,7 @@ impl Convention for ClientConvention {
         if let Some(version) = protocol_version(response.version) {
             attributes.both("network.protocol.version", version);
         }
-        self.response_headers.capture("http.response.header.", response.headers, attributes);
+        self.response_headers.capture("http.response.header.", response.headers, attributes, shown);
         // "For HTTP status codes in the 4xx range span status [...] SHOULD be set to Error in case of SpanKind.CLIENT".
         if response.status.as_u16() >= 400 { Err(status_error(response.status)) } else { Ok(()) }
     }
@@ -159,7 +160,7 @@ impl Convention for ClientConvention {
 impl ClientConvention {
     fn on_start_of_span(&self, request: &ClientRequest<'_>, attributes: &mut Attributes<'_>) {
         attributes.span("url.full", request.http.url.full());
-        self.request_headers.capture("http.request.header.", request.http.headers, attributes);
+        self.request_headers.capture("http.request.header.", request.http.headers, attributes, shown);
         if let Some(original) = request.method.original(request.http.method) {
             attributes.span("http.request.method_original", original);
         }

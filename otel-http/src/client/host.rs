@@ -1,8 +1,8 @@
 //! Which hosts a rule is for.
 
 use crate::HttpRequest;
-use crate::glob::matches;
 use crate::url::host_and_port;
+use otel_core::glob_matches;
 
 /// A host, or a pattern of hosts with `*` for any text and `?` for one character, and perhaps a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,9 +24,9 @@ impl HostPattern {
 
     /// Case and the dot at the end of a full name make no difference.
     pub(crate) fn matches(&self, server: Server<'_>) -> bool {
-        let host = server.host.trim_end_matches('.').as_bytes();
+        let host = server.host.trim_end_matches('.');
         let has_port = self.port.is_none_or(|port| server.port == Some(port));
-        has_port && matches(self.host.as_bytes(), host)
+        has_port && glob_matches(&self.host, host)
     }
 }
 

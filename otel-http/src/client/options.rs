@@ -13,8 +13,8 @@ use super::host::HostPattern;
 use super::settings::{ClientSettings, ErrorTypeOf, Filter};
 use super::template::UrlTemplates;
 use crate::exception::ExceptionLog;
-use crate::header::HeaderCapture;
 use crate::scope;
+use otel_core::HeaderCapture;
 
 #[derive(Clone, Default)]
 pub(crate) struct ClientOptions {

@@ -18,8 +18,8 @@ use super::size::BodySizes;
 use super::template::{UrlTemplate, UrlTemplates};
 use crate::HttpRequest;
 use crate::error::{ErrorClass, error_type};
-use crate::hook::call_hook;
 use crate::method::MethodName;
+use otel_core::call_hook;
 
 pub(crate) type Filter = Arc<dyn Fn(&HttpRequest<'_>) -> bool + Send + Sync>;
 pub(crate) type ErrorTypeOf = Arc<dyn Fn(&dyn Any) -> Option<ErrorType> + Send + Sync>;

@@ -18,11 +18,12 @@ use super::series::Series;
 use crate::cached::{Route, repeated_host, repeated_text};
 use crate::exception::ExceptionLog;
 use crate::forwarded::Forwarded;
-use crate::header::HeaderCapture;
-use crate::hook::call_hook;
+use crate::header::shown;
 use crate::protocol::{is_server_error, status_error};
 use crate::url::{bounded, redact_query};
 use crate::{HttpRequest, HttpResponse};
+use otel_core::HeaderCapture;
+use otel_core::call_hook;
 
 type SpanNameOf = Arc<dyn Fn(&HttpRequest<'_>) -> Option<Cow<'static, str>> + Send + Sync>;
 type AddFromRequest = Arc<dyn Fn(&HttpRequest<'_>, &mut Attributes<'_>) + Send + Sync>;
@@ -141,7 +142,7 @@ impl Convention for ServerConvention {
             if let Some(user_agent) = http.text(&header::USER_AGENT) {
                 attributes.span("user_agent.original", repeated_text(user_agent));
             }
-            self.request_headers.capture("http.request.header.", http.headers, attributes);
+            self.request_headers.capture("http.request.header.", http.headers, attributes, shown);
         }
         checked(request.names, attributes, |attributes| {
             if let Some(add) = &self.add_request {
@@ -172,7 +173,7 @@ impl Convention for ServerConvention {
             Some(Route::Own(template)) => attributes.both("http.route", template.clone()),
             None => {}
         }
-        self.response_headers.capture("http.response.header.", response.http.headers, attributes);
+        self.response_headers.capture("http.response.header.", response.http.headers, attributes, shown);
         if let Some(add) = &self.add_response {
             checked(response.names, attributes, |attributes| {
                 call_hook(|| add(&response.http, attributes), ());

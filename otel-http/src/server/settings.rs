@@ -21,11 +21,11 @@ use crate::cached::Route;
 use crate::capture::{BodyCapture, Captured};
 use crate::client::TRACE_CONTEXT;
 use crate::forwarded::Forwarded;
-use crate::hook::call_hook;
 use crate::method::MethodName;
 use crate::protocol::protocol_version;
 use crate::synthetic::synthetic_type;
 use crate::{HttpRequest, TrustedProxies};
+use otel_core::call_hook;
 
 pub(super) type Filter = Arc<dyn Fn(&HttpRequest<'_>) -> bool + Send + Sync>;
 pub(super) type RouteOf = Arc<dyn for<'a> Fn(&HttpRequest<'a>) -> Option<Cow<'a, str>> + Send + Sync>;

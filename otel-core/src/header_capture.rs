@@ -1,0 +1,179 @@
+//! Headers and metadata as attributes: only what was asked for, and never a secret.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use opentelemetry::{Array, Key, StringValue, Value};
+
+use crate::{Attributes, glob_matches};
+
+const REDACTED: &str = "REDACTED";
+
+/// Names whose values are replaced even when they were asked for: rather one too many than a key that leaves.
+const SENSITIVE: [&str; 15] = [
+    "*auth*",
+    "*cookie*",
+    "*token*",
+    "*secret*",
+    "*password*",
+    "*api-key*",
+    "*apikey*",
+    "*-key",
+    "*session*",
+    "*jwt*",
+    "*assertion*",
+    "*oidc*",
+    "*csrf*",
+    "*credential*",
+    "*signature*",
+];
+
+/// What ends the name of gRPC's binary metadata. Before it stands the same kind of secret.
+const BINARY: &str = "-bin";
+
+/// More than this of one direction is left off: what a peer sends must not crowd out what we say.
+const MAX_CAPTURED: usize = 32;
+
+/// Which headers of one direction are recorded; none unless some are added.
+///
+/// "Instrumentations SHOULD require an explicit configuration of which headers are to be captured."
+/// <https://opentelemetry.io/docs/specs/semconv/registry/attributes/http/>
+///
+/// ```
+/// use http::HeaderMap;
+/// use otel_core::{Attributes, HeaderCapture};
+///
+/// let mut capture = HeaderCapture::default();
+/// capture.add(["x-*", "!x-noise"]);
+/// let mut headers = HeaderMap::new();
+/// headers.insert("x-tenant", "acme".parse().unwrap());
+/// headers.insert("x-api-key", "s3cr3t".parse().unwrap());
+///
+/// let (mut span, mut metric) = (Vec::new(), Vec::new());
+/// let mut attributes = Attributes::to_lists(&mut span, &mut metric);
+/// capture.capture("http.request.header.", &headers, &mut attributes, |_, text| text.to_owned());
+/// let said: Vec<String> = span.iter().map(|attribute| format!("{}={}", attribute.key, attribute.value)).collect();
+/// assert_eq!(said, ["http.request.header.x-tenant=[\"acme\"]", "http.request.header.x-api-key=[\"REDACTED\"]"]);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct HeaderCapture {
+    included: Vec<String>,
+    excluded: Vec<String>,
+    sensitive: Vec<String>,
+}
+
+impl HeaderCapture {
+    /// Adds patterns: names in any case, with `*` and `?`; a pattern that begins with `!` excludes. An exclusion wins;
+    /// exclusions alone choose all the rest.
+    pub fn add(&mut self, patterns: impl IntoIterator<Item = impl Into<String>>) {
+        for pattern in patterns {
+            let pattern = pattern.into().to_ascii_lowercase();
+            match pattern.strip_prefix('!') {
+                Some(excluded) => self.excluded.push(excluded.to_owned()),
+                None => self.included.push(pattern),
+            }
+        }
+    }
+
+    /// Adds patterns of names whose values are replaced, besides those that are known to be secret.
+    pub fn add_sensitive(&mut self, patterns: impl IntoIterator<Item = impl Into<String>>) {
+        self.sensitive.extend(patterns.into_iter().map(|pattern| pattern.into().to_ascii_lowercase()));
+    }
+
+    /// Writes the chosen headers, each with all of its values, under `prefix`. `shown` shortens or redacts a value that is
+    /// no secret by its name.
+    pub fn capture(
+        &self,
+        prefix: &str,
+        headers: &HeaderMap,
+        attributes: &mut Attributes<'_>,
+        shown: impl Fn(&HeaderName, &str) -> String,
+    ) {
+        if self.is_off() || !attributes.wants_span() {
+            return;
+        }
+        for name in headers.keys().filter(|name| self.wants(name.as_str())).take(MAX_CAPTURED) {
+            let is_secret = self.is_secret(name.as_str());
+            let text = |value: &HeaderValue| match is_secret || value.is_sensitive() {
+                true => StringValue::from(REDACTED),
+                false => StringValue::from(shown(name, &String::from_utf8_lossy(value.as_bytes()))),
+            };
+            let values: Vec<StringValue> = headers.get_all(name).iter().map(text).collect();
+            attributes.span(Key::from(format!("{prefix}{name}")), Value::Array(Array::String(values)));
+        }
+    }
+
+    fn is_off(&self) -> bool {
+        self.included.is_empty() && self.excluded.is_empty()
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        let included = self.included.is_empty() || matches_any(&self.included, name);
+        included && !matches_any(&self.excluded, name)
+    }
+
+    fn is_secret(&self, name: &str) -> bool {
+        sounds_secret(name) || matches_any(&self.sensitive, name)
+    }
+}
+
+/// Whether a name, with hyphens between its words, is that of a secret: of credentials, sessions, keys or signatures.
+///
+/// ```
+/// assert!(otel_core::sounds_secret("x-api-key"));
+/// assert!(!otel_core::sounds_secret("x-tenant"));
+/// ```
+#[must_use]
+pub fn sounds_secret(name: &str) -> bool {
+    let name = name.strip_suffix(BINARY).unwrap_or(name);
+    SENSITIVE.iter().any(|pattern| glob_matches(pattern, name))
+}
+
+fn matches_any(patterns: &[String], name: &str) -> bool {
+    patterns.iter().any(|pattern| glob_matches(pattern, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+
+    use super::HeaderCapture;
+    use crate::Attributes;
+
+    fn captured(capture: &HeaderCapture, pairs: &[(&'static str, &str)]) -> Vec<String> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, value.parse().unwrap());
+        }
+        let (mut span, mut metric) = (Vec::new(), Vec::new());
+        let mut attributes = Attributes::to_lists(&mut span, &mut metric);
+        capture.capture("header.", &headers, &mut attributes, |_, text| text.to_owned());
+        assert!(metric.is_empty());
+        span.iter().map(|attribute| format!("{}={}", attribute.key, attribute.value)).collect()
+    }
+
+    #[test]
+    fn nothing_unless_asked_for_and_secrets_never() {
+        let mut capture = HeaderCapture::default();
+        let sent = [
+            ("x-tenant", "a"),
+            ("x-tenant", "b"),
+            ("api-key-bin", "c2VjcmV0"),
+            ("authorization", "Bearer x"),
+        ];
+        assert_eq!(captured(&capture, &sent), Vec::<String>::new());
+        capture.add(["*", "!x-noise"]);
+        capture.add_sensitive(["x-own"]);
+        assert_eq!(
+            captured(
+                &capture,
+                &[&sent[..], &[("x-noise", "1"), ("x-own", "2"), ("id-bin", "AAE=")]].concat()
+            ),
+            [
+                "header.x-tenant=[\"a\",\"b\"]",
+                "header.api-key-bin=[\"REDACTED\"]",
+                "header.authorization=[\"REDACTED\"]",
+                "header.x-own=[\"REDACTED\"]",
+                "header.id-bin=[\"AAE=\"]",
+            ]
+        );
+    }
+}
