@@ -145,9 +145,10 @@ impl Config {
             return Self::from_file(path, settings, lookup);
         }
         let sampler = SamplerConfig::resolve(settings, &environment);
+        let mut used = environment.used();
         let warnings = environment.into_warnings();
-        let lookup = sampler.with_defaults(lookup);
-        let environment = Environment::new(&lookup);
+        let with_preset = sampler.with_defaults(lookup);
+        let environment = Environment::new(&with_preset);
         warnings.into_iter().for_each(|warning| environment.warn(warning));
         let config = Self {
             is_disabled: environment.boolean("OTEL_SDK_DISABLED").unwrap_or(false),
@@ -178,8 +179,11 @@ impl Config {
         };
         unsupported::warn(&environment);
         known::warn_unknown(names, &environment);
-        let origins =
-            Origins::of_environment(settings, environment.used(), lookup_list(&environment).as_deref());
+        used.extend(environment.used());
+        // What a preset says for a variable that is not set is no variable's doing.
+        used.retain(|name| lookup(name).is_some_and(|value| !value.trim().is_empty()));
+        let list = environment.text("OTEL_RESOURCE_ATTRIBUTES");
+        let origins = Origins::of_environment(settings, used, list.as_deref());
         Ok(Self { warnings: environment.into_warnings(), origins, ..config })
     }
 
@@ -243,11 +247,6 @@ impl Config {
         let exports = if exports.is_empty() { "nothing".to_owned() } else { exports.join(" and ") };
         format!("exporting {exports}; sampler {}; service {service}", self.sampler)
     }
-}
-
-/// For the report of who said what.
-fn lookup_list(environment: &Environment<'_>) -> Option<String> {
-    environment.text("OTEL_RESOURCE_ATTRIBUTES")
 }
 
 impl SubscriberConfig {
