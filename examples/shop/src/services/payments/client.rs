@@ -28,7 +28,8 @@ impl PaymentsPeer {
 
     /// Charges a card, and follows what becomes of the payment.
     pub(crate) async fn charge(&self, charge: Charge) -> Result<(), ShopError> {
-        let receipt = self.client.clone().charge(self.in_time(charge)).await.map_err(failed)?;
+        let receipt =
+            self.client.clone().charge(self.in_time(charge)).await.map_err(|status| failed(&status))?;
         // The card is charged: that its events are not told is no reason to give the goods back.
         if self.follow(receipt.into_inner()).await.is_err() {
             tracing::warn!("the events of a payment are not known");
@@ -55,8 +56,8 @@ impl PaymentsPeer {
 }
 
 /// What the service said of its error, or what is known of a call that did not get there.
-fn failed(status: Status) -> ShopError {
-    if let Some(error) = ShopError::in_status(&status) {
+fn failed(status: &Status) -> ShopError {
+    if let Some(error) = ShopError::in_status(status) {
         return error;
     }
     match status.code() {
