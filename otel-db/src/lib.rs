@@ -7,7 +7,6 @@ mod comment;
 #[cfg(feature = "diesel")]
 pub mod diesel;
 mod failure;
-mod hook;
 pub mod query_text;
 #[cfg(feature = "redis")]
 pub mod redis;

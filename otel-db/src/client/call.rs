@@ -7,7 +7,7 @@ use opentelemetry::Context;
 
 use super::{DbClient, DbOperation};
 use crate::DbRequest;
-use crate::hook::call_hook;
+use otel_core::call_hook;
 
 /// A call that is about to be made; [`start`](Self::start) starts its operation.
 ///

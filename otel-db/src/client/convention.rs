@@ -14,9 +14,9 @@ use super::metrics::DbMetrics;
 use super::options::{AddAttributes, NameOf};
 #[cfg(feature = "sqlx")]
 use super::pool::MeasuredPool;
-use crate::hook::call_hook;
 use crate::query_text::QueryRules;
 use crate::{DbFailure, DbRequest, DbSystem, SqlComments};
+use otel_core::call_hook;
 
 /// On the span of a call that its caller dropped before its end.
 pub(super) const ENDED_EARLY: &str = "otel_db.ended_early";
