@@ -8,7 +8,7 @@ use opentelemetry_sdk::trace::SpanData;
 
 /// The attribute that an instrumentation sets to say that a span was slow by a threshold of its own, as `otel-db` does for
 /// queries.
-const SLOW: &str = "otel.slow";
+const SLOW: &str = "otel_db.slow";
 
 /// Which local traces are exported whole although they were not sampled: those with errors, those that are slow.
 ///
@@ -72,7 +72,7 @@ impl Keep {
         self
     }
 
-    /// And those with a span that has this attribute, unless its value is `false`. `otel.slow`, which `otel-db` sets on
+    /// And those with a span that has this attribute, unless its value is `false`. `otel_db.slow`, which `otel-db` sets on
     /// queries above its threshold, is always among them.
     pub fn with_attribute(mut self, key: impl Into<String>) -> Self {
         self.attributes.push(key.into());

@@ -133,7 +133,7 @@ fn an_attribute_is_a_reason_too() {
     let (provider, exported, _control) = installed(&never().with_keep(keep));
     let tracer = provider.tracer("test");
     for (key, value, expected) in
-        [("otel.slow", true, 1), ("otel.slow", false, 0), ("audit", true, 1), ("other", true, 0)]
+        [("otel_db.slow", true, 1), ("otel_db.slow", false, 0), ("audit", true, 1), ("other", true, 0)]
     {
         let root = start(&tracer, "query", &Context::new());
         root.span().set_attribute(KeyValue::new(key, value));
