@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
-use opentelemetry_sdk::logs::{BatchLogProcessor, LogProcessor};
+use opentelemetry_sdk::logs::LogProcessor;
 use opentelemetry_sdk::metrics::PeriodicReader;
 use opentelemetry_sdk::metrics::reader::MetricReader;
-use opentelemetry_sdk::trace::{BatchSpanProcessor, SpanProcessor};
+use opentelemetry_sdk::trace::SpanProcessor;
 
 use crate::Signal;
 use crate::error::SignalFailure;
 use crate::export::{Monitor, SignalExporter};
 use crate::health::SignalHealth;
+use crate::queue::{LogQueue, SpanQueue};
 
 /// A signal on its way to one destination.
 #[derive(Debug, Clone)]
@@ -23,9 +24,9 @@ pub(crate) struct Outlet {
 
 #[derive(Debug, Clone)]
 pub(crate) enum Way {
-    Spans(Arc<BatchSpanProcessor>),
+    Spans(Arc<SpanQueue>),
     Metrics(PeriodicReader<SignalExporter>),
-    Logs(Arc<BatchLogProcessor>),
+    Logs(Arc<LogQueue>),
 }
 
 impl Outlet {

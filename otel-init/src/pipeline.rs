@@ -6,23 +6,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::logs::{
-    BatchConfigBuilder as LogBatchConfigBuilder, BatchLogProcessor, SdkLoggerProvider,
-};
+use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::metrics::{Instrument, MeterProviderBuilder, PeriodicReader, SdkMeterProvider};
-use opentelemetry_sdk::trace::{
-    BatchConfigBuilder as SpanBatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider, SpanLimits,
-};
+use opentelemetry_sdk::trace::{SdkTracerProvider, SpanLimits};
 
 use crate::config::{BatchConfig, Config};
 use crate::control::{Control, Live};
 use crate::error::InstallErrorKind;
-use crate::export::{self, ExportRuntime, Exporters, Monitor, SignalExporter};
+use crate::export::{self, ExportRuntime, Exporters, SignalExporter};
 use crate::metrics::{AttributeGuard, Views};
 use crate::outlet::{Outlet, Way};
+use crate::queue;
 use crate::safety::{GuardedSampler, Intake, Lane, Lanes, SafeLogProcessor, SafeSpanProcessor, Safety};
 use crate::sampling::{self, AlwaysOff, Sampling, SamplingControl};
-use crate::self_metrics::{self, QueueFull};
+use crate::self_metrics::{self, Processed};
 use crate::{InstallError, runtime_metrics};
 
 /// Everything between the API and the wire.
@@ -83,8 +80,8 @@ impl Pipeline {
         let sampling = Arc::new(SamplingControl::new(&config.sampler.sampling, config.sampler.file.clone()));
         sampling::observe(&meter_provider, &sampling);
         let making = Making { config, safety: &safety, meters: &meter_provider, is_ending: &is_ending };
-        let (logger_provider, logs) = making.logs(log_exporters);
-        let (tracer_provider, traces) = making.traces(span_exporters, &sampling);
+        let (logger_provider, logs) = making.logs(log_exporters)?;
+        let (tracer_provider, traces) = making.traces(span_exporters, &sampling)?;
         let outlets: Vec<Outlet> = [traces, metrics, logs].into_iter().flatten().collect();
         for outlet in &outlets {
             let index = outlets.iter().filter(|other| other.signal() == outlet.signal());
@@ -186,34 +183,33 @@ struct Making<'a> {
 }
 
 impl Making<'_> {
-    fn logs(&self, exporters: Vec<(SignalExporter, BatchConfig)>) -> (SdkLoggerProvider, Vec<Outlet>) {
+    fn logs(
+        &self,
+        exporters: Vec<(SignalExporter, BatchConfig)>,
+    ) -> Result<(SdkLoggerProvider, Vec<Outlet>), InstallError> {
         let builder = SdkLoggerProvider::builder().with_resource(self.config.resource.clone());
         if exporters.is_empty() {
-            return (builder.build(), Vec::new());
+            return Ok((builder.build(), Vec::new()));
         }
         let (mut lanes, mut outlets) = (Vec::new(), Vec::new());
         for (index, (exporter, batch)) in exporters.into_iter().enumerate() {
             let monitor = Arc::clone(&exporter.monitor);
-            let intake = self.intake(&monitor, batch, index);
-            let batch = LogBatchConfigBuilder::default()
-                .with_max_queue_size(batch.max_queue_size)
-                .with_max_export_batch_size(batch.max_export_batch_size)
-                .with_scheduled_delay(batch.schedule_delay)
-                .build();
-            let processor = Arc::new(BatchLogProcessor::builder(exporter).with_batch_config(batch).build());
+            let (making, intake, _) = self.queue(&exporter, batch, index);
+            let queue = making.logs(exporter);
+            let processor = Arc::new(queue.map_err(InstallErrorKind::Runtime)?);
             lanes.push(Lane { intake, processor: Arc::clone(&processor) });
             outlets.push(Outlet { way: Way::Logs(processor), monitor });
         }
         let lanes = Lanes::new(lanes, Arc::clone(self.is_ending));
         let processor = SafeLogProcessor::new(Arc::clone(self.safety), lanes);
-        (builder.with_log_processor(processor).build(), outlets)
+        Ok((builder.with_log_processor(processor).build(), outlets))
     }
 
     fn traces(
         &self,
         exporters: Vec<(SignalExporter, BatchConfig)>,
         sampling: &SamplingControl,
-    ) -> (SdkTracerProvider, Vec<Outlet>) {
+    ) -> Result<(SdkTracerProvider, Vec<Outlet>), InstallError> {
         let builder = SdkTracerProvider::builder()
             .with_resource(self.config.resource.clone())
             .with_sampler(GuardedSampler {
@@ -223,32 +219,37 @@ impl Making<'_> {
             })
             .with_span_limits(with_room_for_duplicates(self.config.span_limits));
         if exporters.is_empty() {
-            return (builder.build(), Vec::new());
+            return Ok((builder.build(), Vec::new()));
         }
         let (mut lanes, mut outlets) = (Vec::new(), Vec::new());
         for (index, (exporter, batch)) in exporters.into_iter().enumerate() {
             let monitor = Arc::clone(&exporter.monitor);
-            let intake = self.intake(&monitor, batch, index);
-            let max_queue_size = batch.max_queue_size;
-            let batch = SpanBatchConfigBuilder::default()
-                .with_max_queue_size(batch.max_queue_size)
-                .with_max_export_batch_size(batch.max_export_batch_size)
-                .with_scheduled_delay(batch.schedule_delay)
-                .build();
-            let processor = Arc::new(BatchSpanProcessor::builder(exporter).with_batch_config(batch).build());
+            let (making, intake, most_entries) = self.queue(&exporter, batch, index);
+            let queue = making.spans(exporter);
+            let processor = Arc::new(queue.map_err(InstallErrorKind::Runtime)?);
             lanes.push(Lane { intake, processor: Arc::clone(&processor) });
-            sampling.connect(Arc::clone(&monitor.tally), max_queue_size);
+            sampling.connect(Arc::clone(&monitor.tally), most_entries);
             outlets.push(Outlet { way: Way::Spans(processor), monitor });
         }
         let lanes = Lanes::new(lanes, Arc::clone(self.is_ending));
         let processor = SafeSpanProcessor::new(Arc::clone(self.safety), lanes);
         let processor = sampling.processor(processor);
-        (builder.with_span_processor(processor).build(), outlets)
+        Ok((builder.with_span_processor(processor).build(), outlets))
     }
 
-    fn intake(&self, monitor: &Monitor, batch: BatchConfig, index: usize) -> Intake {
-        let queue_full = QueueFull::new(self.meters, monitor.signal(), index);
-        Intake::new(Arc::clone(&monitor.tally), batch.max_queue_size, queue_full)
+    /// What the queue is made with, what comes before it, and the most entries that wait.
+    fn queue(
+        &self,
+        exporter: &SignalExporter,
+        batch: BatchConfig,
+        index: usize,
+    ) -> (queue::Making<'_>, Intake, usize) {
+        let monitor = &exporter.monitor;
+        let queue = self.config.queue.of(exporter);
+        let most_entries = queue.most_entries(batch);
+        let processed = Arc::new(Processed::new(self.meters, monitor.signal(), index));
+        let intake = Intake::new(Arc::clone(&monitor.tally), most_entries, Arc::clone(&processed));
+        (queue::Making { queue, resource: &self.config.resource, batch, processed }, intake, most_entries)
     }
 }
 

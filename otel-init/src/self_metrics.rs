@@ -80,14 +80,15 @@ fn component(monitor: &Monitor, index: usize) -> Vec<KeyValue> {
     ]
 }
 
-/// Counts what did not fit in the queue, in the instrument that the SDK counts everything else in.
+/// Counts what left a queue, or did not fit in it. The SDK's own queues count what leaves them.
 #[derive(Debug)]
-pub(crate) struct QueueFull {
+pub(crate) struct Processed {
     processed: Counter<u64>,
+    /// The first is that the queue was full.
     attributes: [KeyValue; 3],
 }
 
-impl QueueFull {
+impl Processed {
     pub(crate) fn new(provider: &SdkMeterProvider, signal: Signal, index: usize) -> Self {
         let (item, unit) = words(signal);
         let plural = if signal == Signal::Traces { "spans" } else { "log records" };
@@ -109,7 +110,11 @@ impl QueueFull {
         Self { processed, attributes }
     }
 
-    pub(crate) fn count(&self) {
+    pub(crate) fn queue_full(&self) {
         self.processed.add(1, &self.attributes);
+    }
+
+    pub(crate) fn taken(&self, count: u64) {
+        self.processed.add(count, &self.attributes[1..]);
     }
 }

@@ -9,7 +9,7 @@ use opentelemetry_sdk::trace::SpanExporter;
 
 use super::TelemetryBuilder;
 use crate::config::{Factory, HeaderProvider};
-use crate::{DiskBuffer, OtlpDestination, Signal};
+use crate::{DiskBuffer, OtlpDestination, Queue, Signal};
 
 impl TelemetryBuilder {
     /// Adds a collector to those of the environment. Each destination has a queue, retries, a circuit breaker and an entry
@@ -28,6 +28,18 @@ impl TelemetryBuilder {
         names: impl IntoIterator<Item = N>,
     ) -> Self {
         self.settings.exporters.insert(signal, names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// How ended spans and log records wait for their export over OTLP: encoded, unless this says otherwise.
+    ///
+    /// ```
+    /// use otel_init::{Queue, Telemetry};
+    /// let builder = Telemetry::builder().with_queue(Queue::Encoded { max_bytes: 8 * 1024 * 1024 });
+    /// # drop(builder);
+    /// ```
+    pub fn with_queue(mut self, queue: Queue) -> Self {
+        self.settings.queue = queue;
         self
     }
 

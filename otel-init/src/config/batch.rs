@@ -20,6 +20,8 @@ pub(crate) const INTERVAL: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BatchConfig {
     pub(crate) max_queue_size: usize,
+    /// Whether anybody said it.
+    pub(crate) is_queue_size_given: bool,
     pub(crate) max_export_batch_size: usize,
     pub(crate) schedule_delay: Duration,
 }
@@ -35,7 +37,8 @@ impl BatchConfig {
 
     /// `prefix` is `OTEL_BSP` or `OTEL_BLRP`.
     fn resolve(prefix: &str, default_delay: Duration, environment: &Environment<'_>) -> Self {
-        let max_queue_size = environment.size(&format!("{prefix}_MAX_QUEUE_SIZE")).unwrap_or(QUEUE);
+        let given = environment.size(&format!("{prefix}_MAX_QUEUE_SIZE"));
+        let max_queue_size = given.unwrap_or(QUEUE);
         let batch = format!("{prefix}_MAX_EXPORT_BATCH_SIZE");
         let max_export_batch_size = environment.size(&batch).unwrap_or(BATCH);
         if environment.text(&batch).is_some() && max_export_batch_size > max_queue_size {
@@ -45,6 +48,7 @@ impl BatchConfig {
         }
         Self {
             max_queue_size,
+            is_queue_size_given: given.is_some(),
             max_export_batch_size: max_export_batch_size.min(max_queue_size),
             schedule_delay: environment
                 .milliseconds(&[&format!("{prefix}_SCHEDULE_DELAY")])

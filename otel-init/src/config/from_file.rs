@@ -68,6 +68,7 @@ impl Config {
             tokio_metrics: settings.tokio_metrics.clone(),
             has_span_fields: !settings.without_span_fields,
             disk: settings.disk.clone().or(file.disk),
+            queue: settings.queue,
             without_instrumentations: file.without_instrumentations,
             propagators: PropagatorConfig::named(file.propagators, &settings.propagators),
             shutdown_timeout: shutdown_timeout.unwrap_or(Duration::from_secs(5)).min(LONGEST_SHUTDOWN),

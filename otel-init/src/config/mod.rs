@@ -47,7 +47,7 @@ use crate::metrics::{CardinalityLimits, View};
 use crate::registry::Registry;
 use crate::safety::{Limits, SafetySettings};
 use crate::sampling::Sampling;
-use crate::{ConsoleLogs, DiskBuffer, InstallError, OtlpDestination, Protocol, Signal};
+use crate::{ConsoleLogs, DiskBuffer, InstallError, OtlpDestination, Protocol, Queue, Signal};
 
 /// A bound that no clock overflows at.
 const LONGEST_SHUTDOWN: Duration = Duration::from_secs(24 * 60 * 60);
@@ -83,6 +83,7 @@ pub(crate) struct Settings {
     pub(crate) tokio_metrics: Option<tokio::runtime::Handle>,
     pub(crate) without_span_fields: bool,
     pub(crate) disk: Option<DiskBuffer>,
+    pub(crate) queue: Queue,
     pub(crate) config_file: Option<String>,
     /// Those that run; `None` for those that only look at this machine.
     pub(crate) detectors: Option<Vec<String>>,
@@ -109,6 +110,7 @@ pub(crate) struct Config {
     /// Whether log records have the fields of `tracing` spans.
     pub(crate) has_span_fields: bool,
     pub(crate) disk: Option<DiskBuffer>,
+    pub(crate) queue: Queue,
     /// The names of instrumentations that are switched off.
     pub(crate) without_instrumentations: Vec<String>,
     pub(crate) propagators: PropagatorConfig,
@@ -165,6 +167,7 @@ impl Config {
             tokio_metrics: settings.tokio_metrics.clone(),
             has_span_fields: !settings.without_span_fields,
             disk: settings.disk.clone().or_else(|| disk::resolve(&environment)),
+            queue: settings.queue,
             without_instrumentations: known::disabled_instrumentations(names, &environment),
             propagators: PropagatorConfig::resolve(&settings.propagators, &environment),
             shutdown_timeout: settings
@@ -206,6 +209,7 @@ impl Config {
             tokio_metrics: None,
             has_span_fields: false,
             disk: None,
+            queue: settings.queue,
             without_instrumentations: Vec::new(),
             propagators: PropagatorConfig::named(Vec::new(), &settings.propagators),
             shutdown_timeout: Duration::ZERO,

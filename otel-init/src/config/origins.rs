@@ -207,7 +207,8 @@ impl Rows<'_> {
     }
 
     fn queued(&mut self, provider: &str, prefix: &str, index: usize, signal: Signal, to: &Destination) {
-        let BatchConfig { max_queue_size, max_export_batch_size, schedule_delay } = to.batch;
+        let BatchConfig { max_export_batch_size, schedule_delay, .. } = to.batch;
+        let max_queue_size = self.config.queue.of_config(&to.exporter).most_entries(to.batch);
         let path = format!("{provider}.processors[{index}].batch");
         for (key, variable, value) in [
             ("schedule_delay", "SCHEDULE_DELAY", schedule_delay.as_millis().to_string()),

@@ -14,6 +14,7 @@ mod build;
 mod client;
 mod codec;
 mod disk;
+mod encoded;
 mod exporter;
 mod grpc;
 mod http;
@@ -40,4 +41,5 @@ pub(crate) use monitor::Monitor;
 #[cfg(feature = "prometheus")]
 pub(crate) use prometheus::start as start_prometheus;
 pub(crate) use runtime::{ExportRuntime, RuntimeEntry};
+pub(crate) use sender::LARGEST_BODY;
 pub(crate) use tally::Tally;

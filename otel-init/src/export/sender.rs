@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::breaker::CircuitState;
 use super::disk::Shelf;
+use super::encoded::too_large;
 use super::message::{OtlpRequest, Rejected};
 use super::monitor::Monitor;
 use super::retry::Backoff;
@@ -18,7 +19,7 @@ use super::transport::{Answer, Retry, SendError, Transport};
 use crate::diagnostics;
 
 /// What collectors take by default, less some room for headers.
-const LARGEST_BODY: usize = 4 * 1024 * 1024 - 64 * 1024;
+pub(crate) const LARGEST_BODY: usize = 4 * 1024 * 1024 - 64 * 1024;
 
 /// Sends the requests of one signal to one destination.
 #[derive(Debug)]
@@ -59,10 +60,7 @@ impl Sender {
                         pending.extend([second, first]);
                         continue;
                     }
-                    None => Err(SendError::final_(format!(
-                        "one item has {} bytes, too much to be sent",
-                        body.len()
-                    ))),
+                    None => Err(SendError::final_(too_large(body.len()))),
                 },
                 Err(error) => Err(error),
             };

@@ -57,6 +57,12 @@ impl Tally {
         false
     }
 
+    /// One that was admitted found no room after all.
+    pub(crate) fn turned_away(&self) {
+        self.waiting.fetch_sub(1, Ordering::AcqRel);
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Counts one that was made and that a drop rule took.
     pub(crate) fn filter(&self) {
         self.created.fetch_add(1, Ordering::Relaxed);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use opentelemetry_sdk::error::OTelSdkResult;
 
 use crate::export::Tally;
-use crate::self_metrics::QueueFull;
+use crate::self_metrics::Processed;
 
 /// A way out: its queue, and what takes from it.
 #[derive(Debug)]
@@ -76,12 +76,12 @@ impl<P> Admitted<'_, P> {
 pub(crate) struct Intake {
     tally: Arc<Tally>,
     max_queue_size: u64,
-    queue_full: QueueFull,
+    processed: Arc<Processed>,
 }
 
 impl Intake {
-    pub(crate) fn new(tally: Arc<Tally>, max_queue_size: usize, queue_full: QueueFull) -> Self {
-        Self { tally, max_queue_size: max_queue_size as u64, queue_full }
+    pub(crate) fn new(tally: Arc<Tally>, max_queue_size: usize, processed: Arc<Processed>) -> Self {
+        Self { tally, max_queue_size: max_queue_size as u64, processed }
     }
 
     pub(super) fn filter(&self) {
@@ -91,7 +91,7 @@ impl Intake {
     pub(super) fn admit(&self) -> bool {
         let is_admitted = self.tally.admit(self.max_queue_size);
         if !is_admitted {
-            self.queue_full.count();
+            self.processed.queue_full();
         }
         is_admitted
     }

@@ -17,7 +17,7 @@ use super::{
     SafeSpanProcessor, Safety, SafetySettings,
 };
 use crate::export::Tally;
-use crate::self_metrics::QueueFull;
+use crate::self_metrics::Processed;
 
 /// Keeps what comes out of the chain.
 #[derive(Debug, Clone)]
@@ -64,7 +64,8 @@ const fn limits(count: usize, value_length: Option<usize>) -> Limits {
 /// One lane that ends in `kept`.
 fn lanes<T: Clone>(tally: &Arc<Tally>, kept: &Kept<T>) -> Lanes<Kept<T>> {
     let metrics = opentelemetry_sdk::metrics::SdkMeterProvider::default();
-    let intake = Intake::new(Arc::clone(tally), 100, QueueFull::new(&metrics, crate::Signal::Traces, 0));
+    let intake =
+        Intake::new(Arc::clone(tally), 100, Arc::new(Processed::new(&metrics, crate::Signal::Traces, 0)));
     Lanes::new(vec![Lane { intake, processor: Arc::new(kept.clone()) }], Arc::default())
 }
 

@@ -17,5 +17,5 @@ mod tests;
 mod value;
 mod worker;
 
-pub(crate) use processor::{WireLogProcessor, WireSpanProcessor};
+pub(crate) use processor::{Lost, WireLogProcessor, WireSpanProcessor};
 pub(crate) use worker::{Destination, Outcome, Schedule};

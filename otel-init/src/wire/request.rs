@@ -140,7 +140,13 @@ impl Framing<'_> {
         }
     }
 
-    fn part(&mut self, chunk: usize, of: &Chunk<EncodedScope>, bytes: std::ops::Range<usize>, entries: usize) {
+    fn part(
+        &mut self,
+        chunk: usize,
+        of: &Chunk<EncodedScope>,
+        bytes: std::ops::Range<usize>,
+        entries: usize,
+    ) {
         self.entries += entries;
         self.bytes += bytes.len() + of.scope.len();
         self.parts.push(Part { scope: Arc::clone(&of.scope), bytes, chunk });
@@ -198,5 +204,8 @@ fn end_of_entry(bytes: &[u8], start: usize) -> usize {
     // What was written here is well-formed; if it were not, all the rest would be one entry.
     let len = prost::encoding::decode_varint(&mut rest).unwrap_or(u64::MAX);
     let body = bytes.len() - rest.len();
-    usize::try_from(len).ok().and_then(|len| body.checked_add(len)).map_or(bytes.len(), |end| end.min(bytes.len()))
+    usize::try_from(len)
+        .ok()
+        .and_then(|len| body.checked_add(len))
+        .map_or(bytes.len(), |end| end.min(bytes.len()))
 }

@@ -25,7 +25,7 @@ fn a_file_replaces_the_environment_but_for_what_it_refers_to() {
         let config = telemetry.config();
         for (name, value, line) in [
             ("tracer_provider.processors[0].batch.schedule_delay", "60000", Some(7)),
-            ("tracer_provider.processors[0].batch.max_queue_size", "2048", None),
+            ("tracer_provider.processors[0].batch.max_queue_size", "131072", None),
             ("tracer_provider.processors[0].batch.exporter.otlp_http.headers", "x-key=REDACTED", Some(11)),
             ("propagator.composite", "none", None),
         ] {

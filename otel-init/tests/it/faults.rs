@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use opentelemetry::global;
 use opentelemetry::trace::{Span, Tracer};
-use otel_init::{CircuitState, Signal, SignalHealth, Telemetry};
+use otel_init::{CircuitState, Queue, Signal, SignalHealth, Telemetry, TelemetryBuilder};
 use otel_testing::{OtlpReceiver, Reply};
 
 use crate::child;
@@ -24,19 +24,29 @@ fn install_with(
     milliseconds: &'static str,
     shutdown: Duration,
 ) -> Telemetry {
+    let builder = builder(endpoint, protocol, [("OTEL_EXPORTER_OTLP_TIMEOUT", milliseconds)]);
+    builder.with_shutdown_timeout(shutdown).install().unwrap()
+}
+
+/// `more` are variables that differ.
+fn builder<const N: usize>(
+    endpoint: &str,
+    protocol: &'static str,
+    more: [(&'static str, &'static str); N],
+) -> TelemetryBuilder {
     let endpoint = endpoint.to_owned();
-    Telemetry::builder()
-        .with_shutdown_timeout(shutdown)
-        .with_environment(move |name| match name {
+    Telemetry::builder().with_environment(move |name| {
+        if let Some((_, value)) = more.iter().find(|(variable, _)| *variable == name) {
+            return Some((*value).to_owned());
+        }
+        match name {
             "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(endpoint.clone()),
             "OTEL_EXPORTER_OTLP_PROTOCOL" => Some(protocol.to_owned()),
-            "OTEL_EXPORTER_OTLP_TIMEOUT" => Some(milliseconds.to_owned()),
             "OTEL_METRICS_EXPORTER" | "OTEL_LOGS_EXPORTER" => Some("none".to_owned()),
             "OTEL_BSP_SCHEDULE_DELAY" => Some("600000".to_owned()),
             _ => None,
-        })
-        .install()
-        .unwrap()
+        }
+    })
 }
 
 /// Makes spans, and expects that none of them made the application wait.
@@ -307,21 +317,68 @@ fn a_host_that_does_not_exist_is_named_as_such() {
     });
 }
 
+/// Enough for a debug build on a busy machine.
+const PATIENT: Duration = Duration::from_secs(60);
+/// So that a slow machine is no fault of the collector.
+const PATIENT_REQUESTS: (&str, &str) = ("OTEL_EXPORTER_OTLP_TIMEOUT", "60000");
+const SMALL_QUEUE: (&str, &str) = ("OTEL_BSP_MAX_QUEUE_SIZE", "2048");
+
+/// Ends this many spans on four threads.
+fn burst(spans: u64) {
+    let tracer = global::tracer("faults");
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..spans / 4).for_each(|_| tracer.start("burst").end()));
+        }
+    });
+}
+
+#[test]
+fn a_burst_that_fits_the_memory_is_delivered_whole() {
+    for_each_protocol("faults::a_burst_that_fits_the_memory_is_delivered_whole", |protocol| {
+        if protocol == "http/json" {
+            // Its queue is always the SDK's.
+            return;
+        }
+        let receiver = OtlpReceiver::start().unwrap();
+        let builder = builder(&endpoint(&receiver, protocol), protocol, [PATIENT_REQUESTS]);
+        let telemetry = builder.with_shutdown_timeout(PATIENT).install().unwrap();
+        burst(100_000);
+        telemetry.shutdown_blocking().unwrap();
+        let health = traces(&telemetry);
+        assert_eq!((health.created, health.exported), (100_000, 100_000), "{health:?}");
+        assert_eq!(receiver.spans().len(), 100_000);
+    });
+}
+
+#[test]
+fn a_burst_loses_exactly_what_the_memory_cannot_hold() {
+    for_each_protocol("faults::a_burst_loses_exactly_what_the_memory_cannot_hold", |protocol| {
+        let receiver = OtlpReceiver::start().unwrap();
+        let builder = builder(&endpoint(&receiver, protocol), protocol, [PATIENT_REQUESTS]);
+        let builder = builder.with_queue(Queue::Encoded { max_bytes: 100_000 });
+        let telemetry = builder.with_shutdown_timeout(PATIENT).install().unwrap();
+        burst(50_000);
+        telemetry.shutdown_blocking().unwrap();
+        let health = traces(&telemetry);
+        assert_eq!((health.created, health.exported + health.dropped), (50_000, 50_000), "{health:?}");
+        assert!(health.dropped > 0, "{health:?}");
+        assert_eq!(receiver.spans().len() as u64, health.exported);
+    });
+}
+
 #[test]
 fn a_burst_loses_exactly_what_the_queue_cannot_hold() {
     for_each_protocol("faults::a_burst_loses_exactly_what_the_queue_cannot_hold", |protocol| {
-        const BURST: u64 = 100_000;
         let receiver = OtlpReceiver::start().unwrap();
-        let telemetry = install(&endpoint(&receiver, protocol), protocol);
-        let tracer = global::tracer("faults");
-        std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| (0..BURST / 4).for_each(|_| tracer.start("burst").end()));
-            }
-        });
+        let builder = builder(&endpoint(&receiver, protocol), protocol, [PATIENT_REQUESTS, SMALL_QUEUE]);
+        // One of each kind.
+        let queue = if protocol == "grpc" { Queue::Sdk } else { Queue::default() };
+        let telemetry = builder.with_queue(queue).with_shutdown_timeout(PATIENT).install().unwrap();
+        burst(100_000);
         telemetry.shutdown_blocking().unwrap();
         let health = traces(&telemetry);
-        assert_eq!((health.created, health.exported + health.dropped), (BURST, BURST), "{health:?}");
+        assert_eq!((health.created, health.exported + health.dropped), (100_000, 100_000), "{health:?}");
         assert_eq!(receiver.spans().len() as u64, health.exported);
         assert!(health.exported >= 2048);
     });
@@ -343,7 +400,8 @@ fn large_batches_are_split_below_four_megabytes() {
         let mut span = tracer.start("too large");
         span.set_attribute(opentelemetry::KeyValue::new("payload", "x".repeat(5_000_000)));
         span.end();
-        telemetry.flush_blocking().unwrap_err();
+        // A flush of the SDK's queue gives up after 5 seconds, whatever it is told.
+        telemetry.shutdown_blocking().unwrap_err();
         let health = traces(&telemetry);
         assert_eq!((health.exported, health.failed), (10, 1), "{health:?}");
         assert!(receiver.request_count() >= 3);

@@ -92,8 +92,12 @@ impl Reader<'_> {
         let (name, value) = processor.fields()?.only()?;
         let unknown = value.error("no processor has this name: batch, simple");
         let mut fields = value.fields()?;
-        let mut batch =
-            BatchConfig { max_queue_size: QUEUE, max_export_batch_size: BATCH, schedule_delay: delay };
+        let mut batch = BatchConfig {
+            max_queue_size: QUEUE,
+            is_queue_size_given: false,
+            max_export_batch_size: BATCH,
+            schedule_delay: delay,
+        };
         let mut timeout = None;
         match name.as_str() {
             "batch" => {
@@ -103,6 +107,7 @@ impl Reader<'_> {
                 timeout = milliseconds(&mut fields, "export_timeout")?;
                 if let Some(size) = fields.optional("max_queue_size") {
                     batch.max_queue_size = size_of(&size)?;
+                    batch.is_queue_size_given = true;
                 }
                 match fields.optional("max_export_batch_size") {
                     Some(size) => {

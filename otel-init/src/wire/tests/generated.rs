@@ -153,8 +153,9 @@ fn any_value() -> impl Strategy<Value = AnyValue> {
         prop_oneof![
             vec(inner.clone(), 0..4).prop_map(|values| AnyValue::ListAny(Box::new(values))),
             // One entry: the order of more is that of a hash map.
-            (short(), inner)
-                .prop_map(|(key, value)| AnyValue::Map(Box::new([(Key::from(key), value)].into_iter().collect()))),
+            (short(), inner).prop_map(|(key, value)| AnyValue::Map(Box::new(
+                [(Key::from(key), value)].into_iter().collect()
+            ))),
         ]
     })
 }
@@ -183,15 +184,8 @@ pub(super) fn log() -> impl Strategy<Value = LogParts> {
         proptest::option::of(context),
         any::<bool>(),
     )
-        .prop_map(|((scope, target), times, severity, body, attributes, context, has_event_name)| LogParts {
-            scope,
-            target,
-            times,
-            severity,
-            body,
-            attributes,
-            context,
-            has_event_name,
+        .prop_map(|((scope, target), times, severity, body, attributes, context, has_event_name)| {
+            LogParts { scope, target, times, severity, body, attributes, context, has_event_name }
         })
 }
 

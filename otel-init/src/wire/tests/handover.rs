@@ -125,7 +125,11 @@ fn eight_threads_and_a_shutdown_at_any_moment_lose_nothing_that_was_taken() {
             processor.shutdown_with_timeout(Duration::from_secs(10)).unwrap();
             threads.into_iter().for_each(|thread| thread.join().unwrap());
             let ids = received.ids();
-            assert_eq!(ids.len(), received.taken.load(Ordering::Relaxed), "each that was taken was delivered");
+            assert_eq!(
+                ids.len(),
+                received.taken.load(Ordering::Relaxed),
+                "each that was taken was delivered"
+            );
             assert!(ids.windows(2).all(|pair| pair[0] < pair[1]), "and none twice");
         }
         assert_eq!(lost.load(Ordering::Relaxed), 0);

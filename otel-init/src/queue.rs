@@ -1,0 +1,209 @@
+//! Where ended spans and log records wait for their export.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use opentelemetry::logs::Severity;
+use opentelemetry::{Context, InstrumentationScope};
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::logs::{
+    BatchConfigBuilder as LogBatchConfigBuilder, BatchLogProcessor, LogProcessor, SdkLogRecord,
+};
+use opentelemetry_sdk::trace::{
+    BatchConfigBuilder as SpanBatchConfigBuilder, BatchSpanProcessor, Span, SpanData, SpanProcessor,
+};
+
+use crate::Protocol;
+use crate::config::{BatchConfig, ExporterConfig};
+use crate::export::{LARGEST_BODY, SignalExporter};
+use crate::self_metrics::Processed;
+use crate::wire::{Lost, Schedule, WireLogProcessor, WireSpanProcessor};
+
+/// How ended spans and log records wait for their export over OTLP.
+///
+/// Console and your own exporters take the SDK's objects, and OTLP over `http/json` is made of them: these always have the
+/// queue of the SDK.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Queue {
+    /// Each is encoded when it ends, and what waits is bytes. That is several times cheaper, and the memory is bounded
+    /// exactly: by `max_bytes` for each signal and destination, and by `OTEL_BSP_MAX_QUEUE_SIZE` or
+    /// `OTEL_BLRP_MAX_QUEUE_SIZE` if it is set.
+    Encoded {
+        /// How many bytes may wait or be on their way; 64 MiB by default.
+        max_bytes: usize,
+    },
+    /// The batch processors of the SDK: objects wait, at most 2048 if nothing else is said.
+    Sdk,
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self::Encoded { max_bytes: 64 * 1024 * 1024 }
+    }
+}
+
+impl Queue {
+    /// What it is for this exporter.
+    pub(crate) fn of(self, exporter: &SignalExporter) -> Self {
+        if exporter.takes_encoded() { self } else { Self::Sdk }
+    }
+
+    /// What it will be for an exporter that is not made yet.
+    pub(crate) fn of_config(self, exporter: &ExporterConfig) -> Self {
+        match exporter {
+            ExporterConfig::Otlp(otlp) if otlp.protocol != Protocol::HttpJson => self,
+            _ => Self::Sdk,
+        }
+    }
+
+    /// The most entries that wait.
+    pub(crate) fn most_entries(self, batch: BatchConfig) -> usize {
+        /// A span of a busy service, encoded.
+        const SMALL_ENTRY: usize = 512;
+        match self {
+            Self::Encoded { max_bytes } if !batch.is_queue_size_given => (max_bytes / SMALL_ENTRY).max(1),
+            _ => batch.max_queue_size,
+        }
+    }
+}
+
+/// A queue of spans.
+#[derive(Debug)]
+pub(crate) enum SpanQueue {
+    Encoded(WireSpanProcessor),
+    Sdk(BatchSpanProcessor),
+}
+
+/// A queue of log records.
+#[derive(Debug)]
+pub(crate) enum LogQueue {
+    Encoded(WireLogProcessor),
+    Sdk(BatchLogProcessor),
+}
+
+/// What both are made with.
+pub(crate) struct Making<'a> {
+    /// [`Queue::of`] the exporter.
+    pub(crate) queue: Queue,
+    pub(crate) resource: &'a Resource,
+    pub(crate) batch: BatchConfig,
+    pub(crate) processed: Arc<Processed>,
+}
+
+impl Making<'_> {
+    pub(crate) fn spans(self, exporter: SignalExporter) -> io::Result<SpanQueue> {
+        let batch = self.batch;
+        match self.queue {
+            Queue::Encoded { max_bytes } => {
+                let (resource, lost) = (self.resource, self.lost(&exporter));
+                let to = exporter.into_encoded::<ExportTraceServiceRequest>(self.processed);
+                WireSpanProcessor::new(resource, max_bytes, schedule(batch), to, lost).map(SpanQueue::Encoded)
+            }
+            Queue::Sdk => {
+                let config = SpanBatchConfigBuilder::default()
+                    .with_max_queue_size(batch.max_queue_size)
+                    .with_max_export_batch_size(batch.max_export_batch_size)
+                    .with_scheduled_delay(batch.schedule_delay)
+                    .build();
+                Ok(SpanQueue::Sdk(BatchSpanProcessor::builder(exporter).with_batch_config(config).build()))
+            }
+        }
+    }
+
+    pub(crate) fn logs(self, exporter: SignalExporter) -> io::Result<LogQueue> {
+        let batch = self.batch;
+        match self.queue {
+            Queue::Encoded { max_bytes } => {
+                let (resource, lost) = (self.resource, self.lost(&exporter));
+                let to = exporter.into_encoded::<ExportLogsServiceRequest>(self.processed);
+                WireLogProcessor::new(resource, max_bytes, schedule(batch), to, lost).map(LogQueue::Encoded)
+            }
+            Queue::Sdk => {
+                let config = LogBatchConfigBuilder::default()
+                    .with_max_queue_size(batch.max_queue_size)
+                    .with_max_export_batch_size(batch.max_export_batch_size)
+                    .with_scheduled_delay(batch.schedule_delay)
+                    .build();
+                Ok(LogQueue::Sdk(BatchLogProcessor::builder(exporter).with_batch_config(config).build()))
+            }
+        }
+    }
+
+    /// What came in by number, and found no room by size.
+    fn lost(&self, exporter: &SignalExporter) -> Lost {
+        let (tally, processed) = (Arc::clone(&exporter.monitor.tally), Arc::clone(&self.processed));
+        Box::new(move || {
+            tally.turned_away();
+            processed.queue_full();
+        })
+    }
+}
+
+fn schedule(batch: BatchConfig) -> Schedule {
+    Schedule {
+        delay: batch.schedule_delay,
+        max_entries: batch.max_export_batch_size,
+        // The resource comes on top.
+        max_request_bytes: LARGEST_BODY - 64 * 1024,
+    }
+}
+
+impl SpanProcessor for SpanQueue {
+    fn on_start(&self, _span: &mut Span, _context: &Context) {}
+
+    fn on_end(&self, span: SpanData) {
+        match self {
+            Self::Encoded(queue) => queue.on_end(span),
+            Self::Sdk(queue) => queue.on_end(span),
+        }
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        match self {
+            Self::Encoded(queue) => queue.force_flush(),
+            Self::Sdk(queue) => queue.force_flush(),
+        }
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        match self {
+            Self::Encoded(queue) => queue.shutdown_with_timeout(timeout),
+            Self::Sdk(queue) => queue.shutdown_with_timeout(timeout),
+        }
+    }
+}
+
+impl LogProcessor for LogQueue {
+    fn emit(&self, record: &mut SdkLogRecord, scope: &InstrumentationScope) {
+        match self {
+            Self::Encoded(queue) => queue.emit(record, scope),
+            Self::Sdk(queue) => queue.emit(record, scope),
+        }
+    }
+
+    fn event_enabled(&self, level: Severity, target: &str, name: Option<&str>) -> bool {
+        match self {
+            Self::Encoded(queue) => queue.event_enabled(level, target, name),
+            Self::Sdk(queue) => queue.event_enabled(level, target, name),
+        }
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        match self {
+            Self::Encoded(queue) => queue.force_flush(),
+            Self::Sdk(queue) => queue.force_flush(),
+        }
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        match self {
+            Self::Encoded(queue) => queue.shutdown_with_timeout(timeout),
+            Self::Sdk(queue) => queue.shutdown_with_timeout(timeout),
+        }
+    }
+}
