@@ -11,12 +11,12 @@ use crate::bounded::Names;
 use crate::builder::GenAiBuilder;
 use crate::content::ContentPolicy;
 use crate::event::Events;
-use crate::hook::call_hook;
 use crate::mcp::{McpConvention, Side};
 use crate::metrics::GenAiMetrics;
 use crate::operation::{GenAiConvention, GenAiRequest, OperationFacts};
 use crate::price::PriceTable;
 use crate::provider::{ProviderError, ResponseFacts};
+use otel_core::call_hook;
 
 pub(crate) type Filter = Arc<dyn Fn(&GenAiRequest<'_>) -> bool + Send + Sync>;
 pub(crate) type ResponseAttributes = Arc<dyn Fn(&ResponseFacts) -> Vec<KeyValue> + Send + Sync>;

@@ -11,7 +11,6 @@ pub mod content;
 mod conventions;
 mod event;
 mod genai;
-mod hook;
 pub mod mcp;
 mod metrics;
 mod names;

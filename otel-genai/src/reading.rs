@@ -2,9 +2,9 @@
 
 use otel_core::ErrorType;
 
-use crate::hook::call_hook;
 use crate::operation::{Exit, Inference};
 use crate::provider::{ProviderError, ResponseReader};
+use otel_core::call_hook;
 
 /// Holds the operation while its response passes; dropped before [`end`](Self::end), it ends with what was read.
 #[derive(Debug)]

@@ -9,10 +9,10 @@ use futures_core::Stream;
 use otel_core::ErrorType;
 use pin_project_lite::pin_project;
 
-use crate::hook::call_hook;
 use crate::operation::{Inference, error_type, error_type_of};
 use crate::provider::{Api, ResponseFacts, ResponseReader};
 use crate::reading::Reading;
+use otel_core::call_hook;
 
 pin_project! {
     /// A stream of a model's output, unchanged, that holds the operation: it ends with the stream, or when the stream is

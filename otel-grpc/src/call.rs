@@ -13,11 +13,12 @@ use tonic::Code;
 use crate::GrpcResponse;
 use crate::convention::{GrpcConvention, write_peer};
 use crate::deadline::Deadline;
-use crate::hook::call_hook;
 use crate::messages::Messages;
-use crate::metadata::MetadataCapture;
 use crate::method::{OTHER, SYSTEM, prove};
 use crate::side::Side;
+use crate::text::shown;
+use otel_core::HeaderCapture;
+use otel_core::call_hook;
 
 /// A call that has started: a guard that ends its operation once.
 ///
@@ -61,7 +62,7 @@ type PeerOfResponse = Arc<dyn Fn(&Extensions) -> Option<SocketAddr> + Send + Syn
 /// What a layer was told to read from responses' heads.
 #[derive(Clone, Default)]
 pub(crate) struct HeadRules {
-    pub(crate) headers: MetadataCapture,
+    pub(crate) headers: HeaderCapture,
     pub(crate) peer: Option<PeerOfResponse>,
 }
 
@@ -114,7 +115,7 @@ impl<S: Side> Call<S> {
             return;
         };
         let mut attributes = operation.attributes();
-        head.headers.capture("rpc.response.header.", response.headers(), &mut attributes);
+        head.headers.capture("rpc.response.header.", response.headers(), &mut attributes, shown);
         let peer = head.peer.as_ref().filter(|_| attributes.wants_span());
         if let Some(peer) = peer.and_then(|peer| call_hook(|| peer(response.extensions()), None)) {
             write_peer(peer, &mut attributes);

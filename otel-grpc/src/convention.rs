@@ -17,13 +17,14 @@ use tonic::Code;
 
 use crate::address::Target;
 use crate::code;
-use crate::hook::call_hook;
-use crate::metadata::MetadataCapture;
 use crate::method::{Method, SYSTEM};
 use crate::metrics::{GrpcTally, Metrics};
 use crate::side::Side;
 use crate::text::address_text;
+use crate::text::shown;
 use crate::{GrpcRequest, GrpcResponse};
+use otel_core::HeaderCapture;
+use otel_core::call_hook;
 
 pub(crate) type SpanNameOf = Arc<dyn Fn(&GrpcRequest<'_>) -> Option<Cow<'static, str>> + Send + Sync>;
 pub(crate) type AddFromRequest = Arc<dyn Fn(&GrpcRequest<'_>, &mut Attributes<'_>) + Send + Sync>;
@@ -37,8 +38,8 @@ pub(crate) struct Rules {
     pub(crate) active_requests: bool,
     pub(crate) grpc_metrics: bool,
     pub(crate) deadlines: bool,
-    pub(crate) request_headers: MetadataCapture,
-    pub(crate) response_trailers: MetadataCapture,
+    pub(crate) request_headers: HeaderCapture,
+    pub(crate) response_trailers: HeaderCapture,
     pub(crate) baggage_keys: Vec<String>,
     pub(crate) span_name: Option<SpanNameOf>,
     pub(crate) add_request: Option<AddFromRequest>,
@@ -139,7 +140,7 @@ impl<S: Side> Convention for GrpcConvention<S> {
         }
         attributes.span("rpc.status_code", code::name(response.code));
         if let Some(trailers) = response.trailers {
-            self.rules.response_trailers.capture("rpc.response.trailer.", trailers, attributes);
+            self.rules.response_trailers.capture("rpc.response.trailer.", trailers, attributes, shown);
         }
         let class = self.class_of_error(response, attributes);
         if let Some(add) = &self.rules.add_response {
@@ -212,7 +213,7 @@ impl<S: Side> GrpcConvention<S> {
         if let Some(peer) = call.peer {
             write_peer(peer, attributes);
         }
-        self.rules.request_headers.capture("rpc.request.header.", call.grpc.headers, attributes);
+        self.rules.request_headers.capture("rpc.request.header.", call.grpc.headers, attributes, shown);
         if let Some(timeout) = call.grpc.timeout().filter(|_| self.rules.deadlines) {
             attributes.span("grpc.timeout", timeout.as_secs_f64());
         }

@@ -5,7 +5,7 @@ use std::error::Error;
 
 use tonic::{Code, ConnectError, Status, TimeoutExpired, transport};
 
-use crate::hook::call_hook;
+use otel_core::call_hook;
 
 /// No error of a client is nested deeper; an error that is its own cause ends here.
 const MAX_CAUSES: usize = 32;

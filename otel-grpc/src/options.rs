@@ -186,9 +186,9 @@ macro_rules! grpc_setters {
             keys: impl IntoIterator<Item = impl Into<String> + Clone>,
         ) -> Self {
             for key in keys {
-                self.options.rules.request_headers.add_sensitive(key.clone());
-                self.options.rules.response_trailers.add_sensitive(key.clone());
-                self.options.head().headers.add_sensitive(key);
+                self.options.rules.request_headers.add_sensitive([key.clone()]);
+                self.options.rules.response_trailers.add_sensitive([key.clone()]);
+                self.options.head().headers.add_sensitive([key]);
             }
             self
         }

@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use http::HeaderName;
 use opentelemetry::{StringValue, Value};
 
 /// Longer texts are cut: a peer must not fill the export queue with one header.
@@ -30,6 +31,11 @@ pub(crate) fn bounded(text: &str) -> &str {
     }
     let cut = (0..=MAX_LENGTH).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     &text[..cut]
+}
+
+/// For [`otel_core::HeaderCapture::capture`]. Binary metadata stays in the base64 of the wire: it has no text of its own.
+pub(crate) fn shown(_name: &HeaderName, text: &str) -> String {
+    bounded(text).to_owned()
 }
 
 /// A text that a peer chose and that probably comes again: a host.

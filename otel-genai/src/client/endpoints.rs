@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::hook::call_hook;
 use crate::provider::{Api, Endpoint, Provider};
+use otel_core::call_hook;
 
 type EndpointOf = Arc<dyn Fn(&str, &str) -> Option<Endpoint> + Send + Sync>;
 

@@ -10,8 +10,8 @@ use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::hook::call_hook;
 use crate::provider::RequestReader;
+use otel_core::call_hook;
 
 /// What is read of a body before it is sent: bodies beyond tell what stands in their beginning.
 const MAX_READ_AHEAD: usize = 16 << 20;

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::guard::Guard;
 use crate::content::{ContentPolicy, Message, OutputMessage, Part, RequestContent};
-use crate::hook::call_hook;
+use otel_core::call_hook;
 
 /// What a content is, so that the policy hides and masks it like the message that carries the same.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

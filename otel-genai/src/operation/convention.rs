@@ -15,10 +15,10 @@ use super::attributes;
 use super::facts::{GenAiRequest, OperationFacts};
 use crate::GenAiConventions;
 use crate::bounded::Names;
-use crate::hook::call_hook;
 use crate::metrics::{GenAiMetrics, Tally};
 use crate::names::own;
 use crate::provider::ResponseFacts;
+use otel_core::call_hook;
 
 pub(crate) type SpanName = Arc<dyn Fn(&GenAiRequest<'_>) -> Option<Cow<'static, str>> + Send + Sync>;
 pub(crate) type StartAttributes = Arc<dyn Fn(&GenAiRequest<'_>) -> Vec<KeyValue> + Send + Sync>;

@@ -19,10 +19,10 @@ use super::scope::Scope;
 use crate::GenAi;
 use crate::content::CapturedContent;
 use crate::event::{EventAttributes, any_value};
-use crate::hook::call_hook;
 use crate::metrics::{GenAiMetrics, Tally};
 use crate::names::{attribute, event};
 use crate::provider::ResponseFacts;
+use otel_core::call_hook;
 
 /// An operation that runs; whatever holds it ends it by dropping it.
 #[derive(Debug)]

@@ -50,7 +50,7 @@ impl<S> GenAiService<S> {
         let mut reader = self.settings.request_reader(&recognised, request.headers());
         // A body that is a stream is never a call of a model in practice; what is known of it is in the URL.
         if let Some((reader, body)) = reader.as_mut().zip(request.body().and_then(Body::as_bytes)) {
-            crate::hook::call_hook(|| reader.read(body), ());
+            otel_core::call_hook(|| reader.read(body), ());
         }
         Some(self.settings.start(&parent, recognised, reader))
     }

@@ -16,13 +16,13 @@ use crate::address::Authority;
 use crate::call::{Call, CallParts, HeadRules};
 use crate::convention::{CallStart, GrpcConvention};
 use crate::deadline::Deadline;
-use crate::hook::call_hook;
 use crate::messages::{MessageReport, Messages};
 use crate::method::Method;
 use crate::nested::unmark_served;
 use crate::options::Filter;
 use crate::side::ClientSide;
 use crate::{GrpcRequest, GrpcTraceBinPropagator};
+use otel_core::call_hook;
 
 /// What the services of one layer share.
 pub(super) struct Settings {

@@ -16,12 +16,12 @@ use crate::address::Authority;
 use crate::call::{Call, CallParts, HeadRules};
 use crate::convention::{CallStart, GrpcConvention};
 use crate::deadline::Deadline;
-use crate::hook::call_hook;
 use crate::messages::{MessageReport, Messages};
 use crate::method::Method;
 use crate::options::Filter;
 use crate::side::ServerSide;
 use crate::{GrpcRequest, GrpcTraceBinPropagator};
+use otel_core::call_hook;
 
 pub(super) type PeerOf = Arc<dyn Fn(&GrpcRequest<'_>) -> Option<SocketAddr> + Send + Sync>;
 
