@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use otel_core::Instrumenter;
+use otel_core::propagation::InboundTrust;
 use tower_layer::Layer;
 
 use super::service::GrpcServer;
@@ -68,7 +69,7 @@ impl fmt::Debug for GrpcServerLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GrpcServerLayer")
             .field("instrumenter", &self.settings.instrumenter)
-            .field("public_endpoint", &self.settings.public_endpoint)
+            .field("trust", &self.settings.trust)
             .finish_non_exhaustive()
     }
 }
@@ -80,6 +81,7 @@ pub struct GrpcServerLayerBuilder {
     options: Options,
     peer: Option<PeerOf>,
     public_endpoint: bool,
+    sampled_flag_ignored: bool,
 }
 
 impl GrpcServerLayerBuilder {
@@ -89,6 +91,14 @@ impl GrpcServerLayerBuilder {
     /// sampling decision does not count, and its baggage stays out. Default: `false`, callers are trusted.
     pub fn with_public_endpoint(mut self, public: bool) -> Self {
         self.public_endpoint = public;
+        self
+    }
+
+    /// For callers whose traces go on here, but who do not decide what is recorded: the caller's sampled flag, or wish for
+    /// debugging, does not count, and the sampler decides as if the trace began here. Needs a sampler that knows of it, as
+    /// `otel-init` installs; others take such a trace as one that is not sampled. Default: `false`.
+    pub fn with_sampled_flag_ignored(mut self, ignored: bool) -> Self {
+        self.sampled_flag_ignored = ignored;
         self
     }
 
@@ -125,7 +135,11 @@ impl GrpcServerLayerBuilder {
             report,
             head: head.map(Arc::new),
             peer: self.peer.unwrap_or_else(|| Arc::new(tonic_peer)),
-            public_endpoint: self.public_endpoint,
+            trust: match (self.public_endpoint, self.sampled_flag_ignored) {
+                (true, _) => InboundTrust::Public,
+                (false, true) => InboundTrust::IgnoreSampledFlag,
+                (false, false) => InboundTrust::Full,
+            },
             instrumenter: Instrumenter::new(scope(), providers, GrpcConvention::new(rules)),
         };
         GrpcServerLayer { settings: Arc::new(settings) }

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::propagation::TextMapPropagator;
-use opentelemetry::trace::{Link, SpanContext, TraceContextExt};
+use opentelemetry::trace::{Link, TraceContextExt};
 use otel_core::carrier::HeaderExtractor;
-use otel_core::{Instrumenter, link_from};
+use otel_core::propagation::{InboundTrust, receive, with_deferred_decision};
+use otel_core::{Instrumenter, call_hook};
 use tonic::transport::server::TcpConnectInfo;
 
 use crate::address::Authority;
@@ -21,7 +22,6 @@ use crate::method::Method;
 use crate::options::Filter;
 use crate::side::ServerSide;
 use crate::{GrpcRequest, GrpcTraceBinPropagator};
-use otel_core::call_hook;
 
 pub(super) type PeerOf = Arc<dyn Fn(&GrpcRequest<'_>) -> Option<SocketAddr> + Send + Sync>;
 
@@ -34,7 +34,7 @@ pub(super) struct Settings {
     pub(super) report: MessageReport,
     pub(super) head: Option<Arc<HeadRules>>,
     pub(super) peer: PeerOf,
-    pub(super) public_endpoint: bool,
+    pub(super) trust: InboundTrust,
 }
 
 impl Settings {
@@ -67,18 +67,20 @@ impl Settings {
     /// The context that the call belongs to, and links to what it only refers to.
     fn parent(&self, grpc: &GrpcRequest<'_>) -> (Context, Vec<Link>) {
         let (current, carrier) = (Context::current(), HeaderExtractor::new(grpc.headers));
-        let providers = self.instrumenter.providers();
-        if !self.public_endpoint {
-            let parent = providers.extract(&current, &carrier);
-            return (self.with_trace_bin(parent, &carrier), Vec::new());
-        }
-        // Whoever calls from outside is neither parent nor sampler here, and its baggage stays out.
-        let link = link_from(providers, &carrier).or_else(|| {
+        let (parent, mut links) = receive(self.instrumenter.providers(), &current, &carrier, self.trust);
+        if self.trust == InboundTrust::Public {
             let origin = self.with_trace_bin(Context::new(), &carrier);
-            let span_context = origin.span().span_context().clone();
-            span_context.is_valid().then(|| Link::with_context(span_context))
-        });
-        (current.with_remote_span_context(SpanContext::empty_context()), link.into_iter().collect())
+            let caller = origin.span().span_context().clone();
+            if links.is_empty() && caller.is_valid() {
+                links.push(Link::with_context(caller));
+            }
+            return (parent, links);
+        }
+        let parent = self.with_trace_bin(parent, &carrier);
+        match self.trust {
+            InboundTrust::IgnoreSampledFlag => (with_deferred_decision(&parent), links),
+            _ => (parent, links),
+        }
     }
 
     /// The parent of an old peer, where nothing newer came.

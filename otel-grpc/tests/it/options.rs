@@ -1,13 +1,18 @@
 //! What a layer is told: filter, names, attributes, metadata, propagation, public endpoint.
 
 use std::borrow::Cow;
+use std::sync::{Arc, Mutex};
 
 use base64::Engine;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::propagation::TextMapCompositePropagator;
-use opentelemetry::trace::{FutureExt, SpanKind, TraceContextExt, Tracer, TracerProvider};
+use opentelemetry::trace::{
+    FutureExt, Link, SpanKind, TraceContextExt, TraceId, TraceState, Tracer, TracerProvider,
+};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
+use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
+use otel_core::propagation::{RemoteDecision, remote_decision};
 use otel_grpc::{GrpcTraceBinPropagator, not_health_or_reflection};
 use otel_testing::{AssertTelemetry, Conventions, SpanDataExt, TestTelemetry, eventually};
 use prost::Message;
@@ -214,6 +219,44 @@ async fn a_public_endpoint_starts_traces_of_its_own() {
     assert!(server.is_root() && server.span_context.trace_id() != client.span_context.trace_id());
     assert_eq!(server.links.links[0].span_context.span_id(), client.span_context.span_id());
     assert!(client.has("tier", "gold") && server.attribute("tier").is_none(), "{}", telemetry.tree());
+}
+
+/// Says what came in, as a sampler sees it.
+#[derive(Clone, Debug, Default)]
+struct Decisions(Arc<Mutex<Vec<RemoteDecision>>>);
+
+impl ShouldSample for Decisions {
+    fn should_sample(
+        &self,
+        parent: Option<&Context>,
+        _: TraceId,
+        _: &str,
+        kind: &SpanKind,
+        _: &[KeyValue],
+        _: &[Link],
+    ) -> SamplingResult {
+        if *kind == SpanKind::Server {
+            self.0.lock().unwrap().extend(parent.and_then(remote_decision));
+        }
+        let trace_state = TraceState::default();
+        SamplingResult { decision: SamplingDecision::RecordAndSample, attributes: Vec::new(), trace_state }
+    }
+}
+
+#[tokio::test]
+async fn a_caller_may_be_a_parent_without_deciding_what_is_recorded() {
+    for (ignored, expected) in [(false, RemoteDecision::Sampled), (true, RemoteDecision::Deferred)] {
+        let decisions = Decisions::default();
+        let sampler: Box<dyn ShouldSample> = Box::new(decisions.clone());
+        let telemetry = TestTelemetry::builder().with_sampler(sampler).build();
+        let server = server_layer(&telemetry).with_sampled_flag_ignored(ignored);
+        let mut client = client_of(client_layer(&telemetry), serve(server.build()).await);
+        client.call(&well(Kind::Unary)).await.unwrap();
+        settled(&telemetry).await;
+        let server = of_kind(&telemetry, &SpanKind::Server);
+        assert!(server.is_child_of(&of_kind(&telemetry, &SpanKind::Client)), "{}", telemetry.tree());
+        assert_eq!(*decisions.0.lock().unwrap(), [expected]);
+    }
 }
 
 #[tokio::test]
