@@ -36,7 +36,7 @@ pub(crate) fn observe(provider: &SdkMeterProvider, monitor: &Arc<Monitor>, index
 
 fn exported(meter: &Meter, monitor: &Arc<Monitor>, index: usize) {
     let (item, unit) = words(monitor.signal());
-    let component = component(monitor, index);
+    let component = component(&exporter(monitor), index);
     let with_error = |error| [component.as_slice(), &[KeyValue::new("error.type", error)]].concat();
     let (rejected, failed) = (with_error("rejected"), with_error("_OTHER"));
     let monitor = Arc::clone(monitor);
@@ -59,7 +59,7 @@ fn exported(meter: &Meter, monitor: &Arc<Monitor>, index: usize) {
 
 fn queued(meter: &Meter, monitor: &Arc<Monitor>, index: usize) {
     let (item, unit) = words(monitor.signal());
-    let component = component(monitor, index);
+    let component = component(processor(monitor.signal()), index);
     let monitor = Arc::clone(monitor);
     let _ = meter
         .i64_observable_up_down_counter(format!("otel.sdk.processor.{item}.queue.size"))
@@ -72,11 +72,25 @@ fn queued(meter: &Meter, monitor: &Arc<Monitor>, index: usize) {
         .build();
 }
 
-fn component(monitor: &Monitor, index: usize) -> Vec<KeyValue> {
-    let (item, _) = words(monitor.signal());
+/// `otlp_grpc_span_exporter`, or `otel_init_span_exporter` for what the conventions have no word for.
+fn exporter(monitor: &Monitor) -> String {
+    let item = match monitor.signal() {
+        Signal::Traces => "span",
+        Signal::Metrics => "metric",
+        Signal::Logs => "log",
+    };
+    format!("{}_{item}_exporter", monitor.kind())
+}
+
+/// Both kinds of queues are called as the SDK's.
+fn processor(signal: Signal) -> &'static str {
+    if signal == Signal::Traces { "batching_span_processor" } else { "batching_log_processor" }
+}
+
+fn component(kind: &str, index: usize) -> Vec<KeyValue> {
     vec![
-        KeyValue::new("otel.component.type", format!("otel_init_{item}_exporter")),
-        KeyValue::new("otel.component.name", format!("otel_init_{item}_exporter/{index}")),
+        KeyValue::new("otel.component.type", kind.to_owned()),
+        KeyValue::new("otel.component.name", format!("{kind}/{index}")),
     ]
 }
 
@@ -92,8 +106,7 @@ impl Processed {
     pub(crate) fn new(provider: &SdkMeterProvider, signal: Signal, index: usize) -> Self {
         let (item, unit) = words(signal);
         let plural = if signal == Signal::Traces { "spans" } else { "log records" };
-        let kind =
-            if signal == Signal::Traces { "batching_span_processor" } else { "batching_log_processor" };
+        let kind = processor(signal);
         let processed = provider
             .meter(SCOPE)
             .u64_counter(format!("otel.sdk.processor.{item}.processed"))

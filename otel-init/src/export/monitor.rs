@@ -10,7 +10,7 @@ use super::retry::Urgency;
 use super::tally::Tally;
 use crate::config::OtlpConfig;
 use crate::error::SignalFailure;
-use crate::{Signal, diagnostics};
+use crate::{Protocol, Signal, diagnostics};
 
 /// A destination that stays away is mentioned this often.
 const WARNING_INTERVAL: Duration = Duration::from_secs(60);
@@ -21,6 +21,7 @@ pub(crate) struct Monitor {
     signal: Signal,
     endpoint: String,
     authority: String,
+    kind: &'static str,
     warnings: Arc<Warnings>,
     failed_exports: AtomicU64,
     /// Why the last export failed; `None` after one that worked.
@@ -47,16 +48,22 @@ pub(super) struct Target {
     shown: String,
     /// Destinations that share it share their warnings.
     authority: String,
+    kind: &'static str,
 }
 
 impl Target {
     pub(super) fn of(otlp: &OtlpConfig) -> Self {
         let (shown, authority) = (otlp.endpoint.shown(), otlp.endpoint.authority());
-        Self { shown: shown.to_owned(), authority: authority.to_owned() }
+        let kind = match otlp.protocol {
+            Protocol::Grpc => "otlp_grpc",
+            Protocol::HttpProtobuf => "otlp_http",
+            Protocol::HttpJson => "otlp_http_json",
+        };
+        Self { shown: shown.to_owned(), authority: authority.to_owned(), kind }
     }
 
     pub(super) fn named(name: &str) -> Self {
-        Self { shown: name.to_owned(), authority: name.to_owned() }
+        Self { shown: name.to_owned(), authority: name.to_owned(), kind: "otel_init" }
     }
 }
 
@@ -66,6 +73,7 @@ impl Monitor {
             signal,
             endpoint: target.shown,
             authority: target.authority,
+            kind: target.kind,
             warnings,
             failed_exports: AtomicU64::new(0),
             last_cause: Mutex::new(None),
@@ -78,6 +86,11 @@ impl Monitor {
 
     pub(crate) fn signal(&self) -> Signal {
         self.signal
+    }
+
+    /// How the exporter is called in the conventions, without the signal: `otlp_grpc`.
+    pub(crate) fn kind(&self) -> &'static str {
+        self.kind
     }
 
     pub(crate) fn endpoint(&self) -> &str {

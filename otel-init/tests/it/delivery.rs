@@ -3,7 +3,7 @@
 use opentelemetry::trace::{Span, Status, TraceContextExt, Tracer};
 use opentelemetry::{Context, global};
 use otel_init::{Protocol, Telemetry};
-use otel_testing::{Number, OtlpReceiver, ReceivedRequest, Signal};
+use otel_testing::{AssertTelemetry as _, Conventions, Number, OtlpReceiver, ReceivedRequest, Signal};
 
 use crate::child;
 
@@ -95,6 +95,9 @@ fn expect_all_signals(receiver: &OtlpReceiver, protocol: otel_testing::Protocol)
         assert!(resource.attributes.has("service.version", "1.2.3"));
         assert!(resource.attributes.has("team", "orders"));
     }
+    // Ours, and the SDK's; what the application made is its own.
+    let own = ["orders", "retryable", "team", "user.tier"];
+    receiver.assert_conventions_of(&own.into_iter().fold(Conventions::new(), Conventions::allow));
 }
 
 fn one_span() {
