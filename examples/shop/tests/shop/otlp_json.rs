@@ -18,6 +18,8 @@ pub(crate) struct Span {
     pub(crate) parent: Option<String>,
     pub(crate) name: String,
     pub(crate) kind: u64,
+    /// Nanoseconds since the Unix epoch.
+    pub(crate) start: u64,
     pub(crate) is_error: bool,
     pub(crate) attributes: Attributes,
     /// Trace and span.
@@ -126,6 +128,7 @@ fn read_span(resource: &Value, span: &Value) -> Span {
         parent: Some(text_of(span, "parentSpanId")).filter(|parent| !parent.is_empty()),
         name: text_of(span, "name"),
         kind: span["kind"].as_u64().expect("a span has a kind"),
+        start: text_of(span, "startTimeUnixNano").parse().expect("a span has a start"),
         is_error: span["status"]["code"].as_u64() == Some(2),
         attributes: attributes(span),
         links: list(span, "links")
