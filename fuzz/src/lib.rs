@@ -6,6 +6,7 @@
 mod genai;
 
 pub mod query_text;
+mod sampling;
 
 use std::borrow::Cow;
 
@@ -19,6 +20,7 @@ use otel_core::propagation::{
 };
 
 pub use genai::{genai_endpoint, genai_request, genai_response};
+pub use sampling::{debug_header, ot_entry};
 
 /// `traceparent` and `tracestate`.
 pub fn trace_context(data: &[u8]) {

@@ -98,7 +98,20 @@ impl DebugHeader {
         format!("{expiry}:{digits}")
     }
 
-    fn accepts(&self, value: &str, now: SystemTime) -> bool {
+    /// Whether this value of the header was signed with the key and has not expired, nor is valid for longer than it may be.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use otel_init::sampling::DebugHeader;
+    ///
+    /// let header = DebugHeader::new("a key of at least 32 characters..");
+    /// let now = SystemTime::now();
+    /// let value = header.sign(now + Duration::from_secs(60));
+    /// assert!(header.accepts(&value, now));
+    /// assert!(!header.accepts(&value, now + Duration::from_secs(61)));
+    /// ```
+    #[must_use]
+    pub fn accepts(&self, value: &str, now: SystemTime) -> bool {
         self.check(value, now).is_some()
     }
 
