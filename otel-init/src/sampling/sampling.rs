@@ -21,7 +21,8 @@ use super::samplers::Probability;
 /// ones.
 ///
 /// ```
-/// /// use otel_init::sampling::{Keep, Probability, Rule, RuleBased, Sampling};
+/// use std::time::Duration;
+/// use otel_init::sampling::{Keep, Probability, Rule, RuleBased, Sampling};
 ///
 /// let head = RuleBased::new()
 ///     .with_rule(Rule::route("/health*").never())
