@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine;
 use opentelemetry::baggage::BaggageExt;
-use opentelemetry::propagation::TextMapCompositePropagator;
+use opentelemetry::propagation::{TextMapCompositePropagator, TextMapPropagator};
 use opentelemetry::trace::{
     FutureExt, Link, SpanKind, TraceContextExt, TraceId, TraceState, Tracer, TracerProvider,
 };
@@ -219,6 +219,33 @@ async fn a_public_endpoint_starts_traces_of_its_own() {
     assert!(server.is_root() && server.span_context.trace_id() != client.span_context.trace_id());
     assert_eq!(server.links.links[0].span_context.span_id(), client.span_context.span_id());
     assert!(client.has("tier", "gold") && server.attribute("tier").is_none(), "{}", telemetry.tree());
+}
+
+/// A layer is for one channel, and so for one destination.
+#[tokio::test]
+async fn what_goes_out_is_what_the_channel_s_propagator_writes() {
+    let trace_context =
+        || Box::new(TraceContextPropagator::new()) as Box<dyn TextMapPropagator + Send + Sync>;
+    let baggage = || Box::new(BaggagePropagator::new()) as Box<dyn TextMapPropagator + Send + Sync>;
+    for (written, is_child, has_baggage) in [
+        (vec![trace_context(), baggage()], true, true),
+        (vec![trace_context()], true, false),
+        (vec![baggage()], false, true),
+        (vec![], false, false),
+    ] {
+        let telemetry = TestTelemetry::new();
+        let server = server_layer(&telemetry)
+            .with_propagator(TextMapCompositePropagator::new(vec![trace_context(), baggage()]))
+            .with_baggage_attributes(["tier"]);
+        let client = client_layer(&telemetry).with_propagator(TextMapCompositePropagator::new(written));
+        let mut client = client_of(client, serve(server.build()).await);
+        let context = Context::current().with_baggage([KeyValue::new("tier", "gold")]);
+        client.call(&well(Kind::Unary)).with_context(context).await.unwrap();
+        settled(&telemetry).await;
+        let (server, client) =
+            (of_kind(&telemetry, &SpanKind::Server), of_kind(&telemetry, &SpanKind::Client));
+        assert_eq!((server.is_child_of(&client), server.has("tier", "gold")), (is_child, has_baggage));
+    }
 }
 
 /// Says what came in, as a sampler sees it.
