@@ -34,6 +34,10 @@ pub fn query_text(data: &[u8]) {
     }
     assert!(once.summary().is_none_or(|summary| summary.chars().count() <= 255));
 
+    // libFuzzer learns the token from the comparisons below; where it stands outside of quotes, it may come out.
+    if text.contains(SECRET) {
+        return;
+    }
     let split = text.char_indices().nth(usize::from(choice) % 32).map_or(text.len(), |(at, _)| at);
     let (before, after) = text.split_at(split);
     let before =
@@ -50,6 +54,10 @@ pub fn commands(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     if let Some(once) = json::sanitize(&text) {
         assert_eq!(json::sanitize(&once).as_deref(), Some(&*once));
+    }
+    // As above.
+    if text.contains(SECRET) {
+        return;
     }
     let quoted = format!("{{\"a\": [\"{SECRET}\", {{\"b\": \"{SECRET}\"}}], \"c\": {text}}}");
     assert!(json::sanitize(&quoted).is_none_or(|text| !text.contains(SECRET)));
