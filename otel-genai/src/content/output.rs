@@ -111,7 +111,12 @@ impl Output {
 
     pub(crate) fn finish(self, failed: bool) -> Vec<OutputMessage> {
         let open = if failed { "error" } else { "incomplete" };
-        self.choices.into_iter().map(|choice| choice.finish(open)).collect()
+        // A choice of which nothing was kept is none: whether it was begun depends on where a body that is cut was cut.
+        self.choices
+            .into_iter()
+            .filter(|choice| !choice.is_empty())
+            .map(|choice| choice.finish(open))
+            .collect()
     }
 
     fn append(&mut self, choice: u64, block: Block, piece: &str) {
@@ -163,6 +168,10 @@ impl Output {
 }
 
 impl Choice {
+    fn is_empty(&self) -> bool {
+        self.role.is_none() && self.parts.is_empty() && self.finish_reason.is_none()
+    }
+
     fn finish(self, open: &str) -> OutputMessage {
         let parts = self.parts.into_iter().map(|part| match part {
             Open::Whole(part) => part,
