@@ -28,7 +28,7 @@ pub(super) trait Scope: Send + Sync + 'static {
 pub(super) struct Buffers<S> {
     shards: Box<[Shard<S>]>,
     room: Room,
-    /// A shard with as many entries calls for the worker.
+    /// A shard calls for the worker each time it has got as many entries.
     call_at: usize,
 }
 
@@ -57,7 +57,7 @@ pub(super) struct Chunk<S> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pushed {
     Kept,
-    /// There is enough for a request now.
+    /// There may be enough for a request now.
     KeptAndDue,
     /// There is no room.
     Full,
@@ -107,7 +107,12 @@ impl<S: Scope> Buffers<S> {
         *credit -= needed;
         chunk.entries += 1;
         *entries += 1;
-        if *entries == self.call_at { Pushed::KeptAndDue } else { Pushed::Kept }
+        if *entries % self.call_at == 0 { Pushed::KeptAndDue } else { Pushed::Kept }
+    }
+
+    /// How many wait.
+    pub(super) fn entries(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().entries).sum()
     }
 
     /// Takes everything. `spares` are buffers to go on with.

@@ -79,7 +79,7 @@ impl Worker {
         thread::Builder::new().name(name.to_owned()).spawn(move || {
             // What the senders do is no business of the service.
             let _suppressed = Context::enter_telemetry_suppressed_scope();
-            theirs.obey(schedule.delay, || work.send_all());
+            theirs.obey(schedule.delay, &mut work);
         })?;
         Ok(Self { orders })
     }
@@ -133,10 +133,10 @@ impl Drop for Worker {
 }
 
 impl Orders {
-    fn obey(&self, delay: Duration, mut send_all: impl FnMut() -> Outcome) {
+    fn obey<D: Destination>(&self, delay: Duration, work: &mut Work<D>) {
         loop {
-            let (waiting, ends) = self.next(Instant::now() + delay);
-            let result = send_all();
+            let (waiting, ends) = self.next(Instant::now() + delay, || work.has_a_batch());
+            let result = work.send_all();
             for reply in waiting {
                 let _ = reply.send(result.clone());
             }
@@ -150,14 +150,22 @@ impl Orders {
         given.waiting.clear();
     }
 
-    /// Waits for an order, or until it is time.
-    fn next(&self, deadline: Instant) -> (Vec<SyncSender<Outcome>>, bool) {
-        let wait = deadline.saturating_duration_since(Instant::now());
+    /// Waits for an order, for a batch, or until it is time.
+    fn next(&self, deadline: Instant, has_a_batch: impl Fn() -> bool) -> (Vec<SyncSender<Outcome>>, bool) {
         let nothing = |given: &mut Given| !given.is_due && !given.ends && given.waiting.is_empty();
-        let waited = self.came.wait_timeout_while(self.given(), wait, nothing);
-        let (mut given, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        given.is_due = false;
-        (mem::take(&mut given.waiting), given.ends)
+        loop {
+            let wait = deadline.saturating_duration_since(Instant::now());
+            let waited = self.came.wait_timeout_while(self.given(), wait, nothing);
+            let (mut given, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            let is_due = mem::take(&mut given.is_due);
+            if given.ends || !given.waiting.is_empty() || timeout.timed_out() {
+                return (mem::take(&mut given.waiting), given.ends);
+            }
+            drop(given);
+            if is_due && has_a_batch() {
+                return (Vec::new(), false);
+            }
+        }
     }
 
     fn given(&self) -> MutexGuard<'_, Given> {
@@ -175,6 +183,10 @@ struct Work<D> {
 }
 
 impl<D: Destination> Work<D> {
+    fn has_a_batch(&self) -> bool {
+        self.buffers.entries() >= self.bounds.entries
+    }
+
     /// The last failure, if there was one.
     fn send_all(&mut self) -> Outcome {
         self.buffers.take(&mut self.chunks, &mut self.spares);
