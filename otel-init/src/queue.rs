@@ -30,9 +30,9 @@ use crate::wire::{Lost, Schedule, WireLogProcessor, WireSpanProcessor};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Queue {
-    /// Each is encoded when it ends, and what waits is bytes. That is several times cheaper, and the memory is bounded
-    /// exactly: by `max_bytes` for each signal and destination, and by `OTEL_BSP_MAX_QUEUE_SIZE` or
-    /// `OTEL_BLRP_MAX_QUEUE_SIZE` if it is set.
+    /// Each is encoded when it ends, and what waits is bytes. That is cheaper, and what waits is bounded by its size: by
+    /// `max_bytes` for each signal and destination, and by `OTEL_BSP_MAX_QUEUE_SIZE` or `OTEL_BLRP_MAX_QUEUE_SIZE` if it is
+    /// set. It is sent when there is a batch, when half of the room is taken, or when the delay is over.
     Encoded {
         /// How many bytes may wait or be on their way; 64 MiB by default.
         max_bytes: usize,

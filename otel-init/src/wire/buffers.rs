@@ -93,6 +93,7 @@ impl<S: Scope> Buffers<S> {
         let before = chunk.bytes.len();
         encode(&mut chunk.bytes);
         let needed = chunk.bytes.len() - before + new_scope;
+        let mut is_tight = false;
         if needed > *credit {
             let taken = self.room.take(needed - *credit);
             if taken == 0 {
@@ -103,16 +104,18 @@ impl<S: Scope> Buffers<S> {
                 return Pushed::Full;
             }
             *credit += taken;
+            // A batch that is larger than the room would never be full.
+            is_tight = self.room.is_tight();
         }
         *credit -= needed;
         chunk.entries += 1;
         *entries += 1;
-        if *entries % self.call_at == 0 { Pushed::KeptAndDue } else { Pushed::Kept }
+        if is_tight || *entries % self.call_at == 0 { Pushed::KeptAndDue } else { Pushed::Kept }
     }
 
-    /// How many wait.
-    pub(super) fn entries(&self) -> usize {
-        self.shards.iter().map(|shard| shard.lock().entries).sum()
+    /// Whether as many entries wait, or there is not much room for more.
+    pub(super) fn has(&self, batch: usize) -> bool {
+        self.room.is_tight() || self.shards.iter().map(|shard| shard.lock().entries).sum::<usize>() >= batch
     }
 
     /// Takes everything. `spares` are buffers to go on with.
@@ -130,11 +133,12 @@ impl<S: Scope> Buffers<S> {
                     });
                 }
             }
+            let mut forgotten = 0;
             if content.chunks.len() > MOST_IDLE_SCOPES {
-                content.chunks.clear();
+                forgotten = content.chunks.drain(..).map(|chunk| chunk.scope.len()).sum();
             }
             drop(content);
-            self.room.give_back(credit);
+            self.room.give_back(credit + forgotten);
         }
     }
 

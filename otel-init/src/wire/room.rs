@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 #[derive(Debug)]
 pub(super) struct Room {
     left: AtomicUsize,
+    bytes: usize,
 }
 
 /// Buffers take room in pieces, so that they seldom meet at the one counter.
@@ -11,7 +12,7 @@ const PIECE: usize = 16 * 1024;
 
 impl Room {
     pub(super) fn new(bytes: usize) -> Self {
-        Self { left: AtomicUsize::new(bytes) }
+        Self { left: AtomicUsize::new(bytes), bytes }
     }
 
     /// Takes at least `wanted` bytes and returns how many; 0 if there are not as many left.
@@ -31,6 +32,11 @@ impl Room {
 
     pub(super) fn give_back(&self, bytes: usize) {
         self.left.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether more than half of it is taken.
+    pub(super) fn is_tight(&self) -> bool {
+        self.left.load(Ordering::Relaxed) < self.bytes / 2
     }
 
     #[cfg(test)]

@@ -134,8 +134,9 @@ impl Drop for Worker {
 
 impl Orders {
     fn obey<D: Destination>(&self, delay: Duration, work: &mut Work<D>) {
+        let _end = End(self);
         loop {
-            let (waiting, ends) = self.next(Instant::now() + delay, || work.has_a_batch());
+            let (waiting, ends) = self.next(delay, || work.has_a_batch());
             let result = work.send_all();
             for reply in waiting {
                 let _ = reply.send(result.clone());
@@ -144,17 +145,14 @@ impl Orders {
                 break;
             }
         }
-        let mut given = self.given();
-        given.has_ended = true;
-        // Who asked meanwhile sees the channel closed.
-        given.waiting.clear();
     }
 
     /// Waits for an order, for a batch, or until it is time.
-    fn next(&self, deadline: Instant, has_a_batch: impl Fn() -> bool) -> (Vec<SyncSender<Outcome>>, bool) {
+    fn next(&self, delay: Duration, has_a_batch: impl Fn() -> bool) -> (Vec<SyncSender<Outcome>>, bool) {
+        let start = Instant::now();
         let nothing = |given: &mut Given| !given.is_due && !given.ends && given.waiting.is_empty();
         loop {
-            let wait = deadline.saturating_duration_since(Instant::now());
+            let wait = delay.saturating_sub(start.elapsed());
             let waited = self.came.wait_timeout_while(self.given(), wait, nothing);
             let (mut given, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
             let is_due = mem::take(&mut given.is_due);
@@ -173,6 +171,18 @@ impl Orders {
     }
 }
 
+/// The thread ends, in whatever way.
+struct End<'a>(&'a Orders);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        let mut given = self.0.given();
+        given.has_ended = true;
+        // Who asked meanwhile sees the channel closed.
+        given.waiting.clear();
+    }
+}
+
 struct Work<D> {
     buffers: Arc<Buffers<EncodedScope>>,
     resource: EncodedResource,
@@ -184,7 +194,7 @@ struct Work<D> {
 
 impl<D: Destination> Work<D> {
     fn has_a_batch(&self) -> bool {
-        self.buffers.entries() >= self.bounds.entries
+        self.buffers.has(self.bounds.entries)
     }
 
     /// The last failure, if there was one.

@@ -222,3 +222,51 @@ fn all_room_comes_back() {
     let scopes: usize = 3 * (2 + 3);
     assert_eq!(1_000_000 - buffers.room_left(), scopes);
 }
+
+#[test]
+fn scopes_that_come_and_go_take_no_room_for_good() {
+    let buffers: Buffers<EncodedScope> = Buffers::new(1_000_000, 10);
+    let (mut chunks, mut spares) = (Vec::new(), Vec::new());
+    for round in 0..1000 {
+        for number in 0..100 {
+            let scope =
+                InstrumentationScope::builder(format!("a scope of round {round}, number {number}")).build();
+            assert_ne!(buffers.push((&scope, None), |out| out.extend([0x12, 1, 0])), Pushed::Full);
+        }
+        buffers.take(&mut chunks, &mut spares);
+        buffers.give_back(chunks.drain(..).map(|chunk| chunk.bytes.len()).sum());
+    }
+    assert_eq!(buffers.room_left(), 1_000_000);
+}
+
+#[test]
+fn what_fills_half_of_the_room_is_sent_though_it_is_no_batch() {
+    let (began, beginnings) = sync_channel(10);
+    let (go_on, gone_on) = sync_channel(10);
+    let lost = Arc::default();
+    let processor = processor(1_000_000, schedule(100_000), Held(began, Mutex::new(gone_on)), &lost);
+    (0..10).for_each(|_| go_on.send(()).unwrap());
+    (0..7).for_each(|id| processor.on_end(span(id, "n".repeat(100_000))));
+    assert!(beginnings.recv_timeout(Duration::from_secs(10)).unwrap() > 0);
+}
+
+struct Panicking;
+
+impl Destination for Panicking {
+    fn taken(&self, _entries: usize) {}
+
+    fn deliver(&self, _body: Vec<u8>, _entries: usize) -> Outcome {
+        panic!("a bug of ours")
+    }
+}
+
+#[test]
+fn nobody_waits_for_a_worker_that_is_gone() {
+    let lost = Arc::default();
+    let processor = processor(1 << 20, schedule(100), Panicking, &lost);
+    processor.on_end(span(1, "last".to_owned()));
+    for _ in 0..2 {
+        assert!(matches!(processor.force_flush(), Err(OTelSdkError::AlreadyShutdown)));
+    }
+    assert!(matches!(processor.shutdown_with_timeout(LONG), Err(OTelSdkError::AlreadyShutdown)));
+}
