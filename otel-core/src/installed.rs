@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwapOption;
 use opentelemetry::trace::{Tracer, TracerProvider};
 
-use crate::install;
 use crate::tracer::MakeTracer;
+use crate::{glob_matches, install};
 
 /// What is known of the SDK behind the global providers, for whoever installs it.
 ///
@@ -33,9 +34,12 @@ struct Facts {
     tracer_provider: Option<Arc<dyn MakeTracer>>,
     binds_instruments: bool,
     disabled: Vec<String>,
+    excluded_paths: Vec<(String, Vec<String>)>,
 }
 
 static INSTALLED: ArcSwapOption<Facts> = ArcSwapOption::const_empty();
+/// Asked for each request: where nobody excludes paths, that is all it costs.
+static EXCLUDES_PATHS: AtomicBool = AtomicBool::new(false);
 
 impl Install {
     /// An SDK of which nothing is known.
@@ -80,8 +84,25 @@ impl Install {
         self
     }
 
+    /// Leaves requests to these paths out of what a server instrumentation observes, as its filter would: they pass without
+    /// span and metrics, and their caller's context goes on. `*` in a path stands for any text, `?` for one character, case
+    /// does not matter. The instrumentation is named as in
+    /// [`with_disabled_instrumentations`](Self::with_disabled_instrumentations), and asks [`is_path_excluded`].
+    /// Default: none.
+    pub fn with_excluded_paths<P: Into<String>>(
+        mut self,
+        instrumentation: &str,
+        paths: impl IntoIterator<Item = P>,
+    ) -> Self {
+        let paths = paths.into_iter().map(Into::into).collect();
+        self.facts.excluded_paths.push((switch_name(instrumentation), paths));
+        self
+    }
+
     /// Tells every instrumentation in the process; they take their tracers and instruments anew.
     pub fn announce(self) {
+        let excludes = self.facts.excluded_paths.iter().any(|(_, paths)| !paths.is_empty());
+        EXCLUDES_PATHS.store(excludes, Ordering::Relaxed);
         INSTALLED.store(Some(Arc::new(self.facts)));
         install::announce(self.sampler_reads_attributes);
     }
@@ -100,6 +121,7 @@ impl fmt::Debug for Install {
             .field("has_tracer_provider", &self.facts.tracer_provider.is_some())
             .field("binds_instruments", &self.facts.binds_instruments)
             .field("disabled", &self.facts.disabled)
+            .field("excluded_paths", &self.facts.excluded_paths)
             .finish()
     }
 }
@@ -109,6 +131,21 @@ impl fmt::Debug for Install {
 #[must_use]
 pub fn binds_instruments() -> bool {
     INSTALLED.load().as_ref().is_some_and(|facts| facts.binds_instruments)
+}
+
+/// Whether the installer leaves requests to this path out; see [`Install::with_excluded_paths`]. The instrumentation is
+/// named by what comes after its `otel-`, in lower case: `http`. One relaxed load where nothing is excluded.
+#[must_use]
+pub fn is_path_excluded(instrumentation: &str, path: &str) -> bool {
+    EXCLUDES_PATHS.load(Ordering::Relaxed) && excludes(instrumentation, path)
+}
+
+#[cold]
+fn excludes(instrumentation: &str, path: &str) -> bool {
+    let facts = INSTALLED.load();
+    let all = facts.as_ref().map_or(&[][..], |facts| &facts.excluded_paths);
+    let mut own = all.iter().filter(|(name, _)| name == instrumentation).flat_map(|(_, paths)| paths);
+    own.any(|excluded| glob_matches(excluded, path))
 }
 
 /// Whether the installer switched this scope off. Asked for when tracers and instruments are taken, not for each operation.

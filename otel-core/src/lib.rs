@@ -29,7 +29,7 @@ pub use header_capture::{HeaderCapture, sounds_secret};
 pub use hook::call_hook;
 pub use in_flight::InFlight;
 pub use install::{announce_install, announce_sampler, install_generation, sampler_reads_attributes};
-pub use installed::{Install, binds_instruments};
+pub use installed::{Install, binds_instruments, is_path_excluded};
 pub use instrumenter::Instrumenter;
 pub use link::{link_from, links_from};
 pub use observed::AlreadyObserved;

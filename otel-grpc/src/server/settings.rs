@@ -10,7 +10,7 @@ use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{Link, TraceContextExt};
 use otel_core::carrier::HeaderExtractor;
 use otel_core::propagation::{InboundTrust, receive, with_deferred_decision};
-use otel_core::{Instrumenter, call_hook};
+use otel_core::{Instrumenter, call_hook, is_path_excluded};
 use tonic::transport::server::TcpConnectInfo;
 
 use crate::address::Authority;
@@ -41,7 +41,7 @@ impl Settings {
     /// Starts the call's operation, unless nobody wants it and there is nothing of the caller's to hand on.
     pub(super) fn begin(&self, grpc: &GrpcRequest<'_>) -> Option<Box<Call<ServerSide>>> {
         let (parent, links) = self.parent(grpc);
-        if self.filter.as_ref().is_some_and(|wanted| !call_hook(|| wanted(grpc), true)) {
+        if self.is_unwanted(grpc) {
             let operation = self.instrumenter.inert(parent);
             return hands_on(operation.context()).then(|| Call::new(operation, CallParts::default()));
         }
@@ -62,6 +62,12 @@ impl Settings {
             messages: Messages::wanted(self.report, rules, None),
         };
         Some(Call::new(operation, parts))
+    }
+
+    /// Whether the layer's filter, or who set the process up, leaves this call out.
+    fn is_unwanted(&self, grpc: &GrpcRequest<'_>) -> bool {
+        is_path_excluded("grpc", grpc.path())
+            || self.filter.as_ref().is_some_and(|wanted| !call_hook(|| wanted(grpc), true))
     }
 
     /// The context that the call belongs to, and links to what it only refers to.

@@ -11,7 +11,7 @@ use opentelemetry::trace::{Link, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 use otel_core::carrier::HeaderExtractor;
 use otel_core::propagation::{InboundTrust, receive};
-use otel_core::{AttributeNames, Attributes, Instrumenter, Operation};
+use otel_core::{AttributeNames, Attributes, Instrumenter, Operation, is_path_excluded};
 
 use super::RequestAttributes;
 use super::convention::{Names, OURS, ServerConvention, ServerRequest, checked};
@@ -87,7 +87,7 @@ impl Settings {
         if self.instrumenter.convention().metrics.remote_contexts {
             self.count_caller(http, &parent, &links);
         }
-        if self.filter.as_ref().is_some_and(|wanted| !call_hook(|| wanted(http), true)) {
+        if self.is_unwanted(http) {
             let operation = self.instrumenter.inert(parent);
             let (has_route, has_own_name, names, tells_ids) = (true, true, None, false);
             return Begun { operation, method, has_route, has_own_name, names, tells_ids }.unless_idle();
@@ -125,6 +125,12 @@ impl Settings {
         let may_know = |may_know: &MayKnow| call_hook(|| may_know(http, peer), false);
         let tells_ids = self.trace_response.as_ref().is_some_and(may_know);
         Begun { operation, method, has_route, has_own_name, names, tells_ids }.unless_idle()
+    }
+
+    /// Whether the layer's filter, or who set the process up, leaves this request out.
+    fn is_unwanted(&self, http: &HttpRequest<'_>) -> bool {
+        is_path_excluded("http", http.url.path)
+            || self.filter.as_ref().is_some_and(|wanted| !call_hook(|| wanted(http), true))
     }
 
     fn series(

@@ -1,5 +1,5 @@
-//! Instruments that are bound to their attributes, where the SDK is known to be able to. A process of its own, since it
-//! sets the globals.
+//! What whoever installs the SDK says of it: whether instruments can be bound to their attributes, which paths are left
+//! out. A process of its own, since it sets the globals.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -13,10 +13,14 @@ use http::{Request, StatusCode};
 use opentelemetry::metrics::{
     Histogram, HistogramBuilder, InstrumentProvider, Meter, MeterProvider, SyncInstrument,
 };
-use opentelemetry::{InstrumentationScope, KeyValue, global};
+use opentelemetry::trace::TraceContextExt;
+use opentelemetry::{Context, InstrumentationScope, KeyValue, global};
+use opentelemetry_sdk::trace::SpanData;
 use otel_core::Install;
+use otel_core::propagation::TraceContextPropagator;
 use otel_http::HttpServerLayer;
 use otel_testing::TestTelemetry;
+use tokio::sync::Mutex;
 use tower::ServiceExt;
 
 /// An SDK that knows nothing of bound instruments: what they record would be lost.
@@ -45,6 +49,9 @@ impl SyncInstrument<f64> for PlainHistogram {
     }
 }
 
+/// What is said replaces what was said before.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
 async fn serve(app: &Router, path: &str) {
     let request = Request::get(path).body(Body::empty()).unwrap();
     let response = app.clone().oneshot(request).await.unwrap();
@@ -52,7 +59,48 @@ async fn serve(app: &Router, path: &str) {
 }
 
 #[tokio::test]
+async fn paths_that_are_excluded_pass_with_their_callers_context() {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let telemetry = TestTelemetry::new();
+    let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let handler = {
+        let seen = Arc::clone(&seen);
+        get(move || async move {
+            seen.lock().unwrap().push(Context::current().span().span_context().trace_id().to_string());
+        })
+    };
+    let layer = HttpServerLayer::builder()
+        .for_axum()
+        .with_tracer_provider(telemetry.tracer_provider())
+        .with_meter_provider(telemetry.meter_provider())
+        .with_propagator(TraceContextPropagator::new())
+        .build();
+    let app = Router::new().route("/{*path}", handler).layer(layer);
+    Install::new()
+        .with_excluded_paths("OTEL_HTTP", ["/health*", "/metrics"])
+        .with_excluded_paths("grpc", ["/users/*"])
+        .announce();
+    let caller = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    for path in ["/healthz", "/health/live?verbose", "/metrics", "/users/1", "/metrics/all"] {
+        let request = Request::get(path).header("traceparent", caller).body(Body::empty()).unwrap();
+        app.clone().oneshot(request).await.unwrap();
+    }
+    assert_eq!(*seen.lock().unwrap(), ["4bf92f3577b34da6a3ce929d0e0e4736"; 5]);
+    let paths = || {
+        let spans = telemetry.spans();
+        let path = |span: &SpanData| span.attributes.iter().find(|kv| kv.key.as_str() == "url.path").cloned();
+        spans.iter().map(|span| path(span).unwrap().value.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(paths(), ["/users/1", "/metrics/all"]);
+    assert_eq!(telemetry.histogram_count("http.server.request.duration"), 2);
+    Install::new().announce();
+    serve(&app, "/metrics").await;
+    assert_eq!(paths(), ["/users/1", "/metrics/all", "/metrics"]);
+}
+
+#[tokio::test]
 async fn every_metric_arrives_whether_the_sdk_can_bind_or_not() {
+    let _alone = ONE_AT_A_TIME.lock().await;
     let routes = || {
         Router::new()
             .route("/users/{id}", get(|| async { "Ada" }))
