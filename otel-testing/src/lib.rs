@@ -42,6 +42,7 @@
 //! | [`TestTelemetry::context`] | code that uses the global providers |
 //! | [`SpanDataExt`] | questions to a finished span |
 //! | [`OtlpReceiver`] | integration tests: OTLP over gRPC and HTTP on free ports, waiting with a bound |
+//! | [`Captured::from_otlp_json`] | a file of OTLP/JSON, whoever wrote it: the same questions and assertions |
 //! | [`eventually`], [`eventually_blocking`] | waiting for anything else, with a bound, instead of sleeping |
 //! | [`shared_file!`], [`require_service`] | a file or a service that may not be there: skips in the open, or fails |
 //!
@@ -95,8 +96,9 @@ pub use metric::{
 #[cfg(feature = "tls")]
 pub use receiver::{CertificateFiles, TestCertificates};
 pub use receiver::{
-    OtlpReceiver, OtlpReceiverBuilder, Protocol, ReceivedEvent, ReceivedLink, ReceivedLog, ReceivedMetric,
-    ReceivedRequest, ReceivedResource, ReceivedSpan, ReceivedTrace, Reply, Signal, WaitTimeout,
+    OtlpJsonError, OtlpReceiver, OtlpReceiverBuilder, Protocol, ReceivedEvent, ReceivedLink, ReceivedLog,
+    ReceivedMetric, ReceivedRequest, ReceivedResource, ReceivedSpan, ReceivedTrace, Reply, Signal,
+    WaitTimeout,
 };
 pub use require::{require_service, shared_file};
 pub use scope::Scope;

@@ -250,15 +250,7 @@ pub trait AssertTelemetry {
     #[track_caller]
     fn must_emit<'a>(&self, names: impl IntoIterator<Item = &'a str>) {
         let captured = self.captured();
-        let emitted = names::of(&captured);
-        let missing: Vec<String> = names
-            .into_iter()
-            .filter(|name| !emitted.contains(*name))
-            .map(|name| {
-                let nearest = emitted.iter().min_by_key(|other| closest::name_distance(other, name));
-                format!("{name} (the closest is {:?})", nearest.copied().unwrap_or("nothing"))
-            })
-            .collect();
+        let missing = names::missing(&captured, names);
         if !missing.is_empty() {
             let lines = closest::indented(&missing);
             fail(&format!("not emitted:\n{lines}all spans:\n{}", captured.tree()));

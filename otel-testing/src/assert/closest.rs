@@ -14,6 +14,11 @@ pub(super) fn closest<'a, T>(
     })
 }
 
+/// The name that is most like `wanted`.
+pub(crate) fn nearest_name<'n>(names: impl IntoIterator<Item = &'n str>, wanted: &str) -> Option<&'n str> {
+    names.into_iter().min_by_key(|name| name_distance(name, wanted))
+}
+
 /// How many characters must be changed, added or removed to make one name of the other (Levenshtein).
 pub(crate) fn name_distance(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().collect();

@@ -214,11 +214,7 @@ impl MetricEntry {
     fn difference(&self, captured: &Captured) -> Option<String> {
         let named: Vec<_> = captured.metrics.iter().filter(|metric| metric.name == self.name).collect();
         match (named.first(), &self.unit) {
-            (None, _) => Some(format!(
-                "expected the metric {:?}, there is none\n{}",
-                self.name,
-                metric::list(&captured.metrics)
-            )),
+            (None, _) => Some(metric::missing(&self.name, &captured.metrics)),
             (Some(first), Some(unit)) if named.iter().all(|metric| metric.unit != *unit) => Some(format!(
                 "the unit of the metric {:?} is {:?}, expected {unit:?}\n",
                 self.name, first.unit
@@ -276,5 +272,7 @@ fn missing_service(name: &str, captured: &Captured) -> Option<String> {
     let mut seen: Vec<&str> = of_spans.chain(of_logs).collect();
     seen.sort_unstable();
     seen.dedup();
-    (!seen.contains(&name)).then(|| format!("expected the service {name:?}, there are {seen:?}\n"))
+    let nearest = closest::nearest_name(seen.iter().copied(), name);
+    let nearest = nearest.map(|nearest| format!("; the closest is {nearest:?}")).unwrap_or_default();
+    (!seen.contains(&name)).then(|| format!("expected the service {name:?}, there are {seen:?}{nearest}\n"))
 }

@@ -2,7 +2,7 @@ use std::fmt::Write as _;
 
 use opentelemetry::KeyValue;
 
-use super::closest::name_distance;
+use super::closest::nearest_name;
 use super::{PointAssertion, fail};
 use crate::captured::Captured;
 use crate::{Attributes, Metric, MetricKind, Number, Point};
@@ -40,15 +40,7 @@ impl MetricAssertion {
         let named: Vec<&Metric> = captured.metrics.iter().filter(|metric| metric.name == name).collect();
         match named.as_slice() {
             [metric] => Self { metric: (*metric).clone() },
-            [] => {
-                let nearest = captured.metrics.iter().min_by_key(|metric| name_distance(&metric.name, name));
-                let nearest =
-                    nearest.map(|metric| format!("the closest is {:?}\n", metric.name)).unwrap_or_default();
-                fail(&format!(
-                    "expected the metric {name:?}, there is none\n{nearest}{}",
-                    list(&captured.metrics)
-                ))
-            }
+            [] => fail(&missing(name, &captured.metrics)),
             several => fail(&format!(
                 "expected one metric {name:?}, there are {}\n{}",
                 several.len(),
@@ -161,7 +153,8 @@ impl MetricAssertion {
     #[track_caller]
     fn is_kind(&self, kind: MetricKind) -> &Self {
         self.require(self.metric.kind == kind, || {
-            format!("it is a {}, expected a {}", kind_name(self.metric.kind), kind_name(kind))
+            let (found, expected) = (kind_name(self.metric.kind), kind_name(kind));
+            format!("it is {}, expected {}", with_article(found), with_article(expected))
         })
     }
 
@@ -195,12 +188,27 @@ pub(crate) fn kind_name(kind: MetricKind) -> &'static str {
     }
 }
 
+pub(crate) fn with_article(kind: &str) -> String {
+    let article = if kind.starts_with(['e', 'u']) { "an" } else { "a" };
+    format!("{article} {kind}")
+}
+
+/// The message when no metric has this name.
+pub(super) fn missing(name: &str, metrics: &[Metric]) -> String {
+    let nearest = nearest_name(metrics.iter().map(|metric| metric.name.as_str()), name);
+    let nearest = nearest.map(|nearest| format!("the closest is {nearest:?}\n")).unwrap_or_default();
+    format!("expected the metric {name:?}, there is none\n{nearest}{}", list(metrics))
+}
+
 /// Metrics and their points as lines.
 pub(crate) fn list(metrics: &[Metric]) -> String {
     if metrics.is_empty() {
         return "no metric has points\n".to_owned();
     }
     let mut text = String::new();
+    // The SDK keeps scopes and points in hash maps.
+    let mut metrics: Vec<&Metric> = metrics.iter().collect();
+    metrics.sort_by_key(|metric| (&metric.name, &metric.scope.name));
     for metric in metrics {
         let unit = if metric.unit.is_empty() { "" } else { " " };
         let kind = kind_name(metric.kind);
@@ -210,7 +218,6 @@ pub(crate) fn list(metrics: &[Metric]) -> String {
             .iter()
             .map(|point| format!("  {} {}", point.attributes.sorted(), point.value))
             .collect();
-        // The SDK keeps points in a hash map.
         points.sort_unstable();
         for point in points {
             let _ = writeln!(text, "{point}");

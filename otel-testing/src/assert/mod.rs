@@ -18,9 +18,9 @@ mod span_condition;
 mod trace;
 mod trace_macro;
 
-pub(crate) use closest::name_distance;
+pub(crate) use closest::{name_distance, nearest_name};
 pub(crate) use expected::type_name;
-pub(crate) use metric::{kind_name, list};
+pub(crate) use metric::{kind_name, list, with_article};
 
 pub use assert_telemetry::AssertTelemetry;
 pub use expectations::{Expectations, ExpectationsError};

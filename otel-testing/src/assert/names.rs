@@ -1,10 +1,23 @@
 use std::collections::BTreeSet;
 
+use super::nearest_name;
 use crate::Attributes;
 use crate::captured::Captured;
 
+/// Those of `names` that were not emitted, each with the closest one that was.
+pub(super) fn missing<'n>(captured: &Captured, names: impl IntoIterator<Item = &'n str>) -> Vec<String> {
+    let emitted = of(captured);
+    let missing = names.into_iter().filter(|name| !emitted.contains(*name));
+    missing
+        .map(|name| {
+            let nearest = nearest_name(emitted.iter().copied(), name);
+            format!("{name} (the closest is {:?})", nearest.unwrap_or("nothing"))
+        })
+        .collect()
+}
+
 /// Every name that was emitted: metrics, attributes, events.
-pub(super) fn of(captured: &Captured) -> BTreeSet<&str> {
+fn of(captured: &Captured) -> BTreeSet<&str> {
     let mut names = BTreeSet::new();
     for span in &captured.spans {
         names.extend(keys(&span.attributes));

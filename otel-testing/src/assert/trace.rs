@@ -93,7 +93,12 @@ impl ExpectedTrace {
                 Some(position) => {
                     differences.extend(expected.differences(children[*position], captured, &path));
                 }
-                None => differences.push(format!("{path}: there is no child {}", expected.span)),
+                None => {
+                    let left = (0..children.len()).filter(|position| !pairs.contains(&Some(*position)));
+                    let closest =
+                        expected.describe_closest(left.map(|position| children[position]), captured);
+                    differences.push(format!("{path}: there is no child {}{closest}", expected.span));
+                }
             }
         }
         if !self.others {
@@ -106,6 +111,22 @@ impl ExpectedTrace {
             differences.push(format!("{path}: {}", self.describe_order(&children)));
         }
         differences
+    }
+
+    /// Of the children that are not expected otherwise, the one that may be meant.
+    fn describe_closest<'s>(
+        &self,
+        candidates: impl Iterator<Item = &'s Arc<ReceivedSpan>>,
+        captured: &Captured,
+    ) -> String {
+        let nearest = closest::closest(
+            candidates,
+            |span| self.span.differences(span, captured),
+            |span| closest::name_distance(&span.name, self.span.name()),
+        );
+        nearest.map_or_else(String::new, |(span, differences)| {
+            format!("; the closest is {:?}: {}", span.name, differences.join(", "))
+        })
     }
 
     fn is_met_by(&self, span: &ReceivedSpan, captured: &Captured) -> bool {

@@ -5,11 +5,15 @@ mod merge;
 
 use std::sync::Arc;
 
+use crate::receiver::{Documents, group};
 use crate::tree::{self, Node};
-use crate::{Metric, OtlpReceiver, ReceivedLog, ReceivedSpan, ReceivedTrace, TestTelemetry};
+use crate::{
+    Metric, OtlpJsonError, OtlpReceiver, Point, ReceivedLog, ReceivedMetric, ReceivedSpan, ReceivedTrace,
+    TestTelemetry,
+};
 
-/// What was captured at one moment: the common form of what a [`TestTelemetry`] holds and what an [`OtlpReceiver`] got,
-/// and what all assertions and snapshots look at.
+/// What was captured at one moment: the common form of what a [`TestTelemetry`] holds, what an [`OtlpReceiver`] got and what
+/// stands in a file, and what all assertions and snapshots look at.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Captured {
@@ -24,6 +28,62 @@ pub struct Captured {
 }
 
 impl Captured {
+    /// What stands in a text of OTLP/JSON: one document or several, such as the lines of OpenTelemetry's file exporters and of
+    /// [`OtlpReceiverBuilder::with_json_lines`](crate::OtlpReceiverBuilder::with_json_lines), or what
+    /// [`OtlpReceiver::write_json`] writes.
+    ///
+    /// ```
+    /// use otel_testing::{AssertTelemetry, Captured, span};
+    ///
+    /// let lines = r#"
+    ///     {"resourceSpans": [{"scopeSpans": [{"spans": [{"name": "charge", "kind": 3}]}]}]}
+    ///     {"resourceMetrics": [{"scopeMetrics": [{"metrics": [
+    ///         {"name": "temperature", "gauge": {"dataPoints": [{"asDouble": 21.5}]}}
+    ///     ]}]}]}
+    /// "#;
+    /// let captured = Captured::from_otlp_json(lines)?;
+    /// captured.assert_span(span("charge").client());
+    /// captured.assert_metric("temperature").is_gauge().has_total(21.5);
+    /// # Ok::<(), otel_testing::OtlpJsonError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When a document is no JSON, or no OTLP; the error says which one.
+    pub fn from_otlp_json(json: &str) -> Result<Self, OtlpJsonError> {
+        let read = Documents::read(json)?;
+        Ok(Self::received(read.spans, &read.metrics, read.logs))
+    }
+
+    fn received(
+        mut spans: Vec<Arc<ReceivedSpan>>,
+        metrics: &[Arc<ReceivedMetric>],
+        logs: Vec<Arc<ReceivedLog>>,
+    ) -> Self {
+        spans.sort_by_key(|span| span.start_unix_nanos);
+        Self { spans, open_spans: Vec::new(), metrics: merge::metrics(metrics), logs }
+    }
+
+    /// Spans and logs by trace, in the order in which the traces began.
+    #[must_use]
+    pub fn traces(&self) -> Vec<ReceivedTrace> {
+        group(&self.spans, &self.logs)
+    }
+
+    /// The trace of this id (lower-case hex), if any of its spans was captured.
+    #[must_use]
+    pub fn trace(&self, trace_id: &str) -> Option<ReceivedTrace> {
+        let mut spans = self.spans.clone();
+        spans.retain(|span| span.trace_id == trace_id);
+        group(&spans, &self.logs).pop()
+    }
+
+    /// The points of all metrics of this name, whoever sent them; none if nothing was recorded.
+    #[must_use]
+    pub fn points(&self, name: &str) -> Vec<&Point> {
+        self.metrics.iter().filter(|metric| metric.name == name).flat_map(|metric| &metric.points).collect()
+    }
+
     /// All spans as a tree of text, and the names of those that have not ended.
     #[must_use]
     pub fn tree(&self) -> String {
@@ -69,14 +129,7 @@ impl From<&TestTelemetry> for Captured {
 
 impl From<&OtlpReceiver> for Captured {
     fn from(receiver: &OtlpReceiver) -> Self {
-        let mut spans = receiver.spans();
-        spans.sort_by_key(|span| span.start_unix_nanos);
-        Self {
-            spans,
-            open_spans: Vec::new(),
-            metrics: merge::metrics(&receiver.metrics()),
-            logs: receiver.logs(),
-        }
+        Self::received(receiver.spans(), &receiver.metrics(), receiver.logs())
     }
 }
 

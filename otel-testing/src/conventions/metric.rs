@@ -1,6 +1,6 @@
 use super::ViolationKind;
 use super::checker::{Checker, hint};
-use crate::assert::kind_name;
+use crate::assert::{kind_name, with_article};
 use crate::{Metric, MetricKind, Number};
 
 pub(super) fn check(checker: &mut Checker<'_>, metric: &Metric) {
@@ -24,7 +24,9 @@ pub(super) fn check(checker: &mut Checker<'_>, metric: &Metric) {
         checker.report(&place, ViolationKind::WrongUnit, message);
     }
     if instrument(metric.kind) != known.instrument {
-        let message = format!("it is a {}, expected a {}", kind_name(metric.kind), known.instrument);
+        let expected = known.instrument.replace("updowncounter", "up-down counter");
+        let message =
+            format!("it is {}, expected {}", with_article(kind_name(metric.kind)), with_article(&expected));
         checker.report(&place, ViolationKind::WrongInstrument, message);
     } else if let Some(found) =
         number(metric).filter(|found| !known.number.is_empty() && *found != known.number)

@@ -17,7 +17,7 @@ use super::connection::Connections;
 use super::decompress::decompress;
 use super::export::ExportRequest;
 use super::store::Store;
-use super::{Protocol, Reply, fault, json_mapping};
+use super::{Protocol, Reply, fault, json_reading};
 
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
@@ -89,7 +89,7 @@ fn decode<R: ExportRequest>(
     let body = decompress(encoding, body, max_body_bytes)?;
     match protocol {
         Protocol::HttpJson => {
-            json_mapping::from_slice(&body).map_err(|error| Refusal::malformed(error.to_string()))
+            json_reading::from_slice(&body).map_err(|error| Refusal::malformed(error.to_string()))
         }
         _ => R::decode(body.as_ref()).map_err(|error| Refusal::malformed(error.to_string())),
     }

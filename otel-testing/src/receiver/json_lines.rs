@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use serde::Serialize;
 
+use super::json_writing;
 use crate::lock::lock;
 
 /// A file of OTLP/JSON: "each line is a JSON document" of one export request
@@ -19,7 +20,7 @@ impl JsonLines {
     pub(super) fn write(&self, request: &impl Serialize) {
         let mut state = lock(&self.0);
         if let Ok(writer) = state.as_mut() {
-            let written = serde_json::to_vec(request).map_err(io::Error::from).and_then(|mut line| {
+            let written = json_writing::to_vec(request).map_err(io::Error::from).and_then(|mut line| {
                 line.push(b'\n');
                 writer.write_all(&line)?;
                 writer.flush()

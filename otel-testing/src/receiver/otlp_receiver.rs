@@ -10,7 +10,7 @@ use super::builder::Endpoint;
 use super::store::Store;
 use super::{
     OtlpReceiverBuilder, ReceivedLog, ReceivedMetric, ReceivedRequest, ReceivedSpan, ReceivedTrace, Reply,
-    trace,
+    json_writing, trace,
 };
 
 /// A receiver of OTLP over gRPC and HTTP (protobuf and JSON, plain or gzip) on free local ports, which keeps everything in
@@ -152,7 +152,7 @@ impl OtlpReceiver {
     /// Those of `writer`.
     pub fn write_json(&self, writer: &mut impl Write) -> io::Result<()> {
         // Not to the writer while the lock is held: it may be slow, and senders must not wait for it.
-        writer.write_all(self.to_otlp_json()?.as_bytes())
+        writer.write_all(&self.json()?)
     }
 
     /// As [`OtlpReceiver::write_json`], as text.
@@ -161,7 +161,11 @@ impl OtlpReceiver {
     ///
     /// When something that was received cannot be written as JSON, which no known input causes.
     pub fn to_otlp_json(&self) -> io::Result<String> {
-        Ok(serde_json::to_string(&self.store.kept().document)?)
+        String::from_utf8(self.json()?).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    }
+
+    fn json(&self) -> io::Result<Vec<u8>> {
+        Ok(json_writing::to_vec(&self.store.kept().document)?)
     }
 
     /// Why not everything was written to [`OtlpReceiverBuilder::with_json_lines`]; `None` if everything was.

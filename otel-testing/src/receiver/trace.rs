@@ -104,7 +104,7 @@ impl ReceivedTrace {
 }
 
 /// Groups by trace id, in the order in which the first span of each trace arrived.
-pub(super) fn group(spans: &[Arc<ReceivedSpan>], logs: &[Arc<ReceivedLog>]) -> Vec<ReceivedTrace> {
+pub(crate) fn group(spans: &[Arc<ReceivedSpan>], logs: &[Arc<ReceivedLog>]) -> Vec<ReceivedTrace> {
     let mut traces: Vec<ReceivedTrace> = Vec::new();
     let mut positions: HashMap<&str, usize> = HashMap::new();
     for span in spans {

@@ -1,5 +1,6 @@
 use super::TestTelemetry;
-use crate::{Metric, MetricKind, Number, Point};
+use crate::assert::{fail, kind_name, list, with_article};
+use crate::{AssertTelemetry, Captured, Metric, MetricKind, Number, Point};
 
 /// Questions to the metrics.
 impl TestTelemetry {
@@ -17,21 +18,9 @@ impl TestTelemetry {
     /// When there is none, or several scopes have one; the message lists the metrics that are there.
     #[must_use]
     #[track_caller]
-    #[expect(clippy::panic, reason = "this is a test assertion")]
     pub fn metric(&self, name: &str) -> Metric {
-        let metrics = self.metrics();
-        let mut found: Vec<Metric> = metrics.iter().filter(|metric| metric.name == name).cloned().collect();
-        match (found.pop(), found.is_empty()) {
-            (Some(metric), true) => metric,
-            (None, _) => panic!("no metric is named {name:?}; there are {}", describe(&metrics)),
-            (Some(_), false) => {
-                panic!(
-                    "{} metrics are named {name:?}, expected one; there are {}",
-                    found.len() + 1,
-                    describe(&metrics)
-                )
-            }
-        }
+        let captured = Captured { metrics: self.metrics(), ..Captured::default() };
+        captured.assert_metric(name).metric().clone()
     }
 
     /// The points of all metrics of this name; none if nothing was recorded.
@@ -57,23 +46,12 @@ impl TestTelemetry {
     /// When there is no such metric, so that a misspelt name is not mistaken for 0, or when it is no counter.
     #[must_use]
     #[track_caller]
-    #[expect(clippy::panic, reason = "this is a test assertion")]
     pub fn sum(&self, name: &str) -> f64 {
         let metric = self.metric(name);
         if !matches!(metric.kind, MetricKind::Sum { .. }) {
-            panic!("{name:?} is no counter: it is a {:?}", metric.kind);
+            let (kind, found) = (with_article(kind_name(metric.kind)), list(std::slice::from_ref(&metric)));
+            fail(&format!("the metric {name:?}: it is {kind}, expected a counter\n{found}"));
         }
         metric.points.iter().filter_map(Point::number).map(Number::as_f64).sum()
-    }
-}
-
-fn describe(metrics: &[Metric]) -> String {
-    match metrics.is_empty() {
-        true => "none".to_owned(),
-        false => {
-            let names: Vec<String> =
-                metrics.iter().map(|metric| format!("{} ({})", metric.name, metric.scope.name)).collect();
-            names.join(", ")
-        }
     }
 }

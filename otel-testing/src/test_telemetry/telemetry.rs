@@ -16,6 +16,7 @@ use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::{ShowOnFailure, TestTelemetryBuilder};
+use crate::assert::{fail, nearest_name};
 use crate::recorder::{LogRecorder, MetricRecorder, SpanRecorder};
 use crate::{Log, globals, tree};
 
@@ -181,16 +182,30 @@ impl TestTelemetry {
     /// When there is none or more than one; the message shows the tree of all spans.
     #[must_use]
     #[track_caller]
-    #[expect(clippy::panic, reason = "this is a test assertion")]
     pub fn span(&self, name: &str) -> SpanData {
         let mut found = self.spans_named(name);
         match (found.pop(), found.is_empty()) {
             (Some(span), true) => span,
-            (None, _) => panic!("no finished span is named {name:?}\n{}", self.tree()),
+            (None, _) => fail(&self.missing(name)),
             (Some(_), false) => {
-                panic!("{} finished spans are named {name:?}, expected one\n{}", found.len() + 1, self.tree())
+                let count = found.len() + 1;
+                fail(&format!(
+                    "expected one span named {name:?}, there are {count}\nall spans:\n{}",
+                    self.tree()
+                ))
             }
         }
+    }
+
+    fn missing(&self, name: &str) -> String {
+        let (spans, open) = (self.spans(), self.open_spans());
+        let nearest = match open.iter().any(|open| open == name) {
+            true => "one was started and has not ended\n".to_owned(),
+            false => nearest_name(spans.iter().map(|span| span.name.as_ref()), name)
+                .map(|nearest| format!("the closest is {nearest:?}\n"))
+                .unwrap_or_default(),
+        };
+        format!("expected one span named {name:?}, there is none\n{nearest}all spans:\n{}", self.tree())
     }
 
     /// How many recorded spans were started, ended or not.

@@ -237,7 +237,7 @@ fn planted_elsewhere() -> Vec<Planted> {
         in_metric(WrongInstrument, "it is a counter, expected a histogram", |meter| {
             meter.f64_counter("http.server.request.duration").with_unit("s").build().add(0.1, &point());
         }),
-        in_metric(WrongInstrument, "it is a counter, expected a updowncounter", |meter| {
+        in_metric(WrongInstrument, "it is a counter, expected an up-down counter", |meter| {
             meter.u64_counter("http.server.active_requests").with_unit("{request}").build().add(1, &point());
         }),
         in_metric(WrongInstrument, "of type double, expected int", |meter| {
@@ -300,6 +300,7 @@ fn planted_elsewhere() -> Vec<Planted> {
 #[test]
 fn each_planted_violation_is_found_and_nothing_else() {
     let planted: Vec<Planted> = planted_in_spans().into_iter().chain(planted_elsewhere()).collect();
+    let mut violations = String::new();
     for (kind, message, plant) in &planted {
         let telemetry = clean();
         plant(&telemetry);
@@ -307,8 +308,10 @@ fn each_planted_violation_is_found_and_nothing_else() {
         let [violation] = found.as_slice() else { panic!("{message}: {found:#?}") };
         assert_eq!(violation.kind, *kind, "{message}: {violation}");
         assert!(violation.message.contains(message), "{message}: {violation}");
+        violations.push_str(&format!("{violation}\n"));
     }
     assert_eq!(planted.len(), 48);
+    assert_snapshot!(violations);
 }
 
 #[test]

@@ -67,10 +67,22 @@ fn each_that_is_not_met_says_what_is_there_instead() {
         ],
         "logs": [{"body": "order placed", "in_span": "charge", "attributes": {"items": 4}}],
         "metrics": [{"name": "shop.durations"}, {"name": "shop.duration", "unit": "ms"}],
-        "services": ["orders"],
+        "services": ["payment"],
         "conventions": {}
     }"#
     ));
+}
+
+#[test]
+fn orphans_are_named() {
+    let telemetry = TestTelemetry::new();
+    let tracer = telemetry.tracer_provider().tracer("shop");
+    let lost = opentelemetry::Context::new().with_span(tracer.start("lost"));
+    tracer.build_with_context(SpanBuilder::from_name("first"), &lost).end();
+    tracer.build_with_context(SpanBuilder::from_name("second"), &lost).end();
+    let unmet = |expectations| Expectations::from_json(expectations).unwrap().unmet(&telemetry).concat();
+    assert_eq!(unmet(r#"{"most_orphans": 2}"#), "");
+    insta::assert_snapshot!(unmet(r#"{"most_orphans": 1}"#));
 }
 
 #[test]

@@ -1,7 +1,10 @@
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use otel_testing::OtlpReceiver;
+use otel_testing::{AssertTelemetry, Captured, OtlpReceiver, span};
 use prost::Message;
 use reqwest::blocking::Client;
 use serde_json::Value;
@@ -92,4 +95,100 @@ fn ids_are_lower_case_hex_and_64_bit_integers_strings() {
         log["attributes"][0],
         serde_json::json!({ "key": "bytes", "value": { "bytesValue": "AP8=" } })
     );
+}
+
+/// Every place of OTLP that holds a double, each with a value that JSON has no number for.
+const NO_NUMBERS: &str = r#"{
+    "resourceSpans": [{"scopeSpans": [{"spans": [{"name": "charge", "attributes": [
+        {"key": "rate", "value": {"doubleValue": "NaN"}},
+        {"key": "rates", "value": {"arrayValue": {"values": [{"doubleValue": "Infinity"}, {"doubleValue": 0.5}]}}}]}]}]}],
+    "resourceMetrics": [{"scopeMetrics": [{"metrics": [
+        {"name": "gauge", "gauge": {"dataPoints": [{"asDouble": "-Infinity", "exemplars": [{"asDouble": "NaN"}]}]}},
+        {"name": "sizes", "histogram": {"aggregationTemporality": 2, "dataPoints": [
+            {"count": "1", "sum": "NaN", "min": "-Infinity", "max": "Infinity", "explicitBounds": [0.5, "Infinity"]}]}},
+        {"name": "growth", "exponentialHistogram": {"aggregationTemporality": 2, "dataPoints": [
+            {"count": "1", "sum": "Infinity", "min": "-Infinity", "max": "Infinity", "zeroThreshold": "Infinity"}]}},
+        {"name": "latency", "summary": {"dataPoints": [{"sum": "NaN", "quantileValues": [
+            {"quantile": "NaN", "value": "NaN"}, {"quantile": 0.99, "value": "Infinity"}]}]}}]}]}],
+    "resourceLogs": [{"scopeLogs": [{"logRecords": [{"body": {"doubleValue": "NaN"}}]}]}]
+}"#;
+
+#[test]
+fn doubles_that_are_no_numbers_are_written_as_texts() {
+    let receiver = OtlpReceiver::start().unwrap();
+    for signal in ["traces", "metrics", "logs"] {
+        post(&receiver, signal, "application/json", NO_NUMBERS.into());
+    }
+    let written = receiver.to_otlp_json().unwrap();
+    // NaN is not equal to itself, so their texts are compared.
+    let (sent, written_back) =
+        (Captured::from_otlp_json(NO_NUMBERS).unwrap(), Captured::from_otlp_json(&written).unwrap());
+    assert_eq!(format!("{sent:?}"), format!("{written_back:?}"));
+    assert_eq!(format!("{sent:?}"), format!("{:?}", receiver.captured()));
+
+    let written: Value = serde_json::from_str(&written).unwrap();
+    let metrics = &written["resourceMetrics"][0]["scopeMetrics"][0]["metrics"];
+    assert_eq!(metrics[0]["gauge"]["dataPoints"][0]["asDouble"], "-Infinity");
+    assert_eq!(metrics[0]["gauge"]["dataPoints"][0]["exemplars"][0]["asDouble"], "NaN");
+    assert_eq!(
+        metrics[1]["histogram"]["dataPoints"][0]["explicitBounds"],
+        serde_json::json!([0.5, "Infinity"])
+    );
+    assert_eq!(metrics[3]["summary"]["dataPoints"][0]["quantileValues"][0]["value"], "NaN");
+    let attributes = &written["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["attributes"];
+    assert_eq!(attributes[0]["value"], serde_json::json!({ "doubleValue": "NaN" }));
+    let rates = serde_json::json!([{ "doubleValue": "Infinity" }, { "doubleValue": 0.5 }]);
+    assert_eq!(attributes[1]["value"]["arrayValue"]["values"], rates);
+}
+
+/// A file that the test can read while the receiver writes it.
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_file_is_read_as_what_was_received() {
+    let file = Shared::default();
+    let receiver = OtlpReceiver::builder().with_json_lines(file.clone()).start().unwrap();
+    let sender = Sender::grpc(&receiver, None);
+    send_everything(&sender);
+    send_everything(&sender);
+    let lines = String::from_utf8(file.0.lock().unwrap().clone()).unwrap();
+    assert!(lines.lines().count() >= 6, "{lines}");
+    let document = receiver.to_otlp_json().unwrap();
+    for text in [lines, document.clone(), format!("\n{document}\n")] {
+        let read = Captured::from_otlp_json(&text).unwrap();
+        assert_eq!(format!("{read:?}"), format!("{:?}", receiver.captured()));
+    }
+    let read = Captured::from_otlp_json(&document).unwrap();
+    read.assert_spans(2, span("charge").client());
+    // The counter is cumulative: its last export counts.
+    assert_eq!(read.points("orders").iter().map(|point| point.number().unwrap().as_f64()).sum::<f64>(), 4.0);
+    let trace = read.trace(&read.spans[0].trace_id).unwrap();
+    assert!(trace.is_complete(), "{}", trace.tree());
+    assert_eq!(read.traces().len(), receiver.traces().len());
+    assert_eq!(read.traces()[0], trace);
+    assert!(Captured::from_otlp_json("").unwrap().spans.is_empty());
+}
+
+#[test]
+fn a_text_that_is_no_otlp_is_refused_with_its_place() {
+    let refused = [
+        "{}\n{",
+        "{}\n[]",
+        "{}\n{}\nspans",
+        r#"{"resourceSpans": 1}"#,
+        r#"{"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"name": "a", "gauge": {"dataPoints": [{"asDouble": "many"}]}}]}]}]}"#,
+    ];
+    let errors = refused.map(|text| Captured::from_otlp_json(text).unwrap_err().to_string());
+    insta::assert_snapshot!(errors.join("\n"));
 }

@@ -11,6 +11,7 @@ mod expectations;
 mod faults;
 mod globals;
 mod json;
+mod messages;
 mod metrics;
 mod receiver;
 mod receiver_bounds;

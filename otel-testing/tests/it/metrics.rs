@@ -3,8 +3,6 @@ use opentelemetry::metrics::MeterProvider;
 use opentelemetry_sdk::metrics::{Aggregation, Instrument, Stream, Temporality};
 use otel_testing::{MetricKind, Number, PointValue, TestTelemetry};
 
-use crate::spans::panic_message;
-
 #[test]
 fn counters_and_up_down_counters_of_both_number_types() {
     let telemetry = TestTelemetry::new();
@@ -132,29 +130,4 @@ fn the_last_collection_stays_when_the_provider_is_shut_down() {
     telemetry.meter_provider().shutdown().unwrap();
     orders.add(1, &[]);
     assert_eq!(telemetry.sum("orders"), 1.0);
-}
-
-#[test]
-fn a_missing_metric_names_the_ones_that_are_there() {
-    let telemetry = TestTelemetry::new();
-    assert_eq!(
-        panic_message(|| drop(telemetry.metric("orders"))),
-        "no metric is named \"orders\"; there are none"
-    );
-    telemetry.meter_provider().meter("shop").u64_counter("order").build().add(1, &[]);
-    assert_eq!(
-        panic_message(|| _ = telemetry.sum("orders")),
-        "no metric is named \"orders\"; there are order (shop)"
-    );
-    telemetry.meter_provider().meter("audit").u64_counter("order").build().add(1, &[]);
-    let message = panic_message(|| drop(telemetry.metric("order")));
-    assert!(message.starts_with("2 metrics are named \"order\", expected one"), "{message}");
-    assert!(message.contains("order (shop)") && message.contains("order (audit)"), "{message}");
-}
-
-#[test]
-fn the_sum_of_what_is_no_counter_is_refused() {
-    let telemetry = TestTelemetry::new();
-    telemetry.meter_provider().meter("shop").u64_gauge("queue").build().record(1, &[]);
-    assert_eq!(panic_message(|| _ = telemetry.sum("queue")), "\"queue\" is no counter: it is a Gauge");
 }

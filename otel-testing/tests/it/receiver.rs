@@ -253,15 +253,7 @@ fn a_wait_in_vain_says_what_had_arrived() {
     send_everything(&sender);
     let short = Duration::from_millis(20);
     let error = receiver.wait_for(short, |receiver| receiver.spans().len() == 4).unwrap_err().to_string();
-    let start = "the condition did not hold within 20ms; 3 requests had arrived with 3 spans in 2 traces, 1 log records \
-                 and 4 metrics; 0 items were dropped\ntrace 1\n  shop: checkout internal\n    shop: charge client \
-                 error(\"no funds\") {text=\"1\", ";
-    assert!(error.starts_with(start), "{error}");
-    assert!(
-        error.contains("trace 2\n  shop: audit internal\n    * log WARN \"order placed\" {bytes=2 bytes"),
-        "{error}"
-    );
-
+    insta::assert_snapshot!(error);
     assert_eq!(format!("{:?}", receiver.wait_for(short, |_| false).unwrap_err()), error);
     let waited = futures_executor::block_on(receiver.wait_for_async(short, |_| false));
     assert_eq!(waited.unwrap_err().to_string(), error);

@@ -22,8 +22,15 @@ fn missing_things_skip_in_the_open_or_fail_where_demanded() {
     assert!(output.contains("no such file is not there (REQUIRE_SHARED=1 makes this a failure)"), "{output}");
     assert!(output.contains("no such service is not configured (REQUIRE_SERVICES=1 makes"), "{output}");
 
-    assert!(!run_inner(&["REQUIRE_SHARED"]).status.success());
-    assert!(!run_inner(&["REQUIRE_SERVICES"]).status.success());
+    for (required, message) in [
+        ("REQUIRE_SHARED", "no such file is not there, and REQUIRE_SHARED=1 demands it"),
+        ("REQUIRE_SERVICES", "no such service is not configured, and REQUIRE_SERVICES=1 demands it"),
+    ] {
+        let failed = run_inner(&[required]);
+        assert!(!failed.status.success());
+        let output = String::from_utf8(failed.stdout).unwrap();
+        assert!(output.contains(message), "{output}");
+    }
 }
 
 #[test]

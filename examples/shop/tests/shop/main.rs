@@ -8,5 +8,4 @@ mod ending;
 mod external;
 mod fleet;
 mod orders;
-mod otlp_json;
 mod process;

@@ -3,11 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use crate::otlp_json::{CLIENT, CONSUMER, Report, SERVER, Span};
+use opentelemetry::trace::{SpanKind, Status};
+use otel_testing::{
+    AssertTelemetry, Captured, Metric, MetricKind, Point, ReceivedSpan, ReceivedTrace, log, span,
+};
+
+use crate::fleet::server_span;
 use crate::process::{Folder, shop};
 
 struct Run {
-    report: Report,
+    report: Captured,
+    /// The report as it was written.
+    json: String,
     stdout: String,
     /// Outcome and trace of each order, as the answers to the customer had them.
     orders: Vec<(String, String)>,
@@ -27,8 +34,9 @@ static RUN: LazyLock<Run> = LazyLock::new(|| {
     let stdout = String::from_utf8(output.stdout).expect("the output is text");
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}\n{stdout}\n{stderr}", output.status);
-    let report = Report::read(std::fs::read_to_string(file).expect("the file is written"));
-    Run { report, orders: stdout.lines().filter_map(order).collect(), stdout }
+    let json = std::fs::read_to_string(file).expect("the file is written");
+    let report = Captured::from_otlp_json(&json).expect("the file is OTLP/JSON");
+    Run { report, json, orders: stdout.lines().filter_map(order).collect(), stdout }
 });
 
 /// A line such as `-- order 3: 402 card_declined (trace 7e..)`.
@@ -38,11 +46,29 @@ fn order(line: &str) -> Option<(String, String)> {
     Some((outcome.to_owned(), trace_id.trim_end_matches(')').to_owned()))
 }
 
+fn trace(trace_id: &str) -> ReceivedTrace {
+    RUN.report.trace(trace_id).expect("the trace was reported")
+}
+
 /// The first order that ended like this.
-fn trace_of(outcome: &str) -> Vec<&'static Span> {
+fn trace_of(outcome: &str) -> ReceivedTrace {
     let (_, trace_id) =
         RUN.orders.iter().find(|(ended, _)| ended == outcome).expect("there is such an order");
-    RUN.report.trace(trace_id)
+    trace(trace_id)
+}
+
+fn spans_of_kind(kind: SpanKind) -> impl Iterator<Item = &'static ReceivedSpan> {
+    RUN.report.spans.iter().map(AsRef::as_ref).filter(move |span: &&ReceivedSpan| span.kind == kind)
+}
+
+fn is_error(span: &ReceivedSpan) -> bool {
+    matches!(span.status, Status::Error { .. })
+}
+
+fn text<'s>(span: &'s ReceivedSpan, key: &str) -> &'s str {
+    span.attribute(key)
+        .and_then(|value| value.as_str())
+        .unwrap_or_else(|| panic!("{key} is a text: {span:#?}"))
 }
 
 #[test]
@@ -50,15 +76,9 @@ fn twenty_orders_are_twenty_traces_of_at_least_three_services() {
     let traces: BTreeSet<&str> = RUN.orders.iter().map(|(_, trace_id)| trace_id.as_str()).collect();
     assert_eq!(traces.len(), 20);
     for trace_id in traces {
-        let trace = RUN.report.trace(trace_id);
-        let services: BTreeSet<&str> = trace.iter().map(|span| span.service.as_str()).collect();
-        assert!(services.len() >= 3, "{services:?}");
-        let ids: BTreeSet<&str> = trace.iter().map(|span| span.span_id.as_str()).collect();
-        let roots = trace.iter().filter(|span| span.parent.is_none()).count();
-        assert_eq!(roots, 1, "{trace:#?}");
-        for parent in trace.iter().filter_map(|span| span.parent.as_deref()) {
-            assert!(ids.contains(parent), "{parent} is missing in {trace:#?}");
-        }
+        let trace = trace(trace_id);
+        assert!(trace.services().len() >= 3, "{}", trace.tree());
+        assert!(trace.is_complete(), "{}", trace.tree());
     }
 }
 
@@ -82,54 +102,46 @@ fn outcomes_are_those_that_the_readme_promises() {
 #[test]
 fn every_client_span_is_the_parent_of_one_server_span_of_another_service() {
     // The assistant's model is in its own process, and has a test of its own.
-    let others = || RUN.report.spans.iter().filter(|span| span.service != "assistant");
-    let clients: Vec<&Span> = others().filter(|span| span.kind == CLIENT).collect();
+    let others = |span: &&ReceivedSpan| span.service() != "assistant";
+    let clients: Vec<&ReceivedSpan> = spans_of_kind(SpanKind::Client).filter(others).collect();
     assert!(clients.len() > 60, "{}", clients.len());
     for client in &clients {
-        let mut children = RUN.report.trace(&client.trace_id);
-        children.retain(|span| span.parent.as_ref() == Some(&client.span_id));
-        assert_eq!(children.len(), 1, "{client:#?}");
-        assert_eq!(children[0].kind, SERVER);
-        assert_ne!(children[0].service, client.service);
+        let trace = trace(&client.trace_id);
+        let [child] = trace.children(&client.span_id)[..] else { panic!("{client:#?}") };
+        assert_eq!(child.kind, SpanKind::Server);
+        assert_ne!(child.service(), client.service());
     }
     // And no server span but the gateway's is a root.
-    for server in others().filter(|span| span.kind == SERVER) {
-        assert_eq!(server.parent.is_none(), server.service == "gateway", "{server:#?}");
+    for server in spans_of_kind(SpanKind::Server).filter(others) {
+        assert_eq!(server.parent_span_id.is_none(), server.service() == "gateway", "{server:#?}");
     }
 }
 
 #[test]
 fn spans_are_marked_as_errors_where_and_only_where_the_readme_says() {
-    let expected: [(&str, &[(&str, u64)]); 6] = [
+    let expected: [(&str, &[&str]); 6] = [
         ("201 success", &[]),
         // A declined card is no fault of a server: only those who asked did not get what they wanted.
-        ("402 card_declined", &[("gateway", CLIENT), ("orders", CLIENT)]),
-        ("409 out_of_stock", &[("gateway", CLIENT), ("orders", CLIENT)]),
-        ("422 validation_error", &[("gateway", CLIENT)]),
-        ("500 database_error", &[("gateway", SERVER), ("gateway", CLIENT), ("orders", SERVER)]),
+        ("402 card_declined", &["gateway Client", "orders Client"]),
+        ("409 out_of_stock", &["gateway Client", "orders Client"]),
+        ("422 validation_error", &["gateway Client"]),
+        ("500 database_error", &["gateway Client", "gateway Server", "orders Server"]),
         (
             "504 gateway_timeout",
             // Payments knows from the call's deadline that nobody waits any longer.
-            &[
-                ("gateway", SERVER),
-                ("gateway", CLIENT),
-                ("orders", SERVER),
-                ("orders", CLIENT),
-                ("payments", SERVER),
-            ],
+            &["gateway Client", "gateway Server", "orders Client", "orders Server", "payments Server"],
         ),
     ];
     for (outcome, marked) in expected {
         let trace = trace_of(outcome);
-        let mut errors: Vec<(&str, u64)> = trace
-            .iter()
-            .filter(|span| span.is_error)
-            .map(|span| (span.service.as_str(), span.kind))
-            .collect();
+        let failed: Vec<&ReceivedSpan> =
+            trace.spans.iter().map(AsRef::as_ref).filter(|span| is_error(span)).collect();
+        let mut errors: Vec<String> =
+            failed.iter().map(|span| format!("{} {:?}", span.service(), span.kind)).collect();
         errors.sort_unstable();
         assert_eq!(errors, marked, "{outcome}");
-        for span in trace.iter().filter(|span| span.is_error) {
-            assert!(span.attributes.contains_key("error.type"), "{span:#?}");
+        for span in failed {
+            assert!(span.attribute("error.type").is_some(), "{span:#?}");
         }
     }
 }
@@ -137,26 +149,20 @@ fn spans_are_marked_as_errors_where_and_only_where_the_readme_says() {
 #[test]
 fn errors_are_logged_once_in_the_span_where_they_arose() {
     let expected = [
-        ("402 card_declined", "payments", "card_declined", "false"),
-        ("409 out_of_stock", "inventory", "out_of_stock", "false"),
-        ("422 validation_error", "orders", "validation_error", "false"),
-        ("500 database_error", "orders", "database_error", "false"),
-        ("504 gateway_timeout", "orders", "gateway_timeout", "true"),
+        ("402 card_declined", "payments", "card_declined", false),
+        ("409 out_of_stock", "inventory", "out_of_stock", false),
+        ("422 validation_error", "orders", "validation_error", false),
+        ("500 database_error", "orders", "database_error", false),
+        ("504 gateway_timeout", "orders", "gateway_timeout", true),
     ];
     for (outcome, service, kind, retryable) in expected {
         let trace = trace_of(outcome);
-        let server = trace.iter().find(|span| span.service == service && span.kind == SERVER).unwrap();
-        let logs: Vec<_> = RUN
-            .report
-            .logs
-            .iter()
-            .filter(|log| log.trace_id == server.trace_id && log.attributes.contains_key("error.type"))
-            .collect();
+        let server = server_span(&trace, service).unwrap();
+        let logs: Vec<_> = trace.logs.iter().filter(|log| log.attribute("error.type").is_some()).collect();
         let [log] = logs[..] else { panic!("{outcome}: {logs:#?}") };
-        assert_eq!((log.service.as_str(), &log.span_id), (service, &server.span_id), "{outcome}");
-        assert_eq!(log.attributes["error.type"], kind);
-        assert_eq!(log.attributes["app.error.retryable"], retryable);
-        assert!(!log.message.is_empty());
+        assert_eq!((log.service(), log.span_id.as_ref()), (service, Some(&server.span_id)), "{outcome}");
+        assert!(log.has("error.type", kind) && log.has("app.error.retryable", retryable), "{log:#?}");
+        assert!(!log.message().is_empty());
     }
 }
 
@@ -166,34 +172,34 @@ fn every_log_belongs_to_a_span() {
         RUN.report.spans.iter().map(|span| (span.trace_id.as_str(), span.span_id.as_str())).collect();
     assert!(RUN.report.logs.len() > 20);
     for log in &RUN.report.logs {
-        assert!(spans.contains(&(&log.trace_id, &log.span_id)), "{log:#?}");
+        let ids = log.trace_id.as_deref().zip(log.span_id.as_deref());
+        assert!(ids.is_some_and(|ids| spans.contains(&ids)), "{log:#?}");
     }
 }
 
 #[test]
 fn a_span_of_tracing_is_a_child_of_the_server_span_and_holds_the_logs_inside() {
     let trace = trace_of("201 success");
-    let bank = trace.iter().find(|span| span.name == "ask_bank").expect("payments asks the bank");
-    let parent = trace.iter().find(|span| bank.parent.as_ref() == Some(&span.span_id)).unwrap();
-    assert_eq!((parent.service.as_str(), parent.kind), ("payments", SERVER));
-    let charged = RUN.report.logs.iter().find(|log| log.span_id == bank.span_id).expect("a log inside");
-    assert_eq!(charged.message, "card charged");
+    let payments = server_span(&trace, "payments").expect("payments is called");
+    trace.assert_span(span("ask_bank").child_of(payments.name.as_str()).resource("service.name", "payments"));
+    trace.assert_log(log("card charged").in_span("ask_bank"));
 }
 
 #[test]
 fn every_paid_order_is_linked_by_one_notification_in_a_trace_of_its_own() {
-    let consumers: Vec<&Span> = RUN.report.spans.iter().filter(|span| span.kind == CONSUMER).collect();
+    let consumers: Vec<&ReceivedSpan> = spans_of_kind(SpanKind::Consumer).collect();
     assert_eq!(consumers.len(), 10);
     for (outcome, trace_id) in &RUN.orders {
-        let linking: Vec<&&Span> = consumers.iter().filter(|span| span.links[0].0 == *trace_id).collect();
+        let linking: Vec<&&ReceivedSpan> =
+            consumers.iter().filter(|span| span.links[0].trace_id == *trace_id).collect();
         assert_eq!(linking.len(), usize::from(outcome == "201 success"), "{outcome}");
         for span in linking {
             assert_eq!(span.links.len(), 1);
             assert_ne!(span.trace_id, *trace_id);
-            assert_eq!(span.parent, None);
-            let origin =
-                RUN.report.trace(trace_id).into_iter().find(|origin| origin.span_id == span.links[0].1);
-            assert_eq!(origin.expect("the link leads to a span").name, "pay_order");
+            assert_eq!(span.parent_span_id, None);
+            let order = trace(trace_id);
+            let origin = order.span(&span.links[0].span_id).expect("the link leads to a span");
+            assert_eq!(origin.name, "pay_order");
         }
     }
 }
@@ -204,27 +210,23 @@ fn the_tier_comes_as_baggage_to_every_service_behind_the_gateway() {
     let services = ["gateway", "orders", "inventory", "payments"];
     let mut tiers: BTreeSet<&str> = BTreeSet::new();
     for service in services {
-        for span in trace.iter().filter(|span| span.service == service && span.kind == SERVER) {
-            tiers.insert(&span.attributes["customer.tier"]);
+        let spans = trace.spans.iter().filter(|span| span.service() == service);
+        for server in spans.filter(|span| span.kind == SpanKind::Server) {
+            tiers.insert(text(server, "customer.tier"));
         }
     }
     assert_eq!(tiers.len(), 1, "{tiers:?}");
-    let trace_id = &trace[0].trace_id;
-    let mut consumers = RUN.report.spans.iter().filter(|span| span.kind == CONSUMER);
-    let notification = consumers.find(|span| span.links[0].0 == *trace_id).unwrap();
-    assert!(tiers.contains(notification.attributes["customer.tier"].as_str()));
+    let mut consumers = spans_of_kind(SpanKind::Consumer);
+    let notification = consumers.find(|span| span.links[0].trace_id == trace.trace_id).unwrap();
+    assert!(tiers.contains(text(notification, "customer.tier")));
 }
 
 #[test]
 fn business_figures_of_every_kind_of_instrument_are_right() {
     let report = &RUN.report;
-    let total = |name: &str| report.points(name).iter().map(|point| point.value).sum::<f64>();
-    let by = |name: &str, key: &str, value: &str| {
-        let points = report
-            .points(name)
-            .into_iter()
-            .filter(|point| point.attributes.get(key).is_some_and(|v| v == value));
-        points.map(|point| point.value).sum::<f64>()
+    let total = |name: &str| report.points(name).into_iter().map(value).sum::<f64>();
+    let by = |name: &str, key: &str, text: &str| {
+        report.points(name).into_iter().filter(|point| point.has(key, text)).map(value).sum::<f64>()
     };
     // Counters.
     assert_eq!(total("shop.orders"), 20.0);
@@ -245,24 +247,29 @@ fn business_figures_of_every_kind_of_instrument_are_right() {
     assert_eq!(total("shop.stock"), 300_003.0 - total("shop.items.sold"));
     assert_eq!(by("shop.product.price", "shop.product", "mug"), 12.5);
 
-    for (name, unit, data, is_monotonic) in [
-        ("shop.orders", "{order}", "sum", true),
-        ("shop.revenue", "{EUR}", "sum", true),
-        ("shop.carts.active", "{cart}", "sum", false),
-        ("shop.product.price", "{EUR}", "gauge", false),
-        ("shop.order.value", "{EUR}", "histogram", false),
-        ("shop.login.duration", "s", "histogram", false),
-        ("shop.stock", "{item}", "gauge", false),
+    let counter = MetricKind::Sum { monotonic: true };
+    let up_down_counter = MetricKind::Sum { monotonic: false };
+    for (name, unit, kind) in [
+        ("shop.orders", "{order}", counter),
+        ("shop.revenue", "{EUR}", counter),
+        ("shop.carts.active", "{cart}", up_down_counter),
+        ("shop.product.price", "{EUR}", MetricKind::Gauge),
+        ("shop.order.value", "{EUR}", MetricKind::Histogram),
+        ("shop.login.duration", "s", MetricKind::Histogram),
+        ("shop.stock", "{item}", MetricKind::Gauge),
     ] {
-        let points = report.points(name);
+        let metric = report.assert_metric(name);
+        let Metric { unit: found, kind: is, points, .. } = metric.metric();
+        assert_eq!((found.as_str(), *is), (unit, kind), "{name}");
         assert!(!points.is_empty(), "{name}");
-        for point in points {
-            assert_eq!(
-                (point.unit.as_str(), point.data, point.is_monotonic),
-                (unit, data, is_monotonic),
-                "{name}"
-            );
-        }
+    }
+}
+
+/// The number of a sum or gauge, the sum of a histogram.
+fn value(point: &Point) -> f64 {
+    match (point.number(), point.histogram()) {
+        (Some(number), _) => number.as_f64(),
+        (None, histogram) => histogram.and_then(|histogram| histogram.sum).expect("a sum"),
     }
 }
 
@@ -270,16 +277,17 @@ fn business_figures_of_every_kind_of_instrument_are_right() {
 fn requests_in_flight_are_back_to_none() {
     let points = RUN.report.points("http.server.active_requests");
     assert!(points.len() >= 5, "{points:#?}");
-    assert!(points.iter().all(|point| point.value == 0.0), "{points:#?}");
+    assert!(points.iter().all(|point| value(point) == 0.0), "{points:#?}");
 }
 
 #[test]
 fn a_mistyped_password_is_a_401_and_no_error() {
-    let mut logins =
-        RUN.report.spans.iter().filter(|span| span.name == "POST /login" && span.service == "users");
-    let refused = logins.find(|span| span.attributes["http.response.status_code"] == "401").unwrap();
-    assert!(!refused.is_error);
-    assert!(!RUN.report.logs.iter().any(|log| log.trace_id == refused.trace_id));
+    let refused = spans_of_kind(SpanKind::Server)
+        .find(|span| span.service() == "users" && span.has("http.response.status_code", 401))
+        .unwrap();
+    assert_eq!(refused.name, "POST /login");
+    assert!(!is_error(refused));
+    assert!(trace(&refused.trace_id).logs.is_empty());
 }
 
 #[test]
@@ -296,7 +304,7 @@ fn no_secret_leaves_a_process() {
         "Happy birthday",
         "Bearer",
     ] {
-        assert!(!RUN.report.text.contains(secret), "{secret}");
+        assert!(!RUN.json.contains(secret), "{secret}");
         assert!(!RUN.stdout.contains(secret), "{secret}");
     }
 }

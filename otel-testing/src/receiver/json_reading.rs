@@ -9,10 +9,13 @@ use serde_json::{Error, Value};
 
 /// The fields of type double in the messages of the three signals. Those of this name that are none hold objects.
 const DOUBLES: &[&str] =
-    &["doubleValue", "asDouble", "sum", "min", "max", "zeroThreshold", "explicitBounds", "quantile"];
+    &["doubleValue", "asDouble", "sum", "min", "max", "zeroThreshold", "explicitBounds", "quantile", "value"];
 
 pub(super) fn from_slice<T: DeserializeOwned>(json: &[u8]) -> Result<T, Error> {
-    let value = serde_json::from_slice(json)?;
+    from_value(serde_json::from_slice(json)?)
+}
+
+pub(super) fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Error> {
     T::deserialize(Field { is_double: false, value })
 }
 
