@@ -18,6 +18,7 @@ mod encoded;
 mod exporter;
 mod grpc;
 mod http;
+mod json;
 mod message;
 mod metrics;
 mod monitor;

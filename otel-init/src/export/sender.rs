@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::breaker::CircuitState;
 use super::disk::Shelf;
 use super::encoded::too_large;
+use super::json;
 use super::message::{OtlpRequest, Rejected};
 use super::monitor::Monitor;
 use super::retry::Backoff;
@@ -82,7 +83,7 @@ impl Sender {
         if !self.is_json {
             return Ok(request.encode_to_vec().into());
         }
-        serde_json::to_vec(request)
+        json::to_vec(request)
             .map(Bytes::from)
             .map_err(|error| SendError::final_(format!("cannot write the request as JSON: {error}")))
     }

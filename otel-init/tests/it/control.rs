@@ -7,9 +7,12 @@ use std::time::{Duration, Instant};
 use opentelemetry::trace::{Span, TraceContextExt, Tracer};
 use opentelemetry::{Context, KeyValue, global};
 use otel_init::{DropRule, LevelFilter, Signal, SpanSelector, Telemetry, TelemetryBuilder, opentelemetry};
-use otel_testing::OtlpReceiver;
+use otel_testing::{OtlpReceiver, eventually_blocking};
 
 use crate::child;
+
+/// The bound of every wait.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 fn alone(test: &str, action: impl Fn()) -> Option<child::Finished> {
     if child::is_child() {
@@ -21,14 +24,6 @@ fn alone(test: &str, action: impl Fn()) -> Option<child::Finished> {
 
 fn to(receiver: &OtlpReceiver) -> TelemetryBuilder {
     Telemetry::builder().with_endpoint(receiver.http_endpoint())
-}
-
-fn wait_for(what: &str, is_true: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !is_true() {
-        assert!(start.elapsed() < Duration::from_secs(20), "waited in vain for {what}");
-        std::thread::park_timeout(Duration::from_millis(10));
-    }
 }
 
 fn span(name: &'static str) {
@@ -101,7 +96,7 @@ fn signals_levels_rules_and_attributes_change_and_change_back() {
         // A later change is not undone by the expiry of an earlier one.
         control.set_level(LevelFilter::ERROR);
         assert!(!global::tracer("control").start("off").is_recording());
-        wait_for("the expiry", || global::tracer("control").start("probe").is_recording());
+        eventually_blocking(PATIENCE, || global::tracer("control").start("probe").is_recording());
         std::thread::park_timeout(Duration::from_millis(100));
         let _ = names();
         tracing::warn!("too little");
@@ -151,7 +146,7 @@ fn an_audit_hook_sees_what_is_exported_and_never_delays() {
         let mut secret = tracer.start("pay");
         secret.set_attribute(KeyValue::new("password", "hunter2"));
         secret.end();
-        wait_for("the first call", || calls.load(Ordering::Acquire) == 1);
+        eventually_blocking(PATIENCE, || calls.load(Ordering::Acquire) == 1);
         let start = Instant::now();
         for _ in 0..1500 {
             tracer.start("payment").end();
@@ -159,7 +154,7 @@ fn an_audit_hook_sees_what_is_exported_and_never_delays() {
         assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
         assert_eq!(telemetry.health().unaudited_spans, 500, "1000 wait");
         gate.send(()).unwrap();
-        wait_for("all calls", || calls.load(Ordering::Acquire) == 1001);
+        eventually_blocking(PATIENCE, || calls.load(Ordering::Acquire) == 1001);
         let seen = seen.lock().unwrap();
         assert!(seen[0].starts_with("pay ") && !seen[0].contains("hunter2"), "{}", seen[0]);
         assert!(seen.iter().all(|name| name.starts_with("pay")));

@@ -3,14 +3,17 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use opentelemetry::global;
 use opentelemetry::trace::{Span, Tracer};
 use otel_init::{DiskBuffer, Signal, SignalHealth, Telemetry, opentelemetry};
-use otel_testing::{OtlpReceiver, Reply};
+use otel_testing::{OtlpReceiver, Reply, eventually_blocking};
 
 use crate::child;
+
+/// The bound of every wait.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 const FOLDER: &str = "OTEL_INIT_DISK_BUFFER_DIRECTORY";
 const SPANS: u64 = 1000;
@@ -47,16 +50,6 @@ fn of(telemetry: &Telemetry, signal: Signal) -> SignalHealth {
         + health.stored;
     assert_eq!(health.created, known, "{health:?}");
     health
-}
-
-/// Waits until the files of this signal are `count` items.
-fn wait_for(what: &str, is_true: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !is_true() {
-        assert!(start.elapsed() < Duration::from_secs(30), "waited in vain for {what}");
-        std::thread::yield_now();
-        std::thread::park_timeout(Duration::from_millis(20));
-    }
 }
 
 fn work() {
@@ -180,8 +173,8 @@ fn an_outage_loses_nothing_and_ends_by_itself() {
     assert_eq!(of(&telemetry, Signal::Traces).stored, SPANS);
     receiver.respond_with(Reply::Accept);
     // Nobody makes anything new.
-    wait_for("the end of the outage", || of_loose(&telemetry).stored == 0);
-    wait_for("the last count", || of_loose(&telemetry).exported == SPANS);
+    eventually_blocking(PATIENCE, || of_loose(&telemetry).stored == 0);
+    eventually_blocking(PATIENCE, || of_loose(&telemetry).exported == SPANS);
     assert_eq!(receiver.spans().len() as u64, SPANS);
     assert!(telemetry.flush_blocking().is_ok());
     telemetry.shutdown_blocking().unwrap();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use opentelemetry::global;
 use opentelemetry::trace::{Span, Tracer};
 use otel_init::{CircuitState, Queue, Signal, SignalHealth, Telemetry, TelemetryBuilder};
-use otel_testing::{OtlpReceiver, Reply};
+use otel_testing::{OtlpReceiver, Reply, eventually_blocking};
 
 use crate::child;
 use crate::scripted::{Reaction, Scripted};
@@ -133,9 +133,7 @@ fn unavailable_and_then_fine_delivers_once() {
         let endpoint = endpoint(&receiver, protocol);
         let health = std::thread::scope(|scope| {
             scope.spawn(|| {
-                while receiver.request_count() == 0 {
-                    std::thread::yield_now();
-                }
+                receiver.wait_for(Duration::from_secs(30), |received| received.request_count() > 0).unwrap();
                 receiver.respond_with(Reply::Accept);
             });
             lifetime(&endpoint, protocol)
@@ -208,13 +206,9 @@ fn a_collector_that_wants_to_be_left_alone_is() {
         assert_eq!(traces(&telemetry).circuit, CircuitState::Open);
         // A full batch is exported at once, and lost at once.
         work(512);
-        let start = Instant::now();
         // The counts add up when nothing moves, so they are not checked while something does.
         let failed = || telemetry.health().signal(Signal::Traces).unwrap().failed;
-        while failed() != SPANS + 512 {
-            assert!(start.elapsed() < Duration::from_secs(5), "{:?}", telemetry.health());
-            std::thread::yield_now();
-        }
+        eventually_blocking(Duration::from_secs(5), || failed() == SPANS + 512);
         assert_eq!(collector.requests(), 1);
         // With empty hands, so that no batch is under way when the next span comes.
         telemetry.flush_blocking().unwrap();

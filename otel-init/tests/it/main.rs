@@ -14,6 +14,7 @@ mod faults;
 mod feedback;
 mod install;
 mod instrumentations;
+mod json;
 mod load;
 mod logs;
 mod metrics;

@@ -1,25 +1,20 @@
 //! Presets, changes and the debug header as a service uses them.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use opentelemetry::trace::{Span, Status, TraceContextExt, Tracer};
 use opentelemetry::{Context, global};
 use otel_init::sampling::{DebugHeader, Sampling, SamplingChange};
 use otel_init::{Telemetry, opentelemetry};
-use otel_testing::OtlpReceiver;
+use otel_testing::{OtlpReceiver, eventually_blocking};
 
 use crate::child;
 
-const QUIET: (&str, &str) = ("RUST_LOG", "otel_init=info,off");
+/// The bound of every wait.
+const PATIENCE: Duration = Duration::from_secs(30);
 
-fn wait_for(what: &str, is_true: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !is_true() {
-        assert!(start.elapsed() < Duration::from_secs(20), "waited in vain for {what}");
-        std::thread::park_timeout(Duration::from_millis(10));
-    }
-}
+const QUIET: (&str, &str) = ("RUST_LOG", "otel_init=info,off");
 
 /// A request with something below it; both may fail.
 fn request(parent: &Context, has_failed: bool) {
@@ -123,13 +118,13 @@ fn changes_are_lines_on_the_console_and_a_file_makes_them_too() {
     let change = SamplingChange::new().with_route("/checkout", 1.0).with_expiry(Duration::from_millis(300));
     sampler.set(change);
     assert!(otel_core::sampler_reads_attributes(), "a rule by route looks at them");
-    wait_for("the expiry", || sampler.description() == "parentbased_always_on");
+    eventually_blocking(PATIENCE, || sampler.description() == "parentbased_always_on");
     assert!(!otel_core::sampler_reads_attributes());
     let path = std::env::var("OTEL_INIT_SAMPLER_FILE").unwrap();
     std::fs::write(&path, r#"{"ratio": 0.125}"#).unwrap();
-    wait_for("the file", || sampler.description() == "probability 12.5 %");
+    eventually_blocking(PATIENCE, || sampler.description() == "probability 12.5 %");
     std::fs::remove_file(&path).unwrap();
-    wait_for("its end", || sampler.description() == "parentbased_always_on");
+    eventually_blocking(PATIENCE, || sampler.description() == "parentbased_always_on");
     telemetry.shutdown_blocking().unwrap();
 }
 

@@ -7,7 +7,7 @@ use opentelemetry::Context;
 use opentelemetry::global;
 use opentelemetry::trace::{Span, Status, TraceContextExt, Tracer};
 use otel_init::{Signal, Telemetry};
-use otel_testing::OtlpReceiver;
+use otel_testing::{OtlpReceiver, eventually_blocking};
 use tokio::runtime::Builder;
 
 use crate::child;
@@ -263,11 +263,7 @@ fn sigterm_resolves_the_signal_and_everything_is_delivered() {
         let telemetry = install();
         let stopped = std::thread::spawn(|| futures_executor::block_on(otel_init::shutdown_signal()));
         // With nobody watching, the signal would end the process.
-        let start = Instant::now();
-        while !is_sigterm_caught() {
-            assert!(start.elapsed() < AT_ONCE, "nobody watches for SIGTERM");
-            std::thread::yield_now();
-        }
+        eventually_blocking(AT_ONCE, is_sigterm_caught);
         let pid = std::process::id().to_string();
         assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         stopped.join().unwrap();
