@@ -20,7 +20,7 @@ use otel_core::propagation::{
 };
 
 pub use genai::{genai_endpoint, genai_request, genai_response};
-pub use sampling::{debug_header, ot_entry};
+pub use sampling::{debug_header, ot_entry, sampler_file};
 
 /// `traceparent` and `tracestate`.
 pub fn trace_context(data: &[u8]) {

@@ -1,11 +1,11 @@
-//! What the sampler reads of a caller: its entry of `tracestate`, and the signed debug header.
+//! What the sampler reads: of a caller its entry of `tracestate` and the signed debug header, of the operator a file.
 
 use std::time::{Duration, UNIX_EPOCH};
 
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, SpanId, SpanKind, TraceContextExt, TraceFlags, TraceId, TraceState};
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
-use otel_init::sampling::{CompositeSampler, DebugHeader, ParentThreshold, Probability};
+use otel_init::sampling::{CompositeSampler, DebugHeader, ParentThreshold, Probability, SamplingChange};
 
 /// The value of the entry `ot`; the first byte is the sampled flag. What is decided once is decided again by the next service.
 pub fn ot_entry(data: &[u8]) {
@@ -32,6 +32,16 @@ pub fn debug_header(data: &[u8]) {
     let value = String::from_utf8_lossy(&value);
     let is_good = value.trim_matches([' ', '\t']).eq_ignore_ascii_case(&good);
     assert_eq!(header.accepts(&value, now), is_good, "{value:?}");
+}
+
+/// A change to what is sampled, as its file has it. What is read once is read again as the same.
+pub fn sampler_file(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    match (text.parse::<SamplingChange>(), text.parse::<SamplingChange>()) {
+        (Ok(first), Ok(second)) => assert_eq!(format!("{first:?}"), format!("{second:?}")),
+        (Err(first), Err(second)) => assert!(first == second && !first.to_string().is_empty()),
+        (first, second) => panic!("{first:?} and then {second:?}"),
+    }
 }
 
 fn decide(sampler: &impl ShouldSample, flags: TraceFlags, state: TraceState) -> SamplingResult {
@@ -63,5 +73,16 @@ mod tests {
     #[test]
     fn the_debug_header() {
         drive(super::debug_header, &["\u{0}1", "\u{b}abc", "\u{0}"]);
+    }
+
+    #[test]
+    fn the_file_of_the_sampler() {
+        drive(
+            super::sampler_file,
+            &[
+                r#"{"ratio": 0.2, "expires_after_seconds": 600}"#,
+                r#"{"rules": [{"route": "/checkout*", "ratio": 1}, {"attribute": "a", "value": "g-?", "ratio": 0.5}]}"#,
+            ],
+        );
     }
 }

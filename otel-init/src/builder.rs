@@ -171,6 +171,28 @@ impl TelemetryBuilder {
         self
     }
 
+    /// Gives a sampler a name that `OTEL_TRACES_SAMPLER` may choose, or `sampler:` in a configuration file, or another meaning
+    /// to a name that they know. It is made from `OTEL_TRACES_SAMPLER_ARG`, or the key `argument` of the file, as far as
+    /// they are there.
+    ///
+    /// ```
+    /// use otel_init::sampling::{RateLimit, Sampling};
+    ///
+    /// let builder = otel_init::Telemetry::builder().with_sampler("careful", |argument| {
+    ///     let ratio = argument.and_then(|argument| argument.parse().ok()).unwrap_or(0.1);
+    ///     Sampling::probability(ratio).with_rate_limit(RateLimit::per_second(50.0))
+    /// });
+    /// # let _ = builder;
+    /// ```
+    pub fn with_sampler(
+        mut self,
+        name: impl AsRef<str>,
+        make: impl Fn(Option<&str>) -> Sampling + Send + Sync + 'static,
+    ) -> Self {
+        self.settings.registry.add_sampler(name.as_ref(), Arc::new(make));
+        self
+    }
+
     /// Gives a propagator a name that `OTEL_PROPAGATORS` may choose, or another meaning to a name that it knows.
     pub fn with_propagator(
         mut self,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use opentelemetry::metrics::{Meter, MeterProvider};
 use opentelemetry::{InstrumentationScope, global};
 
-use crate::config::{Config, Settings};
+use crate::config::{Config, Instrumentations, Settings};
 use crate::error::InstallErrorKind;
 use crate::pipeline::Pipeline;
 use crate::{InstallError, Telemetry, diagnostics, panic_hook, subscriber};
@@ -94,13 +94,17 @@ fn install_enabled(config: &mut Config) -> Result<Pipeline, InstallError> {
         return Err(error);
     }
     global::set_tracer_provider(pipeline.tracer_provider.clone());
-    otel_core::Install::new()
+    let Instrumentations { disabled, excluded_paths } = &config.instrumentations;
+    let install = otel_core::Install::new()
         .with_tracer_provider(pipeline.tracer_provider.clone())
         .with_sampler_reads_attributes(config.sampler.sampling.reads_attributes())
         // The SDK is built with the feature, see Cargo.toml.
         .with_bound_instruments(true)
-        .with_disabled_instrumentations(&config.without_instrumentations)
-        .announce();
+        .with_disabled_instrumentations(disabled);
+    let exclude = |install: otel_core::Install, (name, paths): &(String, Vec<String>)| {
+        install.with_excluded_paths(name, paths)
+    };
+    excluded_paths.iter().fold(install, exclude).announce();
     pipeline.sampling.mark_installed();
     Ok(pipeline)
 }

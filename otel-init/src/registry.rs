@@ -9,16 +9,19 @@ use opentelemetry::KeyValue;
 use crate::Signal;
 use crate::config::{Factory, NamedExporter};
 use crate::export::{AnyLogExporter, AnyMetricExporter, AnySpanExporter};
+use crate::sampling::Sampling;
 
 pub(crate) type SpanExporterFactory = Arc<dyn Fn() -> Box<dyn AnySpanExporter> + Send + Sync>;
 pub(crate) type MetricExporterFactory = Arc<dyn Fn() -> Box<dyn AnyMetricExporter> + Send + Sync>;
 pub(crate) type LogExporterFactory = Arc<dyn Fn() -> Box<dyn AnyLogExporter> + Send + Sync>;
+pub(crate) type SamplerFactory = Arc<dyn Fn(Option<&str>) -> Sampling + Send + Sync>;
 pub(crate) type DetectorFunction = Arc<dyn Fn() -> Vec<KeyValue> + Send + Sync>;
 
-/// Exporters and resource detectors by name. Names have no case.
+/// Exporters, samplers and resource detectors by name. Names have no case.
 #[derive(Clone, Default)]
 pub(crate) struct Registry {
     exporters: BTreeMap<(Signal, String), Factory>,
+    samplers: BTreeMap<String, SamplerFactory>,
     pub(crate) detectors: BTreeMap<String, DetectorFunction>,
 }
 
@@ -32,11 +35,24 @@ impl Registry {
         let factory = self.exporters.get(&(signal, name.clone()))?.clone();
         Some(NamedExporter { name, factory })
     }
+
+    pub(crate) fn add_sampler(&mut self, name: &str, factory: SamplerFactory) {
+        self.samplers.insert(name.to_ascii_lowercase(), factory);
+    }
+
+    pub(crate) fn sampler(&self, name: &str) -> Option<&SamplerFactory> {
+        self.samplers.get(&name.to_ascii_lowercase())
+    }
+
+    pub(crate) fn sampler_names(&self) -> impl Iterator<Item = &str> {
+        self.samplers.keys().map(String::as_str)
+    }
 }
 
 impl fmt::Debug for Registry {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = self.exporters.keys().map(|(signal, name)| format!("{signal}: {name}"));
-        formatter.debug_list().entries(names).entries(self.detectors.keys()).finish()
+        let others = self.samplers.keys().chain(self.detectors.keys());
+        formatter.debug_list().entries(names).entries(others).finish()
     }
 }

@@ -50,9 +50,10 @@ impl Config {
             own_level: file.own_level,
         });
         let sampler = match &settings.sampling {
-            Some(sampling) => SamplerConfig { sampling: sampling.clone(), file: None },
+            Some(sampling) => SamplerConfig { sampling: sampling.clone(), ..file.sampler.clone() },
             None => file.sampler.clone(),
         };
+        let sampler = sampler.with_debug_key(file.debug_key.clone());
         Ok(Self {
             is_disabled: file.is_disabled,
             resource: resource::of_file(&file, settings, &environment),
@@ -69,7 +70,7 @@ impl Config {
             has_span_fields: !settings.without_span_fields,
             disk: settings.disk.clone().or(file.disk),
             queue: settings.queue,
-            without_instrumentations: file.without_instrumentations,
+            instrumentations: file.instrumentations,
             propagators: PropagatorConfig::named(file.propagators, &settings.propagators),
             shutdown_timeout: shutdown_timeout.unwrap_or(Duration::from_secs(5)).min(LONGEST_SHUTDOWN),
             panic_hook: settings.panic_hook,

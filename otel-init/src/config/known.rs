@@ -87,22 +87,6 @@ pub(super) const KNOWN: &[&str] = &[
 /// Instrumentations have their own, and so have other tools.
 const OTHERS: &[&str] = &["OTEL_INSTRUMENTATION_", "OTEL_SEMCONV_", "OTEL_RUST_", "OTEL_INIT_"];
 
-/// `OTEL_INSTRUMENTATION_<NAME>_ENABLED=false` switches an instrumentation off.
-pub(super) fn disabled_instrumentations(names: &[String], environment: &Environment<'_>) -> Vec<String> {
-    // Anything but `false` leaves it on: a typing error must not take data away.
-    let parse = |value: &str| match value.to_ascii_lowercase().as_str() {
-        "true" => Some(true),
-        "false" => Some(false),
-        _ => None,
-    };
-    let is_off = |variable: &&String| environment.parsed(variable, "true or false", parse) == Some(false);
-    let name = |variable: &String| {
-        let name = variable.strip_prefix("OTEL_INSTRUMENTATION_")?.strip_suffix("_ENABLED")?;
-        (!name.is_empty()).then(|| name.to_ascii_lowercase())
-    };
-    names.iter().filter(|variable| name(variable).is_some()).filter(is_off).filter_map(name).collect()
-}
-
 /// Names each variable of `names` that looks like one of OpenTelemetry's and that nobody reads: a typing error, most
 /// likely.
 pub(super) fn warn_unknown(names: &[String], environment: &Environment<'_>) {

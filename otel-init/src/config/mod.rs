@@ -9,6 +9,7 @@ mod environment;
 mod exporters;
 mod file;
 mod from_file;
+mod instrumentation;
 mod known;
 mod limits;
 mod origins;
@@ -17,6 +18,7 @@ mod percent;
 mod prometheus;
 mod propagation;
 mod resource;
+mod rows;
 mod sampler;
 mod unsupported;
 
@@ -36,6 +38,7 @@ pub(crate) use detection::Variables;
 pub(crate) use endpoint::Endpoint;
 pub(crate) use environment::Environment;
 pub(crate) use file::FileError;
+pub(crate) use instrumentation::Instrumentations;
 pub(crate) use otlp::{Compression, OtlpConfig, TlsConfig};
 #[cfg(feature = "prometheus")]
 pub(crate) use prometheus::PrometheusConfig;
@@ -53,7 +56,7 @@ use crate::{ConsoleLogs, DiskBuffer, InstallError, OtlpDestination, Protocol, Qu
 const LONGEST_SHUTDOWN: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What the code said. `None` leaves the choice to the environment.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Settings {
     pub(crate) service_name: Option<String>,
     pub(crate) service_version: Option<String>,
@@ -111,8 +114,7 @@ pub(crate) struct Config {
     pub(crate) has_span_fields: bool,
     pub(crate) disk: Option<DiskBuffer>,
     pub(crate) queue: Queue,
-    /// The names of instrumentations that are switched off.
-    pub(crate) without_instrumentations: Vec<String>,
+    pub(crate) instrumentations: Instrumentations,
     pub(crate) propagators: PropagatorConfig,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) panic_hook: bool,
@@ -168,7 +170,7 @@ impl Config {
             has_span_fields: !settings.without_span_fields,
             disk: settings.disk.clone().or_else(|| disk::resolve(&environment)),
             queue: settings.queue,
-            without_instrumentations: known::disabled_instrumentations(names, &environment),
+            instrumentations: instrumentation::resolve(names, &environment),
             propagators: PropagatorConfig::resolve(&settings.propagators, &environment),
             shutdown_timeout: settings
                 .shutdown_timeout
@@ -210,7 +212,7 @@ impl Config {
             has_span_fields: false,
             disk: None,
             queue: settings.queue,
-            without_instrumentations: Vec::new(),
+            instrumentations: Instrumentations::default(),
             propagators: PropagatorConfig::named(Vec::new(), &settings.propagators),
             shutdown_timeout: Duration::ZERO,
             panic_hook: false,

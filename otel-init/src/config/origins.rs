@@ -1,12 +1,9 @@
-//! Who said what: the effective configuration with the source of every value.
+//! Who said what.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use opentelemetry::Value;
-
-use super::destination::{Destination, MetricDestination};
-use super::{BatchConfig, Config, ExporterConfig, OtlpConfig, Settings, percent};
-use crate::{EffectiveConfig, EffectiveSetting, Protocol, SettingSource, Signal};
+use super::{Settings, percent};
+use crate::SettingSource;
 
 /// What is remembered while the configuration is put together.
 #[derive(Debug, Default)]
@@ -19,7 +16,7 @@ pub(crate) struct Origins {
     variables: BTreeSet<String>,
     /// The keys of `OTEL_RESOURCE_ATTRIBUTES`.
     attributes: BTreeSet<String>,
-    file: Option<(String, BTreeMap<String, usize>)>,
+    pub(super) file: Option<(String, BTreeMap<String, usize>)>,
 }
 
 impl Origins {
@@ -44,6 +41,8 @@ impl Origins {
     }
 
     fn of_code(settings: &Settings) -> Self {
+        let has_debug_key =
+            settings.sampling.as_ref().is_some_and(|sampling| sampling.debug_header().is_some());
         let code = [
             ("endpoint", settings.endpoint.is_some()),
             ("protocol", settings.protocol.is_some()),
@@ -53,6 +52,8 @@ impl Origins {
             ("sampler", settings.sampling.is_some()),
             ("shutdown_timeout", settings.shutdown_timeout.is_some()),
             ("telemetry_level", settings.telemetry_level.is_some()),
+            ("disk_buffer", settings.disk.is_some()),
+            ("debug_key", has_debug_key),
         ];
         let mut attributes: BTreeSet<String> =
             settings.resource_attributes.iter().map(|kv| kv.key.to_string()).collect();
@@ -66,7 +67,7 @@ impl Origins {
     }
 
     /// The code, if it sets `in_code`; the line of `path` in the file; or the first of the variables that was understood.
-    fn source(&self, path: &str, in_code: &str, variables: &[String]) -> SettingSource {
+    pub(super) fn source(&self, path: &str, in_code: &str, variables: &[String]) -> SettingSource {
         if self.code.contains(in_code) {
             return SettingSource::Code;
         }
@@ -81,7 +82,7 @@ impl Origins {
         }
     }
 
-    fn of_attribute(&self, key: &str) -> SettingSource {
+    pub(super) fn of_attribute(&self, key: &str) -> SettingSource {
         if self.code_attributes.contains(key) {
             return SettingSource::Code;
         }
@@ -107,220 +108,4 @@ impl Origins {
         let is_own = key == "service.name" || key.starts_with("telemetry.");
         if is_own { SettingSource::Default } else { SettingSource::Detected }
     }
-}
-
-/// Rows, as they come.
-struct Rows<'a> {
-    config: &'a Config,
-    settings: Vec<EffectiveSetting>,
-}
-
-impl Config {
-    /// What is in force. Credentials are left out where they are known to stand; the resource is as it is exported.
-    pub(crate) fn effective(&self) -> EffectiveConfig {
-        let mut rows = Rows { config: self, settings: Vec::new() };
-        rows.add("disabled", self.is_disabled, "", &["OTEL_SDK_DISABLED"]);
-        if let Some(level) = self.subscriber.as_ref().and_then(|subscriber| subscriber.own_level) {
-            rows.add("log_level", level, "", &["OTEL_LOG_LEVEL"]);
-        }
-        rows.resource();
-        let names =
-            if self.propagators.names.is_empty() { "none".into() } else { self.propagators.names.join(",") };
-        rows.add("propagator.composite", names, "", &["OTEL_PROPAGATORS"]);
-        rows.traces();
-        rows.metrics();
-        rows.logs();
-        rows.own();
-        EffectiveConfig {
-            file: self.origins.file.as_ref().map(|(path, _)| path.clone()),
-            settings: rows.settings,
-        }
-    }
-}
-
-impl Rows<'_> {
-    #[expect(clippy::needless_pass_by_value, reason = "callers hand over temporaries")]
-    fn add(&mut self, name: &str, value: impl ToString, in_code: &str, variables: &[&str]) {
-        let variables: Vec<String> = variables.iter().map(|name| (*name).to_owned()).collect();
-        let source = self.config.origins.source(name, in_code, &variables);
-        self.settings.push(EffectiveSetting { name: name.to_owned(), value: value.to_string(), source });
-    }
-
-    fn resource(&mut self) {
-        let config = self.config;
-        let mut attributes: Vec<(String, &Value)> =
-            config.resource.iter().map(|(key, value)| (key.to_string(), value)).collect();
-        attributes.sort_by(|one, other| one.0.cmp(&other.0));
-        for (key, value) in attributes {
-            let source = config.origins.of_attribute(&key);
-            let name = format!("resource.attributes.{key}");
-            self.settings.push(EffectiveSetting { name, value: value.to_string(), source });
-        }
-    }
-
-    fn traces(&mut self) {
-        let config = self.config;
-        for (index, to) in config.destinations.traces.iter().enumerate() {
-            self.queued("tracer_provider", "OTEL_BSP", index, Signal::Traces, to);
-        }
-        let limits = &config.span_limits;
-        let length = config.limits.span.value_length;
-        let general = "OTEL_ATTRIBUTE_COUNT_LIMIT";
-        for (key, value, variables) in [
-            (
-                "attribute_count_limit",
-                limits.max_attributes_per_span,
-                &["OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", general][..],
-            ),
-            ("event_count_limit", limits.max_events_per_span, &["OTEL_SPAN_EVENT_COUNT_LIMIT"]),
-            ("link_count_limit", limits.max_links_per_span, &["OTEL_SPAN_LINK_COUNT_LIMIT"]),
-            (
-                "event_attribute_count_limit",
-                limits.max_attributes_per_event,
-                &["OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT"],
-            ),
-            (
-                "link_attribute_count_limit",
-                limits.max_attributes_per_link,
-                &["OTEL_LINK_ATTRIBUTE_COUNT_LIMIT"],
-            ),
-        ] {
-            self.add(&format!("tracer_provider.limits.{key}"), value, "", variables);
-        }
-        let variables = ["OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"];
-        self.add("tracer_provider.limits.attribute_value_length_limit", shown_limit(length), "", &variables);
-        let sampler = ["OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"];
-        self.add("tracer_provider.sampler", &config.sampler, "sampler", &sampler);
-    }
-
-    fn logs(&mut self) {
-        let config = self.config;
-        for (index, to) in config.destinations.logs.iter().enumerate() {
-            self.queued("logger_provider", "OTEL_BLRP", index, Signal::Logs, to);
-        }
-        let limits = config.limits.log;
-        let variables = ["OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT"];
-        self.add("logger_provider.limits.attribute_count_limit", limits.count, "", &variables);
-        let variables = ["OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"];
-        let length = shown_limit(limits.value_length);
-        self.add("logger_provider.limits.attribute_value_length_limit", length, "", &variables);
-    }
-
-    fn queued(&mut self, provider: &str, prefix: &str, index: usize, signal: Signal, to: &Destination) {
-        let BatchConfig { max_export_batch_size, schedule_delay, .. } = to.batch;
-        let max_queue_size = self.config.queue.of_config(&to.exporter).most_entries(to.batch);
-        let path = format!("{provider}.processors[{index}].batch");
-        for (key, variable, value) in [
-            ("schedule_delay", "SCHEDULE_DELAY", schedule_delay.as_millis().to_string()),
-            ("max_queue_size", "MAX_QUEUE_SIZE", max_queue_size.to_string()),
-            ("max_export_batch_size", "MAX_EXPORT_BATCH_SIZE", max_export_batch_size.to_string()),
-        ] {
-            self.add(&format!("{path}.{key}"), value, "", &[&format!("{prefix}_{variable}")]);
-        }
-        self.exporter(&path, signal, &to.exporter);
-    }
-
-    fn exporter(&mut self, path: &str, signal: Signal, exporter: &ExporterConfig) {
-        let chosen = format!("OTEL_{}_EXPORTER", signal.as_str().to_uppercase());
-        match exporter {
-            ExporterConfig::Otlp(otlp) => self.otlp(&format!("{path}.exporter"), otlp),
-            ExporterConfig::Console => self.add(&format!("{path}.exporter.console"), "", "", &[&chosen]),
-            ExporterConfig::Named(named) => {
-                self.add(&format!("{path}.exporter.{}", named.name), "", "", &[&chosen]);
-            }
-        }
-    }
-
-    fn otlp(&mut self, path: &str, otlp: &OtlpConfig) {
-        let signal = otlp.signal.as_str().to_uppercase();
-        let names = |setting: &str| {
-            [format!("OTEL_EXPORTER_OTLP_{signal}_{setting}"), format!("OTEL_EXPORTER_OTLP_{setting}")]
-        };
-        let transport = if otlp.protocol == Protocol::Grpc { "otlp_grpc" } else { "otlp_http" };
-        let path = format!("{path}.{transport}");
-        let mut row = |key: &str, variable: &str, value: String| {
-            let [own, general] = names(variable);
-            self.add(&format!("{path}.{key}"), value, key, &[&own, &general]);
-        };
-        row("endpoint", "ENDPOINT", otlp.endpoint.shown().to_owned());
-        row("protocol", "PROTOCOL", otlp.protocol.to_string());
-        let headers: Vec<_> = otlp.headers.keys().map(|name| format!("{name}=REDACTED")).collect();
-        if !headers.is_empty() {
-            row("headers", "HEADERS", headers.join(","));
-        }
-        let compression = otlp.compression.map_or("none", |compression| compression.as_str());
-        row("compression", "COMPRESSION", compression.to_owned());
-        row("timeout", "TIMEOUT", otlp.timeout.as_millis().to_string());
-        for (key, variable, file) in [
-            ("tls.ca_file", "CERTIFICATE", &otlp.tls.authority),
-            ("tls.cert_file", "CLIENT_CERTIFICATE", &otlp.tls.client_certificate),
-            ("tls.key_file", "CLIENT_KEY", &otlp.tls.client_key),
-        ] {
-            if let Some(file) = file {
-                row(key, variable, file.display().to_string());
-            }
-        }
-        if otlp.header_provider.is_some() {
-            let (name, value) = (format!("{path}.header_provider"), "a function".to_owned());
-            self.settings.push(EffectiveSetting { name, value, source: SettingSource::Code });
-        }
-    }
-
-    fn metrics(&mut self) {
-        let config = self.config;
-        for (index, to) in config.destinations.metrics.iter().enumerate() {
-            let MetricDestination { exporter, interval, temporality } = to;
-            let path = format!("meter_provider.readers[{index}].periodic");
-            let name = "OTEL_METRIC_EXPORT_INTERVAL";
-            self.add(&format!("{path}.interval"), interval.as_millis(), "interval", &[name]);
-            self.exporter(&path, Signal::Metrics, exporter);
-            if let ExporterConfig::Otlp(otlp) = exporter {
-                let transport = if otlp.protocol == Protocol::Grpc { "otlp_grpc" } else { "otlp_http" };
-                let path = format!("{path}.exporter.{transport}");
-                let temporality = format!("{temporality:?}").to_ascii_lowercase();
-                let name = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE";
-                let key = "temporality_preference";
-                self.add(&format!("{path}.{key}"), temporality, key, &[name]);
-                let is_exponential = config.exponential_histograms;
-                let value = if is_exponential {
-                    "base2_exponential_bucket_histogram"
-                } else {
-                    "explicit_bucket_histogram"
-                };
-                let name = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION";
-                let key = "default_histogram_aggregation";
-                self.add(&format!("{path}.{key}"), value, key, &[name]);
-            }
-        }
-        if let Some(prometheus) = &config.destinations.prometheus {
-            let index = config.destinations.metrics.len();
-            let path = format!("meter_provider.readers[{index}].pull.exporter.prometheus");
-            self.add(&format!("{path}.host"), &prometheus.host, "", &["OTEL_EXPORTER_PROMETHEUS_HOST"]);
-            self.add(&format!("{path}.port"), prometheus.port, "", &["OTEL_EXPORTER_PROMETHEUS_PORT"]);
-        }
-        if !config.views.is_empty() {
-            self.add("meter_provider.views", config.views.len(), "", &[]);
-        }
-    }
-
-    /// What the schema has no keys for.
-    fn own(&mut self) {
-        let config = self.config;
-        let path = |key: &str| format!("distribution.otel-init.{key}");
-        let timeout = config.shutdown_timeout.as_millis();
-        self.add(&path("shutdown_timeout"), timeout, "shutdown_timeout", &[]);
-        self.add(&path("telemetry_level"), config.telemetry_level, "telemetry_level", &[]);
-        self.add(&path("drop_rules"), config.safety.drop_rules.len(), "", &[]);
-        let baggage = config.safety.baggage_attributes.join(",");
-        self.add(
-            &path("baggage_attributes"),
-            if baggage.is_empty() { "none".into() } else { baggage },
-            "",
-            &[],
-        );
-    }
-}
-
-fn shown_limit(limit: Option<usize>) -> String {
-    limit.map_or_else(|| "none".to_owned(), |limit| limit.to_string())
 }

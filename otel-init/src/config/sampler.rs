@@ -7,6 +7,7 @@ use opentelemetry_sdk::trace::Sampler;
 
 use super::Settings;
 use super::environment::Environment;
+use crate::registry::Registry;
 use crate::sampling::{Adaptive, DebugHeader, Probability, RateLimit, RateLimited, Sampling};
 
 const NAME: &str = "OTEL_TRACES_SAMPLER";
@@ -25,22 +26,29 @@ pub(crate) struct SamplerConfig {
 impl SamplerConfig {
     /// Code wins over the variable, the variable over a preset in code.
     pub(crate) fn resolve(settings: &Settings, environment: &Environment<'_>) -> Self {
-        let expected = "always_on, always_off, traceidratio, probability, rate_limiting or adaptive, each with \
-                        parentbased_ too, or development, staging, production or emergency";
-        let named = || environment.choice(&[NAME], expected, |name| named(name, environment));
         let sampling = match &settings.sampling {
-            Some(sampling) if !sampling.is_preset() => sampling.clone(),
-            preset => named()
-                .or_else(|| preset.clone())
-                .unwrap_or_else(|| sdk(true, Sampler::AlwaysOn, "always_on".to_owned())),
-        };
-        let sampling = match environment.text(DEBUG_KEY) {
-            Some(key) if sampling.debug_header().is_none() => {
-                sampling.with_debug_header(DebugHeader::new(key))
+            Some(sampling) if !sampling.is_preset() => {
+                unused_argument(environment, "the code says what is sampled");
+                sampling.clone()
             }
-            _ => sampling,
+            preset => of_variables(&settings.registry, environment).unwrap_or_else(|| {
+                // "The specified value will only be used if OTEL_TRACES_SAMPLER is set."
+                unused_argument(environment, &format!("it needs a sampler in {NAME}"));
+                preset.clone().unwrap_or_else(|| sdk(true, Sampler::AlwaysOn, "always_on".to_owned()))
+            }),
         };
-        Self { sampling, file: environment.text(FILE).map(PathBuf::from) }
+        let sampler = Self { sampling, file: environment.text(FILE).map(PathBuf::from) };
+        sampler.with_debug_key(environment.text(DEBUG_KEY))
+    }
+
+    /// A key in code wins.
+    pub(crate) fn with_debug_key(self, key: Option<String>) -> Self {
+        match key {
+            Some(key) if self.sampling.debug_header().is_none() => {
+                Self { sampling: self.sampling.with_debug_header(DebugHeader::new(key)), ..self }
+            }
+            _ => self,
+        }
     }
 
     /// `lookup`, and what a preset says where a variable is not set.
@@ -57,6 +65,19 @@ impl SamplerConfig {
     }
 }
 
+/// The sampler that the variable names.
+fn of_variables(registry: &Registry, environment: &Environment<'_>) -> Option<Sampling> {
+    let added: String = registry.sampler_names().map(|name| format!(", {name}")).collect();
+    let expected = format!(
+        "always_on, always_off, traceidratio, probability, rate_limiting or adaptive, each with parentbased_ too, or \
+         development, staging, production or emergency{added}"
+    );
+    environment.choice(&[NAME], &expected, |name| match registry.sampler(name) {
+        Some(make) => Some(make(environment.text(ARGUMENT).as_deref())),
+        None => named(name, environment),
+    })
+}
+
 fn named(name: &str, environment: &Environment<'_>) -> Option<Sampling> {
     if Sampling::preset(name, None).is_some() {
         return Sampling::preset(name, ratio(environment));
@@ -66,8 +87,11 @@ fn named(name: &str, environment: &Environment<'_>) -> Option<Sampling> {
         None => (false, name),
     };
     let head = match root {
-        "always_on" => return Some(sdk(parent_based, Sampler::AlwaysOn, root.to_owned())),
-        "always_off" => return Some(sdk(parent_based, Sampler::AlwaysOff, root.to_owned())),
+        "always_on" | "always_off" => {
+            unused_argument(environment, &format!("{name} takes none"));
+            let sampler = if root == "always_on" { Sampler::AlwaysOn } else { Sampler::AlwaysOff };
+            return Some(sdk(parent_based, sampler, root.to_owned()));
+        }
         "traceidratio" => {
             // "If unset, default is 1.0."
             let ratio = ratio(environment).unwrap_or(1.0);
@@ -82,6 +106,14 @@ fn named(name: &str, environment: &Environment<'_>) -> Option<Sampling> {
         _ => return None,
     };
     Some(if parent_based { head } else { head.without_parent() })
+}
+
+/// Says that the argument, if there is one, does nothing.
+fn unused_argument(environment: &Environment<'_>, why: &str) {
+    if environment.text(ARGUMENT).is_some() {
+        environment.refuse(ARGUMENT);
+        environment.warn(format!("{ARGUMENT} is set but has no effect: {why}"));
+    }
 }
 
 pub(crate) fn sdk(parent_based: bool, head: Sampler, name: String) -> Sampling {

@@ -1,6 +1,7 @@
 //! What wins over what, variable by variable, with an injected environment.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
@@ -12,7 +13,8 @@ use tracing_subscriber::filter::LevelFilter;
 use super::known::KNOWN;
 use super::unsupported::UNSUPPORTED;
 use super::{Compression, Config, ExporterConfig, OtlpConfig, Settings, TlsConfig};
-use crate::{Protocol, Signal};
+use crate::sampling::{DebugHeader, Sampling};
+use crate::{Protocol, SettingSource, Signal};
 
 fn resolve(variables: &[(&str, &str)]) -> Config {
     resolve_with(&Settings::default(), variables)
@@ -276,7 +278,7 @@ fn samplers_are_named_by_two_variables() {
         ("always_off", "", "always_off"),
         ("traceidratio", "0.25", "traceidratio 0.25"),
         ("parentbased_always_on", "", "parentbased_always_on"),
-        ("parentbased_always_off", "0.5", "parentbased_always_off"),
+        ("parentbased_always_off", "", "parentbased_always_off"),
         ("parentbased_traceidratio", "0.1", "parentbased_traceidratio 0.1"),
         ("ParentBased_TraceIdRatio", "", "parentbased_traceidratio 1"),
     ] {
@@ -542,8 +544,9 @@ fn every_variable_that_is_read_is_in_the_list_and_the_reverse() {
         }
     };
     Config::resolve(&Settings::default(), &lookup, &[]).unwrap();
-    let read: BTreeSet<String> =
-        read.into_inner().into_iter().filter(|name| name.starts_with("OTEL_")).collect();
+    // Those of instrumentations have names of their own.
+    let is_listed = |name: &String| name.starts_with("OTEL_") && !name.starts_with("OTEL_INSTRUMENTATION_");
+    let read: BTreeSet<String> = read.into_inner().into_iter().filter(is_listed).collect();
     let listed: BTreeSet<String> =
         KNOWN.iter().copied().chain(UNSUPPORTED.iter().map(|(name, _)| *name)).map(str::to_owned).collect();
     let is_built = |name: &String| cfg!(feature = "prometheus") || !name.contains("PROMETHEUS");
@@ -570,6 +573,8 @@ fn a_misspelt_variable_of_the_process_is_named() {
         "OTEL_SERVICE_NAMES",
         "OTEL_SERVICE_NAME",
         "OTEL_INSTRUMENTATION_HTTP_ENABLED",
+        "OTEL_INSTRUMENTATION_GRPC_EXCLUDED_PATHS",
+        "OTEL_INSTRUMENTATION_DB_EXCLUDED_URLS",
         "PATH",
         "OTEL_EMPTY",
     ]
@@ -578,14 +583,96 @@ fn a_misspelt_variable_of_the_process_is_named() {
         let value = match name {
             "OTEL_EMPTY" => "",
             "OTEL_INSTRUMENTATION_HTTP_ENABLED" => "False",
+            "OTEL_INSTRUMENTATION_GRPC_EXCLUDED_PATHS" => {
+                " /grpc.health.v1.Health/*, *Reflection/*,,https://x/y"
+            }
             _ => "x",
         };
         Some(value.to_owned()).filter(|_| names.contains(&name.to_owned()))
     };
     let config = Config::resolve(&Settings::default(), &lookup, &names).unwrap();
-    assert_eq!(config.without_instrumentations, ["http"]);
+    assert_eq!(config.instrumentations.disabled, ["http"]);
+    let excluded = ["/grpc.health.v1.Health/*", "*Reflection/*"].map(str::to_owned).to_vec();
+    assert_eq!(config.instrumentations.excluded_paths, [("grpc".to_owned(), excluded)]);
+    // Without the names those of this family are found all the same.
+    let config_without = Config::resolve(&Settings::default(), &lookup, &[]).unwrap();
+    assert_eq!(config_without.instrumentations, config.instrumentations);
     assert_eq!(
         config.warnings,
-        ["OTEL_SERVICE_NAMES is set but not known, it has no effect; is it misspelt?"]
+        [
+            "OTEL_INSTRUMENTATION_DB_EXCLUDED_URLS is set but not supported, it has no effect; set \
+             OTEL_INSTRUMENTATION_DB_EXCLUDED_PATHS instead, to paths such as /health*",
+            "OTEL_INSTRUMENTATION_GRPC_EXCLUDED_PATHS has \"https://x/y\", which no path is like: one begins with / or *, as in /health*",
+            "OTEL_SERVICE_NAMES is set but not known, it has no effect; is it misspelt?"
+        ]
     );
+}
+
+#[test]
+fn the_argument_of_the_sampler_belongs_to_whoever_was_chosen() {
+    let production = || Settings { sampling: Some(Sampling::production()), ..Settings::default() };
+    let in_code = || Settings { sampling: Some(Sampling::probability(0.5)), ..Settings::default() };
+    let mut added = Settings::default();
+    let make = |argument: Option<&str>| {
+        Sampling::probability(argument.and_then(|argument| argument.parse().ok()).unwrap_or(0.75))
+    };
+    added.registry.add_sampler("mine", Arc::new(make));
+    let (name, argument) = ("OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG");
+    for (settings, variables, expected, warning) in [
+        (production(), &[(argument, "0.2")][..], "production: probability 5 %", Some("it needs a sampler")),
+        (production(), &[(name, "staging"), (argument, "0.2")], "staging: probability 20 %", None),
+        (production(), &[(name, "production"), (argument, "0.2")], "production: probability 20 %, at", None),
+        (in_code(), &[(argument, "0.2")], "probability 50 %", Some("the code says what is sampled")),
+        (Settings::default(), &[(argument, "0.2")], "parentbased_always_on", Some("it needs a sampler")),
+        (Settings::default(), &[(name, "always_off"), (argument, "0.2")], "always_off", Some("takes none")),
+        (added.clone(), &[(name, "MINE")], "probability 75 %", None),
+        (added.clone(), &[(name, "mine"), (argument, "0.2")], "probability 20 %", None),
+        (added, &[(name, "yours")], "parentbased_always_on", Some("production or emergency, mine")),
+    ] {
+        let config = resolve_with(&settings, variables);
+        assert!(config.sampler.to_string().starts_with(expected), "{variables:?}: {}", config.sampler);
+        assert_eq!(
+            config.warnings.len(),
+            usize::from(warning.is_some()),
+            "{variables:?}: {:?}",
+            config.warnings
+        );
+        for (said, expected) in config.warnings.iter().zip(warning) {
+            assert!(said.starts_with("OTEL_TRACES_SAMPLER") && said.contains(expected), "{said}");
+        }
+    }
+}
+
+#[test]
+fn what_has_no_key_in_the_schema_is_shown_too_and_secrets_are_not() {
+    let variables = [
+        ("OTEL_INIT_DEBUG_KEY", "hunter2 hunter2 hunter2 hunter2 "),
+        ("OTEL_INIT_SAMPLER_FILE", "/run/sampler.json"),
+        ("OTEL_INIT_DISK_BUFFER_DIRECTORY", "/var/otel"),
+        ("OTEL_INSTRUMENTATION_DB_ENABLED", "false"),
+        ("OTEL_INSTRUMENTATION_HTTP_EXCLUDED_PATHS", "/a,/b"),
+    ];
+    let config = resolve(&variables).effective();
+    let own = |key: &str| format!("distribution.otel-init.{key}");
+    for (name, value, variable) in [
+        (own("debug_key"), "REDACTED", "OTEL_INIT_DEBUG_KEY"),
+        (own("sampler_file"), "/run/sampler.json", "OTEL_INIT_SAMPLER_FILE"),
+        (own("disk_buffer.directory"), "/var/otel", "OTEL_INIT_DISK_BUFFER_DIRECTORY"),
+        ("instrumentation.rust.db.enabled".to_owned(), "false", "OTEL_INSTRUMENTATION_DB_ENABLED"),
+        (
+            "instrumentation.rust.http.excluded_paths".to_owned(),
+            "/a,/b",
+            "OTEL_INSTRUMENTATION_HTTP_EXCLUDED_PATHS",
+        ),
+    ] {
+        let setting = config.setting(&name).unwrap_or_else(|| panic!("{name} is missing in\n{config}"));
+        let source = SettingSource::Variable(variable.to_owned());
+        assert_eq!((setting.value(), setting.source()), (value, &source), "{name}");
+    }
+    assert!(!config.to_string().contains("hunter2"));
+    let in_code =
+        Sampling::development().with_debug_header(DebugHeader::new("a key of at least 32 characters.."));
+    let settings = Settings { sampling: Some(in_code), ..Settings::default() };
+    let config = resolve_with(&settings, &variables[..1]).effective();
+    assert_eq!(config.setting(&own("debug_key")).unwrap().source(), &SettingSource::Code);
 }

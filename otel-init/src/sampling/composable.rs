@@ -164,6 +164,14 @@ impl<'a> NewSpan<'a> {
         remote_decision(self.context)
     }
 
+    /// The parent, unless it left the decision to us.
+    pub(super) fn deciding_parent(&self) -> Option<&'a SpanContext> {
+        let parent = self.parent?;
+        // Only what came from elsewhere can leave anything open.
+        let is_open = parent.is_remote() && self.remote_decision() == Some(RemoteDecision::Deferred);
+        (!is_open).then_some(parent)
+    }
+
     /// The threshold that the parent was sampled with, if it is known.
     #[must_use]
     pub fn parent_threshold(&self) -> Option<Threshold> {

@@ -84,13 +84,15 @@ impl Installed {
 
     /// The first span of a trace in this process.
     fn first(&self, span: &NewSpan<'_>) -> SamplingResult {
-        let decision = if self.sampling.is_parent_based { span.remote_decision() } else { None };
-        let intent = match (decision, span.parent) {
+        let intent = match (span.remote_decision(), span.parent) {
             // A threshold that does not count must not be read either.
-            (None | Some(RemoteDecision::Deferred), _) => {
+            (Some(RemoteDecision::Deferred), _) => {
                 let ot = OtState { threshold: None, ..span.ot };
                 self.head(&NewSpan { ot, ..*span })
             }
+            // The head sees the parent by itself, as far as it looks at parents.
+            (None, _) => self.head(span),
+            _ if !self.sampling.is_parent_based => self.head(span),
             (Some(RemoteDecision::Debug), _) => uncounted(Intent::sample(Threshold::ALWAYS)),
             (Some(RemoteDecision::Sampled), parent) => match &self.sampling.branches.remote_sampled {
                 Some(sampler) => sampler.intent(span),
@@ -128,7 +130,7 @@ impl Installed {
             Some(intent) => intent,
             None => match &self.sampling.head {
                 Head::Composable(sampler) => sampler.intent(span),
-                Head::Sdk(sdk) => of_sdk(&*sdk.sampler, span),
+                Head::Sdk(sampler) => sampler.intent(span),
             },
         };
         self.sampling.limits.iter().fold(intent, |intent, limit| limited(intent, limit, span))
@@ -150,18 +152,6 @@ impl Installed {
         let Some(buffer) = &self.buffer else { return false };
         // A parent that has ended records nothing; then the buffer knows whether it did.
         span.context.span().is_recording() || buffer.watches(span.trace_id)
-    }
-}
-
-/// What a sampler of the SDK decides, as an intent: it says neither with which probability, nor what to do with errors.
-fn of_sdk(sampler: &dyn ShouldSample, span: &NewSpan<'_>) -> Intent {
-    let NewSpan { context, trace_id, name, kind, attributes, links, .. } = *span;
-    let result = sampler.should_sample(Some(context), trace_id, name, kind, attributes, links);
-    match result.decision {
-        SamplingDecision::RecordAndSample => {
-            Intent::sample_uncounted(Threshold::ALWAYS).with_attributes(result.attributes)
-        }
-        SamplingDecision::Drop | SamplingDecision::RecordOnly => Intent::drop(),
     }
 }
 

@@ -1,13 +1,13 @@
 //! What is sampled may be changed while the process runs, for a while or until it is changed back.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
 
+use super::change::SamplingChange;
 use super::composable::{ComposableSampler, Intent, NewSpan};
-use super::rules::{Rule, RuleBased, SamplingRule};
-use super::samplers::{Probability, percent};
+use super::samplers::Probability;
 use crate::diagnostics;
 
 /// Changes what the head samples while the process runs: [`Telemetry::sampler`](crate::Telemetry::sampler).
@@ -64,65 +64,6 @@ impl SamplerHandle {
     #[must_use]
     pub fn description(&self) -> String {
         self.live.description(Instant::now())
-    }
-}
-
-/// A change to what the head samples, for [`SamplerHandle::set`]. Rules come first, then the ratio, then what is configured.
-#[derive(Clone, Debug, Default)]
-#[must_use]
-pub struct SamplingChange {
-    rules: RuleBased,
-    ratio: Option<f64>,
-    expires_after: Option<Duration>,
-    wrong: Option<String>,
-}
-
-impl SamplingChange {
-    /// No change yet.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// The share of the traces that no rule of this change matches, 0 to 1.
-    pub fn with_ratio(mut self, ratio: f64) -> Self {
-        self.note_ratio(ratio);
-        self.ratio = Some(ratio);
-        self
-    }
-
-    /// The share of the traces that begin with a request to these routes, 0 to 1; see [`Rule::route`].
-    pub fn with_route(mut self, glob: &str, ratio: f64) -> Self {
-        self.note_ratio(ratio);
-        self.with_rule(Rule::route(glob).sample(ratio))
-    }
-
-    /// A rule, behind those before.
-    pub fn with_rule(mut self, rule: SamplingRule) -> Self {
-        self.rules = self.rules.with_rule(rule);
-        self
-    }
-
-    /// After this time what is configured returns.
-    pub fn with_expiry(mut self, after: Duration) -> Self {
-        self.expires_after = Some(after);
-        self
-    }
-
-    fn note_ratio(&mut self, ratio: f64) {
-        if !(0.0..=1.0).contains(&ratio) {
-            self.wrong = Some(format!("{ratio} is no share from 0 to 1"));
-        }
-    }
-
-    pub(super) fn check(&self) -> Result<(), String> {
-        self.wrong.clone().map_or(Ok(()), Err)
-    }
-
-    fn description(&self) -> String {
-        let rules = (!self.rules.is_empty()).then(|| self.rules.description());
-        let ratio = self.ratio.map(|ratio| format!("probability {}", percent(ratio)));
-        let parts: Vec<_> = rules.into_iter().chain(ratio).collect();
-        if parts.is_empty() { "as configured".to_owned() } else { parts.join("; otherwise ") }
     }
 }
 

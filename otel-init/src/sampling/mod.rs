@@ -3,6 +3,8 @@
 mod adaptive;
 mod always_record;
 mod buffer;
+mod change;
+mod change_text;
 mod composable;
 mod composite;
 mod control;
@@ -13,13 +15,16 @@ mod keep;
 mod live;
 mod metrics;
 mod ot_state;
+mod pattern;
 mod preset;
 mod processor;
 mod rate_limit;
+mod rule;
 mod rules;
 mod samplers;
 #[expect(clippy::module_inception, reason = "the type is the module's subject")]
 mod sampling;
+mod sdk;
 #[cfg(test)]
 mod tests;
 mod threshold;
@@ -27,17 +32,22 @@ mod ticker;
 
 pub use adaptive::Adaptive;
 pub use always_record::AlwaysRecord;
+pub use change::SamplingChange;
+pub use change_text::SamplingChangeError;
 pub use composable::{ComposableSampler, Intent, NewSpan};
 pub use composite::CompositeSampler;
 pub use control::SamplingHealth;
 pub use debug_header::DebugHeader;
 pub use keep::Keep;
-pub use live::{SamplerHandle, SamplingChange};
+pub use live::SamplerHandle;
 pub use rate_limit::{RateLimit, RateLimited};
-pub use rules::{Rule, RuleBased, SamplingRule};
+pub use rule::Rule;
+pub use rules::{RuleBased, SamplingRule};
 pub use samplers::{AlwaysOff, AlwaysOn, Annotating, Equalizing, ParentThreshold, Probability, Proportional};
 pub use sampling::Sampling;
 pub use threshold::{Randomness, Threshold};
 
 pub(crate) use control::SamplingControl;
 pub(crate) use metrics::observe;
+pub(crate) use rule::Parent;
+pub(crate) use sdk::SdkSampler;

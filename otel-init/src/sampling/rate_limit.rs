@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 
 use super::composable::{ComposableSampler, Intent, NewSpan};
-use super::rules::ROUTE;
+use super::rule::ROUTE;
 
 const NANOS: f64 = 1e9;
 /// Nanoseconds between two looks for idle keys.

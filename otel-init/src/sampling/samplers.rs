@@ -87,7 +87,8 @@ pub(super) fn percent(share: f64) -> String {
 
 /// Goes on with the threshold of the parent; without a parent, `root` decides.
 ///
-/// A parent without threshold is followed by its flag, and how many its spans stand for stays unknown.
+/// A parent without threshold is followed by its flag, and how many its spans stand for stays unknown. One that left the
+/// decision to us, as B3 may, counts as none.
 ///
 /// <https://opentelemetry.io/docs/specs/otel/trace/sdk/#composableparentthreshold>
 #[derive(Clone, Debug)]
@@ -105,7 +106,7 @@ impl<S: ComposableSampler> ParentThreshold<S> {
 
 impl<S: ComposableSampler> ComposableSampler for ParentThreshold<S> {
     fn intent(&self, span: &NewSpan<'_>) -> Intent {
-        match span.parent() {
+        match span.deciding_parent() {
             Some(parent) => of_parent(parent, span),
             None => self.root.intent(span),
         }
@@ -230,7 +231,7 @@ impl ComposableSampler for Proportional {
 /// What the parent was sampled with, sharpened. A parent of unknown probability counts as one of certainty, and the
 /// result is as unknown as that was.
 fn narrowed(span: &NewSpan<'_>, sharpen: impl Fn(Threshold) -> Threshold) -> Intent {
-    let known = match span.parent() {
+    let known = match span.deciding_parent() {
         Some(parent) => of_parent(parent, span),
         None => Intent::sample(Threshold::ALWAYS),
     };

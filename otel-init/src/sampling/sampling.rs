@@ -12,6 +12,7 @@ use super::debug_header::DebugHeader;
 use super::keep::Keep;
 use super::rate_limit::RateLimit;
 use super::samplers::Probability;
+use super::sdk::SdkSampler;
 
 /// Which traces are recorded: the value for
 /// [`TelemetryBuilder::with_sampling`](crate::TelemetryBuilder::with_sampling).
@@ -52,15 +53,7 @@ pub(super) type Variables = &'static [(&'static str, &'static str)];
 #[derive(Clone, Debug)]
 pub(super) enum Head {
     Composable(Arc<dyn ComposableSampler>),
-    Sdk(SdkHead),
-}
-
-/// A sampler of the SDK.
-#[derive(Clone, Debug)]
-pub(super) struct SdkHead {
-    pub(super) sampler: Box<dyn ShouldSample>,
-    name: String,
-    reads_attributes: bool,
+    Sdk(SdkSampler),
 }
 
 /// Samplers for spans with a parent, where they are not the default.
@@ -86,13 +79,11 @@ impl Sampling {
     /// A sampler of the SDK, or of another crate, decides for traces that begin here. It writes no threshold, so nobody can
     /// tell how many traces a sampled one stands for; what it does to `tracestate` is not kept.
     pub fn sdk(head: impl Into<Box<dyn ShouldSample>>) -> Self {
-        let sampler = head.into();
-        let name = format!("{sampler:?}");
-        Self::of(Head::Sdk(SdkHead { sampler, name, reads_attributes: true }))
+        Self::of(Head::Sdk(SdkSampler::unknown(head.into())))
     }
 
     pub(crate) fn sdk_named(head: Sampler, name: String) -> Self {
-        Self::of(Head::Sdk(SdkHead { sampler: Box::new(head), name, reads_attributes: false }))
+        Self::of(Head::Sdk(SdkSampler::named(head, name)))
     }
 
     fn of(head: Head) -> Self {
@@ -220,24 +211,44 @@ impl Head {
     fn description(&self) -> String {
         match self {
             Self::Composable(sampler) => sampler.description(),
-            Self::Sdk(sdk) => sdk.name.clone(),
+            Self::Sdk(sampler) => sampler.description(),
         }
     }
 
     fn reads_attributes(&self) -> bool {
         match self {
             Self::Composable(sampler) => sampler.reads_attributes(),
-            Self::Sdk(sdk) => sdk.reads_attributes,
+            Self::Sdk(sampler) => sampler.reads_attributes(),
         }
     }
 }
 
 impl Branches {
+    fn all(&self) -> [(&'static str, &Option<Arc<dyn ComposableSampler>>); 4] {
+        [
+            ("remote parent sampled", &self.remote_sampled),
+            ("remote parent not sampled", &self.remote_not_sampled),
+            ("local parent sampled", &self.local_sampled),
+            ("local parent not sampled", &self.local_not_sampled),
+        ]
+    }
+
     fn reads_attributes(&self) -> bool {
-        [&self.remote_sampled, &self.remote_not_sampled, &self.local_sampled, &self.local_not_sampled]
+        self.all()
             .into_iter()
-            .flatten()
+            .filter_map(|(_, sampler)| sampler.as_ref())
             .any(|sampler| sampler.reads_attributes())
+    }
+}
+
+impl fmt::Display for Branches {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (parent, sampler) in self.all() {
+            if let Some(sampler) = sampler {
+                write!(formatter, ", {parent}: {}", sampler.description())?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -247,14 +258,16 @@ impl fmt::Display for Sampling {
         if let Some(name) = &self.name {
             write!(formatter, "{name}: ")?;
         }
-        if let Head::Sdk(sdk) = &self.head {
-            write!(formatter, "{}{}", if self.is_parent_based { "parentbased_" } else { "" }, sdk.name)?;
+        if let Head::Sdk(sampler) = &self.head {
+            let prefix = if self.is_parent_based { "parentbased_" } else { "" };
+            write!(formatter, "{prefix}{}", sampler.description())?;
         } else {
             formatter.write_str(&self.head.description())?;
             if !self.is_parent_based {
                 formatter.write_str(", whatever the parent")?;
             }
         }
+        self.branches.fmt(formatter)?;
         for limit in &self.limits {
             write!(formatter, ", {}", limit.description())?;
         }

@@ -51,6 +51,7 @@ fn one_is_off_and_the_others_are_not() {
             &[
                 ("OTEL_INSTRUMENTATION_MY_JOBS_ENABLED", "False"),
                 ("OTEL_INSTRUMENTATION_OTHERS_ENABLED", "maybe"),
+                ("OTEL_INSTRUMENTATION_HTTP_EXCLUDED_PATHS", "/health*, /metrics"),
             ],
         );
         assert_eq!(finished.lines("OTEL_INSTRUMENTATION_OTHERS_ENABLED is \"maybe\"").len(), 1);
@@ -62,8 +63,14 @@ fn one_is_off_and_the_others_are_not() {
     // Made and used before the installation, as layers are.
     let (off, on) = (instrumenter("otel-my-jobs"), instrumenter("others"));
     off.start(&Context::new(), &"early").end();
+    assert!(!otel_core::is_path_excluded("http", "/healthz"), "nothing is installed");
     let receiver = OtlpReceiver::start().unwrap();
     let telemetry = Telemetry::builder().with_endpoint(receiver.http_endpoint()).install().unwrap();
+    let excluded = [("http", "/healthz"), ("http", "/metrics"), ("http", "/metric"), ("grpc", "/metrics")];
+    assert_eq!(
+        excluded.map(|(name, path)| otel_core::is_path_excluded(name, path)),
+        [true, true, false, false]
+    );
     off.start(&Context::new(), &"off").end();
     let parent = on.start(&Context::new(), &"parent");
     // It passes the context on.

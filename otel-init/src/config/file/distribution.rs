@@ -36,9 +36,10 @@ pub(super) fn read(mut fields: Fields, config: &mut FileConfig) -> Result<(), Fi
         disk.end()?;
         config.disk = Some(buffer);
     }
-    if let Some(names) = own.optional("disabled_instrumentations") {
-        config.without_instrumentations = names.texts()?;
+    if let Some(path) = own.text("sampler_file")? {
+        config.sampler.file = Some(path.into());
     }
+    config.debug_key = own.text("debug_key")?;
     if let Some(redaction) = own.fields("redaction")? {
         redact(redaction, config)?;
     }

@@ -88,6 +88,12 @@ impl Fields {
         }
     }
 
+    /// All entries, in their order.
+    pub(super) fn all(mut self) -> Vec<(String, Value)> {
+        let keys: Vec<String> = self.entries.iter().map(|(key, ..)| key.clone()).collect();
+        keys.into_iter().filter_map(|key| self.take(&key).map(|value| (key, value))).collect()
+    }
+
     /// Everything must have been taken.
     pub(super) fn end(self) -> Result<()> {
         match self.entries.into_iter().next() {
@@ -162,6 +168,13 @@ impl Value {
             lines: Rc::clone(&self.lines),
         };
         Ok(items.into_iter().enumerate().map(item).collect())
+    }
+
+    /// A list that is not empty.
+    pub(super) fn some(self) -> Result<Vec<Self>> {
+        let empty = self.error("expected a list of at least one item");
+        let items = self.list()?;
+        if items.is_empty() { Err(empty) } else { Ok(items) }
     }
 
     pub(super) fn texts(self) -> Result<Vec<String>> {

@@ -40,7 +40,7 @@ impl Reader<'_> {
         config: &mut FileConfig,
     ) -> Result<(), FileError> {
         let mut shared = Shared::default();
-        for reader in fields.required("readers")?.list()? {
+        for reader in fields.required("readers")?.some()? {
             let (name, value) = reader.fields()?.only()?;
             match name.as_str() {
                 "periodic" => self.periodic(value, config, &mut shared)?,

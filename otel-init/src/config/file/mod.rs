@@ -4,10 +4,12 @@
 //! <https://github.com/open-telemetry/opentelemetry-configuration>. Nothing is passed over in silence: a key that nobody
 //! knows, a value of another type and what the schema has and this crate has not are errors with their line.
 
+mod composite;
 mod distribution;
 mod error;
 mod exporter;
 mod fields;
+mod instrumentation;
 mod meter;
 mod node;
 mod propagator;
@@ -31,6 +33,7 @@ use self::providers::GeneralLimits;
 use super::Settings;
 use super::destination::Destinations;
 use super::detection::Filter;
+use super::instrumentation::Instrumentations;
 use super::sampler::SamplerConfig;
 use crate::metrics::{CardinalityLimits, View};
 use crate::safety::{Limits, SafetySettings};
@@ -49,6 +52,7 @@ pub(crate) struct FileConfig {
     pub(crate) propagators: Vec<String>,
     pub(crate) destinations: Destinations,
     pub(crate) sampler: SamplerConfig,
+    pub(crate) debug_key: Option<String>,
     pub(crate) span_limits: SpanLimits,
     pub(crate) limits: Limits,
     pub(crate) exponential_histograms: bool,
@@ -58,7 +62,7 @@ pub(crate) struct FileConfig {
     pub(crate) shutdown_timeout: Option<std::time::Duration>,
     pub(crate) telemetry_level: Option<LevelFilter>,
     pub(crate) disk: Option<crate::DiskBuffer>,
-    pub(crate) without_instrumentations: Vec<String>,
+    pub(crate) instrumentations: Instrumentations,
     pub(crate) warnings: Vec<String>,
     /// The line of each key that is there.
     pub(crate) lines: BTreeMap<String, usize>,
@@ -93,6 +97,7 @@ impl FileConfig {
             propagators: Vec::new(),
             destinations: Destinations::default(),
             sampler: sampler::default(),
+            debug_key: None,
             span_limits: SpanLimits::default(),
             limits: Limits::default(),
             exponential_histograms: false,
@@ -102,7 +107,7 @@ impl FileConfig {
             shutdown_timeout: None,
             telemetry_level: None,
             disk: None,
-            without_instrumentations: Vec::new(),
+            instrumentations: Instrumentations::default(),
             warnings: Vec::new(),
             lines: BTreeMap::new(),
         }
@@ -134,7 +139,9 @@ impl Reader<'_> {
         if let Some(metrics) = fields.fields("meter_provider")? {
             self.meter_provider(metrics, &mut config)?;
         }
-        fields.unsupported("instrumentation", "instrumentations are set up where their layers are made")?;
+        if let Some(instrumentation) = fields.fields("instrumentation")? {
+            instrumentation::read(instrumentation, &mut config)?;
+        }
         if let Some(distribution) = fields.fields("distribution")? {
             distribution::read(distribution, &mut config)?;
         }

@@ -13,6 +13,7 @@ use crate::config::BatchConfig;
 use crate::config::batch::{BATCH, LOG_DELAY, QUEUE, SPAN_DELAY};
 use crate::config::destination::Destination;
 use crate::safety::AttributeLimits;
+use crate::sampling::Sampling;
 
 const COUNT: u32 = 128;
 
@@ -55,11 +56,13 @@ impl Reader<'_> {
         let Some(mut fields) = provider else {
             return Ok(());
         };
-        for processor in fields.required("processors")?.list()? {
-            config.destinations.traces.push(self.processor(Signal::Traces, processor, SPAN_DELAY)?);
-        }
+        let processors = fields.required("processors")?.some()?;
         if let Some(sampler) = fields.optional("sampler") {
-            config.sampler = super::sampler::read(sampler)?;
+            config.sampler.sampling = self.sampler(sampler)?;
+        }
+        let export = Export::of(self.settings.sampling.as_ref().unwrap_or(&config.sampler.sampling));
+        for processor in processors {
+            config.destinations.traces.push(self.processor(Signal::Traces, processor, export)?);
         }
         fields.unsupported("tracer_configurator", "drop rules and the sampler choose among spans")?;
         fields.unsupported("id_generator", "")?;
@@ -78,8 +81,9 @@ impl Reader<'_> {
         let Some(mut fields) = provider else {
             return Ok(());
         };
-        for processor in fields.required("processors")?.list()? {
-            config.destinations.logs.push(self.processor(Signal::Logs, processor, LOG_DELAY)?);
+        for processor in fields.required("processors")?.some()? {
+            let export = Export { delay: LOG_DELAY, timeout: None };
+            config.destinations.logs.push(self.processor(Signal::Logs, processor, export)?);
         }
         fields.unsupported(
             "logger_configurator",
@@ -88,7 +92,7 @@ impl Reader<'_> {
         fields.end()
     }
 
-    fn processor(&self, signal: Signal, processor: Value, delay: Duration) -> Result<Destination, FileError> {
+    fn processor(&self, signal: Signal, processor: Value, unsaid: Export) -> Result<Destination, FileError> {
         let (name, value) = processor.fields()?.only()?;
         let unknown = value.error("no processor has this name: batch, simple");
         let mut fields = value.fields()?;
@@ -96,15 +100,15 @@ impl Reader<'_> {
             max_queue_size: QUEUE,
             is_queue_size_given: false,
             max_export_batch_size: BATCH,
-            schedule_delay: delay,
+            schedule_delay: unsaid.delay,
         };
-        let mut timeout = None;
+        let mut timeout = unsaid.timeout;
         match name.as_str() {
             "batch" => {
                 if let Some(delay) = fields.count("schedule_delay")? {
                     batch.schedule_delay = Duration::from_millis(u64::from(delay.max(1)));
                 }
-                timeout = milliseconds(&mut fields, "export_timeout")?;
+                timeout = milliseconds(&mut fields, "export_timeout")?.or(timeout);
                 if let Some(size) = fields.optional("max_queue_size") {
                     batch.max_queue_size = size_of(&size)?;
                     batch.is_queue_size_given = true;
@@ -126,6 +130,27 @@ impl Reader<'_> {
         let exporter = self.exporter(signal, fields.required("exporter")?, timeout, None)?;
         fields.end()?;
         Ok(Destination { exporter, batch })
+    }
+}
+
+/// What a batch processor has where the file says nothing.
+#[derive(Debug, Clone, Copy)]
+struct Export {
+    delay: Duration,
+    timeout: Option<Duration>,
+}
+
+impl Export {
+    /// The defaults, or what a preset says in their place.
+    fn of(sampling: &Sampling) -> Self {
+        let said = |name: &str| {
+            let (_, value) = sampling.variables().iter().find(|(known, _)| *known == name)?;
+            value.parse().ok().map(Duration::from_millis)
+        };
+        Self {
+            delay: said("OTEL_BSP_SCHEDULE_DELAY").unwrap_or(SPAN_DELAY),
+            timeout: said("OTEL_BSP_EXPORT_TIMEOUT"),
+        }
     }
 }
 

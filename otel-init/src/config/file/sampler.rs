@@ -1,101 +1,210 @@
 //! `sampler:`.
 
+use std::sync::Arc;
+
 use opentelemetry_sdk::trace::Sampler;
 
+use super::Reader;
+use super::composite;
 use super::error::FileError;
 use super::fields::Value;
 use crate::config::sampler::{SamplerConfig, sdk};
-use crate::sampling::Sampling;
+use crate::sampling::{
+    Adaptive, ComposableSampler, Probability, RateLimit, RateLimited, Sampling, SdkSampler,
+};
 
 /// What stands where no sampler does: "parent based sampler with a root of always_on is used".
 pub(super) fn default() -> SamplerConfig {
-    SamplerConfig { sampling: Root::AlwaysOn.sampling(true), file: None }
+    SamplerConfig { sampling: Single::AlwaysOn.sampling(), file: None }
 }
 
-/// The sampler, which may follow the parent's decision.
-pub(super) fn read(value: Value) -> Result<SamplerConfig, FileError> {
-    let (name, sampler) = value.fields()?.only()?;
-    if name != "parent_based" {
-        return Ok(SamplerConfig { sampling: root(&name, sampler)?.sampling(false), file: None });
-    }
-    let mut fields = sampler.fields()?;
-    let chosen = match fields.optional("root") {
-        Some(value) => {
-            let (name, sampler) = value.fields()?.only()?;
-            root(&name, sampler)?
-        }
-        None => Root::AlwaysOn,
-    };
-    for (key, follows) in [
-        ("remote_parent_sampled", Root::AlwaysOn),
-        ("remote_parent_not_sampled", Root::AlwaysOff),
-        ("local_parent_sampled", Root::AlwaysOn),
-        ("local_parent_not_sampled", Root::AlwaysOff),
-    ] {
-        let Some(value) = fields.optional(key) else { continue };
-        let other = value.error("not supported: a child does what its parent did");
-        let (name, sampler) = value.fields()?.only()?;
-        if root(&name, sampler)? != follows {
-            return Err(other);
-        }
-    }
-    fields.end()?;
-    Ok(SamplerConfig { sampling: chosen.sampling(true), file: None })
-}
+/// The children of `parent_based`, and what stands where one is missing.
+const CHILDREN: [(&str, Single); 5] = [
+    ("root", Single::AlwaysOn),
+    ("remote_parent_sampled", Single::AlwaysOn),
+    ("remote_parent_not_sampled", Single::AlwaysOff),
+    ("local_parent_sampled", Single::AlwaysOn),
+    ("local_parent_not_sampled", Single::AlwaysOff),
+];
 
-/// What decides for traces that begin here.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Root {
+/// A sampler that does not look at the parent, or does so by itself.
+#[derive(Debug, Clone)]
+enum Single {
     AlwaysOn,
     AlwaysOff,
     TraceIdRatio(f64),
-    Probability(f64),
+    Composable(Arc<dyn ComposableSampler>),
 }
 
-impl Root {
-    fn sampling(self, is_parent_based: bool) -> Sampling {
+impl Single {
+    /// For traces that begin here, where others follow their parent.
+    fn sampling(self) -> Sampling {
         match self {
-            Self::AlwaysOn => sdk(is_parent_based, Sampler::AlwaysOn, "always_on".to_owned()),
-            Self::AlwaysOff => sdk(is_parent_based, Sampler::AlwaysOff, "always_off".to_owned()),
-            Self::TraceIdRatio(ratio) => {
-                let name = format!("traceidratio {ratio}");
-                sdk(is_parent_based, Sampler::TraceIdRatioBased(ratio), name)
+            Self::Composable(sampler) => Sampling::new(sampler),
+            other => {
+                let (sampler, name) = other.of_sdk();
+                sdk(true, sampler, name)
             }
-            Self::Probability(ratio) => {
-                let head = Sampling::probability(ratio);
-                if is_parent_based { head } else { head.without_parent() }
+        }
+    }
+
+    fn composable(self) -> Arc<dyn ComposableSampler> {
+        match self {
+            Self::Composable(sampler) => sampler,
+            other => {
+                let (sampler, name) = other.of_sdk();
+                Arc::new(SdkSampler::named(sampler, name))
+            }
+        }
+    }
+
+    fn of_sdk(&self) -> (Sampler, String) {
+        match self {
+            Self::TraceIdRatio(ratio) => {
+                (Sampler::TraceIdRatioBased(*ratio), format!("traceidratio {ratio}"))
+            }
+            Self::AlwaysOff => (Sampler::AlwaysOff, "always_off".to_owned()),
+            _ => (Sampler::AlwaysOn, "always_on".to_owned()),
+        }
+    }
+}
+
+impl Reader<'_> {
+    /// The sampler, which may follow the parent's decision.
+    pub(super) fn sampler(&self, value: Value) -> Result<Sampling, FileError> {
+        let (name, value) = value.fields()?.only()?;
+        let registry = &self.settings.registry;
+        if let Some(make) = registry.sampler(&name) {
+            let mut fields = value.fields()?;
+            let argument = fields.text("argument")?;
+            fields.end()?;
+            return Ok(make(argument.as_deref()));
+        }
+        if Sampling::preset(&name, None).is_some() {
+            let ratio = ratio(value)?;
+            return Ok(Sampling::preset(&name, ratio).unwrap_or_else(Sampling::development));
+        }
+        match name.as_str() {
+            "parent_based" => children(value).map(of_children),
+            "rate_limiting" => {
+                let rate = rate(value, &["traces_per_second"])?;
+                let limit = RateLimit::per_second(rate.map_or(RATE, |(_, rate)| rate));
+                Ok(Sampling::new(RateLimited::new(Probability::new(1.0), limit)))
+            }
+            "adaptive" => Ok(Sampling::new(match rate(value, &["traces_per_second", "spans_per_second"])? {
+                Some(("spans_per_second", rate)) => Adaptive::spans_per_second(rate),
+                other => Adaptive::traces_per_second(other.map_or(RATE, |(_, rate)| rate)),
+            })),
+            _ => {
+                let more = PLAIN.iter().chain(&OURS).copied().chain(registry.sampler_names());
+                Ok(single(&name, value, more)?.sampling().without_parent())
             }
         }
     }
 }
 
-fn root(name: &str, sampler: Value) -> Result<Root, FileError> {
+/// Those of the schema that may stand below `parent_based`, and those that may not.
+const PLAIN: [&str; 6] = [
+    "always_on",
+    "always_off",
+    "trace_id_ratio_based",
+    "parent_based",
+    "probability/development",
+    "composite/development",
+];
+const OURS: [&str; 6] = ["rate_limiting", "adaptive", "development", "staging", "production", "emergency"];
+
+/// Traces a second, as for the variable.
+const RATE: f64 = 100.0;
+
+/// A sampler other than `parent_based`.
+fn single<'a>(name: &str, value: Value, known: impl Iterator<Item = &'a str>) -> Result<Single, FileError> {
     match name {
-        "always_on" => sampler.nothing().map(|()| Root::AlwaysOn),
-        "always_off" => sampler.nothing().map(|()| Root::AlwaysOff),
-        "trace_id_ratio_based" => ratio(sampler).map(Root::TraceIdRatio),
-        "probability" => ratio(sampler).map(Root::Probability),
-        "jaeger_remote" | "composite" | "parent_based" => Err(sampler.error("not supported here")),
-        _ => Err(sampler.error(
-            "no sampler has this name: always_on, always_off, trace_id_ratio_based, probability/development, \
-             parent_based",
+        "always_on" => value.nothing().map(|()| Single::AlwaysOn),
+        "always_off" => value.nothing().map(|()| Single::AlwaysOff),
+        "trace_id_ratio_based" => Ok(Single::TraceIdRatio(ratio(value)?.unwrap_or(1.0))),
+        "probability" => {
+            let ratio = ratio(value)?.unwrap_or(1.0);
+            Ok(Single::Composable(Arc::new(Probability::new(ratio))))
+        }
+        "composite" => composite::read(value).map(Single::Composable),
+        "jaeger_remote" => Err(value.error(
+            "not supported: write probability/development, and change it by distribution.otel-init.sampler_file",
         )),
+        _ => {
+            let known: Vec<_> = known.collect();
+            Err(value.error(format!("no sampler has this name here: {}", known.join(", "))))
+        }
     }
 }
 
-/// "1.0 is used" if there is none.
-fn ratio(sampler: Value) -> Result<f64, FileError> {
-    let mut fields = sampler.fields()?;
+/// The five children of `parent_based`. One that is `parent_based` again stands for its own child of the same place: where
+/// the parent is, is known there.
+fn children(value: Value) -> Result<[Single; 5], FileError> {
+    let mut fields = value.fields()?;
+    let mut all = CHILDREN.map(|(_, default)| default);
+    for (place, (key, _)) in CHILDREN.iter().enumerate() {
+        let Some(child) = fields.optional(key) else { continue };
+        let (name, child) = child.fields()?.only()?;
+        all[place] = match name.as_str() {
+            "parent_based" => children(child)?[place].clone(),
+            name => single(name, child, PLAIN.into_iter())?,
+        };
+    }
+    fields.end()?;
+    Ok(all)
+}
+
+fn of_children(children: [Single; 5]) -> Sampling {
+    let [root, remote_sampled, remote_not_sampled, local_sampled, local_not_sampled] = children;
+    let mut sampling = root.sampling();
+    // What follows the parent is what `Sampling` does by itself, and it hands the parent's threshold on.
+    if !matches!(remote_sampled, Single::AlwaysOn) {
+        sampling = sampling.with_remote_parent_sampled(remote_sampled.composable());
+    }
+    if !matches!(remote_not_sampled, Single::AlwaysOff) {
+        sampling = sampling.with_remote_parent_not_sampled(remote_not_sampled.composable());
+    }
+    if !matches!(local_sampled, Single::AlwaysOn) {
+        sampling = sampling.with_local_parent_sampled(local_sampled.composable());
+    }
+    if !matches!(local_not_sampled, Single::AlwaysOff) {
+        sampling = sampling.with_local_parent_not_sampled(local_not_sampled.composable());
+    }
+    sampling
+}
+
+/// `ratio:`, if it is there.
+pub(super) fn ratio(value: Value) -> Result<Option<f64>, FileError> {
+    let mut fields = value.fields()?;
     let ratio = match fields.optional("ratio") {
         Some(value) => {
             let ratio = value.number()?;
             if !(0.0..=1.0).contains(&ratio) {
                 return Err(value.error("expected a number from 0 to 1"));
             }
-            ratio
+            Some(ratio)
         }
-        None => 1.0,
+        None => None,
     };
     fields.end()?;
     Ok(ratio)
+}
+
+/// The first of these keys that is there, and its number.
+fn rate<'a>(value: Value, keys: &[&'a str]) -> Result<Option<(&'a str, f64)>, FileError> {
+    let mut fields = value.fields()?;
+    let mut found = None;
+    for key in keys {
+        let Some(value) = fields.optional(key) else { continue };
+        let rate = value.number()?;
+        if !rate.is_finite() || rate < 0.0 {
+            return Err(value.error("expected a number from 0"));
+        }
+        if found.replace((*key, rate)).is_some() {
+            return Err(value.error(format!("only one of {} can be the target", keys.join(", "))));
+        }
+    }
+    fields.end()?;
+    Ok(found)
 }

@@ -7,7 +7,7 @@ use opentelemetry_sdk::metrics::Temporality;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::{FileConfig, FileError, read};
-use crate::config::{Compression, ExporterConfig, OtlpConfig, Settings};
+use crate::config::{Compression, ExporterConfig, Instrumentations, OtlpConfig, Settings};
 use crate::{Protocol, Signal};
 
 fn parse_with(text: &str, variables: &[(&str, &str)]) -> Result<FileConfig, FileError> {
@@ -28,6 +28,8 @@ fn wrong(text: &str) -> String {
 fn otlp(config: &FileConfig, signal: Signal) -> &OtlpConfig {
     config.destinations.otlp().find(|otlp| otlp.signal == signal).unwrap()
 }
+
+mod samplers;
 
 const FULL: &str = r#"
 file_format: "1.0"
@@ -96,8 +98,16 @@ meter_provider:
         aggregation_cardinality_limit: 50
     - selector: {meter_name: chatty}
       stream: {aggregation: {drop: }}
+instrumentation/development:
+  java: {anything: {at: all}}
+  rust:
+    http: {excluded_paths: ["/health*", /metrics]}
+    otel-db: {enabled: false}
+    grpc: {enabled: true}
 distribution:
   otel-init:
+    sampler_file: /run/sampler.json
+    debug_key: a key of at least 32 characters..
     shutdown_timeout: 1500
     telemetry_level: debug
     baggage_attributes: [tenant]
@@ -154,6 +164,16 @@ fn everything_that_is_supported_arrives() {
     assert_eq!(config.safety.baggage_attributes, ["tenant"]);
     assert_eq!(config.safety.drop_rules.len(), 2);
     assert_eq!(config.lines["tracer_provider.sampler"], 25);
+    assert_eq!(config.sampler.file.as_deref(), Some(std::path::Path::new("/run/sampler.json")));
+    assert_eq!(config.debug_key.as_deref(), Some("a key of at least 32 characters.."));
+    let excluded = vec!["/health*".to_owned(), "/metrics".to_owned()];
+    assert_eq!(
+        config.instrumentations,
+        Instrumentations {
+            disabled: vec!["otel-db".to_owned()],
+            excluded_paths: vec![("http".to_owned(), excluded)],
+        }
+    );
 }
 
 #[test]
@@ -232,6 +252,14 @@ fn a_mistake_is_named_with_its_line_and_its_keys() {
         ),
         ("tracer_provider: {}", "line 2: tracer_provider: processors is missing"),
         (
+            "tracer_provider: {processors: []}",
+            "line 2: tracer_provider.processors: expected a list of at least one item",
+        ),
+        (
+            "instrumentation/development:\n  rust:\n    http: {excluded: [a]}",
+            "line 4: instrumentation/development.rust.http: the key excluded is not known here",
+        ),
+        (
             "tracer_provider:\n  processors:\n    - batch:\n        exporter: {zipkin: }",
             "line 5: tracer_provider.processors[0].batch.exporter.zipkin: not supported: write otlp_http",
         ),
@@ -261,7 +289,7 @@ fn a_mistake_is_named_with_its_line_and_its_keys() {
         ),
         (
             "tracer_provider:\n  processors:\n    - batch: {exporter: {console: }}\n  sampler: {jaeger_remote/development: {endpoint: x}}",
-            "line 5: tracer_provider.sampler.jaeger_remote/development: not supported",
+            "line 5: tracer_provider.sampler.jaeger_remote/development: not supported: write probability/development",
         ),
         (
             "logger_provider:\n  processors:\n    - batch: {exporter: {console: }}\n  logger_configurator/development: {default_config: {disabled: true}}",
@@ -330,7 +358,7 @@ fn a_small_file_cannot_become_a_large_tree() {
 }
 
 #[test]
-fn the_example_of_the_guide_is_read() {
+fn the_examples_of_the_guide_are_read() {
     // The book is not a part of the package.
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/src/guide/configuration.md");
     let Ok(guide) = std::fs::read_to_string(path) else { return };
@@ -340,6 +368,14 @@ fn the_example_of_the_guide_is_read() {
     assert_eq!(otlp(&config, Signal::Traces).headers["authorization"], "Bearer t0p");
     assert_eq!(config.sampler.to_string(), "parentbased_traceidratio 0.1");
     assert_eq!((config.detectors.len(), config.safety.drop_rules.len()), (3, 1));
+    let sampler = guide.split("```yaml\n").nth(2).and_then(|rest| rest.split("```").next()).unwrap();
+    let text =
+        format!("file_format: '1.0'\n{sampler}  processors: [{{simple: {{exporter: {{console: }}}}}}]\n");
+    let config = parse_with(&text, &[]).unwrap();
+    assert_eq!(
+        config.sampler.to_string(),
+        "url.path /health*: always_off; kind Server or Consumer: probability 10 %; otherwise: probability 1 %"
+    );
 }
 
 proptest::proptest! {

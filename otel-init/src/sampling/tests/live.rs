@@ -9,8 +9,8 @@ use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
 use super::super::file::WatchedFile;
-use super::super::live::{Live, SamplerHandle, SamplingChange};
-use super::super::{AlwaysOff, Sampling};
+use super::super::live::{Live, SamplerHandle};
+use super::super::{AlwaysOff, Sampling, SamplingChange};
 use super::{Exported, installed};
 
 fn request(provider: &SdkTracerProvider, exported: &Exported, route: &'static str) -> Option<String> {

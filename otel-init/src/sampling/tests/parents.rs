@@ -5,13 +5,14 @@ use std::time::{Duration, SystemTime};
 
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{Span as _, SpanKind, TraceContextExt, Tracer, TracerProvider};
-use opentelemetry::{Context, KeyValue};
+use opentelemetry::{Context, KeyValue, Value};
 use opentelemetry_sdk::trace::{Sampler, SpanData};
 use otel_core::propagation::{B3Propagator, TraceContextPropagator, with_deferred_decision};
 
 use super::super::ot_state::OtState;
 use super::super::{
-    AlwaysOff, AlwaysOn, DebugHeader, Probability, RateLimit, RateLimited, Rule, RuleBased, Sampling,
+    AlwaysOff, AlwaysOn, DebugHeader, ParentThreshold, Probability, RateLimit, RateLimited, Rule, RuleBased,
+    Sampling,
 };
 use super::installed;
 
@@ -202,4 +203,58 @@ fn a_refused_trace_is_counted_and_its_neighbours_have_no_threshold() {
     assert_eq!(spans.len(), 3);
     assert!(spans.iter().all(|span| span.span_context.trace_state().header() == "ot=th:0"));
     assert_eq!(control.health().rate_limited, 7);
+}
+
+#[test]
+fn a_composite_without_parents_sees_the_parent_itself() {
+    let composite = Sampling::new(ParentThreshold::new(Probability::new(0.25))).without_parent();
+    let states = |context: &Context| {
+        let spans = two(&composite, context);
+        spans.iter().map(|span| span.span_context.trace_state().header()).collect::<Vec<_>>()
+    };
+    // The caller's threshold goes on, to the spans below too.
+    assert_eq!(states(&w3c("03", "ot=th:8;rv:9b8233f7e3a151")), ["ot=th:8;rv:9b8233f7e3a151"; 2]);
+    assert!(states(&w3c("02", "")).is_empty());
+    // A caller who does not count, and a trace of our own: the root's share.
+    for deferred in ["00", "01"] {
+        let context = with_deferred_decision(&w3c(deferred, "ot=th:8;rv:ffffffffffffff"));
+        assert_eq!(states(&context), ["ot=th:c;rv:ffffffffffffff"; 2]);
+    }
+    let all = Sampling::new(ParentThreshold::new(AlwaysOn)).without_parent();
+    assert_eq!(two(&all, &Context::new())[0].span_context.trace_state().header(), "ot=th:0");
+}
+
+#[test]
+fn a_rule_matches_one_of_several_values_and_items_of_lists() {
+    let rule = |rule: Rule| Sampling::new(RuleBased::new().with_rule(rule.always())).without_parent();
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    let codes =
+        rule(Rule::any().with_attribute_patterns("code".to_owned(), &texts(&["4*"]), &texts(&["404"])));
+    let values = rule(Rule::any().with_attribute_values("code".to_owned(), &texts(&["404", "*"])));
+    let there = rule(Rule::any().with_attribute_patterns("code".to_owned(), &[], &[]));
+    let matches = |sampling: &Sampling, value: Option<Value>| {
+        let (provider, exported, _control) = installed(sampling);
+        let tracer = provider.tracer("test");
+        let attributes = value.map(|value| KeyValue::new("code", value));
+        let builder = tracer.span_builder("span").with_attributes(attributes);
+        tracer.build_with_context(builder, &Context::new()).end();
+        !exported.take().is_empty()
+    };
+    let list = |codes: &[i64]| Some(Value::Array(codes.to_vec().into()));
+    for (value, by_pattern, by_value) in [
+        (Some(Value::I64(403)), true, false),
+        (Some(Value::I64(404)), false, true),
+        (Some("*".into()), false, true),
+        (list(&[500, 410]), true, false),
+        (list(&[404, 500]), false, true),
+        (Some(Value::Array(vec![0.5, 404.0].into())), false, true),
+        (Some(Value::Array(vec![true].into())), false, false),
+        (list(&[]), false, false),
+    ] {
+        let is_empty = value == list(&[]);
+        assert_eq!(matches(&codes, value.clone()), by_pattern, "{value:?}");
+        assert_eq!(matches(&values, value.clone()), by_value, "{value:?}");
+        assert_eq!(matches(&there, value), !is_empty);
+    }
+    assert!(!matches(&there, None));
 }
