@@ -4,21 +4,23 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use opentelemetry::KeyValue;
 use opentelemetry::logs::LoggerProvider;
 use opentelemetry::metrics::MeterProvider;
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{Tracer, TracerProvider};
-use otel_core::{Instrumenter, Providers};
+use opentelemetry::{InstrumentationScope, KeyValue};
+use otel_core::{EventLog, Instrumenter, Providers};
 
 use crate::GenAiConventions;
 use crate::content::ContentPolicy;
-use crate::event::{MakeEvents, make_events};
 use crate::genai::{Filter, GenAi, ResponseAttributes, Shared, scope};
 use crate::mcp::{McpConvention, Side};
 use crate::operation::{GenAiConvention, GenAiRequest, SpanName, StartAttributes};
 use crate::price::PriceTable;
 use crate::provider::ResponseFacts;
+
+/// Kept until the scope is known.
+type MakeEvents = Arc<dyn Fn(InstrumentationScope) -> EventLog + Send + Sync>;
 
 /// Options of a [`GenAi`].
 #[derive(Clone, Default)]
@@ -29,6 +31,7 @@ pub struct GenAiBuilder {
     content: Option<ContentPolicy>,
     prices: Option<PriceTable>,
     events: Option<MakeEvents>,
+    exceptions: Option<MakeEvents>,
     filter: Option<Filter>,
     span_name: Option<SpanName>,
     attributes: Option<StartAttributes>,
@@ -61,7 +64,19 @@ impl GenAiBuilder {
         P: LoggerProvider + Send + Sync + 'static,
         P::Logger: Send + Sync + 'static,
     {
-        self.events = Some(make_events(provider));
+        self.events = Some(Arc::new(move |scope| EventLog::new(&provider, scope)));
+        self
+    }
+
+    /// Writes a log event `gen_ai.client.operation.exception`, severity WARN, for each call of a model or of a service that
+    /// fails: `exception.type` in the span's context, the same as the span's `error.type`, and not the error's text, which
+    /// may repeat a prompt. Default: none.
+    pub fn with_exception_events<P>(mut self, provider: P) -> Self
+    where
+        P: LoggerProvider + Send + Sync + 'static,
+        P::Logger: Send + Sync + 'static,
+    {
+        self.exceptions = Some(Arc::new(move |scope| EventLog::new(&provider, scope)));
         self
     }
 
@@ -139,6 +154,7 @@ impl GenAiBuilder {
         let convention = GenAiConvention {
             conventions,
             currency: self.prices.as_ref().map(|prices| prices.currency().to_owned()),
+            has_own_meter_provider: self.providers.has_own_meter_provider(),
             span_name: self.span_name,
             attributes: self.attributes,
             ..GenAiConvention::default()
@@ -146,6 +162,7 @@ impl GenAiBuilder {
         let mcp = |side| Instrumenter::new(scope.clone(), self.providers.clone(), McpConvention::new(side));
         GenAi::from_shared(Shared {
             events: self.events.map(|make| make(scope.clone())),
+            exceptions: self.exceptions.map(|make| make(scope.clone())),
             mcp_client: mcp(Side::Client),
             mcp_server: mcp(Side::Server),
             public_endpoint: self.public_endpoint,

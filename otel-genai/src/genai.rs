@@ -4,13 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use opentelemetry::{Context, InstrumentationScope, KeyValue};
-use otel_core::{ErrorType, Instrumenter, Operation, Providers};
+use otel_core::{ErrorType, EventLog, Instrumenter, Operation, Providers};
 
 use crate::GenAiConventions;
 use crate::bounded::Names;
 use crate::builder::GenAiBuilder;
 use crate::content::ContentPolicy;
-use crate::event::Events;
 use crate::mcp::{McpConvention, Side};
 use crate::metrics::GenAiMetrics;
 use crate::operation::{GenAiConvention, GenAiRequest, OperationFacts};
@@ -54,7 +53,8 @@ pub(crate) struct Shared {
     pub(crate) public_endpoint: bool,
     pub(crate) content: ContentPolicy,
     pub(crate) prices: Option<PriceTable>,
-    pub(crate) events: Option<Events>,
+    pub(crate) events: Option<EventLog>,
+    pub(crate) exceptions: Option<EventLog>,
     pub(crate) filter: Option<Filter>,
     pub(crate) response_attributes: Option<ResponseAttributes>,
 }
@@ -122,12 +122,16 @@ impl GenAi {
         (convention.conventions, &convention.names)
     }
 
-    pub(crate) fn events(&self) -> Option<&Events> {
+    pub(crate) fn events(&self) -> Option<&EventLog> {
         self.shared.events.as_ref()
     }
 
+    pub(crate) fn exceptions(&self) -> Option<&EventLog> {
+        self.shared.exceptions.as_ref()
+    }
+
     /// Where the details of a call go, if they are wanted: "opt-in" in 1.41, "recommended" later.
-    pub(crate) fn details_events(&self) -> Option<&Events> {
+    pub(crate) fn details_events(&self) -> Option<&EventLog> {
         let wanted = self.shared.content.wants_events() || self.conventions().is_latest();
         self.events().filter(|_| wanted)
     }

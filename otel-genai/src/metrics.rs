@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Counter, Histogram, Meter};
+use opentelemetry::metrics::{BoundHistogram, Counter, Histogram, Meter};
 
 use crate::GenAiConventions;
 use crate::names::{attribute, metric, own};
@@ -53,6 +53,26 @@ pub(crate) struct GenAiMetrics {
     /// Of the unreleased conventions: inference, agents, tools, workflows.
     own_durations: Option<[Histogram<f64>; 4]>,
     cost: Option<Counter<f64>>,
+    binds: bool,
+}
+
+/// The times of one stream's chunks.
+#[derive(Debug)]
+pub(crate) struct ChunkTimes {
+    output_chunk: Histogram<f64>,
+    attributes: Vec<KeyValue>,
+    /// An SDK hashes and compares the attributes of each measurement, which costs more than to read the chunk.
+    bound: Option<BoundHistogram<f64>>,
+}
+
+impl ChunkTimes {
+    /// Records a chunk: how long after the one before it came.
+    pub(crate) fn record(&self, elapsed: Duration) {
+        match &self.bound {
+            Some(bound) => bound.record(elapsed.as_secs_f64()),
+            None => self.output_chunk.record(elapsed.as_secs_f64(), &self.attributes),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -73,8 +93,13 @@ struct LatestTokens {
 }
 
 impl GenAiMetrics {
-    /// `currency` is that of the price table, if there is one.
-    pub(crate) fn new(meter: &Meter, conventions: GenAiConventions, currency: Option<&str>) -> Self {
+    /// `currency` is that of the price table, if there is one; `binds` says whether instruments may be bound to attributes.
+    pub(crate) fn new(
+        meter: &Meter,
+        conventions: GenAiConventions,
+        currency: Option<&str>,
+        binds: bool,
+    ) -> Self {
         let latest = conventions.is_latest();
         let (first_chunk, output_chunk) = match latest {
             true => (metric::INFERENCE_TIME_TO_FIRST_CHUNK, metric::INFERENCE_TIME_PER_OUTPUT_CHUNK),
@@ -96,13 +121,16 @@ impl GenAiMetrics {
             },
             own_durations: latest.then(|| own_durations(meter)),
             cost,
+            binds,
         }
     }
 
-    /// Records one chunk of a stream: the first after the request, another after the one before it.
-    pub(crate) fn record_chunk(&self, is_first: bool, elapsed: Duration, attributes: &[KeyValue]) {
-        let histogram = if is_first { &self.first_chunk } else { &self.output_chunk };
-        histogram.record(elapsed.as_secs_f64(), attributes);
+    /// Records the first chunk of a stream, so long after the request, and makes ready for those that follow.
+    pub(crate) fn first_chunk(&self, elapsed: Duration, attributes: Vec<KeyValue>) -> ChunkTimes {
+        self.first_chunk.record(elapsed.as_secs_f64(), &attributes);
+        let output_chunk = self.output_chunk.clone();
+        let bound = self.binds.then(|| output_chunk.bind(&attributes));
+        ChunkTimes { output_chunk, attributes, bound }
     }
 
     /// Records an operation that has ended.

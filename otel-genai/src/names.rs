@@ -128,6 +128,7 @@ pub(crate) mod metric {
 pub(crate) mod event {
     names! {
         INFERENCE_DETAILS = "gen_ai.client.inference.operation.details";
+        EXCEPTION = "gen_ai.client.operation.exception";
         EVALUATION_RESULT = "gen_ai.evaluation.result";
     }
 }

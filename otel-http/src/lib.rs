@@ -9,7 +9,6 @@ mod cached;
 mod capture;
 mod client;
 mod error;
-mod exception;
 mod forwarded;
 mod header;
 mod method;

@@ -9,7 +9,7 @@ use arc_swap::ArcSwapOption;
 use opentelemetry::metrics::Meter;
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, KeyValue};
-use otel_core::{Attributes, Convention, ErrorType};
+use otel_core::{Attributes, Convention, ErrorType, binds_instruments};
 
 use super::attributes;
 use super::facts::{GenAiRequest, OperationFacts};
@@ -30,6 +30,8 @@ pub(crate) struct GenAiConvention {
     pub(crate) names: Names,
     /// Of the price table.
     pub(crate) currency: Option<String>,
+    /// Of which it is not known whether its instruments can be bound.
+    pub(crate) has_own_meter_provider: bool,
     pub(crate) span_name: Option<SpanName>,
     pub(crate) attributes: Option<StartAttributes>,
     /// Kept here because chunks are recorded while the operation runs.
@@ -55,7 +57,8 @@ impl Convention for GenAiConvention {
     type Tally = Tally;
 
     fn metrics(&self, meter: &Meter) -> Arc<GenAiMetrics> {
-        let metrics = Arc::new(GenAiMetrics::new(meter, self.conventions, self.currency.as_deref()));
+        let binds = binds_instruments() && !self.has_own_meter_provider;
+        let metrics = Arc::new(GenAiMetrics::new(meter, self.conventions, self.currency.as_deref(), binds));
         self.instruments.store(Some(Arc::clone(&metrics)));
         metrics
     }

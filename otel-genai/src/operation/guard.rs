@@ -4,8 +4,6 @@ use std::borrow::Cow;
 use std::future::poll_fn;
 use std::mem;
 use std::pin::pin;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use opentelemetry::logs::Severity;
 use opentelemetry::trace::TraceContextExt;
@@ -13,13 +11,14 @@ use opentelemetry::{Context, KeyValue};
 use otel_core::{Attributes, ErrorType, Operation};
 
 use super::attributes;
+use super::clock::Clock;
 use super::convention::{Answer, GenAiConvention};
 use super::facts::{Family, OperationFacts};
 use super::scope::Scope;
 use crate::GenAi;
 use crate::content::CapturedContent;
 use crate::event::{EventAttributes, any_value};
-use crate::metrics::{GenAiMetrics, Tally};
+use crate::metrics::Tally;
 use crate::names::{attribute, event};
 use crate::provider::ResponseFacts;
 use otel_core::call_hook;
@@ -39,18 +38,6 @@ pub(crate) struct Guard {
     pub(crate) extra: Vec<KeyValue>,
     failure: Option<ErrorType>,
     clock: Clock,
-}
-
-/// When chunks came.
-#[derive(Debug)]
-struct Clock {
-    started: Instant,
-    last_chunk: Option<Instant>,
-    first_chunk: Option<Duration>,
-    /// What the metrics of chunks carry, made with the first one.
-    attributes: Vec<KeyValue>,
-    /// Taken with the first chunk: a reference count for each would be a line that all threads write.
-    metrics: Option<Arc<GenAiMetrics>>,
 }
 
 pub(crate) enum Exit {
@@ -81,13 +68,7 @@ impl Guard {
             response: ResponseFacts::default(),
             extra: Vec::new(),
             failure: None,
-            clock: Clock {
-                started: Instant::now(),
-                last_chunk: None,
-                first_chunk: None,
-                attributes: Vec::new(),
-                metrics: None,
-            },
+            clock: Clock::start(),
         }
     }
 
@@ -142,21 +123,11 @@ impl Guard {
         if count == 0 || self.is_inert() {
             return;
         }
-        let now = Instant::now();
-        let clock = &mut self.clock;
-        let is_first = clock.last_chunk.is_none();
-        let elapsed = now - clock.last_chunk.replace(now).unwrap_or(clock.started);
-        if is_first {
-            clock.first_chunk = Some(elapsed);
-            clock.attributes = chunk_attributes(&self.genai, &self.facts, self.response.model.as_deref());
-            clock.metrics = self.genai.instruments();
-        }
-        let Some(metrics) = &clock.metrics else { return };
-        metrics.record_chunk(is_first, elapsed, &clock.attributes);
-        // What comes in one piece comes at once.
-        for _ in 1..count {
-            metrics.record_chunk(false, Duration::ZERO, &clock.attributes);
-        }
+        let Self { genai, facts, response, clock, .. } = self;
+        clock.chunks(count, |elapsed| {
+            let attributes = chunk_attributes(genai, facts, response.model.as_deref());
+            genai.instruments().map(|metrics| metrics.first_chunk(elapsed, attributes))
+        });
     }
 
     pub(crate) fn finish(&mut self, exit: Exit) {
@@ -194,7 +165,7 @@ impl Guard {
         let answer = Answer {
             facts: &self.facts,
             response: &self.response,
-            first_chunk: self.clock.first_chunk,
+            first_chunk: self.clock.first_chunk(),
             cost,
             extra,
             failure: failure.clone(),
@@ -206,7 +177,18 @@ impl Guard {
             Exit::Fail(error_type) => Some(error_type.clone()),
             _ => failure,
         };
+        self.emit_exception(failed.as_ref());
         self.emit_details(captured.event_attributes, failed);
+    }
+
+    /// "This event SHOULD be recorded when an exception occurs during Generative AI client operations", errors of the API
+    /// included. What is no call of a model or a service is no client.
+    fn emit_exception(&self, failure: Option<&ErrorType>) {
+        let family = self.facts.family;
+        let is_client = matches!(family, Family::Inference | Family::Embeddings | Family::OtherClient);
+        if let (true, Some(failure), Some(events)) = (is_client, failure, self.genai.exceptions()) {
+            events.exception(event::EXCEPTION, Severity::Warn, failure, &self.context);
+        }
     }
 
     fn failure(&self) -> Option<ErrorType> {
@@ -237,7 +219,7 @@ impl Guard {
         let mut attributes = Attributes::to_lists(&mut span, &mut metric);
         let (conventions, names) = self.genai.vocabulary();
         attributes::on_start(&self.facts, conventions, names, &mut attributes);
-        let first_chunk = self.clock.first_chunk;
+        let first_chunk = self.clock.first_chunk();
         attributes::on_response(
             &self.facts,
             &self.response,

@@ -3,6 +3,7 @@
 mod agent;
 mod attributes;
 mod captured;
+mod clock;
 mod convention;
 mod evaluation;
 mod facts;

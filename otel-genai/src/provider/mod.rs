@@ -35,6 +35,7 @@ mod ollama;
 mod openai;
 mod payload;
 mod reader;
+mod repeat;
 mod request;
 mod response;
 mod response_visitor;

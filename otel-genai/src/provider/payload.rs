@@ -3,6 +3,7 @@
 use super::frame::{Events, Headers, Message};
 use super::json::{Scalar, Tokenizer, Visitor, Want};
 use super::key::Key;
+use super::repeat::Repeat;
 use super::response_visitor::ResponseVisitor;
 use super::{Api, ResponseFacts};
 use crate::content::ResponseCapture;
@@ -11,12 +12,14 @@ use crate::content::ResponseCapture;
 pub(super) struct Payload {
     tokenizer: Tokenizer,
     pub(super) visitor: ResponseVisitor,
+    repeat: Repeat,
     capture: Option<Box<ResponseCapture>>,
 }
 
 impl Payload {
     pub(super) fn new(api: Api) -> Self {
-        Self { tokenizer: Tokenizer::new(), visitor: ResponseVisitor::new(api), capture: None }
+        let visitor = ResponseVisitor::new(api);
+        Self { tokenizer: Tokenizer::new(), visitor, repeat: Repeat::default(), capture: None }
     }
 
     pub(super) fn capture(&mut self, capture: ResponseCapture) {
@@ -41,6 +44,29 @@ impl Payload {
         }
     }
 
+    /// The next bytes of a body that is one value.
+    pub(super) fn body(&mut self, bytes: &[u8]) {
+        self.tokenizer.read(bytes, &mut self.visitor);
+        if let Some(capture) = &mut self.capture {
+            capture.bytes(bytes);
+        }
+    }
+
+    fn event(&mut self, bytes: &[u8]) {
+        let is_start = self.tokenizer.is_between() && !self.visitor.root_ended;
+        if is_start {
+            if let Some(output) = self.repeat.output_of(bytes) {
+                return self.visitor.repeat(output);
+            }
+            self.visitor.forget_gaps();
+        }
+        self.tokenizer.read(bytes, &mut self.visitor);
+        match self.visitor.gaps().filter(|_| is_start && self.tokenizer.is_between()) {
+            Some(gaps) => self.repeat.learn(bytes, gaps),
+            None => self.repeat.forget(),
+        }
+    }
+
     fn end_capture(&mut self) {
         if let Some(capture) = &mut self.capture {
             capture.end_event();
@@ -50,7 +76,7 @@ impl Payload {
 
 impl Events for Payload {
     fn bytes(&mut self, bytes: &[u8]) {
-        self.tokenizer.read(bytes, &mut self.visitor);
+        self.event(bytes);
         if let Some(capture) = &mut self.capture {
             capture.bytes(bytes);
         }
@@ -182,5 +208,38 @@ impl Base64 {
             }
         }
         length
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_chunks_of_a_stream_are_compared_and_not_read() {
+        for (api, one, other) in [
+            (
+                Api::OpenAiChat,
+                r#"{"id":"c","created":1,"model":"m","choices":[{"index":0,"delta":{"content":" a"},"finish_reason":null}]}"#,
+                r#"{"id":"c","created":22,"model":"m","choices":[{"index":0,"delta":{"content":" \"b\" "},"finish_reason":null}]}"#,
+            ),
+            (
+                Api::OpenAiResponses,
+                r#"{"type":"response.output_text.delta","sequence_number":9,"item_id":"m","delta":"a","logprobs":[],"obfuscation":"n3"}"#,
+                r#"{"type":"response.output_text.delta","sequence_number":10,"item_id":"m","delta":"bc","logprobs":[],"obfuscation":""}"#,
+            ),
+            (
+                Api::AnthropicMessages,
+                r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"a"}}"#,
+                r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"}"}}"#,
+            ),
+        ] {
+            let mut payload = Payload::new(api);
+            assert_eq!(payload.repeat.output_of(one.as_bytes()), None);
+            payload.bytes(one.as_bytes());
+            payload.end_event();
+            assert_eq!(payload.repeat.output_of(other.as_bytes()), Some(true), "{api:?}");
+            assert_eq!(payload.repeat.output_of(&other.as_bytes()[..other.len() - 1]), None, "{api:?}");
+        }
     }
 }

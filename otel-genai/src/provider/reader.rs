@@ -60,7 +60,7 @@ impl ResponseReader {
         self.look_at_start(chunk);
         let payload = &mut self.payload;
         match &mut self.frame {
-            Frame::Json => payload.bytes(chunk),
+            Frame::Json => payload.body(chunk),
             Frame::Lines => {
                 for line in chunk.split_inclusive(|byte| *byte == b'\n') {
                     payload.bytes(line);

@@ -1,8 +1,11 @@
 //! Collects the facts of a response from the scalars that its API's table names.
 
+use std::ops::Range;
+
 use super::field::{ResponseField, ResponseScope, Tokens};
 use super::json::{Closed, Scalar, Visitor, Want};
 use super::key::Key;
+use super::repeat::{Gap, GapKind, Gaps};
 use super::response::{ProviderError, ResponseFacts, ToolCall};
 use super::table;
 use super::usage::Counts;
@@ -29,6 +32,10 @@ pub(super) struct ResponseVisitor {
     root_error: ProviderError,
     /// The event that is being read carries output.
     output: bool,
+    /// The event adds to a list: read twice, it would say more than once.
+    adds: bool,
+    /// Of the event that is being read.
+    gaps: Gaps,
     /// A whole value was read.
     pub(super) root_ended: bool,
 }
@@ -49,6 +56,8 @@ impl ResponseVisitor {
             modality_tokens: None,
             root_error: ProviderError::default(),
             output: false,
+            adds: false,
+            gaps: Gaps::default(),
             root_ended: false,
         }
     }
@@ -71,6 +80,22 @@ impl ResponseVisitor {
             self.facts.output_chunks += 1;
         }
         self.output = false;
+        self.adds = false;
+    }
+
+    pub(super) const fn forget_gaps(&mut self) {
+        self.gaps.clear();
+    }
+
+    /// An event that says what the last one said.
+    pub(super) const fn repeat(&mut self, output: bool) {
+        self.output |= output;
+        self.root_ended = true;
+    }
+
+    /// Where the event may differ from one that says the same; `None` if it has to be read again in any case.
+    pub(super) fn gaps(&self) -> Option<&Gaps> {
+        (self.root_ended && !self.adds).then_some(&self.gaps)
     }
 
     /// Of a body that was cut, also the choice that was open then.
@@ -104,6 +129,7 @@ impl ResponseVisitor {
         if text.is_empty() {
             return;
         }
+        self.adds |= matches!(field, F::OutputItem | F::ToolId | F::ToolName);
         let facts = &mut self.facts;
         match field {
             F::Id => set(&mut facts.id, text),
@@ -181,6 +207,7 @@ impl ResponseVisitor {
             return;
         }
         self.output = true;
+        self.adds = true;
         let calls = &mut self.facts.tool_calls;
         let known = tool.id.is_some() && calls.iter().any(|call| call.id == tool.id);
         if !known && calls.len() < LIST_LENGTH {
@@ -197,6 +224,7 @@ impl ResponseVisitor {
     }
 
     fn embedding(&mut self, encoding: &'static str, dimensions: usize) {
+        self.adds = true;
         self.facts.embeddings = self.facts.embeddings.saturating_add(1);
         self.facts.encoding_format = Some(encoding);
         self.facts.dimensions = i64::try_from(dimensions).ok();
@@ -242,6 +270,7 @@ impl Visitor for ResponseVisitor {
             }
             ResponseScope::ToolCall => self.end_tool(),
             ResponseScope::OutputItems => {
+                self.adds = true;
                 let len = closed.len.unwrap_or(0) as usize;
                 let repeated = self.output_items.len().saturating_sub(len);
                 self.output_items.drain(..repeated);
@@ -254,6 +283,15 @@ impl Visitor for ResponseVisitor {
             ResponseScope::InputModality => self.end_modality(true),
             ResponseScope::OutputModality => self.end_modality(false),
         }
+    }
+
+    fn passed(&mut self, want: Want, is_text: bool, place: Range<usize>) {
+        let kind = match (is_text, want) {
+            (false, _) => GapKind::Bare,
+            (true, Want::Length) => GapKind::Output,
+            (true, _) => GapKind::Text,
+        };
+        self.gaps.note(Gap { kind, start: place.start, end: place.end });
     }
 
     fn end(&mut self) {

@@ -1,9 +1,13 @@
 //! Events.
 
-use otel_genai::provider::Provider;
-use otel_testing::{AssertTelemetry, Conventions, TestTelemetry};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::support::{genai, latest};
+use opentelemetry::logs::Severity;
+use opentelemetry::trace::TraceContextExt;
+use otel_genai::provider::{Provider, ProviderError};
+use otel_testing::{AssertTelemetry, Conventions, TestTelemetry, log};
+
+use crate::support::{builder, genai, latest};
 
 #[test]
 fn a_result_of_an_evaluation_belongs_to_the_span_that_was_judged() {
@@ -44,4 +48,38 @@ fn the_details_of_a_call_are_recommended_later_and_a_choice_before() {
     }
     assert!(log.has("gen_ai.request.seed", 7));
     telemetry.assert_clean();
+}
+
+#[test]
+fn a_failed_call_of_a_service_is_an_exception_for_whoever_asks() {
+    let telemetry = TestTelemetry::new();
+    let genai = builder(&telemetry).with_exception_events(telemetry.logger_provider()).build();
+    genai.chat(Provider::OpenAi, "gpt-4o").start().end();
+    drop(genai.chat(Provider::OpenAi, "gpt-4o").start());
+    genai.execute_tool("lookup").start().fail("timeout");
+    assert!(telemetry.logs().is_empty());
+
+    let chat = genai.chat(Provider::OpenAi, "gpt-5").start();
+    let span_id = chat.context().span().span_context().span_id();
+    chat.fail("overloaded");
+    // The service's answer says so.
+    let mut embeddings = genai.embeddings(Provider::OpenAi, "e").start();
+    embeddings.response().error.insert(ProviderError::default()).code = Some("rate_limited".into());
+    embeddings.end();
+    // A panic inside of one.
+    let mut chat = genai.chat(Provider::OpenAi, "gpt-5").start();
+    let panicked = catch_unwind(AssertUnwindSafe(|| chat.run(|| panic!("secret"))));
+    assert!(panicked.is_err());
+    drop(chat);
+
+    let logs = telemetry.logs();
+    assert_eq!(logs.len(), 3);
+    for (log, expected) in logs.iter().zip(["overloaded", "rate_limited", "panic"]) {
+        assert_eq!(log.event_name, Some("gen_ai.client.operation.exception"));
+        assert!(log.has("exception.type", expected), "{expected}");
+    }
+    assert_eq!(logs[0].span_id, Some(span_id));
+    let event = log("").event_name("gen_ai.client.operation.exception").severity(Severity::Warn);
+    telemetry.assert_logs(3, event);
+    assert_eq!(Conventions::new().check(&telemetry), []);
 }

@@ -8,5 +8,6 @@ mod exchanges;
 mod hostile;
 mod messages;
 mod policy;
+mod repeats;
 mod schema;
 mod streams;

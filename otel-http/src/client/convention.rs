@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use http::{HeaderMap, StatusCode, Version};
+use opentelemetry::logs::Severity;
 use opentelemetry::metrics::Meter;
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, KeyValue};
-use otel_core::{AttributeNames, Attributes, Convention, ErrorType, InFlight};
+use otel_core::{AttributeNames, Attributes, Convention, ErrorType, EventLog, InFlight};
 
 use super::host::{HostPattern, Server};
 use super::metrics::{ClientMetrics, SizeMetrics};
 use crate::HttpRequest;
 use crate::cached::{Route, repeated_text};
-use crate::exception::ExceptionLog;
 use crate::header::shown;
 use crate::method::MethodName;
 use crate::protocol::{protocol_version, status_error};
@@ -30,7 +30,7 @@ pub(crate) struct ClientConvention {
     pub(crate) service_names: Vec<(HostPattern, String)>,
     /// Kept here because a size is known only after the operation has ended at the response's head.
     pub(crate) sizes: ArcSwapOption<SizeMetrics>,
-    pub(crate) exceptions: Option<ExceptionLog>,
+    pub(crate) exceptions: Option<EventLog>,
     pub(crate) request_headers: HeaderCapture,
     pub(crate) response_headers: HeaderCapture,
     pub(crate) span_name: Option<SpanNameOf>,
@@ -141,7 +141,8 @@ impl Convention for ClientConvention {
 
     fn on_exception(&self, error_type: &ErrorType, context: &Context) {
         if let Some(log) = &self.exceptions {
-            log(error_type, context);
+            // The caller is expected to handle it.
+            log.exception("http.client.request.exception", Severity::Warn, error_type, context);
         }
     }
 

@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use http::header::HeaderName;
 use opentelemetry::propagation::TextMapPropagator;
-use otel_core::{Instrumenter, Providers};
+use otel_core::{EventLog, Instrumenter, Providers};
 
 use super::convention::{AddFromRequest, ClientConvention, SpanNameOf};
 use super::destination::DestinationPolicy;
 use super::host::HostPattern;
 use super::settings::{ClientSettings, ErrorTypeOf, Filter};
 use super::template::UrlTemplates;
-use crate::exception::ExceptionLog;
 use crate::scope;
 use otel_core::HeaderCapture;
 
@@ -28,7 +27,7 @@ pub(crate) struct ClientOptions {
     pub(crate) active_requests: bool,
     pub(crate) body_sizes: bool,
     pub(crate) end_at_body: bool,
-    pub(crate) exceptions: Option<ExceptionLog>,
+    pub(crate) exceptions: Option<EventLog>,
     pub(crate) request_headers: HeaderCapture,
     pub(crate) response_headers: HeaderCapture,
     pub(crate) span_name: Option<SpanNameOf>,
@@ -170,8 +169,7 @@ macro_rules! client_setters {
             P: opentelemetry::logs::LoggerProvider,
             P::Logger: Send + Sync + 'static,
         {
-            let log = crate::exception::exception_log(logger_provider, crate::exception::CLIENT);
-            self.options.exceptions = Some(log);
+            self.options.exceptions = Some(otel_core::EventLog::new(logger_provider, crate::scope()));
             self
         }
 

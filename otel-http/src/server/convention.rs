@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use http::header;
 use opentelemetry::baggage::BaggageExt;
+use opentelemetry::logs::Severity;
 use opentelemetry::metrics::Meter;
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, Key, KeyValue};
-use otel_core::{AttributeNames, Attributes, Convention, ErrorType, InFlight, binds_instruments};
+use otel_core::{AttributeNames, Attributes, Convention, ErrorType, EventLog, InFlight, binds_instruments};
 
 use super::metrics::{ServerMetrics, Wanted};
 use super::series::Series;
 use crate::cached::{Route, repeated_host, repeated_text};
-use crate::exception::ExceptionLog;
 use crate::forwarded::Forwarded;
 use crate::header::shown;
 use crate::protocol::{is_server_error, status_error};
@@ -40,7 +40,7 @@ pub(crate) struct ServerConvention {
     pub(super) span_name: Option<SpanNameOf>,
     pub(super) add_request: Option<AddFromRequest>,
     pub(super) add_response: Option<AddFromResponse>,
-    pub(super) exceptions: Option<ExceptionLog>,
+    pub(super) exceptions: Option<EventLog>,
 }
 
 /// The names of attributes that functions of the user's may no longer give.
@@ -185,7 +185,8 @@ impl Convention for ServerConvention {
 
     fn on_exception(&self, error_type: &ErrorType, context: &Context) {
         if let Some(log) = &self.exceptions {
-            log(error_type, context);
+            // Nobody else handles what a server could not.
+            log.exception("http.server.request.exception", Severity::Error, error_type, context);
         }
     }
 

@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use opentelemetry::logs::LoggerProvider;
+use otel_core::EventLog;
 
 use super::layer::HttpServerLayerBuilder;
-use crate::exception::{self, exception_log};
-use crate::{BodyCapture, HttpRequest};
+use crate::{BodyCapture, HttpRequest, scope};
 
 impl HttpServerLayerBuilder {
     /// Records the metric `http.server.active_requests` (stability: development). Default: `false`.
@@ -73,7 +73,7 @@ impl HttpServerLayerBuilder {
         P: LoggerProvider,
         P::Logger: Send + Sync + 'static,
     {
-        self.convention.exceptions = Some(exception_log(logger_provider, exception::SERVER));
+        self.convention.exceptions = Some(EventLog::new(logger_provider, scope()));
         self
     }
 

@@ -41,21 +41,29 @@ impl Sse {
     pub(in super::super) fn read(&mut self, mut bytes: &[u8], events: &mut impl Events) -> bool {
         let mut done = false;
         while let Some(&first) = bytes.first() {
-            if self.state == State::Data || self.state == State::Other {
-                let end = memchr2(b'\n', b'\r', bytes).unwrap_or(bytes.len());
-                let (line, rest) = bytes.split_at(end);
-                if self.state == State::Data && !line.is_empty() {
-                    self.data(line, events);
+            match self.state {
+                State::Data | State::Other => {
+                    let end = memchr2(b'\n', b'\r', bytes).unwrap_or(bytes.len());
+                    let (line, rest) = bytes.split_at(end);
+                    if self.state == State::Data && !line.is_empty() {
+                        self.data(line, events);
+                    }
+                    let Some((&end, rest)) = rest.split_first() else { break };
+                    done |= self.byte(end, events);
+                    bytes = rest;
                 }
-                bytes = rest;
-                if bytes.is_empty() {
-                    break;
+                // Nearly all lines that matter begin like this.
+                State::Name(0) if bytes.starts_with(b"data:") => {
+                    (self.state, self.in_line, self.after_return) = (State::Colon, true, false);
+                    bytes = bytes.get(5..).unwrap_or_default();
                 }
-                done |= self.byte(bytes.first().copied().unwrap_or(b'\n'), events);
-            } else {
-                done |= self.byte(first, events);
+                // The value begins at once.
+                State::Colon if first != b' ' => self.state = State::Data,
+                _ => {
+                    done |= self.byte(first, events);
+                    bytes = bytes.get(1..).unwrap_or_default();
+                }
             }
-            bytes = bytes.get(1..).unwrap_or_default();
         }
         done
     }
@@ -75,12 +83,7 @@ impl Sse {
                     _ => State::Other,
                 };
             }
-            (_, State::Colon) => {
-                self.state = State::Data;
-                if byte != b' ' {
-                    self.data(&[byte], events);
-                }
-            }
+            (_, State::Colon) => self.state = State::Data,
             (_, State::Data | State::Other) => {}
         }
         self.in_line = !matches!(byte, b'\n' | b'\r');
@@ -88,10 +91,11 @@ impl Sse {
     }
 
     fn data(&mut self, data: &[u8], events: &mut impl Events) {
-        for byte in data.iter().take((DONE.len() + 1).saturating_sub(self.length)) {
-            if DONE.get(self.length) == Some(byte) {
-                self.done += 1;
+        for byte in data {
+            if self.done < self.length {
+                break;
             }
+            self.done += usize::from(DONE.get(self.length) == Some(byte));
             self.length += 1;
         }
         events.bytes(data);

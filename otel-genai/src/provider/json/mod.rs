@@ -5,6 +5,8 @@
 
 mod scalar;
 
+use std::ops::Range;
+
 use super::key::Key;
 
 /// Deeper values are walked over.
@@ -46,6 +48,8 @@ pub(super) struct Closed {
 pub(super) trait Visitor {
     fn wants(&mut self, path: &[Key]) -> Want;
     fn scalar(&mut self, path: &[Key], value: Scalar<'_>);
+    /// A scalar of which no more than the length was wanted, and where it is: counted from the last reset, without quotes.
+    fn passed(&mut self, _want: Want, _is_text: bool, _place: Range<usize>) {}
     /// An object or an array of which nothing is wanted: it is walked over faster.
     fn skips(&mut self, _path: &[Key]) -> bool {
         false
@@ -98,6 +102,10 @@ pub(super) struct Tokenizer {
     /// The first half of a surrogate pair.
     high: u16,
     length: usize,
+    /// Bytes since the reset, those that are being looked at not counted.
+    position: usize,
+    /// Where the scalar began.
+    began: usize,
     scratch: Vec<u8>,
 }
 
@@ -114,6 +122,8 @@ impl Tokenizer {
             escape: Escape::None,
             high: 0,
             length: 0,
+            position: 0,
+            began: 0,
             scratch: Vec::new(),
         }
     }
@@ -124,6 +134,12 @@ impl Tokenizer {
         self.depth = 0;
         self.below = 0;
         self.arrays = 0;
+        self.position = 0;
+    }
+
+    /// Between two values.
+    pub(super) fn is_between(&self) -> bool {
+        self.state == State::Value && self.depth == 0
     }
 
     pub(super) fn read(&mut self, mut bytes: &[u8], visitor: &mut impl Visitor) {
@@ -138,6 +154,7 @@ impl Tokenizer {
                     1
                 }
             };
+            self.position += taken;
             bytes = bytes.get(taken..).unwrap_or_default();
         }
     }
@@ -159,10 +176,12 @@ impl Tokenizer {
             }
             (State::Value | State::ValueOrClose, b'"') => {
                 self.begin(visitor);
+                self.began = self.position + 1;
                 self.state = State::InString;
             }
             (State::Value | State::ValueOrClose, b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => {
                 self.begin(visitor);
+                self.began = self.position;
                 self.state = State::InBare;
                 self.keep(&[byte]);
             }

@@ -4,6 +4,7 @@ use memchr::memchr2;
 
 use super::{Escape, Scalar, State, TEXT_LENGTH, Tokenizer, Visitor, Want};
 use crate::provider::key::{KEY_LENGTH, Key};
+use crate::provider::repeat::is_bare;
 
 impl Tokenizer {
     pub(super) fn keep(&mut self, bytes: &[u8]) {
@@ -14,11 +15,13 @@ impl Tokenizer {
     }
 
     pub(super) fn bare(&mut self, bytes: &[u8], visitor: &mut impl Visitor) -> usize {
-        let is_bare = |byte: &u8| matches!(byte, b'0'..=b'9' | b'.' | b'-' | b'+' | b'a'..=b'z' | b'E');
-        let end = bytes.iter().position(|byte| !is_bare(byte));
+        let end = bytes.iter().position(|byte| !is_bare(*byte));
         let (text, _) = bytes.split_at(end.unwrap_or(bytes.len()));
         self.keep(text);
         if end.is_some() {
+            if self.want != Want::Value {
+                visitor.passed(self.want, false, self.began..self.position + text.len());
+            }
             self.end_bare(visitor);
             self.after_value(visitor);
         }
@@ -57,6 +60,9 @@ impl Tokenizer {
         match end.and_then(|end| bytes.get(end)) {
             Some(b'"') => {
                 self.end_high(visitor);
+                if self.state == State::InString && self.want != Want::Value {
+                    visitor.passed(self.want, true, self.began..self.position + plain.len());
+                }
                 self.end_string(visitor);
             }
             Some(_) => self.escape = Escape::Backslash,
