@@ -109,13 +109,13 @@ impl<'a> Attributes<'a> {
     }
 
     /// Adds an attribute to the span only: a value with many different values, or one that metrics do not need.
+    #[inline]
     pub fn span(&mut self, key: impl Into<Key>, value: impl Into<Value>) {
-        if matches!(self.span, Sink::None) {
-            return;
-        }
-        let attribute = KeyValue::new(key, value);
-        if self.takes(&attribute.key) {
-            self.span.push(attribute);
+        if self.wants_span() {
+            let attribute = KeyValue::new(key, value);
+            if self.takes(&attribute.key) {
+                self.span.push(attribute);
+            }
         }
     }
 
@@ -141,10 +141,12 @@ impl<'a> Attributes<'a> {
 
     /// Whether anybody reads what [`span`](Self::span) is given: ask before computing a value that only the span carries.
     #[must_use]
+    #[inline]
     pub fn wants_span(&self) -> bool {
         !matches!(self.span, Sink::None)
     }
 
+    #[inline]
     fn takes(&mut self, key: &Key) -> bool {
         self.names.as_mut().is_none_or(|names| names.take(key))
     }
@@ -160,6 +162,7 @@ impl<'a> Attributes<'a> {
 }
 
 impl Sink<'_> {
+    #[inline]
     fn push(&mut self, attribute: KeyValue) {
         match self {
             Self::None => {}

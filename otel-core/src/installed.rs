@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwapOption;
+use opentelemetry::global;
+use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{Tracer, TracerProvider};
 
 use crate::tracer::MakeTracer;
@@ -32,6 +34,7 @@ pub struct Install {
 #[derive(Default)]
 struct Facts {
     tracer_provider: Option<Arc<dyn MakeTracer>>,
+    propagator: Option<Arc<dyn TextMapPropagator + Send + Sync>>,
     binds_instruments: bool,
     disabled: Vec<String>,
     excluded_paths: Vec<(String, Vec<String>)>,
@@ -55,6 +58,13 @@ impl Install {
         <P::Tracer as Tracer>::Span: Send + Sync + 'static,
     {
         self.facts.tracer_provider = Some(Arc::new(provider));
+        self
+    }
+
+    /// The propagator that was made the global one: it is then used without the lock of the global one, which every request
+    /// of every thread would write to. Whoever makes another one the global one says so here, too.
+    pub fn with_propagator(mut self, propagator: impl TextMapPropagator + Send + Sync + 'static) -> Self {
+        self.facts.propagator = Some(Arc::new(propagator));
         self
     }
 
@@ -119,6 +129,7 @@ impl fmt::Debug for Install {
         f.debug_struct("Install")
             .field("sampler_reads_attributes", &self.sampler_reads_attributes)
             .field("has_tracer_provider", &self.facts.tracer_provider.is_some())
+            .field("propagator", &self.facts.propagator)
             .field("binds_instruments", &self.facts.binds_instruments)
             .field("disabled", &self.facts.disabled)
             .field("excluded_paths", &self.facts.excluded_paths)
@@ -158,6 +169,15 @@ pub(crate) fn is_disabled(scope: &str) -> bool {
 fn switch_name(name: &str) -> String {
     let name = name.to_ascii_lowercase().replace('_', "-");
     name.strip_prefix("otel-").map_or(name.clone(), str::to_owned)
+}
+
+/// Calls `f` with the propagator that was named, or else with the global one.
+pub(crate) fn with_propagator<R>(mut f: impl FnMut(&dyn TextMapPropagator) -> R) -> R {
+    let facts = INSTALLED.load();
+    match facts.as_ref().and_then(|facts| facts.propagator.as_deref()) {
+        Some(propagator) => f(propagator),
+        None => global::get_text_map_propagator(f),
+    }
 }
 
 /// The provider behind the global one, if it was named.

@@ -34,8 +34,9 @@ impl<C: Convention> Instrumenter<C> {
     /// An instrumenter whose spans and instruments carry `scope`.
     #[must_use]
     pub fn new(scope: InstrumentationScope, providers: Providers, convention: C) -> Self {
-        let bound = ArcSwapOption::empty();
-        Self { shared: Arc::new(Shared { scope, providers, convention, bound }) }
+        let (convention, bound) = (Arc::new(convention), ArcSwapOption::empty());
+        let may_be_idle = AtomicBool::new(true);
+        Self { shared: Arc::new(Shared { scope, providers, convention, bound, may_be_idle }) }
     }
 
     /// The conventions that all operations share.
@@ -54,9 +55,12 @@ impl<C: Convention> Instrumenter<C> {
     /// before doing work for either. What is installed later is noticed, as [`start`](Self::start) notices it.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        let is_idle = |bound: &Bound<C>| bound.is_noop() && bound.propagates == Propagates::Nothing;
-        // Asked once more, so that an idle instrumenter looks for providers too.
-        self.shared.with_bound(is_idle) && self.shared.with_bound_at_start(is_idle)
+        let is_idle = |bound: &Arc<Bound<C>>| bound.is_idle();
+        // A busy one is not asked in full: that costs as much as starting, where what was installed since is noticed.
+        self.shared.may_be_idle.load(Ordering::Relaxed)
+            && self.shared.with_bound(is_idle)
+            // Asked once more, so that an idle instrumenter looks for providers too.
+            && self.shared.with_bound_at_start(is_idle)
     }
 
     /// Starts an operation as a child of the span in `parent`.
@@ -74,7 +78,7 @@ impl<C: Convention> Instrumenter<C> {
 
     /// An operation that records nothing and only hands `context` on, for a request that nobody wants observed.
     pub fn inert(&self, context: Context) -> Operation<C> {
-        Operation::inert(Arc::clone(&self.shared), context)
+        Operation::inert(context)
     }
 
     /// Like [`start`](Self::start), with links to other spans: of the messages in a batch, of an untrusted caller.
@@ -87,7 +91,7 @@ impl<C: Convention> Instrumenter<C> {
         let shared = &self.shared;
         shared.with_bound_at_start(|bound| {
             if bound.is_noop() || parent.is_telemetry_suppressed() {
-                return Operation::inert(Arc::clone(shared), parent.clone());
+                return Operation::inert(parent.clone());
             }
             let in_flight = shared.convention.in_flight(&bound.metrics, request);
             let started = if bound.has_tracer() { Started::now() } else { Started::without_span() };
@@ -96,7 +100,7 @@ impl<C: Convention> Instrumenter<C> {
                 true => shared.start_span(bound, parent, request, links, &started, &mut attributes),
                 false => shared.start_without_span(parent, request, &mut attributes),
             };
-            Operation::new(Arc::clone(shared), span, attributes, started, in_flight)
+            Operation::new(Arc::clone(bound), span, attributes, started, in_flight)
         })
     }
 }
@@ -120,8 +124,10 @@ impl<C: Convention> fmt::Debug for Instrumenter<C> {
 pub(crate) struct Shared<C: Convention> {
     scope: InstrumentationScope,
     providers: Providers,
-    pub(crate) convention: C,
+    convention: Arc<C>,
     bound: ArcSwapOption<Bound<C>>,
+    /// `false` while what was bound last does something.
+    may_be_idle: AtomicBool,
 }
 
 thread_local! {
@@ -135,8 +141,9 @@ fn is_time_to_look_again() -> bool {
     misses % LOOK_AGAIN_EVERY == 0
 }
 
-/// What was taken from the providers.
+/// What was taken from the providers, and the convention: all that an operation needs.
 pub(crate) struct Bound<C: Convention> {
+    pub(crate) convention: Arc<C>,
     generation: u64,
     tracer: Box<dyn StartSpan>,
     /// Known after the first span.
@@ -150,6 +157,25 @@ pub(crate) struct Bound<C: Convention> {
 impl<C: Convention> Bound<C> {
     fn is_noop(&self) -> bool {
         self.meter_is_noop && !self.has_tracer()
+    }
+
+    fn is_idle(&self) -> bool {
+        self.is_noop() && self.propagates == Propagates::Nothing
+    }
+
+    pub(crate) fn propagates_unknown_formats(&self) -> bool {
+        self.propagates == Propagates::Other
+    }
+
+    /// Records the metrics of an ended operation.
+    pub(crate) fn record(
+        &self,
+        elapsed: Duration,
+        tally: &C::Tally,
+        attributes: &[KeyValue],
+        context: &Context,
+    ) {
+        self.convention.record(&self.metrics, elapsed, tally, attributes, context);
     }
 
     /// `true` until a span has shown otherwise.
@@ -173,7 +199,7 @@ impl<C: Convention> Bound<C> {
 impl<C: Convention> Shared<C> {
     /// Calls `f` with the tracer and the instruments, taken at the first operation and taken anew when something was
     /// installed since. They are borrowed: a reference count would be a line that all threads write.
-    fn with_bound<R>(&self, f: impl FnOnce(&Bound<C>) -> R) -> R {
+    fn with_bound<R>(&self, f: impl FnOnce(&Arc<Bound<C>>) -> R) -> R {
         match &*self.bound.load() {
             Some(bound) if bound.generation == install_generation() => f(bound),
             other => f(&self.bind(other.as_deref())),
@@ -182,15 +208,11 @@ impl<C: Convention> Shared<C> {
 
     /// Like [`with_bound`](Self::with_bound), for an operation that starts: from time to time it looks for providers that
     /// were set without a word.
-    fn with_bound_at_start<R>(&self, f: impl FnOnce(&Bound<C>) -> R) -> R {
+    fn with_bound_at_start<R>(&self, f: impl FnOnce(&Arc<Bound<C>>) -> R) -> R {
         self.with_bound(|bound| match self.misses(bound) && is_time_to_look_again() {
             false => f(bound),
             true => f(&self.bind(Some(bound))),
         })
-    }
-
-    pub(crate) fn propagates_unknown_formats(&self) -> bool {
-        self.with_bound(|bound| bound.propagates == Propagates::Other)
     }
 
     /// What was given by hand stays as it is; a global provider may still come.
@@ -208,6 +230,7 @@ impl<C: Convention> Shared<C> {
             None => Arc::new(self.convention.metrics(&self.providers.meter(self.scope.clone()))),
         };
         let bound = Arc::new(Bound {
+            convention: Arc::clone(&self.convention),
             generation,
             tracer: self.providers.tracer(self.scope.clone()),
             tracer_is_noop: AtomicBool::new(false),
@@ -216,6 +239,7 @@ impl<C: Convention> Shared<C> {
             meter_is_noop: kept.is_none() && self.providers.meter_is_noop(),
             propagates: self.providers.propagates(),
         });
+        self.may_be_idle.store(bound.meter_is_noop, Ordering::Relaxed);
         self.bound.store(Some(Arc::clone(&bound)));
         bound
     }
@@ -275,16 +299,5 @@ impl<C: Convention> Shared<C> {
             context if context.is_valid() => context.is_sampled(),
             _ => bound.recorded_last_root.load(Ordering::Relaxed),
         }
-    }
-
-    /// Records the metrics of an ended operation.
-    pub(crate) fn record(
-        &self,
-        elapsed: Duration,
-        tally: &C::Tally,
-        attributes: &[KeyValue],
-        context: &Context,
-    ) {
-        self.with_bound(|bound| self.convention.record(&bound.metrics, elapsed, tally, attributes, context));
     }
 }

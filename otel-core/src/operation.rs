@@ -10,7 +10,7 @@ use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
-use crate::instrumenter::Shared;
+use crate::instrumenter::Bound;
 use crate::propagation::{is_sampling_forced, remote_decision};
 use crate::{Attributes, Convention, ErrorType, InFlight};
 
@@ -24,12 +24,16 @@ use crate::{Attributes, Convention, ErrorType, InFlight};
 /// | panic inside [`run`](Self::run), or dropped while unwinding | `Error`, `panic` |
 #[must_use = "dropping the operation ends it as cancelled"]
 pub struct Operation<C: Convention> {
-    shared: Arc<Shared<C>>,
+    /// Boxed, because operations move a lot: into a future, out of it, into a body, each in boxes of their own.
+    state: Box<State<C>>,
+}
+
+struct State<C: Convention> {
+    /// `None` when it has ended, or was inert from the start.
+    running: Option<Running<C>>,
     context: Context,
     /// What the metrics carry.
     attributes: Vec<KeyValue>,
-    /// `None` when it has ended, or was inert from the start.
-    started: Option<Started>,
     outcome: Result<(), ErrorType>,
     in_flight: Option<InFlight>,
     is_recording: bool,
@@ -37,6 +41,12 @@ pub struct Operation<C: Convention> {
     attaches: bool,
     at_end: Option<AtEnd>,
     tally: C::Tally,
+}
+
+/// What it takes to end.
+struct Running<C: Convention> {
+    bound: Arc<Bound<C>>,
+    started: Started,
 }
 
 type AtEnd = Box<dyn FnOnce(&mut Attributes<'_>) + Send + Sync>;
@@ -83,52 +93,30 @@ impl Exit {
 
 impl<C: Convention> Operation<C> {
     pub(crate) fn new(
-        shared: Arc<Shared<C>>,
+        bound: Arc<Bound<C>>,
         span: StartedSpan,
         attributes: Vec<KeyValue>,
         started: Started,
         in_flight: Option<InFlight>,
     ) -> Self {
-        let StartedSpan { context, is_recording } = span;
-        Self {
-            shared,
-            context,
-            attributes,
-            started: Some(started),
-            outcome: Ok(()),
-            in_flight,
-            is_recording,
-            attaches: true,
-            at_end: None,
-            tally: C::Tally::default(),
-        }
+        let running = Some(Running { bound, started });
+        Self { state: Box::new(State { running, attributes, in_flight, ..State::inert(span) }) }
     }
 
-    pub(crate) fn inert(shared: Arc<Shared<C>>, context: Context) -> Self {
-        Self {
-            shared,
-            context,
-            attributes: Vec::new(),
-            started: None,
-            outcome: Ok(()),
-            in_flight: None,
-            is_recording: false,
-            attaches: true,
-            at_end: None,
-            tally: C::Tally::default(),
-        }
+    pub(crate) fn inert(context: Context) -> Self {
+        Self { state: Box::new(State::inert(StartedSpan { context, is_recording: false })) }
     }
 
     /// Whether nothing is recorded: the operation has ended, or none was wanted where it started.
     #[must_use]
     pub fn is_inert(&self) -> bool {
-        self.started.is_none()
+        self.state.running.is_none()
     }
 
     /// The context with the operation's span: the parent of everything that happens inside.
     #[must_use]
     pub fn context(&self) -> &Context {
-        &self.context
+        &self.state.context
     }
 
     /// Adds attributes while the operation runs.
@@ -136,17 +124,12 @@ impl<C: Convention> Operation<C> {
         if self.is_inert() {
             return Attributes::to_nobody();
         }
-        self.attributes_at_end()
-    }
-
-    /// Also while the operation ends, when it counts as inert already.
-    fn attributes_at_end(&mut self) -> Attributes<'_> {
-        Attributes::to_span(&self.context, self.is_recording, &mut self.attributes)
+        self.state.attributes()
     }
 
     /// The numbers that the metrics record at the end.
     pub fn tally(&mut self) -> &mut C::Tally {
-        &mut self.tally
+        &mut self.state.tally
     }
 
     /// Adds attributes at the end, on every way out: for facts that others gather while the operation runs.
@@ -154,22 +137,23 @@ impl<C: Convention> Operation<C> {
     /// A second call replaces the first. `f` may run while the thread unwinds; if it panics, its attributes are lost.
     pub fn add_at_end(&mut self, f: impl FnOnce(&mut Attributes<'_>) + Send + Sync + 'static) {
         if !self.is_inert() {
-            self.at_end = Some(Box::new(f));
+            self.state.at_end = Some(Box::new(f));
         }
     }
 
     /// Renames the span, when something that belongs into the name is learnt late.
     pub fn update_name(&mut self, name: impl Into<Cow<'static, str>>) {
-        if self.is_recording && !self.is_inert() {
-            self.context.span().update_name(name);
+        if self.state.is_recording && !self.is_inert() {
+            self.state.context.span().update_name(name);
         }
     }
 
     /// Takes the facts of the response; the operation goes on, for example until the body has passed.
     pub fn on_response(&mut self, response: &C::Response<'_>) {
-        if !self.is_inert() {
-            let mut attributes = Attributes::to_span(&self.context, self.is_recording, &mut self.attributes);
-            self.outcome = self.shared.convention.on_response(response, &mut attributes);
+        let State { running, context, is_recording, attributes, outcome, .. } = &mut *self.state;
+        if let Some(running) = running {
+            let mut attributes = Attributes::to_span(context, *is_recording, attributes);
+            *outcome = running.bound.convention.on_response(response, &mut attributes);
         }
     }
 
@@ -180,18 +164,18 @@ impl<C: Convention> Operation<C> {
     /// propagator has read. What propagators of known formats read is looked for; one of another format counts as if it had
     /// read something.
     pub fn attach_only_if_needed(&mut self) {
-        let context = &self.context;
-        self.attaches = context.has_active_span()
+        let context = &self.state.context;
+        self.state.attaches = context.has_active_span()
             || !context.baggage().is_empty()
             || remote_decision(context).is_some()
             || is_sampling_forced(context)
-            || self.shared.propagates_unknown_formats();
+            || self.state.running.as_ref().is_none_or(|running| running.bound.propagates_unknown_formats());
     }
 
     /// Runs `f` with the operation's context attached. A panic in `f` goes on, and ends the operation as failed.
     pub fn run<R>(&mut self, f: impl FnOnce() -> R) -> R {
-        let attached = self.attaches.then(|| self.context.clone().attach());
-        let on_panic = FailOnUnwind(self);
+        let attached = self.state.attaches.then(|| self.state.context.clone().attach());
+        let on_panic = FailOnUnwind(&mut self.state);
         let result = f();
         std::mem::forget(on_panic);
         drop(attached);
@@ -200,29 +184,51 @@ impl<C: Convention> Operation<C> {
 
     /// Ends the operation with the outcome of its response.
     pub fn end(mut self) {
-        self.finish(Exit::Ended);
+        self.state.finish(Exit::Ended);
     }
 
     /// Ends the operation as failed.
     pub fn fail(mut self, error_type: ErrorType) {
-        self.finish(Exit::Failed(error_type));
+        self.state.finish(Exit::Failed(error_type));
+    }
+}
+
+impl<C: Convention> State<C> {
+    fn inert(span: StartedSpan) -> Self {
+        let StartedSpan { context, is_recording } = span;
+        Self {
+            running: None,
+            context,
+            attributes: Vec::new(),
+            outcome: Ok(()),
+            in_flight: None,
+            is_recording,
+            attaches: true,
+            at_end: None,
+            tally: C::Tally::default(),
+        }
+    }
+
+    /// Also while the operation ends, when it counts as inert already.
+    fn attributes(&mut self) -> Attributes<'_> {
+        Attributes::to_span(&self.context, self.is_recording, &mut self.attributes)
     }
 
     fn finish(&mut self, exit: Exit) {
-        let Some(started) = self.started.take() else { return };
+        let Some(Running { bound, started }) = self.running.take() else { return };
         let elapsed = started.monotonic.elapsed();
         let is_exception = exit.is_exception();
-        let failure = self.failure(exit);
+        let failure = self.failure(exit, &bound.convention);
         if let Some(error_type) = failure.as_ref().filter(|_| is_exception) {
-            contained(|| self.shared.convention.on_exception(error_type, &self.context));
+            contained(|| bound.convention.on_exception(error_type, &self.context));
         }
         let is_failed = failure.is_some();
         if let Some(error_type) = failure {
-            self.attributes_at_end().both("error.type", error_type);
+            self.attributes().both("error.type", error_type);
         }
         // After the outcome, which must find room in a span that is full.
         if let Some(at_end) = self.at_end.take() {
-            contained(|| at_end(&mut self.attributes_at_end()));
+            contained(|| at_end(&mut self.attributes()));
         }
         if self.is_recording {
             let span = self.context.span();
@@ -232,19 +238,15 @@ impl<C: Convention> Operation<C> {
             }
             span.end_with_timestamp(started.wall_clock + elapsed);
         }
-        contained(|| self.shared.record(elapsed, &self.tally, &self.attributes, &self.context));
+        contained(|| bound.record(elapsed, &self.tally, &self.attributes, &self.context));
         self.in_flight = None;
     }
 
-    fn failure(&mut self, exit: Exit) -> Option<ErrorType> {
+    fn failure(&mut self, exit: Exit, convention: &C) -> Option<ErrorType> {
         match exit {
             Exit::Failed(error_type) => Some(error_type),
             Exit::Dropped if std::thread::panicking() => Some(ErrorType::PANIC),
-            Exit::Dropped if self.outcome.is_ok() => {
-                let mut attributes =
-                    Attributes::to_span(&self.context, self.is_recording, &mut self.attributes);
-                self.shared.convention.on_cancel(&mut attributes).err()
-            }
+            Exit::Dropped if self.outcome.is_ok() => convention.on_cancel(&mut self.attributes()).err(),
             Exit::Dropped | Exit::Ended => std::mem::replace(&mut self.outcome, Ok(())).err(),
         }
     }
@@ -252,14 +254,14 @@ impl<C: Convention> Operation<C> {
 
 impl<C: Convention> Drop for Operation<C> {
     fn drop(&mut self) {
-        self.finish(Exit::Dropped);
+        self.state.finish(Exit::Dropped);
     }
 }
 
 impl<C: Convention> fmt::Debug for Operation<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Operation")
-            .field("span_context", self.context.span().span_context())
+            .field("span_context", self.context().span().span_context())
             .field("is_inert", &self.is_inert())
             .finish_non_exhaustive()
     }
@@ -274,7 +276,7 @@ fn contained(f: impl FnOnce()) {
 }
 
 /// Ends the operation when `run` unwinds: whoever owns the operation may drop it only much later.
-struct FailOnUnwind<'a, C: Convention>(&'a mut Operation<C>);
+struct FailOnUnwind<'a, C: Convention>(&'a mut State<C>);
 
 impl<C: Convention> Drop for FailOnUnwind<'_, C> {
     fn drop(&mut self) {

@@ -83,7 +83,7 @@ impl Providers {
     pub fn extract(&self, parent: &Context, carrier: &dyn Extractor) -> Context {
         match &self.propagator {
             Some(propagator) => propagator.extract_with_context(parent, carrier),
-            None => global::get_text_map_propagator(|global| global.extract_with_context(parent, carrier)),
+            None => installed::with_propagator(|global| global.extract_with_context(parent, carrier)),
         }
     }
 
@@ -91,7 +91,7 @@ impl Providers {
     pub fn inject(&self, context: &Context, carrier: &mut dyn Injector) {
         match &self.propagator {
             Some(propagator) => propagator.inject_context(context, carrier),
-            None => global::get_text_map_propagator(|global| global.inject_context(context, carrier)),
+            None => installed::with_propagator(|global| global.inject_context(context, carrier)),
         }
     }
 
@@ -105,7 +105,7 @@ impl Providers {
     pub(crate) fn propagates(&self) -> Propagates {
         match &self.propagator {
             Some(propagator) => Propagates::by(&**propagator),
-            None => global::get_text_map_propagator(|global| Propagates::by(global)),
+            None => installed::with_propagator(|global| Propagates::by(global)),
         }
     }
 

@@ -10,6 +10,7 @@ type RouterOf = (&'static str, axum::Router);
 fn servers(criterion: &mut Criterion, group: &str, parent: bool, routers: Vec<RouterOf>) -> Results {
     let cases = routers
         .into_iter()
+        .map(|(name, router)| (name, server::ready(router)))
         .map(|(name, router)| Case { name, call: Box::new(move || server::call(&router, parent)) });
     measure(criterion, group, cases.collect())
 }

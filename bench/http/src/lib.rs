@@ -3,6 +3,7 @@
 //! `cargo bench -p bench-http`: all cases of a group take turns in short rounds, so that what else the machine does hits
 //! them alike. Ratios count, times do not.
 
+pub mod allocations;
 pub mod client;
 pub mod floor;
 pub mod rounds;

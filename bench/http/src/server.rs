@@ -69,6 +69,11 @@ pub fn request(parent: bool) -> Request<Body> {
     request
 }
 
+/// What `axum::serve` does first: without it, handlers become services, in their layers, for each request anew.
+pub fn ready(router: Router) -> Router {
+    router.with_state(())
+}
+
 /// One request, from a clone of the router to the end of the response's body.
 pub fn call(router: &Router, parent: bool) {
     let response =

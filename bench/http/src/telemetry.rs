@@ -4,17 +4,19 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use opentelemetry::propagation::TextMapCompositePropagator;
+use opentelemetry::propagation::{TextMapCompositePropagator, TextMapPropagator};
 use opentelemetry::trace::{Link, SpanKind, TraceContextExt, TraceId, TraceState, TracerProvider};
 use opentelemetry::{Context, KeyValue, global};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::metrics::{ManualReader, SdkMeterProvider};
+use opentelemetry_sdk::propagation as upstream;
 use opentelemetry_sdk::trace::{
     SamplingDecision, SamplingResult, SdkTracerProvider, ShouldSample, Span, SpanData, SpanProcessor,
 };
 use otel_core::propagation::{BaggagePropagator, TraceContextPropagator};
 use tracing_subscriber::layer::SubscriberExt;
 
+static INSTALLED: AtomicBool = AtomicBool::new(false);
 static SAMPLED: AtomicBool = AtomicBool::new(true);
 
 /// Samples everything or nothing, as the switch says: the `tracing` subscriber of a process cannot be replaced.
@@ -73,15 +75,28 @@ pub fn install() -> Installed {
     let meter_provider = SdkMeterProvider::builder().with_reader(ManualReader::builder().build()).build();
     global::set_tracer_provider(tracer_provider.clone());
     global::set_meter_provider(meter_provider.clone());
-    global::set_text_map_propagator(TextMapCompositePropagator::new(vec![
-        Box::new(TraceContextPropagator::new()),
-        Box::new(BaggagePropagator::new()),
-    ]));
+    INSTALLED.store(true, Ordering::Relaxed);
+    propagate(true);
     let subscriber = tracing_subscriber::registry()
         .with(tracing_opentelemetry::layer().with_tracer(tracer_provider.tracer("bench")));
     tracing::subscriber::set_global_default(subscriber).expect("no other subscriber");
     announce(Some(&tracer_provider));
     Installed { tracer_provider, meter_provider }
+}
+
+/// Makes our propagators the global ones, or upstream's, which users of the other instrumentations have. None as long as
+/// nothing is installed.
+pub fn propagate(ours: bool) {
+    let propagators: Vec<Box<dyn TextMapPropagator + Send + Sync>> = match ours {
+        true => vec![Box::new(TraceContextPropagator::new()), Box::new(BaggagePropagator::new())],
+        false => vec![
+            Box::new(upstream::TraceContextPropagator::new()),
+            Box::new(upstream::BaggagePropagator::new()),
+        ],
+    };
+    if INSTALLED.load(Ordering::Relaxed) {
+        global::set_text_map_propagator(TextMapCompositePropagator::new(propagators));
+    }
 }
 
 /// Samples all spans from now on, or none.

@@ -43,6 +43,8 @@ fn known_name(key: &str) -> Option<&'static HeaderName> {
 #[derive(Debug)]
 pub struct HeaderExtractor<'a> {
     headers: &'a HeaderMap,
+    /// Which of [`NAMES`] are there, a bit each.
+    present: u8,
     /// Made when they are asked for, which most requests' are not worth.
     joined: [OnceLock<Option<String>>; LISTS.len()],
 }
@@ -51,22 +53,36 @@ impl<'a> HeaderExtractor<'a> {
     /// Reads from `headers`.
     #[must_use]
     pub fn new(headers: &'a HeaderMap) -> Self {
-        Self { headers, joined: [const { OnceLock::new() }; LISTS.len()] }
+        Self { headers, present: present(headers), joined: [const { OnceLock::new() }; LISTS.len()] }
     }
-}
 
-impl<'a> HeaderExtractor<'a> {
-    fn values(&self, key: &str) -> ValueIter<'a, HeaderValue> {
-        match known_name(key) {
-            Some(name) => self.headers.get_all(name).iter(),
-            None => self.headers.get_all(key).iter(),
+    fn values(&self, key: &str) -> Option<ValueIter<'a, HeaderValue>> {
+        match NAMES.iter().position(|name| name.as_str() == key) {
+            Some(index) if self.present & (1 << index) == 0 => None,
+            Some(index) => Some(self.headers.get_all(&NAMES[index]).iter()),
+            None => Some(self.headers.get_all(key).iter()),
         }
     }
 }
 
+/// More names than this are not looked through.
+const MANY_HEADERS: usize = 24;
+
+/// Which of [`NAMES`] may be there. Most requests have none of them: to look at all names once costs less than to look each
+/// of these up, which hashes it.
+fn present(headers: &HeaderMap) -> u8 {
+    if headers.keys_len() > MANY_HEADERS {
+        return u8::MAX;
+    }
+    headers.keys().fold(0, |present, name| match NAMES.iter().position(|known| known == name) {
+        Some(index) => present | (1 << index),
+        None => present,
+    })
+}
+
 impl Extractor for HeaderExtractor<'_> {
     fn get(&self, key: &str) -> Option<&str> {
-        let mut values = self.values(key);
+        let mut values = self.values(key)?;
         let first = values.next()?;
         if values.next().is_none() {
             return first.to_str().ok();
@@ -80,7 +96,7 @@ impl Extractor for HeaderExtractor<'_> {
     }
 
     fn get_all(&self, key: &str) -> Option<Vec<&str>> {
-        let mut values = self.values(key).filter_map(|value| value.to_str().ok());
+        let mut values = self.values(key)?.filter_map(|value| value.to_str().ok());
         let first = values.next()?;
         let mut all = Vec::with_capacity(1);
         all.push(first);
@@ -134,6 +150,18 @@ impl Injector for HeaderInjector<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn among_many_headers_the_names_are_found_too() {
+        let mut headers = headers(&[("traceparent", "00-a-b-01")]);
+        for number in 0..100 {
+            let name = HeaderName::try_from(format!("x-{number}")).unwrap();
+            headers.insert(name, HeaderValue::from(number));
+            let extractor = HeaderExtractor::new(&headers);
+            assert_eq!(extractor.get("traceparent"), Some("00-a-b-01"), "{number}");
+            assert_eq!(extractor.get("tracestate"), None);
+        }
+    }
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();

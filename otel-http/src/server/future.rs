@@ -39,10 +39,6 @@ pin_project! {
 }
 
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the large one is the usual one; a box would be an allocation a request"
-)]
 enum Role {
     Observed(Observed),
     /// The request is observed further out; the route goes there with the response.

@@ -13,7 +13,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::{BoundHistogram, Counter, Histogram, Meter, UpDownCounter};
 
 use super::convention::RequestTally;
-use super::series::{QuickHash, Series};
+use super::series::{QuickHash, Series, SeriesKey};
 use crate::{DURATION_BUCKETS, size_histogram};
 
 #[derive(Debug)]
@@ -52,7 +52,7 @@ struct Bound {
 const MAX_KNOWN: usize = 1_000;
 
 thread_local! {
-    static KNOWN: RefCell<HashMap<(u64, Series), Known, QuickHash>> = RefCell::default();
+    static KNOWN: RefCell<HashMap<(u64, SeriesKey), Known, QuickHash>> = RefCell::default();
 }
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
@@ -104,12 +104,12 @@ impl ServerMetrics {
 
     fn record_known(
         &self,
-        known: &RefCell<HashMap<(u64, Series), Known, QuickHash>>,
+        known: &RefCell<HashMap<(u64, SeriesKey), Known, QuickHash>>,
         series: Series,
         elapsed: Duration,
         tally: &RequestTally,
     ) {
-        let key = (self.id, series);
+        let key = (self.id, series.key());
         if let Some(known) = known.borrow().get(&key) {
             return self.record_as(known, elapsed, tally);
         }

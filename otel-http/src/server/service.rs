@@ -63,7 +63,9 @@ where
         };
         // A layer inside is silent, unless this one only hands the context on.
         if !begun.operation.is_inert() {
-            begun.operation.tally().request = content_length(request.headers());
+            if settings.records_body_sizes() {
+                begun.operation.tally().request = content_length(request.headers());
+            }
             mark_served(request.extensions_mut());
         }
         #[cfg(feature = "axum")]

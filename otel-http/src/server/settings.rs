@@ -75,6 +75,10 @@ impl Settings {
         route.as_deref().map(Route::new)
     }
 
+    pub(super) fn records_body_sizes(&self) -> bool {
+        self.instrumenter.convention().metrics.body_sizes
+    }
+
     /// Starts the request's operation, unless nobody wants it and there is nothing of the caller's to hand on.
     pub(super) fn begin(
         &self,

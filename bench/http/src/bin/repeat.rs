@@ -30,5 +30,6 @@ fn main() {
         }
         _ => server::ours(),
     };
+    let router = server::ready(router);
     (0..times).for_each(|_| server::call(&router, phase == "parent"));
 }
