@@ -1,8 +1,10 @@
 //! Who is told which trace a request belongs to, and what else the context carries.
 
+use std::sync::Arc;
+
 use http::HeaderMap;
 use http::header::HeaderName;
-use opentelemetry::baggage::BaggageExt;
+use opentelemetry::baggage::{Baggage, BaggageExt};
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry::{Context, global};
 use otel_core::Providers;
@@ -25,7 +27,8 @@ use super::host::{HostPattern, Server};
 /// let destinations = DestinationPolicy::new()
 ///     .deny("partner.internal")
 ///     .allow("*.internal")
-///     .allow_trace_context("api.example.com");
+///     .allow_trace_context("api.example.com")
+///     .allow_baggage_keys("partner.example.com", ["tenant"]);
 /// let layer = HttpClientLayer::builder().with_destinations(destinations).build();
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -35,15 +38,23 @@ pub struct DestinationPolicy {
 }
 
 /// What a destination is handed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Propagate {
     trace_context: bool,
-    baggage: bool,
+    baggage: Entries,
+}
+
+/// Which entries of the baggage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Entries {
+    All,
+    Of(Arc<[String]>),
+    None,
 }
 
 impl Propagate {
-    const ALL: Self = Self { trace_context: true, baggage: true };
-    const NOTHING: Self = Self { trace_context: false, baggage: false };
+    const ALL: Self = Self { trace_context: true, baggage: Entries::All };
+    const NOTHING: Self = Self { trace_context: false, baggage: Entries::None };
 }
 
 impl DestinationPolicy {
@@ -59,12 +70,18 @@ impl DestinationPolicy {
 
     /// Hands the trace context to `host`, without the baggage.
     pub fn allow_trace_context(self, host: &str) -> Self {
-        self.rule(host, Propagate { trace_context: true, baggage: false })
+        self.rule(host, Propagate { trace_context: true, baggage: Entries::None })
     }
 
     /// Hands the baggage to `host`, without the trace context.
     pub fn allow_baggage(self, host: &str) -> Self {
-        self.rule(host, Propagate { trace_context: false, baggage: true })
+        self.rule(host, Propagate { trace_context: false, baggage: Entries::All })
+    }
+
+    /// Hands the trace context to `host`, and the entries of the baggage that have these keys.
+    pub fn allow_baggage_keys<K: Into<String>>(self, host: &str, keys: impl IntoIterator<Item = K>) -> Self {
+        let keys = keys.into_iter().map(Into::into).collect();
+        self.rule(host, Propagate { trace_context: true, baggage: Entries::Of(keys) })
     }
 
     /// Hands nothing to `host`: an exception from a wider rule that follows.
@@ -80,7 +97,7 @@ impl DestinationPolicy {
     /// A request without a host goes to nobody we know.
     fn for_server(&self, server: Option<Server<'_>>) -> Propagate {
         let rule = server.and_then(|server| self.rules.iter().find(|(host, _)| host.matches(server)));
-        rule.map_or(Propagate::NOTHING, |(_, propagate)| *propagate)
+        rule.map_or(Propagate::NOTHING, |(_, propagate)| propagate.clone())
     }
 }
 
@@ -94,24 +111,38 @@ pub(crate) fn inject(
     providers: &Providers,
     own_fields: Option<&[HeaderName]>,
     context: &Context,
-    propagate: Propagate,
+    propagate: &Propagate,
     headers: &mut HeaderMap,
 ) {
-    if propagate == Propagate::ALL {
+    if *propagate == Propagate::ALL {
         providers.inject(context, &mut HeaderInjector::new(headers));
         return;
     }
     remove(own_fields, propagate, headers);
-    if propagate == Propagate::NOTHING {
+    if *propagate == Propagate::NOTHING {
         return;
     }
     // A propagator writes nothing of what the context does not hold.
-    let allowed = if propagate.trace_context {
-        context.with_cleared_baggage()
-    } else {
-        context.with_remote_span_context(SpanContext::NONE)
+    let mut allowed = match &propagate.baggage {
+        Entries::All => context.clone(),
+        Entries::Of(keys) => with_entries(context, keys),
+        Entries::None => context.with_cleared_baggage(),
     };
+    if !propagate.trace_context {
+        allowed = allowed.with_remote_span_context(SpanContext::NONE);
+    }
     providers.inject(&allowed, &mut HeaderInjector::new(headers));
+}
+
+/// The context with these entries of its baggage alone.
+fn with_entries(context: &Context, keys: &[String]) -> Context {
+    let mut kept = Baggage::new();
+    for (key, (value, metadata)) in context.baggage() {
+        if keys.iter().any(|wanted| wanted == key.as_str()) {
+            kept.insert_with_metadata(key.clone(), value.clone(), metadata.clone());
+        }
+    }
+    context.with_cleared_baggage().with_baggage(kept)
 }
 
 const BAGGAGE: &str = "baggage";
@@ -135,8 +166,8 @@ pub(crate) const TRACE_CONTEXT: [&str; 15] = [
     "x-datadog-parent-id",
 ];
 
-fn remove(own_fields: Option<&[HeaderName]>, propagate: Propagate, headers: &mut HeaderMap) {
-    if !propagate.baggage {
+fn remove(own_fields: Option<&[HeaderName]>, propagate: &Propagate, headers: &mut HeaderMap) {
+    if propagate.baggage != Entries::All {
         headers.remove(BAGGAGE);
     }
     if propagate.trace_context {
@@ -178,6 +209,7 @@ mod tests {
             ("internal", 80, false, false),
         ] {
             let server = Some(Server { host, port: Some(port) });
+            let baggage = if baggage { Entries::All } else { Entries::None };
             let expected = Propagate { trace_context, baggage };
             assert_eq!(propagate_to(Some(&policy), server), expected, "{host}:{port}");
         }

@@ -88,7 +88,7 @@ impl ClientSettings {
     pub(crate) fn inject(&self, parent: &Context, sending: &Sending, headers: &mut HeaderMap) {
         let context = sending.observed.as_ref().map_or(parent, |observed| observed.operation.context());
         let fields = self.propagator_fields.as_deref();
-        inject(self.instrumenter.providers(), fields, context, sending.propagate, headers);
+        inject(self.instrumenter.providers(), fields, context, &sending.propagate, headers);
     }
 
     /// The class of an error that came instead of a response.

@@ -9,9 +9,9 @@ use axum::routing::post;
 use futures_util::stream;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
-use opentelemetry::baggage::BaggageExt;
+use opentelemetry::Context;
+use opentelemetry::baggage::{BaggageExt, KeyValueMetadata};
 use opentelemetry::propagation::TextMapCompositePropagator;
-use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use otel_http::reqwest::Client;
 use otel_http::{DestinationPolicy, HttpClientLayerBuilder, ResendCount, ResendCountLayer, UrlTemplate};
@@ -219,14 +219,18 @@ async fn a_destination_policy_of_the_layer() {
         .deny("partner.internal")
         .allow("*.internal")
         .allow_trace_context("api.example")
-        .allow_baggage("bags.example:8080");
+        .allow_baggage("bags.example:8080")
+        .allow_baggage_keys("some.example", ["tenant", "absent"])
+        .allow_baggage_keys("none.example", ["absent"]);
     for (url, trace_context, baggage) in [
-        ("http://users.internal/", true, true),
-        ("http://partner.internal/", false, false),
-        ("https://API.example/", true, false),
-        ("http://bags.example:8080/", false, true),
-        ("http://bags.example/", false, false),
-        ("http://user:secret@evil.example/?users.internal", false, false),
+        ("http://users.internal/", true, &["role=admin", "tenant=7;ttl=1"][..]),
+        ("http://partner.internal/", false, &[]),
+        ("https://API.example/", true, &[]),
+        ("http://bags.example:8080/", false, &["role=admin", "tenant=7;ttl=1"]),
+        ("http://bags.example/", false, &[]),
+        ("http://some.example/", true, &["tenant=7;ttl=1"]),
+        ("http://none.example/", true, &[]),
+        ("http://user:secret@evil.example/?users.internal", false, &[]),
     ] {
         let telemetry = TestTelemetry::new();
         let propagator = TextMapCompositePropagator::new(vec![
@@ -244,7 +248,10 @@ async fn a_destination_policy_of_the_layer() {
         for name in ["traceparent", "tracestate", "baggage", "b3", "x-other"] {
             request.headers_mut().insert(name, "byhand=1".parse().unwrap());
         }
-        let context = Context::new().with_baggage([KeyValue::new("tenant", "7")]);
+        let context = Context::new().with_baggage([
+            KeyValueMetadata::new("tenant", "7", "ttl=1"),
+            KeyValueMetadata::new("role", "admin", ""),
+        ]);
         let sent =
             opentelemetry::context::FutureExt::with_context(client.oneshot(request), context).await.unwrap();
         let headers: &HeaderMap = sent.headers();
@@ -255,8 +262,10 @@ async fn a_destination_policy_of_the_layer() {
         );
         assert_eq!(headers.get("traceparent").is_some(), trace_context, "{url}");
         assert_eq!(headers.get("b3").is_some(), trace_context, "{url}");
-        assert_eq!(headers.get("baggage").is_some_and(|value| value == "tenant=7"), baggage, "{url}");
-        assert_eq!(headers.get("baggage").is_some(), baggage, "{url}");
+        let sent: Vec<_> = headers.get_all("baggage").iter().map(|value| value.to_str().unwrap()).collect();
+        let mut sent: Vec<_> = sent.iter().flat_map(|value| value.split(',')).collect();
+        sent.sort_unstable();
+        assert_eq!(sent, baggage, "{url}");
         assert!(headers.contains_key("x-other"));
         assert_eq!(telemetry.spans().len(), 1, "the request is observed wherever it goes");
     }
