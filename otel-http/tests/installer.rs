@@ -17,7 +17,7 @@ use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Context, InstrumentationScope, KeyValue, global};
 use opentelemetry_sdk::trace::SpanData;
 use otel_core::Install;
-use otel_core::propagation::TraceContextPropagator;
+use otel_core::propagation::{B3Propagator, TraceContextPropagator};
 use otel_http::HttpServerLayer;
 use otel_testing::TestTelemetry;
 use tokio::sync::Mutex;
@@ -48,6 +48,8 @@ impl SyncInstrument<f64> for PlainHistogram {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
+
+const B3: &str = "80f198ee56343ba864fe8b2a57d3eff7-05e3ac9a4f6e3b90-1";
 
 /// What is said replaces what was said before.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
@@ -96,6 +98,33 @@ async fn paths_that_are_excluded_pass_with_their_callers_context() {
     Install::new().announce();
     serve(&app, "/metrics").await;
     assert_eq!(paths(), ["/users/1", "/metrics/all", "/metrics"]);
+}
+
+#[tokio::test]
+async fn the_propagator_that_is_named_is_used_and_the_global_one_if_none_is() {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let telemetry = TestTelemetry::new();
+    let layer = HttpServerLayer::builder()
+        .for_axum()
+        .with_tracer_provider(telemetry.tracer_provider())
+        .with_meter_provider(telemetry.meter_provider())
+        .build();
+    let app = Router::new().route("/", get(|| async {})).layer(layer);
+    let traces = async || {
+        for header in [("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"), ("b3", B3)]
+        {
+            let request = Request::get("/").header(header.0, header.1).body(Body::empty()).unwrap();
+            app.clone().oneshot(request).await.unwrap();
+        }
+        let spans = telemetry.spans();
+        telemetry.clear();
+        spans.iter().map(|span| span.parent_span_id.to_string()).collect::<Vec<_>>()
+    };
+    global::set_text_map_propagator(B3Propagator::single());
+    Install::new().with_propagator(TraceContextPropagator::new()).announce();
+    assert_eq!(traces().await, ["00f067aa0ba902b7", "0000000000000000"]);
+    Install::new().announce();
+    assert_eq!(traces().await, ["0000000000000000", "05e3ac9a4f6e3b90"]);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use opentelemetry::metrics::{Meter, MeterProvider};
+use opentelemetry::propagation::TextMapCompositePropagator;
 use opentelemetry::{InstrumentationScope, global};
 
 use crate::config::{Config, Instrumentations, Settings};
@@ -57,9 +58,7 @@ pub(crate) fn install_nothing(
 pub(crate) fn install(_claim: &Claim, mut config: Config) -> Result<Telemetry, InstallError> {
     let pipeline =
         if config.is_disabled { install_disabled(&mut config) } else { install_enabled(&mut config) }?;
-    global::set_text_map_propagator(
-        config.sampler.sampling.with_debug_header_in(config.propagators.compose()),
-    );
+    global::set_text_map_propagator(propagator(&config));
     for warning in &config.warnings {
         diagnostics::warn(warning);
     }
@@ -97,6 +96,7 @@ fn install_enabled(config: &mut Config) -> Result<Pipeline, InstallError> {
     let Instrumentations { disabled, excluded_paths } = &config.instrumentations;
     let install = otel_core::Install::new()
         .with_tracer_provider(pipeline.tracer_provider.clone())
+        .with_propagator(propagator(config))
         .with_sampler_reads_attributes(config.sampler.sampling.reads_attributes())
         // The SDK is built with the feature, see Cargo.toml.
         .with_bound_instruments(true)
@@ -107,6 +107,10 @@ fn install_enabled(config: &mut Config) -> Result<Pipeline, InstallError> {
     excluded_paths.iter().fold(install, exclude).announce();
     pipeline.sampling.mark_installed();
     Ok(pipeline)
+}
+
+fn propagator(config: &Config) -> TextMapCompositePropagator {
+    config.sampler.sampling.with_debug_header_in(config.propagators.compose())
 }
 
 fn set_subscriber(config: &mut Config, pipeline: Option<&Pipeline>) -> Result<(), InstallError> {
