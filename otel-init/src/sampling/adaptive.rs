@@ -1,19 +1,19 @@
 //! A probability that follows the load.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, TryLockError};
+use std::sync::{Arc, Mutex, TryLockError};
 use std::time::{Duration, Instant};
 
 use super::composable::{ComposableSampler, Intent, NewSpan};
+use super::export_feedback::ExportState;
+use super::measured::Measured;
 use super::samplers::percent;
 use super::threshold::Threshold;
 
 /// How often the probability is adjusted.
-const PERIOD: Duration = Duration::from_secs(1);
+pub(super) const PERIOD: Duration = Duration::from_secs(1);
 /// The soonest, when a burst brings more than the target at once.
 const SHORTEST: Duration = Duration::from_millis(10);
-/// How long what was measured counts: after this time it has lost two thirds of its weight.
-const MEMORY: Duration = Duration::from_secs(5);
 /// From here on a queue that fills lowers the probability.
 const PRESSURE: f64 = 0.5;
 /// What is left of the probability when the queue is full.
@@ -150,42 +150,6 @@ impl ComposableSampler for Adaptive {
     }
 }
 
-/// How the export does: spans that were made for it so far, and how full its queue is, 0 to 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct ExportState {
-    pub(crate) spans: u64,
-    pub(crate) queue: f64,
-}
-
-type ReadExport = dyn Fn() -> ExportState + Send + Sync;
-
-/// How samplers learn of the export, which is built after them.
-#[derive(Clone, Default)]
-pub(crate) struct ExportFeedback(Arc<OnceLock<Box<ReadExport>>>);
-
-impl ExportFeedback {
-    /// Kept from the first call on.
-    pub(crate) fn connect(&self, read: impl Fn() -> ExportState + Send + Sync + 'static) {
-        let _ = self.0.set(Box::new(read));
-    }
-
-    fn read(&self) -> ExportState {
-        self.0.get().map_or_else(ExportState::default, |read| read())
-    }
-}
-
-impl std::fmt::Debug for ExportFeedback {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_tuple("ExportFeedback").field(&self.0.get().is_some()).finish()
-    }
-}
-
-impl ExportState {
-    fn of(span: &NewSpan<'_>) -> Self {
-        span.export.map_or_else(Self::default, ExportFeedback::read)
-    }
-}
-
 /// The counters are written by every span that is decided here, the rest once a second.
 #[derive(Debug)]
 struct State {
@@ -220,43 +184,13 @@ impl State {
     }
 }
 
-/// What was measured up to now.
-#[derive(Debug, Default)]
-struct Measured {
-    at: Duration,
-    seen: u64,
-    sampled: u64,
-    spans: u64,
-    /// Traces a second that might be sampled; `None` before the first measurement.
-    rate: Option<f64>,
-    /// Spans that are exported for each trace that is sampled.
-    spans_of_trace: Option<f64>,
-}
-
-impl Measured {
-    fn add(&mut self, now: Duration, seen: u64, sampled: u64, spans: u64) {
-        let elapsed = now.saturating_sub(self.at).as_secs_f64();
-        let weight = 1.0 - (-elapsed / MEMORY.as_secs_f64()).exp();
-        let smooth = |old: Option<f64>, new: f64| old.map_or(new, |old| old + weight * (new - old));
-        let rate = seen.saturating_sub(self.seen) as f64 / elapsed;
-        // Up at once, because a burst costs; down slowly, because the next may follow.
-        self.rate =
-            Some(smooth(self.rate, rate).max(if elapsed < PERIOD.as_secs_f64() { rate } else { 0.0 }));
-        let new_samples = sampled.saturating_sub(self.sampled);
-        if new_samples > 0 && spans > 0 {
-            let spans_of_trace = spans.saturating_sub(self.spans) as f64 / new_samples as f64;
-            self.spans_of_trace = Some(smooth(self.spans_of_trace, spans_of_trace));
-        }
-        (self.at, self.seen, self.sampled, self.spans) = (now, seen, sampled, spans);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
+    use super::super::export_feedback::ExportState;
     use super::super::tests::{Random, new_span_of};
-    use super::{Adaptive, ExportState, relief};
+    use super::{Adaptive, relief};
 
     /// Sends `rate` traces a second for so many seconds; how many were sampled, and what they stand for together.
     fn drive(

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use opentelemetry::trace::TraceId;
 use opentelemetry_sdk::trace::SpanData;
 
 use super::keep::Keep;
+use super::local_trace::{Fate, LocalTrace, size};
 
 /// Traces of different shards never wait for one another.
 const SHARDS: usize = 64;
@@ -49,28 +50,6 @@ pub(crate) struct KeepCounts {
 pub(super) struct Released {
     pub(super) span: SpanData,
     pub(super) is_kept: bool,
-}
-
-/// The spans of one trace in this process.
-#[derive(Debug)]
-struct LocalTrace {
-    opened: Instant,
-    open: usize,
-    open_roots: usize,
-    /// When the last of its requests had ended.
-    roots_ended: Option<Instant>,
-    state: Fate,
-    spans: Vec<SpanData>,
-    bytes: usize,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    Undecided,
-    /// All its spans are exported, those to come too.
-    Kept,
-    /// There was no room, or no time, to wait: the head sampler's word holds.
-    LeftToHead,
 }
 
 impl KeepBuffer {
@@ -276,50 +255,10 @@ impl KeepBuffer {
     }
 }
 
-impl LocalTrace {
-    fn new(opened: Instant) -> Self {
-        let (spans, bytes) = (Vec::new(), 0);
-        Self { opened, open: 0, open_roots: 0, roots_ended: None, state: Fate::Undecided, spans, bytes }
-    }
-
-    /// Since the end of its requests; without any, since it was first seen.
-    fn has_lingered(&self, now: Instant, linger: Duration) -> bool {
-        now.saturating_duration_since(self.roots_ended.unwrap_or(self.opened)) >= linger
-    }
-}
-
 fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn is_sampled(span: &SpanData) -> bool {
     span.span_context.is_sampled()
-}
-
-/// About how many bytes a span takes: the texts, and the lists they are in.
-fn size(span: &SpanData) -> usize {
-    use opentelemetry::KeyValue;
-    let of = |attributes: &[KeyValue]| -> usize {
-        attributes
-            .iter()
-            .map(|attribute| {
-                size_of::<KeyValue>() + attribute.key.as_str().len() + size_of_value(&attribute.value)
-            })
-            .sum()
-    };
-    let events: usize = span.events.iter().map(|event| 64 + event.name.len() + of(&event.attributes)).sum();
-    let links: usize = span.links.iter().map(|link| 96 + of(&link.attributes)).sum();
-    size_of::<SpanData>() + span.name.len() + of(&span.attributes) + events + links
-}
-
-fn size_of_value(value: &opentelemetry::Value) -> usize {
-    use opentelemetry::{Array, Value};
-    match value {
-        Value::String(text) => text.as_str().len(),
-        Value::Array(Array::String(texts)) => texts.iter().map(|text| 24 + text.as_str().len()).sum(),
-        Value::Array(Array::I64(list)) => 8 * list.len(),
-        Value::Array(Array::F64(list)) => 8 * list.len(),
-        Value::Array(Array::Bool(list)) => list.len(),
-        _ => 0,
-    }
 }

@@ -88,15 +88,13 @@ impl Content {
             if let Some(name) = &rule.name {
                 matching = matching.with_name(name);
             }
-            match (rule.attribute, rule.value) {
-                (Some(key), value) => {
-                    matching = matching.with_attribute(key, value.as_deref().unwrap_or("*"))
-                }
+            matching = match (rule.attribute, rule.value) {
+                (Some(key), value) => matching.with_attribute(key, value.as_deref().unwrap_or("*")),
+                (None, None) => matching,
                 (None, Some(_)) => {
                     return Err(SamplingChangeError("a rule has a value without attribute".to_owned()));
                 }
-                (None, None) => {}
-            }
+            };
             change = change.with_share(matching, rule.ratio);
         }
         if let Some(ratio) = self.ratio {

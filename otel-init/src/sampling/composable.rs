@@ -9,7 +9,7 @@ use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceId};
 use opentelemetry::{Context, KeyValue, Value};
 use otel_core::propagation::{RemoteDecision, remote_decision};
 
-use super::adaptive::ExportFeedback;
+use super::export_feedback::ExportFeedback;
 use super::ot_state::OtState;
 use super::threshold::{Randomness, Threshold};
 

@@ -6,8 +6,8 @@ use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 
 use std::sync::Arc;
 
-use super::adaptive::ExportFeedback;
 use super::composable::{ComposableSampler, Intent, NewSpan};
+use super::export_feedback::ExportFeedback;
 use super::ot_state::{self, OtState};
 
 /// Decides for a [`ComposableSampler`]: samples a span when the randomness of its trace reaches the threshold, and writes

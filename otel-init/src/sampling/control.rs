@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use opentelemetry_sdk::trace::SpanProcessor;
 
-use super::adaptive::{ExportFeedback, ExportState};
 use super::buffer::KeepBuffer;
+use super::export_feedback::{ExportFeedback, ExportState};
 use super::file::WatchedFile;
 use super::installed::InstalledSampler;
 use super::live::{Live, SamplerHandle};

@@ -7,13 +7,13 @@ use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 use otel_core::propagation::{RemoteDecision, is_sampling_forced};
 
-use super::adaptive::ExportFeedback;
 use super::buffer::KeepBuffer;
 use super::composable::{ComposableSampler, Intent, NewSpan};
 use super::composite::{self, Start, decide};
+use super::export_feedback::ExportFeedback;
 use super::live::Live;
 use super::ot_state::OtState;
-use super::rate_limit::limited;
+use super::rate_limited::limited;
 use super::samplers::of_parent;
 use super::sampling::{Head, Sampling};
 use super::threshold::Threshold;

@@ -1,0 +1,110 @@
+//! The names of variables: known, misspelt, of older texts, listed.
+
+use std::collections::BTreeSet;
+
+use super::super::known::KNOWN;
+use super::super::unsupported::UNSUPPORTED;
+use super::super::{Config, Settings};
+use super::resolve;
+#[test]
+fn a_set_variable_without_effect_is_named() {
+    let config =
+        resolve(&[("OTEL_ENTITIES", "service{}"), ("OTEL_SERVICE_VERSION", "1"), ("OTEL_LOG_LEVEL", "")]);
+    assert_eq!(
+        config.warnings,
+        [
+            "OTEL_ENTITIES is set but not supported, it has no effect",
+            "OTEL_SERVICE_VERSION is set but not supported, it has no effect; set service.version in \
+             OTEL_RESOURCE_ATTRIBUTES instead",
+        ]
+    );
+}
+
+#[test]
+fn names_of_older_texts_are_answered_with_todays() {
+    let config =
+        resolve(&[("OTEL_RESOURCE_ATTRIBUTES", "environment=prod,deployment.environment=prod,zone=a")]);
+    assert_eq!(
+        config.warnings,
+        ["environment", "deployment.environment"].map(|key| format!(
+            "OTEL_RESOURCE_ATTRIBUTES has {key}=..: write deployment.environment.name=.. instead"
+        ))
+    );
+}
+
+#[test]
+fn every_variable_that_is_read_is_in_the_list_and_the_reverse() {
+    let read = std::cell::RefCell::new(BTreeSet::new());
+    let lookup = |name: &str| {
+        read.borrow_mut().insert(name.to_owned());
+        // The argument is read for this sampler alone, the address for this exporter.
+        match name {
+            "OTEL_TRACES_SAMPLER" => Some("traceidratio".to_owned()),
+            "OTEL_METRICS_EXPORTER" if cfg!(feature = "prometheus") => Some("otlp,prometheus".to_owned()),
+            _ => None,
+        }
+    };
+    Config::resolve(&Settings::default(), &lookup, &[]).unwrap();
+    // Those of instrumentations have names of their own.
+    let is_listed = |name: &String| name.starts_with("OTEL_") && !name.starts_with("OTEL_INSTRUMENTATION_");
+    let read: BTreeSet<String> = read.into_inner().into_iter().filter(is_listed).collect();
+    let listed: BTreeSet<String> =
+        KNOWN.iter().copied().chain(UNSUPPORTED.iter().map(|(name, _)| *name)).map(str::to_owned).collect();
+    let is_built = |name: &String| cfg!(feature = "prometheus") || !name.contains("PROMETHEUS");
+    assert_eq!(read, listed.into_iter().filter(is_built).collect());
+}
+
+#[test]
+fn the_table_of_the_page_has_every_variable_once() {
+    let page = include_str!("../../docs/variables.md");
+    let rows: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let of_otel: Vec<&str> = rows.iter().copied().filter(|name| name.starts_with("OTEL_")).collect();
+    let listed: BTreeSet<&str> = of_otel.iter().copied().collect();
+    assert_eq!(of_otel.len(), listed.len());
+    assert_eq!(listed, KNOWN.iter().copied().collect());
+    for (name, _) in UNSUPPORTED {
+        assert!(page.contains(name), "{name} is missing below the table");
+    }
+}
+
+#[test]
+fn a_misspelt_variable_of_the_process_is_named() {
+    let names = [
+        "OTEL_SERVICE_NAMES",
+        "OTEL_SERVICE_NAME",
+        "OTEL_INSTRUMENTATION_HTTP_ENABLED",
+        "OTEL_INSTRUMENTATION_GRPC_EXCLUDED_PATHS",
+        "OTEL_INSTRUMENTATION_DB_EXCLUDED_URLS",
+        "PATH",
+        "OTEL_EMPTY",
+    ]
+    .map(str::to_owned);
+    let lookup = |name: &str| {
+        let value = match name {
+            "OTEL_EMPTY" => "",
+            "OTEL_INSTRUMENTATION_HTTP_ENABLED" => "False",
+            "OTEL_INSTRUMENTATION_GRPC_EXCLUDED_PATHS" => {
+                " /grpc.health.v1.Health/*, *Reflection/*,,https://x/y"
+            }
+            _ => "x",
+        };
+        Some(value.to_owned()).filter(|_| names.contains(&name.to_owned()))
+    };
+    let config = Config::resolve(&Settings::default(), &lookup, &names).unwrap();
+    assert_eq!(config.instrumentations.disabled, ["http"]);
+    let excluded = ["/grpc.health.v1.Health/*", "*Reflection/*"].map(str::to_owned).to_vec();
+    assert_eq!(config.instrumentations.excluded_paths, [("grpc".to_owned(), excluded)]);
+    // Without the names those of this family are found all the same.
+    let config_without = Config::resolve(&Settings::default(), &lookup, &[]).unwrap();
+    assert_eq!(config_without.instrumentations, config.instrumentations);
+    assert_eq!(
+        config.warnings,
+        [
+            "OTEL_INSTRUMENTATION_DB_EXCLUDED_URLS is set but not supported, it has no effect; set \
+             OTEL_INSTRUMENTATION_DB_EXCLUDED_PATHS instead, to paths such as /health*",
+            "OTEL_INSTRUMENTATION_GRPC_EXCLUDED_PATHS has \"https://x/y\", which no path is like: one begins with / or *, as in /health*",
+            "OTEL_SERVICE_NAMES is set but not known, it has no effect; is it misspelt?"
+        ]
+    );
+}

@@ -1,0 +1,69 @@
+//! Samplers by name, and the argument of the one that was chosen.
+
+use std::sync::Arc;
+
+use super::super::Settings;
+use super::{resolve, resolve_with};
+use crate::sampling::Sampling;
+#[test]
+fn samplers_are_named_by_two_variables() {
+    for (name, argument, sampler) in [
+        ("always_on", "", "always_on"),
+        ("always_off", "", "always_off"),
+        ("traceidratio", "0.25", "traceidratio 0.25"),
+        ("parentbased_always_on", "", "parentbased_always_on"),
+        ("parentbased_always_off", "", "parentbased_always_off"),
+        ("parentbased_traceidratio", "0.1", "parentbased_traceidratio 0.1"),
+        ("ParentBased_TraceIdRatio", "", "parentbased_traceidratio 1"),
+    ] {
+        let config = resolve(&[("OTEL_TRACES_SAMPLER", name), ("OTEL_TRACES_SAMPLER_ARG", argument)]);
+        assert_eq!(config.sampler.to_string(), sampler);
+        assert_eq!(config.warnings, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_bad_ratio_samples_everything_and_a_batch_fits_its_queue() {
+    let config = resolve(&[("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "7.0")]);
+    assert_eq!(config.sampler.to_string(), "traceidratio 1");
+    assert!(config.warnings[0].starts_with("OTEL_TRACES_SAMPLER_ARG is \"7.0\""));
+
+    let config = resolve(&[("OTEL_BSP_MAX_QUEUE_SIZE", "10"), ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "20")]);
+    assert_eq!(config.destinations.traces[0].batch.max_export_batch_size, 10);
+    assert!(config.warnings[0].starts_with("OTEL_BSP_MAX_EXPORT_BATCH_SIZE is 20"));
+}
+
+#[test]
+fn the_argument_of_the_sampler_belongs_to_whoever_was_chosen() {
+    let production = || Settings { sampling: Some(Sampling::production()), ..Settings::default() };
+    let in_code = || Settings { sampling: Some(Sampling::probability(0.5)), ..Settings::default() };
+    let mut added = Settings::default();
+    let make = |argument: Option<&str>| {
+        Sampling::probability(argument.and_then(|argument| argument.parse().ok()).unwrap_or(0.75))
+    };
+    added.registry.add_sampler("mine", Arc::new(make));
+    let (name, argument) = ("OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG");
+    for (settings, variables, expected, warning) in [
+        (production(), &[(argument, "0.2")][..], "production: probability 5 %", Some("it needs a sampler")),
+        (production(), &[(name, "staging"), (argument, "0.2")], "staging: probability 20 %", None),
+        (production(), &[(name, "production"), (argument, "0.2")], "production: probability 20 %, at", None),
+        (in_code(), &[(argument, "0.2")], "probability 50 %", Some("the code says what is sampled")),
+        (Settings::default(), &[(argument, "0.2")], "parentbased_always_on", Some("it needs a sampler")),
+        (Settings::default(), &[(name, "always_off"), (argument, "0.2")], "always_off", Some("takes none")),
+        (added.clone(), &[(name, "MINE")], "probability 75 %", None),
+        (added.clone(), &[(name, "mine"), (argument, "0.2")], "probability 20 %", None),
+        (added, &[(name, "yours")], "parentbased_always_on", Some("production or emergency, mine")),
+    ] {
+        let config = resolve_with(&settings, variables);
+        assert!(config.sampler.to_string().starts_with(expected), "{variables:?}: {}", config.sampler);
+        assert_eq!(
+            config.warnings.len(),
+            usize::from(warning.is_some()),
+            "{variables:?}: {:?}",
+            config.warnings
+        );
+        for (said, expected) in config.warnings.iter().zip(warning) {
+            assert!(said.starts_with("OTEL_TRACES_SAMPLER") && said.contains(expected), "{said}");
+        }
+    }
+}
