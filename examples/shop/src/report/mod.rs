@@ -10,7 +10,5 @@ mod tree;
 pub(crate) use paint::Paint;
 pub(crate) use received::{figures, traces};
 pub(crate) use summary::summary;
-#[cfg(test)]
-pub(crate) use trace::Span;
-pub(crate) use trace::{Kind, Trace};
+pub(crate) use trace::{Kind, Span, Trace};
 pub(crate) use tree::tree;

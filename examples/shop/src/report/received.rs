@@ -18,10 +18,13 @@ pub(crate) fn traces(receiver: &OtlpReceiver) -> Vec<Trace> {
     )
 }
 
-/// The last values of the business metrics, by name and attributes.
+/// The last values of the business metrics and of those of the connection pools, by name and attributes.
 pub(crate) fn figures(receiver: &OtlpReceiver) -> Vec<Figure> {
     let mut latest = BTreeMap::new();
-    for metric in receiver.metrics().iter().filter(|metric| metric.name().starts_with("shop.")) {
+    const OF_POOLS: [&str; 3] =
+        ["db.client.connection.count", "db.client.connection.use_time", "db.client.connection.wait_time"];
+    let is_shown = |name: &str| name.starts_with("shop.") || OF_POOLS.contains(&name);
+    for metric in receiver.metrics().iter().filter(|metric| is_shown(metric.name())) {
         for point in metric.points() {
             let Some(value) = value(&point.value) else { continue };
             let (name, unit) = (metric.name().to_owned(), metric.metric.unit.clone());

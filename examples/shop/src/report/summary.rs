@@ -84,14 +84,17 @@ fn errors(out: &mut String, traces: &[Trace]) {
     }
 }
 
-/// What the shop sold and how its visitors behaved.
+/// What the shop sold, how its visitors behaved, and how its pools of connections did.
 fn business(out: &mut String, figures: &[Figure]) {
-    let _ = writeln!(out, "\n{:<26} {:<62} value", "figure", "attributes");
+    let attributes = |figure: &Figure| {
+        let attributes = figure.attributes.iter().map(|(key, value)| format!("{key}={value}"));
+        attributes.collect::<Vec<_>>().join(" ")
+    };
+    let name_width = figures.iter().map(|figure| figure.name.len()).max().unwrap_or_default();
+    let width = figures.iter().map(|figure| attributes(figure).len()).max().unwrap_or_default();
+    let _ = writeln!(out, "\n{:<name_width$} {:<width$} value", "figure", "attributes");
     for figure in figures {
-        let Figure { name, attributes, .. } = figure;
-        let attributes =
-            attributes.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ");
-        let _ = writeln!(out, "{name:<26} {attributes:<62} {figure}");
+        let _ = writeln!(out, "{:<name_width$} {:<width$} {figure}", figure.name, attributes(figure));
     }
 }
 

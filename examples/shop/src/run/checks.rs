@@ -1,7 +1,7 @@
 //! What a trace must hold to tell the whole story, and what is missing from it.
 
 use crate::error::Outcome;
-use crate::report::{Kind, Trace};
+use crate::report::{Kind, Span, Trace};
 use crate::run::shopper::Answer;
 
 /// The one service that is called from outside, where a trace may have begun before.
@@ -45,8 +45,11 @@ pub(super) fn gaps(trace: &Trace) -> Vec<String> {
             gaps.push(format!("the parent of `{} {}` is missing", top.service, top.name));
         }
     }
-    // The call of a model is a client's span around the request that carries it.
-    let requests = trace.spans.iter().filter(|span| span.attribute("gen_ai.operation.name").is_none());
+    // The call of a model is a client's span around the request that carries it; a database has no spans of its own.
+    let is_request = |span: &&Span| {
+        span.attribute("gen_ai.operation.name").is_none() && span.attribute("db.system.name").is_none()
+    };
+    let requests = trace.spans.iter().filter(is_request);
     for client in requests.filter(|span| span.kind == Kind::Client) {
         let answered = trace.children(client).filter(|child| child.kind == Kind::Server).count();
         // A request that found nobody to talk to was seen by its client alone.
@@ -70,7 +73,6 @@ mod tests {
     use reqwest::StatusCode;
 
     use super::*;
-    use crate::report::Span;
 
     /// An order through three services, and its notification.
     fn story() -> Vec<Span> {
@@ -133,6 +135,14 @@ mod tests {
         let mut client = Span::sample("gateway", "2", Some("1"), Kind::Client);
         client.attributes.insert("error.type".to_owned(), "connect".to_owned());
         let spans = vec![Span::sample("gateway", "1", None, Kind::Server), client];
+        assert_eq!(gaps(&Trace::assemble(spans, [])[0]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_statement_that_no_server_has_a_span_for_is_no_gap() {
+        let mut statement = Span::sample("orders", "2", Some("1"), Kind::Client);
+        statement.attributes.insert("db.system.name".to_owned(), "sqlite".to_owned());
+        let spans = vec![Span::sample("gateway", "1", None, Kind::Server), statement];
         assert_eq!(gaps(&Trace::assemble(spans, [])[0]), Vec::<String>::new());
     }
 

@@ -41,7 +41,9 @@ impl Services {
         gateway_address: SocketAddr,
     ) -> Result<Self, Failure> {
         let start = |name, arguments| Service::start(name, arguments, receiver);
-        let database = folder.join("shop.sqlite").to_string_lossy().into_owned();
+        let database = database_in(folder);
+        let database: Vec<String> =
+            database.iter().flat_map(|url| ["--database-url".to_owned(), url.clone()]).collect();
         let local = || vec!["--listen".to_owned(), "127.0.0.1:0".to_owned()];
         let flag = |name: &str, value: &str| [format!("--{name}"), value.to_owned()];
 
@@ -51,11 +53,11 @@ impl Services {
         let mut arguments = local();
         arguments.extend(flag("inventory-url", &inventory.place));
         arguments.extend(flag("payments-url", &payments.place));
-        arguments.extend(flag("database", &database));
+        arguments.extend_from_slice(&database);
         let orders = start("orders", arguments).await?;
-        let notifications = start("notifications", flag("database", &database).into()).await?;
+        let notifications = start("notifications", database.clone()).await?;
         let mut arguments = local();
-        arguments.extend(flag("database", &database));
+        arguments.extend(database);
         let assistant = start("assistant", arguments).await?;
         let mut arguments: Vec<String> = flag("listen", &gateway_address.to_string()).into();
         arguments.extend(flag("users-url", &users.place));
@@ -155,6 +157,12 @@ impl Service {
             }
         }
     }
+}
+
+/// The URL of a file in this folder, unless the services find another database in the environment, as we do.
+fn database_in(folder: &Path) -> Option<String> {
+    let is_set = env::var_os("DATABASE_URL").is_some_and(|url| !url.is_empty());
+    (!is_set).then(|| format!("sqlite://{}?mode=rwc", folder.join("shop.sqlite").display()))
 }
 
 /// Has the service send to `receiver` and show everything, whatever exporter, sampler or limit the shell is set up for.

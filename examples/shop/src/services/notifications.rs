@@ -1,7 +1,6 @@
 //! Reads the outbox and tells customers: the asynchronous hop, where traces usually end.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use opentelemetry::context::FutureExt;
@@ -9,9 +8,8 @@ use opentelemetry::trace::{SpanKind, Status, TraceContextExt, Tracer};
 use opentelemetry::{Context, KeyValue, global};
 use otel_core::carrier::MapExtractor;
 use otel_core::{Providers, link_from};
-use sqlx::SqlitePool;
 
-use super::database::{self, OutboxRow};
+use super::database::{self, Database, OutboxRow};
 use super::server::{StopOptions, deliver, say};
 use crate::error::Outcome;
 use crate::instruments::NotificationsInstruments;
@@ -23,9 +21,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// The SQLite file of the orders service.
-    #[arg(long, env = "SHOP_DATABASE")]
-    database: PathBuf,
+    /// The database of the orders service.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    database_url: String,
     #[command(flatten)]
     stop: StopOptions,
 }
@@ -33,14 +31,14 @@ pub(crate) struct Options {
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let telemetry = telemetry::install("notifications")?;
     let instruments = NotificationsInstruments::new();
-    let pool = database::open(&options.database).await?;
+    let database = database::open(&options.database_url, "notifications").await?;
     let stop = options.stop.listen();
-    say(&format!("{LISTENING}{}", options.database.display()));
+    say(&format!("{LISTENING}the outbox"));
 
     loop {
         // Asked before the last look, so that nothing slips in between the two.
         let stopping = stop.is_requested();
-        if send_waiting(&pool, &instruments).await {
+        if send_waiting(&database, &instruments).await {
             continue;
         }
         if stopping {
@@ -56,8 +54,8 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
 }
 
 /// Sends what waits. Was there anything, and did it all go out?
-async fn send_waiting(pool: &SqlitePool, instruments: &NotificationsInstruments) -> bool {
-    let rows = match database::waiting_events(pool).await {
+async fn send_waiting(database: &Database, instruments: &NotificationsInstruments) -> bool {
+    let rows = match database::waiting_events(database).await {
         Ok(rows) => rows,
         Err(error) => {
             tracing::error!(error.type = "database_error", app.error.retryable = true, "{error}");
@@ -66,14 +64,14 @@ async fn send_waiting(pool: &SqlitePool, instruments: &NotificationsInstruments)
     };
     let mut sent = !rows.is_empty();
     for row in rows {
-        sent &= process(&row, pool, instruments).await;
+        sent &= process(&row, database, instruments).await;
     }
     sent
 }
 
 /// Handles one event in a trace of its own, which links back to the order's trace: the order was answered long ago,
 /// so this is no part of it. Its baggage still holds, so the tier is known here as well.
-async fn process(row: &OutboxRow, pool: &SqlitePool, instruments: &NotificationsInstruments) -> bool {
+async fn process(row: &OutboxRow, database: &Database, instruments: &NotificationsInstruments) -> bool {
     let carrier: HashMap<String, String> = serde_json::from_str(&row.trace_context).unwrap_or_default();
     let carrier = MapExtractor::new(&carrier);
     let providers = Providers::global();
@@ -86,7 +84,7 @@ async fn process(row: &OutboxRow, pool: &SqlitePool, instruments: &Notifications
     // The origin's baggage, with the new span in place of the origin's.
     let context = providers.extract(&Context::new(), &carrier).with_span(span);
 
-    let told = tell(row, pool, instruments).with_context(context.clone()).await;
+    let told = tell(row, database, instruments).with_context(context.clone()).await;
     if let Err(error) = &told {
         context.span().set_attribute(KeyValue::new("error.type", Outcome::DatabaseError.as_str()));
         context.span().set_status(Status::error(error.to_string()));
@@ -97,12 +95,12 @@ async fn process(row: &OutboxRow, pool: &SqlitePool, instruments: &Notifications
 
 async fn tell(
     row: &OutboxRow,
-    pool: &SqlitePool,
+    database: &Database,
     instruments: &NotificationsInstruments,
 ) -> Result<(), sqlx::Error> {
     telemetry::record_current_tier();
     let channel = if Tier::current() == Some(Tier::Gold) { "phone" } else { "email" };
-    database::mark_delivered(pool, row.id).await?;
+    database::mark_delivered(database, row.id).await?;
     instruments.sent.add(1, &[KeyValue::new("shop.channel", channel), telemetry::tier_attribute()]);
     tracing::info!(shop.order.id = row.order_id, shop.channel = channel, "customer told");
     Ok(())

@@ -1,6 +1,5 @@
 //! Takes orders: notes them, has the goods set aside and the card charged, and leaves word in the outbox.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,10 +8,9 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
-use sqlx::SqlitePool;
 use uuid::Uuid;
 
-use super::database;
+use super::database::{self, Database};
 use super::inventory::{Item, Reservation};
 use super::json::Body;
 use super::payments::{Charge, PaymentsPeer};
@@ -30,9 +28,9 @@ pub(crate) struct Options {
     /// Where the payments service listens.
     #[arg(long, env = "SHOP_PAYMENTS_URL")]
     payments_url: String,
-    /// The SQLite file, which is made if there is none.
-    #[arg(long, env = "SHOP_DATABASE")]
-    database: PathBuf,
+    /// The database: `postgres://..`, or `sqlite://FILE?mode=rwc`.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    database_url: String,
     /// Milliseconds to wait for the inventory and for the payments service.
     #[arg(long, env = "SHOP_ORDERS_PEER_TIMEOUT_MS", default_value_t = 1_500)]
     peer_timeout_ms: u64,
@@ -60,7 +58,7 @@ pub(crate) struct Placed {
 struct Orders {
     inventory: Peer,
     payments: PaymentsPeer,
-    database: SqlitePool,
+    database: Database,
     instruments: OrdersInstruments,
 }
 
@@ -70,7 +68,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let orders = Orders {
         inventory: Peer::new("inventory", &options.inventory_url, patience)?,
         payments: PaymentsPeer::new(&options.payments_url, patience)?,
-        database: database::open(&options.database).await?,
+        database: database::open(&options.database_url, "orders").await?,
         instruments: OrdersInstruments::new(),
     };
     let routes = Router::new().route("/orders", post(order)).with_state(Arc::new(orders));

@@ -29,6 +29,8 @@ fn a_question_is_a_tree_of_agent_model_and_tool_with_tokens() {
     let names: Vec<(&str, &SpanKind)> = inside.iter().map(|span| (&*span.name, &span.kind)).collect();
     let chat = ("chat gpt-4o-mini", &SpanKind::Client);
     assert_eq!(names, [chat, ("execute_tool lookup_orders", &SpanKind::Internal), chat]);
+    let [statement] = trace.children(&inside[1].span_id)[..] else { panic!("{}", trace.tree()) };
+    assert_eq!(statement.name, "SELECT orders");
     let tokens = |span: &ReceivedSpan, kind: &str| -> i64 {
         let count = span.attribute(&format!("gen_ai.usage.{kind}_tokens"));
         count.and_then(|count| count.as_int()).expect("a number")

@@ -27,7 +27,7 @@ impl Fleet {
     pub(crate) async fn start(slow_card: Duration) -> Self {
         let receiver = OtlpReceiver::start().expect("the receiver starts");
         let folder = Folder::create();
-        let database = folder.path.join("shop.sqlite").display().to_string();
+        let database = format!("sqlite://{}?mode=rwc", folder.path.join("shop.sqlite").display());
         let mut services = BTreeMap::new();
         let mut start = |name: &'static str, variables: &[(&str, &str)]| {
             let mut command = shop([name]);
@@ -50,8 +50,8 @@ impl Fleet {
         let inventory = start("inventory", &[]);
         let payments = start("payments", &[]);
         let peers = [("SHOP_INVENTORY_URL", &*inventory), ("SHOP_PAYMENTS_URL", &*payments)];
-        let orders = start("orders", &[peers[0], peers[1], ("SHOP_DATABASE", &database)]);
-        start("notifications", &[("SHOP_DATABASE", &database)]);
+        let orders = start("orders", &[peers[0], peers[1], ("DATABASE_URL", &database)]);
+        start("notifications", &[("DATABASE_URL", &database)]);
         let gateway = start("gateway", &[("SHOP_USERS_URL", &users), peers[0], ("SHOP_ORDERS_URL", &orders)]);
         let http = Client::builder().no_proxy().build().expect("a client");
         let mut fleet = Self { receiver, services, gateway, token: String::new(), http, _folder: folder };

@@ -8,4 +8,5 @@ mod ending;
 mod external;
 mod fleet;
 mod orders;
+mod postgres;
 mod process;

@@ -5,10 +5,12 @@ use std::sync::LazyLock;
 
 use opentelemetry::trace::{SpanKind, Status};
 use otel_testing::{
-    AssertTelemetry, Captured, Metric, MetricKind, Point, ReceivedSpan, ReceivedTrace, log, span,
+    AssertTelemetry, Captured, Conventions, Metric, MetricKind, Number, Point, ReceivedSpan, ReceivedTrace,
+    log, span,
 };
 
 use crate::fleet::server_span;
+use crate::postgres::{assert_trace_of_statements, is_statement};
 use crate::process::{Folder, shop};
 
 struct Run {
@@ -103,7 +105,8 @@ fn outcomes_are_those_that_the_readme_promises() {
 fn every_client_span_is_the_parent_of_one_server_span_of_another_service() {
     // The assistant's model is in its own process, and has a test of its own.
     let others = |span: &&ReceivedSpan| span.service() != "assistant";
-    let clients: Vec<&ReceivedSpan> = spans_of_kind(SpanKind::Client).filter(others).collect();
+    let requests = spans_of_kind(SpanKind::Client).filter(|span| !is_statement(span));
+    let clients: Vec<&ReceivedSpan> = requests.filter(others).collect();
     assert!(clients.len() > 60, "{}", clients.len());
     for client in &clients {
         let trace = trace(&client.trace_id);
@@ -118,6 +121,32 @@ fn every_client_span_is_the_parent_of_one_server_span_of_another_service() {
 }
 
 #[test]
+fn statements_are_in_the_trace_of_their_order() {
+    assert_trace_of_statements(&trace_of("201 success"), "sqlite");
+    let failed = trace_of("500 database_error");
+    // SQLITE_CONSTRAINT_CHECK.
+    failed.assert_span(span("INSERT orders").client().failed().has("db.response.status_code", "275"));
+    for statement in spans_of_kind(SpanKind::Client).filter(|span| is_statement(span)) {
+        let trace = trace(&statement.trace_id);
+        assert!(statement.parent_span_id.is_some(), "{}", trace.tree());
+        assert!(trace.children(&statement.span_id).is_empty(), "{}", trace.tree());
+    }
+    let limits = RUN.report.points("db.client.connection.limit");
+    let of_orders = limits.iter().find(|point| point.has("db.client.connection.pool.name", "orders"));
+    assert_eq!(of_orders.and_then(|point| point.number()), Some(Number::from(4)), "{limits:#?}");
+    let metrics =
+        ["db.client.connection.count", "db.client.connection.wait_time", "db.client.operation.duration"];
+    RUN.report.must_emit(metrics);
+}
+
+#[test]
+fn the_conventions_are_kept() {
+    let own = ["shop", "app", "customer.tier", "grpc"];
+    let own = own.into_iter().fold(Conventions::new(), |conventions, name| conventions.allow(name));
+    RUN.report.assert_conventions_of(&own);
+}
+
+#[test]
 fn spans_are_marked_as_errors_where_and_only_where_the_readme_says() {
     let expected: [(&str, &[&str]); 6] = [
         ("201 success", &[]),
@@ -125,7 +154,7 @@ fn spans_are_marked_as_errors_where_and_only_where_the_readme_says() {
         ("402 card_declined", &["gateway Client", "orders Client"]),
         ("409 out_of_stock", &["gateway Client", "orders Client"]),
         ("422 validation_error", &["gateway Client"]),
-        ("500 database_error", &["gateway Client", "gateway Server", "orders Server"]),
+        ("500 database_error", &["gateway Client", "gateway Server", "orders Client", "orders Server"]),
         (
             "504 gateway_timeout",
             // Payments knows from the call's deadline that nobody waits any longer.
@@ -313,6 +342,8 @@ fn no_secret_leaves_a_process() {
 fn the_terminal_shows_trees_and_a_summary() {
     let shown = |text: &str| assert!(RUN.stdout.contains(text), "{text} is not in\n{}", RUN.stdout);
     shown("└─ orders POST /orders");
+    shown("─ orders INSERT orders ");
+    shown("db.client.connection.pool.name=orders");
     shown("* WARN the bank declined the card  app.error.retryable=false error.type=card_declined");
     shown("~ comes from span ");
     shown("P99");

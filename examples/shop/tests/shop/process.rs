@@ -16,7 +16,10 @@ pub(crate) fn shop<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command 
     command.args(arguments).stdin(Stdio::null());
     for (variable, _) in std::env::vars_os() {
         let name = variable.to_string_lossy();
-        if name.starts_with("OTEL_") || name.starts_with("SHOP_") || name == "RUST_LOG" {
+        if name.starts_with("OTEL_")
+            || name.starts_with("SHOP_")
+            || ["RUST_LOG", "DATABASE_URL"].contains(&&*name)
+        {
             command.env_remove(&variable);
         }
     }

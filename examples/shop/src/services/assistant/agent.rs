@@ -3,11 +3,11 @@
 use otel_genai::GenAi;
 use otel_genai::provider::Provider;
 use serde_json::{Value, json};
-use sqlx::SqlitePool;
 
 use super::Question;
 use super::completion::{Completion, Model, ToolCall};
 use crate::error::{Outcome, ShopError};
+use crate::services::database::Database;
 
 const INSTRUCTIONS: &str =
     "You are the assistant of an online shop. Answer in one sentence. Look orders up when asked.";
@@ -18,7 +18,7 @@ const MAX_TURNS: usize = 4;
 pub(super) struct Agent {
     pub(super) genai: GenAi,
     pub(super) model: Model,
-    pub(super) orders: SqlitePool,
+    pub(super) orders: Database,
 }
 
 impl Agent {
@@ -68,7 +68,7 @@ impl Agent {
 
     async fn lookup(&self, customer_id: u32) -> Result<Value, sqlx::Error> {
         let query =
-            "SELECT id, state, total_cents FROM orders WHERE customer_id = ? ORDER BY rowid DESC LIMIT 5";
+            "SELECT id, state, total_cents FROM orders WHERE customer_id = $1 ORDER BY number DESC LIMIT 5";
         let rows: Vec<(String, String, Option<i64>)> =
             sqlx::query_as(query).bind(customer_id.to_string()).fetch_all(&self.orders).await?;
         let orders = rows

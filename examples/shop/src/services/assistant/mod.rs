@@ -4,7 +4,6 @@ mod agent;
 mod completion;
 mod model;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -23,9 +22,9 @@ use crate::{Failure, telemetry};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// The SQLite file with the orders, which is made if there is none.
-    #[arg(long, env = "SHOP_DATABASE")]
-    database: PathBuf,
+    /// The database of the orders service.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    database_url: String,
     /// A server that speaks OpenAI's API, such as `https://api.openai.com/v1`. Without it a small one of our own answers.
     #[arg(long, env = "OPENAI_BASE_URL")]
     openai_base_url: Option<String>,
@@ -63,7 +62,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         }
         (None, None) => Model::of_our_own(&genai, &model::start().await?, options.openai_model)?,
     };
-    let agent = Agent { genai, model, orders: database::open(&options.database).await? };
+    let agent = Agent { genai, model, orders: database::open(&options.database_url, "assistant").await? };
     let routes = Router::new().route("/questions", post(question)).with_state(Arc::new(agent));
     serve(options.server, routes, None, telemetry).await
 }
