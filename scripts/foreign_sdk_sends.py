@@ -33,6 +33,7 @@ else:
 ATTRIBUTES = {
     "text": "caf\u00e9 \U0001f600", "empty": "", "yes": True, "no": False, "zero": 0, "large": 2**62, "negative": -7,
     "half": 0.5, "tiny": 5e-324, "texts": ["a", ""], "numbers": [1, 2, 3], "halves": [0.5, 1.5], "flags": [True, False],
+    "no number": float("nan"), "limits": [float("inf"), float("-inf")],
 }
 
 
