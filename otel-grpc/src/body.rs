@@ -75,7 +75,7 @@ where
 /// The call that ends with the body.
 #[derive(Debug)]
 pub(crate) struct EndsCall<S: Side> {
-    pub(crate) call: Box<Call<S>>,
+    pub(crate) call: Call<S>,
     /// What a body without trailers stands for.
     pub(crate) without_status: Code,
 }

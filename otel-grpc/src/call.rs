@@ -73,8 +73,8 @@ impl Default for Standing {
 }
 
 impl<S: Side> Call<S> {
-    pub(crate) fn new(operation: Operation<GrpcConvention<S>>, parts: CallParts) -> Box<Self> {
-        Box::new(Self { operation: Some(operation), parts })
+    pub(crate) fn new(operation: Operation<GrpcConvention<S>>, parts: CallParts) -> Self {
+        Self { operation: Some(operation), parts }
     }
 
     /// The context of the call's span: the parent of everything that happens inside.

@@ -19,13 +19,12 @@ pin_project! {
     pub struct ResponseFuture<F, S: Side> {
         #[pin]
         inner: F,
-        // It is large, and futures and bodies are moved often.
-        call: Option<Box<Call<S>>>,
+        call: Option<Call<S>>,
     }
 }
 
 impl<F, S: Side> ResponseFuture<F, S> {
-    pub(crate) fn observed(inner: F, call: Box<Call<S>>) -> Self {
+    pub(crate) fn observed(inner: F, call: Call<S>) -> Self {
         Self { inner, call: Some(call) }
     }
 
@@ -61,7 +60,7 @@ where
     }
 }
 
-fn respond<B, S>(mut call: Box<Call<S>>, response: Response<B>) -> Response<ResponseBody<B, S>>
+fn respond<B, S>(mut call: Call<S>, response: Response<B>) -> Response<ResponseBody<B, S>>
 where
     B: Body,
     B::Error: 'static,

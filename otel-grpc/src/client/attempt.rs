@@ -116,7 +116,7 @@ fn number<A>(request: &mut Request<A>) -> bool {
 }
 
 impl AttemptSettings {
-    fn begin(&self, grpc: &GrpcRequest<'_>) -> Box<Call<AttemptSide>> {
+    fn begin(&self, grpc: &GrpcRequest<'_>) -> Call<AttemptSide> {
         let parent = Context::current();
         let method = method_of(grpc, self.methods.as_ref());
         let start = CallStart { grpc: *grpc, method, server: None, peer: None, context: &parent };

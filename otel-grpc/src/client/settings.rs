@@ -37,7 +37,7 @@ pub(super) struct Settings {
 
 impl Settings {
     /// Starts the call's operation, unless the filter says no, and writes its context into the request.
-    pub(super) fn begin<A>(&self, request: &mut Request<A>) -> Option<Box<Call<ClientSide>>> {
+    pub(super) fn begin<A>(&self, request: &mut Request<A>) -> Option<Call<ClientSide>> {
         if self.instrumenter.is_idle() {
             return None;
         }
@@ -56,11 +56,7 @@ impl Settings {
         Some(call)
     }
 
-    fn start(
-        &self,
-        parent: &Context,
-        grpc: &GrpcRequest<'_>,
-    ) -> (Box<Call<ClientSide>>, Option<Arc<AtomicU64>>) {
+    fn start(&self, parent: &Context, grpc: &GrpcRequest<'_>) -> (Call<ClientSide>, Option<Arc<AtomicU64>>) {
         let method = method_of(grpc, self.methods.as_ref());
         let start =
             CallStart { grpc: *grpc, method, server: self.server_of(grpc), peer: None, context: parent };

@@ -39,7 +39,7 @@ pub(super) struct Settings {
 
 impl Settings {
     /// Starts the call's operation, unless nobody wants it and there is nothing of the caller's to hand on.
-    pub(super) fn begin(&self, grpc: &GrpcRequest<'_>) -> Option<Box<Call<ServerSide>>> {
+    pub(super) fn begin(&self, grpc: &GrpcRequest<'_>) -> Option<Call<ServerSide>> {
         let (parent, links) = self.parent(grpc);
         if self.is_unwanted(grpc) {
             let operation = self.instrumenter.inert(parent);

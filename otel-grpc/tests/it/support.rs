@@ -104,9 +104,7 @@ pub(crate) async fn settled(telemetry: &TestTelemetry) {
 }
 
 pub(crate) fn in_flight(telemetry: &TestTelemetry, side: &str) -> f64 {
-    let points = telemetry.points(&format!("grpc.{side}.active_requests"));
-    assert!(!points.is_empty());
-    points.iter().filter_map(otel_testing::Point::number).map(otel_testing::Number::as_f64).sum()
+    telemetry.sum(&format!("grpc.{side}.active_requests"))
 }
 
 /// What one end says of a call.
