@@ -31,11 +31,13 @@ mod runtime_metrics;
 mod safety;
 pub mod sampling;
 mod self_metrics;
+mod shards;
 mod shutdown;
 mod signal;
 mod signals;
 mod span_fields;
 mod subscriber;
+mod sync;
 mod telemetry;
 mod wire;
 

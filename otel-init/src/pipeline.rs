@@ -248,7 +248,10 @@ impl Making<'_> {
         let queue = self.config.queue.of(exporter);
         let most_entries = queue.most_entries(batch);
         let processed = Arc::new(Processed::new(self.meters, monitor.signal(), index));
-        let intake = Intake::new(Arc::clone(&monitor.tally), most_entries, Arc::clone(&processed));
+        if queue.is_bounded_by_number(batch) {
+            monitor.tally.bound(most_entries as u64);
+        }
+        let intake = Intake::new(Arc::clone(&monitor.tally), Arc::clone(&processed));
         (queue::Making { queue, resource: &self.config.resource, batch, processed }, intake, most_entries)
     }
 }

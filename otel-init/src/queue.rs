@@ -61,12 +61,19 @@ impl Queue {
         }
     }
 
-    /// The most entries that wait.
+    /// Whether entries are counted, and not only their bytes.
+    pub(crate) fn is_bounded_by_number(self, batch: BatchConfig) -> bool {
+        self == Self::Sdk || batch.is_queue_size_given
+    }
+
+    /// The most entries that wait, or about how many if only their bytes are bounded.
     pub(crate) fn most_entries(self, batch: BatchConfig) -> usize {
         /// A span of a busy service, encoded.
         const SMALL_ENTRY: usize = 512;
         match self {
-            Self::Encoded { max_bytes } if !batch.is_queue_size_given => (max_bytes / SMALL_ENTRY).max(1),
+            Self::Encoded { max_bytes } if !self.is_bounded_by_number(batch) => {
+                (max_bytes / SMALL_ENTRY).max(1)
+            }
             _ => batch.max_queue_size,
         }
     }

@@ -84,7 +84,15 @@ fn connecting(protocol: Protocol, tls: &TlsSource) -> Result<HyperClient, String
     let tls = tls.client_config().map_err(|error| error.to_string())?;
     let builder = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
     let is_grpc = protocol == Protocol::Grpc;
-    let connector = if is_grpc { builder.enable_http2().build() } else { builder.enable_http1().build() };
+    let mut http = HttpConnector::new();
+    http.enforce_http(false);
+    // A request ends with a small write, which would wait for the acknowledgement of the large ones before it.
+    http.set_nodelay(true);
+    let connector = if is_grpc {
+        builder.enable_http2().wrap_connector(http)
+    } else {
+        builder.enable_http1().wrap_connector(http)
+    };
     Ok(legacy::Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .http2_only(is_grpc)

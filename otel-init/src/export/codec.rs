@@ -28,6 +28,8 @@ impl Encoder for RawCodec {
     type Error = Status;
 
     fn encode(&mut self, item: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        // All at once: growing step by step would copy it again.
+        buffer.reserve(item.len());
         buffer.put(item);
         Ok(())
     }

@@ -1,16 +1,23 @@
 //! Exact counts of one signal: created = exported + failed + rejected + dropped + filtered + queued + stored.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::OnceLock;
 use std::time::SystemTime;
+
+use crate::shards::Shards;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What became of the spans, log records or data points of one signal.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    created: AtomicU64,
+    /// What the threads of the service count. All else is counted once for many.
+    arrivals: Shards<Arrivals>,
+    /// How many may wait, where that is bounded by number.
+    bound: OnceLock<Bound>,
     filtered: AtomicU64,
     dropped: AtomicU64,
-    waiting: AtomicU64,
+    /// How many of those that were queued are not any more.
+    left: AtomicU64,
     in_flight: AtomicU64,
     exported: AtomicU64,
     failed: AtomicU64,
@@ -19,6 +26,18 @@ pub(crate) struct Tally {
     stored: AtomicU64,
     is_closed: AtomicBool,
     last: Mutex<Last>,
+}
+
+#[derive(Debug, Default)]
+struct Arrivals {
+    created: AtomicU64,
+    queued: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Bound {
+    most: u64,
+    waiting: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -42,49 +61,66 @@ pub(crate) struct Counts {
 }
 
 impl Tally {
+    /// From now on at most so many wait. Threads meet at one counter then.
+    pub(crate) fn bound(&self, most: u64) {
+        // Once, by the one who makes the queue.
+        let _ = self.bound.set(Bound { most, waiting: AtomicU64::new(0) });
+    }
+
     /// Counts one that was made, and whether it may be queued. The SDK drops what does not fit without a word, so it
     /// never gets more than fits.
-    pub(crate) fn admit(&self, max_queue_size: u64) -> bool {
-        self.created.fetch_add(1, Ordering::Relaxed);
-        let is_closed = self.is_closed.load(Ordering::Acquire);
-        if !is_closed && self.waiting.fetch_add(1, Ordering::AcqRel) < max_queue_size {
-            return true;
+    pub(crate) fn admit(&self) -> bool {
+        let own = self.arrivals.own();
+        own.created.fetch_add(1, Ordering::Relaxed);
+        let is_admitted =
+            !self.is_closed.load(Ordering::Acquire) && self.bound.get().is_none_or(Bound::admits);
+        if is_admitted {
+            own.queued.fetch_add(1, Ordering::AcqRel);
+        } else {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
         }
-        if !is_closed {
-            self.waiting.fetch_sub(1, Ordering::AcqRel);
-        }
-        self.dropped.fetch_add(1, Ordering::Relaxed);
-        false
+        is_admitted
     }
 
     /// One that was admitted found no room after all.
     pub(crate) fn turned_away(&self) {
-        self.waiting.fetch_sub(1, Ordering::AcqRel);
+        self.leave(1);
         self.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn leave(&self, count: u64) {
+        if let Some(bound) = self.bound.get() {
+            bound.waiting.fetch_sub(count, Ordering::AcqRel);
+        }
+        self.left.fetch_add(count, Ordering::AcqRel);
+    }
+
+    fn created(&self, count: u64) {
+        self.arrivals.own().created.fetch_add(count, Ordering::Relaxed);
     }
 
     /// Counts one that was made and that a drop rule took.
     pub(crate) fn filter(&self) {
-        self.created.fetch_add(1, Ordering::Relaxed);
+        self.created(1);
         self.filtered.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts data points that nobody wants at the moment.
     pub(super) fn filtered(&self, count: u64) {
-        self.created.fetch_add(count, Ordering::Relaxed);
+        self.created(count);
         self.filtered.fetch_add(count, Ordering::Relaxed);
     }
 
     /// Counts data points, which are made when they are collected.
     pub(super) fn collected(&self, count: u64) {
-        self.created.fetch_add(count, Ordering::Relaxed);
+        self.created(count);
         self.in_flight.fetch_add(count, Ordering::AcqRel);
     }
 
     /// So many left the queue to be sent.
     pub(super) fn taken(&self, count: u64) {
         self.in_flight.fetch_add(count, Ordering::AcqRel);
-        self.waiting.fetch_sub(count, Ordering::AcqRel);
+        self.leave(count);
     }
 
     pub(super) fn exported(&self, count: u64, rejected: u64) {
@@ -109,7 +145,7 @@ impl Tally {
 
     /// So many were on disk when the process started.
     pub(super) fn recovered(&self, count: u64) {
-        self.created.fetch_add(count, Ordering::Relaxed);
+        self.created(count);
         self.stored.fetch_add(count, Ordering::AcqRel);
     }
 
@@ -140,11 +176,14 @@ impl Tally {
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        let waiting = self.waiting.load(Ordering::Acquire) + self.in_flight.load(Ordering::Acquire);
+        // In this order: whoever left was queued before.
+        let left = self.left.load(Ordering::Acquire);
+        let queued: u64 = self.arrivals.iter().map(|own| own.queued.load(Ordering::Acquire)).sum();
+        let waiting = queued.saturating_sub(left) + self.in_flight.load(Ordering::Acquire);
         let is_closed = self.is_closed.load(Ordering::Acquire);
         let (lost, queued) = if is_closed { (waiting, 0) } else { (0, waiting) };
         Counts {
-            created: self.created.load(Ordering::Relaxed),
+            created: self.arrivals.iter().map(|own| own.created.load(Ordering::Relaxed)).sum(),
             filtered: self.filtered.load(Ordering::Relaxed),
             dropped: self.dropped.load(Ordering::Relaxed) + lost,
             queued,
@@ -169,6 +208,16 @@ impl Tally {
     }
 }
 
+impl Bound {
+    fn admits(&self) -> bool {
+        let is_admitted = self.waiting.fetch_add(1, Ordering::AcqRel) < self.most;
+        if !is_admitted {
+            self.waiting.fetch_sub(1, Ordering::AcqRel);
+        }
+        is_admitted
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -178,6 +227,7 @@ mod tests {
     #[test]
     fn the_sum_is_exact_with_many_threads() {
         let tally = Arc::new(Tally::default());
+        tally.bound(50);
         let threads: Vec<_> = (0..8)
             .map(|thread| {
                 let tally = Arc::clone(&tally);
@@ -185,7 +235,7 @@ mod tests {
                     for round in 0..1000_u64 {
                         if round % 10 == 0 {
                             tally.filter();
-                        } else if tally.admit(50) && thread % 2 == 0 {
+                        } else if tally.admit() && thread % 2 == 0 {
                             tally.taken(1);
                             if round % 3 == 0 { tally.failed(1, "no") } else { tally.exported(1, round % 2) }
                         }
@@ -208,7 +258,7 @@ mod tests {
             tally.close();
         }
         assert_eq!(tally.counts().queued, 0);
-        assert!(!tally.admit(50));
+        assert!(!tally.admit());
         assert_eq!(tally.counts().created, 8001);
     }
 }

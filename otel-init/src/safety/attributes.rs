@@ -77,10 +77,14 @@ pub(super) fn keep_last<T>(items: &mut Vec<T>, key: impl Fn(&T) -> &Key) {
 
 fn has_duplicates<T>(items: &[T], key: &impl Fn(&T) -> &Key) -> bool {
     if items.len() <= FEW {
-        return items
-            .iter()
-            .enumerate()
-            .any(|(index, item)| items.iter().take(index).any(|other| key(other) == key(item)));
+        let mut lengths: u64 = 0;
+        return items.iter().enumerate().any(|(index, item)| {
+            // Only keys of one length, or of lengths 64 apart, are worth a look.
+            let length = 1 << (key(item).as_str().len() % 64);
+            let may_be_one = lengths & length != 0;
+            lengths |= length;
+            may_be_one && items.iter().take(index).any(|other| key(other) == key(item))
+        });
     }
     let mut seen = std::collections::HashSet::with_capacity(items.len());
     !items.iter().all(|item| seen.insert(key(item)))

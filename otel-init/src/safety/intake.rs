@@ -75,13 +75,12 @@ impl<P> Admitted<'_, P> {
 #[derive(Debug)]
 pub(crate) struct Intake {
     tally: Arc<Tally>,
-    max_queue_size: u64,
     processed: Arc<Processed>,
 }
 
 impl Intake {
-    pub(crate) fn new(tally: Arc<Tally>, max_queue_size: usize, processed: Arc<Processed>) -> Self {
-        Self { tally, max_queue_size: max_queue_size as u64, processed }
+    pub(crate) fn new(tally: Arc<Tally>, processed: Arc<Processed>) -> Self {
+        Self { tally, processed }
     }
 
     pub(super) fn filter(&self) {
@@ -89,7 +88,7 @@ impl Intake {
     }
 
     pub(super) fn admit(&self) -> bool {
-        let is_admitted = self.tally.admit(self.max_queue_size);
+        let is_admitted = self.tally.admit();
         if !is_admitted {
             self.processed.queue_full();
         }

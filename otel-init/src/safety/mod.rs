@@ -16,6 +16,7 @@ mod glob;
 mod intake;
 mod limits;
 mod log;
+mod memory;
 mod preset;
 mod redaction;
 mod redactor;

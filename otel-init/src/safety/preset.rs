@@ -40,6 +40,9 @@ pub(super) const NO_SECRET_KEYS: &[&str] =
 /// No secret that a preset knows is shorter, so shorter values are not looked at.
 pub(super) const SHORTEST_SECRET: usize = 6;
 
+/// Nor is one that has no `:` and no `=`: "basic", a space, and eight characters.
+pub(super) const SHORTEST_BARE_SECRET: usize = 14;
+
 /// Values that are secrets whatever their key.
 pub(super) const SECRET_FORMS: &[Form] = &[
     // Whole header lines, before the parts in them.

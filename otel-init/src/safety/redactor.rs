@@ -9,6 +9,7 @@ use ring::hmac;
 
 use super::action::{REDACTED, Redact};
 use super::glob::Globs;
+use super::memory::Memory;
 use super::preset::{self, Form};
 use super::redaction::Redaction;
 
@@ -22,8 +23,14 @@ pub(crate) struct Redactor {
     forms: RegexSet,
     value_rules: Vec<ValueRule>,
     shortest: usize,
+    /// The same for a text without `:` and `=`.
+    shortest_bare: usize,
     hash_key: hmac::Key,
     redacted: AtomicU64,
+    /// Of keys.
+    decided: Memory<Decided>,
+    /// Which names are clean.
+    names: Memory<bool>,
 }
 
 #[derive(Debug)]
@@ -31,6 +38,16 @@ struct ValueRule {
     pattern: Regex,
     action: Redact,
     check: Option<fn(&str) -> bool>,
+}
+
+/// A [`KeyDecision`] that can be kept.
+#[derive(Debug, Clone, Copy)]
+enum Decided {
+    Scan,
+    /// By the action with this index.
+    Own(usize),
+    Secret,
+    NotAllowed,
 }
 
 /// What a key says about its value.
@@ -83,8 +100,14 @@ impl Redactor {
             forms,
             value_rules,
             shortest: if rules.values.is_empty() { preset::SHORTEST_SECRET } else { 0 },
+            shortest_bare: match (rules.values.is_empty(), rules.has_personal_data) {
+                (true, false) => preset::SHORTEST_BARE_SECRET,
+                _ => 0,
+            },
             hash_key: hash_key(rules),
             redacted: AtomicU64::new(0),
+            decided: Memory::new(),
+            names: Memory::new(),
         })
     }
 
@@ -98,20 +121,36 @@ impl Redactor {
     }
 
     pub(super) fn decide(&self, key: &str) -> KeyDecision<'_> {
-        if self.allowed.as_ref().is_some_and(|allowed| !allowed.is_match(key)) {
-            return KeyDecision::NotAllowed;
-        }
-        self.decide_allowed(key)
+        let decided = self.decided.recall(key, || match &self.allowed {
+            Some(allowed) if !allowed.is_match(key) => Decided::NotAllowed,
+            _ => self.by_rule(key),
+        });
+        self.decision(decided)
     }
 
     /// As if every key were allowed: for the resource, and for the keys inside of a value.
     pub(super) fn decide_allowed(&self, key: &str) -> KeyDecision<'_> {
-        let own = self.keys.first_match(key).and_then(|index| self.key_actions.get(index));
-        match own {
-            Some(Redact::Keep) => KeyDecision::Keep,
-            Some(action) => KeyDecision::Apply(action),
-            None if self.is_secret_key(key) => KeyDecision::Apply(&Redact::Mask),
-            None => KeyDecision::Scan,
+        self.decision(self.by_rule(key))
+    }
+
+    fn by_rule(&self, key: &str) -> Decided {
+        match self.keys.first_match(key) {
+            Some(index) => Decided::Own(index),
+            None if self.is_secret_key(key) => Decided::Secret,
+            None => Decided::Scan,
+        }
+    }
+
+    fn decision(&self, decided: Decided) -> KeyDecision<'_> {
+        match decided {
+            Decided::Scan => KeyDecision::Scan,
+            Decided::NotAllowed => KeyDecision::NotAllowed,
+            Decided::Secret => KeyDecision::Apply(&Redact::Mask),
+            // There are as many actions as globs; without one, the value would be masked.
+            Decided::Own(index) => match self.key_actions.get(index).unwrap_or(&Redact::Mask) {
+                Redact::Keep => KeyDecision::Keep,
+                action => KeyDecision::Apply(action),
+            },
         }
     }
 
@@ -135,6 +174,12 @@ impl Redactor {
         Some(redacted)
     }
 
+    /// As [`Self::text`], for one that comes again and again.
+    pub(crate) fn name(&self, name: &str) -> Option<String> {
+        let is_clean = self.names.recall(name, || self.scan(name) == Scanned::Clean);
+        if is_clean { None } else { self.text(name) }
+    }
+
     /// A text under a key: what replaces it, nothing if it stays, an error if it is removed.
     pub(crate) fn attribute(&self, key: &str, text: &str) -> Result<Option<String>, Removed> {
         let redacted = match self.decide(key) {
@@ -152,7 +197,7 @@ impl Redactor {
     }
 
     pub(super) fn scan(&self, text: &str) -> Scanned {
-        if text.len() < self.shortest || !self.forms.is_match(text) {
+        if self.is_too_short(text.as_bytes()) || !self.forms.is_match(text) {
             return Scanned::Clean;
         }
         let mut current = Cow::Borrowed(text);
@@ -176,6 +221,11 @@ impl Redactor {
             Cow::Owned(changed) if changed != text => Scanned::Changed(changed),
             _ => Scanned::Clean,
         }
+    }
+
+    fn is_too_short(&self, text: &[u8]) -> bool {
+        text.len() < self.shortest
+            || (text.len() < self.shortest_bare && !text.iter().any(|byte| matches!(byte, b':' | b'=')))
     }
 
     fn replacement(&self, rule: &ValueRule, found: &Captures<'_>) -> Option<String> {
@@ -224,5 +274,36 @@ fn hash_key(rules: &Redaction) -> hmac::Key {
             let random = [0; 2].map(|_: u8| RandomIdGenerator::default().new_trace_id().to_bytes()).concat();
             hmac::Key::new(hmac::HMAC_SHA256, &random)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::preset::{SHORTEST_BARE_SECRET, SHORTEST_SECRET};
+    use super::Redactor;
+    use crate::Redaction;
+
+    #[test]
+    fn no_form_fits_a_text_that_is_too_short_to_be_looked_at() {
+        let redactor = Redactor::new(&Redaction::new()).unwrap();
+        // What the shortest forms are made of.
+        let word = prop_oneof![
+            Just("basic ".to_owned()),
+            Just("bearer\t".to_owned()),
+            Just("token".to_owned()),
+            Just("eyJ".to_owned()),
+            Just("xoxb-".to_owned()),
+            Just("sk-".to_owned()),
+            "[a-zA-Z0-9 .:=/@_-]{1,13}",
+        ];
+        let text = proptest::collection::vec(word, 1..4).prop_map(|words| words.concat());
+        proptest!(ProptestConfig::with_cases(2000), |(text in text)| {
+            let is_tiny = text.len() < SHORTEST_SECRET;
+            prop_assert!(is_tiny || !redactor.is_too_short(text.as_bytes()) || !redactor.forms.is_match(&text));
+        });
+        let shortest = "basic 12345678";
+        assert!(shortest.len() == SHORTEST_BARE_SECRET && redactor.forms.is_match(shortest));
     }
 }

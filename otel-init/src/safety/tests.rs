@@ -64,8 +64,7 @@ const fn limits(count: usize, value_length: Option<usize>) -> Limits {
 /// One lane that ends in `kept`.
 fn lanes<T: Clone>(tally: &Arc<Tally>, kept: &Kept<T>) -> Lanes<Kept<T>> {
     let metrics = opentelemetry_sdk::metrics::SdkMeterProvider::default();
-    let intake =
-        Intake::new(Arc::clone(tally), 100, Arc::new(Processed::new(&metrics, crate::Signal::Traces, 0)));
+    let intake = Intake::new(Arc::clone(tally), Arc::new(Processed::new(&metrics, crate::Signal::Traces, 0)));
     Lanes::new(vec![Lane { intake, processor: Arc::new(kept.clone()) }], Arc::default())
 }
 

@@ -1,14 +1,11 @@
 //! Where encoded entries wait, apart for each thread.
 
-use std::cell::Cell;
 use std::mem;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::room::Room;
+use crate::shards::Shards;
+use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Threads beyond these share.
-const MOST_SHARDS: usize = 16;
 /// Scopes that have nothing to say are forgotten above this.
 const MOST_IDLE_SCOPES: usize = 64;
 
@@ -26,16 +23,11 @@ pub(super) trait Scope: Send + Sync + 'static {
 /// Buffers of encoded entries. A thread always uses the same one; there is no lock that all threads share.
 #[derive(Debug)]
 pub(super) struct Buffers<S> {
-    shards: Box<[Shard<S>]>,
+    shards: Shards<Mutex<Content<S>>>,
     room: Room,
     /// A shard calls for the worker each time it has got as many entries.
     call_at: usize,
 }
-
-/// On a cache line of its own, and on the one that is fetched with it.
-#[derive(Debug)]
-#[repr(align(128))]
-struct Shard<S>(Mutex<Content<S>>);
 
 #[derive(Debug)]
 struct Content<S> {
@@ -66,19 +58,14 @@ pub(super) enum Pushed {
 impl<S: Scope> Buffers<S> {
     /// For at most `max_bytes`; `batch` entries are worth a request.
     pub(super) fn new(max_bytes: usize, batch: usize) -> Self {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let count = threads.clamp(1, MOST_SHARDS);
-        let empty = || Shard(Mutex::new(Content { chunks: Vec::new(), entries: 0, credit: 0 }));
-        Self {
-            shards: std::iter::repeat_with(empty).take(count).collect(),
-            room: Room::new(max_bytes),
-            call_at: (batch / count).max(1),
-        }
+        let shards = Shards::new(|| Mutex::new(Content { chunks: Vec::new(), entries: 0, credit: 0 }));
+        let call_at = (batch / shards.len()).max(1);
+        Self { shards, room: Room::new(max_bytes), call_at }
     }
 
     /// Has `encode` write one entry of the scope of `key`.
     pub(super) fn push(&self, key: S::Key<'_>, encode: impl FnOnce(&mut Vec<u8>)) -> Pushed {
-        let mut content = self.shards[own_number() % self.shards.len()].lock();
+        let mut content = lock(self.shards.own());
         let Content { chunks, entries, credit } = &mut *content;
         // The last one used stands first.
         let (index, new_scope) = match chunks.iter().position(|chunk| chunk.scope.is(key)) {
@@ -115,13 +102,13 @@ impl<S: Scope> Buffers<S> {
 
     /// Whether as many entries wait, or there is not much room for more.
     pub(super) fn has(&self, batch: usize) -> bool {
-        self.room.is_tight() || self.shards.iter().map(|shard| shard.lock().entries).sum::<usize>() >= batch
+        self.room.is_tight() || self.shards.iter().map(|shard| lock(shard).entries).sum::<usize>() >= batch
     }
 
     /// Takes everything. `spares` are buffers to go on with.
     pub(super) fn take(&self, into: &mut Vec<Chunk<S>>, spares: &mut Vec<Vec<u8>>) {
-        for shard in &self.shards {
-            let mut content = shard.lock();
+        for shard in self.shards.iter() {
+            let mut content = lock(shard);
             content.entries = 0;
             let credit = mem::take(&mut content.credit);
             for chunk in &mut content.chunks {
@@ -153,26 +140,6 @@ impl<S: Scope> Buffers<S> {
     }
 }
 
-impl<S> Shard<S> {
-    fn lock(&self) -> MutexGuard<'_, Content<S>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A number for each thread: 0, 1, 2 …
-fn own_number() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static OWN: Cell<Option<usize>> = const { Cell::new(None) };
-    }
-    // A thread that is ending has no number any more, and may use any buffer.
-    OWN.try_with(|own| match own.get() {
-        Some(number) => number,
-        None => {
-            let number = NEXT.fetch_add(1, Ordering::Relaxed);
-            own.set(Some(number));
-            number
-        }
-    })
-    .unwrap_or_default()
+fn lock<S>(shard: &Mutex<Content<S>>) -> MutexGuard<'_, Content<S>> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
 }

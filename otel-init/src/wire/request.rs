@@ -2,8 +2,6 @@
 //!
 //! `ExportTraceServiceRequest` and `ExportLogsServiceRequest` have the same shape and the same field numbers.
 
-use std::sync::Arc;
-
 use opentelemetry::InstrumentationScope;
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope as ProtoScope;
 use opentelemetry_proto::tonic::resource::v1::Resource as ProtoResource;
@@ -13,6 +11,7 @@ use prost::Message as _;
 
 use super::buffers::{Chunk, Scope};
 use super::protobuf::{bytes, present_bytes, varint, varint_len};
+use crate::sync::Arc;
 
 /// The first field of a request, of its resource, and of a scope.
 const FIRST: u32 = 1;

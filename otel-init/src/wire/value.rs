@@ -3,7 +3,7 @@
 use opentelemetry::logs::AnyValue;
 use opentelemetry::{Array, KeyValue, Value};
 
-use super::protobuf::{message, present_bytes, present_fixed64, present_uint};
+use super::protobuf::{message, present_bytes, present_fixed64, present_uint, varint_len};
 
 // Fields of AnyValue.
 const STRING: u32 = 1;
@@ -30,20 +30,27 @@ pub(super) fn attributes(out: &mut Vec<u8>, field: u32, attributes: &[KeyValue])
     }
 }
 
-/// Most attributes are texts so short that each length is one byte, and known before. Whether this was one.
+/// Most attributes are so short that each length is one byte, and known before. Whether this was one.
 fn short_text(out: &mut Vec<u8>, field: u32, key: &str, text: &str) -> bool {
-    short(out, field, key, &[(STRING << 3 | 2) as u8, text.len() as u8], text.as_bytes())
+    let is_short = short_head(out, field, key, 2 + text.len());
+    if is_short {
+        out.extend_from_slice(&[(STRING << 3 | 2) as u8, text.len() as u8]);
+        out.extend_from_slice(text.as_bytes());
+    }
+    is_short
 }
 
-/// Or numbers.
+/// Numbers are short, if their key is.
 fn short_integer(out: &mut Vec<u8>, field: u32, key: &str, number: i64) -> bool {
-    let is_short = (0..0x80).contains(&number);
-    is_short && short(out, field, key, &[(INT << 3) as u8, number as u8], &[])
+    let is_short = short_head(out, field, key, 1 + varint_len(number as u64));
+    if is_short {
+        integer(out, number);
+    }
+    is_short
 }
 
-/// `head` and `tail` are the content of the `AnyValue`.
-fn short(out: &mut Vec<u8>, field: u32, key: &str, head: &[u8; 2], tail: &[u8]) -> bool {
-    let any_len = head.len() + tail.len();
+/// Everything before the content of the `AnyValue`, which is `any_len` long; or nothing, if the whole is not short.
+fn short_head(out: &mut Vec<u8>, field: u32, key: &str, any_len: usize) -> bool {
     let len = 2 + key.len() + 2 + any_len;
     if len >= 0x80 || field >= 16 || key.is_empty() {
         return false;
@@ -51,8 +58,7 @@ fn short(out: &mut Vec<u8>, field: u32, key: &str, head: &[u8; 2], tail: &[u8]) 
     out.reserve(2 + len);
     out.extend_from_slice(&[(field << 3 | 2) as u8, len as u8, 0x0a, key.len() as u8]);
     out.extend_from_slice(key.as_bytes());
-    out.extend_from_slice(&[0x12, any_len as u8, head[0], head[1]]);
-    out.extend_from_slice(tail);
+    out.extend_from_slice(&[0x12, any_len as u8]);
     true
 }
 

@@ -1,9 +1,7 @@
 //! The thread that takes the buffers and has them sent.
 
-use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use std::{io, mem, thread};
+use std::{io, mem};
 
 use opentelemetry::Context;
 use opentelemetry_sdk::Resource;
@@ -11,6 +9,8 @@ use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 
 use super::buffers::{Buffers, Chunk};
 use super::request::{Bounds, EncodedResource, EncodedScope, Request, requests};
+use crate::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, thread};
 
 /// Buffers that are kept to be filled again, and how large each may be.
 const MOST_SPARES: usize = 32;

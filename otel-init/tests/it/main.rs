@@ -10,6 +10,7 @@ mod control;
 mod delivery;
 mod destinations;
 mod disk;
+mod fault_counts;
 mod faults;
 mod feedback;
 mod install;

@@ -1,0 +1,118 @@
+//! Whatever is wrong with the collector, and whenever the shutdown comes: what eight threads made is counted, each span and
+//! each log record once.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use opentelemetry::global;
+use opentelemetry::trace::{Span, Tracer};
+use otel_init::{Signal, SignalHealth, Telemetry};
+use otel_testing::{OtlpReceiver, Reply};
+
+use crate::child;
+
+const THREADS: usize = 8;
+/// Of each signal, before the shutdown comes.
+const ENOUGH: u64 = 2000;
+const PROTOCOL: &str = "TEST_PROTOCOL";
+const FAULT: &str = "TEST_FAULT";
+
+/// Answers, and whether anything arrives.
+const FAULTS: [(&str, Reply, bool); 10] = [
+    ("none", Reply::Accept, true),
+    ("slow", Reply::Slow(Duration::from_millis(50)), true),
+    ("unavailable", Reply::Unavailable, false),
+    ("unavailable for a while", Reply::UnavailableFor(Duration::from_secs(5)), false),
+    ("throttled", Reply::Throttle(Duration::from_secs(5)), false),
+    ("refused for good", Reply::InvalidArgument, false),
+    ("silent", Reply::Hang, false),
+    ("cut", Reply::Cut, false),
+    ("connections refused", Reply::Refuse, false),
+    ("garbage", Reply::Garbage, false),
+];
+
+fn install(receiver: &OtlpReceiver, protocol: &str) -> Telemetry {
+    let endpoint = if protocol == "grpc" { receiver.grpc_endpoint() } else { receiver.http_endpoint() };
+    let protocol = protocol.to_owned();
+    Telemetry::builder()
+        .with_shutdown_timeout(Duration::from_secs(1))
+        .with_environment(move |name| match name {
+            "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(endpoint.clone()),
+            "OTEL_EXPORTER_OTLP_PROTOCOL" => Some(protocol.clone()),
+            "OTEL_EXPORTER_OTLP_TIMEOUT" => Some("500".to_owned()),
+            "OTEL_BSP_SCHEDULE_DELAY" | "OTEL_BLRP_SCHEDULE_DELAY" => Some("5".to_owned()),
+            "OTEL_METRICS_EXPORTER" => Some("none".to_owned()),
+            _ => None,
+        })
+        .install()
+        .unwrap()
+}
+
+fn health(telemetry: &Telemetry, signal: Signal) -> SignalHealth {
+    telemetry.health().signal(signal).unwrap().clone()
+}
+
+/// Installs, works, shuts down in the midst of it, and compares.
+fn lifetime(protocol: &str, reply: Reply, arrives: bool) {
+    let receiver = OtlpReceiver::start().unwrap();
+    receiver.respond_with(reply);
+    let telemetry = install(&receiver, protocol);
+    let is_over = AtomicBool::new(false);
+    let elapsed = std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                let tracer = global::tracer("faults");
+                while !is_over.load(Ordering::Relaxed) {
+                    tracer.start("span").end();
+                    tracing::info!("record");
+                }
+            });
+        }
+        let signals = [Signal::Traces, Signal::Logs];
+        while signals.iter().any(|signal| health(&telemetry, *signal).created < ENOUGH) {
+            std::thread::yield_now();
+        }
+        let start = Instant::now();
+        // That something was lost is what most of the faults are about.
+        let _ = telemetry.shutdown_blocking();
+        is_over.store(true, Ordering::Relaxed);
+        start.elapsed()
+    });
+    assert!(elapsed < Duration::from_secs(10), "{elapsed:?}");
+    for (signal, arrived) in [(Signal::Traces, receiver.spans().len()), (Signal::Logs, receiver.logs().len())]
+    {
+        let health = health(&telemetry, signal);
+        let known = health.exported + health.failed + health.dropped;
+        assert!(health.created >= ENOUGH);
+        assert_eq!((known, health.queued, health.rejected), (health.created, 0, 0), "{signal}: {health:?}");
+        // The answer to what arrived may have come too late to be counted as exported.
+        assert!(health.exported <= arrived as u64, "{signal}: {arrived} arrived, {health:?}");
+        assert_eq!(health.exported > 0, arrives, "{signal}: {health:?}");
+    }
+}
+
+fn all_faults(test: &str, protocol: &str) {
+    if child::is_child() {
+        let fault = std::env::var(FAULT).unwrap();
+        let (_, reply, arrives) = FAULTS.into_iter().find(|(name, ..)| *name == fault).unwrap();
+        return lifetime(&std::env::var(PROTOCOL).unwrap(), reply, arrives);
+    }
+    for (fault, ..) in FAULTS {
+        child::run(test, &[(PROTOCOL, protocol), (FAULT, fault), ("RUST_LOG", "off")]);
+    }
+}
+
+#[test]
+fn over_grpc() {
+    all_faults("fault_counts::over_grpc", "grpc");
+}
+
+#[test]
+fn over_http_with_protobuf() {
+    all_faults("fault_counts::over_http_with_protobuf", "http/protobuf");
+}
+
+#[test]
+fn over_http_with_json() {
+    all_faults("fault_counts::over_http_with_json", "http/json");
+}
