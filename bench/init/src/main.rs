@@ -1,166 +1,137 @@
-//! Spans per second of processor time, from `start` to the answer of a local collector.
+//! Processor time of each span, from its end to the answer of a local sink that only counts.
 //!
-//! The sender and the collector are processes of their own; the time is that of the sender's process, user and system, so
-//! a busy machine changes it little. The variants take turns, and the median of the turns is shown.
+//! The sender and the sink are processes of their own; the time is that of the sender's process, user and system, so
+//! a busy machine changes it little. The senders take turns, and the median of the turns is shown. What it takes to make a
+//! span, measured with a processor that drops it, is taken off.
 //!
 //! ```sh
 //! cargo run --release -p bench-init
 //! ```
 
-use std::io::{BufRead, BufReader, Write};
+mod sender;
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
-use opentelemetry::KeyValue;
-use opentelemetry::trace::{Span, Tracer, TracerProvider};
-use opentelemetry_otlp::WithExportConfig;
-use opentelemetry_sdk::trace::{BatchSpanProcessor, SdkTracerProvider};
-use otel_testing::OtlpReceiver;
-
-/// As many as fit in the queue go out before the next ones are made, so nothing is dropped.
-const ROUND: usize = 2000;
-const ROUNDS: usize = 50;
-const TURNS: usize = 5;
-const SENDERS: [&str; 4] =
-    ["otel-init", "otel-init, no redaction", "otel-init, SDK's queue", "SDK + opentelemetry-otlp"];
-const PROTOCOLS: [&str; 2] = ["grpc", "http/protobuf"];
+use sender::{DROPPED, OURS, SDK};
 
 type Failure = Box<dyn std::error::Error>;
 
+const TURNS: usize = 5;
+const SPANS: usize = 200_000;
+/// As many spans as fit in the queue of the SDK, so that it drops none.
+const SHORT: usize = 2000;
+/// As many as fit in the memory of ours.
+const LONG: usize = 100_000;
+const SENDERS: [&str; 4] = [SDK, OURS, sender::NO_REDACTION, sender::SDK_QUEUE];
+const WAYS: [(&str, &str); 4] =
+    [("grpc", "none"), ("http/protobuf", "none"), ("grpc", "zstd"), ("http/protobuf", "zstd")];
+
 fn main() -> Result<(), Failure> {
-    let arguments: Vec<String> = std::env::args().collect();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        [_, "collect"] => collect(),
-        [_, "send", sender, protocol, endpoint] => send(sender, protocol, endpoint),
-        _ => compare(),
+        ["sink"] => Ok(bench_sink::run()?),
+        ["send", sender, protocol, compression, endpoint, threads, round, spans] => {
+            let (threads, round, spans) = (threads.parse()?, round.parse()?, spans.parse()?);
+            sender::run(sender, protocol, compression, endpoint, threads, round, spans)
+        }
+        [] => compare(),
+        other => Err(format!("unknown: {other:?}").into()),
     }
+}
+
+/// Microseconds of processor time for each span.
+#[derive(Debug, Clone, Copy)]
+struct Cost {
+    /// All threads.
+    whole: f64,
+    /// The threads that end the spans.
+    pushing: f64,
 }
 
 fn compare() -> Result<(), Failure> {
     let program = std::env::current_exe()?;
-    let (mut collector, grpc, http) = start_collector(&program)?;
-    println!("{:<16} {:<26} {:>14} {:>12}", "protocol", "sender", "spans/s of CPU", "us of CPU");
-    for protocol in PROTOCOLS {
-        let endpoint = if protocol == "grpc" { &grpc } else { &http };
-        let mut results: Vec<Vec<f64>> = vec![Vec::new(); SENDERS.len()];
-        for _ in 0..TURNS {
-            for (sender, results) in SENDERS.iter().zip(&mut results) {
-                let output = Command::new(&program).args(["send", sender, protocol, endpoint]).output()?;
-                let text = String::from_utf8(output.stdout)?;
-                let seconds: f64 = text.trim().parse().map_err(|_| {
-                    format!("{sender} over {protocol}: {text}{}", String::from_utf8_lossy(&output.stderr))
-                })?;
-                results.push(seconds);
+    let (mut sink, address) = start_sink(&program)?;
+    let measure = |sender: &str,
+                   (protocol, compression): (&str, &str),
+                   threads: usize,
+                   round: usize|
+     -> Result<Cost, Failure> {
+        let (threads, round) = (threads.to_string(), round.to_string());
+        let output = Command::new(&program)
+            .args([
+                "send",
+                sender,
+                protocol,
+                compression,
+                &format!("http://{address}"),
+                &threads,
+                &round,
+                &SPANS.to_string(),
+            ])
+            .output()?;
+        let text = String::from_utf8(output.stdout)?;
+        let numbers: Vec<f64> = text.split_whitespace().filter_map(|number| number.parse().ok()).collect();
+        match *numbers {
+            [whole, pushing] => Ok(Cost { whole, pushing }),
+            _ => {
+                Err(format!("{sender} over {protocol}: {text}{}", String::from_utf8_lossy(&output.stderr))
+                    .into())
             }
         }
-        for (sender, mut results) in SENDERS.iter().zip(results) {
-            results.sort_by(f64::total_cmp);
-            let median = results[results.len() / 2];
-            let spans = (ROUND * ROUNDS) as f64;
-            println!("{protocol:<16} {sender:<26} {:>14.0} {:>12.2}", spans / median, median / spans * 1e6);
+    };
+    println!(
+        "| protocol | compression | sender | us of CPU | without making the span | spans per CPU second | |"
+    );
+    println!("|---|---|---|---|---|---|---|");
+    for way in WAYS {
+        let mut costs: Vec<Vec<f64>> = vec![Vec::new(); SENDERS.len()];
+        let mut making = Vec::new();
+        for _ in 0..TURNS {
+            making.push(measure(DROPPED, way, 1, SHORT)?.whole);
+            for (sender, costs) in SENDERS.iter().zip(&mut costs) {
+                costs.push(measure(sender, way, 1, SHORT)?.whole);
+            }
+        }
+        let making = median(making);
+        let costs: Vec<f64> = costs.into_iter().map(median).collect();
+        for (sender, cost) in SENDERS.iter().zip(&costs) {
+            let (export, of_sdk) = (cost - making, costs[0] - making);
+            let (protocol, compression) = way;
+            println!(
+                "| {protocol} | {compression} | {sender} | {cost:.2} | {export:.2} | {:.0} | {:.1}x |",
+                1e6 / export,
+                of_sdk / export
+            );
         }
     }
-    collector.kill()?;
-    collector.wait()?;
+    println!(
+        "\n| sender | pushing threads | us of their CPU | spans per second of all | |\n|---|---|---|---|---|"
+    );
+    for sender in [DROPPED, OURS] {
+        let (mut one, mut two) = (Vec::new(), Vec::new());
+        for _ in 0..TURNS {
+            one.push(measure(sender, WAYS[0], 1, LONG)?.pushing);
+            two.push(measure(sender, WAYS[0], 2, LONG)?.pushing);
+        }
+        let (one, two) = (median(one), median(two));
+        println!("| {sender} | 1 | {one:.2} | {:.0} | |", 1e6 / one);
+        println!("| {sender} | 2 | {two:.2} | {:.0} | {:.2}x |", 2e6 / two, 2.0 * one / two);
+    }
+    sink.kill()?;
+    sink.wait()?;
     Ok(())
 }
 
-fn start_collector(program: &std::path::Path) -> Result<(Child, String, String), Failure> {
-    let mut collector = Command::new(program).arg("collect").stdout(Stdio::piped()).spawn()?;
-    let output = collector.stdout.take().ok_or("no output")?;
-    let mut lines = BufReader::new(output).lines();
-    let mut next = || lines.next().ok_or("the collector did not start")?.map_err(Failure::from);
-    let (grpc, http) = (next()?, next()?);
-    Ok((collector, grpc, http))
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Takes everything and keeps nothing for long.
-fn collect() -> Result<(), Failure> {
-    let receiver = OtlpReceiver::start()?;
-    println!("{}\n{}", receiver.grpc_endpoint(), receiver.http_endpoint());
-    std::io::stdout().flush()?;
-    loop {
-        std::thread::sleep(Duration::from_millis(20));
-        receiver.clear();
-    }
-}
-
-/// Sends all rounds and prints the seconds of processor time they took.
-fn send(sender: &str, protocol: &str, endpoint: &str) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let _entered = runtime.enter();
-    let (provider, _guard) = match sender {
-        "SDK + opentelemetry-otlp" => (upstream(protocol, endpoint)?, None),
-        _ => {
-            let telemetry = ours(protocol, endpoint, sender)?;
-            (telemetry.tracer_provider().clone(), Some(telemetry))
-        }
-    };
-    let tracer = provider.tracer("bench");
-    work(&tracer, &provider, 2)?;
-    let (start, wall) = (processor_seconds()?, Instant::now());
-    work(&tracer, &provider, ROUNDS)?;
-    let seconds = processor_seconds()? - start;
-    eprintln!("{sender} over {protocol}: {:.2?}", wall.elapsed());
-    println!("{seconds}");
-    Ok(())
-}
-
-fn work(
-    tracer: &opentelemetry_sdk::trace::SdkTracer,
-    provider: &SdkTracerProvider,
-    rounds: usize,
-) -> Result<(), Failure> {
-    for round in 0..rounds {
-        for index in 0..ROUND {
-            let mut span = tracer.start("GET /users/{id}");
-            span.set_attribute(KeyValue::new("http.request.method", "GET"));
-            span.set_attribute(KeyValue::new("http.route", "/users/{id}"));
-            span.set_attribute(KeyValue::new("url.path", format!("/users/{index}")));
-            span.set_attribute(KeyValue::new("http.response.status_code", 200));
-            span.set_attribute(KeyValue::new("round", i64::try_from(round)?));
-            span.end();
-        }
-        provider.force_flush()?;
-    }
-    Ok(())
-}
-
-fn ours(protocol: &str, endpoint: &str, sender: &str) -> Result<otel_init::Telemetry, Failure> {
-    let (protocol, endpoint) = (protocol.to_owned(), endpoint.to_owned());
-    let builder = otel_init::Telemetry::builder().with_environment(move |name| match name {
-        "OTEL_EXPORTER_OTLP_PROTOCOL" => Some(protocol.clone()),
-        "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(endpoint.clone()),
-        "OTEL_METRICS_EXPORTER" | "OTEL_LOGS_EXPORTER" => Some("none".to_owned()),
-        "RUST_LOG" => Some("off".to_owned()),
-        _ => None,
-    });
-    let builder = match sender {
-        "otel-init, no redaction" => builder.with_redaction(otel_init::Redaction::new().without_secrets()),
-        "otel-init, SDK's queue" => builder.with_queue(otel_init::Queue::Sdk),
-        _ => builder,
-    };
-    Ok(builder.install()?)
-}
-
-fn upstream(protocol: &str, endpoint: &str) -> Result<SdkTracerProvider, Failure> {
-    let exporter = if protocol == "grpc" {
-        opentelemetry_otlp::SpanExporter::builder().with_tonic().with_endpoint(endpoint).build()?
-    } else {
-        // Its blocking client must not be made inside of a runtime.
-        let url = format!("{endpoint}/v1/traces");
-        std::thread::spawn(move || opentelemetry_otlp::SpanExporter::builder().with_http().with_endpoint(url).build())
-            .join()
-            .map_err(|_| "the exporter panicked")??
-    };
-    let processor = BatchSpanProcessor::builder(exporter).build();
-    Ok(SdkTracerProvider::builder().with_span_processor(processor).build())
-}
-
-/// User and system time of this process, all threads: clock ticks of a hundredth of a second.
-fn processor_seconds() -> Result<f64, Failure> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let (_, fields) = stat.rsplit_once(')').ok_or("no fields")?;
-    let ticks: Result<Vec<f64>, _> = fields.split_whitespace().skip(11).take(2).map(str::parse).collect();
-    Ok(ticks?.iter().sum::<f64>() / 100.0)
+fn start_sink(program: &std::path::Path) -> Result<(Child, SocketAddr), Failure> {
+    let mut sink = Command::new(program).arg("sink").stdout(Stdio::piped()).spawn()?;
+    let mut line = String::new();
+    BufReader::new(sink.stdout.take().ok_or("no output")?).read_line(&mut line)?;
+    Ok((sink, line.trim().parse()?))
 }

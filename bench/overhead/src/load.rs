@@ -1,0 +1,185 @@
+//! The clients: connections that each have one request under way, all on this thread.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use rustix::buffer::spare_capacity;
+use rustix::event::Timespec;
+use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+
+use crate::Failure;
+
+const CONNECTIONS: usize = 32;
+const REQUEST: &[u8] =
+    b"GET /users/42 HTTP/1.1\r\nhost: shop.example:8080\r\nuser-agent: bench/1.0\r\naccept: */*\r\n\r\n";
+
+/// When a connection sends the next request.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Pace {
+    /// As soon as the one before is answered.
+    Saturation,
+    /// All connections together so many each second, evenly spread.
+    Steady(f64),
+}
+
+/// Connections to one server.
+pub struct Load {
+    epoll: OwnedFd,
+    events: Vec<Event>,
+    connections: Vec<Connection>,
+    /// Between two requests of one connection.
+    interval: Duration,
+    response_len: usize,
+}
+
+struct Connection {
+    stream: TcpStream,
+    received: usize,
+    /// Since when a request is under way.
+    since: Option<Instant>,
+    /// When the next one is to be sent.
+    due: Instant,
+}
+
+/// What the clients saw.
+#[derive(Debug)]
+pub struct Seen {
+    pub elapsed: Duration,
+    /// Of all responses, sorted.
+    pub latencies: Vec<Duration>,
+}
+
+impl Seen {
+    pub fn percentile(&self, fraction: f64) -> Duration {
+        let index = (self.latencies.len() as f64 * fraction) as usize;
+        self.latencies.get(index).copied().unwrap_or_default()
+    }
+}
+
+impl Load {
+    pub fn connect(server: SocketAddr, pace: Pace) -> Result<Self, Failure> {
+        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        let (between, interval) = match pace {
+            Pace::Saturation => (Duration::ZERO, Duration::ZERO),
+            Pace::Steady(rate) => {
+                (Duration::from_secs_f64(1.0 / rate), Duration::from_secs_f64(CONNECTIONS as f64 / rate))
+            }
+        };
+        let response_len = response_len(server)?;
+        let (mut connections, mut due) = (Vec::new(), Instant::now());
+        for index in 0..CONNECTIONS {
+            let stream = TcpStream::connect(server)?;
+            stream.set_nodelay(true)?;
+            stream.set_nonblocking(true)?;
+            epoll::add(&epoll, &stream, EventData::new_u64(index as u64), EventFlags::IN)?;
+            connections.push(Connection { stream, received: 0, since: None, due });
+            due += between;
+        }
+        Ok(Self { epoll, events: Vec::with_capacity(CONNECTIONS), connections, interval, response_len })
+    }
+
+    /// Sends for so long, and waits for the responses.
+    pub fn run(&mut self, duration: Duration) -> Result<Seen, Failure> {
+        let start = Instant::now();
+        let end = start + duration;
+        let mut latencies = Vec::new();
+        loop {
+            let next = self.send_due(end)?;
+            let now = Instant::now();
+            let is_waiting = self.connections.iter().any(|connection| connection.since.is_some());
+            if now >= end && !is_waiting {
+                break;
+            }
+            let until = if now >= end { now + Duration::from_secs(10) } else { next.unwrap_or(end) };
+            self.receive(until.saturating_duration_since(now), end, &mut latencies)?;
+            if now >= end + Duration::from_secs(10) {
+                return Err("the server does not answer".into());
+            }
+        }
+        latencies.sort_unstable();
+        Ok(Seen { elapsed: start.elapsed(), latencies })
+    }
+
+    /// Sends what is due, and says when something will be. After the end nothing is, and the schedule goes on from there.
+    fn send_due(&mut self, end: Instant) -> Result<Option<Instant>, Failure> {
+        let mut next: Option<Instant> = None;
+        for connection in self.connections.iter_mut().filter(|connection| connection.since.is_none()) {
+            let now = Instant::now();
+            if now >= end {
+                connection.due = now;
+            } else if connection.due <= now {
+                connection.stream.write_all(REQUEST)?;
+                connection.since = Some(now);
+                connection.due += self.interval;
+            } else {
+                next = Some(next.map_or(connection.due, |next| next.min(connection.due)));
+            }
+        }
+        Ok(next)
+    }
+
+    fn receive(
+        &mut self,
+        timeout: Duration,
+        end: Instant,
+        latencies: &mut Vec<Duration>,
+    ) -> Result<(), Failure> {
+        self.events.clear();
+        let timeout = Timespec::try_from(timeout)?;
+        epoll::wait(&self.epoll, spare_capacity(&mut self.events), Some(&timeout))?;
+        let mut buffer = [0; 4096];
+        for event in &self.events {
+            let connection = &mut self.connections[event.data.u64() as usize];
+            let received = match connection.stream.read(&mut buffer) {
+                Ok(0) => return Err("the server closed a connection".into()),
+                Ok(received) => received,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
+                Err(error) => return Err(error.into()),
+            };
+            if connection.received == 0 && !buffer.starts_with(b"HTTP/1.1 200") {
+                return Err(
+                    format!("the server says {:?}", String::from_utf8_lossy(&buffer[..received])).into()
+                );
+            }
+            connection.received += received;
+            if connection.received < self.response_len {
+                continue;
+            }
+            connection.received = 0;
+            let now = Instant::now();
+            if let Some(since) = connection.since.take() {
+                latencies.push(now - since);
+            }
+            // A response that came after the next request was due: that one has been waiting since then.
+            if !self.interval.is_zero() && connection.due < now && now < end {
+                connection.stream.write_all(REQUEST)?;
+                connection.since = Some(connection.due);
+                connection.due += self.interval;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// All are equally long.
+fn response_len(server: SocketAddr) -> Result<usize, Failure> {
+    let mut stream = TcpStream::connect(server)?;
+    stream.write_all(REQUEST)?;
+    let (mut response, mut buffer) = (Vec::new(), [0; 4096]);
+    loop {
+        let received = stream.read(&mut buffer)?;
+        response.extend_from_slice(&buffer[..received]);
+        let text = String::from_utf8_lossy(&response);
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let len = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            if body.len() == len.ok_or("a response without a length")?.parse::<usize>()? {
+                return Ok(response.len());
+            }
+        }
+        if received == 0 {
+            return Err("the server closed the connection".into());
+        }
+    }
+}
