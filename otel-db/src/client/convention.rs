@@ -5,10 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use opentelemetry::logs::Severity;
 use opentelemetry::metrics::Meter;
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, KeyValue, StringValue, Value};
-use otel_core::{Attributes, Convention, ErrorType};
+use otel_core::{Attributes, Convention, ErrorType, EventLog};
 
 use super::metrics::DbMetrics;
 use super::options::{AddAttributes, NameOf};
@@ -32,6 +33,7 @@ pub(crate) struct DbConvention {
     pub(crate) returned_rows: bool,
     pub(crate) slow_after: Option<Duration>,
     pub(crate) sql_comments: Option<SqlComments>,
+    pub(crate) exceptions: Option<EventLog>,
     pub(crate) span_name: Option<NameOf>,
     pub(crate) attributes: Option<AddAttributes>,
     #[cfg(feature = "sqlx")]
@@ -136,6 +138,13 @@ impl Convention for DbConvention {
     fn on_cancel(&self, attributes: &mut Attributes<'_>) -> Result<(), ErrorType> {
         attributes.span(ENDED_EARLY, true);
         Ok(())
+    }
+
+    fn on_exception(&self, error_type: &ErrorType, context: &Context) {
+        if let Some(events) = &self.exceptions {
+            // The caller is expected to handle it.
+            events.exception("db.client.operation.exception", Severity::Warn, error_type, context);
+        }
     }
 
     fn record(

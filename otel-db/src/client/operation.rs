@@ -109,8 +109,9 @@ impl DbOperation {
 
     /// The call has failed.
     pub fn fail(mut self, failure: DbFailure) {
+        let error_type = failure.error_type.clone();
         self.operation.on_response(&Err(failure));
-        self.operation.end();
+        self.operation.fail(error_type);
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use otel_core::{Attributes, Instrumenter, Providers};
+use otel_core::{Attributes, EventLog, Instrumenter, Providers};
 
 use super::convention::{DbConvention, ServerName};
 #[cfg(feature = "sqlx")]
@@ -38,6 +38,7 @@ pub(crate) struct DbOptions {
     pub(crate) returned_rows: bool,
     pub(crate) slow_after: Option<Duration>,
     pub(crate) sql_comments: Option<SqlComments>,
+    pub(crate) exceptions: Option<EventLog>,
 }
 
 impl DbOptions {
@@ -61,6 +62,7 @@ impl DbOptions {
             returned_rows: false,
             slow_after: None,
             sql_comments: None,
+            exceptions: None,
         }
     }
 
@@ -77,6 +79,7 @@ impl DbOptions {
             returned_rows: self.returned_rows,
             slow_after: self.slow_after,
             sql_comments: self.sql_comments,
+            exceptions: self.exceptions,
             span_name: self.span_name,
             attributes: self.attributes,
             #[cfg(feature = "sqlx")]
@@ -115,6 +118,19 @@ macro_rules! client_setters {
             {
                 self.options.has_own_meter = true;
             }
+            self
+        }
+
+        /// Writes a log event `db.client.operation.exception` (stability: development), severity WARN, for each call that
+        /// fails: `exception.type` in the span's context, the same as the span's `error.type`, and not the error's text, in
+        /// which databases quote values. Default: none.
+        pub fn with_exception_events<P>(mut self, logger_provider: &P) -> Self
+        where
+            P: opentelemetry::logs::LoggerProvider,
+            P::Logger: Send + Sync + 'static,
+        {
+            let events = otel_core::EventLog::new(logger_provider, crate::scope());
+            self.options.exceptions = Some(events);
             self
         }
 

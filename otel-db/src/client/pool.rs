@@ -42,6 +42,7 @@ enum Observer {
 #[derive(Debug)]
 pub(crate) struct PoolMetrics {
     timeouts: Counter<u64>,
+    create_time: Histogram<f64>,
     wait_time: Histogram<f64>,
     use_time: Histogram<f64>,
     attributes: [KeyValue; 1],
@@ -69,6 +70,10 @@ impl MeasuredPool {
                     "The number of connection timeouts that have occurred trying to obtain a connection from the pool.",
                 )
                 .build(),
+            create_time: time(
+                "db.client.connection.create_time",
+                "The time it took to create a new connection.",
+            ),
             wait_time: time(
                 "db.client.connection.wait_time",
                 "The time it took to obtain an open connection from the pool.",
@@ -169,6 +174,10 @@ impl MeasuredPool {
 impl PoolMetrics {
     pub(crate) fn timed_out(&self) {
         self.timeouts.add(1, &self.attributes);
+    }
+
+    pub(crate) fn created(&self, time: Duration) {
+        self.create_time.record(time.as_secs_f64(), &self.attributes);
     }
 
     pub(crate) fn waited(&self, time: Duration) {

@@ -12,6 +12,7 @@ mod failure;
 mod migrate;
 mod observe;
 mod pool;
+mod pool_executor;
 mod pool_name;
 mod pool_state;
 #[cfg(feature = "sqlx-postgres")]

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
+use opentelemetry::logs::Severity;
 use opentelemetry::trace::Status;
 use otel_db::{DbCall, DbClient, DbFailure, DbSystem};
-use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, span};
+use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, log, span};
 
 use crate::support::{DURATION, assert_conventional, client};
 
@@ -242,4 +243,29 @@ fn a_text_that_says_so_is_left_out_or_kept() {
     assert_eq!(text(&|builder| builder).as_deref(), Some("SELECT a FROM b WHERE c = ? AND d = ?"));
     assert_eq!(text(&|builder| builder.with_query_text(false)), None);
     assert_eq!(text(&|builder| builder.with_parameterized_text_verbatim(true)).as_deref(), Some(query));
+}
+
+#[test]
+fn a_failed_call_is_an_exception_for_whoever_asks() {
+    let telemetry = TestTelemetry::new();
+    let logs = telemetry.logger_provider();
+    let db = client(&telemetry, DbSystem::POSTGRESQL).with_exception_events(&logs).build();
+    db.operation("COMMIT").start().end();
+    drop(db.operation("COMMIT").start());
+    assert!(telemetry.logs().is_empty());
+
+    db.query("SELECT 'secret'").start().fail(DbFailure::with_code("57P01"));
+    let mut operation = db.operation("COMMIT").start();
+    let panicked =
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| operation.run(|| panic!("secret"))));
+    assert!(panicked.is_err());
+    drop(operation);
+
+    let event = || log("").event_name("db.client.operation.exception").severity(Severity::Warn);
+    telemetry.assert_logs(2, event());
+    telemetry.assert_logs(1, event().has("exception.type", "57P01"));
+    telemetry.assert_logs(1, event().has("exception.type", "panic"));
+    telemetry.assert_no_secrets(["secret"]);
+    telemetry.assert_span(span("SELECT").failed().has("db.response.status_code", "57P01"));
+    assert_conventional(&telemetry);
 }

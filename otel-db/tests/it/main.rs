@@ -5,6 +5,7 @@
 mod client;
 mod comments;
 mod diesel;
+mod macros;
 mod matrix;
 mod pool_metrics;
 mod postgres;

@@ -4,6 +4,7 @@ use futures_util::poll;
 use otel_db::sqlx::Pool;
 use otel_testing::{AssertTelemetry, TestTelemetry};
 use sqlx::any::{AnyPoolOptions, install_default_drivers};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 
 use crate::sqlite::songs;
 use crate::support::{BOUND, assert_at_rest, assert_conventional, builder, connections, observed, total};
@@ -51,6 +52,32 @@ async fn a_pool_that_is_used() {
 }
 
 #[tokio::test]
+async fn a_connection_that_is_made_and_one_that_is_there() {
+    let telemetry = TestTelemetry::new();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let options = SqliteConnectOptions::new().filename(file.path());
+    let pool = observed(&telemetry, SqlitePoolOptions::new().max_connections(2).connect_lazy_with(options));
+    let created = || telemetry.histogram_count("db.client.connection.create_time");
+    let first = pool.acquire().await.unwrap();
+    assert_eq!(created(), 1);
+    let second = pool.acquire().await.unwrap();
+    assert_eq!(created(), 2);
+    drop(first);
+    let again = pool.acquire().await.unwrap();
+    assert_eq!(created(), 2, "it was there");
+    drop((second, again));
+    assert_eq!(telemetry.histogram_count("db.client.connection.wait_time"), 3);
+    assert_at_rest(&telemetry).await;
+    assert_conventional(&telemetry);
+
+    let telemetry = TestTelemetry::new();
+    let nowhere = SqliteConnectOptions::new().filename("/nowhere/at/all");
+    let pool = observed(&telemetry, SqlitePoolOptions::new().connect_lazy_with(nowhere));
+    assert!(pool.acquire().await.is_err());
+    telemetry.assert_no_metric("db.client.connection.create_time");
+}
+
+#[tokio::test]
 async fn nothing_is_measured_unless_it_is_asked_for() {
     let telemetry = TestTelemetry::new();
     let pool = Pool::instrument(songs().await)
@@ -59,7 +86,7 @@ async fn nothing_is_measured_unless_it_is_asked_for() {
         .build();
     drop(pool.acquire().await.unwrap());
     sqlx::query("SELECT id FROM songs").fetch_all(&pool).await.unwrap();
-    for name in ["count", "limit", "wait_time", "use_time"] {
+    for name in ["count", "limit", "create_time", "wait_time", "use_time"] {
         telemetry.assert_no_metric(&format!("db.client.connection.{name}"));
     }
     telemetry.assert_no_metric("db.client.response.returned_rows");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use otel_db::sqlx::{Driver, Pool, PoolBuilder};
 use otel_db::{DbClient, DbClientBuilder, DbSystem};
-use otel_testing::{AssertTelemetry, Conventions, Number, TestTelemetry, require_service};
+use otel_testing::{AssertTelemetry, Conventions, TestTelemetry, require_service};
 
 pub(crate) const DURATION: &str = "db.client.operation.duration";
 
@@ -48,14 +48,14 @@ pub(crate) fn assert_conventional(telemetry: &TestTelemetry) {
 
 /// The value of an up-down counter or gauge, of all series together.
 pub(crate) fn total(telemetry: &TestTelemetry, metric: &str) -> f64 {
-    telemetry.points(metric).iter().filter_map(otel_testing::Point::number).map(Number::as_f64).sum()
+    telemetry.total(metric)
 }
 
 /// Connections of the pool in one state.
 pub(crate) fn connections(telemetry: &TestTelemetry, state: &str) -> f64 {
     let points = telemetry.points("db.client.connection.count");
     let of_state = points.iter().filter(|point| point.has("db.client.connection.state", state));
-    of_state.filter_map(otel_testing::Point::number).map(Number::as_f64).sum()
+    of_state.map(otel_testing::Point::total).sum()
 }
 
 /// Nobody uses a connection or waits for one, in the end: a connection is given back by a task of its own.
