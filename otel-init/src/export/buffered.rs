@@ -9,9 +9,9 @@ use opentelemetry::Context;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 
 use super::breaker::CircuitState;
-use super::disk::{Shelf, Stored};
 use super::message::OtlpRequest;
 use super::sender::Sender;
+use super::shelf::{Shelf, Stored};
 use super::transport::{Retry, SendError};
 use crate::diagnostics;
 

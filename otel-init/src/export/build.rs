@@ -11,13 +11,14 @@ use rustls::RootCertStore;
 
 use super::buffered::watch;
 use super::client::Client;
-use super::disk::{Disk, Shelf};
+use super::disk::Disk;
 use super::exporter::{Named, SignalExporter, Sink};
 use super::grpc::GrpcTransport;
 use super::http::HttpTransport;
 use super::monitor::{Monitor, Target, Warnings};
 use super::runtime::RuntimeEntry;
 use super::sender::Sender;
+use super::shelf::Shelf;
 use super::tls;
 use super::transport::Transport;
 use crate::config::{BatchConfig, Config, ExporterConfig, Factory, OtlpConfig};

@@ -27,6 +27,7 @@ mod prometheus;
 mod retry;
 mod runtime;
 mod sender;
+mod shelf;
 mod stdout;
 mod tally;
 mod tls;

@@ -9,13 +9,13 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::breaker::CircuitState;
-use super::disk::Shelf;
 use super::encoded::too_large;
 use super::json;
 use super::message::{OtlpRequest, Rejected};
 use super::monitor::Monitor;
 use super::retry::Backoff;
 use super::runtime::RuntimeEntry;
+use super::shelf::Shelf;
 use super::transport::{Answer, Retry, SendError, Transport};
 use crate::diagnostics;
 
