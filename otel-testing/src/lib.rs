@@ -71,6 +71,7 @@ mod lock;
 mod log;
 mod metric;
 mod metric_from_sdk;
+mod number;
 mod receiver;
 mod recorder;
 mod require;
@@ -90,9 +91,9 @@ pub use conventions::{Conventions, Violation, ViolationKind};
 pub use eventually::{Condition, eventually, eventually_blocking};
 pub use log::Log;
 pub use metric::{
-    Exemplar, ExponentialHistogramPoint, HistogramPoint, Metric, MetricKind, Number, Point, PointValue,
-    SummaryPoint,
+    Exemplar, ExponentialHistogramPoint, HistogramPoint, Metric, MetricKind, Point, PointValue, SummaryPoint,
 };
+pub use number::Number;
 #[cfg(feature = "tls")]
 pub use receiver::{CertificateFiles, TestCertificates};
 pub use receiver::{

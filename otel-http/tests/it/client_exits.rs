@@ -18,9 +18,10 @@ use futures_util::{FutureExt, poll};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::{HttpConnector, dns::Name};
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use opentelemetry::trace::Status;
 use otel_testing::{Conventions, SpanDataExt, TestTelemetry};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower::{BoxError, ServiceBuilder, ServiceExt, service_fn};
 
 use crate::support::{CLIENT_DURATION, client_layer, get, serve};
@@ -175,6 +176,7 @@ async fn server() -> SocketAddr {
     let stuck =
         || async { Body::from_stream(stream::iter([Ok::<_, Infallible>("a")]).chain(stream::pending())) };
     let app = Router::new()
+        .route("/echo", on_get(echo))
         .route("/ok", on_get(|| async { "hello" }))
         .route("/three", on_get(three))
         .route("/endless", on_get(async move || Body::from_stream(blocks())))
@@ -186,9 +188,20 @@ async fn server() -> SocketAddr {
     serve(app).await
 }
 
+/// Speaks another protocol from the 101 on: what comes goes back.
+async fn echo(request: axum::extract::Request) -> axum::response::Response {
+    tokio::spawn(async move {
+        let upgraded = TokioIo::new(hyper::upgrade::on(request).await?);
+        let (mut reader, mut writer) = tokio::io::split(upgraded);
+        tokio::io::copy(&mut reader, &mut writer).await?;
+        Ok::<_, BoxError>(())
+    });
+    let head = axum::response::Response::builder().status(StatusCode::SWITCHING_PROTOCOLS);
+    head.header("connection", "upgrade").header("upgrade", "echo").body(Body::empty()).unwrap()
+}
+
 fn active(telemetry: &TestTelemetry) -> f64 {
-    let points = telemetry.points("http.client.active_requests");
-    points.iter().filter_map(otel_testing::Point::number).map(otel_testing::Number::as_f64).sum()
+    telemetry.total("http.client.active_requests")
 }
 
 /// Whatever the way out: one span that has ended, one duration, nothing in flight.
@@ -342,5 +355,33 @@ async fn a_panic_inside() {
         let sent = case.send(&telemetry, &format!("http://{PANICS}/"), false);
         assert!(AssertUnwindSafe(sent).catch_unwind().await.is_err(), "{case:?}");
         assert_sent_once(&telemetry, case, Some("panic"));
+    }
+}
+
+#[tokio::test]
+async fn a_switch_of_protocols_ends_the_span_and_the_connection_goes_on() {
+    let address = server().await;
+    for end_at_body in [false, true] {
+        let telemetry = TestTelemetry::new();
+        let client = otel_http::reqwest::Client::instrument(reqwest::Client::new())
+            .with_tracer_provider(telemetry.tracer_provider())
+            .with_meter_provider(telemetry.meter_provider())
+            .with_active_requests(true)
+            .with_end_at_body(end_at_body)
+            .build();
+        let request = client.get(format!("http://{address}/echo"));
+        let request = request.header("connection", "upgrade").header("upgrade", "echo");
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
+        let mut upgraded = response.upgrade().await.unwrap();
+        for message in [b"ping", b"pong"] {
+            upgraded.write_all(message).await.unwrap();
+            let mut answer = [0; 4];
+            upgraded.read_exact(&mut answer).await.unwrap();
+            assert_eq!(&answer, message);
+        }
+        let case = Case { kind: Kind::Reqwest, http2: false, end_at_body };
+        assert_sent_once(&telemetry, case, None);
+        assert!(telemetry.span("GET").has("http.response.status_code", 101));
     }
 }

@@ -62,9 +62,7 @@ pub(crate) async fn serve(router: Router) -> SocketAddr {
 
 /// The measurement points of what is in flight say this number; 0 as well when there was none yet.
 pub(crate) fn is_in_flight(telemetry: &TestTelemetry, count: f64) -> bool {
-    let metrics = telemetry.metrics();
-    let active = metrics.iter().find(|metric| metric.name == "http.server.active_requests");
-    active.map_or(0.0, |_| telemetry.sum("http.server.active_requests")) == count
+    telemetry.total("http.server.active_requests") == count
 }
 
 /// Whatever the way out: one server span that has ended, one duration, nothing in flight, everything by the conventions.

@@ -124,7 +124,7 @@ impl MetricAssertion {
     #[track_caller]
     pub fn has_total(&self, total: impl Into<Number>) -> &Self {
         let total = total.into().as_f64();
-        let found: f64 = self.metric.points.iter().filter_map(total_of).sum();
+        let found = self.metric.total();
         self.require(is_close(found, total), || format!("its total is {found:?}, expected {total:?}"))
     }
 
@@ -229,13 +229,6 @@ pub(crate) fn list(metrics: &[Metric]) -> String {
 /// Sums of floating point numbers depend on the order in which they are added.
 pub(super) fn is_close(found: f64, expected: f64) -> bool {
     (found - expected).abs() <= expected.abs().max(1.0) * 1e-9 || found == expected
-}
-
-fn total_of(point: &Point) -> Option<f64> {
-    match (point.number(), point.histogram()) {
-        (Some(number), _) => Some(number.as_f64()),
-        (None, histogram) => histogram.and_then(|histogram| histogram.sum),
-    }
 }
 
 fn difference(expected: &Attributes, point: &Point) -> String {

@@ -84,6 +84,12 @@ impl Captured {
         self.metrics.iter().filter(|metric| metric.name == name).flat_map(|metric| &metric.points).collect()
     }
 
+    /// The sum over all points of the metrics of this name, see [`Point::total`]; 0 if nothing was recorded.
+    #[must_use]
+    pub fn total(&self, name: &str) -> f64 {
+        self.points(name).into_iter().map(Point::total).sum()
+    }
+
     /// All spans as a tree of text, and the names of those that have not ended.
     #[must_use]
     pub fn tree(&self) -> String {

@@ -1,6 +1,6 @@
 use super::TestTelemetry;
 use crate::assert::{fail, kind_name, list, with_article};
-use crate::{AssertTelemetry, Captured, Metric, MetricKind, Number, Point};
+use crate::{AssertTelemetry, Captured, Metric, MetricKind, Point};
 
 /// Questions to the metrics.
 impl TestTelemetry {
@@ -39,6 +39,13 @@ impl TestTelemetry {
         self.points(name).iter().filter_map(Point::count).sum()
     }
 
+    /// The sum over all points of the metrics of this name; 0 if nothing was recorded. To wait for what comes and goes;
+    /// [`sum`](Self::sum) tells a misspelt name.
+    #[must_use]
+    pub fn total(&self, name: &str) -> f64 {
+        self.points(name).iter().map(Point::total).sum()
+    }
+
     /// The sum over all points of the counter or up-down counter of this name.
     ///
     /// # Panics
@@ -52,6 +59,6 @@ impl TestTelemetry {
             let (kind, found) = (with_article(kind_name(metric.kind)), list(std::slice::from_ref(&metric)));
             fail(&format!("the metric {name:?}: it is {kind}, expected a counter\n{found}"));
         }
-        metric.points.iter().filter_map(Point::number).map(Number::as_f64).sum()
+        metric.total()
     }
 }

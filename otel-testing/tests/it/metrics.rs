@@ -1,7 +1,7 @@
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::MeterProvider;
 use opentelemetry_sdk::metrics::{Aggregation, Instrument, Stream, Temporality};
-use otel_testing::{MetricKind, Number, PointValue, TestTelemetry};
+use otel_testing::{Captured, MetricKind, Number, PointValue, TestTelemetry};
 
 #[test]
 fn counters_and_up_down_counters_of_both_number_types() {
@@ -130,4 +130,30 @@ fn the_last_collection_stays_when_the_provider_is_shut_down() {
     telemetry.meter_provider().shutdown().unwrap();
     orders.add(1, &[]);
     assert_eq!(telemetry.sum("orders"), 1.0);
+}
+
+#[test]
+fn the_total_of_every_kind() {
+    let telemetry = TestTelemetry::new();
+    assert_eq!(telemetry.total("orders"), 0.0);
+    let meter = telemetry.meter_provider().meter("shop");
+    let orders = meter.u64_counter("orders").build();
+    orders.add(1, &[KeyValue::new("tier", "gold")]);
+    orders.add(2, &[]);
+    meter.f64_gauge("temperature").build().record(-2.5, &[]);
+    let duration = meter.f64_histogram("duration").build();
+    [0.5, 1.0].map(|value| duration.record(value, &[]));
+    let captured = Captured::from(&telemetry);
+    for (name, total) in [("orders", 3.0), ("temperature", -2.5), ("duration", 1.5)] {
+        assert_eq!((telemetry.total(name), captured.total(name)), (total, total), "{name}");
+    }
+    let received = Captured::from_otlp_json(
+        r#"{"resourceMetrics": [{"scopeMetrics": [{"metrics": [
+            {"name": "growth", "exponentialHistogram": {"dataPoints": [{"count": "1", "sum": 2, "scale": 3}]}},
+            {"name": "latency", "summary": {"dataPoints": [{"count": "1", "sum": 0.5}]}},
+            {"name": "nothing", "gauge": {"dataPoints": [{"flags": 1}]}}
+        ]}]}]}"#,
+    )
+    .unwrap();
+    assert_eq!(["growth", "latency", "nothing"].map(|name| received.total(name)), [2.0, 0.5, 0.0]);
 }

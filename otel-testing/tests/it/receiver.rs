@@ -261,6 +261,19 @@ fn a_wait_in_vain_says_what_had_arrived() {
 }
 
 #[test]
+fn a_wait_in_vain_shows_ten_traces_and_counts_the_rest() {
+    let receiver = OtlpReceiver::start().unwrap();
+    let sender = Sender::grpc(&receiver, None);
+    for _ in 0..12 {
+        sender.traces.tracer("checkout").in_span("checkout", |_| ());
+    }
+    sender.flush();
+    let error = receiver.wait_for(Duration::ZERO, |_| false).unwrap_err().to_string();
+    let (_, shown) = error.split_once('\n').unwrap();
+    insta::assert_snapshot!(shown);
+}
+
+#[test]
 fn clear_forgets_everything() {
     let receiver = OtlpReceiver::start().unwrap();
     let sender = Sender::grpc(&receiver, None);

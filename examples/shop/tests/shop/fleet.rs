@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use opentelemetry::trace::SpanKind;
-use otel_testing::{Number, OtlpReceiver, ReceivedSpan, ReceivedTrace};
+use otel_testing::{OtlpReceiver, ReceivedSpan, ReceivedTrace};
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 
@@ -101,7 +101,7 @@ impl Fleet {
         let last = metrics.iter().rfind(|metric| {
             metric.service() == service && metric.name().ends_with(".server.active_requests")
         })?;
-        Some(last.points().iter().filter_map(|point| point.number()).map(Number::as_f64).sum())
+        Some(last.metric.total())
     }
 
     /// Waits until this many requests are in flight in each of these services.

@@ -253,9 +253,9 @@ fn the_tier_comes_as_baggage_to_every_service_behind_the_gateway() {
 #[test]
 fn business_figures_of_every_kind_of_instrument_are_right() {
     let report = &RUN.report;
-    let total = |name: &str| report.points(name).into_iter().map(value).sum::<f64>();
+    let total = |name: &str| report.total(name);
     let by = |name: &str, key: &str, text: &str| {
-        report.points(name).into_iter().filter(|point| point.has(key, text)).map(value).sum::<f64>()
+        report.points(name).into_iter().filter(|point| point.has(key, text)).map(Point::total).sum::<f64>()
     };
     // Counters.
     assert_eq!(total("shop.orders"), 20.0);
@@ -294,19 +294,11 @@ fn business_figures_of_every_kind_of_instrument_are_right() {
     }
 }
 
-/// The number of a sum or gauge, the sum of a histogram.
-fn value(point: &Point) -> f64 {
-    match (point.number(), point.histogram()) {
-        (Some(number), _) => number.as_f64(),
-        (None, histogram) => histogram.and_then(|histogram| histogram.sum).expect("a sum"),
-    }
-}
-
 #[test]
 fn requests_in_flight_are_back_to_none() {
     let points = RUN.report.points("http.server.active_requests");
     assert!(points.len() >= 5, "{points:#?}");
-    assert!(points.iter().all(|point| value(point) == 0.0), "{points:#?}");
+    assert!(points.iter().all(|point| point.total() == 0.0), "{points:#?}");
 }
 
 #[test]
