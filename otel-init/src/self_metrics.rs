@@ -29,6 +29,7 @@ fn words(signal: Signal) -> (&'static str, &'static str) {
 pub(crate) fn observe(provider: &SdkMeterProvider, monitor: &Arc<Monitor>, index: usize) {
     let meter = provider.meter(SCOPE);
     exported(&meter, monitor, index);
+    in_flight(&meter, monitor, index);
     if monitor.signal() != Signal::Metrics {
         queued(&meter, monitor, index);
     }
@@ -58,16 +59,47 @@ fn exported(meter: &Meter, monitor: &Arc<Monitor>, index: usize) {
 }
 
 fn queued(meter: &Meter, monitor: &Arc<Monitor>, index: usize) {
-    let (item, unit) = words(monitor.signal());
-    let component = component(processor(monitor.signal()), index);
+    let item = words(monitor.signal()).0;
+    let queue = || component(processor(monitor.signal()), index);
+    gauge(meter, monitor, format!("otel.sdk.processor.{item}.queue.size"), "Items in the queue.", queue(), {
+        |monitor| {
+            let counts = monitor.tally.counts();
+            Some(counts.queued.saturating_sub(counts.in_flight))
+        }
+    });
+    let capacity = "The most items that the queue holds, where they are counted and not their bytes alone.";
+    let name = format!("otel.sdk.processor.{item}.queue.capacity");
+    gauge(meter, monitor, name, capacity, queue(), |monitor| monitor.tally.most());
+}
+
+fn in_flight(meter: &Meter, monitor: &Arc<Monitor>, index: usize) {
+    let item = words(monitor.signal()).0;
+    let name = format!("otel.sdk.exporter.{item}.inflight");
+    let description = "Items that were passed to the exporter, and whose export has not ended.";
+    let component = component(&exporter(monitor), index);
+    gauge(meter, monitor, name, description, component, |monitor| Some(monitor.tally.counts().in_flight));
+}
+
+/// What is read when metrics are collected, if there is something to say.
+fn gauge(
+    meter: &Meter,
+    monitor: &Arc<Monitor>,
+    name: String,
+    description: &'static str,
+    component: Vec<KeyValue>,
+    read: fn(&Monitor) -> Option<u64>,
+) {
+    let (_, unit) = words(monitor.signal());
     let monitor = Arc::clone(monitor);
+    // Registered with the meter; the handle is of no use.
     let _ = meter
-        .i64_observable_up_down_counter(format!("otel.sdk.processor.{item}.queue.size"))
+        .i64_observable_up_down_counter(name)
         .with_unit(unit)
-        .with_description("Items in the queue, or on their way out of it.")
+        .with_description(description)
         .with_callback(move |observer| {
-            let queued = monitor.tally.counts().queued;
-            observer.observe(i64::try_from(queued).unwrap_or(i64::MAX), &component);
+            if let Some(value) = read(&monitor) {
+                observer.observe(i64::try_from(value).unwrap_or(i64::MAX), &component);
+            }
         })
         .build();
 }

@@ -52,7 +52,9 @@ pub(crate) struct Counts {
     pub(crate) created: u64,
     pub(crate) filtered: u64,
     pub(crate) dropped: u64,
+    /// What is in flight among them.
     pub(crate) queued: u64,
+    pub(crate) in_flight: u64,
     pub(crate) exported: u64,
     pub(crate) failed: u64,
     pub(crate) rejected: u64,
@@ -65,6 +67,11 @@ impl Tally {
     pub(crate) fn bound(&self, most: u64) {
         // Once, by the one who makes the queue.
         let _ = self.bound.set(Bound { most, waiting: AtomicU64::new(0) });
+    }
+
+    /// What was said to [`Self::bound`], if anything was.
+    pub(crate) fn most(&self) -> Option<u64> {
+        self.bound.get().map(|bound| bound.most)
     }
 
     /// Counts one that was made, and whether it may be queued. The SDK drops what does not fit without a word, so it
@@ -179,14 +186,16 @@ impl Tally {
         // In this order: whoever left was queued before.
         let left = self.left.load(Ordering::Acquire);
         let queued: u64 = self.arrivals.iter().map(|own| own.queued.load(Ordering::Acquire)).sum();
-        let waiting = queued.saturating_sub(left) + self.in_flight.load(Ordering::Acquire);
+        let in_flight = self.in_flight.load(Ordering::Acquire);
+        let waiting = queued.saturating_sub(left) + in_flight;
         let is_closed = self.is_closed.load(Ordering::Acquire);
-        let (lost, queued) = if is_closed { (waiting, 0) } else { (0, waiting) };
+        let (lost, queued, in_flight) = if is_closed { (waiting, 0, 0) } else { (0, waiting, in_flight) };
         Counts {
             created: self.arrivals.iter().map(|own| own.created.load(Ordering::Relaxed)).sum(),
             filtered: self.filtered.load(Ordering::Relaxed),
             dropped: self.dropped.load(Ordering::Relaxed) + lost,
             queued,
+            in_flight,
             exported: self.exported.load(Ordering::Relaxed),
             failed: self.failed.load(Ordering::Relaxed),
             rejected: self.rejected.load(Ordering::Relaxed),

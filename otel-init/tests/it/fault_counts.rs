@@ -116,3 +116,40 @@ fn over_http_with_protobuf() {
 fn over_http_with_json() {
     all_faults("fault_counts::over_http_with_json", "http/json");
 }
+
+#[test]
+fn queues_and_what_is_on_its_way_are_metrics() {
+    if !child::is_child() {
+        child::run("fault_counts::queues_and_what_is_on_its_way_are_metrics", &[("RUST_LOG", "off")]);
+        return;
+    }
+    let receiver = OtlpReceiver::start().unwrap();
+    let endpoint = receiver.http_endpoint();
+    let telemetry = Telemetry::builder()
+        .with_environment(move |name| match name {
+            "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(endpoint.clone()),
+            "OTEL_BSP_MAX_QUEUE_SIZE" => Some("50".to_owned()),
+            "OTEL_BSP_SCHEDULE_DELAY" | "OTEL_BLRP_SCHEDULE_DELAY" => Some("600000".to_owned()),
+            "OTEL_METRIC_EXPORT_INTERVAL" => Some("20".to_owned()),
+            _ => None,
+        })
+        .install()
+        .unwrap();
+    let tracer = global::tracer("faults");
+    (0..7).for_each(|_| tracer.start("span").end());
+    let latest = |name: &str| {
+        let metrics = receiver.metrics();
+        let last = metrics.iter().rev().find(|metric| metric.name() == name)?;
+        last.points().last()?.number().map(otel_testing::Number::as_f64)
+    };
+    otel_testing::eventually_blocking(Duration::from_secs(20), || {
+        latest("otel.sdk.processor.span.queue.size") == Some(7.0)
+    });
+    assert_eq!(latest("otel.sdk.processor.span.queue.capacity"), Some(50.0));
+    // That of logs is bounded by its bytes.
+    assert_eq!(latest("otel.sdk.processor.log.queue.capacity"), None);
+    assert_eq!(latest("otel.sdk.exporter.span.inflight"), Some(0.0));
+    assert!(latest("otel.sdk.exporter.metric_data_point.inflight").is_some());
+    telemetry.shutdown_blocking().unwrap();
+    assert_eq!(latest("otel.sdk.processor.span.queue.size"), Some(0.0));
+}
