@@ -1,23 +1,27 @@
 //! Inside and outside of the layers that services put around their routers.
 
+use std::io::Write;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use axum::routing::get as on_get;
+use axum::body::{Body, Bytes};
+use axum::routing::{get as on_get, post as on_post};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
-use otel_testing::{SpanDataExt, TestTelemetry};
-use tower::ServiceBuilder;
+use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry};
+use tower::{ServiceBuilder, ServiceExt};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::CorsLayer;
+use tower_http::decompression::{DecompressionLayer, RequestDecompressionLayer};
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
-use crate::support::{assert_served_once, call, server_layer};
+use crate::support::{assert_served_once, call, client_layer, server_layer};
 
 fn routes() -> Router {
     async fn panics() -> &'static str {
@@ -27,6 +31,13 @@ fn routes() -> Router {
         .route("/ok", on_get(|| async { "hello ".repeat(100) }))
         .route("/slow", on_get(std::future::pending::<()>))
         .route("/panics", on_get(panics))
+        .route("/length", on_post(async |body: Bytes| body.len().to_string()))
+}
+
+fn compressed(text: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
 }
 
 /// The order that the documentation recommends, without our layer.
@@ -37,6 +48,7 @@ macro_rules! other_layers {
             .layer(TraceLayer::new_for_http())
             .layer(PropagateRequestIdLayer::x_request_id())
             .layer(CompressionLayer::new())
+            .layer(RequestDecompressionLayer::new())
             .layer(CorsLayer::permissive())
             .layer(CatchPanicLayer::new())
             .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, Duration::from_millis(50)))
@@ -80,5 +92,45 @@ async fn inside_of_them_it_sees_what_they_do_to_the_handler() {
         let span = telemetry.span(&format!("GET {path}"));
         assert_eq!(span.attribute("error.type").map(|value| value.to_string()).as_deref(), error_type);
         assert_eq!(span.attribute("http.response.status_code").is_some(), path == "/ok");
+    }
+}
+
+/// What is counted is what passes where the layer stands: outside of the decompression the bytes of the wire, inside the
+/// decoded ones.
+#[tokio::test]
+async fn a_compressed_body_is_counted_where_the_layer_stands() {
+    let text = "hello ".repeat(100);
+    let sent = compressed(text.as_bytes());
+    let request = || {
+        let request = Request::post("/length").header("content-encoding", "gzip");
+        request.header("content-length", sent.len()).body(Body::from(sent.clone())).unwrap()
+    };
+    let telemetry = TestTelemetry::new();
+    let layer = server_layer(&telemetry).with_body_sizes(true).build();
+    let app = routes().layer(RequestDecompressionLayer::new()).layer(layer);
+    let response = call(&app, request()).await;
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), text.len().to_string());
+    assert_served_once(&telemetry);
+    let size = telemetry.metric("http.server.request.body.size");
+    assert_eq!(size.points[0].histogram().unwrap().sum, Some(sent.len() as f64));
+
+    for is_outside in [true, false] {
+        let telemetry = TestTelemetry::new();
+        let layer = client_layer(&telemetry).with_body_sizes(true).with_end_at_body(true).build();
+        let server = routes().layer(CompressionLayer::new());
+        let decompression = DecompressionLayer::new();
+        let request = Request::get("http://shop.example/ok").body(Body::empty()).unwrap();
+        let body = if is_outside {
+            let client = ServiceBuilder::new().layer(layer).layer(decompression).service(server);
+            client.oneshot(request).await.unwrap().into_body().collect().await.unwrap().to_bytes()
+        } else {
+            let client = ServiceBuilder::new().layer(decompression).layer(layer).service(server);
+            client.oneshot(request).await.unwrap().into_body().collect().await.unwrap().to_bytes()
+        };
+        assert_eq!(body, text);
+        telemetry.assert_all_spans_ended();
+        assert_eq!(telemetry.spans().len(), 1, "{}", telemetry.tree());
+        let sum = telemetry.metric("http.client.response.body.size").points[0].histogram().unwrap().sum;
+        assert_eq!(sum == Some(text.len() as f64), is_outside, "{sum:?}");
     }
 }
