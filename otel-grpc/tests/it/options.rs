@@ -12,6 +12,7 @@ use opentelemetry::trace::{
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
+use otel_core::Install;
 use otel_core::propagation::{RemoteDecision, remote_decision};
 use otel_grpc::{GrpcTraceBinPropagator, not_health_or_reflection};
 use otel_testing::{AssertTelemetry, Conventions, SpanDataExt, TestTelemetry, eventually};
@@ -39,6 +40,19 @@ async fn a_filtered_call_leaves_nothing_and_hands_its_caller_on() {
     client.call(&well(Kind::Unary)).await.unwrap();
     eventually(BOUND, || telemetry.histogram_count(SERVER_DURATION) == 1).await;
     assert_eq!((telemetry.started_spans(), telemetry.spans()[0].name.as_ref()), (1, "test.v1.Echo/Unary"));
+}
+
+#[tokio::test]
+async fn a_call_that_the_installer_excludes_leaves_nothing() {
+    // The only test of this binary that says something for the process, of a service that the others do not have.
+    Install::new().with_excluded_paths("grpc", ["/excluded.*/Check"]).announce();
+    let telemetry = TestTelemetry::new();
+    let mut client = EchoClient::new(channel(serve(server_layer(&telemetry).build()).await));
+    client.missing("/excluded.v1.Health/Check").await.unwrap_err();
+    client.missing("/excluded.v1.Health/Watch").await.unwrap_err();
+    client.call(&well(Kind::Unary)).await.unwrap();
+    eventually(BOUND, || telemetry.histogram_count(SERVER_DURATION) == 2).await;
+    assert_eq!(telemetry.started_spans(), 2);
 }
 
 #[tokio::test]
