@@ -3,7 +3,7 @@
 use opentelemetry::trace::{Span, Status, TraceContextExt, Tracer};
 use opentelemetry::{Context, global};
 use otel_init::{Protocol, Telemetry};
-use otel_testing::{AssertTelemetry as _, Conventions, Number, OtlpReceiver, ReceivedRequest, Signal};
+use otel_testing::{AssertTelemetry as _, Conventions, OtlpReceiver, ReceivedRequest, Signal};
 
 use crate::child;
 
@@ -82,10 +82,7 @@ fn expect_all_signals(receiver: &OtlpReceiver, protocol: otel_testing::Protocol)
     assert!(logs[0].has("retryable", true));
 
     let metrics = receiver.metrics();
-    let value = |name: &str| {
-        let metric = metrics.iter().find(|metric| metric.name() == name).unwrap();
-        metric.points().iter().filter_map(|point| point.number()).map(Number::as_f64).sum::<f64>()
-    };
+    let value = |name: &str| metrics.iter().find(|metric| metric.name() == name).unwrap().metric.total();
     assert!((value("orders") - 2.0).abs() < f64::EPSILON);
     // The SDK counts into the meter provider that was installed with it.
     assert!((value("otel.sdk.processor.span.processed") - 3.0).abs() < f64::EPSILON);

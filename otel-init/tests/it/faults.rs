@@ -430,7 +430,7 @@ fn the_counts_are_exported_as_metrics() {
                 Some(error) => point.has("error.type", error),
                 None => point.attribute("error.type").is_none(),
             });
-            chosen.filter_map(|point| point.number()).map(otel_testing::Number::as_f64).sum::<f64>() as u64
+            chosen.map(otel_testing::Point::total).sum::<f64>() as u64
         };
         assert_eq!(sum("otel.sdk.processor.span.processed", Some("queue_full")), health.dropped);
         assert_eq!(sum("otel.sdk.processor.span.processed", None), health.exported);

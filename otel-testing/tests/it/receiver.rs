@@ -253,7 +253,8 @@ fn a_wait_in_vain_says_what_had_arrived() {
     send_everything(&sender);
     let short = Duration::from_millis(20);
     let error = receiver.wait_for(short, |receiver| receiver.spans().len() == 4).unwrap_err().to_string();
-    insta::assert_snapshot!(error);
+    // The SDK keeps maps in hash maps.
+    insta::assert_snapshot!(error.replace(r#"{a="1", b=2}"#, r#"{b=2, a="1"}"#));
     assert_eq!(format!("{:?}", receiver.wait_for(short, |_| false).unwrap_err()), error);
     let waited = futures_executor::block_on(receiver.wait_for_async(short, |_| false));
     assert_eq!(waited.unwrap_err().to_string(), error);
