@@ -7,7 +7,8 @@ use super::rule::Rule;
 use super::rules::{RuleBased, SamplingRule};
 use super::samplers::percent;
 
-/// A change to what the head samples, for [`SamplerHandle::set`]. Rules come first, then the ratio, then what is configured.
+/// A change to what the head samples, for [`SamplerHandle::set`](super::SamplerHandle::set). Rules come first, then the ratio,
+/// then what is configured.
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct SamplingChange {
