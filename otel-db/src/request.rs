@@ -86,6 +86,14 @@ impl<'a> DbRequest<'a> {
         self.batch_size
     }
 
+    /// The statement, if nothing else was said of the call.
+    pub(crate) fn only_statement(&self) -> Option<&Arc<Statement>> {
+        let said =
+            [&self.summary, &self.operation, &self.collection, &self.stored_procedure, &self.namespace];
+        let only = said.iter().all(|said| said.is_none()) && self.batch_size.is_none();
+        self.statement().filter(|_| only)
+    }
+
     /// Read when somebody asks, and once: a call that nobody observes costs no look into the cache.
     fn statement(&self) -> Option<&Arc<Statement>> {
         let read = || self.query.map(|query| self.rules.statement(query));

@@ -128,10 +128,13 @@ impl<'a> DbCall<'a> {
     pub fn start_with_parent(self, parent: &Context) -> DbOperation {
         let shared = &self.client.shared;
         let wanted = shared.filter.as_ref().is_none_or(|wanted| call_hook(|| wanted(&self.request), true));
-        let operation = match wanted {
+        let mut operation = match wanted {
             true => shared.instrumenter.start(parent, &self.request),
             false => shared.instrumenter.inert(parent.clone()),
         };
+        if !operation.is_inert() && self.client.convention().attributes.is_none() {
+            operation.tally().statement = self.request.only_statement().cloned();
+        }
         DbOperation::new(operation, self.client.convention())
     }
 }

@@ -15,7 +15,7 @@ use super::metrics::DbMetrics;
 use super::options::{AddAttributes, NameOf};
 #[cfg(feature = "sqlx")]
 use super::pool::MeasuredPool;
-use crate::query_text::QueryRules;
+use crate::query_text::{QueryRules, Statement};
 use crate::{DbFailure, DbRequest, DbSystem, SqlComments};
 use otel_core::call_hook;
 
@@ -29,6 +29,8 @@ pub(crate) struct DbConvention {
     pub(crate) rules: QueryRules,
     pub(crate) server: Option<ServerName>,
     pub(crate) namespace: Option<Arc<str>>,
+    /// Of which it is not known whether its instruments can be bound.
+    pub(crate) has_own_meter: bool,
     pub(crate) query_text: bool,
     pub(crate) returned_rows: bool,
     pub(crate) slow_after: Option<Duration>,
@@ -70,6 +72,8 @@ impl ServerName {
 #[derive(Debug, Default)]
 pub(crate) struct DbTally {
     pub(crate) returned_rows: Option<u64>,
+    /// The statement, if the metrics' attributes follow from it.
+    pub(crate) statement: Option<Arc<Statement>>,
 }
 
 impl Convention for DbConvention {
@@ -155,7 +159,7 @@ impl Convention for DbConvention {
         attributes: &[KeyValue],
         _: &Context,
     ) {
-        metrics.duration.record(elapsed.as_secs_f64(), attributes);
+        metrics.duration.record(elapsed.as_secs_f64(), tally.statement.as_ref(), attributes);
         if let (Some(histogram), Some(rows)) = (&metrics.returned_rows, tally.returned_rows) {
             histogram.record(rows, attributes);
         }

@@ -1,10 +1,12 @@
 //! The instruments of calls.
 
 use opentelemetry::metrics::{Counter, Histogram, Meter};
+use otel_core::binds_instruments;
 
 use super::convention::DbConvention;
 #[cfg(feature = "sqlx")]
 use super::pool::PoolMetrics;
+use super::series::DurationSeries;
 
 /// <https://opentelemetry.io/docs/specs/semconv/database/database-metrics/#metric-dbclientoperationduration>
 const DURATION_BUCKETS: [f64; 9] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
@@ -15,7 +17,7 @@ const ROW_BUCKETS: [f64; 13] =
 
 #[derive(Debug)]
 pub(crate) struct DbMetrics {
-    pub(crate) duration: Histogram<f64>,
+    pub(crate) duration: DurationSeries,
     pub(crate) returned_rows: Option<Histogram<u64>>,
     pub(crate) lookups: Counter<u64>,
     #[cfg(feature = "sqlx")]
@@ -44,7 +46,7 @@ impl DbMetrics {
             .with_description("Values that a cache was asked for, by whether it had them.")
             .build();
         Self {
-            duration,
+            duration: DurationSeries::new(duration, binds_instruments() && !convention.has_own_meter),
             returned_rows,
             lookups,
             #[cfg(feature = "sqlx")]

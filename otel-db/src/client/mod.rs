@@ -8,6 +8,7 @@ mod operation;
 mod options;
 #[cfg(feature = "sqlx")]
 mod pool;
+mod series;
 
 use std::borrow::Cow;
 use std::fmt;

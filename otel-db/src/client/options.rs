@@ -22,7 +22,6 @@ pub(crate) type AddAttributes = Arc<dyn Fn(&DbRequest<'_>, &mut Attributes<'_>) 
 pub(crate) struct DbOptions {
     pub(crate) system: DbSystem,
     pub(crate) providers: Providers,
-    #[cfg(feature = "sqlx")]
     pub(crate) has_own_meter: bool,
     #[cfg(feature = "sqlx")]
     pub(crate) pool: Option<Arc<MeasuredPool>>,
@@ -46,7 +45,6 @@ impl DbOptions {
         Self {
             system,
             providers: Providers::default(),
-            #[cfg(feature = "sqlx")]
             has_own_meter: false,
             #[cfg(feature = "sqlx")]
             pool: None,
@@ -75,6 +73,7 @@ impl DbOptions {
                 .server_address
                 .map(|address| ServerName::new(self.system, address, self.server_port)),
             namespace: self.namespace.map(Arc::from),
+            has_own_meter: self.has_own_meter,
             query_text: self.query_text,
             returned_rows: self.returned_rows,
             slow_after: self.slow_after,
@@ -114,10 +113,7 @@ macro_rules! client_setters {
             provider: impl opentelemetry::metrics::MeterProvider + Send + Sync + 'static,
         ) -> Self {
             self.options.providers.set_meter_provider(provider);
-            #[cfg(feature = "sqlx")]
-            {
-                self.options.has_own_meter = true;
-            }
+            self.options.has_own_meter = true;
             self
         }
 

@@ -279,8 +279,11 @@ async fn pool_timed_out<S: Server>() {
     let Some(raw) = S::pool(options().max_connections(1).acquire_timeout(BOUND)).await else { return };
     S::run(&raw, "CREATE TABLE songs (id INTEGER)").await;
     let telemetry = TestTelemetry::new();
-    let impatient =
-        raw.options().clone().acquire_timeout(patience).connect_lazy_with((*raw.connect_options()).clone());
+    let impatient = raw.options().clone().acquire_timeout(patience).test_before_acquire(false);
+    let impatient = impatient.connect_lazy_with((*raw.connect_options()).clone());
+    // To connect may take longer than that.
+    while impatient.acquire().await.is_err() {}
+    otel_testing::eventually(BOUND, || impatient.num_idle() == 1).await;
     let pool = observed(&telemetry, impatient);
     let held = pool.acquire().await.unwrap();
     for method in METHODS {
