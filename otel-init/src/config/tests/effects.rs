@@ -19,17 +19,20 @@ fn outcome(variables: &[(&str, &str)]) -> String {
     }
 }
 
-const GRPC: (&str, &str) = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
-const KEY: (&str, &str) = ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/me.key");
-const CERTIFICATE: (&str, &str) = ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/me.pem");
-const HOST: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317");
-const RATIO: (&str, &str) = ("OTEL_TRACES_SAMPLER", "traceidratio");
-const PROMETHEUS: (&str, &str) = ("OTEL_METRICS_EXPORTER", "prometheus");
-const DISK: (&str, &str) = ("OTEL_INIT_DISK_BUFFER_DIRECTORY", "/var/otel");
+const GRPC: Variable = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
+const KEY: Variable = ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/me.key");
+const CERTIFICATE: Variable = ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/me.pem");
+const HOST: Variable = ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317");
+const RATIO: Variable = ("OTEL_TRACES_SAMPLER", "traceidratio");
+const PROMETHEUS: Variable = ("OTEL_METRICS_EXPORTER", "prometheus");
+const DISK: Variable = ("OTEL_INIT_DISK_BUFFER_DIRECTORY", "/var/otel");
 
-/// A variable, a value that is not the default, and what must be set besides.
-fn rows() -> Vec<(String, &'static str, &'static [(&'static str, &'static str)])> {
-    let mut rows: Vec<(String, &str, &'static [(&str, &str)])> = [
+type Variable = (&'static str, &'static str);
+/// A name, a value that is not the default, and what must be set besides.
+type Row = (String, &'static str, &'static [Variable]);
+
+fn rows() -> Vec<Row> {
+    let mut rows: Vec<Row> = [
         ("OTEL_CONFIG_FILE", "/no/such/file", &[][..]),
         ("OTEL_EXPERIMENTAL_CONFIG_FILE", "/no/such/file", &[]),
         ("OTEL_SDK_DISABLED", "true", &[]),
