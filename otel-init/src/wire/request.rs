@@ -89,30 +89,31 @@ pub(super) struct Bounds {
     pub(super) bytes: usize,
 }
 
-/// Frames everything in `chunks` as requests within the bounds, in their order.
-pub(super) fn requests(
+/// Frames everything in `chunks` as requests within the bounds, in their order, and hands over one after the other: all at
+/// once, they would take as much memory as the chunks again.
+pub(super) fn each_request(
     chunks: &[Chunk<EncodedScope>],
     resource: &EncodedResource,
     bounds: Bounds,
-) -> Vec<Request> {
-    let mut framing = Framing { chunks, resource, parts: Vec::new(), entries: 0, bytes: 0, done: Vec::new() };
+    hand_over: impl FnMut(Request),
+) {
+    let mut framing = Framing { chunks, resource, parts: Vec::new(), entries: 0, bytes: 0, hand_over };
     for (index, chunk) in chunks.iter().enumerate() {
         framing.add(index, chunk, bounds);
     }
     framing.end();
-    framing.done
 }
 
-struct Framing<'a> {
+struct Framing<'a, F> {
     chunks: &'a [Chunk<EncodedScope>],
     resource: &'a EncodedResource,
     parts: Vec<Part>,
     entries: usize,
     bytes: usize,
-    done: Vec<Request>,
+    hand_over: F,
 }
 
-impl Framing<'_> {
+impl<F: FnMut(Request)> Framing<'_, F> {
     fn add(&mut self, index: usize, chunk: &Chunk<EncodedScope>, bounds: Bounds) {
         let mut start = 0;
         let mut left = chunk.entries;
@@ -173,7 +174,7 @@ impl Framing<'_> {
             body.extend_from_slice(&part.scope.tail);
         }
         body.extend_from_slice(&resource.tail);
-        self.done.push(Request { body, entries });
+        (self.hand_over)(Request { body, entries });
     }
 }
 

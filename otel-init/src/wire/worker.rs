@@ -8,7 +8,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 
 use super::buffers::{Buffers, Chunk};
-use super::request::{Bounds, EncodedResource, EncodedScope, Request, requests};
+use super::request::{Bounds, EncodedResource, EncodedScope, Request, each_request};
 use crate::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, thread};
 
@@ -202,10 +202,10 @@ impl<D: Destination> Work<D> {
         self.buffers.take(&mut self.chunks, &mut self.spares);
         self.destination.taken(self.chunks.iter().map(|chunk| chunk.entries).sum());
         let mut result = Ok(());
-        for Request { body, entries } in requests(&self.chunks, &self.resource, self.bounds) {
+        each_request(&self.chunks, &self.resource, self.bounds, |Request { body, entries }| {
             let sent = self.destination.deliver(body, entries);
-            result = sent.and(result);
-        }
+            result = sent.and(mem::replace(&mut result, Ok(())));
+        });
         let bytes = self.chunks.iter().map(|chunk| chunk.bytes.len()).sum();
         for mut chunk in self.chunks.drain(..) {
             if self.spares.len() < MOST_SPARES && chunk.bytes.capacity() <= LARGEST_SPARE {

@@ -104,8 +104,8 @@ fn a_hundred_tasks_with_ten_thousand_spans_each() {
         let grown = memory().saturating_sub(before);
         let slowest = Duration::from_micros(slowest.load(Ordering::Relaxed));
         assert!(slowest < Duration::from_millis(500), "a span took {slowest:?}");
-        // The queue of 2048 and what is under way, not a million spans, which would be hundreds.
-        assert!(grown < 64, "{grown} MiB");
+        // The room of 64 MiB and what is under way, not a million spans as objects, which would be hundreds.
+        assert!(grown < 64 + 24, "{grown} MiB");
         eprintln!("slowest {slowest:?}, grown {grown} MiB");
         (TASKS * SPANS, 0)
     });
