@@ -9,7 +9,7 @@ static GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 /// The share of a deadline within which a cancellation counts as the deadline's doing, and its bound. The client's clock
 /// started before the server's, and what it sends when its time is up arrives a little early or late.
 const TOLERANCE: u32 = 10;
-const MAX_TOLERANCE: Duration = Duration::from_millis(50);
+const MAX_TOLERANCE: Duration = Duration::from_millis(250);
 
 /// When a call must have ended.
 #[derive(Clone, Copy, Debug)]
