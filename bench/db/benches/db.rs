@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion};
-use opentelemetry::trace::{Link, Span as _, SpanBuilder, SpanKind, TraceId, TraceState, Tracer, TracerProvider};
+use opentelemetry::trace::{
+    Link, Span as _, SpanBuilder, SpanKind, TraceId, TraceState, Tracer, TracerProvider,
+};
 use opentelemetry::{Context, KeyValue, global};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::metrics::{ManualReader, SdkMeterProvider};
@@ -216,10 +218,8 @@ struct ByHand {
 
 impl ByHand {
     fn around(&self, call: impl FnOnce()) {
-        let attributes = [
-            KeyValue::new("db.system.name", "sqlite"),
-            KeyValue::new("db.query.summary", "SELECT"),
-        ];
+        let attributes =
+            [KeyValue::new("db.system.name", "sqlite"), KeyValue::new("db.query.summary", "SELECT")];
         let mut of_span = Vec::with_capacity(3);
         of_span.extend(attributes.iter().cloned());
         of_span.push(KeyValue::new("db.query.text", "SELECT ?"));

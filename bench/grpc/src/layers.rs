@@ -73,8 +73,10 @@ where
 
 pub fn tonic_tracing() -> impl FnMut() {
     use tonic_tracing_opentelemetry::middleware::{client, server};
-    let service =
-        ServiceBuilder::new().layer(client::OtelGrpcLayer).layer(server::OtelGrpcLayer::default()).service(HelloServer);
+    let service = ServiceBuilder::new()
+        .layer(client::OtelGrpcLayer)
+        .layer(server::OtelGrpcLayer::default())
+        .service(HelloServer);
     say(HelloClient::new(service))
 }
 
