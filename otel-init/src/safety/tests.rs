@@ -1,16 +1,14 @@
 //! The whole chain with the SDK's providers around it and a collector of what comes out.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
 
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::logs::{AnyValue, LogRecord, Logger, LoggerProvider};
 use opentelemetry::trace::{Event, Span as _, Tracer, TracerProvider};
-use opentelemetry::{Context, InstrumentationScope, Key, KeyValue};
-use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord, SdkLoggerProvider};
-use opentelemetry_sdk::trace::{SdkTracerProvider, Span, SpanData, SpanProcessor};
+use opentelemetry::{Context, Key, KeyValue};
+use opentelemetry_sdk::logs::{InMemoryLogExporter, SdkLogRecord, SdkLoggerProvider, SimpleLogProcessor};
+use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SimpleSpanProcessor, SpanData};
 
 use super::{
     AttributeLimits, DropRule, Intake, Lane, Lanes, Limits, Redact, Redaction, SafeLogProcessor,
@@ -19,41 +17,6 @@ use super::{
 use crate::export::Tally;
 use crate::self_metrics::Processed;
 
-/// Keeps what comes out of the chain.
-#[derive(Debug, Clone)]
-struct Kept<T>(Arc<Mutex<Vec<T>>>);
-
-impl<T> Kept<T> {
-    fn new() -> Self {
-        Self(Arc::default())
-    }
-}
-
-impl SpanProcessor for Kept<SpanData> {
-    fn on_start(&self, _: &mut Span, _: &Context) {}
-    fn on_end(&self, span: SpanData) {
-        self.0.lock().unwrap().push(span);
-    }
-    fn force_flush(&self) -> OTelSdkResult {
-        Ok(())
-    }
-    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
-        Ok(())
-    }
-}
-
-impl LogProcessor for Kept<SdkLogRecord> {
-    fn emit(&self, record: &mut SdkLogRecord, _: &InstrumentationScope) {
-        self.0.lock().unwrap().push(record.clone());
-    }
-    fn force_flush(&self) -> OTelSdkResult {
-        Ok(())
-    }
-    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
-        Ok(())
-    }
-}
-
 const UNLIMITED: Limits = limits(128, None);
 
 const fn limits(count: usize, value_length: Option<usize>) -> Limits {
@@ -61,11 +24,11 @@ const fn limits(count: usize, value_length: Option<usize>) -> Limits {
     Limits { span: all, event: all, link: all, log: all }
 }
 
-/// One lane that ends in `kept`.
-fn lanes<T: Clone>(tally: &Arc<Tally>, kept: &Kept<T>) -> Lanes<Kept<T>> {
+/// One lane that ends in this processor.
+fn lanes<P>(tally: &Arc<Tally>, processor: P) -> Lanes<P> {
     let metrics = opentelemetry_sdk::metrics::SdkMeterProvider::default();
     let intake = Intake::new(Arc::clone(tally), Arc::new(Processed::new(&metrics, crate::Signal::Traces, 0)));
-    Lanes::new(vec![Lane { intake, processor: Arc::new(kept.clone()) }], Arc::default())
+    Lanes::new(vec![Lane { intake, processor: Arc::new(processor) }], Arc::default())
 }
 
 fn safety(redaction: Redaction, limits: Limits) -> Arc<Safety> {
@@ -95,13 +58,13 @@ fn spans_counted(
     tally: &Arc<Tally>,
     work: impl FnOnce(&opentelemetry_sdk::trace::SdkTracer),
 ) -> Vec<SpanData> {
-    let kept = Kept::new();
+    let exporter = InMemorySpanExporter::default();
+    let lanes = lanes(tally, SimpleSpanProcessor::new(exporter.clone()));
     let provider = SdkTracerProvider::builder()
-        .with_span_processor(SafeSpanProcessor::new(Arc::clone(safety), lanes(tally, &kept)))
+        .with_span_processor(SafeSpanProcessor::new(Arc::clone(safety), lanes))
         .build();
     work(&provider.tracer("test"));
-    let spans = kept.0.lock().unwrap();
-    spans.clone()
+    exporter.get_finished_spans().unwrap()
 }
 
 fn log_through(safety: &Arc<Safety>, fill: impl FnOnce(&mut SdkLogRecord)) -> Option<SdkLogRecord> {
@@ -113,16 +76,16 @@ fn log_counted(
     tally: &Arc<Tally>,
     fill: impl FnOnce(&mut SdkLogRecord),
 ) -> Option<SdkLogRecord> {
-    let kept = Kept::new();
+    let exporter = InMemoryLogExporter::default();
+    let lanes = lanes(tally, SimpleLogProcessor::new(exporter.clone()));
     let provider = SdkLoggerProvider::builder()
-        .with_log_processor(SafeLogProcessor::new(Arc::clone(safety), lanes(tally, &kept)))
+        .with_log_processor(SafeLogProcessor::new(Arc::clone(safety), lanes))
         .build();
     let logger = provider.logger("test");
     let mut record = logger.create_log_record();
     fill(&mut record);
     logger.emit(record);
-    let mut records = kept.0.lock().unwrap();
-    records.pop()
+    exporter.get_emitted_logs().unwrap().pop().map(|log| log.record)
 }
 
 fn texts(attributes: &[KeyValue]) -> Vec<(String, String)> {

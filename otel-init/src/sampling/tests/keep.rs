@@ -57,7 +57,11 @@ fn a_trace_with_an_error_leaves_whole_and_stands_for_itself() {
         assert_eq!(exported.take().len(), 0, "head-sampled traces wait too");
         assert_eq!(control.health().waiting_spans, 2);
         fail(&start(&tracer, "failing", &root));
-        assert_eq!(exported.0.lock().unwrap().len(), 3, "everything leaves as soon as it is known");
+        assert_eq!(
+            exported.0.get_finished_spans().unwrap().len(),
+            3,
+            "everything leaves as soon as it is known"
+        );
         start(&tracer, "later", &root).span().end();
         root.span().end();
         let spans = exported.take();
@@ -95,7 +99,7 @@ fn a_slow_request_is_kept_and_a_slow_job_behind_a_quick_one_is_not() {
     let root = start(&tracer, "slow", &Context::new());
     start(&tracer, "quick", &root).span().end();
     fail(&start(&tracer, "failed", &root));
-    assert_eq!(exported.0.lock().unwrap().len(), 0, "errors were not asked for");
+    assert_eq!(exported.0.get_finished_spans().unwrap().len(), 0, "errors were not asked for");
     end_after(&root, SLOW);
     assert_eq!(exported.names(), ["failed", "quick", "slow"]);
 
@@ -332,7 +336,7 @@ fn the_random_flag_is_exported_for_ids_of_ours_and_for_those_whose_caller_said_s
             below.span().end();
             root.span().end();
             let attributes: Vec<_> =
-                exported.0.lock().unwrap().iter().map(|span| span.attributes.len()).collect();
+                exported.0.get_finished_spans().unwrap().iter().map(|span| span.attributes.len()).collect();
             assert_eq!(attributes, [1, 0], "nothing of ours stays behind");
             assert_eq!(flags(&exported), [expected, expected]);
         }

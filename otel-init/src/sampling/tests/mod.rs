@@ -6,25 +6,27 @@ mod parents;
 mod statistics;
 mod vectors;
 
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
 use opentelemetry::trace::{SpanKind, TraceId};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::trace::{SdkTracerProvider, Span, SpanData, SpanProcessor};
+use opentelemetry_sdk::trace::{
+    InMemorySpanExporter, SdkTracerProvider, SimpleSpanProcessor, SpanData, SpanExporter,
+};
+use std::time::Duration;
 
 use super::composable::NewSpan;
 use super::composite::{Start, with_new_span};
 use super::{Sampling, SamplingControl};
 
-/// Takes the place of the exporter.
+/// What was exported.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Exported(Arc<Mutex<Vec<SpanData>>>);
+pub(super) struct Exported(InMemorySpanExporter);
 
 impl Exported {
     pub(super) fn take(&self) -> Vec<SpanData> {
-        std::mem::take(&mut self.0.lock().unwrap())
+        let spans = self.0.get_finished_spans().unwrap();
+        self.0.reset();
+        spans
     }
 
     pub(super) fn names(&self) -> Vec<String> {
@@ -34,20 +36,12 @@ impl Exported {
     }
 }
 
-impl SpanProcessor for Exported {
-    fn on_start(&self, _: &mut Span, _: &Context) {}
-
-    fn on_end(&self, span: SpanData) {
-        // As the processor behind does: what is not sampled is not exported.
-        if span.span_context.is_sampled() {
-            self.0.lock().unwrap().push(span);
-        }
+impl SpanExporter for Exported {
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        self.0.export(batch).await
     }
 
-    fn force_flush(&self) -> OTelSdkResult {
-        Ok(())
-    }
-
+    /// The SDK's would forget what it has.
     fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
         Ok(())
     }
@@ -55,10 +49,11 @@ impl SpanProcessor for Exported {
 
 /// A provider that samples so, what it has exported, and its controls.
 pub(super) fn installed(sampling: &Sampling) -> (SdkTracerProvider, Exported, SamplingControl) {
-    let (control, exported) = (SamplingControl::new(sampling, None), Exported::default());
+    let control = SamplingControl::new(sampling, None);
+    let exported = Exported::default();
     let provider = SdkTracerProvider::builder()
         .with_sampler(control.sampler())
-        .with_span_processor(control.processor(exported.clone()))
+        .with_span_processor(control.processor(SimpleSpanProcessor::new(exported.clone())))
         .build();
     (provider, exported, control)
 }
