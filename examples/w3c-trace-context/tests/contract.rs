@@ -2,13 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+use std::collections::BTreeSet;
 use std::process::Stdio;
 
 use axum::Router;
 use axum::http::HeaderMap;
 use axum::routing::post;
 use serde_json::json;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
@@ -48,14 +50,46 @@ impl Suite {
 
     /// Sends the headers, and returns `traceparent` and the joined `tracestate` of the service's call.
     async fn send(&mut self, headers: &[(&'static str, &str)]) -> (Vec<String>, String) {
+        self.send_for(headers, 1).await.remove(0)
+    }
+
+    /// The same for so many calls.
+    async fn send_for(
+        &mut self,
+        headers: &[(&'static str, &str)],
+        calls: usize,
+    ) -> Vec<(Vec<String>, String)> {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(*name, value.parse().unwrap());
         }
-        let calls = json!([{ "url": self.harness, "arguments": [] }]);
+        let list = vec![json!({ "url": self.harness, "arguments": [] }); calls];
         let answer =
-            reqwest::Client::new().post(&self.service).headers(map).json(&calls).send().await.unwrap();
+            reqwest::Client::new().post(&self.service).headers(map).json(&list).send().await.unwrap();
         assert_eq!(answer.status(), 200);
+        let mut all = Vec::new();
+        for _ in 0..calls {
+            all.push(self.received().await);
+        }
+        all
+    }
+
+    /// Sends these lines of a head as they are: clients write names in lower case.
+    async fn send_as_written(&mut self, lines: &str) -> (Vec<String>, String) {
+        let address = self.service.trim_start_matches("http://").trim_end_matches("/test");
+        let body = json!([{ "url": self.harness, "arguments": [] }]).to_string();
+        let length = body.len();
+        let head = format!("POST /test HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n");
+        let mut socket = TcpStream::connect(address).await.unwrap();
+        let request = format!("{head}content-length: {length}\r\nconnection: close\r\n{lines}\r\n{body}");
+        socket.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        self.received().await
+    }
+
+    async fn received(&mut self) -> (Vec<String>, String) {
         let called = self.received.recv().await.unwrap();
         let all = |name: &str| -> Vec<String> {
             called.get_all(name).iter().map(|value| value.to_str().unwrap().to_owned()).collect()
@@ -86,6 +120,15 @@ async fn traces_go_on_or_begin_anew() {
         ("00-12345678901234567890123456789012-1234567890123456-01.", false),
         ("00-12345678901234567890123456789012-1234567890123456-01-more", false),
         ("ff-12345678901234567890123456789012-1234567890123456-01", false),
+        ("0.-12345678901234567890123456789012-1234567890123456-01", false),
+        ("0000-12345678901234567890123456789012-1234567890123456-01", false),
+        ("00-00000000000000000000000000000000-1234567890123456-01", false),
+        ("00-.2345678901234567890123456789012-1234567890123456-01", false),
+        ("00-1234567890123456789012345678901.-1234567890123456-01", false),
+        ("00-123456789012345678901234567890123-1234567890123456-01", false),
+        ("00-1234567890123456789012345678901-1234567890123456-01", false),
+        ("00-12345678901234567890123456789012-123456789012345.-01", false),
+        ("00-12345678901234567890123456789012-1234567890123456-0.", false),
         (".0-12345678901234567890123456789012-1234567890123456-01", false),
         ("000-12345678901234567890123456789012-1234567890123456-01", false),
         ("0-12345678901234567890123456789012-1234567890123456-01", false),
@@ -101,10 +144,48 @@ async fn traces_go_on_or_begin_anew() {
     }
     assert!(!suite.continues(&[]).await);
     assert!(!suite.continues(&[("traceparent", PARENT), ("traceparent", PARENT)]).await);
-    assert!(
-        suite.continues(&[("traceparent", &format!(" \t{PARENT} "))]).await,
-        "spaces around are no part of it"
-    );
+    for (before, after) in [(" ", ""), ("\t", ""), ("", " "), ("", "\t"), ("\t ", " \t"), (" \t", " ")] {
+        let value = format!("{before}{PARENT}{after}");
+        assert!(
+            suite.continues(&[("traceparent", &value)]).await,
+            "spaces around are no part of it: {value:?}"
+        );
+    }
+    for name in ["trace-parent", "trace.parent"] {
+        assert!(!suite.continues(&[(name, PARENT)]).await, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn names_of_headers_have_no_case() {
+    let mut suite = Suite::start().await;
+    for (parent, state) in [
+        ("TraceParent", "TraceState"),
+        ("TrAcEpArEnT", "TrAcEsTaTe"),
+        ("TRACEPARENT", "TRACESTATE"),
+        ("traceparent", "tracestate"),
+    ] {
+        let (parents, states) =
+            suite.send_as_written(&format!("{parent}: {PARENT}\r\n{state}: foo=1\r\n")).await;
+        assert_eq!(parents[0].split('-').nth(1), Some(TRACE), "{parent}");
+        assert_eq!(states, "foo=1", "{state}");
+    }
+}
+
+#[tokio::test]
+async fn each_call_has_a_parent_of_its_own() {
+    let mut suite = Suite::start().await;
+    let zero = "00-00000000000000000000000000000000-1234567890123456-01";
+    for (header, goes_on) in [(Some(PARENT), true), (None, false), (Some(zero), false)] {
+        let headers: Vec<_> = header.into_iter().map(|parent| ("traceparent", parent)).collect();
+        let calls = suite.send_for(&headers, 3).await;
+        let parts = |at: usize| -> BTreeSet<_> {
+            calls.iter().map(|(parents, _)| parents[0].split('-').nth(at).unwrap().to_owned()).collect()
+        };
+        let (traces, parents) = (parts(1), parts(2));
+        assert_eq!((traces.len(), parents.len()), (1, 3), "{header:?}");
+        assert_eq!(traces.contains(TRACE), goes_on, "{header:?}");
+    }
 }
 
 #[tokio::test]
@@ -123,8 +204,32 @@ async fn the_random_flag_is_kept_and_set_for_traces_that_begin_here() {
 async fn tracestate_is_joined_kept_in_order_or_left_out() {
     let mut suite = Suite::start().await;
     let parent = ("traceparent", PARENT);
-    let long = (0..33).map(|number| format!("k{number}=v")).collect::<Vec<_>>().join(",");
+    let members = |count: u32| (0..count).map(|number| format!("k{number}=v")).collect::<Vec<_>>().join(",");
+    let (full, long) = (members(32), members(33));
+    let letters: String = ('a'..='z').collect();
+    let values: String = (' '..='~').filter(|character| !matches!(character, ',' | '=')).collect();
+    let every = format!("{letters}0123456789_-*/={values}");
+    let every_with_vendor = format!("{letters}0123456789_-*/@a-z0-9_-*/={values}");
+    let (key, longer_key) = (format!("{}=1", "z".repeat(256)), format!("{}=1", "z".repeat(257)));
+    let tenant = format!("{}@{}=1", "t".repeat(241), "v".repeat(14));
+    let with_key = |member: &str| format!("foo=1,{member}");
+    let (kept_key, kept_tenant) = (with_key(&key), with_key(&tenant));
     for (states, expected) in [
+        (vec![&*full], &*full),
+        (vec![&*every], &*every),
+        (vec![&*every_with_vendor], &*every_with_vendor),
+        (vec!["foo=1", &*key], &*kept_key),
+        (vec!["foo=1", &*longer_key], ""),
+        (vec!["foo=1", &*tenant], &*kept_tenant),
+        (vec![" \t foo=1 \t"], "foo=1"),
+        (vec!["foo=1\t \t,\t \tbar=2,\t \tbaz=3"], "foo=1,bar=2,baz=3"),
+        (vec!["foo=1", ""], "foo=1"),
+        (vec!["", "foo=1"], "foo=1"),
+        (vec!["foo=1", "foo=2"], "foo=1,foo=2"),
+        (vec!["foo@bar@baz=1,bar=2"], "foo@bar@baz=1,bar=2"), // likewise
+        (vec!["FOO=1"], ""),
+        (vec!["foo=bar=baz"], ""),
+        (vec!["foo=,bar=3"], ""),
         (vec!["foo=1,bar=2"], "foo=1,bar=2"),
         (vec!["foo=1", "", "bar=2", "rojo=1"], "foo=1,bar=2,rojo=1"),
         (vec!["foo=1 \t , \t bar=2"], "foo=1,bar=2"),
@@ -140,6 +245,10 @@ async fn tracestate_is_joined_kept_in_order_or_left_out() {
             std::iter::once(parent).chain(states.iter().map(|state| ("tracestate", *state))).collect();
         let (_, state) = suite.send(&headers).await;
         assert_eq!(state, expected, "{states:?}");
+    }
+    for name in ["trace-state", "trace.state"] {
+        let (_, state) = suite.send(&[parent, (name, "foo=1")]).await;
+        assert_eq!(state, "", "{name}");
     }
     let (_, alone) = suite.send(&[("tracestate", "foo=1")]).await;
     assert_eq!(alone, "", "without traceparent it means nothing");
