@@ -26,7 +26,7 @@ pub use body::{BodyObserver, ObservedBody};
 pub use convention::Convention;
 pub use error_type::ErrorType;
 pub use event_log::EventLog;
-pub use glob::glob_matches;
+pub use glob::{glob_matches, glob_matches_case};
 pub use header_capture::{HeaderCapture, sounds_secret};
 pub use hook::call_hook;
 pub use in_flight::InFlight;
