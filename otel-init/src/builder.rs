@@ -11,7 +11,9 @@ use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::{Key, KeyValue, Value};
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::caught::{CaughtPropagator, caught};
 use crate::config::{Config, Settings};
+use crate::error::InstallErrorKind;
 use crate::install::{self, Claim};
 use crate::safety::AuditSettings;
 use crate::sampling::Sampling;
@@ -173,7 +175,7 @@ impl TelemetryBuilder {
 
     /// Gives a sampler a name that `OTEL_TRACES_SAMPLER` may choose, or `sampler:` in a configuration file, or another meaning
     /// to a name that they know. It is made from `OTEL_TRACES_SAMPLER_ARG`, or the key `argument` of the file, as far as
-    /// they are there.
+    /// they are there. A panic of it counts as a bad value: a warning, and the default, or an error in the file.
     ///
     /// ```
     /// use otel_init::sampling::{RateLimit, Sampling};
@@ -193,13 +195,21 @@ impl TelemetryBuilder {
         self
     }
 
-    /// Gives a propagator a name that `OTEL_PROPAGATORS` may choose, or another meaning to a name that it knows.
+    /// Gives a propagator a name that `OTEL_PROPAGATORS` may choose, or another meaning to a name that it knows. One that
+    /// panics reads and writes nothing, and a warning says so once.
     pub fn with_propagator(
         mut self,
         name: impl Into<String>,
         make: impl Fn() -> Box<dyn TextMapPropagator + Send + Sync> + Send + Sync + 'static,
     ) -> Self {
-        self.settings.propagators = self.settings.propagators.with(name, make);
+        let (name, told) = (name.into(), Arc::default());
+        let caught = {
+            let name = name.clone();
+            move || -> Box<dyn TextMapPropagator + Send + Sync> {
+                Box::new(CaughtPropagator::new(&name, &make, &told))
+            }
+        };
+        self.settings.propagators = self.settings.propagators.with(name, caught);
         self
     }
 
@@ -241,11 +251,14 @@ impl TelemetryBuilder {
     /// # Errors
     ///
     /// Fails, with nothing installed, if telemetry was installed before, if a global `tracing` subscriber is set, if a
-    /// value given in code or in a configuration file cannot be used, or if the system gives no threads. A bad value in the environment is a
-    /// warning and the default holds.
+    /// value given in code or in a configuration file cannot be used, if a function given in code panics, or if the system
+    /// gives no threads. A bad value in the environment is a warning and the default holds.
     pub fn install(self) -> Result<Telemetry, InstallError> {
         let claim = Claim::take()?;
-        let installed = Config::resolve(&self.settings, &*self.environment, &self.names)
+        // A lookup of the user's may do anything.
+        let resolved = caught(|| Config::resolve(&self.settings, &*self.environment, &self.names));
+        let installed = resolved
+            .unwrap_or_else(|_| Err(InstallErrorKind::Panicked.into()))
             .and_then(|config| install::install(&claim, config));
         let telemetry = match (installed, self.on_error) {
             (Err(error), OnError::Disable) => {

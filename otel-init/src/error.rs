@@ -28,6 +28,8 @@ pub(crate) enum InstallErrorKind {
     File { path: String, error: FileError },
     #[error("cannot set up the export of {signal} to {endpoint}: {reason}")]
     Exporter { signal: Signal, endpoint: String, reason: String },
+    #[error("a function given in code panicked while the configuration was put together")]
+    Panicked,
     #[error("cannot start the export threads: {0}")]
     Runtime(#[source] std::io::Error),
 }

@@ -5,6 +5,7 @@
 #![doc = include_str!("docs/export.md")]
 
 mod builder;
+mod caught;
 mod completion;
 mod config;
 mod console;

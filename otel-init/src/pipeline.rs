@@ -216,6 +216,7 @@ impl Making<'_> {
                 inner: sampling.sampler(),
                 live: Arc::clone(&self.safety.live),
                 caps: self.safety.caps.clone(),
+                told: Arc::default(),
             })
             .with_span_limits(with_room_for_duplicates(self.config.span_limits));
         if exporters.is_empty() {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use opentelemetry::KeyValue;
 
 use crate::Signal;
+use crate::caught::{Panicked, caught};
 use crate::config::{Factory, NamedExporter};
 use crate::export::{AnyLogExporter, AnyMetricExporter, AnySpanExporter};
 use crate::sampling::Sampling;
@@ -40,8 +41,14 @@ impl Registry {
         self.samplers.insert(name.to_ascii_lowercase(), factory);
     }
 
-    pub(crate) fn sampler(&self, name: &str) -> Option<&SamplerFactory> {
-        self.samplers.get(&name.to_ascii_lowercase())
+    /// The sampler that was added with this name, if one was and its function does not panic.
+    pub(crate) fn sampler(&self, name: &str, argument: Option<&str>) -> Option<Result<Sampling, Panicked>> {
+        let make = self.samplers.get(&name.to_ascii_lowercase())?;
+        Some(caught(|| make(argument)))
+    }
+
+    pub(crate) fn has_sampler(&self, name: &str) -> bool {
+        self.samplers.contains_key(&name.to_ascii_lowercase())
     }
 
     pub(crate) fn sampler_names(&self) -> impl Iterator<Item = &str> {

@@ -1,7 +1,6 @@
 //! The ways out of a signal: each has its own queue, retries and health.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use super::exporters::ExporterName;
 use super::otlp::OtlpConfig;
 use super::prometheus::PrometheusConfig;
 use super::{Settings, batch};
+use crate::caught::caught;
 use crate::registry::{LogExporterFactory, MetricExporterFactory, SpanExporterFactory};
 use crate::{InstallError, Signal};
 
@@ -208,8 +208,8 @@ impl HeaderProvider {
 
     /// The headers of now. Nothing is sent without those that should have been there.
     pub(crate) fn headers(&self) -> Result<HeaderMap, String> {
-        let given = catch_unwind(AssertUnwindSafe(|| (self.0)()))
-            .map_err(|_| "the function that gives the headers panicked".to_owned())?;
+        let given =
+            caught(|| (self.0)()).map_err(|_| "the function that gives the headers panicked".to_owned())?;
         given
             .into_iter()
             .map(|(name, value)| {

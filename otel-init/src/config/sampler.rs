@@ -72,10 +72,18 @@ fn of_variables(registry: &Registry, environment: &Environment<'_>) -> Option<Sa
         "always_on, always_off, traceidratio, probability, rate_limiting or adaptive, each with parentbased_ too, or \
          development, staging, production or emergency{added}"
     );
-    environment.choice(&[NAME], &expected, |name| match registry.sampler(name) {
-        Some(make) => Some(make(environment.text(ARGUMENT).as_deref())),
-        None => named(name, environment),
-    })
+    let added = environment.text(NAME).filter(|name| registry.has_sampler(name));
+    let Some(added) = added else {
+        return environment.choice(&[NAME], &expected, |name| named(name, environment));
+    };
+    let made = registry.sampler(&added, environment.text(ARGUMENT).as_deref())?;
+    if made.is_err() {
+        environment.refuse(NAME);
+        environment.refuse(ARGUMENT);
+        environment
+            .warn(format!("{NAME} is {added:?}: the function that makes it panicked; the value is ignored"));
+    }
+    made.ok()
 }
 
 fn named(name: &str, environment: &Environment<'_>) -> Option<Sampling> {

@@ -2,7 +2,6 @@
 
 use std::fmt::Debug;
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
@@ -15,6 +14,8 @@ use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 
+use crate::caught::{Panicked, caught};
+
 type Exporting<'a> = Pin<Box<dyn Future<Output = OTelSdkResult> + Send + 'a>>;
 
 /// A [`SpanExporter`] that can be boxed. A box for each batch is nothing beside sending it.
@@ -24,9 +25,10 @@ pub(crate) trait AnySpanExporter: Debug + Send + Sync {
     fn end(&self, timeout: Duration) -> OTelSdkResult;
 }
 
+// Each `export` is called with the first poll, so that one which panics before it gives a future is caught as well.
 impl<E: SpanExporter> AnySpanExporter for E {
     fn export_batch(&self, batch: Vec<SpanData>) -> Exporting<'_> {
-        Box::pin(self.export(batch))
+        Box::pin(async move { self.export(batch).await })
     }
 
     fn use_resource(&mut self, resource: &Resource) {
@@ -47,7 +49,7 @@ pub(crate) trait AnyLogExporter: Debug + Send + Sync {
 
 impl<E: LogExporter> AnyLogExporter for E {
     fn export_batch<'a>(&'a self, batch: LogBatch<'a>) -> Exporting<'a> {
-        Box::pin(self.export(batch))
+        Box::pin(async move { self.export(batch).await })
     }
 
     fn use_resource(&mut self, resource: &Resource) {
@@ -68,7 +70,7 @@ pub(crate) trait AnyMetricExporter: Send + Sync {
 
 impl<E: PushMetricExporter> AnyMetricExporter for E {
     fn export_batch<'a>(&'a self, metrics: &'a ResourceMetrics) -> Exporting<'a> {
-        Box::pin(self.export(metrics))
+        Box::pin(async move { self.export(metrics).await })
     }
 
     fn preferred_temporality(&self) -> Temporality {
@@ -83,9 +85,13 @@ impl<E: PushMetricExporter> AnyMetricExporter for E {
 /// What the user's exporter says, a panic included: the batch thread must live on.
 pub(super) async fn guarded(mut exporting: Exporting<'_>) -> OTelSdkResult {
     poll_fn(|context| {
-        catch_unwind(AssertUnwindSafe(|| exporting.as_mut().poll(context))).unwrap_or_else(|_| {
-            Poll::Ready(Err(OTelSdkError::InternalFailure("the exporter panicked".to_owned())))
-        })
+        caught(|| exporting.as_mut().poll(context))
+            .unwrap_or_else(|panicked| Poll::Ready(Err(told(panicked))))
     })
     .await
+}
+
+/// What becomes of a panic of the user's exporter.
+pub(super) fn told(_: Panicked) -> OTelSdkError {
+    OTelSdkError::InternalFailure("the exporter panicked".to_owned())
 }

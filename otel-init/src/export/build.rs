@@ -21,6 +21,7 @@ use super::sender::Sender;
 use super::shelf::Shelf;
 use super::tls;
 use super::transport::Transport;
+use crate::caught::caught;
 use crate::config::{BatchConfig, Config, ExporterConfig, Factory, OtlpConfig};
 use crate::control::Live;
 use crate::error::InstallErrorKind;
@@ -108,7 +109,13 @@ impl Workshop<'_> {
         let sink = match config {
             ExporterConfig::Otlp(otlp) => Sink::Otlp(self.sender(otlp, &monitor)?),
             ExporterConfig::Console => Sink::Console,
-            ExporterConfig::Named(named) => self.named(&named.factory, &mut temporality),
+            ExporterConfig::Named(named) => {
+                caught(|| self.named(&named.factory, &mut temporality)).map_err(|_| {
+                    let reason = "the function that makes it panicked".to_owned();
+                    let endpoint = named.name.clone();
+                    InstallError::from(InstallErrorKind::Exporter { signal, endpoint, reason })
+                })?
+            }
         };
         Ok(SignalExporter {
             sink,

@@ -18,13 +18,14 @@ use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 
-use super::any::{AnyLogExporter, AnyMetricExporter, AnySpanExporter, guarded};
+use super::any::{AnyLogExporter, AnyMetricExporter, AnySpanExporter, guarded, told};
 use super::message::OtlpRequest;
 use super::runtime::RuntimeEntry;
 use super::sender::Sender;
 use super::stdout::Lines;
 use super::{Monitor, metrics};
 use crate::Signal;
+use crate::caught::caught;
 use crate::control::Live;
 use crate::metrics::AttributeGuard;
 use crate::safety::Redactor;
@@ -81,12 +82,14 @@ impl SignalExporter {
     }
 
     fn end(&self, timeout: Duration) -> OTelSdkResult {
-        match &self.sink {
+        let ended = caught(|| match &self.sink {
             Sink::Otlp(_) | Sink::Console => Ok(()),
             Sink::Spans(named) => named.exporter.end(timeout),
             Sink::Metrics(named) => named.exporter.end(timeout),
             Sink::Logs(named) => named.exporter.end(timeout),
-        }
+        });
+        let ended = ended.unwrap_or_else(|panicked| Err(told(panicked)));
+        ended.inspect_err(|error| self.monitor.ended_badly(&format!("at its end: {error}")))
     }
 }
 

@@ -150,6 +150,12 @@ impl Monitor {
         }
     }
 
+    /// The user's exporter did not end as it should: upstream's processors keep that to themselves.
+    pub(super) fn ended_badly(&self, cause: &str) {
+        *self.cause() = Some(cause.to_owned());
+        self.failed_exports.fetch_add(1, Ordering::Release);
+    }
+
     /// A request on disk was refused for good.
     pub(super) fn failed_on_disk(&self, items: u64, cause: &str) {
         self.tally.sent_from_disk(items);

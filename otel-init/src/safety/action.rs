@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use ring::hmac;
+
+use crate::caught::caught;
 
 /// Stands for what was removed; the word that the semantic conventions use in URLs.
 pub(crate) const REDACTED: &str = "REDACTED";
@@ -60,7 +61,7 @@ impl Redact {
             Self::Hash => Some(hash(text, hash_key)),
             Self::Replace(replacement) => Some(replacement.clone()),
             // The message of the panic is the hook's business; the value must not leave the process.
-            Self::With(function) => catch_unwind(AssertUnwindSafe(|| function(text))).unwrap_or(None),
+            Self::With(function) => caught(|| function(text)).unwrap_or(None),
         }
     }
 }

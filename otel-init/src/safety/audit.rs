@@ -1,7 +1,6 @@
 //! A user's function that sees spans, away from the hot path.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -11,6 +10,7 @@ use opentelemetry::Context;
 use opentelemetry_sdk::trace::SpanData;
 
 use super::drop_rule::{DropRule, DropRules};
+use crate::caught::{Once, caught};
 use crate::diagnostics;
 
 /// No more spans than this wait for the function.
@@ -70,12 +70,10 @@ impl Audit {
         let spawned = thread::Builder::new().name("otel-init-audit".to_owned()).spawn(move || {
             // Spans that the function makes would come back to it.
             let _suppressed = Context::enter_telemetry_suppressed_scope();
-            let mut is_told = false;
+            let told = Once::default();
             while let Ok(span) = waiting.recv() {
-                let called = catch_unwind(AssertUnwindSafe(|| function(&span)));
-                if called.is_err() && !is_told {
-                    is_told = true;
-                    diagnostics::warn("an audit hook panicked; it is called again for the next span");
+                if caught(|| function(&span)).is_err() {
+                    told.warn("an audit hook panicked; it is called again for the next span");
                 }
             }
         });

@@ -11,6 +11,7 @@ use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 use std::sync::Arc;
 
 use crate::Signal;
+use crate::caught::{Once, caught};
 use crate::control::Live;
 use crate::diagnostics;
 
@@ -106,12 +107,13 @@ impl Caps {
     }
 }
 
-/// A sampler behind the switch of [`Live`] and the caps.
+/// A sampler behind the switch of [`Live`] and the caps. One of the user's that panics records nothing.
 #[derive(Debug, Clone)]
 pub(crate) struct GuardedSampler<S> {
     pub(crate) inner: S,
     pub(crate) live: Arc<Live>,
     pub(crate) caps: Option<Arc<Caps>>,
+    pub(crate) told: Arc<Once>,
 }
 
 impl<S: ShouldSample + Clone + 'static> ShouldSample for GuardedSampler<S> {
@@ -128,7 +130,12 @@ impl<S: ShouldSample + Clone + 'static> ShouldSample for GuardedSampler<S> {
         if is_off {
             return nothing(parent_context);
         }
-        let result = self.inner.should_sample(parent_context, trace_id, name, span_kind, attributes, links);
+        let result =
+            caught(|| self.inner.should_sample(parent_context, trace_id, name, span_kind, attributes, links));
+        let Ok(result) = result else {
+            self.told.warn("the sampler panicked; spans that it does so for are not recorded");
+            return nothing(parent_context);
+        };
         if result.decision == SamplingDecision::Drop {
             return result;
         }

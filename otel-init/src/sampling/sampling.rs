@@ -13,6 +13,7 @@ use super::keep::Keep;
 use super::rate_limit::RateLimit;
 use super::samplers::Probability;
 use super::sdk::SdkSampler;
+use crate::caught::caught;
 
 /// Which traces are recorded: the value for
 /// [`TelemetryBuilder::with_sampling`](crate::TelemetryBuilder::with_sampling).
@@ -210,14 +211,14 @@ impl<S: ComposableSampler> From<S> for Sampling {
 impl Head {
     fn description(&self) -> String {
         match self {
-            Self::Composable(sampler) => sampler.description(),
+            Self::Composable(sampler) => described(&**sampler),
             Self::Sdk(sampler) => sampler.description(),
         }
     }
 
     fn reads_attributes(&self) -> bool {
         match self {
-            Self::Composable(sampler) => sampler.reads_attributes(),
+            Self::Composable(sampler) => reads_attributes(&**sampler),
             Self::Sdk(sampler) => sampler.reads_attributes(),
         }
     }
@@ -237,15 +238,26 @@ impl Branches {
         self.all()
             .into_iter()
             .filter_map(|(_, sampler)| sampler.as_ref())
-            .any(|sampler| sampler.reads_attributes())
+            .any(|sampler| reads_attributes(&**sampler))
     }
+}
+
+/// A sampler of the user's may panic; what it is called is not worth the application.
+fn described(sampler: &dyn ComposableSampler) -> String {
+    caught(|| sampler.description())
+        .unwrap_or_else(|_| "a sampler that panics when it is described".to_owned())
+}
+
+/// The safe answer is that it does.
+fn reads_attributes(sampler: &dyn ComposableSampler) -> bool {
+    caught(|| sampler.reads_attributes()).unwrap_or(true)
 }
 
 impl fmt::Display for Branches {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (parent, sampler) in self.all() {
             if let Some(sampler) = sampler {
-                write!(formatter, ", {parent}: {}", sampler.description())?;
+                write!(formatter, ", {parent}: {}", described(&**sampler))?;
             }
         }
         Ok(())

@@ -19,6 +19,7 @@ mod json;
 mod load;
 mod logs;
 mod metrics;
+mod panics;
 mod safety;
 mod sampling;
 mod scripted;

@@ -74,11 +74,13 @@ impl Reader<'_> {
     pub(super) fn sampler(&self, value: Value) -> Result<Sampling, FileError> {
         let (name, value) = value.fields()?.only()?;
         let registry = &self.settings.registry;
-        if let Some(make) = registry.sampler(&name) {
+        if registry.has_sampler(&name) {
+            let panicked = value.error("the function that makes this sampler panicked");
             let mut fields = value.fields()?;
             let argument = fields.text("argument")?;
             fields.end()?;
-            return Ok(make(argument.as_deref()));
+            let made = registry.sampler(&name, argument.as_deref());
+            return made.and_then(Result::ok).ok_or(panicked);
         }
         if Sampling::preset(&name, None).is_some() {
             let ratio = ratio(value)?;

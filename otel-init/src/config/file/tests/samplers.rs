@@ -151,11 +151,16 @@ fn a_sampler_of_the_code_is_chosen_by_its_name() {
         Sampling::probability(argument.and_then(|argument| argument.parse().ok()).unwrap_or(0.75))
     };
     settings.registry.add_sampler("Mine", Arc::new(make));
+    settings.registry.add_sampler("broken", Arc::new(|_| panic!("no good")));
     let of = |text: &str| {
         read(&file(text), &settings, &|_| None).map(|config| config.sampler.sampling.to_string())
     };
     assert_eq!(of("{mine: }").as_deref(), Ok("probability 75 %"));
     assert_eq!(of("{mine: {argument: '0.5'}}").as_deref(), Ok("probability 50 %"));
     assert!(of("{mine: {ratio: 1}}").unwrap_err().to_string().contains("the key ratio is not known here"));
-    assert!(of("{others: }").unwrap_err().to_string().ends_with(", emergency, mine"));
+    assert!(of("{others: }").unwrap_err().to_string().ends_with(", emergency, broken, mine"));
+    assert_eq!(
+        of("{broken: }").unwrap_err().to_string(),
+        "line 4: tracer_provider.sampler.broken: the function that makes this sampler panicked"
+    );
 }
