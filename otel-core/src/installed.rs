@@ -28,6 +28,7 @@ use crate::{glob_matches, install};
 #[must_use = "nothing is said before `announce`"]
 pub struct Install {
     sampler_reads_attributes: bool,
+    propagator_reads_only_w3c: bool,
     facts: Facts,
 }
 
@@ -43,11 +44,13 @@ struct Facts {
 static INSTALLED: ArcSwapOption<Facts> = ArcSwapOption::const_empty();
 /// Asked for each request: where nobody excludes paths, that is all it costs.
 static EXCLUDES_PATHS: AtomicBool = AtomicBool::new(false);
+/// Asked for each request, too.
+static PROPAGATOR_READS_ONLY_W3C: AtomicBool = AtomicBool::new(false);
 
 impl Install {
     /// An SDK of which nothing is known.
     pub fn new() -> Self {
-        Self { sampler_reads_attributes: true, facts: Facts::default() }
+        Self { sampler_reads_attributes: true, propagator_reads_only_w3c: false, facts: Facts::default() }
     }
 
     /// The provider that was made the global one. Spans that are made by it directly are boxed once less.
@@ -65,6 +68,13 @@ impl Install {
     /// of every thread would write to. Whoever makes another one the global one says so here, too.
     pub fn with_propagator(mut self, propagator: impl TextMapPropagator + Send + Sync + 'static) -> Self {
         self.facts.propagator = Some(Arc::new(propagator));
+        self
+    }
+
+    /// Whether the propagator that was [named](Self::with_propagator) reads no headers but `traceparent`, `tracestate` and
+    /// `baggage`: it is then not asked about requests that have none of them. Default: `false`.
+    pub fn with_propagator_reads_only_w3c(mut self, only_w3c: bool) -> Self {
+        self.propagator_reads_only_w3c = only_w3c;
         self
     }
 
@@ -113,6 +123,8 @@ impl Install {
     pub fn announce(self) {
         let excludes = self.facts.excluded_paths.iter().any(|(_, paths)| !paths.is_empty());
         EXCLUDES_PATHS.store(excludes, Ordering::Relaxed);
+        let reads_only_w3c = self.propagator_reads_only_w3c && self.facts.propagator.is_some();
+        PROPAGATOR_READS_ONLY_W3C.store(reads_only_w3c, Ordering::Relaxed);
         INSTALLED.store(Some(Arc::new(self.facts)));
         install::announce(self.sampler_reads_attributes);
     }
@@ -128,6 +140,7 @@ impl fmt::Debug for Install {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Install")
             .field("sampler_reads_attributes", &self.sampler_reads_attributes)
+            .field("propagator_reads_only_w3c", &self.propagator_reads_only_w3c)
             .field("has_tracer_provider", &self.facts.tracer_provider.is_some())
             .field("propagator", &self.facts.propagator)
             .field("binds_instruments", &self.facts.binds_instruments)
@@ -178,6 +191,11 @@ pub(crate) fn with_propagator<R>(mut f: impl FnMut(&dyn TextMapPropagator) -> R)
         Some(propagator) => f(propagator),
         None => global::get_text_map_propagator(f),
     }
+}
+
+/// Whether a propagator was named, and reads nothing but W3C's headers.
+pub(crate) fn propagator_reads_only_w3c() -> bool {
+    PROPAGATOR_READS_ONLY_W3C.load(Ordering::Relaxed)
 }
 
 /// The provider behind the global one, if it was named.

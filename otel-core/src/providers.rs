@@ -10,6 +10,7 @@ use opentelemetry::trace::noop::NoopTracerProvider;
 use opentelemetry::trace::{Tracer, TracerProvider};
 use opentelemetry::{Context, InstrumentationScope};
 
+use crate::carrier::HeaderExtractor;
 use crate::installed;
 use crate::tracer::{MakeTracer, StartSpan};
 
@@ -84,6 +85,16 @@ impl Providers {
         match &self.propagator {
             Some(propagator) => propagator.extract_with_context(parent, carrier),
             None => installed::with_propagator(|global| global.extract_with_context(parent, carrier)),
+        }
+    }
+
+    /// Like [`extract`](Self::extract), but hands headers that hold nothing to no propagator: each would count references to
+    /// the context, in memory that all threads write to.
+    pub(crate) fn extract_headers(&self, parent: Context, headers: &HeaderExtractor<'_>) -> Context {
+        let reads_only_w3c = self.propagator.is_none() && installed::propagator_reads_only_w3c();
+        match reads_only_w3c && !headers.has_w3c_headers() {
+            true => parent,
+            false => self.extract(&parent, headers),
         }
     }
 

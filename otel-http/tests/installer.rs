@@ -123,8 +123,14 @@ async fn the_propagator_that_is_named_is_used_and_the_global_one_if_none_is() {
     global::set_text_map_propagator(B3Propagator::single());
     Install::new().with_propagator(TraceContextPropagator::new()).announce();
     assert_eq!(traces().await, ["00f067aa0ba902b7", "0000000000000000"]);
-    Install::new().announce();
-    assert_eq!(traces().await, ["0000000000000000", "05e3ac9a4f6e3b90"]);
+    let w3c = || Install::new().with_propagator_reads_only_w3c(true);
+    w3c().with_propagator(TraceContextPropagator::new()).announce();
+    assert_eq!(traces().await, ["00f067aa0ba902b7", "0000000000000000"]);
+    // Said of no propagator: the global one may be any.
+    for install in [w3c(), Install::new()] {
+        install.announce();
+        assert_eq!(traces().await, ["0000000000000000", "05e3ac9a4f6e3b90"]);
+    }
 }
 
 #[tokio::test]

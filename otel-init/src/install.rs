@@ -97,6 +97,7 @@ fn install_enabled(config: &mut Config) -> Result<Pipeline, InstallError> {
     let install = otel_core::Install::new()
         .with_tracer_provider(pipeline.tracer_provider.clone())
         .with_propagator(propagator(config))
+        .with_propagator_reads_only_w3c(reads_only_w3c(config))
         .with_sampler_reads_attributes(config.sampler.sampling.reads_attributes())
         // The SDK is built with the feature, see Cargo.toml.
         .with_bound_instruments(true)
@@ -111,6 +112,11 @@ fn install_enabled(config: &mut Config) -> Result<Pipeline, InstallError> {
 
 fn propagator(config: &Config) -> TextMapCompositePropagator {
     config.sampler.sampling.with_debug_header_in(config.propagators.compose())
+}
+
+/// A header that asks for recording is not W3C's.
+fn reads_only_w3c(config: &Config) -> bool {
+    config.propagators.reads_only_w3c() && !config.sampler.sampling.has_debug_header()
 }
 
 fn set_subscriber(config: &mut Config, pipeline: Option<&Pipeline>) -> Result<(), InstallError> {

@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use opentelemetry::propagation::{TextMapCompositePropagator, TextMapPropagator};
+use opentelemetry::propagation::TextMapCompositePropagator;
 use opentelemetry::trace::{Link, SpanKind, TraceContextExt, TraceId, TraceState, TracerProvider};
 use opentelemetry::{Context, KeyValue, global};
 use opentelemetry_sdk::error::OTelSdkResult;
@@ -87,16 +87,22 @@ pub fn install() -> Installed {
 /// Makes our propagators the global ones, or upstream's, which users of the other instrumentations have. None as long as
 /// nothing is installed.
 pub fn propagate(ours: bool) {
-    let propagators: Vec<Box<dyn TextMapPropagator + Send + Sync>> = match ours {
-        true => vec![Box::new(TraceContextPropagator::new()), Box::new(BaggagePropagator::new())],
-        false => vec![
-            Box::new(upstream::TraceContextPropagator::new()),
-            Box::new(upstream::BaggagePropagator::new()),
-        ],
-    };
     if INSTALLED.load(Ordering::Relaxed) {
-        global::set_text_map_propagator(TextMapCompositePropagator::new(propagators));
+        global::set_text_map_propagator(match ours {
+            true => our_propagator(),
+            false => TextMapCompositePropagator::new(vec![
+                Box::new(upstream::TraceContextPropagator::new()),
+                Box::new(upstream::BaggagePropagator::new()),
+            ]),
+        });
     }
+}
+
+fn our_propagator() -> TextMapCompositePropagator {
+    TextMapCompositePropagator::new(vec![
+        Box::new(TraceContextPropagator::new()),
+        Box::new(BaggagePropagator::new()),
+    ])
 }
 
 /// Samples all spans from now on, or none.
@@ -113,8 +119,11 @@ pub fn without_traces() {
 /// What `otel-init` says of its SDK. With `UNBOUND=1` in the environment, what an SDK without bound instruments allows.
 fn announce(tracer_provider: Option<&SdkTracerProvider>) {
     let binds = std::env::var_os("UNBOUND").is_none();
-    let install =
-        otel_core::Install::new().with_sampler_reads_attributes(false).with_bound_instruments(binds);
+    let install = otel_core::Install::new()
+        .with_propagator(our_propagator())
+        .with_propagator_reads_only_w3c(true)
+        .with_sampler_reads_attributes(false)
+        .with_bound_instruments(binds);
     match tracer_provider {
         Some(provider) => install.with_tracer_provider(provider.clone()).announce(),
         None => install.announce(),

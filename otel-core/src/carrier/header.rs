@@ -56,6 +56,11 @@ impl<'a> HeaderExtractor<'a> {
         Self { headers, present: present(headers), joined: [const { OnceLock::new() }; LISTS.len()] }
     }
 
+    /// Whether one of the headers of W3C's trace context and baggage is there.
+    pub(crate) fn has_w3c_headers(&self) -> bool {
+        self.present != 0
+    }
+
     fn values(&self, key: &str) -> Option<ValueIter<'a, HeaderValue>> {
         match NAMES.iter().position(|name| name.as_str() == key) {
             Some(index) if self.present & (1 << index) == 0 => None,

@@ -1,11 +1,12 @@
 //! How far a caller is believed.
 
+use http::HeaderMap;
 use opentelemetry::Context;
-use opentelemetry::propagation::Extractor;
 use opentelemetry::trace::{Link, SpanContext, TraceContextExt};
 
 use super::{is_sampling_forced, with_deferred_decision, with_forced_sampling};
 use crate::Providers;
+use crate::carrier::HeaderExtractor;
 
 /// How far the callers of a server are believed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,13 +21,13 @@ pub enum InboundTrust {
     Public,
 }
 
-/// The context that a request belongs to, and links to what it only refers to.
+/// The context that a request with these headers belongs to, and links to what it only refers to.
 ///
 /// Whatever the trust, a wish for recording that was checked by its signature holds: see
 /// [`with_forced_sampling`].
 ///
 /// ```
-/// use std::collections::HashMap;
+/// use http::HeaderMap;
 /// use opentelemetry::Context;
 /// use opentelemetry::trace::TraceContextExt;
 /// use otel_core::Providers;
@@ -34,27 +35,29 @@ pub enum InboundTrust {
 ///
 /// let mut providers = Providers::global();
 /// providers.set_propagator(TraceContextPropagator::new());
-/// let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-/// let headers = HashMap::from([("traceparent".to_owned(), parent.to_owned())]);
-/// let (context, links) = receive(&providers, &Context::new(), &headers, InboundTrust::Public);
+/// let mut headers = HeaderMap::new();
+/// headers.insert("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse()?);
+/// let (context, links) = receive(&providers, Context::new(), &headers, InboundTrust::Public);
 /// assert!(!context.span().span_context().is_valid());
 /// assert_eq!(links.len(), 1);
+/// # Ok::<(), http::header::InvalidHeaderValue>(())
 /// ```
 #[must_use]
 pub fn receive(
     providers: &Providers,
-    current: &Context,
-    carrier: &dyn Extractor,
+    current: Context,
+    headers: &HeaderMap,
     trust: InboundTrust,
 ) -> (Context, Vec<Link>) {
+    let headers = HeaderExtractor::new(headers);
     match trust {
-        InboundTrust::Full => (providers.extract(current, carrier), Vec::new()),
+        InboundTrust::Full => (providers.extract_headers(current, &headers), Vec::new()),
         InboundTrust::IgnoreSampledFlag => {
-            (with_deferred_decision(&providers.extract(current, carrier)), Vec::new())
+            (with_deferred_decision(&providers.extract_headers(current, &headers)), Vec::new())
         }
         InboundTrust::Public => {
             // Into an empty context: the server's own span is no origin of the request.
-            let origin = providers.extract(&Context::new(), carrier);
+            let origin = providers.extract_headers(Context::new(), &headers);
             let caller = origin.span().span_context().clone();
             let links = caller.is_valid().then(|| Link::with_context(caller)).into_iter().collect();
             let context = current.with_remote_span_context(SpanContext::empty_context());
@@ -65,8 +68,7 @@ pub fn receive(
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
+    use http::HeaderMap;
     use opentelemetry::Context;
     use opentelemetry::baggage::BaggageExt;
     use opentelemetry::propagation::text_map_propagator::FieldIter;
@@ -96,20 +98,25 @@ mod tests {
         }
     }
 
-    fn received(trust: InboundTrust, more: Option<&str>) -> (Context, usize) {
+    fn received(trust: InboundTrust, more: Option<&'static str>) -> (Context, usize) {
         let mut providers = Providers::global();
         providers.set_propagator(TextMapCompositePropagator::new(vec![
             Box::new(TraceContextPropagator::new()),
             Box::new(BaggagePropagator::new()),
             Box::new(Checked),
         ]));
-        let mut headers = HashMap::from([
-            ("traceparent".to_owned(), "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
-            ("tracestate".to_owned(), "ot=th:8,vendor=1".to_owned()),
-            ("baggage".to_owned(), "role=admin".to_owned()),
-        ]);
-        headers.extend(more.map(|name| (name.to_owned(), "1".to_owned())));
-        let (context, links) = receive(&providers, &Context::new(), &headers, trust);
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+            ("tracestate", "ot=th:8,vendor=1"),
+            ("baggage", "role=admin"),
+        ] {
+            headers.insert(name, value.parse().unwrap());
+        }
+        if let Some(name) = more {
+            headers.insert(name, "1".parse().unwrap());
+        }
+        let (context, links) = receive(&providers, Context::new(), &headers, trust);
         (context, links.len())
     }
 

@@ -41,6 +41,8 @@ pub type BoxedPropagator = Box<dyn TextMapPropagator + Send + Sync>;
 #[derive(Clone)]
 pub struct PropagatorRegistry {
     entries: Vec<(String, Arc<Make>)>,
+    /// The names of those above that were put in the place of one of this crate.
+    replaced: Vec<String>,
 }
 
 type Make = dyn Fn() -> BoxedPropagator + Send + Sync;
@@ -52,7 +54,7 @@ impl PropagatorRegistry {
     /// The registry of the names in the table above.
     #[must_use]
     pub fn new() -> Self {
-        Self { entries: Vec::new() }
+        Self { entries: Vec::new(), replaced: Vec::new() }
             .with("tracecontext", || Box::new(TraceContextPropagator::new()))
             .with("baggage", || Box::new(BaggagePropagator::new()))
             .with("b3", || Box::new(B3Propagator::single()))
@@ -70,7 +72,10 @@ impl PropagatorRegistry {
         make: impl Fn() -> BoxedPropagator + Send + Sync + 'static,
     ) -> Self {
         let name = name.into().to_ascii_lowercase();
-        self.entries.retain(|(known, _)| *known != name);
+        if let Some(known) = self.entries.iter().position(|(known, _)| *known == name) {
+            self.entries.remove(known);
+            self.replaced.push(name.clone());
+        }
         self.entries.push((name, Arc::new(make)));
         self
     }
@@ -78,6 +83,15 @@ impl PropagatorRegistry {
     /// The names known here, in the order they were added, without `none`.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Whether the propagators of these names are W3C's of this crate, as nearly everywhere: they read no headers but
+    /// `traceparent`, `tracestate` and `baggage`.
+    pub fn reads_only_w3c<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> bool {
+        names.into_iter().map(|name| name.trim().to_ascii_lowercase()).all(|name| {
+            let is_w3c = ["", NONE, "tracecontext", "baggage"].contains(&name.as_str());
+            is_w3c && !self.replaced.contains(&name)
+        })
     }
 
     /// A propagator by its name; `None` for a name that is not known, and for `none`.
@@ -121,5 +135,26 @@ impl Default for PropagatorRegistry {
 impl fmt::Debug for PropagatorRegistry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.names()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn w3c_is_known_by_its_names_unless_somebody_took_them() {
+        let registry = PropagatorRegistry::new();
+        for (names, expected) in [
+            (&["tracecontext", "Baggage"][..], true),
+            (&[" none"], true),
+            (&[], true),
+            (&["tracecontext", "b3"], false),
+            (&["house"], false),
+        ] {
+            assert_eq!(registry.reads_only_w3c(names.iter().copied()), expected, "{names:?}");
+        }
+        let replaced = registry.with("BAGGAGE", || Box::new(B3Propagator::single()));
+        assert!(replaced.reads_only_w3c(["tracecontext"]) && !replaced.reads_only_w3c(["baggage"]));
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use http::HeaderMap;
 use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::propagation::TextMapPropagator;
@@ -72,17 +73,17 @@ impl Settings {
 
     /// The context that the call belongs to, and links to what it only refers to.
     fn parent(&self, grpc: &GrpcRequest<'_>) -> (Context, Vec<Link>) {
-        let (current, carrier) = (Context::current(), HeaderExtractor::new(grpc.headers));
-        let (parent, mut links) = receive(self.instrumenter.providers(), &current, &carrier, self.trust);
+        let (current, headers) = (Context::current(), grpc.headers);
+        let (parent, mut links) = receive(self.instrumenter.providers(), current, headers, self.trust);
         if self.trust == InboundTrust::Public {
-            let origin = self.with_trace_bin(Context::new(), &carrier);
+            let origin = self.with_trace_bin(Context::new(), headers);
             let caller = origin.span().span_context().clone();
             if links.is_empty() && caller.is_valid() {
                 links.push(Link::with_context(caller));
             }
             return (parent, links);
         }
-        let parent = self.with_trace_bin(parent, &carrier);
+        let parent = self.with_trace_bin(parent, headers);
         match self.trust {
             InboundTrust::IgnoreSampledFlag => (with_deferred_decision(&parent), links),
             _ => (parent, links),
@@ -90,11 +91,11 @@ impl Settings {
     }
 
     /// The parent of an old peer, where nothing newer came.
-    fn with_trace_bin(&self, parent: Context, carrier: &HeaderExtractor<'_>) -> Context {
+    fn with_trace_bin(&self, parent: Context, headers: &HeaderMap) -> Context {
         if !self.trace_bin || parent.span().span_context().is_remote() {
             return parent;
         }
-        GrpcTraceBinPropagator::new().extract_with_context(&parent, carrier)
+        GrpcTraceBinPropagator::new().extract_with_context(&parent, &HeaderExtractor::new(headers))
     }
 }
 

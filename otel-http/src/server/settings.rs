@@ -9,7 +9,6 @@ use http::header::USER_AGENT;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{Link, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
-use otel_core::carrier::HeaderExtractor;
 use otel_core::propagation::{InboundTrust, receive};
 use otel_core::{AttributeNames, Attributes, Instrumenter, Operation, is_path_excluded};
 
@@ -186,8 +185,7 @@ impl Settings {
 
     /// The context that the request belongs to, and links to what it only refers to.
     fn parent(&self, http: &HttpRequest<'_>) -> (Context, Vec<Link>) {
-        let carrier = HeaderExtractor::new(http.headers);
-        receive(self.instrumenter.providers(), &Context::current(), &carrier, self.trust)
+        receive(self.instrumenter.providers(), Context::current(), http.headers, self.trust)
     }
 }
 

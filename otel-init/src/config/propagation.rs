@@ -46,6 +46,10 @@ impl PropagatorConfig {
         Self { names, registry: registry.clone() }
     }
 
+    pub(crate) fn reads_only_w3c(&self) -> bool {
+        self.registry.reads_only_w3c(self.names.iter().map(String::as_str))
+    }
+
     pub(crate) fn compose(&self) -> TextMapCompositePropagator {
         self.registry.compose(self.names.iter().map(String::as_str)).0
     }
