@@ -191,9 +191,12 @@ async fn each_call_has_a_parent_of_its_own() {
 #[tokio::test]
 async fn the_random_flag_is_kept_and_set_for_traces_that_begin_here() {
     let mut suite = Suite::start().await;
-    let (with, _) =
-        suite.send(&[("traceparent", "00-12345678901234567890123456789012-1234567890123456-03")]).await;
-    assert!(with[0].ends_with("-03"), "{with:?}");
+    for flags in ["02", "03"] {
+        let parent = format!("00-{TRACE}-1234567890123456-{flags}");
+        let (with, _) = suite.send(&[("traceparent", &parent)]).await;
+        assert!(with[0].starts_with(&format!("00-{TRACE}-")), "{with:?}");
+        assert!(with[0].ends_with(&format!("-{flags}")), "{with:?}");
+    }
     let (without, _) = suite.send(&[("traceparent", PARENT)]).await;
     assert!(without[0].ends_with("-01"), "{without:?}");
     let (fresh, _) = suite.send(&[]).await;
@@ -212,8 +215,14 @@ async fn tracestate_is_joined_kept_in_order_or_left_out() {
     let every_with_vendor = format!("{letters}0123456789_-*/@a-z0-9_-*/={values}");
     let (key, longer_key) = (format!("{}=1", "z".repeat(256)), format!("{}=1", "z".repeat(257)));
     let tenant = format!("{}@{}=1", "t".repeat(241), "v".repeat(14));
+    let long_tenant = format!("{}@v=1", "t".repeat(242));
+    let long_vendor = format!("t@{}=1", "v".repeat(15));
+    let (whole, too_long) = (format!("{}@=1", "t".repeat(255)), format!("{}@=1", "t".repeat(256)));
     let with_key = |member: &str| format!("foo=1,{member}");
     let (kept_key, kept_tenant) = (with_key(&key), with_key(&tenant));
+    // The parts of level 1 have no lengths of their own in level 2; the key has.
+    let (kept_long_tenant, kept_long_vendor) = (with_key(&long_tenant), with_key(&long_vendor));
+    let kept_whole = with_key(&whole);
     for (states, expected) in [
         (vec![&*full], &*full),
         (vec![&*every], &*every),
@@ -221,6 +230,10 @@ async fn tracestate_is_joined_kept_in_order_or_left_out() {
         (vec!["foo=1", &*key], &*kept_key),
         (vec!["foo=1", &*longer_key], ""),
         (vec!["foo=1", &*tenant], &*kept_tenant),
+        (vec!["foo=1", &*long_tenant], &*kept_long_tenant),
+        (vec!["foo=1", &*long_vendor], &*kept_long_vendor),
+        (vec!["foo=1", &*whole], &*kept_whole),
+        (vec!["foo=1", &*too_long], ""),
         (vec![" \t foo=1 \t"], "foo=1"),
         (vec!["foo=1\t \t,\t \tbar=2,\t \tbaz=3"], "foo=1,bar=2,baz=3"),
         (vec!["foo=1", ""], "foo=1"),
@@ -234,6 +247,7 @@ async fn tracestate_is_joined_kept_in_order_or_left_out() {
         (vec!["foo=1", "", "bar=2", "rojo=1"], "foo=1,bar=2,rojo=1"),
         (vec!["foo=1 \t , \t bar=2"], "foo=1,bar=2"),
         (vec!["foo@=1,bar=2"], "foo@=1,bar=2"), // level 2 allows the sign anywhere but in front
+        (vec!["foo@@bar=1,bar=2"], "foo@@bar=1,bar=2"),
         (vec!["@foo=1,bar=2"], ""),
         (vec!["foo.bar=1"], ""),
         (vec!["foo=1,foo=2"], "foo=1,foo=2"), // level 2 leaves it to whoever sent it
