@@ -80,9 +80,9 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let telemetry = telemetry::install("gateway")?;
     let patience = Duration::from_millis(options.peer_timeout_ms);
     let gateway = Arc::new(Gateway {
-        users: Peer::new("users", &options.users_url, patience)?,
-        inventory: Peer::new("inventory", &options.inventory_url, patience)?,
-        orders: Peer::new("orders", &options.orders_url, patience)?,
+        users: Peer::new("users", &options.users_url, &["/login", "/session"], patience)?,
+        inventory: Peer::new("inventory", &options.inventory_url, &["/products"], patience)?,
+        orders: Peer::new("orders", &options.orders_url, &["/orders"], patience)?,
         carts: Mutex::default(),
         instruments: GatewayInstruments::new(),
     });

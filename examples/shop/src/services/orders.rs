@@ -65,8 +65,9 @@ struct Orders {
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let telemetry = telemetry::install("orders")?;
     let patience = Duration::from_millis(options.peer_timeout_ms);
+    let reserving = ["/reservations", "/reservations/{id}"];
     let orders = Orders {
-        inventory: Peer::new("inventory", &options.inventory_url, patience)?,
+        inventory: Peer::new("inventory", &options.inventory_url, &reserving, patience)?,
         payments: PaymentsPeer::new(&options.payments_url, patience)?,
         database: database::open(&options.database_url, "orders").await?,
         instruments: OrdersInstruments::new(),

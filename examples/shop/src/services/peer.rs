@@ -19,11 +19,17 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// `name` is for messages; `url` is where it listens.
-    pub(crate) fn new(name: &'static str, url: &str, timeout: Duration) -> Result<Self, reqwest::Error> {
+    /// `name` is for messages, `url` is where it listens, and `routes` are what the spans of calls are named by.
+    pub(crate) fn new(
+        name: &'static str,
+        url: &str,
+        routes: &[&'static str],
+        timeout: Duration,
+    ) -> Result<Self, reqwest::Error> {
         // Services of one shop find each other without the proxy that the way out may need.
         let client = reqwest::Client::builder().no_proxy().build()?;
-        Ok(Self { name, url: url.trim_end_matches('/').to_owned(), timeout, http: Client::new(client) })
+        let http = Client::instrument(client).with_url_templates(routes.iter().copied()).build();
+        Ok(Self { name, url: url.trim_end_matches('/').to_owned(), timeout, http })
     }
 
     pub(crate) async fn get<R: DeserializeOwned>(&self, path: &str) -> Result<R, ShopError> {

@@ -334,6 +334,9 @@ fn no_secret_leaves_a_process() {
 fn the_terminal_shows_trees_and_a_summary() {
     let shown = |text: &str| assert!(RUN.stdout.contains(text), "{text} is not in\n{}", RUN.stdout);
     shown("└─ orders POST /orders");
+    shown("─ gateway GET /session ");
+    shown("─ orders POST /reservations ");
+    shown("─ orders DELETE /reservations/{id} ");
     shown("─ orders INSERT orders ");
     shown("db.client.connection.pool.name=orders");
     shown("* WARN the bank declined the card  app.error.retryable=false error.type=card_declined");
