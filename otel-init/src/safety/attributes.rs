@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use opentelemetry::{Key, KeyValue};
+use opentelemetry::{Array, Key, KeyValue, Value};
 
 use super::limits::AttributeLimits;
-use super::redactor::Redactor;
-use super::value::{SafeValue, Verdict};
+use super::memory::PLACES;
+use super::redactor::{KeyDecision, Redactor};
+use super::value::{SHORTEST_NUMBER, SafeValue, Verdict};
 
 /// More characters than the limit are looked through for secrets, so that one at the edge is seen whole.
 const MARGIN: usize = 4096;
@@ -16,6 +17,9 @@ const FEW: usize = 16;
 
 /// Puts the attributes of a span, an event or a link in order. Gives back how many were cut off by the limit.
 pub(super) fn protect(attributes: &mut Vec<KeyValue>, redactor: &Redactor, limits: AttributeLimits) -> u32 {
+    if are_fine(attributes, redactor, limits) {
+        return 0;
+    }
     keep_last(attributes, |attribute| &attribute.key);
     attributes.retain_mut(|attribute| {
         match judged(attribute.key.as_str(), &attribute.value, redactor, limits) {
@@ -30,6 +34,35 @@ pub(super) fn protect(attributes: &mut Vec<KeyValue>, redactor: &Redactor, limit
     let excess = attributes.len().saturating_sub(limits.count);
     attributes.truncate(limits.count);
     u32::try_from(excess).unwrap_or(u32::MAX)
+}
+
+/// Whether nothing is to be done, as with most: each key is known and there once, and each value stays. True is certain,
+/// false is not.
+fn are_fine(attributes: &[KeyValue], redactor: &Redactor, limits: AttributeLimits) -> bool {
+    let mut seen = [0_u64; PLACES / 64];
+    attributes.len() <= limits.count
+        && attributes.iter().all(|attribute| {
+            let (decision, place) = redactor.decide_with_place(attribute.key.as_str());
+            let is_first = place.is_some_and(|place| {
+                let before = seen[place / 64];
+                seen[place / 64] |= 1 << (place % 64);
+                before != seen[place / 64]
+            });
+            is_first && matches!(decision, KeyDecision::Scan) && is_clean(&attribute.value, redactor, limits)
+        })
+}
+
+fn is_clean(value: &Value, redactor: &Redactor, limits: AttributeLimits) -> bool {
+    match value {
+        Value::Bool(_) | Value::F64(_) | Value::Array(Array::Bool(_) | Array::I64(_) | Array::F64(_)) => true,
+        Value::I64(number) => number.unsigned_abs() < SHORTEST_NUMBER,
+        // No text has more characters than bytes.
+        Value::String(text) => {
+            let text = text.as_str();
+            limits.value_length.is_none_or(|limit| text.len() <= limit) && redactor.is_clean(text)
+        }
+        _ => false,
+    }
 }
 
 /// The value under the rules and the length limit.

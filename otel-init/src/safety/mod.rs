@@ -9,6 +9,7 @@ mod audit;
 mod baggage;
 mod caps;
 mod chain;
+mod clean;
 mod drop_rule;
 #[cfg(test)]
 mod forms;
@@ -17,6 +18,7 @@ mod intake;
 mod limits;
 mod log;
 mod memory;
+mod prefilter;
 mod preset;
 mod redaction;
 mod redactor;

@@ -8,8 +8,10 @@ use regex::{Captures, Regex, RegexSet};
 use ring::hmac;
 
 use super::action::{REDACTED, Redact};
+use super::clean::RulesId;
 use super::glob::Globs;
 use super::memory::Memory;
+use super::prefilter::may_hold_secret;
 use super::preset::{self, Form};
 use super::redaction::Redaction;
 
@@ -22,15 +24,15 @@ pub(crate) struct Redactor {
     secret_keys: Option<Regex>,
     forms: RegexSet,
     value_rules: Vec<ValueRule>,
+    /// Shorter texts are clean.
     shortest: usize,
-    /// The same for a text without `:` and `=`.
-    shortest_bare: usize,
+    /// The rules for values are those that the prefilter knows.
+    has_only_secrets: bool,
+    id: RulesId,
     hash_key: hmac::Key,
     redacted: AtomicU64,
     /// Of keys.
     decided: Memory<Decided>,
-    /// Which names are clean.
-    names: Memory<bool>,
 }
 
 #[derive(Debug)]
@@ -99,15 +101,16 @@ impl Redactor {
             secret_keys,
             forms,
             value_rules,
-            shortest: if rules.values.is_empty() { preset::SHORTEST_SECRET } else { 0 },
-            shortest_bare: match (rules.values.is_empty(), rules.has_personal_data) {
-                (true, false) => preset::SHORTEST_BARE_SECRET,
-                _ => 0,
+            shortest: match rules {
+                Redaction { values, .. } if !values.is_empty() => 0,
+                Redaction { has_secrets: false, has_personal_data: false, .. } => usize::MAX,
+                _ => preset::SHORTEST_SECRET,
             },
+            has_only_secrets: rules.values.is_empty() && !rules.has_personal_data,
+            id: RulesId::new(),
             hash_key: hash_key(rules),
             redacted: AtomicU64::new(0),
             decided: Memory::new(),
-            names: Memory::new(),
         })
     }
 
@@ -121,11 +124,16 @@ impl Redactor {
     }
 
     pub(super) fn decide(&self, key: &str) -> KeyDecision<'_> {
-        let decided = self.decided.recall(key, || match &self.allowed {
+        self.decide_with_place(key).0
+    }
+
+    /// The place is that of the key alone, out of [`PLACES`](super::memory::PLACES); not every key has one.
+    pub(super) fn decide_with_place(&self, key: &str) -> (KeyDecision<'_>, Option<usize>) {
+        let (decided, place) = self.decided.recall(key, || match &self.allowed {
             Some(allowed) if !allowed.is_match(key) => Decided::NotAllowed,
             _ => self.by_rule(key),
         });
-        self.decision(decided)
+        (self.decision(decided), place)
     }
 
     /// As if every key were allowed: for the resource, and for the keys inside of a value.
@@ -174,12 +182,6 @@ impl Redactor {
         Some(redacted)
     }
 
-    /// As [`Self::text`], for one that comes again and again.
-    pub(crate) fn name(&self, name: &str) -> Option<String> {
-        let is_clean = self.names.recall(name, || self.scan(name) == Scanned::Clean);
-        if is_clean { None } else { self.text(name) }
-    }
-
     /// A text under a key: what replaces it, nothing if it stays, an error if it is removed.
     pub(crate) fn attribute(&self, key: &str, text: &str) -> Result<Option<String>, Removed> {
         let redacted = match self.decide(key) {
@@ -196,8 +198,16 @@ impl Redactor {
         redacted.map(Some).ok_or(Removed)
     }
 
+    /// Whether no rule for values fits.
+    pub(super) fn is_clean(&self, text: &str) -> bool {
+        self.is_too_short(text.as_bytes())
+            || self.id.recall(text, || {
+                (self.has_only_secrets && !may_hold_secret(text.as_bytes())) || !self.forms.is_match(text)
+            })
+    }
+
     pub(super) fn scan(&self, text: &str) -> Scanned {
-        if self.is_too_short(text.as_bytes()) || !self.forms.is_match(text) {
+        if self.is_clean(text) {
             return Scanned::Clean;
         }
         let mut current = Cow::Borrowed(text);
@@ -225,7 +235,9 @@ impl Redactor {
 
     fn is_too_short(&self, text: &[u8]) -> bool {
         text.len() < self.shortest
-            || (text.len() < self.shortest_bare && !text.iter().any(|byte| matches!(byte, b':' | b'=')))
+            || (self.has_only_secrets
+                && text.len() < preset::SHORTEST_BARE_SECRET
+                && !text.iter().any(|byte| matches!(byte, b':' | b'=')))
     }
 
     fn replacement(&self, rule: &ValueRule, found: &Captures<'_>) -> Option<String> {

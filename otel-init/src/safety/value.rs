@@ -12,7 +12,7 @@ use super::redactor::{KeyDecision, Redactor, Scanned};
 const DEPTH: usize = 16;
 
 /// Whole numbers with fewer digits are no card numbers and the like.
-const SHORTEST_NUMBER: u64 = 100_000_000_000;
+pub(super) const SHORTEST_NUMBER: u64 = 100_000_000_000;
 
 /// What becomes of a value.
 #[derive(Debug, PartialEq)]

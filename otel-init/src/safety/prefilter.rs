@@ -1,0 +1,239 @@
+//! Whether a text is worth a look for secrets: one pass without a pattern, because almost no text holds one.
+//!
+//! Each form of the preset has something that cannot be missing: how a word begins, a name before `:` or `=`, a user in a
+//! URL. Without one of these a text is clean; with one, the patterns decide. The test below makes texts of every form.
+
+/// How words begin that may be a secret or announce one. Case does not matter here.
+const BEGINNINGS: &[&str] = &[
+    "bearer",
+    "basic",
+    "negotiate",
+    "eyj",
+    "begin",
+    "akia",
+    "asia",
+    "abia",
+    "acca",
+    "agpa",
+    "aida",
+    "aroa",
+    "aipa",
+    "anpa",
+    "anva",
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat_",
+    "glpat-",
+    "gldt-",
+    "glrt-",
+    "glcbt-",
+    "glptt-",
+    "glsoat-",
+    "glft-",
+    "xox",
+    "xapp-",
+    // After "hooks.".
+    "slack.com",
+    "sk",
+    "rk_",
+    "pk_",
+    "whsec_",
+    "aiza",
+    "ya29.",
+    "gocspx-",
+    "npm_",
+    "pypi-",
+    "sg.",
+    "hf_",
+    "hvs.",
+    "hvb.",
+    "hvr.",
+    "dop_v1_",
+    "doo_v1_",
+    "dor_v1_",
+];
+
+/// No form is shorter from such a beginning on: "basic", a space, and eight characters.
+const SHORTEST_WITH_BEGINNING: usize = 14;
+
+/// The last three letters of all names whose values are secrets: password, passwd, passphrase, pwd, secret, key, token,
+/// sessionid, credential, signature, sig, cookie, authorization.
+const NAME_ENDS: &[&[u8; 3]] =
+    &[b"ord", b"swd", b"ase", b"pwd", b"ret", b"key", b"ken", b"nid", b"ial", b"ure", b"sig", b"kie", b"ion"];
+
+/// A secret key of Amazon: letters, digits, `/` and `+`.
+const LONG_RUN: usize = 40;
+
+/// Of the first two letters of [`BEGINNINGS`], by the five bits of each that do not depend on case.
+const FIRST_TWO: [u32; 32] = {
+    let mut bits = [0; 32];
+    let mut index = 0;
+    while index < BEGINNINGS.len() {
+        let word = BEGINNINGS[index].as_bytes();
+        bits[(word[0] & 31) as usize] |= 1 << (word[1] & 31);
+        index += 1;
+    }
+    bits
+};
+
+#[derive(Clone, Copy)]
+enum Class {
+    /// What `\b` has on one side.
+    Word,
+    /// Between words, and part of a long run.
+    Joint,
+    /// Between words.
+    Gap,
+    /// `:` or `=`.
+    Assignment,
+    /// Unicode has more letters and white space than this knows.
+    Foreign,
+}
+
+const CLASSES: [Class; 256] = {
+    let mut classes = [Class::Gap; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = match byte as u8 {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_' => Class::Word,
+            b'/' | b'+' => Class::Joint,
+            b':' | b'=' => Class::Assignment,
+            0x80.. => Class::Foreign,
+            _ => Class::Gap,
+        };
+        byte += 1;
+    }
+    classes
+};
+
+/// False only if no form of [`super::preset::SECRET_FORMS`] fits any part of `text`. Takes time linear to the text.
+pub(super) fn may_hold_secret(text: &[u8]) -> bool {
+    let (mut is_in_word, mut run_start, mut has_long_run) = (false, 0, false);
+    for (at, byte) in text.iter().enumerate() {
+        let class = CLASSES[usize::from(*byte)];
+        match class {
+            Class::Word => {
+                if !is_in_word && begins_secret(&text[at..]) {
+                    return true;
+                }
+                is_in_word = true;
+                continue;
+            }
+            Class::Foreign => return true,
+            Class::Assignment if names_secret(&text[..at]) || has_user(&text[at..]) => return true,
+            Class::Joint => {}
+            Class::Assignment | Class::Gap => {
+                has_long_run |= at - run_start >= LONG_RUN;
+                run_start = at + 1;
+            }
+        }
+        is_in_word = false;
+    }
+    has_long_run |= text.len() - run_start >= LONG_RUN;
+    has_long_run && text.windows(3).any(|part| part.eq_ignore_ascii_case(b"aws"))
+}
+
+fn begins_secret(rest: &[u8]) -> bool {
+    let [first, second, ..] = rest else { return false };
+    let is_likely = FIRST_TWO[usize::from(first & 31)] >> (second & 31) & 1 == 1;
+    is_likely
+        && rest.len() >= SHORTEST_WITH_BEGINNING
+        && BEGINNINGS.iter().any(|beginning| {
+            rest.get(..beginning.len()).is_some_and(|head| head.eq_ignore_ascii_case(beginning.as_bytes()))
+        })
+}
+
+/// Whether what stands before a `:` or `=` may be the name of a secret, perhaps in quotes.
+fn names_secret(before: &[u8]) -> bool {
+    let is_around = |byte: &u8| matches!(byte, b'\t'..=b'\r' | b' ' | b'"' | b'\'' | b'\\');
+    let end = before.iter().rposition(|byte| !is_around(byte)).map_or(0, |last| last + 1);
+    let last = before[..end].last_chunk().map(|last: &[u8; 3]| last.map(|byte| byte.to_ascii_lowercase()));
+    last.is_some_and(|last| NAME_ENDS.contains(&&last))
+}
+
+/// Whether this goes on as `://user:password@` would.
+fn has_user(from_colon: &[u8]) -> bool {
+    let Some(rest) = from_colon.strip_prefix(b"://") else { return false };
+    let end = rest.iter().find(|byte| matches!(byte, b'\t'..=b'\r' | b' ' | b'/' | b'?' | b'#' | b'@'));
+    end == Some(&b'@')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::string::string_regex;
+    use regex::RegexSet;
+
+    use super::super::preset::SECRET_FORMS;
+    use super::may_hold_secret;
+
+    /// A pattern that makes texts of the form: of ASCII, and without what only looks around.
+    fn making(pattern: &str) -> String {
+        let plain = pattern.replace("(?-u:\\b)", "").replace("|$", "").replace("(?i)", "").replace("*?", "*");
+        let mut made = String::new();
+        let mut rest = plain.as_str();
+        while let Some(start) = rest.find("[^") {
+            let end = (start + 2..rest.len())
+                .find(|at| rest[*at..].starts_with(']') && !rest[..*at].ends_with('\\'))
+                .unwrap();
+            made += &format!("{}[ -~&&{}]", &rest[..start], &rest[start..=end]);
+            rest = &rest[end + 1..];
+        }
+        (made + rest).replace("(?s:.)", "[ -~\n]").replace("\\s*", "[ \t]{0,3}").replace("\\s+", "[ \n]{1,3}")
+    }
+
+    fn shuffled_case(text: &str, bits: u64) -> String {
+        let flipped = |(at, character): (usize, char)| match bits >> (at % 64) & 1 {
+            0 => character.to_ascii_lowercase(),
+            _ => character.to_ascii_uppercase(),
+        };
+        text.chars().enumerate().map(flipped).collect()
+    }
+
+    #[test]
+    fn no_text_of_any_form_is_passed_over() {
+        let forms = RegexSet::new(SECRET_FORMS.iter().map(|form| form.pattern)).unwrap();
+        for (index, form) in SECRET_FORMS.iter().enumerate() {
+            let makes = string_regex(&making(form.pattern)).unwrap();
+            let around = "([ -~]{0,12}[ ,;(\"'/?&.-])?";
+            let matched = std::cell::Cell::new(0);
+            let texts =
+                (around, makes, "[ -~]{0,12}", any::<u64>(), 0_usize..4, any::<prop::sample::Index>());
+            proptest!(ProptestConfig::with_cases(100), |((before, made, after, bits, what, place) in texts)| {
+                let made = if form.pattern.starts_with("(?i)") { shuffled_case(&made, bits) } else { made };
+                let mut text = before + &made + &after;
+                // As it is, or with a mistake that the form may allow.
+                let place = place.index(text.len());
+                match what {
+                    0 if text.is_char_boundary(place) => text.insert(place, ' '),
+                    1 => drop(text.pop()),
+                    _ => {}
+                }
+                matched.set(matched.get() + u32::from(forms.is_match(&text)));
+                prop_assert!(!forms.is_match(&text) || may_hold_secret(text.as_bytes()), "{text:?}");
+            });
+            assert!(matched.get() > 20, "form {index} is hardly made: {matched:?}");
+        }
+    }
+
+    #[test]
+    fn what_services_record_is_passed_over() {
+        for text in [
+            "GET /users/{id}",
+            "/users/4711/orders/c2f9a0b1-4c5d-4e6f-8a7b-9c0d1e2f3a4b?page=2&sort=name",
+            "https://shop.example:8443/users/4711?lang=en",
+            "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+            "SELECT id, name FROM users WHERE email = $1 AND created_at > $2",
+            "4bf92f3577b34da6a3ce929d0e0e4736",
+            "checkout-7d9f8b6c5-x2x4z.shop.svc.cluster.local",
+            "2001:db8:85a3::8a2e:370:7334",
+            "application/json; charset=utf-8",
+            "src/checkout/payment.rs",
+        ] {
+            assert!(!may_hold_secret(text.as_bytes()), "{text}");
+        }
+    }
+}
