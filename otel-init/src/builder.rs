@@ -17,7 +17,10 @@ use crate::error::InstallErrorKind;
 use crate::install::{self, Claim};
 use crate::safety::AuditSettings;
 use crate::sampling::Sampling;
-use crate::{ConsoleLogs, DropRule, InstallError, OnError, Protocol, Redaction, SpanSelector, Telemetry};
+use crate::{
+    ConsoleLogs, DropRule, EffectiveConfig, InstallError, OnError, Protocol, Redaction, SpanSelector,
+    Telemetry,
+};
 
 /// Finds the value of a variable.
 type Lookup = Box<dyn Fn(&str) -> Option<String>>;
@@ -243,6 +246,30 @@ impl TelemetryBuilder {
         self
     }
 
+    /// Reads the configuration as [`install`](Self::install) does, and installs nothing: for a test of the configuration file
+    /// before it is rolled out. What it gives is what [`Telemetry::config`] would show. Detectors of resource attributes run.
+    ///
+    /// ```
+    /// let folder = std::env::temp_dir();
+    /// let path = folder.join(format!("checked-{}.yaml", std::process::id()));
+    /// std::fs::write(&path, "file_format: '1.0'\ntracer_provider: {}\n")?;
+    /// let checked = otel_init::Telemetry::builder().with_config_file(path.display().to_string()).check();
+    /// let error = checked.unwrap_err();
+    /// assert_eq!((error.line(), error.key()), (Some(2), Some("tracer_provider")));
+    /// # std::fs::remove_file(path)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails if a value given in code or in the file cannot be used. Files with certificates are not opened, and no collector
+    /// is asked.
+    pub fn check(&self) -> Result<EffectiveConfig, InstallError> {
+        let config = self.resolve()?;
+        config.check()?;
+        Ok(config.effective())
+    }
+
     /// Sets up telemetry for this process. Call it once, early in `main`, and keep the guard until the end.
     ///
     /// It works with and without an async runtime, does not connect and does not block: a collector that is not there
@@ -255,11 +282,7 @@ impl TelemetryBuilder {
     /// gives no threads. A bad value in the environment is a warning and the default holds.
     pub fn install(self) -> Result<Telemetry, InstallError> {
         let claim = Claim::take()?;
-        // A lookup of the user's may do anything.
-        let resolved = caught(|| Config::resolve(&self.settings, &*self.environment, &self.names));
-        let installed = resolved
-            .unwrap_or_else(|_| Err(InstallErrorKind::Panicked.into()))
-            .and_then(|config| install::install(&claim, config));
+        let installed = self.resolve().and_then(|config| install::install(&claim, config));
         let telemetry = match (installed, self.on_error) {
             (Err(error), OnError::Disable) => {
                 install::install_nothing(&self.settings, &*self.environment, &error)
@@ -268,6 +291,17 @@ impl TelemetryBuilder {
         };
         claim.keep();
         Ok(telemetry)
+    }
+
+    fn resolve(&self) -> Result<Config, InstallError> {
+        // A lookup of the user's may do anything.
+        let resolved = caught(|| Config::resolve(&self.settings, &*self.environment, &self.names));
+        resolved.unwrap_or_else(|_| Err(InstallErrorKind::Panicked.into()))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn into_settings(self) -> Settings {
+        self.settings
     }
 }
 

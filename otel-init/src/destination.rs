@@ -143,6 +143,8 @@ impl OtlpDestination {
                     signal: *signal,
                     protocol: self.protocol,
                     endpoint,
+                    is_insecure: false,
+                    is_added: true,
                     headers: headers.clone(),
                     header_provider: self.provider.clone(),
                     timeout: self.timeout,

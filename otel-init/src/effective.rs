@@ -68,6 +68,7 @@ impl EffectiveSetting {
 pub struct EffectiveConfig {
     pub(crate) file: Option<String>,
     pub(crate) settings: Vec<EffectiveSetting>,
+    pub(crate) warnings: Vec<String>,
 }
 
 impl EffectiveConfig {
@@ -81,6 +82,12 @@ impl EffectiveConfig {
     #[must_use]
     pub fn settings(&self) -> &[EffectiveSetting] {
         &self.settings
+    }
+
+    /// What was wrong, or has no effect, one sentence each: they are on the console, too.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// The setting of this name.

@@ -57,9 +57,7 @@ impl Pipeline {
         config.warnings.extend(exporters.warnings.iter().cloned());
         let Exporters { traces: span_exporters, metrics: metric_exporters, logs: log_exporters, .. } =
             exporters;
-        let views = Views::new(&config.views, config.exponential_histograms, config.cardinality.clone());
-        let views =
-            views.map_err(|(view, reason)| InstallError::invalid("a view of metrics", view, reason))?;
+        let views = config.compiled_views()?;
         let is_ending = Arc::new(AtomicBool::new(false));
         #[cfg_attr(not(feature = "prometheus"), expect(unused_mut, reason = "nothing else listens"))]
         let (mut builder, metrics) = metrics(config, views, metric_exporters);

@@ -24,6 +24,8 @@ pub(crate) struct BatchConfig {
     pub(crate) is_queue_size_given: bool,
     pub(crate) max_export_batch_size: usize,
     pub(crate) schedule_delay: Duration,
+    /// A bound on the timeout of the exporter.
+    pub(crate) export_timeout: Option<Duration>,
 }
 
 impl BatchConfig {
@@ -53,6 +55,7 @@ impl BatchConfig {
             schedule_delay: environment
                 .milliseconds(&[&format!("{prefix}_SCHEDULE_DELAY")])
                 .unwrap_or(default_delay),
+            export_timeout: environment.milliseconds(&[&format!("{prefix}_EXPORT_TIMEOUT")]),
         }
     }
 }

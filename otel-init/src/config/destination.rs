@@ -59,6 +59,8 @@ pub(crate) struct Destination {
 pub(crate) struct MetricDestination {
     pub(crate) exporter: ExporterConfig,
     pub(crate) interval: Duration,
+    /// A bound on the timeout of the exporter.
+    pub(crate) export_timeout: Option<Duration>,
     pub(crate) temporality: Temporality,
 }
 
@@ -110,6 +112,8 @@ impl Destinations {
     }
 
     fn add(&mut self, settings: &Settings, timing: Timing) -> Result<(), InstallError> {
+        // The code says how long these may take.
+        let timing = timing.without_timeouts();
         for added in &settings.destinations {
             for otlp in added.resolve()? {
                 let signal = otlp.signal;
@@ -153,6 +157,7 @@ impl Destinations {
             Signal::Metrics => self.metrics.push(MetricDestination {
                 exporter,
                 interval: timing.interval,
+                export_timeout: timing.metric_timeout,
                 temporality: timing.temporality,
             }),
         }
@@ -181,6 +186,7 @@ struct Timing {
     spans: BatchConfig,
     logs: BatchConfig,
     interval: Duration,
+    metric_timeout: Option<Duration>,
     temporality: Temporality,
 }
 
@@ -190,8 +196,14 @@ impl Timing {
             spans: BatchConfig::spans(environment),
             logs: BatchConfig::logs(environment),
             interval: batch::metric_interval(settings, environment),
+            metric_timeout: environment.milliseconds(&["OTEL_METRIC_EXPORT_TIMEOUT"]),
             temporality: batch::temporality(settings, environment),
         }
+    }
+
+    fn without_timeouts(self) -> Self {
+        let batch = |batch| BatchConfig { export_timeout: None, ..batch };
+        Self { spans: batch(self.spans), logs: batch(self.logs), metric_timeout: None, ..self }
     }
 }
 

@@ -7,12 +7,13 @@ use tracing_subscriber::filter::LevelFilter;
 use super::destination::Destinations;
 use super::environment::Environment;
 use super::file::{self, FileConfig, FileError};
+use super::origins::OriginFile;
 use super::sampler::SamplerConfig;
 use super::{
     Config, ExporterConfig, LONGEST_SHUTDOWN, Origins, PropagatorConfig, Settings, SubscriberConfig, resource,
 };
 use crate::error::InstallErrorKind;
-use crate::{InstallError, Signal};
+use crate::{InstallError, SettingSource, Signal};
 
 /// The variables that name the file; the second is the one of older texts.
 pub(super) const VARIABLES: [&str; 2] = ["OTEL_CONFIG_FILE", "OTEL_EXPERIMENTAL_CONFIG_FILE"];
@@ -21,15 +22,20 @@ pub(super) const VARIABLES: [&str; 2] = ["OTEL_CONFIG_FILE", "OTEL_EXPERIMENTAL_
 const LARGEST: u64 = 1 << 20;
 
 /// The file that is named, if there is one: in code, or by a variable.
-pub(super) fn path(settings: &Settings, environment: &Environment<'_>) -> Option<String> {
-    settings.config_file.clone().or_else(|| VARIABLES.iter().find_map(|name| environment.text(name)))
+pub(super) fn path(settings: &Settings, environment: &Environment<'_>) -> Option<(String, SettingSource)> {
+    if let Some(path) = &settings.config_file {
+        return Some((path.clone(), SettingSource::Code));
+    }
+    VARIABLES
+        .iter()
+        .find_map(|name| Some((environment.text(name)?, SettingSource::Variable((*name).to_owned()))))
 }
 
 impl Config {
     /// "When OTEL_CONFIG_FILE is set, all other environment variables besides those referenced in the configuration file
     /// for environment variable substitution MUST be ignored." Code wins over the file.
     pub(super) fn from_file(
-        path: String,
+        (path, source): (String, SettingSource),
         settings: &Settings,
         lookup: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, InstallError> {
@@ -49,6 +55,8 @@ impl Config {
             console_filter: environment.text("RUST_LOG"),
             own_level: file.own_level,
         });
+        let (lines, attributes) = (file.lines.clone(), file.resource_lines.clone());
+        let said = OriginFile { path, source, lines, attributes };
         let sampler = match &settings.sampling {
             Some(sampling) => SamplerConfig { sampling: sampling.clone(), ..file.sampler.clone() },
             None => file.sampler.clone(),
@@ -57,6 +65,7 @@ impl Config {
         Ok(Self {
             is_disabled: file.is_disabled,
             resource: resource::of_file(&file, settings, &environment),
+            detectors: file.detectors,
             destinations: file.destinations,
             sampler,
             span_limits: file.span_limits,
@@ -76,7 +85,7 @@ impl Config {
             panic_hook: settings.panic_hook,
             telemetry_level,
             subscriber,
-            origins: Origins::of_file(settings, path, file.lines),
+            origins: Origins::of_file(settings, environment.used(), said),
             warnings: environment.into_warnings(),
         })
     }
@@ -84,11 +93,16 @@ impl Config {
 
 fn read(path: &str) -> Result<String, FileError> {
     let unreadable = |reason: String| FileError { line: 0, key: String::new(), reason };
-    let size = std::fs::metadata(path).map_err(|error| unreadable(format!("cannot be read: {error}")))?.len();
+    let failed = |error| unreadable(format!("cannot be read: {error}"));
+    let size = std::fs::metadata(path).map_err(failed)?.len();
     if size > LARGEST {
         return Err(unreadable(format!("it has {size} bytes, more than {LARGEST}")));
     }
-    std::fs::read_to_string(path).map_err(|error| unreadable(format!("cannot be read: {error}")))
+    String::from_utf8(std::fs::read(path).map_err(failed)?).map_err(|error| {
+        let good = error.as_bytes().iter().take(error.utf8_error().valid_up_to());
+        let line = good.filter(|byte| **byte == b'\n').count() + 1;
+        FileError { line, key: String::new(), reason: "this is not UTF-8".to_owned() }
+    })
 }
 
 /// What the code says about the way out wins over the file.

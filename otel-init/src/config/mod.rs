@@ -46,7 +46,7 @@ pub(crate) use propagation::PropagatorConfig;
 pub(crate) use sampler::SamplerConfig;
 
 use self::origins::Origins;
-use crate::metrics::{CardinalityLimits, View};
+use crate::metrics::{CardinalityLimits, View, Views};
 use crate::registry::Registry;
 use crate::safety::{Limits, SafetySettings};
 use crate::sampling::Sampling;
@@ -100,6 +100,8 @@ pub(crate) struct Config {
     /// `OTEL_SDK_DISABLED`.
     pub(crate) is_disabled: bool,
     pub(crate) resource: Resource,
+    /// Those that ran.
+    pub(crate) detectors: Vec<String>,
     pub(crate) destinations: Destinations,
     pub(crate) sampler: SamplerConfig,
     pub(crate) span_limits: SpanLimits,
@@ -145,8 +147,8 @@ impl Config {
         names: &[String],
     ) -> Result<Self, InstallError> {
         let environment = Environment::new(lookup);
-        if let Some(path) = from_file::path(settings, &environment) {
-            return Self::from_file(path, settings, lookup);
+        if let Some(named) = from_file::path(settings, &environment) {
+            return Self::from_file(named, settings, lookup);
         }
         let sampler = SamplerConfig::resolve(settings, &environment);
         let mut used = environment.used();
@@ -154,9 +156,11 @@ impl Config {
         let with_preset = sampler.with_defaults(lookup);
         let environment = Environment::new(&with_preset);
         warnings.into_iter().for_each(|warning| environment.warn(warning));
+        let detectors = detection::chosen(settings, &environment);
         let config = Self {
             is_disabled: environment.boolean("OTEL_SDK_DISABLED").unwrap_or(false),
-            resource: resource::resolve(settings, &environment),
+            resource: resource::resolve(&detectors, settings, &environment),
+            detectors,
             destinations: Destinations::resolve(settings, &environment)?,
             sampler,
             span_limits: limits::span_limits(&environment),
@@ -199,6 +203,7 @@ impl Config {
         Self {
             is_disabled: true,
             resource: Resource::builder_empty().build(),
+            detectors: Vec::new(),
             destinations: Destinations::default(),
             sampler: SamplerConfig::resolve(&Settings::default(), &environment),
             span_limits: SpanLimits::default(),
@@ -221,6 +226,17 @@ impl Config {
             origins: Origins::default(),
             warnings: Vec::new(),
         }
+    }
+
+    /// What is compiled when it is installed can be compiled.
+    pub(crate) fn check(&self) -> Result<(), InstallError> {
+        self.safety.check()?;
+        self.compiled_views().map(|_| ())
+    }
+
+    pub(crate) fn compiled_views(&self) -> Result<Views, InstallError> {
+        let views = Views::new(&self.views, self.exponential_histograms, self.cardinality.clone());
+        views.map_err(|(view, reason)| InstallError::invalid("a view of metrics", view, reason))
     }
 
     /// One line for the operator: what goes where.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Settings, percent};
-use crate::SettingSource;
+use crate::{ConsoleLogs, Queue, Redaction, SettingSource, Signal};
 
 /// What is remembered while the configuration is put together.
 #[derive(Debug, Default)]
@@ -16,7 +16,44 @@ pub(crate) struct Origins {
     variables: BTreeSet<String>,
     /// The keys of `OTEL_RESOURCE_ATTRIBUTES`.
     attributes: BTreeSet<String>,
-    pub(super) file: Option<(String, BTreeMap<String, usize>)>,
+    pub(super) file: Option<OriginFile>,
+}
+
+/// What a file said, and where.
+#[derive(Debug)]
+pub(crate) struct OriginFile {
+    pub(super) path: String,
+    /// Who named the file.
+    pub(super) source: SettingSource,
+    /// The line of each key.
+    pub(super) lines: BTreeMap<String, usize>,
+    /// The line of each resource attribute.
+    pub(super) attributes: BTreeMap<String, usize>,
+}
+
+/// Where a setting may have been made.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Said<'a> {
+    variables: &'a [&'a str],
+    in_code: &'a str,
+    in_file: &'a str,
+}
+
+impl<'a> Said<'a> {
+    /// By the first of these variables that was understood.
+    pub(super) fn by(variables: &'a [&'a str]) -> Self {
+        Self { variables, ..Self::default() }
+    }
+
+    /// By the code, by this name.
+    pub(super) fn in_code(self, name: &'a str) -> Self {
+        Self { in_code: name, ..self }
+    }
+
+    /// In a file, also by this key.
+    pub(super) fn at(self, in_file: &'a str) -> Self {
+        Self { in_file, ..self }
+    }
 }
 
 impl Origins {
@@ -27,22 +64,33 @@ impl Origins {
     ) -> Self {
         let pairs = list.and_then(percent::decode_pairs).unwrap_or_default();
         let attributes = pairs.into_iter().map(|(key, _)| key).collect();
-        Self { variables, attributes, ..Self::of_code(settings) }
+        let mut origins = Self { variables, attributes, ..Self::of_code(settings) };
+        // The variable wins over a preset.
+        if settings.sampling.as_ref().is_some_and(|sampling| sampling.is_preset())
+            && origins.variables.contains("OTEL_TRACES_SAMPLER")
+        {
+            origins.code.remove("sampler");
+        }
+        origins
     }
 
-    pub(super) fn of_file(settings: &Settings, path: String, lines: BTreeMap<String, usize>) -> Self {
-        let lines = lines.into_iter().map(|(key, line)| (key.replace("/development", ""), line)).collect();
-        Self { file: Some((path, lines)), ..Self::of_code(settings) }
+    /// `variables` are those of the platform, which are read besides.
+    pub(super) fn of_file(settings: &Settings, variables: BTreeSet<String>, file: OriginFile) -> Self {
+        let without_suffix = |(key, line): (String, usize)| (key.replace("/development", ""), line);
+        let file = OriginFile { lines: file.lines.into_iter().map(without_suffix).collect(), ..file };
+        Self { file: Some(file), variables, ..Self::of_code(settings) }
     }
 
     /// What says that nothing is recorded.
     pub(super) fn disabled_by(&self) -> &str {
-        self.file.as_ref().map_or("OTEL_SDK_DISABLED", |(path, _)| path)
+        self.file.as_ref().map_or("OTEL_SDK_DISABLED", |file| &file.path)
     }
 
     fn of_code(settings: &Settings) -> Self {
         let has_debug_key =
             settings.sampling.as_ref().is_some_and(|sampling| sampling.debug_header().is_some());
+        let safety = &settings.safety;
+        let exports = |signal| settings.exporters.contains_key(&signal);
         let code = [
             ("endpoint", settings.endpoint.is_some()),
             ("protocol", settings.protocol.is_some()),
@@ -54,6 +102,24 @@ impl Origins {
             ("telemetry_level", settings.telemetry_level.is_some()),
             ("disk_buffer", settings.disk.is_some()),
             ("debug_key", has_debug_key),
+            ("detectors", settings.detectors.is_some() || !settings.without_detectors.is_empty()),
+            ("traces", exports(Signal::Traces)),
+            ("metrics", exports(Signal::Metrics)),
+            ("logs", exports(Signal::Logs)),
+            ("views", !settings.views.is_empty()),
+            ("cardinality_limit", settings.cardinality.is_some()),
+            ("queue", settings.queue != Queue::default()),
+            ("redaction", safety.redaction.summary() != Redaction::new().summary()),
+            ("drop_rules", !safety.drop_rules.is_empty()),
+            ("baggage_attributes", !safety.baggage_attributes.is_empty()),
+            ("max_spans_per_trace", safety.max_spans_per_trace.is_some()),
+            ("max_span_depth", safety.max_span_depth.is_some()),
+            ("audit_hooks", !safety.audits.is_empty()),
+            ("span_fields_on_logs", settings.without_span_fields),
+            ("process_metrics", settings.process_metrics),
+            ("tokio_metrics", settings.tokio_metrics.is_some()),
+            ("panic_hook", settings.panic_hook),
+            ("console_logs", settings.console_logs != ConsoleLogs::default()),
         ];
         let mut attributes: BTreeSet<String> =
             settings.resource_attributes.iter().map(|kv| kv.key.to_string()).collect();
@@ -66,34 +132,32 @@ impl Origins {
         }
     }
 
-    /// The code, if it sets `in_code`; the line of `path` in the file; or the first of the variables that was understood.
-    pub(super) fn source(&self, path: &str, in_code: &str, variables: &[String]) -> SettingSource {
-        if self.code.contains(in_code) {
+    /// The code; the line of `path`, or of the other key, in the file; or the first of the variables that was understood.
+    pub(super) fn source(&self, path: &str, said: Said<'_>) -> SettingSource {
+        if self.code.contains(said.in_code) {
             return SettingSource::Code;
         }
-        if let Some((_, lines)) = &self.file {
-            return lines
-                .get(path)
-                .map_or(SettingSource::Default, |line| SettingSource::File { line: *line });
+        if let Some(file) = &self.file {
+            let line = [path, said.in_file].iter().find_map(|key| file.lines.get(*key));
+            return line.map_or(SettingSource::Default, |line| SettingSource::File { line: *line });
         }
-        match variables.iter().find(|name| self.variables.contains(*name)) {
-            Some(name) => SettingSource::Variable(name.clone()),
+        match said.variables.iter().find(|name| self.variables.contains(**name)) {
+            Some(name) => SettingSource::Variable((*name).to_owned()),
             None => SettingSource::Default,
         }
+    }
+
+    /// Whether the file has this key.
+    pub(super) fn has_line(&self, path: &str) -> bool {
+        self.file.as_ref().is_some_and(|file| file.lines.contains_key(path))
     }
 
     pub(super) fn of_attribute(&self, key: &str) -> SettingSource {
         if self.code_attributes.contains(key) {
             return SettingSource::Code;
         }
-        if let Some((_, lines)) = &self.file {
-            let line =
-                ["resource.attributes", "resource.attributes_list"].iter().find_map(|key| lines.get(*key));
-            let is_detected = !matches!(key, "service.name") || line.is_none();
-            return match line {
-                Some(line) if !is_detected => SettingSource::File { line: *line },
-                _ => self.detected(key),
-            };
+        if let Some(line) = self.file.as_ref().and_then(|file| file.attributes.get(key)) {
+            return SettingSource::File { line: *line };
         }
         if key == "service.name" && self.variables.contains("OTEL_SERVICE_NAME") {
             return SettingSource::Variable("OTEL_SERVICE_NAME".to_owned());
@@ -101,10 +165,6 @@ impl Origins {
         if self.attributes.contains(key) {
             return SettingSource::Variable("OTEL_RESOURCE_ATTRIBUTES".to_owned());
         }
-        self.detected(key)
-    }
-
-    fn detected(&self, key: &str) -> SettingSource {
         let is_own = key == "service.name" || key.starts_with("telemetry.");
         if is_own { SettingSource::Default } else { SettingSource::Detected }
     }

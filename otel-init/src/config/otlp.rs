@@ -20,14 +20,18 @@ pub(crate) struct OtlpConfig {
     pub(crate) signal: Signal,
     pub(crate) protocol: Protocol,
     pub(crate) endpoint: Endpoint,
+    /// Whether a gRPC endpoint without a scheme is reached without TLS.
+    pub(crate) is_insecure: bool,
     /// Values are marked sensitive, so `Debug` does not show them.
     pub(crate) headers: HeaderMap,
     /// Asked before each attempt; what it gives wins.
     pub(crate) header_provider: Option<HeaderProvider>,
-    /// For one batch, retries included.
+    /// For one batch, retries included; what exports may have a shorter bound.
     pub(crate) timeout: Duration,
     pub(crate) compression: Option<Compression>,
     pub(crate) tls: TlsConfig,
+    /// A destination that the code adds, where no variable and no file says anything.
+    pub(crate) is_added: bool,
 }
 
 /// How request bodies are coded.
@@ -63,15 +67,18 @@ impl OtlpConfig {
     ) -> Result<Self, InstallError> {
         let variables = Variables(signal);
         let protocol = settings.protocol.unwrap_or_else(|| variables.protocol(environment));
+        let is_insecure = variables.is_insecure(environment);
         Ok(Self {
             signal,
             protocol,
-            endpoint: variables.endpoint(protocol, settings, environment)?,
+            endpoint: variables.endpoint(protocol, is_insecure, settings, environment)?,
+            is_insecure,
             headers: variables.headers(environment),
             header_provider: settings.header_provider.clone(),
             timeout: variables.timeout(environment),
             compression: variables.compression(environment),
             tls: variables.tls(environment),
+            is_added: false,
         })
     }
 }
@@ -92,15 +99,18 @@ impl Variables {
         environment.choice(&[&own, &general], expected, Protocol::from_name).unwrap_or(Protocol::HttpProtobuf)
     }
 
+    fn is_insecure(&self, environment: &Environment<'_>) -> bool {
+        let [own, general] = self.names("INSECURE");
+        environment.boolean(&own).or_else(|| environment.boolean(&general)).unwrap_or(false)
+    }
+
     fn endpoint(
         &self,
         protocol: Protocol,
+        insecure: bool,
         settings: &Settings,
         environment: &Environment<'_>,
     ) -> Result<Endpoint, InstallError> {
-        let [own_insecure, general_insecure] = self.names("INSECURE");
-        let insecure = environment.boolean(&own_insecure).or_else(|| environment.boolean(&general_insecure));
-        let insecure = insecure.unwrap_or(false);
         if let Some(base) = &settings.endpoint {
             return Endpoint::from_base(base, self.0, protocol, insecure)
                 .map_err(|reason| InstallError::invalid("the endpoint", base.clone(), reason));
@@ -127,13 +137,7 @@ impl Variables {
 
     fn timeout(&self, environment: &Environment<'_>) -> Duration {
         let [own, general] = self.names("TIMEOUT");
-        let request = environment.milliseconds(&[&own, &general]).unwrap_or(TIMEOUT);
-        let batch = match self.0 {
-            Signal::Traces => "OTEL_BSP_EXPORT_TIMEOUT",
-            Signal::Metrics => "OTEL_METRIC_EXPORT_TIMEOUT",
-            Signal::Logs => "OTEL_BLRP_EXPORT_TIMEOUT",
-        };
-        environment.milliseconds(&[batch]).map_or(request, |batch| request.min(batch))
+        environment.milliseconds(&[&own, &general]).unwrap_or(TIMEOUT)
     }
 
     fn compression(&self, environment: &Environment<'_>) -> Option<Compression> {

@@ -18,11 +18,10 @@ const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
 ///
 /// Upstream's builder is not used: it lets the attributes win over `OTEL_SERVICE_NAME`, decodes no escapes and always
 /// reads the variables of the process.
-pub(crate) fn resolve(settings: &Settings, environment: &Environment<'_>) -> Resource {
-    let chosen = detection::chosen(settings, environment);
+pub(crate) fn resolve(chosen: &[String], settings: &Settings, environment: &Environment<'_>) -> Resource {
     let mut attributes = always();
     attributes.extend(detection::run(
-        &chosen,
+        chosen,
         &settings.registry,
         &Filter::default(),
         settings.detection_timeout.unwrap_or(detection::TIMEOUT),

@@ -19,6 +19,8 @@ const DEBUG_KEY: &str = "OTEL_INIT_DEBUG_KEY";
 #[derive(Debug, Clone)]
 pub(crate) struct SamplerConfig {
     pub(crate) sampling: Sampling,
+    /// `OTEL_TRACES_SAMPLER_ARG`, if somebody uses it.
+    pub(crate) argument: Option<String>,
     /// Watched for changes.
     pub(crate) file: Option<PathBuf>,
 }
@@ -37,7 +39,9 @@ impl SamplerConfig {
                 preset.clone().unwrap_or_else(|| sdk(true, Sampler::AlwaysOn, "always_on".to_owned()))
             }),
         };
-        let sampler = Self { sampling, file: environment.text(FILE).map(PathBuf::from) };
+        let is_used = environment.used().contains(ARGUMENT);
+        let argument = if is_used { environment.text(ARGUMENT) } else { None };
+        let sampler = Self { sampling, argument, file: environment.text(FILE).map(PathBuf::from) };
         sampler.with_debug_key(environment.text(DEBUG_KEY))
     }
 

@@ -4,6 +4,7 @@ mod effects;
 mod exporters;
 mod names;
 mod samplers;
+mod sources;
 
 use std::time::Duration;
 

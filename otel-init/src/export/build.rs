@@ -29,6 +29,9 @@ use crate::metrics::AttributeGuard;
 use crate::safety::Redactor;
 use crate::{InstallError, Protocol, Signal};
 
+/// Nobody knows how long a user's exporter takes.
+const NAMED_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// The exporters of one signal that are switched on.
 #[derive(Debug, Default)]
 pub(crate) struct Exporters {
@@ -66,15 +69,17 @@ pub(crate) fn build(
     let mut exporters = Exporters { warnings: problems, ..Exporters::default() };
     let destinations = &config.destinations;
     for to in &destinations.traces {
-        let exporter = workshop.make(Signal::Traces, &to.exporter, Temporality::default())?;
+        let exporter =
+            workshop.make(Signal::Traces, &to.exporter, Temporality::default(), to.batch.export_timeout)?;
         exporters.traces.push((exporter, to.batch));
     }
     for to in &destinations.metrics {
-        let exporter = workshop.make(Signal::Metrics, &to.exporter, to.temporality)?;
+        let exporter = workshop.make(Signal::Metrics, &to.exporter, to.temporality, to.export_timeout)?;
         exporters.metrics.push((exporter, to.interval));
     }
     for to in &destinations.logs {
-        let exporter = workshop.make(Signal::Logs, &to.exporter, Temporality::default())?;
+        let exporter =
+            workshop.make(Signal::Logs, &to.exporter, Temporality::default(), to.batch.export_timeout)?;
         exporters.logs.push((exporter, to.batch));
     }
     Ok(exporters)
@@ -98,6 +103,7 @@ impl Workshop<'_> {
         signal: Signal,
         config: &ExporterConfig,
         temporality: Temporality,
+        bound: Option<Duration>,
     ) -> Result<SignalExporter, InstallError> {
         let target = match config {
             ExporterConfig::Otlp(otlp) => Target::of(otlp),
@@ -107,15 +113,14 @@ impl Workshop<'_> {
         let monitor = Arc::new(Monitor::new(signal, target, Arc::clone(&self.warnings)));
         let mut temporality = temporality;
         let sink = match config {
-            ExporterConfig::Otlp(otlp) => Sink::Otlp(self.sender(otlp, &monitor)?),
+            ExporterConfig::Otlp(otlp) => Sink::Otlp(self.sender(otlp, &monitor, bound)?),
             ExporterConfig::Console => Sink::Console,
-            ExporterConfig::Named(named) => {
-                caught(|| self.named(&named.factory, &mut temporality)).map_err(|_| {
+            ExporterConfig::Named(named) => caught(|| self.named(&named.factory, &mut temporality, bound))
+                .map_err(|_| {
                     let reason = "the function that makes it panicked".to_owned();
                     let endpoint = named.name.clone();
                     InstallError::from(InstallErrorKind::Exporter { signal, endpoint, reason })
-                })?
-            }
+                })?,
         };
         Ok(SignalExporter {
             sink,
@@ -128,14 +133,19 @@ impl Workshop<'_> {
         })
     }
 
-    fn sender(&self, otlp: &OtlpConfig, monitor: &Arc<Monitor>) -> Result<Arc<Sender>, InstallError> {
+    fn sender(
+        &self,
+        otlp: &OtlpConfig,
+        monitor: &Arc<Monitor>,
+        bound: Option<Duration>,
+    ) -> Result<Arc<Sender>, InstallError> {
         let shelf =
             self.disk.as_ref().map(|disk| Shelf::new(Arc::clone(disk), otlp.signal, otlp.endpoint.url()));
         let sender = Arc::new(Sender {
             transport: transport(otlp, self.roots.clone())?,
             monitor: Arc::clone(monitor),
             runtime: self.runtime.clone(),
-            timeout: otlp.timeout,
+            timeout: bound.map_or(otlp.timeout, |bound| otlp.timeout.min(bound)),
             is_json: otlp.protocol == Protocol::HttpJson,
             shelf: shelf.clone(),
             draining: tokio::sync::Mutex::default(),
@@ -150,23 +160,24 @@ impl Workshop<'_> {
         Ok(sender)
     }
 
-    fn named(&self, factory: &Factory, temporality: &mut Temporality) -> Sink {
+    fn named(&self, factory: &Factory, temporality: &mut Temporality, bound: Option<Duration>) -> Sink {
+        let timeout = bound.unwrap_or(NAMED_TIMEOUT);
         let (resource, runtime) = (&self.config.resource, self.runtime.clone());
         match factory {
             Factory::Span(make) => {
                 let mut exporter = make();
                 exporter.use_resource(resource);
-                Sink::Spans(Named { exporter, runtime })
+                Sink::Spans(Named { exporter, runtime, timeout })
             }
             Factory::Log(make) => {
                 let mut exporter = make();
                 exporter.use_resource(resource);
-                Sink::Logs(Named { exporter, runtime })
+                Sink::Logs(Named { exporter, runtime, timeout })
             }
             Factory::Metric(make) => {
                 let exporter = make();
                 *temporality = exporter.preferred_temporality();
-                Sink::Metrics(Named { exporter, runtime })
+                Sink::Metrics(Named { exporter, runtime, timeout })
             }
         }
     }

@@ -30,9 +30,6 @@ use crate::control::Live;
 use crate::metrics::AttributeGuard;
 use crate::safety::Redactor;
 
-/// Nobody knows how long a user's exporter takes.
-const NAMED_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// Exports one signal to one destination.
 #[derive(Debug)]
 pub(crate) struct SignalExporter {
@@ -58,6 +55,7 @@ pub(super) enum Sink {
 pub(super) struct Named<E: ?Sized> {
     pub(super) exporter: Box<E>,
     pub(super) runtime: RuntimeEntry,
+    pub(super) timeout: Duration,
 }
 
 impl SignalExporter {
@@ -96,9 +94,8 @@ impl SignalExporter {
 impl<E: ?Sized> Named<E> {
     async fn finish(&self, exporting: impl Future<Output = OTelSdkResult>) -> OTelSdkResult {
         let bounded = async {
-            tokio::time::timeout(NAMED_TIMEOUT, exporting)
-                .await
-                .unwrap_or(Err(OTelSdkError::Timeout(NAMED_TIMEOUT)))
+            let timeout = self.timeout;
+            tokio::time::timeout(timeout, exporting).await.unwrap_or(Err(OTelSdkError::Timeout(timeout)))
         };
         let cut = |_| OTelSdkError::InternalFailure("the shutdown did not wait any longer".to_owned());
         self.runtime.run(bounded).await.map_err(cut)?

@@ -11,6 +11,10 @@ pub(crate) struct CardinalityLimits {
 }
 
 impl CardinalityLimits {
+    pub(crate) fn default_limit(&self) -> Option<usize> {
+        self.default
+    }
+
     pub(crate) fn set_default(&mut self, limit: usize) {
         self.default = Some(limit);
     }

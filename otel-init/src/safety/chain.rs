@@ -45,14 +45,33 @@ pub(crate) struct Safety {
     pub(crate) live: Arc<Live>,
 }
 
+impl SafetySettings {
+    /// Whether every pattern can be read.
+    pub(crate) fn check(&self) -> Result<(), InstallError> {
+        self.redactor()?;
+        self.compiled_drop_rules()?;
+        self.baggage().map(|_| ())
+    }
+
+    fn redactor(&self) -> Result<Redactor, InstallError> {
+        Redactor::new(&self.redaction).map_err(|(rule, error)| invalid("a redaction rule", rule, &error))
+    }
+
+    fn compiled_drop_rules(&self) -> Result<DropRules, InstallError> {
+        DropRules::new(&self.drop_rules)
+            .map_err(|error| invalid("a drop rule", format!("{:?}", self.drop_rules), &error))
+    }
+
+    fn baggage(&self) -> Result<Globs, InstallError> {
+        Globs::new(&self.baggage_attributes)
+            .map_err(|error| invalid("the baggage keys", self.baggage_attributes.join(", "), &error))
+    }
+}
+
 impl Safety {
     pub(crate) fn new(settings: &SafetySettings, limits: Limits) -> Result<Self, InstallError> {
-        let redactor = Redactor::new(&settings.redaction)
-            .map_err(|(rule, error)| invalid("a redaction rule", rule, &error))?;
-        let drop_rules = DropRules::new(&settings.drop_rules)
-            .map_err(|error| invalid("a drop rule", format!("{:?}", settings.drop_rules), &error))?;
-        let baggage = Globs::new(&settings.baggage_attributes)
-            .map_err(|error| invalid("the baggage keys", settings.baggage_attributes.join(", "), &error))?;
+        let (redactor, drop_rules) = (settings.redactor()?, settings.compiled_drop_rules()?);
+        let baggage = settings.baggage()?;
         let audits: Result<Vec<_>, _> = settings.audits.iter().map(Audit::start).collect();
         let audits =
             audits.map_err(|error| invalid("an audit hook", format!("{:?}", settings.audits), &error))?;

@@ -100,6 +100,20 @@ impl Redaction {
         self
     }
 
+    /// What holds, without what it looks for.
+    pub(crate) fn summary(&self) -> String {
+        let rules = self.keys.len() + self.values.len();
+        let parts = [
+            self.has_secrets.then(|| "secrets".to_owned()),
+            self.has_personal_data.then(|| "personal data".to_owned()),
+            (rules > 0).then(|| format!("{rules} rules")),
+            self.allowed_keys.as_ref().map(|keys| format!("{} allowed keys", keys.len())),
+            self.hash_key.as_ref().map(|_| "a hash key".to_owned()),
+        ];
+        let parts: Vec<_> = parts.into_iter().flatten().collect();
+        if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
+    }
+
     /// Sets the key of [`Redact::Hash`]. Without one, a random key is made at start: then hashes can be compared within
     /// one process only.
     pub fn with_hash_key(mut self, key: impl AsRef<[u8]>) -> Self {

@@ -233,6 +233,39 @@ fn exporters_of_ones_own_are_chosen_by_name_and_may_panic() {
     });
 }
 
+/// Never done.
+#[derive(Debug)]
+struct Stuck;
+
+impl SpanExporter for Stuck {
+    async fn export(&self, _batch: Vec<SpanData>) -> OTelSdkResult {
+        std::future::pending().await
+    }
+}
+
+#[test]
+fn the_variable_bounds_an_exporter_of_ones_own() {
+    alone("destinations::the_variable_bounds_an_exporter_of_ones_own", || {
+        let telemetry = Telemetry::builder()
+            .with_span_exporter("stuck", || Stuck)
+            .with_exporters(Signal::Metrics, ["none"])
+            .with_exporters(Signal::Logs, ["none"])
+            .with_environment(|name| match name {
+                "OTEL_TRACES_EXPORTER" => Some("stuck".to_owned()),
+                "OTEL_BSP_EXPORT_TIMEOUT" => Some("50".to_owned()),
+                _ => None,
+            })
+            .install()
+            .unwrap();
+        spans(1);
+        let start = std::time::Instant::now();
+        let error = telemetry.flush_blocking().unwrap_err();
+        assert!(error.to_string().contains("50ms"), "{error}");
+        assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+        telemetry.shutdown_blocking().unwrap();
+    });
+}
+
 #[test]
 fn a_name_that_nobody_knows_is_an_error_in_code() {
     // Nothing is installed, but another test may be at it.

@@ -27,6 +27,12 @@ pub(super) fn read(mut fields: Fields, config: &mut FileConfig) -> Result<(), Fi
             config.safety.drop_rules.push(drop_rule(rule)?);
         }
     }
+    if let Some(most) = own.count("max_spans_per_trace")? {
+        config.safety.max_spans_per_trace = Some(most.into());
+    }
+    if let Some(most) = own.count("max_span_depth")? {
+        config.safety.max_span_depth = Some(most);
+    }
     if let Some(mut disk) = own.fields("disk_buffer")? {
         let mut buffer = DiskBuffer::new(disk.required("directory")?.text()?);
         if let Some(size) = disk.optional("max_size") {
@@ -83,9 +89,11 @@ fn redact(mut fields: Fields, config: &mut FileConfig) -> Result<(), FileError> 
     if let Some(rules) = fields.optional("values") {
         for rule in rules.list()? {
             let mut rule = rule.fields()?;
-            let (pattern, action) = (rule.required("pattern")?.text()?, action(&mut rule)?);
+            let (pattern, action) = (rule.required("pattern")?, action(&mut rule)?);
+            let text = pattern.text()?;
+            regex::Regex::new(&text).map_err(|error| pattern.error(format!("not a pattern: {error}")))?;
             rule.end()?;
-            redaction = redaction.with_value(pattern, action);
+            redaction = redaction.with_value(text, action);
         }
     }
     if let Some(key) = fields.text("hash_key")? {

@@ -27,7 +27,6 @@ impl Reader<'_> {
         &self,
         signal: Signal,
         exporter: Value,
-        export_timeout: Option<Duration>,
         preferences: Option<&mut MetricPreferences>,
     ) -> Result<ExporterConfig, FileError> {
         let (name, value) = exporter.fields()?.only()?;
@@ -42,8 +41,7 @@ impl Reader<'_> {
                     preferences.read(&mut fields)?;
                 }
                 let is_grpc = name == "otlp_grpc";
-                self.otlp(signal, is_grpc, fields, export_timeout)
-                    .map(|otlp| ExporterConfig::Otlp(Box::new(otlp)))
+                self.otlp(signal, is_grpc, fields).map(|otlp| ExporterConfig::Otlp(Box::new(otlp)))
             }
             "console" => {
                 let mut fields = value.fields()?;
@@ -53,7 +51,10 @@ impl Reader<'_> {
                 fields.end()?;
                 Ok(ExporterConfig::Console)
             }
-            "zipkin" => Err(value.error("not supported: write otlp_http, and let the collector convert")),
+            // <https://github.com/open-telemetry/opentelemetry-configuration/pull/453>
+            "zipkin" => Err(value.error(
+                "not supported: it is deprecated, and the schema 1.0 has it no more; write otlp_http, which Zipkin takes too",
+            )),
             "otlp_file" => {
                 Err(value
                     .error("not supported: write console, or otlp_http to a collector that writes files"))
@@ -64,13 +65,7 @@ impl Reader<'_> {
         }
     }
 
-    fn otlp(
-        &self,
-        signal: Signal,
-        is_grpc: bool,
-        mut fields: Fields,
-        export_timeout: Option<Duration>,
-    ) -> Result<OtlpConfig, FileError> {
+    fn otlp(&self, signal: Signal, is_grpc: bool, mut fields: Fields) -> Result<OtlpConfig, FileError> {
         let encoding = |value: &str| match value {
             "protobuf" => Some(Protocol::HttpProtobuf),
             "json" => Some(Protocol::HttpJson),
@@ -103,11 +98,13 @@ impl Reader<'_> {
             signal,
             protocol,
             endpoint,
+            is_insecure,
             headers,
             header_provider: self.settings.header_provider.clone(),
-            timeout: export_timeout.map_or(timeout, |bound| timeout.min(bound)),
+            timeout,
             compression,
             tls,
+            is_added: false,
         })
     }
 }

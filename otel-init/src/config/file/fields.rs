@@ -124,6 +124,10 @@ impl Fields {
 }
 
 impl Value {
+    pub(super) fn line(&self) -> usize {
+        self.node.line
+    }
+
     pub(super) fn error(&self, reason: impl Into<String>) -> FileError {
         FileError { line: self.node.line, key: self.path.clone(), reason: reason.into() }
     }

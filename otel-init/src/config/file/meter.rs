@@ -74,10 +74,10 @@ impl Reader<'_> {
         let interval = fields.count("interval")?;
         let interval =
             interval.map_or(INTERVAL, |interval| Duration::from_millis(u64::from(interval.max(1))));
-        let timeout = milliseconds(&mut fields, "timeout")?;
+        let export_timeout = milliseconds(&mut fields, "timeout")?;
         let mut preferences = MetricPreferences::default();
         let exporter =
-            self.exporter(Signal::Metrics, fields.required("exporter")?, timeout, Some(&mut preferences))?;
+            self.exporter(Signal::Metrics, fields.required("exporter")?, Some(&mut preferences))?;
         fields.unsupported("producers", "")?;
         shared.limits(&mut fields, &line)?;
         fields.end()?;
@@ -89,6 +89,7 @@ impl Reader<'_> {
         config.destinations.metrics.push(MetricDestination {
             exporter,
             interval,
+            export_timeout,
             temporality: preferences.temporality.unwrap_or_default(),
         });
         Ok(())

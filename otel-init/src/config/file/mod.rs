@@ -30,6 +30,8 @@ use tracing_subscriber::filter::LevelFilter;
 pub(crate) use self::error::FileError;
 use self::fields::Fields;
 use self::providers::GeneralLimits;
+#[cfg(test)]
+pub(super) use self::tests::FULL;
 use super::Settings;
 use super::destination::Destinations;
 use super::detection::Filter;
@@ -44,6 +46,8 @@ pub(crate) struct FileConfig {
     pub(crate) is_disabled: bool,
     pub(crate) own_level: Option<LevelFilter>,
     pub(crate) resource: Vec<(Key, Value)>,
+    /// The line of each of them.
+    pub(crate) resource_lines: BTreeMap<String, usize>,
     pub(crate) schema_url: Option<String>,
     /// The detectors to run: none by default.
     pub(crate) detectors: Vec<String>,
@@ -91,6 +95,7 @@ impl FileConfig {
             is_disabled: false,
             own_level: None,
             resource: Vec::new(),
+            resource_lines: BTreeMap::new(),
             schema_url: None,
             detectors: Vec::new(),
             detected: Filter::default(),

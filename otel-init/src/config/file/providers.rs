@@ -101,14 +101,14 @@ impl Reader<'_> {
             is_queue_size_given: false,
             max_export_batch_size: BATCH,
             schedule_delay: unsaid.delay,
+            export_timeout: unsaid.timeout,
         };
-        let mut timeout = unsaid.timeout;
         match name.as_str() {
             "batch" => {
                 if let Some(delay) = fields.count("schedule_delay")? {
                     batch.schedule_delay = Duration::from_millis(u64::from(delay.max(1)));
                 }
-                timeout = milliseconds(&mut fields, "export_timeout")?.or(timeout);
+                batch.export_timeout = milliseconds(&mut fields, "export_timeout")?.or(batch.export_timeout);
                 if let Some(size) = fields.optional("max_queue_size") {
                     batch.max_queue_size = size_of(&size)?;
                     batch.is_queue_size_given = true;
@@ -127,7 +127,7 @@ impl Reader<'_> {
             "simple" => batch.max_export_batch_size = 1,
             _ => return Err(unknown),
         }
-        let exporter = self.exporter(signal, fields.required("exporter")?, timeout, None)?;
+        let exporter = self.exporter(signal, fields.required("exporter")?, None)?;
         fields.end()?;
         Ok(Destination { exporter, batch })
     }

@@ -14,12 +14,18 @@ impl Reader<'_> {
         if let Some(value) = fields.optional("attributes_list") {
             let reason = "expected key=value,key=value with values percent-encoded";
             let pairs = percent::decode_pairs(&value.text()?).ok_or_else(|| value.error(reason))?;
-            let pairs = pairs.into_iter().map(|(key, value)| (Key::from(key), Attribute::from(value)));
-            config.resource.extend(pairs);
+            for (key, text) in pairs {
+                config.resource_lines.insert(key.clone(), value.line());
+                config.resource.push((Key::from(key), Attribute::from(text)));
+            }
         }
         if let Some(value) = fields.optional("attributes") {
             for item in value.list()? {
-                config.resource.extend(attribute(item)?);
+                let line = item.line();
+                if let Some((key, value)) = attribute(item)? {
+                    config.resource_lines.insert(key.to_string(), line);
+                    config.resource.push((key, value));
+                }
             }
         }
         config.schema_url = fields.text("schema_url")?;

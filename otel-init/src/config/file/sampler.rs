@@ -15,7 +15,7 @@ use crate::sampling::{
 
 /// What stands where no sampler does: "parent based sampler with a root of always_on is used".
 pub(super) fn default() -> SamplerConfig {
-    SamplerConfig { sampling: Single::AlwaysOn.sampling(), file: None }
+    SamplerConfig { sampling: Single::AlwaysOn.sampling(), argument: None, file: None }
 }
 
 /// The children of `parent_based`, and what stands where one is missing.

@@ -31,7 +31,7 @@ fn otlp(config: &FileConfig, signal: Signal) -> &OtlpConfig {
 
 mod samplers;
 
-const FULL: &str = r#"
+pub(in crate::config) const FULL: &str = r#"
 file_format: "1.0"
 disabled: ${OTEL_SDK_DISABLED:-false}
 log_level: warn
@@ -111,6 +111,8 @@ distribution:
     shutdown_timeout: 1500
     telemetry_level: debug
     baggage_attributes: [tenant]
+    max_spans_per_trace: 5000
+    max_span_depth: 40
     drop_rules: [{attribute: {key: url.path, value: "/health*"}}, {span_name: "GET /ready"}]
     redaction:
       personal_data: true
@@ -144,7 +146,11 @@ fn everything_that_is_supported_arrives() {
     assert_eq!(spans[0].batch.schedule_delay, Duration::from_millis(100));
     let traces = otlp(&config, Signal::Traces);
     assert_eq!((traces.protocol, traces.compression), (Protocol::HttpJson, Some(Compression::Zstd)));
-    assert_eq!(traces.timeout, Duration::from_millis(700), "the shorter one holds");
+    assert_eq!(traces.timeout, Duration::from_millis(2000));
+    let bound = config.destinations.traces[0].batch.export_timeout;
+    assert_eq!(bound, Some(Duration::from_millis(700)));
+    let caps = (config.safety.max_spans_per_trace, config.safety.max_span_depth);
+    assert_eq!(caps, (Some(5000), Some(40)));
     assert_eq!(traces.headers["authorization"], "Bearer t0p");
     assert_eq!((traces.headers["x-team"].to_str().unwrap(), traces.headers.len()), ("a", 2));
     assert_eq!(traces.tls.client_key.as_deref(), Some(std::path::Path::new("/me.key")));
@@ -261,7 +267,7 @@ fn a_mistake_is_named_with_its_line_and_its_keys() {
         ),
         (
             "tracer_provider:\n  processors:\n    - batch:\n        exporter: {zipkin: }",
-            "line 5: tracer_provider.processors[0].batch.exporter.zipkin: not supported: write otlp_http",
+            "line 5: tracer_provider.processors[0].batch.exporter.zipkin: not supported: it is deprecated",
         ),
         (
             "tracer_provider:\n  processors:\n    - batch: {exporter: {console: , otlp_http: }}",

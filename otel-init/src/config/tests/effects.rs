@@ -5,18 +5,14 @@ use std::collections::BTreeSet;
 use super::super::known::KNOWN;
 use super::super::{Config, Settings};
 
-/// What is in force, or why there is nothing; without the one value that is another one each time.
+/// What is in force, without the one value that is another one each time.
 fn outcome(variables: &[(&str, &str)]) -> String {
     let lookup =
         |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-    match Config::resolve(&Settings::default(), &lookup, &[]) {
-        Ok(config) => {
-            assert_eq!(config.warnings, Vec::<String>::new(), "{variables:?}");
-            let shown = config.effective().to_string();
-            shown.lines().filter(|line| !line.contains("service.instance.id")).collect::<Vec<_>>().join("\n")
-        }
-        Err(error) => error.to_string(),
-    }
+    let config = Config::resolve(&Settings::default(), &lookup, &[]).unwrap();
+    assert_eq!(config.warnings, Vec::<String>::new(), "{variables:?}");
+    let shown = config.effective().to_string();
+    shown.lines().filter(|line| !line.contains("service.instance.id")).collect::<Vec<_>>().join("\n")
 }
 
 const GRPC: Variable = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
@@ -31,10 +27,10 @@ type Variable = (&'static str, &'static str);
 /// A name, a value that is not the default, and what must be set besides.
 type Row = (String, &'static str, &'static [Variable]);
 
-fn rows() -> Vec<Row> {
+fn rows(file: &'static str) -> Vec<Row> {
     let mut rows: Vec<Row> = [
-        ("OTEL_CONFIG_FILE", "/no/such/file", &[][..]),
-        ("OTEL_EXPERIMENTAL_CONFIG_FILE", "/no/such/file", &[]),
+        ("OTEL_CONFIG_FILE", file, &[][..]),
+        ("OTEL_EXPERIMENTAL_CONFIG_FILE", file, &[]),
         ("OTEL_SDK_DISABLED", "true", &[]),
         ("OTEL_INIT_RESOURCE_DETECTORS", "none", &[]),
         ("OTEL_INIT_DISK_BUFFER_DIRECTORY", "/var/otel", &[]),
@@ -108,8 +104,11 @@ fn rows() -> Vec<Row> {
 }
 
 #[test]
-fn every_variable_changes_what_is_in_force() {
-    let rows = rows();
+fn every_variable_changes_what_is_in_force_and_is_named_as_its_source() {
+    let path = std::env::temp_dir().join(format!("otel-init-effects-{}.yaml", std::process::id()));
+    std::fs::write(&path, "file_format: '1.0'").unwrap();
+    // For as long as the test runs.
+    let rows = rows(path.to_str().unwrap().to_owned().leak());
     let named: BTreeSet<&str> = rows.iter().map(|(name, ..)| name.as_str()).collect();
     assert_eq!(named, KNOWN.iter().copied().collect());
     assert_eq!(named.len(), rows.len());
@@ -121,11 +120,12 @@ fn every_variable_changes_what_is_in_force() {
         let before = if is_half { outcome(&[]) } else { outcome(&without) };
         let after = outcome(&[&[(name.as_str(), *value)][..], &without].concat());
         assert_ne!(before, after, "{name}={value}");
-        assert!(!after.contains("secret"), "{name}");
-        // What bounds or shapes another setting is not its source; a file is named at the top.
-        let is_source = !["CONFIG_FILE", "DETECTORS", "EXPORT_TIMEOUT", "INSECURE", "SAMPLER_ARG"]
-            .iter()
-            .any(|end| name.ends_with(end));
-        assert_eq!(after.contains(&format!("# {name}")), is_source, "{name}={value}\n{after}");
+        assert!(!after.contains("=secret"), "{name}");
+        let of_this = after.lines().filter(|line| line.ends_with(&format!("  # {name}")));
+        let values: Vec<_> = of_this.filter_map(|line| Some(line.split_once(" = ")?.1)).collect();
+        assert!(!values.is_empty(), "{name}={value}\n{after}");
+        assert!(values.iter().all(|value| !value.starts_with("  # ")), "{name}={value}\n{after}");
+        assert!(!before.contains(&format!("  # {name}\n")), "{name}\n{before}");
     }
+    std::fs::remove_file(path).unwrap();
 }

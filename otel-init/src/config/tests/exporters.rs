@@ -121,8 +121,12 @@ fn timeouts_and_compression_are_those_of_the_signal() {
             timeout(otlp(&config, Signal::Metrics)),
             timeout(otlp(&config, Signal::Logs))
         ),
-        (3000, 4000, 1500)
+        (4000, 4000, 1500)
     );
+    let bounds =
+        (config.destinations.traces[0].batch.export_timeout, config.destinations.metrics[0].export_timeout);
+    assert_eq!(bounds, (Some(Duration::from_secs(3)), Some(Duration::from_secs(30))));
+    assert_eq!(config.destinations.logs[0].batch.export_timeout, None);
     let compression = |exporter: Option<&OtlpConfig>| exporter.unwrap().compression;
     assert_eq!(compression(otlp(&config, Signal::Traces)), Some(Compression::Gzip));
     assert_eq!(compression(otlp(&config, Signal::Metrics)), Some(Compression::Zstd));

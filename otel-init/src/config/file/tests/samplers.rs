@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{parse_with, read};
-use crate::Signal;
 use crate::config::Settings;
 use crate::sampling::Sampling;
 
@@ -141,7 +140,7 @@ fn presets_and_limits_have_the_names_of_the_variable() {
     }
     let config = parse_with(&file("{emergency: }"), &[]).unwrap();
     assert_eq!(config.destinations.traces[0].batch.schedule_delay, Duration::from_secs(1));
-    assert_eq!(super::otlp(&config, Signal::Traces).timeout, Duration::from_secs(1));
+    assert_eq!(config.destinations.traces[0].batch.export_timeout, Some(Duration::from_secs(1)));
 }
 
 #[test]

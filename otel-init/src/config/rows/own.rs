@@ -1,0 +1,86 @@
+//! What the schema has no keys for.
+
+use super::{Rows, listed, shown};
+use crate::config::Instrumentations;
+use crate::config::origins::Said;
+use crate::{ConsoleLogs, Queue, SettingSource};
+
+impl Rows<'_> {
+    pub(super) fn instrumentations(&mut self) {
+        let Instrumentations { disabled, excluded_paths } = &self.config.instrumentations;
+        let off = disabled.iter().map(|name| (name, "enabled", "false".to_owned()));
+        let excluded = excluded_paths.iter().map(|(name, paths)| (name, "excluded_paths", paths.join(",")));
+        for (name, key, value) in off.chain(excluded) {
+            let variable = format!("OTEL_INSTRUMENTATION_{name}_{key}").to_ascii_uppercase();
+            self.add(&format!("instrumentation.rust.{name}.{key}"), value, Said::by(&[&variable]));
+        }
+    }
+
+    pub(super) fn own(&mut self) {
+        let config = self.config;
+        let safety = &config.safety;
+        let queue = match config.queue {
+            Queue::Encoded { max_bytes } => format!("encoded, {max_bytes} bytes"),
+            Queue::Sdk => "of the SDK".to_owned(),
+        };
+        let bound = |bound: Option<u64>| shown(bound.and_then(|bound| usize::try_from(bound).ok()));
+        for (key, value) in [
+            ("shutdown_timeout", config.shutdown_timeout.as_millis().to_string()),
+            ("telemetry_level", config.telemetry_level.to_string()),
+            ("queue", queue),
+            ("redaction", safety.redaction.summary()),
+            ("drop_rules", safety.drop_rules.len().to_string()),
+            ("baggage_attributes", listed(&safety.baggage_attributes)),
+            ("max_spans_per_trace", bound(safety.max_spans_per_trace)),
+            ("max_span_depth", bound(safety.max_span_depth.map(u64::from))),
+            ("audit_hooks", safety.audits.len().to_string()),
+            ("span_fields_on_logs", config.has_span_fields.to_string()),
+            ("process_metrics", config.process_metrics.to_string()),
+            ("tokio_metrics", config.tokio_metrics.is_some().to_string()),
+            ("panic_hook", config.panic_hook.to_string()),
+        ] {
+            self.add(&path(key), value, Said::default().in_code(key));
+        }
+        self.console();
+        if let Some(file) = &config.sampler.file {
+            self.add(&path("sampler_file"), file.display(), Said::by(&["OTEL_INIT_SAMPLER_FILE"]));
+        }
+        if config.sampler.sampling.debug_header().is_some() {
+            let said = Said::by(&["OTEL_INIT_DEBUG_KEY"]).in_code("debug_key");
+            self.add(&path("debug_key"), "REDACTED", said);
+        }
+        if let Some(disk) = &config.disk {
+            let said = Said::by(&["OTEL_INIT_DISK_BUFFER_DIRECTORY"]).in_code("disk_buffer");
+            self.add(&path("disk_buffer.directory"), disk.folder.display(), said);
+            let said = Said::by(&["OTEL_INIT_DISK_BUFFER_MAX_SIZE"]).in_code("disk_buffer");
+            self.add(&path("disk_buffer.max_size"), disk.max_size, said);
+        }
+    }
+
+    fn console(&mut self) {
+        let Some(subscriber) = &self.config.subscriber else {
+            self.push(&path("console_logs"), "left to the service".to_owned(), SettingSource::Code);
+            return;
+        };
+        let kind = match subscriber.console {
+            ConsoleLogs::Compact => "compact",
+            ConsoleLogs::Pretty => "pretty",
+            ConsoleLogs::Json => "json",
+            ConsoleLogs::Logfmt => "logfmt",
+            ConsoleLogs::Off => "off",
+        };
+        self.add(&path("console_logs"), kind, Said::default().in_code("console_logs"));
+        if let Some(filter) = &subscriber.console_filter {
+            // With a configuration file as well.
+            self.push(
+                &path("console_filter"),
+                filter.clone(),
+                SettingSource::Variable("RUST_LOG".to_owned()),
+            );
+        }
+    }
+}
+
+fn path(key: &str) -> String {
+    format!("distribution.otel-init.{key}")
+}
