@@ -1,11 +1,14 @@
 //! What watching costs a stream of 1,000 chunks: bare and through the layer, in turns, over a real socket and in memory.
 //!
-//! Bare is hyper's client, which reads the frames of the body and looks at none. The server is in the same process and sends
-//! each chunk by itself, so on few cores its work counts, too. Budget: at most 5 % slower over a socket, and memory that
-//! does not grow with the stream.
+//! Budget: at most 5 % slower over a socket, and memory that does not grow with the stream. The server is another process,
+//! and sends the chunks as a model does, one by one without a pause, and all at once, which is the worst case. The clients
+//! are async-openai, as it is used, and hyper's alone, which looks at nothing that comes.
 //!
-//! `-- count bare` and `-- count watched` read one stream in memory and nothing else, for a counter of instructions:
-//! `valgrind --tool=callgrind target/release/deps/overhead-* count watched`.
+//! `cargo bench -p otel-genai --features async-openai --bench overhead`. For a counter of instructions or of system calls
+//! there are also
+//!
+//! - `-- count bare` and `-- count watched`, which read 10 streams in memory and nothing else;
+//! - `-- stream <openai|hyper> <bare|watched> <as-a-model|one-by-one|at-once> <times>`, which reads so many over a socket.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,187 +16,23 @@
     reason = "a bench fails by panicking, and prints what it finds"
 )]
 
-use std::convert::Infallible;
-use std::future::IntoFuture;
+mod client;
+mod memory;
+mod server;
+
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Router;
-use axum::body::Body;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::Response;
-use axum::routing::post;
-use bytes::Bytes;
-use futures_util::{FutureExt, StreamExt, stream};
-use http_body_util::{BodyExt, Full, StreamBody};
-use hyper_util::client::legacy::{self, connect::HttpConnector};
-use hyper_util::rt::TokioExecutor;
 use opentelemetry_sdk::metrics::{ManualReader, SdkMeterProvider};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use otel_core::Install;
-use otel_genai::content::ContentPolicy;
-use otel_genai::provider::Provider;
-use otel_genai::{GenAi, GenAiConventions, GenAiLayer, RequestBody};
-use tower::{Layer, Service, ServiceExt, service_fn};
+use tokio::runtime::Runtime;
 
-const CHUNKS: usize = 1_000;
-const ROUNDS: usize = 60;
+use client::Ask;
+use server::{CHUNKS, Pace, Server};
 
-/// A chunk as OpenAI sends it.
-fn chunk(number: usize) -> Bytes {
-    Bytes::from(format!(
-        "data: {{\"id\":\"chatcmpl-B1jzMqgDuXSwQlLNVpwvJ8a6gUQeV\",\"object\":\"chat.completion.chunk\",\"created\":1740000000,\
-         \"model\":\"gpt-4o-2024-08-06\",\"service_tier\":\"default\",\"system_fingerprint\":\"fp_eb9dce56a8\",\"choices\":\
-         [{{\"index\":0,\"delta\":{{\"content\":\" word{number}\"}},\"logprobs\":null,\"finish_reason\":null}}]}}\n\n"
-    ))
-}
-
-async fn answer() -> Response {
-    // Each chunk is a write of its own, as a model's server flushes it.
-    let chunks = stream::iter(0..CHUNKS).then(|number| async move {
-        tokio::task::yield_now().await;
-        Ok::<_, Infallible>(chunk(number))
-    });
-    let mut response = Response::new(Body::from_stream(chunks));
-    response.headers_mut().insert(CONTENT_TYPE, "text/event-stream".parse().unwrap());
-    response
-}
-
-fn genai() -> GenAi {
-    GenAi::builder()
-        .with_conventions(GenAiConventions::V1_41)
-        .with_content_policy(ContentPolicy::none())
-        .build()
-}
-
-fn layer(host: &str) -> GenAiLayer {
-    GenAiLayer::builder().with_genai(genai()).with_openai_compatible(host, Provider::OpenAi).build()
-}
-
-type Client<B> = legacy::Client<HttpConnector, B>;
-
-fn request<B: From<Bytes>>(address: SocketAddr) -> http::Request<B> {
-    let body = Bytes::from_static(
-        br#"{"model":"gpt-4o","stream":true,"messages":[{"role":"user","content":"Hi"}]}"#,
-    );
-    http::Request::post(format!("http://{address}/v1/chat/completions")).body(B::from(body)).unwrap()
-}
-
-/// What all threads of the process have run, as Linux counts it: on a busy machine the one number that says something.
-fn cpu_time() -> Option<Duration> {
-    let mut nanoseconds = 0;
-    for task in std::fs::read_dir("/proc/self/task").ok()? {
-        let line = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
-        nanoseconds += line.split(' ').next()?.parse::<u64>().ok()?;
-    }
-    Some(Duration::from_nanos(nanoseconds))
-}
-
-/// How long a stream took: on the clock, and on the processors.
-async fn ask<S, B>(client: &mut S, address: SocketAddr) -> [Duration; 2]
-where
-    S: Service<http::Request<Full<Bytes>>, Response = http::Response<B>>,
-    S::Error: std::fmt::Debug,
-    B: http_body::Body,
-    B::Error: std::fmt::Debug,
-{
-    let (started, before) = (Instant::now(), cpu_time().unwrap_or_default());
-    let response = client.ready().await.unwrap().call(request(address)).await.unwrap();
-    let mut body = std::pin::pin!(response.into_body());
-    while let Some(frame) = body.frame().await {
-        frame.unwrap();
-    }
-    [started.elapsed(), cpu_time().unwrap_or_default() - before]
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
-}
-
-async fn over_a_socket() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let app = Router::new().route("/v1/chat/completions", post(answer));
-    tokio::spawn(axum::serve(listener, app).into_future());
-
-    let mut bare: Client<Full<Bytes>> = legacy::Client::builder(TokioExecutor::new()).build_http();
-    let watched: Client<RequestBody<Full<Bytes>>> =
-        legacy::Client::builder(TokioExecutor::new()).build_http();
-    let mut watched = layer(&address.to_string()).layer(watched);
-    let (mut bare_times, mut watched_times) = (Vec::new(), Vec::new());
-    for round in 0..ROUNDS + 5 {
-        // The order changes from round to round.
-        let (first, second);
-        if round % 2 == 0 {
-            first = ask(&mut bare, address).await;
-            second = ask(&mut watched, address).await;
-        } else {
-            second = ask(&mut watched, address).await;
-            first = ask(&mut bare, address).await;
-        }
-        if round >= 5 {
-            bare_times.push(first);
-            watched_times.push(second);
-        }
-    }
-    for (index, what) in ["on the clock", "on the processors"].into_iter().enumerate() {
-        let bare: Vec<Duration> = bare_times.iter().map(|times| times[index]).collect();
-        let watched: Vec<Duration> = watched_times.iter().map(|times| times[index]).collect();
-        let pairs = bare.iter().zip(&watched);
-        let mut ratios: Vec<f64> = pairs.map(|(bare, watched)| watched.div_duration_f64(*bare)).collect();
-        ratios.sort_by(f64::total_cmp);
-        let ratio = ratios[ratios.len() / 2];
-        let (bare, watched) = (median(bare), median(watched));
-        println!(
-            "over a socket, {CHUNKS} chunks, {what}: bare {bare:?}, watched {watched:?}, median ratio {ratio:.3}"
-        );
-    }
-}
-
-/// Reads a stream of so many chunks that are there already, through the layer or without it.
-fn in_memory(chunks: usize, watched: bool) {
-    let inner = service_fn(move |_: http::Request<RequestBody<Full<Bytes>>>| async move {
-        let frames =
-            stream::iter(0..chunks).map(|_| Ok::<_, Infallible>(http_body::Frame::data(one_chunk())));
-        let mut response = http::Response::new(StreamBody::new(frames));
-        response.headers_mut().insert(CONTENT_TYPE, "text/event-stream".parse().unwrap());
-        Ok::<_, Infallible>(response)
-    });
-    let mut client = LAYERS.with(|layers| layers[usize::from(watched)].clone()).layer(inner);
-    ask(&mut client, SocketAddr::from(([127, 0, 0, 1], 80))).now_or_never().unwrap();
-}
-
-thread_local! {
-    static LAYERS: [GenAiLayer; 2] = [layer("elsewhere"), layer("127.0.0.1")];
-    static CHUNK: Bytes = chunk(7);
-}
-
-fn one_chunk() -> Bytes {
-    CHUNK.with(Bytes::clone)
-}
-
-fn cost_in_memory() {
-    for _ in 0..3 {
-        in_memory(CHUNKS, true);
-    }
-    let (mut bare, mut watched) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        for (times, is_watched) in [(&mut bare, false), (&mut watched, true)] {
-            let started = Instant::now();
-            in_memory(CHUNKS, is_watched);
-            times.push(started.elapsed());
-        }
-    }
-    let each = (median(watched) - median(bare)) / u32::try_from(CHUNKS).unwrap();
-    println!("in memory: watching costs {each:?} for each chunk");
-    for chunks in [1_000, 10_000, 100_000] {
-        let bare = allocation_counter::measure(|| in_memory(chunks, false));
-        let watched = allocation_counter::measure(|| in_memory(chunks, true));
-        let (count, bytes) = (watched.count_total - bare.count_total, watched.bytes_max - bare.bytes_max);
-        println!("{chunks} chunks: {count} allocations more, {bytes} bytes more at the highest");
-    }
-}
+const WARM_UP: usize = 1;
 
 /// As otel-init installs them: spans are dropped when they end, metrics are kept and not exported. What is left is what the
 /// application pays.
@@ -209,20 +48,96 @@ fn install() {
         .announce();
 }
 
-fn main() {
-    install();
-    let arguments: Vec<String> = std::env::args().collect();
-    if let Some(at) = arguments.iter().position(|argument| argument == "count") {
-        let watched = arguments.get(at + 1).is_some_and(|what| what == "watched");
-        // The first stream pays for what all share.
-        in_memory(10, watched);
-        return (0..10).for_each(|_| in_memory(CHUNKS, watched));
+/// What one stream took: on the clock, and of this process on the processors.
+fn measure(runtime: &Runtime, ask: &Arc<Ask>, pace: Pace) -> [Duration; 2] {
+    let (started, before) = (Instant::now(), cpu_time());
+    stream(runtime, ask, pace);
+    [started.elapsed(), cpu_time() - before]
+}
+
+/// In a task, as services do.
+fn stream(runtime: &Runtime, ask: &Arc<Ask>, pace: Pace) {
+    let ask = Arc::clone(ask);
+    runtime.block_on(async { tokio::spawn(async move { ask(pace).await }).await.unwrap() });
+}
+
+/// What all threads of the process have run, as Linux counts it: on a busy machine the one number that says something.
+fn cpu_time() -> Duration {
+    let mut nanoseconds = 0;
+    for task in std::fs::read_dir("/proc/self/task").unwrap() {
+        let line = std::fs::read_to_string(task.unwrap().path().join("schedstat")).unwrap();
+        nanoseconds += line.split(' ').next().unwrap().parse::<u64>().unwrap();
     }
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(over_a_socket());
-    cost_in_memory();
+    Duration::from_nanos(nanoseconds)
+}
+
+fn compare(name: &str, runtime: &Runtime, clients: [Ask; 2], pace: Pace) {
+    let clients = clients.map(Arc::new);
+    let rounds = if matches!(pace, Pace::AsAModel) { 5 } else { 100 };
+    let mut samples: [Vec<[Duration; 2]>; 2] = [Vec::new(), Vec::new()];
+    for round in 0..rounds + WARM_UP {
+        // The order changes from round to round.
+        let order = if round % 2 == 0 { [0, 1] } else { [1, 0] };
+        for which in order {
+            let sample = measure(runtime, &clients[which], pace);
+            if round >= WARM_UP {
+                samples[which].push(sample);
+            }
+        }
+    }
+    for (index, what) in ["clock", "processor"].into_iter().enumerate() {
+        let of = |which: usize| samples[which].iter().map(move |times| times[index].as_secs_f64() * 1e6);
+        let (bare, watched) = (median(of(0)), median(of(1)));
+        let ratio = median(of(1).zip(of(0)).map(|(watched, bare)| watched / bare));
+        let each = (watched - bare) * 1e3 / CHUNKS as f64;
+        println!(
+            "{name:<13} {:<11} {what:<10} {bare:>11.0} {watched:>11.0} {each:>10.0} {ratio:>8.3}",
+            pace.name()
+        );
+    }
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn client(name: &str, address: SocketAddr, is_watched: bool) -> Ask {
+    match name {
+        "hyper" => client::hyper(address, is_watched),
+        _ => client::async_openai(address, is_watched),
+    }
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().filter(|argument| argument != "--bench").collect();
+    let arguments: Vec<&str> = arguments.iter().skip(1).map(String::as_str).collect();
+    if arguments == ["serve"] {
+        return server::serve();
+    }
+    install();
+    if let ["count", what] = arguments[..] {
+        // The first stream pays for what all share.
+        memory::read(10, what == "watched");
+        return (0..10).for_each(|_| memory::read(CHUNKS, what == "watched"));
+    }
+    let server = Server::start();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    if let ["stream", name, what, pace, times] = arguments[..] {
+        let ask = Arc::new(client(name, server.address, what == "watched"));
+        let pace = Pace::ALL.into_iter().find(|known| known.name() == pace).unwrap();
+        return (0..times.parse().unwrap()).for_each(|_| stream(&runtime, &ask, pace));
+    }
+    println!(
+        "{:<36} {:>11} {:>11} {:>10} {:>8}",
+        "1,000 chunks", "bare us", "watched us", "ns/chunk", "ratio"
+    );
+    for name in ["async-openai", "hyper"] {
+        for pace in Pace::ALL {
+            let clients = [false, true].map(|is_watched| client(name, server.address, is_watched));
+            compare(name, &runtime, clients, pace);
+        }
+    }
+    memory::print();
 }

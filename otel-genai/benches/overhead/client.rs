@@ -1,0 +1,91 @@
+//! The clients that are compared: each bare, and through the layer.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+
+use async_openai::config::OpenAIConfig;
+use async_openai::types::chat::{
+    ChatCompletionRequestUserMessage, CreateChatCompletionRequest, CreateChatCompletionRequestArgs,
+};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::{self, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
+use otel_genai::async_openai::HttpService;
+use otel_genai::content::ContentPolicy;
+use otel_genai::provider::Provider;
+use otel_genai::{GenAi, GenAiConventions, GenAiLayer, RequestBody};
+use tower::{Layer, Service, ServiceExt};
+
+use crate::server::Pace;
+
+/// Asks for one stream and reads it to its end.
+pub(crate) type Ask = Box<dyn Fn(Pace) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
+pub(crate) fn layer(host: &str) -> GenAiLayer {
+    let genai = GenAi::builder().with_conventions(GenAiConventions::V1_41);
+    let genai = genai.with_content_policy(ContentPolicy::none()).build();
+    GenAiLayer::builder().with_genai(genai).with_openai_compatible(host, Provider::OpenAi).build()
+}
+
+/// async-openai, which makes a value of each chunk, as an application that uses what the model says.
+pub(crate) fn async_openai(address: SocketAddr, is_watched: bool) -> Ask {
+    let http = reqwest::Client::new();
+    Box::new(move |pace| {
+        let config = OpenAIConfig::new().with_api_base(format!("http://{address}{}", pace.path()));
+        let client = async_openai::Client::with_config(config.with_api_key("none"));
+        let client = match is_watched {
+            true => client.with_http_service(HttpService::new(layer(&address.to_string()), http.clone())),
+            false => client.with_http_client(http.clone()),
+        };
+        Box::pin(async move {
+            let mut stream = client.chat().create_stream(chat()).await.unwrap();
+            while let Some(chunk) = stream.next().await {
+                std::hint::black_box(chunk.unwrap());
+            }
+        })
+    })
+}
+
+fn chat() -> CreateChatCompletionRequest {
+    let message = ChatCompletionRequestUserMessage::from("Hi");
+    let mut request = CreateChatCompletionRequestArgs::default();
+    request.model("gpt-4o").messages([message.into()]).stream(true).build().unwrap()
+}
+
+/// hyper's client, which counts the frames of the body and looks at none: the least that a client can do.
+pub(crate) fn hyper(address: SocketAddr, is_watched: bool) -> Ask {
+    let uri = move |pace: Pace| format!("http://{address}{}/chat/completions", pace.path());
+    match is_watched {
+        false => {
+            let client: Hyper<Full<Bytes>> = legacy::Client::builder(TokioExecutor::new()).build_http();
+            Box::new(move |pace| Box::pin(ask(client.clone(), uri(pace))))
+        }
+        true => {
+            let client: Hyper<RequestBody<Full<Bytes>>> =
+                legacy::Client::builder(TokioExecutor::new()).build_http();
+            let client = layer(&address.to_string()).layer(client);
+            Box::new(move |pace| Box::pin(ask(client.clone(), uri(pace))))
+        }
+    }
+}
+
+type Hyper<B> = legacy::Client<HttpConnector, B>;
+
+pub(crate) async fn ask<S, B>(mut client: S, uri: String)
+where
+    S: Service<http::Request<Full<Bytes>>, Response = http::Response<B>>,
+    S::Error: std::fmt::Debug,
+    B: http_body::Body,
+    B::Error: std::fmt::Debug,
+{
+    const BODY: &[u8] = br#"{"model":"gpt-4o","stream":true,"messages":[{"role":"user","content":"Hi"}]}"#;
+    let request = http::Request::post(uri).body(Full::from(BODY)).unwrap();
+    let response = client.ready().await.unwrap().call(request).await.unwrap();
+    let mut body = std::pin::pin!(response.into_body());
+    while let Some(frame) = body.frame().await {
+        drop(std::hint::black_box(frame.unwrap()));
+    }
+}

@@ -1,0 +1,116 @@
+//! A server in a process of its own, as a model's is: its work is not the client's.
+
+use std::convert::Infallible;
+use std::future::{Future, IntoFuture};
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::Response;
+use axum::routing::post;
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+
+/// What a service would stream from one model, and more: a token comes every few milliseconds from the fast ones.
+const PACE: Duration = Duration::from_millis(1);
+
+pub(crate) const CHUNKS: usize = 1_000;
+
+/// How the server sends the chunks of a stream.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Pace {
+    /// One, then a pause, as a model does.
+    AsAModel,
+    /// Each in a write of its own, as fast as the socket takes them.
+    OneByOne,
+    /// All of them in as few writes as they fit in: a proxy's cache, or a client that comes late.
+    AtOnce,
+}
+
+impl Pace {
+    pub(crate) const ALL: [Self; 3] = [Self::AsAModel, Self::OneByOne, Self::AtOnce];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::AsAModel => "as-a-model",
+            Self::OneByOne => "one-by-one",
+            Self::AtOnce => "at-once",
+        }
+    }
+
+    /// Below it is OpenAI's API.
+    pub(crate) fn path(self) -> String {
+        format!("/{}/v1", self.name())
+    }
+
+    fn wait(self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        match self {
+            Self::AsAModel => Box::pin(tokio::time::sleep(PACE)),
+            Self::OneByOne => Box::pin(tokio::task::yield_now()),
+            Self::AtOnce => Box::pin(std::future::ready(())),
+        }
+    }
+
+    fn answer(self) -> Response {
+        let numbers = (0..CHUNKS).map(Some).chain([None]);
+        let chunks = stream::iter(numbers).then(move |number| async move {
+            self.wait().await;
+            Ok::<_, Infallible>(number.map_or(Bytes::from_static(b"data: [DONE]\n\n"), chunk))
+        });
+        let mut response = Response::new(Body::from_stream(chunks));
+        response.headers_mut().insert(CONTENT_TYPE, "text/event-stream".parse().unwrap());
+        response
+    }
+}
+
+/// A chunk as OpenAI sends it.
+pub(crate) fn chunk(number: usize) -> Bytes {
+    Bytes::from(format!(
+        "data: {{\"id\":\"chatcmpl-B1jzMqgDuXSwQlLNVpwvJ8a6gUQeV\",\"object\":\"chat.completion.chunk\",\"created\":1740000000,\
+         \"model\":\"gpt-4o-2024-08-06\",\"service_tier\":\"default\",\"system_fingerprint\":\"fp_eb9dce56a8\",\"choices\":\
+         [{{\"index\":0,\"delta\":{{\"content\":\" word{number}\"}},\"logprobs\":null,\"finish_reason\":null}}]}}\n\n"
+    ))
+}
+
+/// Serves until the process ends, and says where.
+pub(crate) fn serve() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        println!("{}", listener.local_addr().unwrap());
+        std::io::stdout().flush().unwrap();
+        let routes = Pace::ALL.into_iter().fold(Router::new(), |router, pace| {
+            let path = format!("{}/chat/completions", pace.path());
+            router.route(&path, post(move || async move { pace.answer() }))
+        });
+        axum::serve(listener, routes).into_future().await.unwrap();
+    });
+}
+
+/// The process that serves; it ends with this value.
+pub(crate) struct Server {
+    process: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        let mut process = command.arg("serve").stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        Self { process, address: line.trim().parse().unwrap() }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
