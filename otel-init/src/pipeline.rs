@@ -256,10 +256,11 @@ impl Making<'_> {
 }
 
 /// The SDK counts a key that is set again as one more attribute and drops what comes after its limit. The exact limits are
-/// enforced when the span ends and each key counts once; the SDK's bound the memory until then.
+/// enforced when the span ends and each key counts once; the SDK's bound the memory until then. One more for what marks a
+/// span whose trace id is not random.
 fn with_room_for_duplicates(limits: SpanLimits) -> SpanLimits {
     SpanLimits {
-        max_attributes_per_span: limits.max_attributes_per_span.saturating_mul(4),
+        max_attributes_per_span: limits.max_attributes_per_span.saturating_mul(4).saturating_add(1),
         max_attributes_per_event: limits.max_attributes_per_event.saturating_mul(4),
         max_attributes_per_link: limits.max_attributes_per_link.saturating_mul(4),
         ..limits

@@ -2,7 +2,6 @@
 
 use std::sync::OnceLock;
 
-use http::header::ValueIter;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::propagation::{Extractor, Injector};
 
@@ -43,29 +42,44 @@ fn known_name(key: &str) -> Option<&'static HeaderName> {
 #[derive(Debug)]
 pub struct HeaderExtractor<'a> {
     headers: &'a HeaderMap,
-    /// Which of [`NAMES`] are there, a bit each.
-    present: u8,
+    /// What stands in each of [`NAMES`].
+    found: [Found<'a>; NAMES.len()],
     /// Made when they are asked for, which most requests' are not worth.
     joined: [OnceLock<Option<String>>; LISTS.len()],
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Found<'a> {
+    Nothing,
+    Once(&'a HeaderValue),
+    Several,
 }
 
 impl<'a> HeaderExtractor<'a> {
     /// Reads from `headers`.
     #[must_use]
     pub fn new(headers: &'a HeaderMap) -> Self {
-        Self { headers, present: present(headers), joined: [const { OnceLock::new() }; LISTS.len()] }
+        Self { headers, found: find(headers), joined: [const { OnceLock::new() }; LISTS.len()] }
     }
 
     /// Whether one of the headers of W3C's trace context and baggage is there.
     pub(crate) fn has_w3c_headers(&self) -> bool {
-        self.present != 0
+        self.found.iter().any(|found| !matches!(found, Found::Nothing))
     }
 
-    fn values(&self, key: &str) -> Option<ValueIter<'a, HeaderValue>> {
+    fn found(&self, key: &str) -> Found<'a> {
         match NAMES.iter().position(|name| name.as_str() == key) {
-            Some(index) if self.present & (1 << index) == 0 => None,
-            Some(index) => Some(self.headers.get_all(&NAMES[index]).iter()),
-            None => Some(self.headers.get_all(key).iter()),
+            Some(index) => self.found[index],
+            None => self.headers.get_all(key).iter().fold(Found::Nothing, Found::and),
+        }
+    }
+}
+
+impl<'a> Found<'a> {
+    fn and(self, value: &'a HeaderValue) -> Self {
+        match self {
+            Self::Nothing => Self::Once(value),
+            Self::Once(_) | Self::Several => Self::Several,
         }
     }
 }
@@ -73,27 +87,30 @@ impl<'a> HeaderExtractor<'a> {
 /// More names than this are not looked through.
 const MANY_HEADERS: usize = 24;
 
-/// Which of [`NAMES`] may be there. Most requests have none of them: to look at all names once costs less than to look each
-/// of these up, which hashes it.
-fn present(headers: &HeaderMap) -> u8 {
+/// To look at all names once costs less than to look each of these up, which hashes it.
+fn find(headers: &HeaderMap) -> [Found<'_>; NAMES.len()] {
     if headers.keys_len() > MANY_HEADERS {
-        return u8::MAX;
+        return NAMES.each_ref().map(|name| headers.get_all(name).iter().fold(Found::Nothing, Found::and));
     }
-    headers.keys().fold(0, |present, name| match NAMES.iter().position(|known| known == name) {
-        Some(index) => present | (1 << index),
-        None => present,
-    })
+    let mut found = [Found::Nothing; NAMES.len()];
+    for (name, value) in headers {
+        if let Some(index) = NAMES.iter().position(|known| known == name) {
+            found[index] = found[index].and(value);
+        }
+    }
+    found
 }
 
 impl Extractor for HeaderExtractor<'_> {
     fn get(&self, key: &str) -> Option<&str> {
-        let mut values = self.values(key)?;
-        let first = values.next()?;
-        if values.next().is_none() {
-            return first.to_str().ok();
+        match self.found(key) {
+            Found::Nothing => None,
+            Found::Once(value) => value.to_str().ok(),
+            Found::Several => {
+                let list = LISTS.iter().position(|name| name.as_str().eq_ignore_ascii_case(key))?;
+                self.joined[list].get_or_init(|| join(self.headers, &LISTS[list])).as_deref()
+            }
         }
-        let list = LISTS.iter().position(|name| name.as_str().eq_ignore_ascii_case(key))?;
-        self.joined[list].get_or_init(|| join(self.headers, &LISTS[list])).as_deref()
     }
 
     fn keys(&self) -> Vec<&str> {
@@ -101,22 +118,22 @@ impl Extractor for HeaderExtractor<'_> {
     }
 
     fn get_all(&self, key: &str) -> Option<Vec<&str>> {
-        let mut values = self.values(key)?.filter_map(|value| value.to_str().ok());
-        let first = values.next()?;
-        let mut all = Vec::with_capacity(1);
-        all.push(first);
-        all.extend(values);
-        Some(all)
+        match self.found(key) {
+            Found::Nothing => None,
+            Found::Once(value) => Some(vec![value.to_str().ok()?]),
+            Found::Several => Some(self.headers.get_all(key).iter().map(text_of_several).collect()),
+        }
     }
 }
 
-/// The joined list when the header comes more than once; nothing is allocated for the usual single header.
+/// A value that is no text still counts: two parents are none, and a list with it is not valid in whole.
+fn text_of_several(value: &HeaderValue) -> &str {
+    value.to_str().unwrap_or("\u{fffd}")
+}
+
 fn join(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    let mut values = headers.get_all(name).iter();
-    let (first, second) = (values.next()?, values.next()?);
-    let all = [first, second].into_iter().chain(values);
-    let readable: Vec<_> = all.filter_map(|value| value.to_str().ok()).collect();
-    Some(readable.join(","))
+    let values: Vec<_> = headers.get_all(name).iter().map(text_of_several).collect();
+    Some(values.join(","))
 }
 
 /// Writes context into a [`HeaderMap`], in place of what stood there.
@@ -203,6 +220,27 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("baggage", HeaderValue::from_bytes(b"a=\xff").unwrap());
         assert_eq!(HeaderExtractor::new(&headers).get("baggage"), None);
+    }
+
+    #[test]
+    fn one_of_two_parents_that_cannot_be_read_is_there_all_the_same() {
+        use crate::propagation::TraceContextPropagator;
+        use opentelemetry::propagation::TextMapPropagator;
+        use opentelemetry::trace::TraceContextExt;
+
+        let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let unreadable = HeaderValue::from_bytes(b"\xff").unwrap();
+        let extract = |headers: &HeaderMap| {
+            let context = TraceContextPropagator::new().extract(&HeaderExtractor::new(headers));
+            context.span().span_context().clone()
+        };
+        let mut twice = headers(&[("traceparent", parent)]);
+        twice.append("traceparent", unreadable.clone());
+        assert!(!extract(&twice).is_valid());
+        let mut list = headers(&[("traceparent", parent), ("tracestate", "a=1")]);
+        assert_eq!(extract(&list).trace_state().header(), "a=1");
+        list.append("tracestate", unreadable);
+        assert_eq!(extract(&list).trace_state().header(), "");
     }
 
     #[test]

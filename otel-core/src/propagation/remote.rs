@@ -65,7 +65,8 @@ pub fn remote_decision(context: &Context) -> Option<RemoteDecision> {
 
 /// `context` with a remote parent: for propagators of formats that carry ids and a decision.
 ///
-/// Ids that are not valid leave the span of `context` alone; the decision is kept for the root span to come.
+/// Ids that are not valid leave the span of `context` alone. If it has none, the decision is kept for the root span to
+/// come; otherwise it says nothing of that span.
 ///
 /// When `context` already has the same remote parent, read from other headers of the same request, its trace state and
 /// its random flag stay.
@@ -76,7 +77,11 @@ pub fn with_remote_parent(
     span_id: SpanId,
     decision: RemoteDecision,
 ) -> Context {
+    let span = context.span();
     if trace_id == TraceId::INVALID || span_id == SpanId::INVALID {
+        if span.span_context().is_valid() {
+            return context.clone();
+        }
         return context.with_value(RemoteParent {
             trace_id: TraceId::INVALID,
             decision,
@@ -84,7 +89,6 @@ pub fn with_remote_parent(
             tracestate: None,
         });
     }
-    let span = context.span();
     let known = Some(span.span_context())
         .filter(|known| known.is_remote() && known.trace_id() == trace_id && known.span_id() == span_id);
     let earlier = known.and_then(|_| RemoteParent::of_trace(context, trace_id));

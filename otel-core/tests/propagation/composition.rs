@@ -87,6 +87,31 @@ fn what_cannot_be_read_leaves_the_earlier_parent() {
     assert_eq!(said.span, Some(format!("{TRACE}-{SPAN}-01")));
 }
 
+/// `b3: 0` names no parent. What the other headers said of theirs stays, or the random flag would be made up on the way.
+#[test]
+fn a_decision_without_ids_leaves_the_earlier_parent() {
+    let headers = Pairs::new([
+        ("traceparent", format!("00-{TRACE}-{SPAN}-01")),
+        ("tracestate", "foo@@bar=1,b=2".into()),
+        ("b3", "0".into()),
+    ]);
+    for names in ["tracecontext,b3", "b3,tracecontext"] {
+        let context = extract(&compose(names), &headers);
+        let parent = context.span().span_context().clone();
+        assert_eq!(remote_decision(&context), Some(RemoteDecision::Sampled), "{names}");
+        let local = SpanContext::new(
+            parent.trace_id(),
+            SpanId::from(3),
+            TraceFlags::SAMPLED,
+            false,
+            parent.trace_state().clone(),
+        );
+        let sent = inject(&compose("tracecontext"), &context.with_remote_span_context(local));
+        assert_eq!(sent.one("traceparent"), Some(&*format!("00-{TRACE}-0000000000000003-01")), "{names}");
+        assert_eq!(sent.one("tracestate"), Some("foo@@bar=1,b=2"), "{names}");
+    }
+}
+
 #[test]
 fn two_formats_of_the_same_parent_complete_each_other() {
     let headers = Pairs::new([

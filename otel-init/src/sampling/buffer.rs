@@ -79,6 +79,10 @@ impl KeepBuffer {
 
     /// A span begins.
     pub(super) fn open(&self, trace_id: TraceId, is_local_root: bool) {
+        self.open_at(trace_id, is_local_root, Instant::now());
+    }
+
+    pub(super) fn open_at(&self, trace_id: TraceId, is_local_root: bool, now: Instant) {
         if self.is_closed.load(Ordering::Acquire) {
             return;
         }
@@ -87,11 +91,14 @@ impl KeepBuffer {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(vacant) => {
                 self.bytes.fetch_add(TRACE_BYTES, Ordering::Relaxed);
-                vacant.insert(LocalTrace::new(Instant::now()))
+                vacant.insert(LocalTrace::new(now, is_local_root))
             }
         };
         trace.open += 1;
         if is_local_root {
+            if trace.open_roots == 0 {
+                trace.opened = now;
+            }
             trace.open_roots += 1;
             trace.roots_ended = None;
         }

@@ -57,6 +57,10 @@ impl WatchedFile {
             }
             Err(error) => return Err(error.to_string()),
         };
+        // To open a pipe or a device may wait for ever.
+        if !metadata.is_file() {
+            return Err("it is no file".to_owned());
+        }
         let written = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
         let now = Some((written, metadata.len()));
         if self.seen == now {

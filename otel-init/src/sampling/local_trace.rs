@@ -7,6 +7,7 @@ use opentelemetry_sdk::trace::SpanData;
 /// The spans of one trace in this process.
 #[derive(Debug)]
 pub(super) struct LocalTrace {
+    /// When its requests began that are under way; without any, when it was first seen.
     pub(super) opened: Instant,
     pub(super) open: usize,
     pub(super) open_roots: usize,
@@ -27,9 +28,12 @@ pub(super) enum Fate {
 }
 
 impl LocalTrace {
-    pub(super) fn new(opened: Instant) -> Self {
+    /// A trace that is first seen with a span below another was over before. Such spans are recorded only where the head
+    /// sampled their trace, so they go by its word, and an error stands for those that nobody saw.
+    pub(super) fn new(opened: Instant, has_request: bool) -> Self {
         let (spans, bytes) = (Vec::new(), 0);
-        Self { opened, open: 0, open_roots: 0, roots_ended: None, state: Fate::Undecided, spans, bytes }
+        let state = if has_request { Fate::Undecided } else { Fate::LeftToHead };
+        Self { opened, open: 0, open_roots: 0, roots_ended: None, state, spans, bytes }
     }
 
     /// Since the end of its requests; without any, since it was first seen.

@@ -70,9 +70,18 @@ pub(crate) fn with_threshold(state: &TraceState, threshold: Option<Threshold>) -
     }
     // The key and what is written here are valid.
     match known.with(threshold).written(text.unwrap_or_default()) {
-        text if text.is_empty() => state.delete(KEY).unwrap_or_default(),
-        text => state.insert(KEY, text).unwrap_or_else(|_| state.clone()),
+        text if text.is_empty() => without_members(state),
+        text => without_members(state).insert(KEY, text).unwrap_or_else(|_| state.clone()),
     }
+}
+
+/// The API deletes the first member of a key, and then another one of a sender who wrote two would count.
+fn without_members(state: &TraceState) -> TraceState {
+    let mut state = state.clone();
+    while state.get(KEY).is_some() {
+        state = state.delete(KEY).unwrap_or_default();
+    }
+    state
 }
 
 /// The entries in `key:value` form, and those without a value.

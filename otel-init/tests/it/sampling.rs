@@ -152,3 +152,30 @@ fn the_key_of_a_variable_signs_for_a_trace() {
     assert!(spans.iter().all(|span| span.trace_state.is_empty()));
     telemetry.shutdown_blocking().unwrap();
 }
+
+/// What marks a span until its end is an attribute, which must not be one too many.
+#[test]
+fn spans_without_room_for_attributes_are_random_as_their_callers_said() {
+    let name = "sampling::spans_without_room_for_attributes_are_random_as_their_callers_said";
+    if !child::is_child() {
+        child::run(name, &[QUIET, ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "0")]);
+        return;
+    }
+    let receiver = OtlpReceiver::start().unwrap();
+    let telemetry = Telemetry::builder().with_endpoint(receiver.http_endpoint()).install().unwrap();
+    for flags in ["01", "03"] {
+        let parent = format!("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-{flags}");
+        let headers = HashMap::from([("traceparent".to_owned(), parent)]);
+        let parent = global::get_text_map_propagator(|propagator| propagator.extract(&headers));
+        request(&parent, false);
+    }
+    telemetry.flush_blocking().unwrap();
+    let mut found: Vec<_> = receiver
+        .spans()
+        .iter()
+        .map(|span| (span.flags & 0xff, span.attributes.len(), span.dropped_attributes))
+        .collect();
+    found.sort_unstable();
+    assert_eq!(found, [(1, 0, 0), (1, 0, 0), (3, 0, 0), (3, 0, 0)]);
+    telemetry.shutdown_blocking().unwrap();
+}

@@ -217,6 +217,26 @@ fn a_span_that_begins_after_the_end_of_a_kept_trace_leaves_with_it() {
     assert_eq!(control.health().kept_traces, 1);
 }
 
+/// Nobody sees the failure of a late span below a trace that was not sampled, so the one that is seen stands for those too.
+#[test]
+fn a_span_that_fails_after_the_end_of_a_sampled_trace_keeps_the_threshold_of_the_head() {
+    let sampling = Sampling::probability(0.5).with_keep(Keep::errors());
+    let (provider, exported, control) = installed(&sampling);
+    let tracer = provider.tracer("test");
+    let mut late = 0;
+    for _ in 0..100 {
+        let root = start(&tracer, "root", &Context::new());
+        root.span().end();
+        fail(&start(&tracer, "late", &root));
+        let spans = exported.take();
+        assert!(states(&spans).iter().all(|state| state == "ot=th:8"), "{:?}", states(&spans));
+        late += spans.iter().filter(|span| span.name == "late").count();
+    }
+    assert!((10..90).contains(&late), "{late}");
+    let health = control.health();
+    assert_eq!((health.kept_traces, health.dropped_spans, health.waiting_bytes), (0, 0, 0));
+}
+
 #[test]
 fn a_flush_lets_go_of_what_has_no_open_request_and_a_shutdown_of_everything() {
     let sampling = Sampling::new(AlwaysOn).with_keep(Keep::errors());
@@ -280,6 +300,26 @@ fn time_decides_too() {
     assert!(released.len() == 1 && !released[0].is_kept);
     buffer.close(quick("below"));
     assert_eq!((buffer.counts().waiting_bytes, buffer.counts().waiting_spans), (0, 0));
+}
+
+/// Two requests of one trace, with a job in between that keeps the trace from being over.
+#[test]
+fn a_request_is_as_slow_as_it_is_itself() {
+    let keep = Keep::slower_than(SLOW);
+    let (provider, exported, _control) = installed(&Sampling::new(AlwaysOn));
+    start(&provider.tracer("test"), "quick", &Context::new()).span().end();
+    let quick = exported.take().remove(0);
+    let trace_id = quick.span_context.trace_id();
+    let buffer = KeepBuffer::new(keep);
+    let now = Instant::now();
+    buffer.open_at(trace_id, true, now);
+    buffer.open_at(trace_id, false, now);
+    assert!(buffer.close(quick).is_empty());
+    buffer.open_at(trace_id, true, now + SLOW * 5);
+    assert!(buffer.sweep(now + SLOW * 5, false).is_empty());
+    assert_eq!(buffer.counts().kept_traces, 0);
+    buffer.sweep(now + SLOW * 6, false);
+    assert_eq!(buffer.counts().kept_traces, 1);
 }
 
 #[test]

@@ -86,6 +86,25 @@ fn a_file_does_the_same_and_the_handle_goes_before_it() {
     assert_eq!(handle.description(), "configured");
 }
 
+/// To open a pipe waits for somebody who writes; the installation must not.
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_not_opened() {
+    let path = std::env::temp_dir().join(format!("otel-init-sampler-{}.pipe", std::process::id()));
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let live = Arc::new(Live::new("configured".to_owned(), false));
+    let mut file = WatchedFile::new(path.clone(), Arc::clone(&live));
+    let (looked, has_looked) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        file.look();
+        looked.send(()).unwrap();
+    });
+    let is_back = has_looked.recv_timeout(Duration::from_secs(10));
+    fs::remove_file(&path).unwrap();
+    assert_eq!(is_back, Ok(()));
+    assert_eq!(SamplerHandle::new(live).description(), "configured");
+}
+
 #[test]
 fn an_expired_change_is_forgotten_once() {
     let live = Arc::new(Live::new("configured".to_owned(), false));

@@ -9,10 +9,10 @@ use opentelemetry::{Context, KeyValue, Value};
 use opentelemetry_sdk::trace::{Sampler, SpanData};
 use otel_core::propagation::{B3Propagator, TraceContextPropagator, with_deferred_decision};
 
-use super::super::ot_state::OtState;
+use super::super::ot_state::{OtState, with_threshold};
 use super::super::{
     AlwaysOff, AlwaysOn, DebugHeader, ParentThreshold, Probability, RateLimit, RateLimited, Rule, RuleBased,
-    Sampling,
+    Sampling, Threshold,
 };
 use super::installed;
 
@@ -257,4 +257,18 @@ fn a_rule_matches_one_of_several_values_and_items_of_lists() {
         assert_eq!(matches(&there, value), !is_empty);
     }
     assert!(!matches(&there, None));
+}
+
+/// Of two members the first counts, and none may come to light when it goes.
+#[test]
+fn a_threshold_that_is_taken_away_is_not_followed_by_another() {
+    let twice = w3c("01", "ot=th:8;x:1,vendor=1,ot=th:0");
+    let state = twice.span().span_context().trace_state().clone();
+    let without = with_threshold(&state, None);
+    assert_eq!(without.header(), "ot=x:1,vendor=1");
+    assert_eq!(with_threshold(&without, None), without);
+    let other = with_threshold(&state, Threshold::parse("c"));
+    assert_eq!(other.header(), "ot=th:c;x:1,vendor=1");
+    let twice = w3c("01", "ot=th:8,ot=th:0");
+    assert_eq!(with_threshold(twice.span().span_context().trace_state(), None).header(), "");
 }
