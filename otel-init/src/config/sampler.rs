@@ -8,7 +8,7 @@ use opentelemetry_sdk::trace::Sampler;
 use super::Settings;
 use super::environment::Environment;
 use crate::registry::Registry;
-use crate::sampling::{Adaptive, DebugHeader, Probability, RateLimit, RateLimited, Sampling};
+use crate::sampling::{Adaptive, DebugHeader, RateLimit, Sampling};
 
 const NAME: &str = "OTEL_TRACES_SAMPLER";
 const ARGUMENT: &str = "OTEL_TRACES_SAMPLER_ARG";
@@ -112,7 +112,7 @@ fn named(name: &str, environment: &Environment<'_>) -> Option<Sampling> {
         "probability" => Sampling::probability(ratio(environment).unwrap_or(1.0)),
         "rate_limiting" => {
             let limit = RateLimit::per_second(traces_per_second(environment));
-            Sampling::new(RateLimited::new(Probability::new(1.0), limit))
+            Sampling::probability(1.0).with_rate_limit(limit)
         }
         "adaptive" => Sampling::new(Adaptive::traces_per_second(traces_per_second(environment))),
         _ => return None,

@@ -11,7 +11,8 @@ use super::rule::ROUTE;
 /// A limit on what is sampled: a token bucket, taken from without a lock.
 ///
 /// Nobody can say how many traces stand behind those that pass a limit which refuses others. So from a refusal until the
-/// bucket is full again no `th` is written; what was refused is counted in
+/// bucket is full again no `th` is written; what
+/// [`Sampling::with_rate_limit`](crate::sampling::Sampling::with_rate_limit) refused is counted in
 /// [`SamplingHealth::rate_limited`](crate::sampling::SamplingHealth::rate_limited).
 ///
 /// ```

@@ -6,8 +6,8 @@ use super::rate_limit::RateLimit;
 
 /// What another sampler samples, up to a limit.
 ///
-/// [`Sampling::with_rate_limit`](super::Sampling::with_rate_limit) limits everything that begins here; this limits what
-/// one rule samples.
+/// [`Sampling::with_rate_limit`](super::Sampling::with_rate_limit) limits everything that begins here, and counts what it
+/// refuses in [`SamplingHealth`](super::SamplingHealth); this limits what one rule samples, and does not count.
 #[derive(Clone, Debug)]
 pub struct RateLimited<S> {
     inner: S,

@@ -9,9 +9,7 @@ use super::composite;
 use super::error::FileError;
 use super::fields::Value;
 use crate::config::sampler::{SamplerConfig, sdk};
-use crate::sampling::{
-    Adaptive, ComposableSampler, Probability, RateLimit, RateLimited, Sampling, SdkSampler,
-};
+use crate::sampling::{Adaptive, ComposableSampler, Probability, RateLimit, Sampling, SdkSampler};
 
 /// What stands where no sampler does: "parent based sampler with a root of always_on is used".
 pub(super) fn default() -> SamplerConfig {
@@ -91,7 +89,7 @@ impl Reader<'_> {
             "rate_limiting" => {
                 let rate = rate(value, &["traces_per_second"])?;
                 let limit = RateLimit::per_second(rate.map_or(RATE, |(_, rate)| rate));
-                Ok(Sampling::new(RateLimited::new(Probability::new(1.0), limit)))
+                Ok(Sampling::probability(1.0).with_rate_limit(limit))
             }
             "adaptive" => Ok(Sampling::new(match rate(value, &["traces_per_second", "spans_per_second"])? {
                 Some(("spans_per_second", rate)) => Adaptive::spans_per_second(rate),

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::super::Settings;
 use super::{resolve, resolve_with};
-use crate::sampling::Sampling;
+use crate::sampling::{Sampling, SamplingControl};
+
 #[test]
 fn samplers_are_named_by_two_variables() {
     for (name, argument, sampler) in [
@@ -19,6 +20,15 @@ fn samplers_are_named_by_two_variables() {
         let config = resolve(&[("OTEL_TRACES_SAMPLER", name), ("OTEL_TRACES_SAMPLER_ARG", argument)]);
         assert_eq!(config.sampler.to_string(), sampler);
         assert_eq!(config.warnings, Vec::<String>::new());
+    }
+}
+
+/// A limit inside of the head would refuse without counting.
+#[test]
+fn what_a_limit_refuses_is_counted() {
+    for name in ["rate_limiting", "parentbased_rate_limiting", "production", "emergency"] {
+        let config = resolve(&[("OTEL_TRACES_SAMPLER", name)]);
+        assert!(SamplingControl::new(&config.sampler.sampling, None).has_limits(), "{name}");
     }
 }
 
