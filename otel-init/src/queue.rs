@@ -21,7 +21,7 @@ use crate::Protocol;
 use crate::config::{BatchConfig, ExporterConfig};
 use crate::export::{LARGEST_BODY, SignalExporter};
 use crate::self_metrics::Processed;
-use crate::wire::{Lost, Schedule, WireLogProcessor, WireSpanProcessor};
+use crate::wire::{Batch, Lost, Schedule, WireLogProcessor, WireSpanProcessor};
 
 /// How ended spans and log records wait for their export over OTLP.
 ///
@@ -32,7 +32,8 @@ use crate::wire::{Lost, Schedule, WireLogProcessor, WireSpanProcessor};
 pub enum Queue {
     /// Each is encoded when it ends, and what waits is bytes. That is cheaper, and what waits is bounded by its size: by
     /// `max_bytes` for each signal and destination, and by `OTEL_BSP_MAX_QUEUE_SIZE` or `OTEL_BLRP_MAX_QUEUE_SIZE` if it is
-    /// set. It is sent when there is a batch, when half of the room is taken, or when the delay is over.
+    /// set. It is sent when there are 512 KiB, or a batch if `OTEL_BSP_MAX_EXPORT_BATCH_SIZE` or
+    /// `OTEL_BLRP_MAX_EXPORT_BATCH_SIZE` is set, when half of the room is taken, or when the delay is over.
     Encoded {
         /// How many bytes may wait or be on their way; 64 MiB by default.
         max_bytes: usize,
@@ -152,11 +153,21 @@ impl Making<'_> {
 }
 
 fn schedule(batch: BatchConfig) -> Schedule {
+    let delay = batch.schedule_delay;
+    // A queue that is bounded by number would be full before there are so many bytes.
+    if batch.is_batch_size_given || batch.is_queue_size_given {
+        return Schedule {
+            delay,
+            batch: Batch { entries: batch.max_export_batch_size, bytes: usize::MAX },
+            // The resource comes on top.
+            max_request_bytes: LARGEST_BODY - 64 * 1024,
+        };
+    }
+    // Large enough that the way of a request costs next to nothing for each entry, small enough for the processor's cache.
     Schedule {
-        delay: batch.schedule_delay,
-        max_entries: batch.max_export_batch_size,
-        // The resource comes on top.
-        max_request_bytes: LARGEST_BODY - 64 * 1024,
+        delay,
+        batch: Batch { entries: usize::MAX, bytes: 512 * 1024 },
+        max_request_bytes: 1024 * 1024,
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct BatchConfig {
     /// Whether anybody said it.
     pub(crate) is_queue_size_given: bool,
     pub(crate) max_export_batch_size: usize,
+    /// Whether anybody said it.
+    pub(crate) is_batch_size_given: bool,
     pub(crate) schedule_delay: Duration,
     /// A bound on the timeout of the exporter.
     pub(crate) export_timeout: Option<Duration>,
@@ -42,7 +44,8 @@ impl BatchConfig {
         let given = environment.size(&format!("{prefix}_MAX_QUEUE_SIZE"));
         let max_queue_size = given.unwrap_or(QUEUE);
         let batch = format!("{prefix}_MAX_EXPORT_BATCH_SIZE");
-        let max_export_batch_size = environment.size(&batch).unwrap_or(BATCH);
+        let given_batch = environment.size(&batch);
+        let max_export_batch_size = given_batch.unwrap_or(BATCH);
         if environment.text(&batch).is_some() && max_export_batch_size > max_queue_size {
             environment.warn(format!(
                 "{batch} is {max_export_batch_size}, more than the queue holds; {max_queue_size} is used"
@@ -52,6 +55,7 @@ impl BatchConfig {
             max_queue_size,
             is_queue_size_given: given.is_some(),
             max_export_batch_size: max_export_batch_size.min(max_queue_size),
+            is_batch_size_given: given_batch.is_some(),
             schedule_delay: environment
                 .milliseconds(&[&format!("{prefix}_SCHEDULE_DELAY")])
                 .unwrap_or(default_delay),

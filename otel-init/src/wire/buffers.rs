@@ -25,14 +25,30 @@ pub(super) trait Scope: Send + Sync + 'static {
 pub(super) struct Buffers<S> {
     shards: Shards<Mutex<Content<S>>>,
     room: Room,
-    /// A shard calls for the worker each time it has got as many entries.
-    call_at: usize,
+    /// A shard calls for the worker each time it has got as much.
+    call_at: Batch,
+}
+
+/// What is worth a request: so many entries, or so many bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Batch {
+    pub(crate) entries: usize,
+    pub(crate) bytes: usize,
+}
+
+impl Batch {
+    fn is_reached(self, entries: usize, bytes: usize) -> bool {
+        entries >= self.entries || bytes >= self.bytes
+    }
 }
 
 #[derive(Debug)]
 struct Content<S> {
     chunks: Vec<Chunk<S>>,
     entries: usize,
+    bytes: usize,
+    /// What came since the last call.
+    uncalled: (usize, usize),
     /// Bytes that were taken from the room and are not used yet.
     credit: usize,
 }
@@ -56,17 +72,19 @@ pub(super) enum Pushed {
 }
 
 impl<S: Scope> Buffers<S> {
-    /// For at most `max_bytes`; `batch` entries are worth a request.
-    pub(super) fn new(max_bytes: usize, batch: usize) -> Self {
-        let shards = Shards::new(|| Mutex::new(Content { chunks: Vec::new(), entries: 0, credit: 0 }));
-        let call_at = (batch / shards.len()).max(1);
+    /// For at most `max_bytes`.
+    pub(super) fn new(max_bytes: usize, batch: Batch) -> Self {
+        let empty = || Content { chunks: Vec::new(), entries: 0, bytes: 0, uncalled: (0, 0), credit: 0 };
+        let shards = Shards::new(|| Mutex::new(empty()));
+        let share = |all: usize| (all / shards.len()).max(1);
+        let call_at = Batch { entries: share(batch.entries), bytes: share(batch.bytes) };
         Self { shards, room: Room::new(max_bytes), call_at }
     }
 
     /// Has `encode` write one entry of the scope of `key`.
     pub(super) fn push(&self, key: S::Key<'_>, encode: impl FnOnce(&mut Vec<u8>)) -> Pushed {
         let mut content = lock(self.shards.own());
-        let Content { chunks, entries, credit } = &mut *content;
+        let Content { chunks, entries, bytes, uncalled, credit } = &mut *content;
         // The last one used stands first.
         let (index, new_scope) = match chunks.iter().position(|chunk| chunk.scope.is(key)) {
             Some(index) => (index, 0),
@@ -97,19 +115,29 @@ impl<S: Scope> Buffers<S> {
         *credit -= needed;
         chunk.entries += 1;
         *entries += 1;
-        if is_tight || *entries % self.call_at == 0 { Pushed::KeptAndDue } else { Pushed::Kept }
+        *bytes += needed;
+        *uncalled = (uncalled.0 + 1, uncalled.1 + needed);
+        if !is_tight && !self.call_at.is_reached(uncalled.0, uncalled.1) {
+            return Pushed::Kept;
+        }
+        *uncalled = (0, 0);
+        Pushed::KeptAndDue
     }
 
-    /// Whether as many entries wait, or there is not much room for more.
-    pub(super) fn has(&self, batch: usize) -> bool {
-        self.room.is_tight() || self.shards.iter().map(|shard| lock(shard).entries).sum::<usize>() >= batch
+    /// Whether as much waits, or there is not much room for more.
+    pub(super) fn has(&self, batch: Batch) -> bool {
+        let (mut entries, mut bytes) = (0, 0);
+        for content in self.shards.iter().map(lock) {
+            (entries, bytes) = (entries + content.entries, bytes + content.bytes);
+        }
+        self.room.is_tight() || batch.is_reached(entries, bytes)
     }
 
     /// Takes everything. `spares` are buffers to go on with.
     pub(super) fn take(&self, into: &mut Vec<Chunk<S>>, spares: &mut Vec<Vec<u8>>) {
         for shard in self.shards.iter() {
             let mut content = lock(shard);
-            content.entries = 0;
+            (content.entries, content.bytes, content.uncalled) = (0, 0, (0, 0));
             let credit = mem::take(&mut content.credit);
             for chunk in &mut content.chunks {
                 if chunk.entries > 0 {

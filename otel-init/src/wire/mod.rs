@@ -17,5 +17,6 @@ mod tests;
 mod value;
 mod worker;
 
+pub(crate) use buffers::Batch;
 pub(crate) use processor::{Lost, WireLogProcessor, WireSpanProcessor};
 pub(crate) use worker::{Destination, Outcome, Schedule};

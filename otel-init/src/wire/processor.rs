@@ -97,7 +97,7 @@ impl Wire {
         destination: impl Destination,
         lost: Lost,
     ) -> io::Result<Self> {
-        let buffers = Arc::new(Buffers::new(max_bytes, schedule.max_entries));
+        let buffers = Arc::new(Buffers::new(max_bytes, schedule.batch));
         let worker = Worker::start(name, Arc::clone(&buffers), resource, schedule, destination)?;
         Ok(Self { buffers, worker, lost })
     }

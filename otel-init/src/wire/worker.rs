@@ -7,7 +7,7 @@ use opentelemetry::Context;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 
-use super::buffers::{Buffers, Chunk};
+use super::buffers::{Batch, Buffers, Chunk};
 use super::request::{Bounds, EncodedResource, EncodedScope, Request, each_request};
 use crate::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, thread};
@@ -32,7 +32,8 @@ pub(crate) trait Destination: Send + 'static {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Schedule {
     pub(crate) delay: Duration,
-    pub(crate) max_entries: usize,
+    /// As many entries are also the most in one request.
+    pub(crate) batch: Batch,
     pub(crate) max_request_bytes: usize,
 }
 
@@ -70,7 +71,8 @@ impl Worker {
         let mut work = Work {
             buffers,
             resource: EncodedResource::new(resource),
-            bounds: Bounds { entries: schedule.max_entries, bytes: schedule.max_request_bytes },
+            batch: schedule.batch,
+            bounds: Bounds { entries: schedule.batch.entries, bytes: schedule.max_request_bytes },
             destination,
             chunks: Vec::new(),
             spares: Vec::new(),
@@ -186,6 +188,7 @@ impl Drop for End<'_> {
 struct Work<D> {
     buffers: Arc<Buffers<EncodedScope>>,
     resource: EncodedResource,
+    batch: Batch,
     bounds: Bounds,
     destination: D,
     chunks: Vec<Chunk<EncodedScope>>,
@@ -194,7 +197,7 @@ struct Work<D> {
 
 impl<D: Destination> Work<D> {
     fn has_a_batch(&self) -> bool {
-        self.buffers.has(self.bounds.entries)
+        self.buffers.has(self.batch)
     }
 
     /// The last failure, if there was one.

@@ -24,7 +24,8 @@ fn install_with(
     milliseconds: &'static str,
     shutdown: Duration,
 ) -> Telemetry {
-    let builder = builder(endpoint, protocol, [("OTEL_EXPORTER_OTLP_TIMEOUT", milliseconds)]);
+    let variables = [("OTEL_EXPORTER_OTLP_TIMEOUT", milliseconds), ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "512")];
+    let builder = builder(endpoint, protocol, variables);
     builder.with_shutdown_timeout(shutdown).install().unwrap()
 }
 

@@ -8,6 +8,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks, SpanProcessor as _};
 use prost::Message as _;
 
+use crate::buffers::Batch;
 use crate::processor::WireSpanProcessor;
 use crate::sync::{Arc, Mutex, thread};
 use crate::tally::{Counts, Tally};
@@ -40,7 +41,11 @@ impl Service {
         let to = Sink { tally: Arc::clone(&tally), sent: Arc::clone(&sent) };
         let of_lost = Arc::clone(&tally);
         // In the model no time ever passes.
-        let schedule = Schedule { delay: LONG, max_entries, max_request_bytes: 1 << 20 };
+        let schedule = Schedule {
+            delay: LONG,
+            batch: Batch { entries: max_entries, bytes: usize::MAX },
+            max_request_bytes: 1 << 20,
+        };
         let resource = Resource::builder_empty().build();
         let lost = Box::new(move || of_lost.turned_away());
         let processor = WireSpanProcessor::new(&resource, max_bytes, schedule, to, lost).unwrap();

@@ -100,6 +100,7 @@ impl Reader<'_> {
             max_queue_size: QUEUE,
             is_queue_size_given: false,
             max_export_batch_size: BATCH,
+            is_batch_size_given: false,
             schedule_delay: unsaid.delay,
             export_timeout: unsaid.timeout,
         };
@@ -116,6 +117,7 @@ impl Reader<'_> {
                 match fields.optional("max_export_batch_size") {
                     Some(size) => {
                         batch.max_export_batch_size = size_of(&size)?;
+                        batch.is_batch_size_given = true;
                         if batch.max_export_batch_size > batch.max_queue_size {
                             return Err(size.error("a batch is not larger than the queue, max_queue_size"));
                         }
@@ -124,7 +126,7 @@ impl Reader<'_> {
                 }
             }
             // Each by itself and at once, but on the thread of the export: nothing here blocks the application.
-            "simple" => batch.max_export_batch_size = 1,
+            "simple" => (batch.max_export_batch_size, batch.is_batch_size_given) = (1, true),
             _ => return Err(unknown),
         }
         let exporter = self.exporter(signal, fields.required("exporter")?, None)?;

@@ -15,14 +15,18 @@ use opentelemetry_sdk::error::OTelSdkError;
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks, SpanProcessor as _};
 use prost::Message as _;
 
-use crate::wire::buffers::{Buffers, Pushed};
+use crate::wire::buffers::{Batch, Buffers, Pushed};
 use crate::wire::request::EncodedScope;
 use crate::wire::{Destination, Outcome, Schedule, WireSpanProcessor};
 
 const LONG: Duration = Duration::from_secs(3600);
 
+fn batch(entries: usize) -> Batch {
+    Batch { entries, bytes: usize::MAX }
+}
+
 pub(super) fn schedule(max_entries: usize) -> Schedule {
-    Schedule { delay: LONG, max_entries, max_request_bytes: 1 << 20 }
+    Schedule { delay: LONG, batch: batch(max_entries), max_request_bytes: 1 << 20 }
 }
 
 /// Keeps what is delivered.
@@ -203,7 +207,7 @@ fn a_shutdown_that_takes_too_long_says_so() {
 
 #[test]
 fn all_room_comes_back() {
-    let buffers: Buffers<EncodedScope> = Buffers::new(1_000_000, 10);
+    let buffers: Buffers<EncodedScope> = Buffers::new(1_000_000, batch(10));
     let scopes: Vec<_> = ["a", "b", "c"].map(|name| InstrumentationScope::builder(name).build()).into();
     let (mut chunks, mut spares) = (Vec::new(), Vec::new());
     for round in 0..50_usize {
@@ -225,7 +229,7 @@ fn all_room_comes_back() {
 
 #[test]
 fn scopes_that_come_and_go_take_no_room_for_good() {
-    let buffers: Buffers<EncodedScope> = Buffers::new(1_000_000, 10);
+    let buffers: Buffers<EncodedScope> = Buffers::new(1_000_000, batch(10));
     let (mut chunks, mut spares) = (Vec::new(), Vec::new());
     for round in 0..1000 {
         for number in 0..100 {
@@ -237,6 +241,22 @@ fn scopes_that_come_and_go_take_no_room_for_good() {
         buffers.give_back(chunks.drain(..).map(|chunk| chunk.bytes.len()).sum());
     }
     assert_eq!(buffers.room_left(), 1_000_000);
+}
+
+#[test]
+fn a_batch_by_bytes_calls_the_worker() {
+    let buffers: Buffers<EncodedScope> = Buffers::new(1_000_000, Batch { entries: usize::MAX, bytes: 3000 });
+    let scope = InstrumentationScope::builder("a").build();
+    let is_due = || buffers.push((&scope, None), |out| out.resize(out.len() + 100, 0)) == Pushed::KeptAndDue;
+    let batch = Batch { entries: usize::MAX, bytes: 3000 };
+    for _ in 0..2 {
+        let calls = (0..30).filter(|_| is_due()).count();
+        // Each shard calls at its share; this thread has one of them.
+        assert!((1..=30).contains(&calls) && buffers.has(batch), "{calls}");
+        let (mut chunks, mut spares) = (Vec::new(), Vec::new());
+        buffers.take(&mut chunks, &mut spares);
+        assert!(!buffers.has(batch));
+    }
 }
 
 #[test]
