@@ -46,7 +46,7 @@ impl BatchConfig {
         let batch = format!("{prefix}_MAX_EXPORT_BATCH_SIZE");
         let given_batch = environment.size(&batch);
         let max_export_batch_size = given_batch.unwrap_or(BATCH);
-        if environment.text(&batch).is_some() && max_export_batch_size > max_queue_size {
+        if given_batch.is_some() && max_export_batch_size > max_queue_size {
             environment.warn(format!(
                 "{batch} is {max_export_batch_size}, more than the queue holds; {max_queue_size} is used"
             ));

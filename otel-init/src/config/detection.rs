@@ -59,17 +59,22 @@ pub(crate) fn chosen(settings: &Settings, environment: &Environment<'_>) -> Vec<
     let mut chosen = match (&settings.detectors, environment.text(VARIABLE)) {
         (Some(names), _) => names.clone(),
         (None, Some(text)) => {
-            let mut chosen = Vec::new();
+            let (mut chosen, mut is_none) = (Vec::new(), false);
             for name in text.split(',').map(|name| name.trim().to_ascii_lowercase()) {
                 match name.as_str() {
                     "all" => chosen.extend(names(registry)),
-                    "none" | "" => {}
+                    "none" => is_none = true,
+                    "" => {}
                     _ if is_known(&name, registry) => chosen.push(name),
                     _ => environment.warn(format!(
                         "{VARIABLE} names {name:?}, which is not known; known are {}, all and none",
                         names(registry).join(", ")
                     )),
                 }
+            }
+            if chosen.is_empty() && !is_none {
+                environment.refuse(VARIABLE);
+                chosen = local();
             }
             chosen
         }

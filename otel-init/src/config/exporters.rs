@@ -32,7 +32,11 @@ impl ExporterName {
                 Err(instead) => environment.warn(format!("{variable} is {name:?}: {instead}")),
             }
         }
-        if is_any_known { chosen } else { vec![Self::Otlp] }
+        if is_any_known {
+            return chosen;
+        }
+        environment.refuse(&variable);
+        vec![Self::Otlp]
     }
 
     /// The names that the code chose: there a wrong one is an error.

@@ -23,20 +23,26 @@ impl PropagatorConfig {
             Some(text) => text.split(',').map(str::trim).filter(|name| !name.is_empty()).collect(),
             None => DEFAULT.to_vec(),
         };
-        let mut known: Vec<String> = Vec::new();
+        let (mut known, mut is_none): (Vec<String>, _) = (Vec::new(), false);
         for name in names {
             if registry.names().any(|other| other == name) {
                 // "Values MUST be deduplicated in order to register a `Propagator` only once."
                 if !known.iter().any(|other| other == name) {
                     known.push(name.to_owned());
                 }
-            } else if name != "none" {
+            } else if name == "none" {
+                is_none = true;
+            } else {
                 let supported: Vec<_> = registry.names().collect();
                 environment.warn(format!(
                     "{NAME} names {name:?}, which is not supported; supported are {} and none",
                     supported.join(", ")
                 ));
             }
+        }
+        if known.is_empty() && !is_none {
+            environment.refuse(NAME);
+            known = DEFAULT.map(str::to_owned).to_vec();
         }
         Self { names: known, registry: registry.clone() }
     }

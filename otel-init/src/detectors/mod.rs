@@ -47,3 +47,35 @@ pub(crate) const ALL: &[Detector] = &[
 fn some(key: &'static str, value: Option<impl Into<Value>>) -> Option<(Key, Value)> {
     value.map(|value| (Key::from_static_str(key), value.into()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::ALL;
+    use crate::config::Config;
+    use crate::{SettingSource, Telemetry};
+
+    fn detected(builder: crate::TelemetryBuilder) -> BTreeSet<String> {
+        let settings = builder.into_settings();
+        let config = Config::resolve(&settings, &|_| None, &[]).unwrap().effective();
+        let detected = config.settings().iter().filter(|one| *one.source() == SettingSource::Detected);
+        detected.filter_map(|one| Some(one.name().strip_prefix("resource.attributes.")?.to_owned())).collect()
+    }
+
+    #[test]
+    fn each_can_be_had_alone_and_be_switched_off() {
+        let all = detected(Telemetry::builder());
+        for key in ["service.instance.id", "process.pid", "process.executable.name", "os.type"] {
+            assert!(all.contains(key), "{key}: {all:?}");
+        }
+        for detector in ALL.iter().filter(|detector| detector.is_local) {
+            let alone = detected(Telemetry::builder().with_resource_detectors([detector.name]));
+            let others = detected(Telemetry::builder().without_resource_detector(detector.name));
+            assert!(alone.is_subset(&all) && others.is_subset(&all), "{}", detector.name);
+            assert!(alone.is_disjoint(&others), "{}: {alone:?} and {others:?}", detector.name);
+            assert_eq!(alone.union(&others).count(), all.len(), "{}", detector.name);
+        }
+        assert!(detected(Telemetry::builder().with_resource_detectors(Vec::<String>::new())).is_empty());
+    }
+}

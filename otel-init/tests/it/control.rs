@@ -120,6 +120,75 @@ fn signals_levels_rules_and_attributes_change_and_change_back() {
 }
 
 #[test]
+fn each_change_ends_with_its_time_and_a_line() {
+    let finished = alone("control::each_change_ends_with_its_time_and_a_line", || {
+        let receiver = OtlpReceiver::start().unwrap();
+        let telemetry = to(&receiver).install().unwrap();
+        let brief = telemetry.control().for_at_most(Duration::from_millis(200));
+        brief.set_level(LevelFilter::TRACE);
+        brief.set_drop_rules([DropRule::span_name("native")]).unwrap();
+        brief.set_without_attributes(["http.*"]).unwrap();
+        for signal in [Signal::Traces, Signal::Metrics, Signal::Logs] {
+            brief.set_exported(signal, false);
+        }
+        eventually_blocking(PATIENCE, || {
+            span("native");
+            span("probe");
+            tracing::trace!("too much");
+            tracing::info!("informed");
+            telemetry.flush_blocking().unwrap();
+            let spans = receiver.spans();
+            let is_whole =
+                |name: &str| spans.iter().any(|span| span.name == name && span.attributes.len() == 2);
+            is_whole("native") && is_whole("probe") && !receiver.logs().is_empty()
+        });
+        receiver.clear();
+        tracing::trace!("too much");
+        tracing::info!("informed");
+        telemetry.flush_blocking().unwrap();
+        let logs: Vec<_> = receiver.logs().iter().map(|log| log.message()).collect();
+        assert_eq!(logs, ["informed"]);
+        telemetry.shutdown_blocking().unwrap();
+    });
+    let Some(finished) = finished else { return };
+    for text in [
+        "for 200ms: the exported level is trace",
+        "the time is over: the exported level is info again",
+        "for 200ms: 1 drop rules besides",
+        "the time is over: the drop rules are the configured ones again",
+        "for 200ms: attributes that are left off: http.*",
+        "the time is over: no attributes are left off any more",
+        "for 200ms: export of metrics is off",
+        "the time is over: export of traces is on again",
+        "the time is over: export of metrics is on again",
+        "the time is over: export of logs is on again",
+    ] {
+        assert_eq!(finished.lines(text).len(), 1, "{text}: {}", finished.console);
+    }
+}
+
+#[test]
+fn everything_is_off_for_a_while_with_one_switch() {
+    let finished = alone("control::everything_is_off_for_a_while_with_one_switch", || {
+        let receiver = OtlpReceiver::start().unwrap();
+        let telemetry = to(&receiver).install().unwrap();
+        telemetry.control().for_at_most(Duration::from_millis(200)).set_enabled(false);
+        tracing::info!("unheard");
+        assert!(!global::tracer("control").start("off").is_recording());
+        eventually_blocking(PATIENCE, || global::tracer("control").start("probe").is_recording());
+        eventually_blocking(PATIENCE, || {
+            tracing::info!("heard");
+            telemetry.flush_blocking().unwrap();
+            !receiver.logs().is_empty()
+        });
+        assert!(receiver.logs().iter().all(|log| log.message() == "heard"));
+        telemetry.shutdown_blocking().unwrap();
+    });
+    let Some(finished) = finished else { return };
+    assert_eq!(finished.lines("the time is over: export of").len(), 3, "{}", finished.console);
+}
+
+#[test]
 fn an_audit_hook_sees_what_is_exported_and_never_delays() {
     let finished = alone("control::an_audit_hook_sees_what_is_exported_and_never_delays", || {
         let receiver = OtlpReceiver::start().unwrap();

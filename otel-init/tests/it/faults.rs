@@ -221,6 +221,28 @@ fn a_collector_that_wants_to_be_left_alone_is() {
 }
 
 #[test]
+fn the_circuit_opens_half_opens_and_closes_by_itself() {
+    alone("faults::the_circuit_opens_half_opens_and_closes_by_itself", || {
+        let collector =
+            Scripted::start(&[Reaction::status("503 Busy", "retry-after: 2\r\n"), Reaction::ok()]);
+        let telemetry = install_with(&collector.http(), "http/protobuf", "1000", Duration::from_secs(4));
+        let circuit = || telemetry.health().signal(Signal::Traces).unwrap().circuit;
+        assert_eq!(circuit(), CircuitState::Closed);
+        // Full batches go by themselves; nobody flushes here.
+        work(512);
+        eventually_blocking(Duration::from_secs(5), || circuit() == CircuitState::Open);
+        assert_eq!(collector.requests(), 1);
+        eventually_blocking(Duration::from_secs(5), || circuit() == CircuitState::HalfOpen);
+        assert_eq!(collector.requests(), 1, "nothing was sent meanwhile");
+        work(512);
+        eventually_blocking(Duration::from_secs(5), || circuit() == CircuitState::Closed);
+        telemetry.shutdown_blocking().unwrap();
+        let health = traces(&telemetry);
+        assert_eq!((health.failed, health.exported, collector.requests()), (512, 512, 2), "{health:?}");
+    });
+}
+
+#[test]
 fn a_cut_request_is_sent_again() {
     alone("faults::a_cut_request_is_sent_again", || {
         let collector = Scripted::start(&[Reaction::CutRequest, Reaction::CutAnswer, Reaction::ok()]);

@@ -14,9 +14,14 @@ const ROUNDS: usize = 10;
 fn idle() {
     let telemetry = Telemetry::builder().with_telemetry_level(LevelFilter::TRACE).install().unwrap();
     global::meter("feedback").u64_counter("starts").build().add(1, &[]);
+    let mut exported = vec![0];
     for _ in 0..ROUNDS {
-        telemetry.flush_blocking().unwrap();
+        let report = telemetry.flush_blocking().unwrap();
+        exported.push(report.health().signal(otel_init::Signal::Metrics).unwrap().exported);
     }
+    let each: Vec<u64> = exported.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    // The same each time, as soon as every counter has been seen.
+    assert!(each.iter().skip(3).all(|points| *points == each[3] && *points > 0), "{each:?}");
     telemetry.shutdown_blocking().unwrap();
 }
 
@@ -30,7 +35,10 @@ fn expect_metrics_alone(test: &str, protocol: &str, endpoint: &str, receiver: &O
         ],
     );
     // The crates of the export did log, or the test would prove nothing.
-    assert!(!finished.lines(" hyper_util::").is_empty(), "{}", finished.console);
+    let crates: &[&str] = if protocol == "grpc" { &["hyper_util", "h2"] } else { &["hyper_util"] };
+    for name in crates {
+        assert!(!finished.lines(&format!(" {name}::")).is_empty(), "{name}: {}", finished.console);
+    }
     let (metrics, others): (Vec<_>, Vec<_>) =
         receiver.requests().into_iter().partition(|request| request.signal == Signal::Metrics);
     assert_eq!(metrics.len(), ROUNDS + 1);

@@ -151,3 +151,44 @@ fn certificates_are_read_again_when_their_file_changes() {
         assert!(receiver.spans().iter().any(|span| span.name == "probe"), "{protocol}");
     }
 }
+
+#[test]
+fn client_certificates_are_read_again_and_half_written_files_change_nothing() {
+    const NEXT: &str = "TEST_NEXT_FILES";
+    let test = "tls::client_certificates_are_read_again_and_half_written_files_change_nothing";
+    if child::is_child() {
+        let telemetry = Telemetry::builder().install().unwrap();
+        let export = |name: &'static str| {
+            global::tracer("tls").start(name).end();
+            telemetry.flush_blocking()
+        };
+        export("too early").unwrap_err();
+        let replace = |variable: &str, name: &str| {
+            let next = PathBuf::from(std::env::var(NEXT).unwrap()).join(name);
+            std::fs::copy(next, std::env::var(variable).unwrap()).unwrap();
+        };
+        // The certificate is still the one before, so these two do not fit.
+        replace("OTEL_EXPORTER_OTLP_CLIENT_KEY", "client.key");
+        export("halfway").unwrap_err();
+        replace("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "client.pem");
+        export("probe").unwrap();
+        std::fs::write(std::env::var("OTEL_EXPORTER_OTLP_CERTIFICATE").unwrap(), "-----BEGIN CERT").unwrap();
+        export("after").unwrap();
+        return;
+    }
+    for protocol in PROTOCOLS {
+        let (own, other) = (Files::new("client-own"), Files::new("client-other"));
+        let receiver = OtlpReceiver::builder().with_mutual_tls(&own.certificates).start().unwrap();
+        let authority = other.folder.join("changing.pem");
+        std::fs::copy(own.authority(), &authority).unwrap();
+        let variables = [
+            ("OTEL_EXPORTER_OTLP_CERTIFICATE", authority.to_str().unwrap()),
+            ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", other.files.client_certificate.to_str().unwrap()),
+            ("OTEL_EXPORTER_OTLP_CLIENT_KEY", other.files.client_key.to_str().unwrap()),
+            (NEXT, own.folder.to_str().unwrap()),
+        ];
+        assert_eq!(run(test, protocol, &receiver, &variables), None);
+        let names: Vec<_> = receiver.spans().iter().map(|span| span.name.clone()).collect();
+        assert_eq!(names, ["probe", "after"], "{protocol}");
+    }
+}

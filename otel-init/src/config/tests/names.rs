@@ -21,6 +21,46 @@ fn a_set_variable_without_effect_is_named() {
 }
 
 #[test]
+fn every_variable_without_effect_is_named_once() {
+    for (name, instead) in UNSUPPORTED {
+        let config = resolve(&[(name, "1")]);
+        assert_eq!(config.warnings.len(), 1, "{name}: {:?}", config.warnings);
+        let warning = &config.warnings[0];
+        assert!(
+            warning.starts_with(&format!("{name} is set but not supported, it has no effect")),
+            "{warning}"
+        );
+        assert!(warning.ends_with(instead), "{warning}");
+    }
+}
+
+#[test]
+fn every_variable_bears_nonsense() {
+    // Whose values are texts, names of files or nothing that can be wrong by itself.
+    let texts = [
+        "OTEL_SERVICE_NAME",
+        "OTEL_INIT_SAMPLER_FILE",
+        "OTEL_INIT_DEBUG_KEY",
+        "OTEL_INIT_DISK_BUFFER_DIRECTORY",
+        "OTEL_EXPORTER_PROMETHEUS_HOST",
+        "OTEL_EXPORTER_PROMETHEUS_PORT",
+    ];
+    for name in KNOWN.iter().filter(|name| !name.ends_with("CONFIG_FILE")) {
+        let config = resolve(&[(name, "?!")]);
+        let is_text = texts.contains(name) || name.ends_with("_CERTIFICATE") && !name.contains("CLIENT");
+        assert_eq!(config.warnings.len(), usize::from(!is_text), "{name}: {:?}", config.warnings);
+        if let Some(warning) = config.warnings.first() {
+            // The two files of a client are told together.
+            let shown = if name.contains("CLIENT") { "OTEL_EXPORTER_OTLP_CLIENT_*" } else { name };
+            assert!(warning.contains(shown), "{name}: {warning}");
+        }
+        let shown = config.effective().to_string();
+        let is_used = is_text || *name == "OTEL_SDK_DISABLED" || name.ends_with("INSECURE");
+        assert!(is_used || !shown.contains(&format!("  # {name}\n")), "{name}\n{shown}");
+    }
+}
+
+#[test]
 fn names_of_older_texts_are_answered_with_todays() {
     let config =
         resolve(&[("OTEL_RESOURCE_ATTRIBUTES", "environment=prod,deployment.environment=prod,zone=a")]);
