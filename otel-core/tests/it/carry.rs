@@ -10,6 +10,7 @@ fn order() -> Option<u32> {
     Context::current().get::<Order>().map(|order| order.0)
 }
 
+#[cfg(feature = "tokio")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn over_tasks_and_blocking_work() {
     let (task, lost, blocking) = {
