@@ -2,68 +2,91 @@
 //!
 //! <https://opentelemetry.io/docs/specs/otlp/#otlpgrpc>
 
-use std::error::Error;
-
 use bytes::Bytes;
-use http::uri::PathAndQuery;
-use http::{HeaderMap, Uri};
-use tonic::client::Grpc;
-use tonic::codec::CompressionEncoding;
-use tonic::metadata::MetadataMap;
-use tonic::{Code, Request, Status};
+use http::header::{CONTENT_TYPE, TE, USER_AGENT};
+use http::uri::InvalidUri;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
+use http_body_util::{BodyExt, Limited};
+use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use super::client::Client;
-use super::codec::RawCodec;
-use super::http::{EXPORTER, headers_of_now};
-use super::transport::{Answer, Retry, SendError};
-use crate::config::{Compression, HeaderProvider, OtlpConfig};
+use super::compression::Coding;
+use super::grpc_message::{Message, content};
+use super::http::{EXPORTER, LONGEST_ANSWER, headers_of_now};
+use super::transport::{Answer, Retry, SendError, causes};
+use crate::config::{HeaderProvider, OtlpConfig};
 
 /// One host, and what goes with every request to it.
+///
+/// The call is made here and not by tonic's client, which copies each message, and compresses it with a new state and a
+/// level of its own.
 #[derive(Debug)]
 pub(super) struct GrpcTransport {
     client: Client,
-    origin: Uri,
+    /// Without a slash at its end.
+    origin: String,
     headers: HeaderMap,
     provider: Option<HeaderProvider>,
-    compression: Option<CompressionEncoding>,
+    coding: Coding,
 }
 
 impl GrpcTransport {
-    pub(super) fn new(config: &OtlpConfig, client: Client) -> Result<Self, http::uri::InvalidUri> {
+    pub(super) fn new(config: &OtlpConfig, client: Client) -> Result<Self, InvalidUri> {
         let mut headers = config.headers.clone();
-        headers.entry(http::header::USER_AGENT).or_insert(http::HeaderValue::from_static(EXPORTER));
+        headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(EXPORTER));
+        let origin: Uri = config.endpoint.url().parse()?;
         Ok(Self {
             client,
-            origin: config.endpoint.url().parse()?,
+            origin: origin.to_string().trim_end_matches('/').to_owned(),
             headers,
             provider: config.header_provider.clone(),
-            compression: config.compression.map(|compression| match compression {
-                Compression::Gzip => CompressionEncoding::Gzip,
-                Compression::Zstd => CompressionEncoding::Zstd,
-            }),
+            coding: Coding::new(config.compression),
         })
     }
 
     pub(super) async fn send(&self, body: Bytes, path: &'static str) -> Result<Answer, SendError> {
+        let request = self.request(body, path)?;
+        let unreachable = |cause| SendError::transient(self.client.explained(cause));
         let client = self.client.current().map_err(SendError::transient)?;
-        let mut grpc = Grpc::with_origin(client, self.origin.clone());
-        if let Some(compression) = self.compression {
-            grpc = grpc.send_compressed(compression);
+        let answer = client.request(request).await.map_err(|error| unreachable(causes(&error)))?;
+        let (head, body) = answer.into_parts();
+        // An answer without a body has its status among the headers.
+        let early = Status::from_header_map(&head.headers);
+        if let Some(status) = early.as_ref().filter(|status| status.code() != Code::Ok) {
+            return Err(refusal(status));
         }
-        let mut request = Request::new(body);
-        let headers = headers_of_now(&self.headers, self.provider.as_ref())?;
-        *request.metadata_mut() = MetadataMap::from_headers(headers);
-        let unreachable =
-            |error| SendError::transient(self.client.explained(super::transport::causes(&error)));
-        grpc.ready().await.map_err(unreachable)?;
-        match grpc.unary(request, PathAndQuery::from_static(path), RawCodec).await {
-            Ok(answer) => Ok(Answer { body: answer.into_inner(), is_json: false }),
-            Err(status) => {
-                let error = refusal(&status);
-                Err(SendError { cause: self.client.explained(error.cause), ..error })
-            }
+        let body = Limited::new(body, LONGEST_ANSWER).collect().await;
+        let body = body.map_err(|error| unreachable(format!("the answer was cut off: {error}")))?;
+        match body.trailers().and_then(Status::from_header_map).or(early) {
+            Some(status) if status.code() != Code::Ok => return Err(refusal(&status)),
+            None if head.status != StatusCode::OK => return Err(no_grpc(head.status)),
+            _ => {}
         }
+        let content = content(&body.to_bytes());
+        let content = content.ok_or_else(|| SendError::final_("the answer is no gRPC message"))?;
+        Ok(Answer { body: content, is_json: false })
+    }
+
+    fn request(&self, body: Bytes, path: &str) -> Result<Request<tonic::body::Body>, SendError> {
+        let body = self.coding.apply(body);
+        let body =
+            body.map_err(|error| SendError::final_(format!("cannot compress the request: {error}")))?;
+        let message = Message::new(body, self.coding.name().is_some());
+        let mut request = Request::new(tonic::body::Body::new(message));
+        *request.method_mut() = Method::POST;
+        *request.version_mut() = Version::HTTP_2;
+        let url = format!("{}{path}", self.origin).parse();
+        *request.uri_mut() =
+            url.map_err(|error| SendError::final_(format!("the URL cannot be read: {error}")))?;
+        let mut headers = headers_of_now(&self.headers, self.provider.as_ref())?;
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        if let Some(name) = self.coding.name() {
+            headers.insert("grpc-encoding", HeaderValue::from_static(name));
+        }
+        *request.headers_mut() = headers;
+        Ok(request)
     }
 }
 
@@ -78,19 +101,22 @@ fn refusal(status: &Status) -> SendError {
         | Code::OutOfRange
         | Code::Unavailable
         | Code::DataLoss => delay.map_or(Retry::BackOff, Retry::After),
-        // A connection that broke has no status of the collector's.
-        _ if status.source().is_some() => Retry::BackOff,
         _ => Retry::Never,
     };
-    let causes: Vec<_> =
-        std::iter::successors(status.source(), |&cause| cause.source()).map(ToString::to_string).collect();
     let message: String =
         status.message().chars().filter(|character| !character.is_control()).take(200).collect();
-    let cause = match causes.last() {
-        Some(last) => last.clone(),
-        None => format!("gRPC status {:?}: {message}", status.code()),
+    SendError { cause: format!("gRPC status {:?}: {message}", status.code()), retry }
+}
+
+/// What a proxy answers in place of the collector.
+/// <https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md>
+fn no_grpc(status: StatusCode) -> SendError {
+    let retry = match status.as_u16() {
+        // "UNAVAILABLE"
+        429 | 502 | 503 | 504 => Retry::BackOff,
+        _ => Retry::Never,
     };
-    SendError { cause, retry }
+    SendError { cause: format!("the server answered {status}, which is no gRPC"), retry }
 }
 
 #[cfg(test)]

@@ -2,22 +2,21 @@
 //!
 //! <https://opentelemetry.io/docs/specs/otlp/#otlphttp-request>
 
-use std::io::Write;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use flate2::write::GzEncoder;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 
 use super::client::Client;
+use super::compression::Coding;
 use super::transport::{Answer, Retry, SendError, causes};
 use crate::Protocol;
-use crate::config::{Compression, HeaderProvider, OtlpConfig};
+use crate::config::{HeaderProvider, OtlpConfig};
 
 /// No collector has a reason to say more.
-const LONGEST_ANSWER: usize = 4 << 20;
+pub(super) const LONGEST_ANSWER: usize = 4 << 20;
 
 /// "OTLP exporters SHOULD emit a User-Agent header to at a minimum identify the exporter, the language of its
 /// implementation, and the version of the exporter."
@@ -31,7 +30,7 @@ pub(super) struct HttpTransport {
     url: Uri,
     headers: HeaderMap,
     provider: Option<HeaderProvider>,
-    compression: Option<Compression>,
+    coding: Coding,
 }
 
 impl HttpTransport {
@@ -51,12 +50,14 @@ impl HttpTransport {
             url: config.endpoint.url().parse()?,
             headers,
             provider: config.header_provider.clone(),
-            compression: config.compression,
+            coding: Coding::new(config.compression),
         })
     }
 
     pub(super) async fn send(&self, body: Bytes) -> Result<Answer, SendError> {
-        let body = compressed(body, self.compression)
+        let body = self
+            .coding
+            .apply(body)
             .map_err(|error| SendError::final_(format!("cannot compress the request: {error}")))?;
         let mut request = Request::new(tonic::body::Body::new(Full::new(body)));
         *request.method_mut() = Method::POST;
@@ -89,19 +90,6 @@ pub(super) fn headers_of_now(
         headers.extend(provider.headers().map_err(SendError::transient)?);
     }
     Ok(headers)
-}
-
-/// The request in the configured coding.
-fn compressed(body: Bytes, compression: Option<Compression>) -> std::io::Result<Bytes> {
-    match compression {
-        None => Ok(body),
-        Some(Compression::Gzip) => {
-            let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), flate2::Compression::fast());
-            encoder.write_all(&body)?;
-            encoder.finish().map(Bytes::from)
-        }
-        Some(Compression::Zstd) => zstd::bulk::compress(&body, 0).map(Bytes::from),
-    }
 }
 
 fn refusal(status: StatusCode, headers: &HeaderMap, explanation: &[u8]) -> SendError {
