@@ -23,6 +23,9 @@ use crate::export::{LARGEST_BODY, SignalExporter};
 use crate::self_metrics::Processed;
 use crate::wire::{Batch, Lost, Schedule, WireLogProcessor, WireSpanProcessor};
 
+/// Large enough that the way of a request costs next to nothing for each entry, small enough for the processor's cache.
+const BATCH_BYTES: usize = 512 * 1024;
+
 /// How ended spans and log records wait for their export over OTLP.
 ///
 /// Console and your own exporters take the SDK's objects, and OTLP over `http/json` is made of them: these always have the
@@ -65,6 +68,13 @@ impl Queue {
     /// Whether entries are counted, and not only their bytes.
     pub(crate) fn is_bounded_by_number(self, batch: BatchConfig) -> bool {
         self == Self::Sdk || batch.is_queue_size_given
+    }
+
+    /// The size of a batch, where it is not counted in entries.
+    pub(crate) fn batch_bytes(self, batch: BatchConfig) -> Option<usize> {
+        // A queue that is bounded by number would be full before there are so many bytes.
+        let is_counted = self == Self::Sdk || batch.is_batch_size_given || batch.is_queue_size_given;
+        (!is_counted).then_some(BATCH_BYTES)
     }
 
     /// The most entries that wait, or about how many if only their bytes are bounded.
@@ -154,21 +164,15 @@ impl Making<'_> {
 
 fn schedule(batch: BatchConfig) -> Schedule {
     let delay = batch.schedule_delay;
-    // A queue that is bounded by number would be full before there are so many bytes.
-    if batch.is_batch_size_given || batch.is_queue_size_given {
+    let Some(bytes) = Queue::default().batch_bytes(batch) else {
         return Schedule {
             delay,
             batch: Batch { entries: batch.max_export_batch_size, bytes: usize::MAX },
             // The resource comes on top.
             max_request_bytes: LARGEST_BODY - 64 * 1024,
         };
-    }
-    // Large enough that the way of a request costs next to nothing for each entry, small enough for the processor's cache.
-    Schedule {
-        delay,
-        batch: Batch { entries: usize::MAX, bytes: 512 * 1024 },
-        max_request_bytes: 1024 * 1024,
-    }
+    };
+    Schedule { delay, batch: Batch { entries: usize::MAX, bytes }, max_request_bytes: 1024 * 1024 }
 }
 
 impl SpanProcessor for SpanQueue {

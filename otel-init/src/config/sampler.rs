@@ -8,7 +8,7 @@ use opentelemetry_sdk::trace::Sampler;
 use super::Settings;
 use super::environment::Environment;
 use crate::registry::Registry;
-use crate::sampling::{Adaptive, DebugHeader, RateLimit, Sampling};
+use crate::sampling::{Adaptive, DebugHeader, RateLimit, SHORTEST_KEY, Sampling};
 
 const NAME: &str = "OTEL_TRACES_SAMPLER";
 const ARGUMENT: &str = "OTEL_TRACES_SAMPLER_ARG";
@@ -42,7 +42,7 @@ impl SamplerConfig {
         let is_used = environment.used().contains(ARGUMENT);
         let argument = if is_used { environment.text(ARGUMENT) } else { None };
         let sampler = Self { sampling, argument, file: environment.text(FILE).map(PathBuf::from) };
-        sampler.with_debug_key(environment.text(DEBUG_KEY))
+        sampler.with_debug_key(debug_key(environment))
     }
 
     /// A key in code wins.
@@ -118,6 +118,17 @@ fn named(name: &str, environment: &Environment<'_>) -> Option<Sampling> {
         _ => return None,
     };
     Some(if parent_based { head } else { head.without_parent() })
+}
+
+/// A key that is long enough; the value is a secret, so the warning leaves it out.
+fn debug_key(environment: &Environment<'_>) -> Option<String> {
+    let key = environment.text(DEBUG_KEY)?;
+    if key.len() < SHORTEST_KEY {
+        environment.refuse(DEBUG_KEY);
+        environment.warn(format!("{DEBUG_KEY} has fewer than {SHORTEST_KEY} bytes; the value is ignored"));
+        return None;
+    }
+    Some(key)
 }
 
 /// Says that the argument, if there is one, does nothing.

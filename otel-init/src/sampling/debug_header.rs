@@ -16,7 +16,7 @@ use crate::diagnostics;
 const PURPOSE: &str = "otel-debug-1:";
 const SIGNATURE: usize = 32;
 /// Shorter keys can be guessed.
-const SHORTEST_KEY: usize = 16;
+pub(crate) const SHORTEST_KEY: usize = 16;
 
 /// A request header that makes its request a sampled one: `x-debug-trace: <expiry>:<signature>`.
 ///

@@ -43,6 +43,7 @@ pub use composable::{ComposableSampler, Intent, NewSpan};
 pub use composite::CompositeSampler;
 pub use control::SamplingHealth;
 pub use debug_header::DebugHeader;
+pub(crate) use debug_header::SHORTEST_KEY;
 pub use keep::Keep;
 pub use live::SamplerHandle;
 pub use rate_limit::RateLimit;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::FileConfig;
 use super::error::FileError;
 use super::fields::{Fields, Value};
+use crate::sampling::SHORTEST_KEY;
 use crate::{DiskBuffer, DropRule, Redact};
 
 /// Settings of other distributions are for them.
@@ -45,7 +46,13 @@ pub(super) fn read(mut fields: Fields, config: &mut FileConfig) -> Result<(), Fi
     if let Some(path) = own.text("sampler_file")? {
         config.sampler.file = Some(path.into());
     }
-    config.debug_key = own.text("debug_key")?;
+    if let Some(key) = own.optional("debug_key") {
+        let text = key.text()?;
+        if text.len() < SHORTEST_KEY {
+            return Err(key.error(format!("a key has at least {SHORTEST_KEY} bytes")));
+        }
+        config.debug_key = Some(text);
+    }
     if let Some(redaction) = own.fields("redaction")? {
         redact(redaction, config)?;
     }

@@ -314,6 +314,14 @@ fn a_mistake_is_named_with_its_line_and_its_keys() {
             "meter_provider:\n  readers:\n    - periodic: {exporter: {otlp_http: {default_histogram_aggregation: base2_exponential_bucket_histogram}}}\n    - periodic: {exporter: {otlp_http: }}",
             "must be the same for all readers",
         ),
+        (
+            "distribution: {otel-init: {debug_key: short}}",
+            "line 2: distribution.otel-init.debug_key: a key has at least 16 bytes",
+        ),
+        (
+            "distribution:\n  otel-init:\n    redaction: {values: [{pattern: 'a(b'}]}",
+            "line 4: distribution.otel-init.redaction.values[0].pattern: not a pattern",
+        ),
         ("disabled: true\ndisabled: false", "line 3: disabled: the key is there twice"),
         ("disabled: [", "line 3"),
         ("disabled: *nowhere", "line 2"),

@@ -18,14 +18,19 @@ impl Rows<'_> {
         to: &Destination,
     ) {
         let BatchConfig { max_export_batch_size, schedule_delay, export_timeout, .. } = to.batch;
-        let max_queue_size = self.config.queue.of_config(&to.exporter).most_entries(to.batch);
+        let queue = self.config.queue.of_config(&to.exporter);
+        let max_queue_size = queue.most_entries(to.batch);
+        let max_export_batch_size = match queue.batch_bytes(to.batch) {
+            Some(bytes) => format!("{bytes} bytes"),
+            None => max_export_batch_size.to_string(),
+        };
         let path = format!("{provider}.processors[{index}]");
         let simple = format!("{path}.simple");
         let path = if self.config.origins.has_line(&simple) { simple } else { format!("{path}.batch") };
         for (key, variable, value) in [
             ("schedule_delay", "SCHEDULE_DELAY", schedule_delay.as_millis().to_string()),
             ("max_queue_size", "MAX_QUEUE_SIZE", max_queue_size.to_string()),
-            ("max_export_batch_size", "MAX_EXPORT_BATCH_SIZE", max_export_batch_size.to_string()),
+            ("max_export_batch_size", "MAX_EXPORT_BATCH_SIZE", max_export_batch_size),
             ("export_timeout", "EXPORT_TIMEOUT", bound(export_timeout)),
         ] {
             self.add(&format!("{path}.{key}"), value, Said::by(&[&format!("{prefix}_{variable}")]));

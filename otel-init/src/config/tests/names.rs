@@ -40,7 +40,6 @@ fn every_variable_bears_nonsense() {
     let texts = [
         "OTEL_SERVICE_NAME",
         "OTEL_INIT_SAMPLER_FILE",
-        "OTEL_INIT_DEBUG_KEY",
         "OTEL_INIT_DISK_BUFFER_DIRECTORY",
         "OTEL_EXPORTER_PROMETHEUS_HOST",
         "OTEL_EXPORTER_PROMETHEUS_PORT",
