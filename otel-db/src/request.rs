@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use opentelemetry::{StringValue, Value};
 
+use crate::client::{Series, Source};
 use crate::query_text::{QueryRules, Statement};
 
 /// A call as filters and other hooks see it, before it is made.
@@ -23,6 +24,7 @@ pub struct DbRequest<'a> {
     pub(crate) query: Option<&'a str>,
     pub(crate) rules: QueryRules,
     pub(crate) statement: OnceCell<Option<Arc<Statement>>>,
+    pub(crate) series: OnceCell<Option<Arc<Series>>>,
     pub(crate) text: Option<Cow<'a, str>>,
     pub(crate) summary: Option<Cow<'a, str>>,
     pub(crate) operation: Option<Cow<'a, str>>,
@@ -39,6 +41,7 @@ impl<'a> DbRequest<'a> {
             query: None,
             rules,
             statement: OnceCell::new(),
+            series: OnceCell::new(),
             text: None,
             summary: None,
             operation: None,
@@ -86,12 +89,31 @@ impl<'a> DbRequest<'a> {
         self.batch_size
     }
 
-    /// The statement, if nothing else was said of the call.
-    pub(crate) fn only_statement(&self) -> Option<&Arc<Statement>> {
+    /// What metrics say of the statement, if nothing else was said of the call, and `known` knows.
+    pub(crate) fn series(
+        &self,
+        known: impl FnOnce(&Arc<Statement>) -> Option<Arc<Series>>,
+    ) -> Option<&Arc<Series>> {
+        let find = || self.statement().filter(|_| self.is_only_a_query()).and_then(known);
+        self.series.get_or_init(find).as_ref()
+    }
+
+    /// Of the metrics of a call of this client that has started.
+    pub(crate) fn into_source(mut self, client: u64) -> Source {
+        if let Some(series) = self.series.take().flatten() {
+            return Source::Series(series);
+        }
+        let is_only_a_query = self.is_only_a_query();
+        match self.statement.take().flatten() {
+            Some(statement) if is_only_a_query => Source::Statement(client, statement),
+            _ => Source::Request,
+        }
+    }
+
+    fn is_only_a_query(&self) -> bool {
         let said =
             [&self.summary, &self.operation, &self.collection, &self.stored_procedure, &self.namespace];
-        let only = said.iter().all(|said| said.is_none()) && self.batch_size.is_none();
-        self.statement().filter(|_| only)
+        said.iter().all(|said| said.is_none()) && self.batch_size.is_none()
     }
 
     /// Read when somebody asks, and once: a call that nobody observes costs no look into the cache.

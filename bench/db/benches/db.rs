@@ -4,144 +4,15 @@
 //! 0.8 alone, so what it adds is counted from that.
 
 use std::hint::black_box;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use bench_db::{SQL, one_connection, one_connection_0_8, telemetry};
 use criterion::{BenchmarkId, Criterion};
-use opentelemetry::trace::{
-    Link, Span as _, SpanBuilder, SpanKind, TraceId, TraceState, Tracer, TracerProvider,
-};
-use opentelemetry::{Context, KeyValue, global};
-use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::metrics::{ManualReader, SdkMeterProvider};
-use opentelemetry_sdk::trace::{
-    SamplingDecision, SamplingResult, SdkTracerProvider, ShouldSample, Span, SpanData, SpanProcessor,
-};
+use opentelemetry::KeyValue;
+use opentelemetry::trace::{Span as _, SpanBuilder, SpanKind, Tracer, TracerProvider};
 use tokio::runtime::{Builder, Runtime};
-use tracing_subscriber::layer::SubscriberExt;
 
 const ROUNDS: usize = 15;
-const SQL: &str = "SELECT 1";
-
-static SAMPLED: AtomicBool = AtomicBool::new(true);
-
-#[derive(Clone, Debug)]
-struct Switch;
-
-impl ShouldSample for Switch {
-    fn should_sample(
-        &self,
-        _: Option<&Context>,
-        _: TraceId,
-        _: &str,
-        _: &SpanKind,
-        _: &[KeyValue],
-        _: &[Link],
-    ) -> SamplingResult {
-        let decision = match SAMPLED.load(Ordering::Relaxed) {
-            true => SamplingDecision::RecordAndSample,
-            false => SamplingDecision::Drop,
-        };
-        SamplingResult { decision, attributes: Vec::new(), trace_state: TraceState::default() }
-    }
-}
-
-/// Ends a span as cheaply as possible, so that the instrumentations are measured and not an exporter.
-#[derive(Debug)]
-struct Discard;
-
-impl SpanProcessor for Discard {
-    fn on_start(&self, _: &mut Span, _: &Context) {}
-    fn on_end(&self, span: SpanData) {
-        black_box(span);
-    }
-    fn force_flush(&self) -> OTelSdkResult {
-        Ok(())
-    }
-    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
-        Ok(())
-    }
-}
-
-fn install() -> (SdkTracerProvider, SdkMeterProvider) {
-    let tracer_provider =
-        SdkTracerProvider::builder().with_span_processor(Discard).with_sampler(Switch).build();
-    let meter_provider = SdkMeterProvider::builder().with_reader(ManualReader::builder().build()).build();
-    global::set_tracer_provider(tracer_provider.clone());
-    global::set_meter_provider(meter_provider.clone());
-    let layer = tracing_opentelemetry::layer().with_tracer(tracer_provider.tracer("bench"));
-    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer)).expect("the first");
-    // As otel-init does it.
-    otel_core::Install::new()
-        .with_tracer_provider(tracer_provider.clone())
-        .with_sampler_reads_attributes(false)
-        .with_bound_instruments(true)
-        .announce();
-    of_sqlx_otel::install();
-    (tracer_provider, meter_provider)
-}
-
-/// The same for sqlx-otel, which is behind by a version.
-mod of_sqlx_otel {
-    use std::hint::black_box;
-    use std::sync::atomic::Ordering;
-    use std::time::Duration;
-
-    use opentelemetry_0_32::trace::{Link, SpanKind, TraceId, TraceState};
-    use opentelemetry_0_32::{Context, KeyValue, global};
-    use opentelemetry_sdk_0_32::error::OTelSdkResult;
-    use opentelemetry_sdk_0_32::metrics::{ManualReader, SdkMeterProvider};
-    use opentelemetry_sdk_0_32::trace::{
-        SamplingDecision, SamplingResult, SdkTracerProvider, ShouldSample, Span, SpanData, SpanProcessor,
-    };
-
-    use crate::SAMPLED;
-
-    #[derive(Clone, Debug)]
-    struct Switch;
-
-    impl ShouldSample for Switch {
-        fn should_sample(
-            &self,
-            _: Option<&Context>,
-            _: TraceId,
-            _: &str,
-            _: &SpanKind,
-            _: &[KeyValue],
-            _: &[Link],
-        ) -> SamplingResult {
-            let decision = match SAMPLED.load(Ordering::Relaxed) {
-                true => SamplingDecision::RecordAndSample,
-                false => SamplingDecision::Drop,
-            };
-            SamplingResult { decision, attributes: Vec::new(), trace_state: TraceState::default() }
-        }
-    }
-
-    #[derive(Debug)]
-    struct Discard;
-
-    impl SpanProcessor for Discard {
-        fn on_start(&self, _: &mut Span, _: &Context) {}
-        fn on_end(&self, span: SpanData) {
-            black_box(span);
-        }
-        fn force_flush(&self) -> OTelSdkResult {
-            Ok(())
-        }
-        fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
-            Ok(())
-        }
-    }
-
-    pub(crate) fn install() {
-        let tracer_provider =
-            SdkTracerProvider::builder().with_span_processor(Discard).with_sampler(Switch).build();
-        let reader = ManualReader::builder().build();
-        global::set_tracer_provider(tracer_provider);
-        global::set_meter_provider(SdkMeterProvider::builder().with_reader(reader).build());
-    }
-}
 
 struct Case<'a> {
     name: &'static str,
@@ -272,25 +143,17 @@ fn connections(criterion: &mut Criterion, runtime: &Runtime, by_hand: &ByHand, g
     print(group, &rows);
 }
 
-async fn one_connection() -> sqlx::Result<sqlx::SqlitePool> {
-    sqlx::sqlite::SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await
-}
-
-async fn one_connection_0_8() -> sqlx_0_8::Result<sqlx_0_8::SqlitePool> {
-    sqlx_0_8::sqlite::SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await
-}
-
 fn main() {
     let mut criterion = Criterion::default().configure_from_args().without_plots();
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let _inside = runtime.enter();
-    let (tracer_provider, meter_provider) = install();
+    let (tracer_provider, meter_provider) = telemetry::install();
     let meter = opentelemetry::metrics::MeterProvider::meter(&meter_provider, "by hand");
     let by_hand = ByHand {
         tracer: tracer_provider.tracer("by hand"),
         duration: meter.f64_histogram("db.client.operation.duration").with_unit("s").build(),
     };
     connections(&mut criterion, &runtime, &by_hand, "one connection, traces and metrics");
-    SAMPLED.store(false, Ordering::Relaxed);
+    telemetry::sample(false);
     connections(&mut criterion, &runtime, &by_hand, "one connection, unsampled, metrics");
 }

@@ -132,10 +132,11 @@ impl<'a> DbCall<'a> {
             true => shared.instrumenter.start(parent, &self.request),
             false => shared.instrumenter.inert(parent.clone()),
         };
-        if !operation.is_inert() && self.client.convention().attributes.is_none() {
-            operation.tally().statement = self.request.only_statement().cloned();
+        let convention = self.client.convention();
+        if !operation.is_inert() && convention.attributes.is_none() {
+            operation.tally().source = self.request.into_source(convention.id);
         }
-        DbOperation::new(operation, self.client.convention())
+        DbOperation::new(operation, convention)
     }
 }
 

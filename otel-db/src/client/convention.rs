@@ -15,6 +15,7 @@ use super::metrics::DbMetrics;
 use super::options::{AddAttributes, NameOf};
 #[cfg(feature = "sqlx")]
 use super::pool::MeasuredPool;
+use super::series::{Series, Source};
 use crate::query_text::{QueryRules, Statement};
 use crate::{DbFailure, DbRequest, DbSystem, SqlComments};
 use otel_core::call_hook;
@@ -25,6 +26,8 @@ pub(super) const ENDED_EARLY: &str = "otel_db.ended_early";
 pub(super) const SLOW: &str = "otel_db.slow";
 
 pub(crate) struct DbConvention {
+    /// Tells the client from others, see [`Series`].
+    pub(crate) id: u64,
     pub(crate) system: DbSystem,
     pub(crate) rules: QueryRules,
     pub(crate) server: Option<ServerName>,
@@ -72,8 +75,7 @@ impl ServerName {
 #[derive(Debug, Default)]
 pub(crate) struct DbTally {
     pub(crate) returned_rows: Option<u64>,
-    /// The statement, if the metrics' attributes follow from it.
-    pub(crate) statement: Option<Arc<Statement>>,
+    pub(crate) source: Source,
 }
 
 impl Convention for DbConvention {
@@ -93,29 +95,14 @@ impl Convention for DbConvention {
     }
 
     fn on_start(&self, request: &DbRequest<'_>, attributes: &mut Attributes<'_>) {
-        attributes.both("db.system.name", self.system.name());
-        if let Some(namespace) = &request.namespace {
-            attributes.both("db.namespace", namespace.clone().into_owned());
-        } else if let Some(namespace) = &self.namespace {
-            attributes.both("db.namespace", shared(namespace));
-        }
-        if let Some(summary) = request.summary_value() {
-            attributes.both("db.query.summary", summary);
-        }
-        if let Some(operation) = &request.operation {
-            attributes.both("db.operation.name", request.batched(operation).into_owned());
-        }
-        if let Some(collection) = &request.collection {
-            attributes.both("db.collection.name", collection.clone().into_owned());
-        }
-        if let Some(procedure) = request.stored_procedure_value() {
-            attributes.both("db.stored_procedure.name", procedure);
-        }
-        if let Some(server) = &self.server {
-            attributes.both("server.address", shared(&server.address));
-            if let Some(port) = server.port {
-                attributes.both("server.port", i64::from(port));
+        match request.series(|statement| self.known(statement)) {
+            Some(series) if attributes.wants_span() => {
+                for pair in series.attributes() {
+                    attributes.span(pair.key.clone(), pair.value.clone());
+                }
             }
+            Some(_) => {}
+            None => self.on_start_of_both(request, attributes),
         }
         if attributes.wants_span() {
             self.on_start_of_span(request, attributes);
@@ -159,9 +146,9 @@ impl Convention for DbConvention {
         attributes: &[KeyValue],
         _: &Context,
     ) {
-        metrics.duration.record(elapsed.as_secs_f64(), tally.statement.as_ref(), attributes);
+        metrics.duration.record(elapsed.as_secs_f64(), &tally.source, attributes);
         if let (Some(histogram), Some(rows)) = (&metrics.returned_rows, tally.returned_rows) {
-            histogram.record(rows, attributes);
+            tally.source.with(attributes, |all| histogram.record(rows, all));
         }
     }
 }
@@ -200,6 +187,38 @@ impl DbConvention {
         let stored_procedure = request.stored_procedure.as_deref();
         let server = || self.server.as_ref().map(|server| &*server.full);
         request.collection.as_deref().or(stored_procedure).or_else(namespace).or_else(server)
+    }
+
+    /// Only where the attributes are what follows from the statement.
+    fn known(&self, statement: &Arc<Statement>) -> Option<Arc<Series>> {
+        self.attributes.is_none().then(|| Series::known(self.id, statement)).flatten()
+    }
+
+    fn on_start_of_both(&self, request: &DbRequest<'_>, attributes: &mut Attributes<'_>) {
+        attributes.both("db.system.name", self.system.name());
+        if let Some(namespace) = &request.namespace {
+            attributes.both("db.namespace", namespace.clone().into_owned());
+        } else if let Some(namespace) = &self.namespace {
+            attributes.both("db.namespace", shared(namespace));
+        }
+        if let Some(summary) = request.summary_value() {
+            attributes.both("db.query.summary", summary);
+        }
+        if let Some(operation) = &request.operation {
+            attributes.both("db.operation.name", request.batched(operation).into_owned());
+        }
+        if let Some(collection) = &request.collection {
+            attributes.both("db.collection.name", collection.clone().into_owned());
+        }
+        if let Some(procedure) = request.stored_procedure_value() {
+            attributes.both("db.stored_procedure.name", procedure);
+        }
+        if let Some(server) = &self.server {
+            attributes.both("server.address", shared(&server.address));
+            if let Some(port) = server.port {
+                attributes.both("server.port", i64::from(port));
+            }
+        }
     }
 
     fn on_start_of_span(&self, request: &DbRequest<'_>, attributes: &mut Attributes<'_>) {

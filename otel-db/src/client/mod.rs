@@ -19,6 +19,7 @@ use otel_core::{Instrumenter, Providers};
 pub use builder::DbClientBuilder;
 pub use call::DbCall;
 pub use operation::DbOperation;
+pub(crate) use series::{Series, Source};
 
 use crate::DbSystem;
 use convention::DbConvention;

@@ -10,6 +10,7 @@ use otel_core::{Attributes, EventLog, Instrumenter, Providers};
 use super::convention::{DbConvention, ServerName};
 #[cfg(feature = "sqlx")]
 use super::pool::MeasuredPool;
+use super::series::next_id;
 use super::{DbClient, Shared};
 use crate::query_text::QueryRules;
 use crate::{DbRequest, DbSystem, SqlComments, scope};
@@ -67,6 +68,7 @@ impl DbOptions {
     pub(crate) fn build(self) -> DbClient {
         let rules = QueryRules::new(self.system.dialect()).with_parameterized_text_verbatim(self.verbatim);
         let convention = DbConvention {
+            id: next_id(),
             system: self.system,
             rules,
             server: self
