@@ -3,6 +3,7 @@
 //! Of the propagators the input is a request's headers: lines of `name: value`, in any bytes. Each function extracts them, checks that
 //! what was accepted reads the same after it was injected, and panics where it does not.
 
+mod config_file;
 mod genai;
 
 pub mod query_text;
@@ -19,6 +20,7 @@ use otel_core::propagation::{
     TraceContextPropagator, XRayPropagator, remote_decision,
 };
 
+pub use config_file::config_file;
 pub use genai::{genai_endpoint, genai_request, genai_response};
 pub use sampling::{debug_header, ot_entry, sampler_file};
 
