@@ -1,6 +1,7 @@
 //! Decisions, one by one and together.
 
 mod keep;
+mod lifetime;
 mod live;
 mod parents;
 mod statistics;
