@@ -141,6 +141,15 @@ fn text_length(bytes: &[u8]) -> Option<usize> {
 fn common_length(mut left: &[u8], mut right: &[u8]) -> usize {
     let mut length = 0;
     while let (Some((a, after_a)), Some((b, after_b))) =
+        (left.split_first_chunk::<32>(), right.split_first_chunk::<32>())
+    {
+        if a != b {
+            break;
+        }
+        (left, right) = (after_a, after_b);
+        length += 32;
+    }
+    while let (Some((a, after_a)), Some((b, after_b))) =
         (left.split_first_chunk::<16>(), right.split_first_chunk::<16>())
     {
         let differing = u128::from_le_bytes(*a) ^ u128::from_le_bytes(*b);

@@ -41,6 +41,13 @@ impl Sse {
     pub(in super::super) fn read(&mut self, mut bytes: &[u8], events: &mut impl Events) -> bool {
         let mut done = false;
         while let Some(&first) = bytes.first() {
+            if self.is_between() {
+                if let Some((data, rest)) = whole_event(bytes) {
+                    done |= self.event(data, events);
+                    bytes = rest;
+                    continue;
+                }
+            }
             match self.state {
                 State::Data | State::Other => {
                     let end = memchr2(b'\n', b'\r', bytes).unwrap_or(bytes.len());
@@ -64,6 +71,22 @@ impl Sse {
                     bytes = bytes.get(1..).unwrap_or_default();
                 }
             }
+        }
+        done
+    }
+
+    /// Nothing of an event has been read.
+    fn is_between(&self) -> bool {
+        self.state == State::Name(0) && !self.in_line && self.length == 0
+    }
+
+    /// Whether this is no event, but says that the stream is done.
+    fn event(&mut self, data: &[u8], events: &mut impl Events) -> bool {
+        self.after_return = false;
+        events.bytes(data);
+        let done = data == DONE;
+        if !done {
+            events.end_event();
         }
         done
     }
@@ -116,4 +139,12 @@ impl Sse {
         }
         done
     }
+}
+
+/// Nearly all events come like this: in one piece, one line of data and the empty line. The data, and what follows.
+fn whole_event(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let line = bytes.strip_prefix(b"data: ")?;
+    let (data, rest) = line.split_at_checked(memchr2(b'\n', b'\r', line)?)?;
+    let rest = rest.strip_prefix(b"\n\n")?;
+    (!data.is_empty()).then_some((data, rest))
 }
