@@ -7,7 +7,7 @@ use crate::config::FileError;
 use crate::{Health, Signal};
 
 /// Why [`TelemetryBuilder::install`](crate::TelemetryBuilder::install) failed. Nothing is installed then.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[error(transparent)]
 pub struct InstallError(#[from] InstallErrorKind);
 
@@ -112,7 +112,7 @@ impl fmt::Display for SignalFailure {
 }
 
 /// Why [`Telemetry::flush`](crate::Telemetry::flush) could not deliver everything.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("telemetry was not flushed completely: {} ({health})", Joined(.failures))]
 pub struct FlushError {
     pub(crate) failures: Vec<SignalFailure>,
@@ -135,7 +135,7 @@ impl FlushError {
 
 /// Why [`Telemetry::shutdown`](crate::Telemetry::shutdown) could not deliver everything. Telemetry is shut down all
 /// the same.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("telemetry was lost at shutdown: {} ({health})", Joined(.failures))]
 pub struct ShutdownError {
     pub(crate) failures: Vec<SignalFailure>,
@@ -213,6 +213,19 @@ impl fmt::Display for ShutdownReport {
         write!(formatter, "telemetry was shut down in {:.1?}: {}", self.elapsed, self.health)
     }
 }
+
+/// `main` shows the error that it returns by `Debug`, and whoever sees it there should be able to read it.
+macro_rules! debug_for_people {
+    ($($error:ty),+) => {
+        $(impl fmt::Debug for $error {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, formatter)
+            }
+        })+
+    };
+}
+
+debug_for_people!(InstallError, FlushError, ShutdownError);
 
 struct Joined<'a>(&'a [SignalFailure]);
 

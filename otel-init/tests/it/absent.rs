@@ -68,6 +68,7 @@ fn work_without_a_collector() {
         assert!(failure.cause().contains("refused"), "{failure}");
     }
     assert!(error.to_string().contains(&endpoint), "{error}");
+    assert_eq!(format!("{error:?}"), error.to_string(), "`main` shows it so");
 }
 
 fn expect_one_warning(test: &str, protocol: &str, path: &str) {

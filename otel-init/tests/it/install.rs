@@ -21,6 +21,7 @@ fn a_second_install_is_an_error() {
         let telemetry = Telemetry::builder().install().unwrap();
         let error = Telemetry::builder().install().unwrap_err();
         assert!(error.is_already_installed(), "{error}");
+        assert_eq!(format!("{error:?}"), error.to_string(), "`main` shows it so");
         assert!(!error.is_subscriber_already_set());
         assert!(is_recording(), "the first installation goes on");
         drop(telemetry);
