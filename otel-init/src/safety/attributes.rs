@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use opentelemetry::{Array, Key, KeyValue, Value};
 
 use super::limits::AttributeLimits;
-use super::memory::PLACES;
+use super::memory::{NOWHERE, PLACES};
 use super::redactor::{KeyDecision, Redactor};
 use super::value::{SHORTEST_NUMBER, SafeValue, Verdict};
 
@@ -39,11 +39,12 @@ pub(super) fn protect(attributes: &mut Vec<KeyValue>, redactor: &Redactor, limit
 /// Whether nothing is to be done, as with most: each key is known and there once, and each value stays. True is certain,
 /// false is not.
 fn are_fine(attributes: &[KeyValue], redactor: &Redactor, limits: AttributeLimits) -> bool {
-    let mut seen = [0_u64; PLACES / 64];
+    let (mut seen, mut last) = ([0_u64; PLACES / 64], NOWHERE);
     attributes.len() <= limits.count
         && attributes.iter().all(|attribute| {
-            let (decision, place) = redactor.decide_with_place(attribute.key.as_str());
+            let (decision, place) = redactor.decide_after(last, attribute.key.as_str());
             let is_first = place.is_some_and(|place| {
+                last = place;
                 let before = seen[place / 64];
                 seen[place / 64] |= 1 << (place % 64);
                 before != seen[place / 64]

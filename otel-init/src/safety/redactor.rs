@@ -10,7 +10,7 @@ use ring::hmac;
 use super::action::{REDACTED, Redact};
 use super::clean::RulesId;
 use super::glob::Globs;
-use super::memory::Memory;
+use super::memory::{Memory, NOWHERE};
 use super::prefilter::may_hold_secret;
 use super::preset::{self, Form};
 use super::redaction::Redaction;
@@ -124,12 +124,13 @@ impl Redactor {
     }
 
     pub(super) fn decide(&self, key: &str) -> KeyDecision<'_> {
-        self.decide_with_place(key).0
+        self.decide_after(NOWHERE, key).0
     }
 
-    /// The place is that of the key alone, out of [`PLACES`](super::memory::PLACES); not every key has one.
-    pub(super) fn decide_with_place(&self, key: &str) -> (KeyDecision<'_>, Option<usize>) {
-        let (decided, place) = self.decided.recall(key, || match &self.allowed {
+    /// The place is that of the key alone, out of [`PLACES`](super::memory::PLACES); not every key has one. `before` is that of
+    /// the key before.
+    pub(super) fn decide_after(&self, before: usize, key: &str) -> (KeyDecision<'_>, Option<usize>) {
+        let (decided, place) = self.decided.recall_after(before, key, || match &self.allowed {
             Some(allowed) if !allowed.is_match(key) => Decided::NotAllowed,
             _ => self.by_rule(key),
         });

@@ -10,7 +10,7 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord};
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
-use super::buffers::{Buffers, Pushed};
+use super::buffers::{Batch, Buffers, Pushed};
 use super::request::EncodedScope;
 use super::worker::{Destination, Schedule, Worker};
 
@@ -27,6 +27,7 @@ pub(crate) struct WireLogProcessor(Wire);
 
 struct Wire {
     buffers: Arc<Buffers<EncodedScope>>,
+    batch: Batch,
     worker: Worker,
     lost: Lost,
 }
@@ -99,13 +100,15 @@ impl Wire {
     ) -> io::Result<Self> {
         let buffers = Arc::new(Buffers::new(max_bytes, schedule.batch));
         let worker = Worker::start(name, Arc::clone(&buffers), resource, schedule, destination)?;
-        Ok(Self { buffers, worker, lost })
+        Ok(Self { buffers, batch: schedule.batch, worker, lost })
     }
 
     fn push(&self, scope: &InstrumentationScope, target: Option<&str>, encode: impl FnOnce(&mut Vec<u8>)) {
         match self.buffers.push((scope, target), encode) {
             Pushed::Kept => {}
-            Pushed::KeptAndDue => self.worker.call(),
+            // A thread that is woken for nothing takes time from this one.
+            Pushed::KeptAndDue if self.buffers.has(self.batch) => self.worker.call(),
+            Pushed::KeptAndDue => {}
             Pushed::Full => (self.lost)(),
         }
     }
