@@ -129,6 +129,8 @@ pub(super) struct Grammar {
     pub(super) q_quotes: Holds,
     /// `$12.50` is an amount: SQL Server.
     pub(super) money: bool,
+    /// `EXEC p word` hands over a string: SQL Server.
+    pub(super) words_as_arguments: bool,
     /// `:name` and `:1` are placeholders.
     pub(super) colon_placeholders: bool,
     /// `?1` is a placeholder.
@@ -163,6 +165,7 @@ const STANDARD: Grammar = Grammar {
     dollar_quotes: Holds::Never,
     q_quotes: Holds::Never,
     money: false,
+    words_as_arguments: false,
     colon_placeholders: false,
     numbered_placeholders: false,
     backslash_null: false,
@@ -190,6 +193,7 @@ static GENERIC: Grammar = Grammar {
     backslash_null: true,
     unicode_strings: true,
     bare_uuids: true,
+    words_as_arguments: true,
     inline_formats: true,
     ..STANDARD
 };
@@ -242,6 +246,7 @@ static SQL_SERVER: Grammar = Grammar {
     hash: Hash::Symbol,
     hash_in_names: true,
     money: true,
+    words_as_arguments: true,
     insert_without_into: true,
     at_parameters: true,
     ..STANDARD

@@ -10,6 +10,7 @@ pub(super) struct Guard {
     /// The last word was IDENTIFIED.
     identified: bool,
     inline_formats: bool,
+    words_as_arguments: bool,
 }
 
 /// What becomes of a token.
@@ -39,6 +40,14 @@ enum State {
     Secrets,
     /// After PASSWORD or IDENTIFIED BY.
     Secret,
+    /// After ATTACH or PRAGMA, which may hold the key of an encrypted file.
+    Keyed,
+    /// After EXEC: the procedure's name, perhaps behind the variable that takes its result.
+    Procedure,
+    /// Behind a dot of that name.
+    ProcedurePart,
+    /// After that name.
+    Arguments,
     /// After COPY: data follow the statement if it says STDIN.
     Copy,
     CopyFromInput,
@@ -47,9 +56,24 @@ enum State {
     Format,
 }
 
+/// SQLCipher's names for a key.
+const KEYS: [&str; 6] = ["key", "rekey", "hexkey", "hexrekey", "textkey", "textrekey"];
+
+/// What may follow a call of SQL Server's without a semicolon.
+const RESERVED: [&str; 24] = [
+    "with", "at", "as", "select", "insert", "update", "delete", "merge", "exec", "execute", "declare", "set",
+    "if", "else", "begin", "end", "while", "return", "print", "create", "drop", "alter", "truncate",
+    "commit",
+];
+
 impl Guard {
     pub(super) fn new(grammar: &Grammar) -> Self {
-        Self { state: State::Start, identified: false, inline_formats: grammar.inline_formats }
+        Self {
+            state: State::Start,
+            identified: false,
+            inline_formats: grammar.inline_formats,
+            words_as_arguments: grammar.words_as_arguments,
+        }
     }
 
     #[inline]
@@ -76,6 +100,18 @@ impl Guard {
                 self.state = State::Secrets;
                 Verdict::Token
             }
+            (State::Procedure | State::ProcedurePart, Kind::Word | Kind::Name | Kind::DoubleQuoted) => {
+                self.state = match is_one_of(&text[token.start..token.end], &["as", "immediate"]) {
+                    true => State::Plain,
+                    false => State::Arguments,
+                };
+                Verdict::Token
+            }
+            (State::Arguments, Kind::Symbol(b'.')) => {
+                self.state = State::ProcedurePart;
+                Verdict::Token
+            }
+            (State::Arguments, Kind::Word | Kind::Name) => self.argument(&text[token.start..token.end]),
             (State::Format, Kind::Word) => {
                 self.state = State::Plain;
                 let empty = text[token.end..].trim_start().is_empty();
@@ -102,11 +138,21 @@ impl Guard {
         if word.eq_ignore_ascii_case("mapping") { Verdict::Token } else { Verdict::Replace }
     }
 
+    /// A word is a string there, unless it is one that no string without quotes can be.
+    fn argument(&mut self, word: &str) -> Verdict {
+        if is_one_of(word, &["null", "default", "out", "output"]) {
+            return Verdict::Token;
+        }
+        self.state = State::Plain;
+        if is_one_of(word, &RESERVED) { Verdict::Token } else { Verdict::ReplaceStatement }
+    }
+
     fn word(&mut self, word: &str) {
         let identified = std::mem::replace(&mut self.identified, word.eq_ignore_ascii_case("identified"));
         self.state = match self.state {
             State::Start => self.statement(word),
             State::Object => object(word),
+            State::Keyed if is_one_of(word, &KEYS) => State::Secret,
             State::Secrets if is_one_of(word, &["password", "passwd"]) => State::Secret,
             State::Secrets if identified && word.eq_ignore_ascii_case("by") => State::Secret,
             State::Copy if word.eq_ignore_ascii_case("stdin") => State::CopyFromInput,
@@ -122,6 +168,8 @@ impl Guard {
         match word.as_bytes()[0].to_ascii_lowercase() {
             b'c' | b'a' | b'd' if is_one_of(word, &["create", "alter", "drop"]) => State::Object,
             b'c' if word.eq_ignore_ascii_case("copy") => State::Copy,
+            b'a' | b'p' if is_one_of(word, &["attach", "pragma"]) => State::Keyed,
+            b'e' if self.words_as_arguments && is_one_of(word, &["exec", "execute"]) => State::Procedure,
             b'i' if self.inline_formats && word.eq_ignore_ascii_case("insert") => State::Insert,
             b'c' | b'v' | b'e' | b'i' | b'r' | b'g' | b's' if is_one_of(word, &SECRETS) => State::Secrets,
             _ => State::Plain,
