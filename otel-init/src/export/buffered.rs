@@ -9,9 +9,9 @@ use opentelemetry::Context;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 
 use super::breaker::CircuitState;
-use super::message::OtlpRequest;
+use super::message::{OtlpRequest, Rejected};
 use super::sender::Sender;
-use super::shelf::{Shelf, Stored};
+use super::shelf::{Shelf, Stored, Unreadable};
 use super::transport::{Retry, SendError};
 use crate::diagnostics;
 
@@ -47,8 +47,10 @@ impl Sender {
             match self.send_stored::<R>(shelf, &stored).await {
                 Ok(()) => {}
                 Err(error) if error.retry == Retry::Never => {
-                    shelf.remove(&stored);
-                    self.monitor.failed_on_disk(stored.items, &error.cause);
+                    // What made room meanwhile is counted by that.
+                    if shelf.remove(&stored) {
+                        self.monitor.failed_on_disk(stored.items, &error.cause);
+                    }
                     result = Err(OTelSdkError::InternalFailure(error.cause));
                 }
                 Err(error) => {
@@ -61,8 +63,13 @@ impl Sender {
     }
 
     async fn send_stored<R: OtlpRequest>(&self, shelf: &Shelf, stored: &Stored) -> Result<(), SendError> {
-        let body =
-            shelf.read(stored).ok_or_else(|| SendError::final_("a file of the disk buffer is damaged"))?;
+        let body = match shelf.read(stored) {
+            Ok(body) => body,
+            Err(Unreadable::Gone) => return Ok(()),
+            Err(Unreadable::Damaged) => {
+                return Err(SendError::final_("a file of the disk buffer is damaged"));
+            }
+        };
         let body = if self.is_json {
             let request =
                 R::decode(body).map_err(|_| SendError::final_("a file of the disk buffer is no request"))?;
@@ -72,9 +79,9 @@ impl Sender {
         };
         let rejected = self.deliver::<R>(body).await?;
         // Removed before it is counted: a crash in between counts nothing twice.
-        shelf.remove(stored);
-        self.monitor.tally.sent_from_disk(stored.items);
-        self.delivered(stored.items, &rejected);
+        let counted = if shelf.remove(stored) { stored.items } else { 0 };
+        self.monitor.tally.sent_from_disk(counted);
+        self.delivered(counted, &Rejected { count: rejected.count.min(counted), ..rejected });
         Ok(())
     }
 }

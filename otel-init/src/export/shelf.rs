@@ -34,6 +34,14 @@ pub(crate) struct Stored {
     size: u64,
 }
 
+/// Why there is no body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unreadable {
+    /// It had to make room.
+    Gone,
+    Damaged,
+}
+
 impl Shelf {
     /// The part of the folder for one signal to one URL: what another process left is sent to where it was meant to go.
     pub(crate) fn new(disk: Arc<Disk>, signal: Signal, url: &str) -> Self {
@@ -92,8 +100,10 @@ impl Shelf {
             if !is_full() {
                 break;
             }
-            lost += stored.items;
-            self.remove(&stored);
+            // The one who removes a file counts it: it may have been sent meanwhile.
+            if self.remove(&stored) {
+                lost += stored.items;
+            }
         }
         if is_full() { Err(io::Error::other("the buffer is full")) } else { Ok(lost) }
     }
@@ -108,26 +118,38 @@ impl Shelf {
             }
             match items_of(&path) {
                 Some(items) => all.push(Stored { path, items, size }),
-                None => self.remove(&Stored { path, items: 0, size }),
+                None => {
+                    self.remove(&Stored { path, items: 0, size });
+                }
             }
         }
         all
     }
 
     /// The body, if it is what was written.
-    pub(crate) fn read(&self, stored: &Stored) -> Option<Bytes> {
-        let bytes = fs::read(&stored.path).ok()?;
-        let (head, body) = bytes.split_at_checked(HEAD)?;
-        let sum = u32::from_le_bytes(head.get(16..20)?.try_into().ok()?);
-        (sum == checksum(body)).then(|| Bytes::copy_from_slice(body))
+    pub(crate) fn read(&self, stored: &Stored) -> Result<Bytes, Unreadable> {
+        let bytes = fs::read(&stored.path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Unreadable::Gone,
+            _ => Unreadable::Damaged,
+        })?;
+        body_of(&bytes).ok_or(Unreadable::Damaged)
     }
 
-    pub(crate) fn remove(&self, stored: &Stored) {
-        if fs::remove_file(&stored.path).is_ok() {
+    /// Whether this removed it, and nobody else before.
+    pub(crate) fn remove(&self, stored: &Stored) -> bool {
+        let is_removed = fs::remove_file(&stored.path).is_ok();
+        if is_removed {
             let mut state = self.disk.lock();
             state.size = state.size.saturating_sub(stored.size);
         }
+        is_removed
     }
+}
+
+fn body_of(bytes: &[u8]) -> Option<Bytes> {
+    let (head, body) = bytes.split_at_checked(HEAD)?;
+    let sum = u32::from_le_bytes(head.get(16..20)?.try_into().ok()?);
+    (sum == checksum(body)).then(|| Bytes::copy_from_slice(body))
 }
 
 fn items_of(path: &Path) -> Option<u64> {
@@ -149,7 +171,7 @@ mod tests {
     use std::path::PathBuf;
     use std::sync::Arc;
 
-    use super::{HEAD, Shelf};
+    use super::{HEAD, Shelf, Unreadable};
     use crate::Signal;
     use crate::export::disk::Disk;
 
@@ -164,6 +186,23 @@ mod tests {
     }
 
     #[test]
+    fn what_made_room_while_it_was_to_be_sent_is_counted_once() {
+        let base = folder("once");
+        let disk = Arc::new(Disk::open(&base, 100).unwrap());
+        let shelf = shelf(&disk, "http://a");
+        shelf.store(&[1; 60], 7).unwrap();
+        let to_send = shelf.stored();
+        assert_eq!(shelf.store(&[2; 60], 3).unwrap(), 7);
+        assert_eq!(shelf.read(&to_send[0]), Err(Unreadable::Gone));
+        assert!(!shelf.remove(&to_send[0]));
+        // And the reverse: what was sent meanwhile is not lost.
+        let to_send = shelf.stored();
+        assert!(shelf.remove(&to_send[0]));
+        assert_eq!(shelf.store(&[3; 60], 5).unwrap(), 0);
+        fs::remove_dir_all(base).unwrap();
+    }
+
+    #[test]
     fn what_was_stored_comes_back_in_order_and_is_gone_when_removed() {
         let base = folder("order");
         let disk = Arc::new(Disk::open(&base, 1000).unwrap());
@@ -175,7 +214,7 @@ mod tests {
         let bodies: Vec<_> =
             stored.iter().map(|stored| (one.read(stored).unwrap().to_vec(), stored.items)).collect();
         assert_eq!(bodies, [(b"first".to_vec(), 1), (b"second".to_vec(), 2)]);
-        stored.iter().for_each(|stored| one.remove(stored));
+        assert!(stored.iter().all(|stored| one.remove(stored)));
         assert!(one.stored().is_empty());
         assert_eq!(disk.lock().size, (HEAD + 5) as u64);
         drop((one, other, disk));
@@ -226,7 +265,7 @@ mod tests {
         fs::write(disk.folder.join(format!("{}half.tmp", shelf.name)), b"OTELBUF1").unwrap();
         let stored = shelf.stored();
         assert_eq!(stored.len(), 2, "{stored:?}");
-        assert_eq!(stored.iter().filter_map(|stored| shelf.read(stored)).count(), 1);
+        assert_eq!(stored.iter().filter_map(|stored| shelf.read(stored).ok()).count(), 1);
         fs::remove_dir_all(base).unwrap();
     }
 }
