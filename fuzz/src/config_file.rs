@@ -10,7 +10,8 @@ use otel_init::{InstallError, SettingSource, Telemetry};
 pub fn config_file(data: &[u8]) {
     let path = path();
     fs::write(&path, data).expect("the folder of temporary files can be written");
-    let lines = data.iter().filter(|byte| **byte == b'\n').count() + 1;
+    // A carriage return alone ends a line of YAML, too.
+    let lines = data.iter().filter(|byte| [b'\n', b'\r'].contains(byte)).count() + 1;
     let (first, second) = (check(&path), check(&path));
     // Not left behind by a run that is ended.
     let _ = fs::remove_file(&path);
