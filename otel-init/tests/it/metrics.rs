@@ -1,5 +1,6 @@
 //! What becomes of measurements: views, limits, guards, what the process uses, and the page for Prometheus.
 
+#[cfg(feature = "prometheus")]
 use std::time::Duration;
 
 use opentelemetry::{KeyValue, global};
