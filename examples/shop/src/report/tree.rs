@@ -1,13 +1,18 @@
 //! A trace as a tree: every span under its parent, every log under its span, in the order of time.
 
 use std::fmt::Write;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::Paint;
 use super::trace::{Kind, Log, Span, Trace};
 
-/// Where the kinds begin, if the names before leave room.
-const NAME_WIDTH: usize = 52;
+/// Where the kinds begin: in line with those of other trees where the names leave room, and further right where they do not,
+/// up to a limit.
+const NAME_WIDTHS: RangeInclusive<usize> = 52..=76;
+
+/// A level of the tree.
+const BRANCH_WIDTH: usize = 3;
 
 /// The attributes worth a place in the tree. Of others the collector knows.
 const SHOWN: [&str; 10] = [
@@ -25,7 +30,9 @@ const SHOWN: [&str; 10] = [
 
 /// Draws a trace.
 pub(crate) fn tree(trace: &Trace, paint: Paint) -> String {
-    let mut drawing = Drawing { trace, paint, out: String::new() };
+    let widest = trace.tops().map(|top| width(trace, top, 0)).max().unwrap_or(0);
+    let name_width = widest.clamp(*NAME_WIDTHS.start(), *NAME_WIDTHS.end());
+    let mut drawing = Drawing { trace, paint, name_width, out: String::new() };
     let services = trace.services().len();
     let services = format!("{services} service{}", if services == 1 { "" } else { "s" });
     let head = format!("trace {}  {services}  {}", trace.id, milliseconds(trace.duration()));
@@ -41,6 +48,16 @@ pub(crate) fn tree(trace: &Trace, paint: Paint) -> String {
     drawing.out
 }
 
+fn name(span: &Span) -> String {
+    format!("{} {}", span.service, span.name)
+}
+
+/// The width of the widest name in a tree, with the branches before it.
+fn width(trace: &Trace, span: &Span, depth: usize) -> usize {
+    let own = BRANCH_WIDTH * depth + name(span).chars().count();
+    trace.children(span).map(|child| width(trace, child, depth + 1)).fold(own, usize::max)
+}
+
 enum Entry<'t> {
     Span(&'t Span),
     Log(&'t Log),
@@ -49,6 +66,7 @@ enum Entry<'t> {
 struct Drawing<'t> {
     trace: &'t Trace,
     paint: Paint,
+    name_width: usize,
     out: String,
 }
 
@@ -98,13 +116,13 @@ impl<'t> Drawing<'t> {
     }
 
     fn describe(&self, span: &Span, branch: &str) -> String {
-        let name = format!("{branch}{} {}", span.service, span.name);
+        let (name, name_width) = (format!("{branch}{}", name(span)), self.name_width);
         let kind = kind(span.kind);
         let duration = milliseconds(span.duration());
         let status = span.attribute("http.response.status_code").unwrap_or("-");
         let failed = if span.failed { self.paint.red("ERROR") } else { "     ".to_owned() };
         let attributes = self.paint.faint(shown(span.attributes.iter()));
-        format!("{name:<NAME_WIDTH$} {kind:<8} {duration:>10}  {status:>3} {failed} {attributes}")
+        format!("{name:<name_width$} {kind:<8} {duration:>10}  {status:>3} {failed} {attributes}")
     }
 
     fn describe_log(&self, log: &Log, stem: &str) -> String {
@@ -185,5 +203,16 @@ mod tests {
                 "└─ gateway GET                                       internal    12.0 ms    -",
             ]
         );
+    }
+
+    #[test]
+    fn long_names_move_the_columns_of_their_tree_up_to_a_limit() {
+        for (length, kind_at) in [(10, 53), (56, 68), (200, 77)] {
+            let mut child = Span::sample("gateway", "2", Some("1"), Kind::Client);
+            child.name = "n".repeat(length);
+            let root = Span::sample("gateway", "1", None, Kind::Server);
+            let drawn = tree(&Trace::assemble([root, child], [])[0], Paint::plain());
+            assert_eq!(drawn.lines().nth(1).and_then(|line| line.find("server")), Some(kind_at), "{drawn}");
+        }
     }
 }
