@@ -59,10 +59,35 @@ const BEGINNINGS: &[&str] = &[
 /// No form is shorter from such a beginning on: "basic", a space, and eight characters.
 const SHORTEST_WITH_BEGINNING: usize = 14;
 
-/// The last three letters of all names whose values are secrets: password, passwd, passphrase, pwd, secret, key, token,
-/// sessionid, credential, signature, sig, cookie, authorization.
-const NAME_ENDS: &[&[u8; 3]] =
-    &[b"ord", b"swd", b"ase", b"pwd", b"ret", b"key", b"ken", b"nid", b"ial", b"ure", b"sig", b"kie", b"ion"];
+/// How the names end whose values are secrets.
+const NAMES: [&str; 13] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "pwd",
+    "secret",
+    "key",
+    "token",
+    "sessionid",
+    "credential",
+    "signature",
+    "sig",
+    "cookie",
+    "authorization",
+];
+
+/// The last three letters of [`NAMES`].
+const NAME_ENDS: [[u8; 3]; NAMES.len()] = {
+    let mut ends = [[0; 3]; NAMES.len()];
+    let mut index = 0;
+    while index < NAMES.len() {
+        let name = NAMES[index].as_bytes();
+        let end = name.len();
+        ends[index] = [name[end - 3], name[end - 2], name[end - 1]];
+        index += 1;
+    }
+    ends
+};
 
 /// A secret key of Amazon: letters, digits, `/` and `+`.
 const LONG_RUN: usize = 40;
@@ -151,7 +176,7 @@ fn names_secret(before: &[u8]) -> bool {
     let is_around = |byte: &u8| matches!(byte, b'\t'..=b'\r' | b' ' | b'"' | b'\'' | b'\\');
     let end = before.iter().rposition(|byte| !is_around(byte)).map_or(0, |last| last + 1);
     let last = before[..end].last_chunk().map(|last: &[u8; 3]| last.map(|byte| byte.to_ascii_lowercase()));
-    last.is_some_and(|last| NAME_ENDS.contains(&&last))
+    last.is_some_and(|last| NAME_ENDS.contains(&last))
 }
 
 /// Whether this goes on as `://user:password@` would.
