@@ -4,6 +4,8 @@ use http::{HeaderMap, HeaderName, StatusCode};
 use otel_core::ErrorType;
 use tonic::Code;
 
+use crate::header::value_of;
+
 static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// The value of `rpc.status_code`: "the canonical name", never the number.
@@ -55,7 +57,7 @@ pub(crate) const fn error_type(code: Code) -> ErrorType {
 
 /// The status in trailers, or in the headers of a response that has only trailers. What is no code is `UNKNOWN`.
 pub(crate) fn in_headers(headers: &HeaderMap) -> Option<Code> {
-    headers.get(&GRPC_STATUS).map(|value| Code::from_bytes(value.as_bytes()))
+    value_of(headers, &GRPC_STATUS).map(|value| Code::from_bytes(value.as_bytes()))
 }
 
 /// What a response without any status means: a proxy's answer, or a stream that was cut off.

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderName};
 
+use crate::header::value_of;
+
 static GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
 /// The share of a deadline within which a cancellation counts as the deadline's doing, and its bound. The client's clock
@@ -34,7 +36,7 @@ impl Deadline {
 
 /// What the caller says of its time.
 pub(crate) fn timeout_in(headers: &HeaderMap) -> Option<Duration> {
-    parse(headers.get(&GRPC_TIMEOUT)?.as_bytes())
+    parse(value_of(headers, &GRPC_TIMEOUT)?.as_bytes())
 }
 
 /// "Timeout → `grpc-timeout` TimeoutValue TimeoutUnit; TimeoutValue → {positive integer as ASCII string of at most 8

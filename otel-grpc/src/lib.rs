@@ -13,6 +13,7 @@ mod deadline;
 mod descriptors;
 mod error;
 mod future;
+mod header;
 mod message;
 mod messages;
 mod method;

@@ -1,7 +1,9 @@
 //! Ours next to the others, in turns: `SELECT 1`, prepared, on SQLite in memory.
 //!
-//! Each round measures every case for a moment, and the medians over the rounds are compared. sqlx-tracing works with sqlx
-//! 0.8 alone, so what it adds is counted from that.
+//! Each round measures every case for a moment, each time another one first, and the medians over the rounds are compared.
+//! All cases of one version of sqlx take turns with one connection: SQLite answers from a thread of the connection's, and one
+//! may be slower than another for as long as it lives. For the same reason the clock is of use only on one processor:
+//! `taskset -c 1 cargo bench -p bench-db`. sqlx-tracing works with sqlx 0.8 alone, so what it adds is counted from that.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -14,9 +16,35 @@ use tokio::runtime::{Builder, Runtime};
 
 const ROUNDS: usize = 15;
 
+/// Calls the measuring function with what it is to call.
+type WithCall<'a> = Box<dyn FnMut(&mut dyn FnMut(&mut dyn FnMut())) + 'a>;
+
 struct Case<'a> {
     name: &'static str,
-    call: Box<dyn FnMut() + 'a>,
+    with_call: WithCall<'a>,
+}
+
+impl Case<'_> {
+    fn time(&mut self, iterations: u64) -> Duration {
+        let mut elapsed = Duration::ZERO;
+        (self.with_call)(&mut |call| {
+            let started = Instant::now();
+            (0..iterations).for_each(|_| call());
+            elapsed = started.elapsed();
+        });
+        elapsed
+    }
+
+    fn allocations(&mut self) -> u64 {
+        let mut fewest = u64::MAX;
+        (self.with_call)(&mut |call| {
+            // SQLite's thread allocates too, sooner or later.
+            for _ in 0..20 {
+                fewest = fewest.min(allocation_counter::measure(&mut *call).count_total);
+            }
+        });
+        fewest
+    }
 }
 
 struct Row {
@@ -26,13 +54,6 @@ struct Row {
 }
 
 fn measure(criterion: &mut Criterion, group: &str, mut cases: Vec<Case<'_>>) -> Vec<Row> {
-    let allocations: Vec<u64> = cases
-        .iter_mut()
-        .map(|case| {
-            (0..200).for_each(|_| (case.call)());
-            allocation_counter::measure(|| (case.call)()).count_total
-        })
-        .collect();
     let mut samples = vec![Vec::new(); cases.len()];
     let mut criterion_group = criterion.benchmark_group(group);
     criterion_group
@@ -40,24 +61,24 @@ fn measure(criterion: &mut Criterion, group: &str, mut cases: Vec<Case<'_>>) -> 
         .measurement_time(Duration::from_millis(40))
         .sample_size(10);
     for round in 0..ROUNDS {
-        for (case, samples) in cases.iter_mut().zip(&mut samples) {
+        for turn in 0..cases.len() {
+            let index = (round + turn) % cases.len();
+            let case = &mut cases[index];
             let mut best = f64::MAX;
             criterion_group.bench_function(BenchmarkId::new(case.name, round), |bencher| {
                 bencher.iter_custom(|iterations| {
-                    let started = Instant::now();
-                    (0..iterations).for_each(|_| (case.call)());
-                    let elapsed = started.elapsed();
+                    let elapsed = case.time(iterations);
                     best = best.min(elapsed.as_nanos() as f64 / iterations as f64);
                     elapsed
                 });
             });
-            samples.push(best);
+            samples[index].push(best);
         }
     }
     criterion_group.finish();
-    let rows = cases.iter().zip(allocations).zip(samples).map(|((case, allocations), mut samples)| {
+    let rows = cases.iter_mut().zip(samples).map(|(case, mut samples)| {
         samples.sort_by(f64::total_cmp);
-        Row { name: case.name, median_ns: samples[samples.len() / 2], allocations }
+        Row { name: case.name, median_ns: samples[samples.len() / 2], allocations: case.allocations() }
     });
     rows.collect()
 }
@@ -88,7 +109,7 @@ struct ByHand {
 }
 
 impl ByHand {
-    fn around(&self, call: impl FnOnce()) {
+    fn around(&self, call: &mut dyn FnMut()) {
         let attributes =
             [KeyValue::new("db.system.name", "sqlite"), KeyValue::new("db.query.summary", "SELECT")];
         let mut of_span = Vec::with_capacity(3);
@@ -104,40 +125,41 @@ impl ByHand {
 }
 
 fn connections(criterion: &mut Criterion, runtime: &Runtime, by_hand: &ByHand, group: &str) {
-    let pool = || runtime.block_on(one_connection()).expect("a database in memory");
-    let pool_0_8 = || runtime.block_on(one_connection_0_8()).expect("a database in memory");
-    let mut bare = runtime.block_on(pool().acquire()).expect("a connection");
-    let mut hand = runtime.block_on(pool().acquire()).expect("a connection");
-    let (ours, sqlx_otel) = (otel_db::sqlx::Pool::from(pool()), sqlx_otel::PoolBuilder::from(pool()).build());
-    let mut ours = runtime.block_on(ours.acquire()).expect("a connection");
-    let mut sqlx_otel = runtime.block_on(sqlx_otel.acquire()).expect("a connection");
-    let mut bare_0_8 = runtime.block_on(pool_0_8().acquire()).expect("a connection");
-    let sqlx_tracing = sqlx_tracing::Pool::from(pool_0_8());
-    let mut sqlx_tracing = runtime.block_on(sqlx_tracing.acquire()).expect("a connection");
+    let pool = runtime.block_on(one_connection()).expect("a database in memory");
+    let pool_0_8 = runtime.block_on(one_connection_0_8()).expect("a database in memory");
+    let ours = otel_db::sqlx::Pool::from(pool.clone());
+    let sqlx_otel = sqlx_otel::PoolBuilder::from(pool.clone()).build();
+    let sqlx_tracing = sqlx_tracing::Pool::from(pool_0_8.clone());
     macro_rules! case {
-        ($name:expr, $query:expr, $executor:expr) => {
+        ($name:expr, $query:expr, $pool:expr, |$connection:ident| $executor:expr) => {
+            case!($name, $query, $pool, |$connection| $executor, |call: &mut dyn FnMut()| call())
+        };
+        ($name:expr, $query:expr, $pool:expr, |$connection:ident| $executor:expr, $around:expr) => {
             Case {
                 name: $name,
-                call: Box::new(|| {
-                    black_box(runtime.block_on($query.fetch_one($executor)).expect("a row"));
+                with_call: Box::new(|measure| {
+                    let mut $connection = runtime.block_on($pool.acquire()).expect("a connection");
+                    let mut call = || {
+                        $around(&mut || {
+                            black_box(runtime.block_on($query.fetch_one($executor)).expect("a row"));
+                        });
+                    };
+                    (0..200).for_each(|_| call());
+                    measure(&mut call);
                 }),
             }
         };
     }
+    let by_hand = |call: &mut dyn FnMut()| by_hand.around(call);
     let cases = vec![
-        case!("bare sqlx 0.9", sqlx::query(SQL), &mut *bare),
-        case!("otel-db", sqlx::query(SQL), &mut *ours),
-        case!("sqlx-otel 0.5", sqlx::query(SQL), &mut sqlx_otel),
-        Case {
-            name: "by hand",
-            call: Box::new(|| {
-                by_hand.around(|| {
-                    black_box(runtime.block_on(sqlx::query(SQL).fetch_one(&mut *hand)).expect("a row"));
-                });
-            }),
-        },
-        case!("bare sqlx 0.8", sqlx_0_8::query(SQL), &mut *bare_0_8),
-        case!("sqlx-tracing 0.2 (no metrics)", sqlx_0_8::query(SQL), &mut sqlx_tracing),
+        case!("bare sqlx 0.9", sqlx::query(SQL), pool, |connection| &mut *connection),
+        case!("otel-db", sqlx::query(SQL), ours, |connection| &mut *connection),
+        case!("sqlx-otel 0.5", sqlx::query(SQL), sqlx_otel, |connection| &mut connection),
+        case!("by hand", sqlx::query(SQL), pool, |connection| &mut *connection, by_hand),
+        case!("bare sqlx 0.8", sqlx_0_8::query(SQL), pool_0_8, |connection| &mut *connection),
+        case!("sqlx-tracing 0.2 (no metrics)", sqlx_0_8::query(SQL), sqlx_tracing, |connection| {
+            &mut connection
+        }),
     ];
     let rows = measure(criterion, group, cases);
     print(group, &rows);
