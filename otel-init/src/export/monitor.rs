@@ -128,6 +128,11 @@ impl Monitor {
         self.cause().clone()
     }
 
+    /// Why an export failed that the shutdown has cut. What was wrong before says more than that time was up, and was told.
+    pub(super) fn why_cut(&self) -> String {
+        self.last_cause().unwrap_or_else(|| "the shutdown did not wait any longer".to_owned())
+    }
+
     pub(super) fn succeeded(&self, items: u64, rejected: u64) {
         self.tally.exported(items, rejected);
         let was_failing = self.cause().take().is_some();
@@ -235,9 +240,24 @@ impl Warnings {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::{Duration, Instant};
 
-    use super::{WARNING_INTERVAL, Warnings};
+    use super::{Monitor, Target, WARNING_INTERVAL, Warnings};
+    use crate::Signal;
+
+    #[test]
+    fn an_export_that_the_shutdown_cuts_fails_for_what_was_wrong_before() {
+        let monitor = Monitor::new(Signal::Traces, Target::named("a:1"), Arc::default());
+        assert_eq!(monitor.why_cut(), "the shutdown did not wait any longer");
+        monitor.tally.collected(3);
+        monitor.failed(1, "refused");
+        assert_eq!(monitor.why_cut(), "refused");
+        let may_warn = monitor.warnings.may_warn("a:1", &monitor.why_cut(), Instant::now());
+        assert!(!may_warn, "it was told");
+        monitor.succeeded(1, 0);
+        assert_eq!(monitor.why_cut(), "the shutdown did not wait any longer");
+    }
 
     #[test]
     fn a_warning_comes_once_a_minute_for_each_cause() {

@@ -110,7 +110,7 @@ impl Sender {
         // An error means that the shutdown, whose time was up, has cut it.
         let sent = match self.runtime.run(sending).await {
             Ok(sent) => sent,
-            Err(_cut) => Err(SendError::transient("the shutdown did not wait any longer")),
+            Err(_cut) => Err(SendError::transient(self.monitor.why_cut())),
         };
         match &sent {
             Ok(_) => breaker.succeeded(),
