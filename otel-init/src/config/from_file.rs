@@ -13,7 +13,7 @@ use super::{
     Config, ExporterConfig, LONGEST_SHUTDOWN, Origins, PropagatorConfig, Settings, SubscriberConfig, resource,
 };
 use crate::error::InstallErrorKind;
-use crate::{InstallError, SettingSource, Signal};
+use crate::{ConsoleLogs, InstallError, SettingSource, Signal};
 
 /// The variables that name the file; the second is the one of older texts.
 pub(super) const VARIABLES: [&str; 2] = ["OTEL_CONFIG_FILE", "OTEL_EXPERIMENTAL_CONFIG_FILE"];
@@ -51,7 +51,10 @@ impl Config {
         let telemetry_level = settings.telemetry_level.or(file.telemetry_level).unwrap_or(LevelFilter::INFO);
         let shutdown_timeout = settings.shutdown_timeout.or(file.shutdown_timeout);
         let subscriber = (!settings.without_tracing_subscriber).then(|| SubscriberConfig {
-            console: settings.console_logs,
+            console: match settings.console_logs {
+                said if said != ConsoleLogs::default() => said,
+                _ => file.console_logs.unwrap_or_default(),
+            },
             console_filter: environment.text("RUST_LOG"),
             own_level: file.own_level,
         });
@@ -74,7 +77,7 @@ impl Config {
             exponential_histograms: settings.exponential_histograms || file.exponential_histograms,
             views: settings.views.iter().cloned().chain(file.views).collect(),
             cardinality: settings.cardinality.clone().unwrap_or(file.cardinality),
-            process_metrics: settings.process_metrics,
+            process_metrics: settings.process_metrics || file.process_metrics,
             tokio_metrics: settings.tokio_metrics.clone(),
             has_span_fields: !settings.without_span_fields,
             disk: settings.disk.clone().or(file.disk),
@@ -82,7 +85,7 @@ impl Config {
             instrumentations: file.instrumentations,
             propagators: PropagatorConfig::named(file.propagators, &settings.propagators),
             shutdown_timeout: shutdown_timeout.unwrap_or(Duration::from_secs(5)).min(LONGEST_SHUTDOWN),
-            panic_hook: settings.panic_hook,
+            panic_hook: settings.panic_hook || file.panic_hook,
             telemetry_level,
             subscriber,
             origins: Origins::of_file(settings, environment.used(), said),

@@ -6,7 +6,7 @@ use super::FileConfig;
 use super::error::FileError;
 use super::fields::{Fields, Value};
 use crate::sampling::SHORTEST_KEY;
-use crate::{DiskBuffer, DropRule, Redact};
+use crate::{ConsoleLogs, DiskBuffer, DropRule, Redact};
 
 /// Settings of other distributions are for them.
 pub(super) fn read(mut fields: Fields, config: &mut FileConfig) -> Result<(), FileError> {
@@ -20,6 +20,11 @@ pub(super) fn read(mut fields: Fields, config: &mut FileConfig) -> Result<(), Fi
         let parse = |text: &str| super::level_of(text);
         config.telemetry_level = Some(level.choice("off, error, warn, info, debug or trace", parse)?);
     }
+    if let Some(format) = own.optional("console_logs") {
+        config.console_logs = Some(format.choice("compact, pretty, json, logfmt or off", console_logs)?);
+    }
+    config.panic_hook = own.boolean("panic_hook")?.unwrap_or(false);
+    config.process_metrics = own.boolean("process_metrics")?.unwrap_or(false);
     if let Some(keys) = own.optional("baggage_attributes") {
         config.safety.baggage_attributes.extend(keys.texts()?);
     }
@@ -57,6 +62,17 @@ pub(super) fn read(mut fields: Fields, config: &mut FileConfig) -> Result<(), Fi
         redact(redaction, config)?;
     }
     own.end()
+}
+
+fn console_logs(name: &str) -> Option<ConsoleLogs> {
+    match name {
+        "compact" => Some(ConsoleLogs::Compact),
+        "pretty" => Some(ConsoleLogs::Pretty),
+        "json" => Some(ConsoleLogs::Json),
+        "logfmt" => Some(ConsoleLogs::Logfmt),
+        "off" => Some(ConsoleLogs::Off),
+        _ => None,
+    }
 }
 
 fn drop_rule(value: Value) -> Result<DropRule, FileError> {

@@ -8,7 +8,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::{FileConfig, FileError, read};
 use crate::config::{Compression, ExporterConfig, Instrumentations, OtlpConfig, Settings};
-use crate::{Protocol, Signal};
+use crate::{ConsoleLogs, Protocol, Signal};
 
 fn parse_with(text: &str, variables: &[(&str, &str)]) -> Result<FileConfig, FileError> {
     let lookup =
@@ -110,6 +110,9 @@ distribution:
     debug_key: a key of at least 32 characters..
     shutdown_timeout: 1500
     telemetry_level: debug
+    console_logs: logfmt
+    panic_hook: true
+    process_metrics: true
     baggage_attributes: [tenant]
     max_spans_per_trace: 5000
     max_span_depth: 40
@@ -151,6 +154,8 @@ fn everything_that_is_supported_arrives() {
     assert_eq!(bound, Some(Duration::from_millis(700)));
     let caps = (config.safety.max_spans_per_trace, config.safety.max_span_depth);
     assert_eq!(caps, (Some(5000), Some(40)));
+    assert_eq!(config.console_logs, Some(ConsoleLogs::Logfmt));
+    assert!(config.panic_hook && config.process_metrics);
     assert_eq!(traces.headers["authorization"], "Bearer t0p");
     assert_eq!((traces.headers["x-team"].to_str().unwrap(), traces.headers.len()), ("a", 2));
     assert_eq!(traces.tls.client_key.as_deref(), Some(std::path::Path::new("/me.key")));

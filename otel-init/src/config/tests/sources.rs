@@ -315,6 +315,9 @@ fn whatever_a_file_says_is_shown_with_its_line() {
         ("distribution.otel-init.redaction", "secrets, personal data, 2 rules"),
         ("distribution.otel-init.drop_rules", "2"),
         ("distribution.otel-init.max_span_depth", "40"),
+        ("distribution.otel-init.console_logs", "logfmt"),
+        ("distribution.otel-init.panic_hook", "true"),
+        ("distribution.otel-init.process_metrics", "true"),
     ] {
         let setting = config.setting(name).unwrap_or_else(|| panic!("{name} is missing in\n{config}"));
         assert_eq!(setting.value(), value, "{name}");
