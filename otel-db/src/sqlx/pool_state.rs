@@ -55,10 +55,11 @@ impl<DB: Driver> PoolState<DB> {
         let mut acquire = pin!(self.raw.acquire());
         let mut since = None;
         let acquired = poll_fn(|cx| {
-            let before = self.raw.size();
+            let (before, began) = (self.raw.size(), Instant::now());
             let polled = acquire.as_mut().poll(cx);
-            if polled.is_pending() && self.raw.size() > before {
-                since = Some(Instant::now());
+            // The connection may be there already: SQLite's thread can be as fast as this call.
+            if self.raw.size() > before {
+                since = Some(began);
             }
             polled
         });
