@@ -116,7 +116,7 @@ fn propagator(config: &Config) -> TextMapCompositePropagator {
 
 /// A header that asks for recording is not W3C's.
 fn reads_only_w3c(config: &Config) -> bool {
-    config.propagators.reads_only_w3c() && !config.sampler.sampling.has_debug_header()
+    config.propagators.reads_only_w3c() && config.sampler.sampling.debug_header().is_none()
 }
 
 fn set_subscriber(config: &mut Config, pipeline: Option<&Pipeline>) -> Result<(), InstallError> {

@@ -194,10 +194,6 @@ impl Sampling {
         }
     }
 
-    pub(crate) fn has_debug_header(&self) -> bool {
-        self.debug_header.is_some()
-    }
-
     /// Whether spans that are not sampled must build their attributes first.
     pub(crate) fn reads_attributes(&self) -> bool {
         self.head.reads_attributes()

@@ -5,6 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use opentelemetry::trace::{Span, Status, TraceContextExt, Tracer};
 use opentelemetry::{Context, global};
+use otel_core::Providers;
+use otel_core::propagation::{InboundTrust, receive};
 use otel_init::sampling::{DebugHeader, Sampling, SamplingChange};
 use otel_init::{Telemetry, opentelemetry};
 use otel_testing::{OtlpReceiver, eventually_blocking};
@@ -131,6 +133,7 @@ fn changes_are_lines_on_the_console_and_a_file_makes_them_too() {
 #[test]
 fn the_key_of_a_variable_signs_for_a_trace() {
     const KEY: &str = "a key that is long enough";
+    const DEBUG_HEADER: http::HeaderName = http::HeaderName::from_static("x-debug-trace");
     let name = "sampling::the_key_of_a_variable_signs_for_a_trace";
     if !child::is_child() {
         let variables =
@@ -143,8 +146,10 @@ fn the_key_of_a_variable_signs_for_a_trace() {
     let telemetry = Telemetry::builder().with_endpoint(receiver.http_endpoint()).install().unwrap();
     let value = DebugHeader::new(KEY).sign(SystemTime::now() + Duration::from_secs(60));
     for value in ["9999999999:00".to_owned(), value] {
-        let headers = HashMap::from([("x-debug-trace".to_owned(), value)]);
-        request(&global::get_text_map_propagator(|global| global.extract(&headers)), false);
+        // As a layer reads a request, and with nothing of W3C's in it.
+        let headers = http::HeaderMap::from_iter([(DEBUG_HEADER, value.parse().unwrap())]);
+        let (parent, _) = receive(&Providers::global(), Context::new(), &headers, InboundTrust::Full);
+        request(&parent, false);
     }
     telemetry.flush_blocking().unwrap();
     let spans = receiver.spans();
