@@ -45,7 +45,12 @@ where
         let span = self.build_with_context(builder, parent);
         let is_recording = span.is_recording();
         let is_noop = is_of_parent(span.span_context(), parent);
-        NewSpan { context: parent.with_span(span), is_recording, is_noop }
+        // Of a span that records nothing only the ids are worth keeping, which needs neither the box nor the lock of a span.
+        let context = match is_recording {
+            true => parent.with_span(span),
+            false => parent.with_remote_span_context(span.span_context().clone()),
+        };
+        NewSpan { context, is_recording, is_noop }
     }
 }
 

@@ -20,8 +20,14 @@ static NAMES: [HeaderName; 3] = [
     HeaderName::from_static("baggage"),
 ];
 
-fn known_name(key: &str) -> Option<&'static HeaderName> {
-    NAMES.iter().find(|name| name.as_str() == key)
+/// Where a name stands in [`NAMES`].
+fn known(name: &str) -> Option<usize> {
+    match name {
+        "traceparent" => Some(0),
+        "tracestate" => Some(1),
+        "baggage" => Some(2),
+        _ => None,
+    }
 }
 
 /// Reads context from a [`HeaderMap`].
@@ -68,7 +74,7 @@ impl<'a> HeaderExtractor<'a> {
     }
 
     fn found(&self, key: &str) -> Found<'a> {
-        match NAMES.iter().position(|name| name.as_str() == key) {
+        match known(key) {
             Some(index) => self.found[index],
             None => self.headers.get_all(key).iter().fold(Found::Nothing, Found::and),
         }
@@ -94,7 +100,7 @@ fn find(headers: &HeaderMap) -> [Found<'_>; NAMES.len()] {
     }
     let mut found = [Found::Nothing; NAMES.len()];
     for (name, value) in headers {
-        if let Some(index) = NAMES.iter().position(|known| known == name) {
+        if let Some(index) = known(name.as_str()) {
             found[index] = found[index].and(value);
         }
     }
@@ -154,8 +160,8 @@ impl<'a> HeaderInjector<'a> {
 
 impl Injector for HeaderInjector<'_> {
     fn set(&mut self, key: &str, value: String) {
-        let name = match known_name(key) {
-            Some(name) => Ok(name.clone()),
+        let name = match known(key) {
+            Some(index) => Ok(NAMES[index].clone()),
             None => HeaderName::from_bytes(key.as_bytes()),
         };
         if let (Ok(name), Ok(value)) = (name, HeaderValue::from_maybe_shared(bytes::Bytes::from(value))) {

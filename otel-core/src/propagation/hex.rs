@@ -1,6 +1,7 @@
 //! Identifiers as hexadecimal digits.
 
-const DIGITS: &[u8; 16] = b"0123456789abcdef";
+/// One in each byte of a word.
+const EACH: u64 = 0x0101_0101_0101_0101;
 
 /// One byte of exactly two lower-case digits.
 pub(super) fn lower_u8(digits: &[u8]) -> Option<u8> {
@@ -52,14 +53,11 @@ fn sixteen(digits: [u8; 16]) -> Option<u64> {
 
 /// Eight lower-case digits at once, one in each byte of a word.
 fn eight(digits: [u8; 8]) -> Option<u64> {
-    const EACH: u64 = 0x0101_0101_0101_0101;
     let text = u64::from_be_bytes(digits);
     // Letters have bit 6: `a` is 0x61 and means 1 + 9.
     let values = (text & (EACH * 0x0f)) + ((text >> 6) & EACH) * 9;
     // What is no digit does not come out again when the values are written back.
-    let letters = ((values + EACH * 6) >> 4) & EACH;
-    let written = values + EACH * 0x30 + letters * 0x27;
-    if written != text || values & (EACH * 0xf0) != 0 {
+    if values & (EACH * 0xf0) != 0 || written(values) != text {
         return None;
     }
     let pairs = (values | (values >> 4)) & 0x00ff_00ff_00ff_00ff;
@@ -67,12 +65,27 @@ fn eight(digits: [u8; 8]) -> Option<u64> {
     Some((quads | (quads >> 16)) & 0xffff_ffff)
 }
 
+/// The digits of eight values, one in each byte of a word.
+fn written(values: u64) -> u64 {
+    let letters = ((values + EACH * 6) >> 4) & EACH;
+    values + EACH * 0x30 + letters * 0x27
+}
+
+/// The digits of a number, eight at once.
+fn digits(number: u32) -> [u8; 8] {
+    let quads = (u64::from(number) | (u64::from(number) << 16)) & 0x0000_ffff_0000_ffff;
+    let pairs = (quads | (quads << 8)) & 0x00ff_00ff_00ff_00ff;
+    written((pairs | (pairs << 4)) & (EACH * 0x0f)).to_be_bytes()
+}
+
 /// Writes `number` with leading zeros into the whole of `out`, 16 digits at most.
+#[inline]
 pub(super) fn write_u64(out: &mut [u8], number: u64) {
-    let mut rest = number;
-    for digit in out.iter_mut().rev() {
-        *digit = DIGITS[(rest & 0x0f) as usize];
-        rest >>= 4;
+    let mut all = [0; 16];
+    all[..8].copy_from_slice(&digits((number >> 32) as u32));
+    all[8..].copy_from_slice(&digits(number as u32));
+    if let Some(wanted) = all.len().checked_sub(out.len()) {
+        out.copy_from_slice(&all[wanted..]);
     }
 }
 
