@@ -22,10 +22,12 @@ impl Sender {
     /// Writes one piece of a request. `Err` gives it back to be sent at once: a disk that is full or gone must not lose
     /// what memory still holds.
     pub(super) fn store(&self, shelf: &Shelf, body: &[u8], items: u64) -> Result<(), ()> {
-        match shelf.store(body, items) {
-            Ok(lost) => {
+        let mut lost = 0;
+        let stored = shelf.store(body, items, &mut lost);
+        self.monitor.tally.lost_from_disk(lost);
+        match stored {
+            Ok(()) => {
                 self.monitor.tally.stored(items);
-                self.monitor.tally.lost_from_disk(lost);
                 Ok(())
             }
             Err(error) => {
@@ -63,6 +65,7 @@ impl Sender {
     }
 
     async fn send_stored<R: OtlpRequest>(&self, shelf: &Shelf, stored: &Stored) -> Result<(), SendError> {
+        let _sending = shelf.sending(stored);
         let body = match shelf.read(stored) {
             Ok(body) => body,
             Err(Unreadable::Gone) => return Ok(()),

@@ -5,7 +5,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -24,6 +24,18 @@ pub(crate) struct Shelf {
     pub(crate) disk: Arc<Disk>,
     /// What its files begin with.
     name: String,
+    /// What is under way. It does not make room: it would count as lost, and arrive all the same.
+    sending: Arc<Mutex<Option<PathBuf>>>,
+}
+
+/// As long as it is there, a request counts as under way.
+#[must_use]
+pub(crate) struct Sending<'a>(&'a Shelf);
+
+impl Drop for Sending<'_> {
+    fn drop(&mut self) {
+        *self.0.under_way() = None;
+    }
 }
 
 /// A request on disk.
@@ -47,17 +59,27 @@ impl Shelf {
     pub(crate) fn new(disk: Arc<Disk>, signal: Signal, url: &str) -> Self {
         let digest = ring::digest::digest(&ring::digest::SHA256, url.as_bytes());
         let hash: String = digest.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-        Self { disk, name: format!("{signal}-{hash}-") }
+        Self { disk, name: format!("{signal}-{hash}-"), sending: Arc::default() }
     }
 
-    /// Writes a request. If there is no room, the oldest of this destination make it; gives back the items that were lost
-    /// by that.
-    pub(crate) fn store(&self, body: &[u8], items: u64) -> io::Result<u64> {
+    /// Keeps a request from making room. One at a time is under way.
+    pub(crate) fn sending(&self, stored: &Stored) -> Sending<'_> {
+        *self.under_way() = Some(stored.path.clone());
+        Sending(self)
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, Option<PathBuf>> {
+        self.sending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes a request. If there is no room, the oldest of this destination make it: the items that were lost by that are
+    /// added to `lost`, whether or not it was written in the end.
+    pub(crate) fn store(&self, body: &[u8], items: u64, lost: &mut u64) -> io::Result<()> {
         let size = (HEAD + body.len()) as u64;
         if size > self.disk.max_size {
             return Err(io::Error::other("it is larger than the whole buffer"));
         }
-        let lost = self.make_room(size)?;
+        self.make_room(size, lost)?;
         let sequence = {
             let mut state = self.disk.lock();
             state.sequence += 1;
@@ -68,7 +90,7 @@ impl Shelf {
         if written.is_err() {
             self.disk.lock().size -= size;
         }
-        written.map(|()| lost)
+        written
     }
 
     fn write(&self, body: &[u8], items: u64, sequence: u64) -> io::Result<()> {
@@ -90,22 +112,27 @@ impl Shelf {
         done
     }
 
-    fn make_room(&self, size: u64) -> io::Result<u64> {
-        let mut lost = 0;
-        let is_full = || self.disk.lock().size.saturating_add(size) > self.disk.max_size;
-        if !is_full() {
-            return Ok(0);
+    fn make_room(&self, size: u64, lost: &mut u64) -> io::Result<()> {
+        let missing = || self.disk.lock().size.saturating_add(size).saturating_sub(self.disk.max_size);
+        if missing() == 0 {
+            return Ok(());
         }
-        for stored in self.stored() {
-            if !is_full() {
-                break;
+        let stored = self.stored();
+        let may_go = stored.iter().filter(|stored| self.under_way().as_ref() != Some(&stored.path));
+        let may_go: Vec<_> = may_go.collect();
+        // Nothing is thrown away for a request that would not fit all the same.
+        let is_enough = may_go.iter().map(|stored| stored.size).sum::<u64>() >= missing();
+        for oldest in may_go.into_iter().filter(|_| is_enough) {
+            if missing() == 0 {
+                return Ok(());
             }
+            let under_way = self.under_way();
             // The one who removes a file counts it: it may have been sent meanwhile.
-            if self.remove(&stored) {
-                lost += stored.items;
+            if under_way.as_ref() != Some(&oldest.path) && self.remove(oldest) {
+                *lost += oldest.items;
             }
         }
-        if is_full() { Err(io::Error::other("the buffer is full")) } else { Ok(lost) }
+        if missing() > 0 { Err(io::Error::other("the buffer is full")) } else { Ok(()) }
     }
 
     /// The requests of this destination, from the oldest. One that cannot be read is removed: it never will be.
@@ -181,8 +208,35 @@ mod tests {
         path
     }
 
+    /// Stores a request, and says what was lost by that.
+    fn stored(shelf: &Shelf, body: &[u8], items: u64) -> (u64, bool) {
+        let mut lost = 0;
+        let is_stored = shelf.store(body, items, &mut lost).is_ok();
+        (lost, is_stored)
+    }
+
     fn shelf(disk: &Arc<Disk>, url: &str) -> Shelf {
         Shelf::new(Arc::clone(disk), Signal::Traces, url)
+    }
+
+    #[test]
+    fn what_is_under_way_makes_no_room() {
+        let base = folder("under-way");
+        let disk = Arc::new(Disk::open(&base, 250).unwrap());
+        let shelf = shelf(&disk, "http://a");
+        stored(&shelf, &[1; 60], 7);
+        stored(&shelf, &[2; 60], 5);
+        let oldest = shelf.stored().remove(0);
+        let sending = shelf.clone();
+        let sending = sending.sending(&oldest);
+        // The next oldest one does. Where all that may would not be enough, it stays.
+        assert_eq!(stored(&shelf, &[3; 100], 3), (5, true));
+        assert_eq!(stored(&shelf, &[4; 160], 2), (0, false));
+        assert_eq!(shelf.stored().len(), 2);
+        drop(sending);
+        assert_eq!(stored(&shelf, &[5; 160], 2), (10, true));
+        drop((shelf, disk));
+        fs::remove_dir_all(&base).unwrap();
     }
 
     #[test]
@@ -190,15 +244,15 @@ mod tests {
         let base = folder("once");
         let disk = Arc::new(Disk::open(&base, 100).unwrap());
         let shelf = shelf(&disk, "http://a");
-        shelf.store(&[1; 60], 7).unwrap();
+        stored(&shelf, &[1; 60], 7);
         let to_send = shelf.stored();
-        assert_eq!(shelf.store(&[2; 60], 3).unwrap(), 7);
+        assert_eq!(stored(&shelf, &[2; 60], 3), (7, true));
         assert_eq!(shelf.read(&to_send[0]), Err(Unreadable::Gone));
         assert!(!shelf.remove(&to_send[0]));
         // And the reverse: what was sent meanwhile is not lost.
         let to_send = shelf.stored();
         assert!(shelf.remove(&to_send[0]));
-        assert_eq!(shelf.store(&[3; 60], 5).unwrap(), 0);
+        assert_eq!(stored(&shelf, &[3; 60], 5), (0, true));
         fs::remove_dir_all(base).unwrap();
     }
 
@@ -207,14 +261,14 @@ mod tests {
         let base = folder("order");
         let disk = Arc::new(Disk::open(&base, 1000).unwrap());
         let (one, other) = (shelf(&disk, "http://a"), shelf(&disk, "http://b"));
-        assert_eq!(one.store(b"first", 1).unwrap(), 0);
-        assert_eq!(one.store(b"second", 2).unwrap(), 0);
-        assert_eq!(other.store(b"third", 3).unwrap(), 0);
-        let stored = one.stored();
+        assert_eq!(stored(&one, b"first", 1), (0, true));
+        assert_eq!(stored(&one, b"second", 2), (0, true));
+        assert_eq!(stored(&other, b"third", 3), (0, true));
+        let kept = one.stored();
         let bodies: Vec<_> =
-            stored.iter().map(|stored| (one.read(stored).unwrap().to_vec(), stored.items)).collect();
+            kept.iter().map(|stored| (one.read(stored).unwrap().to_vec(), stored.items)).collect();
         assert_eq!(bodies, [(b"first".to_vec(), 1), (b"second".to_vec(), 2)]);
-        assert!(stored.iter().all(|stored| one.remove(stored)));
+        assert!(kept.iter().all(|stored| one.remove(stored)));
         assert!(one.stored().is_empty());
         assert_eq!(disk.lock().size, (HEAD + 5) as u64);
         drop((one, other, disk));
@@ -227,9 +281,9 @@ mod tests {
         let base = folder("bound");
         let disk = Arc::new(Disk::open(&base, 3 * (HEAD as u64 + 10)).unwrap());
         let shelf = shelf(&disk, "http://a");
-        let lost: Vec<u64> = (1..=5).map(|items| shelf.store(&[0; 10], items).unwrap()).collect();
+        let lost: Vec<u64> = (1..=5).map(|items| stored(&shelf, &[0; 10], items).0).collect();
         assert_eq!(lost, [0, 0, 0, 1, 2]);
-        assert!(shelf.store(&[0; 1000], 1).is_err());
+        assert_eq!(stored(&shelf, &[0; 1000], 1), (0, false));
         assert_eq!(shelf.stored().iter().map(|stored| stored.items).collect::<Vec<_>>(), [3, 4, 5]);
         fs::remove_dir_all(base).unwrap();
     }
@@ -238,7 +292,7 @@ mod tests {
     fn a_living_process_keeps_its_files_and_a_dead_one_leaves_them() {
         let base = folder("orphans");
         let living = Arc::new(Disk::open(&base, 1000).unwrap());
-        shelf(&living, "http://a").store(b"mine", 4).unwrap();
+        stored(&shelf(&living, "http://a"), b"mine", 4);
         let second = Arc::new(Disk::open(&base, 1000).unwrap());
         assert!(shelf(&second, "http://a").stored().is_empty());
         drop((living, second));
@@ -255,8 +309,8 @@ mod tests {
         let base = folder("damage");
         let disk = Arc::new(Disk::open(&base, 1000).unwrap());
         let shelf = shelf(&disk, "http://a");
-        shelf.store(b"sound", 1).unwrap();
-        shelf.store(b"broken", 1).unwrap();
+        stored(&shelf, b"sound", 1);
+        stored(&shelf, b"broken", 1);
         let path = shelf.stored()[1].path.clone();
         let mut bytes = fs::read(&path).unwrap();
         bytes[HEAD] ^= 1;
