@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use opentelemetry::{StringValue, Value};
 
-use crate::client::{Series, Source};
+use crate::client::{Known, Series, Source};
 use crate::query_text::{QueryRules, Statement};
 
 /// A call as filters and other hooks see it, before it is made.
@@ -23,8 +23,9 @@ use crate::query_text::{QueryRules, Statement};
 pub struct DbRequest<'a> {
     pub(crate) query: Option<&'a str>,
     pub(crate) rules: QueryRules,
-    pub(crate) statement: OnceCell<Option<Arc<Statement>>>,
-    pub(crate) series: OnceCell<Option<Arc<Series>>>,
+    /// The client's number, see [`Series`].
+    client: u64,
+    known: OnceCell<Option<Known>>,
     pub(crate) text: Option<Cow<'a, str>>,
     pub(crate) summary: Option<Cow<'a, str>>,
     pub(crate) operation: Option<Cow<'a, str>>,
@@ -36,12 +37,12 @@ pub struct DbRequest<'a> {
 }
 
 impl<'a> DbRequest<'a> {
-    pub(crate) fn new(rules: QueryRules) -> Self {
+    pub(crate) fn new(rules: QueryRules, client: u64) -> Self {
         Self {
             query: None,
             rules,
-            statement: OnceCell::new(),
-            series: OnceCell::new(),
+            client,
+            known: OnceCell::new(),
             text: None,
             summary: None,
             operation: None,
@@ -89,24 +90,23 @@ impl<'a> DbRequest<'a> {
         self.batch_size
     }
 
-    /// What metrics say of the statement, if nothing else was said of the call, and `known` knows.
-    pub(crate) fn series(
-        &self,
-        known: impl FnOnce(&Arc<Statement>) -> Option<Arc<Series>>,
-    ) -> Option<&Arc<Series>> {
-        let find = || self.statement().filter(|_| self.is_only_a_query()).and_then(known);
-        self.series.get_or_init(find).as_ref()
+    /// What metrics say of the statement, if nothing else was said of the call.
+    pub(crate) fn series(&self) -> Option<&Series> {
+        match self.known() {
+            Some(Known::Series(series)) if self.is_only_a_query() => Some(series),
+            _ => None,
+        }
     }
 
-    /// Of the metrics of a call of this client that has started.
-    pub(crate) fn into_source(mut self, client: u64) -> Source {
-        if let Some(series) = self.series.take().flatten() {
-            return Source::Series(series);
+    /// Of the metrics of a call that has started.
+    pub(crate) fn take_source(&mut self) -> Source {
+        if !self.is_only_a_query() {
+            return Source::Request;
         }
-        let is_only_a_query = self.is_only_a_query();
-        match self.statement.take().flatten() {
-            Some(statement) if is_only_a_query => Source::Statement(client, statement),
-            _ => Source::Request,
+        match self.known.take().flatten() {
+            Some(Known::Series(series)) => Source::Series(series),
+            Some(Known::Statement(statement)) => Source::Statement(self.client, statement),
+            None => Source::Request,
         }
     }
 
@@ -117,9 +117,13 @@ impl<'a> DbRequest<'a> {
     }
 
     /// Read when somebody asks, and once: a call that nobody observes costs no look into the cache.
+    fn known(&self) -> Option<&Known> {
+        let read = || self.query.map(|query| self.rules.known(query, self.client));
+        self.known.get_or_init(read).as_ref()
+    }
+
     fn statement(&self) -> Option<&Arc<Statement>> {
-        let read = || self.query.map(|query| self.rules.statement(query));
-        self.statement.get_or_init(read).as_ref()
+        self.known().map(Known::statement)
     }
 
     pub(crate) fn text_value(&self) -> Option<Value> {

@@ -25,7 +25,8 @@ pub struct DbCall<'a> {
 
 impl<'a> DbCall<'a> {
     fn new(client: &'a DbClient) -> Self {
-        Self { client, request: DbRequest::new(client.convention().rules) }
+        let convention = client.convention();
+        Self { client, request: DbRequest::new(convention.rules, convention.id) }
     }
 
     pub(super) fn of_query(client: &'a DbClient, text: &'a str) -> Self {
@@ -120,12 +121,17 @@ impl<'a> DbCall<'a> {
     }
 
     /// Starts the operation, as a child of the current span.
-    pub fn start(self) -> DbOperation {
-        self.start_with_parent(&Context::current())
+    pub fn start(mut self) -> DbOperation {
+        self.start_in_place(&Context::current())
     }
 
     /// Starts the operation, as a child of the span in `parent`.
-    pub fn start_with_parent(self, parent: &Context) -> DbOperation {
+    pub fn start_with_parent(mut self, parent: &Context) -> DbOperation {
+        self.start_in_place(parent)
+    }
+
+    /// A call is large: it is not moved once more.
+    fn start_in_place(&mut self, parent: &Context) -> DbOperation {
         let shared = &self.client.shared;
         let wanted = shared.filter.as_ref().is_none_or(|wanted| call_hook(|| wanted(&self.request), true));
         let mut operation = match wanted {
@@ -134,7 +140,7 @@ impl<'a> DbCall<'a> {
         };
         let convention = self.client.convention();
         if !operation.is_inert() && convention.attributes.is_none() {
-            operation.tally().source = self.request.into_source(convention.id);
+            operation.tally().source = self.request.take_source();
         }
         DbOperation::new(operation, convention)
     }

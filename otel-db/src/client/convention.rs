@@ -16,7 +16,7 @@ use super::options::{AddAttributes, NameOf};
 #[cfg(feature = "sqlx")]
 use super::pool::MeasuredPool;
 use super::series::{Series, Source};
-use crate::query_text::{QueryRules, Statement};
+use crate::query_text::QueryRules;
 use crate::{DbFailure, DbRequest, DbSystem, SqlComments};
 use otel_core::call_hook;
 
@@ -95,13 +95,8 @@ impl Convention for DbConvention {
     }
 
     fn on_start(&self, request: &DbRequest<'_>, attributes: &mut Attributes<'_>) {
-        match request.series(|statement| self.known(statement)) {
-            Some(series) if attributes.wants_span() => {
-                for pair in series.attributes() {
-                    attributes.span(pair.key.clone(), pair.value.clone());
-                }
-            }
-            Some(_) => {}
+        match self.series(request) {
+            Some(series) => attributes.span_list(series.attributes()),
             None => self.on_start_of_both(request, attributes),
         }
         if attributes.wants_span() {
@@ -168,6 +163,9 @@ impl DbConvention {
     /// The first that applies: `{summary}`, `{operation} {target}`, `{target}`, `{system}`.
     /// <https://opentelemetry.io/docs/specs/semconv/database/database-spans/#name>
     fn conventional_name(&self, request: &DbRequest<'_>) -> Cow<'static, str> {
+        if let Some(name) = request.series().and_then(Series::name) {
+            return name.into();
+        }
         if let Some(summary) = request.summary() {
             return request.batched(summary).into_owned().into();
         }
@@ -190,8 +188,8 @@ impl DbConvention {
     }
 
     /// Only where the attributes are what follows from the statement.
-    fn known(&self, statement: &Arc<Statement>) -> Option<Arc<Series>> {
-        self.attributes.is_none().then(|| Series::known(self.id, statement)).flatten()
+    fn series<'r>(&self, request: &'r DbRequest<'_>) -> Option<&'r Series> {
+        if self.attributes.is_none() { request.series() } else { None }
     }
 
     fn on_start_of_both(&self, request: &DbRequest<'_>, attributes: &mut Attributes<'_>) {

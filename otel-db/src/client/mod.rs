@@ -4,6 +4,7 @@ mod builder;
 mod call;
 mod convention;
 mod metrics;
+mod names;
 mod operation;
 mod options;
 #[cfg(feature = "sqlx")]
@@ -19,7 +20,7 @@ use otel_core::{Instrumenter, Providers};
 pub use builder::DbClientBuilder;
 pub use call::DbCall;
 pub use operation::DbOperation;
-pub(crate) use series::{Series, Source};
+pub(crate) use series::{Known, Series, Source};
 
 use crate::DbSystem;
 use convention::DbConvention;

@@ -1,31 +1,38 @@
 //! The durations of statements that come again.
 //!
 //! An SDK hashes and compares the attributes of each measurement, which costs more than all else that a metric does. A
-//! service's statements are few and come again, so each thread keeps their attributes and the instrument bound to them,
-//! where the SDK is known to be able to. A call of a statement that is known builds no attributes for metrics at all.
+//! service's statements are few and come again, so each thread keeps, with each statement that it has read, the attributes and
+//! the instrument bound to them, where the SDK is known to be able to. A call of a statement that is known builds no
+//! attributes for metrics at all.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use opentelemetry::KeyValue;
 use opentelemetry::metrics::{BoundHistogram, Histogram};
+use opentelemetry::{KeyValue, Value};
 
-use crate::query_text::Statement;
+use super::names::interned;
+use crate::query_text::{Statement, keep_series};
 
 /// One statement of one client.
 #[derive(Debug)]
 pub(crate) struct Series {
     /// The client's, see [`next_id`].
-    client: u64,
+    pub(crate) client: u64,
     /// The instrument's that it is bound to, which is another one after another SDK was installed.
     instrument: u64,
-    /// Kept, so that no other one comes to lie at its address.
-    statement: Arc<Statement>,
+    pub(crate) statement: Arc<Statement>,
+    /// The statement's summary, unless too many were made static already.
+    name: Option<&'static str>,
     attributes: Vec<KeyValue>,
     bound: BoundHistogram<f64>,
+}
+
+/// A statement that was read, and what is known of its calls by the client that asked.
+#[derive(Clone, Debug)]
+pub(crate) enum Known {
+    Statement(Arc<Statement>),
+    Series(Arc<Series>),
 }
 
 /// What the attributes of a call's metrics follow from.
@@ -39,15 +46,6 @@ pub(crate) enum Source {
     Series(Arc<Series>),
 }
 
-/// More statements than a thread of a usual service runs; then it begins anew.
-const MAX_KNOWN: usize = 1_000;
-
-type KnownByAddress = HashMap<(u64, usize), Arc<Series>, BuildHasherDefault<Mix>>;
-
-thread_local! {
-    static KNOWN: RefCell<KnownByAddress> = RefCell::default();
-}
-
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
 /// Tells a client or an instrument from others in what a thread keeps.
@@ -55,27 +53,44 @@ pub(crate) fn next_id() -> u64 {
     NEXT_ID.fetch_add(1, Ordering::Relaxed)
 }
 
+impl Known {
+    pub(crate) fn statement(&self) -> &Arc<Statement> {
+        match self {
+            Self::Statement(statement) => statement,
+            Self::Series(series) => &series.statement,
+        }
+    }
+}
+
 impl Series {
-    pub(super) fn known(client: u64, statement: &Arc<Statement>) -> Option<Arc<Self>> {
-        let key = (client, Arc::as_ptr(statement).addr());
-        KNOWN.try_with(|known| known.borrow().get(&key).cloned()).ok().flatten()
+    fn new(
+        client: u64,
+        instrument: &DurationSeries,
+        statement: &Arc<Statement>,
+        attributes: &[KeyValue],
+    ) -> Self {
+        let name = statement.summary().and_then(|summary| interned(summary));
+        let mut attributes = attributes.to_vec();
+        if let Some(name) = name {
+            let mut own = attributes.iter_mut();
+            if let Some(summary) = own.find(|pair| pair.key.as_str() == "db.query.summary") {
+                // A static value is copied without a count of references.
+                summary.value = Value::from(name);
+            }
+        }
+        let bound = instrument.duration.bind(&attributes);
+        let statement = Arc::clone(statement);
+        Self { client, instrument: instrument.id, statement, name, attributes, bound }
+    }
+
+    /// The name of a span that is named by its summary.
+    pub(super) fn name(&self) -> Option<&'static str> {
+        self.name
     }
 
     /// Without those of a failure.
     pub(super) fn attributes(&self) -> &[KeyValue] {
         &self.attributes
-    }
-
-    fn keep(self) {
-        let key = (self.client, Arc::as_ptr(&self.statement).addr());
-        // What a thread keeps may be gone before the last call of the thread.
-        let _ = KNOWN.try_with(|known| {
-            let mut known = known.borrow_mut();
-            if known.len() >= MAX_KNOWN {
-                known.clear();
-            }
-            known.insert(key, Arc::new(self));
-        });
     }
 }
 
@@ -118,10 +133,7 @@ impl DurationSeries {
     /// Binds the instrument for the next call of the statement.
     fn learn(&self, source: &Source, own: &[KeyValue]) {
         let (client, statement, attributes) = match source {
-            // The cache of statements keeps it too: one that it does not keep is another one each time.
-            Source::Statement(client, statement) if Arc::strong_count(statement) > 1 => {
-                (*client, statement, own)
-            }
+            Source::Statement(client, statement) => (*client, statement, own),
             Source::Series(series) if series.instrument != self.id => {
                 (series.client, &series.statement, series.attributes())
             }
@@ -129,40 +141,9 @@ impl DurationSeries {
         };
         let says_more =
             |pair: &KeyValue| matches!(pair.key.as_str(), "error.type" | "db.response.status_code");
-        if attributes.iter().any(says_more) {
-            return;
+        if !attributes.iter().any(says_more) {
+            keep_series(statement, || Series::new(client, self, statement, attributes));
         }
-        let series = Series {
-            client,
-            instrument: self.id,
-            statement: Arc::clone(statement),
-            attributes: attributes.to_vec(),
-            bound: self.duration.bind(attributes),
-        };
-        series.keep();
-    }
-}
-
-/// Of a number and an address: nobody chooses them to collide.
-#[derive(Default)]
-struct Mix(u64);
-
-impl Hasher for Mix {
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        self.0 = (self.0.rotate_left(26) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-
-    fn write_usize(&mut self, word: usize) {
-        self.write_u64(word as u64);
-    }
-
-    fn finish(&self) -> u64 {
-        // The high bits of a product are the good ones, and the table takes some from either end.
-        self.0 ^ (self.0 >> 32)
     }
 }
 
@@ -174,7 +155,7 @@ mod tests {
     use otel_testing::TestTelemetry;
 
     use super::*;
-    use crate::query_text::{Dialect, statement};
+    use crate::query_text::{Dialect, QueryRules};
 
     fn count(telemetry: &TestTelemetry, attributes: &[KeyValue]) -> Option<u64> {
         let points = telemetry.points("duration");
@@ -187,21 +168,15 @@ mod tests {
     }
 
     /// As a call does it: `base` is what follows from the statement.
-    fn call(
-        series: &DurationSeries,
-        client: u64,
-        of: &Arc<Statement>,
-        base: &[KeyValue],
-        more: &[KeyValue],
-    ) -> bool {
-        match Series::known(client, of) {
-            Some(known) => {
+    fn call(series: &DurationSeries, client: u64, of: &str, base: &[KeyValue], more: &[KeyValue]) -> bool {
+        match QueryRules::new(Dialect::Sqlite).known(of, client) {
+            Known::Series(known) => {
                 assert_eq!(known.attributes(), base);
                 series.record(0.1, &Source::Series(known), more);
                 true
             }
-            None => {
-                let source = Source::Statement(client, Arc::clone(of));
+            Known::Statement(statement) => {
+                let source = Source::Statement(client, statement);
                 series.record(0.1, &source, &[base, more].concat());
                 false
             }
@@ -214,16 +189,16 @@ mod tests {
             let telemetry = TestTelemetry::new();
             let histogram = || telemetry.meter_provider().meter("test").f64_histogram("duration").build();
             let series = DurationSeries::new(histogram(), binds);
-            let read = statement("SELECT id FROM songs", Dialect::Sqlite);
+            let read = "SELECT id FROM songs";
             let (client, other) = (next_id(), next_id());
             let fine = [KeyValue::new("db.query.summary", "SELECT songs")];
             let failed = [KeyValue::new("error.type", "1")];
             let elsewhere = [KeyValue::new("db.query.summary", "elsewhere")];
-            assert!(!call(&series, client, &read, &fine, &failed));
-            assert!(!call(&series, client, &read, &fine, &[]), "a failure is nothing to learn from");
-            assert_eq!(call(&series, client, &read, &fine, &[]), binds);
-            assert_eq!(call(&series, client, &read, &fine, &failed), binds);
-            assert!(!call(&series, other, &read, &elsewhere, &[]), "another client");
+            assert!(!call(&series, client, read, &fine, &failed));
+            assert!(!call(&series, client, read, &fine, &[]), "a failure is nothing to learn from");
+            assert_eq!(call(&series, client, read, &fine, &[]), binds);
+            assert_eq!(call(&series, client, read, &fine, &failed), binds);
+            assert!(!call(&series, other, read, &elsewhere, &[]), "another client");
             series.record(0.1, &Source::Request, &elsewhere);
             assert_eq!(count(&telemetry, &fine), Some(2), "{binds}");
             assert_eq!(count(&telemetry, &[fine[0].clone(), failed[0].clone()]), Some(2), "{binds}");
@@ -238,22 +213,23 @@ mod tests {
             let meter = telemetry.meter_provider().meter("test");
             DurationSeries::new(meter.f64_histogram("duration").build(), true)
         });
-        let read = statement("SELECT id FROM albums", Dialect::Sqlite);
+        let read = "SELECT id FROM albums";
         let (client, base) = (next_id(), [KeyValue::new("db.query.summary", "SELECT albums")]);
-        assert!(!call(&before, client, &read, &base, &[]));
-        assert!((0..2).all(|_| call(&after, client, &read, &base, &[])));
-        assert_eq!(Series::known(client, &read).unwrap().instrument, after.id);
+        assert!(!call(&before, client, read, &base, &[]));
+        assert!((0..2).all(|_| call(&after, client, read, &base, &[])));
+        let known = QueryRules::new(Dialect::Sqlite).known(read, client);
+        assert!(matches!(known, Known::Series(series) if series.instrument == after.id));
         assert_eq!((count(&first, &base), count(&second, &base)), (Some(1), Some(2)));
     }
 
     #[test]
-    fn a_statement_that_no_cache_keeps_is_not_kept() {
+    fn a_statement_that_no_cache_keeps_has_no_series() {
         let telemetry = TestTelemetry::new();
         let meter = telemetry.meter_provider().meter("test");
         let series = DurationSeries::new(meter.f64_histogram("duration").build(), true);
-        let alone = Arc::new(Statement::default());
-        let (client, address) = (next_id(), Arc::as_ptr(&alone).addr());
-        series.record(0.1, &Source::Statement(client, alone), &[]);
-        assert!(KNOWN.with_borrow(|known| !known.contains_key(&(client, address))));
+        let long = format!("SELECT {} FROM t", "a, ".repeat(4_000));
+        let client = next_id();
+        assert!((0..2).all(|_| !call(&series, client, &long, &[], &[])));
+        assert_eq!(count(&telemetry, &[]), Some(2));
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::statement::{QueryRules, Statement};
+use crate::client::{Known, Series};
 
 /// Sets in the table of a thread, and entries in a set.
 const SETS: usize = 64;
@@ -16,6 +17,9 @@ const WAYS: usize = 4;
 
 /// Longer texts are rarely the same twice.
 const MOST_TEXT: usize = 8 * 1024;
+
+/// Clients that run the same statement, with more of which there is something wrong.
+const MOST_CLIENTS: usize = 64;
 
 /// What all threads keep together, in bytes.
 const BUDGET: usize = 16 * 1024 * 1024;
@@ -27,21 +31,41 @@ thread_local! {
 }
 
 pub(super) fn statement(rules: QueryRules, text: &str) -> Arc<Statement> {
+    match known(rules, text, None) {
+        Known::Statement(statement) => statement,
+        Known::Series(series) => Arc::clone(&series.statement),
+    }
+}
+
+/// The statement, and what is known of its calls by a client.
+pub(super) fn known(rules: QueryRules, text: &str, client: Option<u64>) -> Known {
     if text.len() > MOST_TEXT {
-        return Arc::new(rules.analyse(text));
+        return Known::Statement(Arc::new(rules.analyse(text)));
     }
     let hash = hash(text.as_bytes());
+    let find = |cache: &mut Cache| Some(cache.find(hash, rules, text)?.known(client));
     // The cache of a thread that ends is gone before the last statement of the thread, perhaps.
-    let hit = CACHE.try_with(|cache| cache.try_borrow_mut().ok()?.find(hash, rules, text)).ok().flatten();
-    if let Some(statement) = hit {
-        return statement;
+    let hit = CACHE.try_with(|cache| find(&mut *cache.try_borrow_mut().ok()?)).ok().flatten();
+    if let Some(known) = hit {
+        return known;
     }
     let statement = Arc::new(rules.analyse(text));
     let entry = Entry::new(hash, rules, text, &statement);
     if let Some(entry) = entry {
         let _ = CACHE.try_with(|cache| cache.try_borrow_mut().map(|mut cache| cache.keep(entry)));
     }
-    statement
+    Known::Statement(statement)
+}
+
+/// Keeps what is known of the calls of a statement with it, in place of what was known of the same client's, for as long as
+/// this thread keeps the statement; not if it does not.
+pub(crate) fn keep_series(statement: &Arc<Statement>, series: impl FnOnce() -> Series) {
+    let _ = CACHE.try_with(|cache| {
+        let mut cache = cache.try_borrow_mut().ok()?;
+        let entries = cache.sets.iter_mut().flat_map(|set| set.entries.iter_mut().flatten());
+        entries.into_iter().find(|entry| Arc::ptr_eq(&entry.statement, statement))?.keep(series());
+        Some(())
+    });
 }
 
 struct Cache {
@@ -61,17 +85,19 @@ struct Entry {
     used: bool,
     text: Box<str>,
     statement: Arc<Statement>,
+    /// Of the calls of each client, by its number.
+    series: Vec<(u64, Arc<Series>)>,
     size: usize,
 }
 
 impl Cache {
-    fn find(&mut self, hash: u64, rules: QueryRules, text: &str) -> Option<Arc<Statement>> {
+    fn find(&mut self, hash: u64, rules: QueryRules, text: &str) -> Option<&Entry> {
         let set = self.sets.get_mut(index(hash))?;
         let found = set.entries.iter_mut().flatten();
         let found =
             found.into_iter().find(|one| one.hash == hash && one.rules == rules && &*one.text == text)?;
         found.used = true;
-        Some(Arc::clone(&found.statement))
+        Some(found)
     }
 
     fn keep(&mut self, entry: Entry) {
@@ -110,7 +136,23 @@ impl Entry {
             HELD.fetch_sub(size, Ordering::Relaxed);
             return None;
         }
-        Some(Self { hash, rules, used: false, text: text.into(), statement: Arc::clone(statement), size })
+        let (text, statement) = (text.into(), Arc::clone(statement));
+        Some(Self { hash, rules, used: false, text, statement, series: Vec::new(), size })
+    }
+
+    fn known(&self, client: Option<u64>) -> Known {
+        match self.series.iter().find(|(of, _)| Some(*of) == client) {
+            Some((_, series)) => Known::Series(Arc::clone(series)),
+            None => Known::Statement(Arc::clone(&self.statement)),
+        }
+    }
+
+    fn keep(&mut self, series: Series) {
+        let client = series.client;
+        self.series.retain(|(of, _)| *of != client);
+        if self.series.len() < MOST_CLIENTS {
+            self.series.push((client, Arc::new(series)));
+        }
     }
 }
 

@@ -30,6 +30,7 @@ mod tokens;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+pub(crate) use cache::keep_series;
 pub use dialect::Dialect;
 pub use statement::{QueryRules, Statement};
 

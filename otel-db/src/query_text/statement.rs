@@ -3,9 +3,10 @@ use std::sync::Arc;
 
 use super::cache;
 use super::dialect::Dialect;
-use super::reading::{Known, MOST_BYTES, is_parameterized, read};
+use super::reading::{self, MOST_BYTES, is_parameterized, read};
 use super::summary::{Summary, summary};
 use super::tokens::Reading;
+use crate::client::Known;
 
 /// What telemetry may say of a statement.
 #[derive(Debug, Default)]
@@ -112,6 +113,11 @@ impl QueryRules {
         cache::statement(self, text)
     }
 
+    /// The same, and what is known of its calls by the client with this number.
+    pub(crate) fn known(self, text: &str, client: u64) -> Known {
+        cache::known(self, text, Some(client))
+    }
+
     pub(super) fn names_in_double_quotes(self) -> bool {
         self.names_in_double_quotes
     }
@@ -150,7 +156,7 @@ impl QueryRules {
         }
     }
 
-    fn kept<'a>(self, text: &'a str, known: Known<'a>) -> Option<Cow<'a, str>> {
+    fn kept<'a>(self, text: &'a str, known: reading::Known<'a>) -> Option<Cow<'a, str>> {
         let verbatim = self.parameterized_verbatim && known.complete && text.len() <= MOST_BYTES;
         if verbatim && is_parameterized(text, self, known.reading) {
             return Some(Cow::Borrowed(text));
