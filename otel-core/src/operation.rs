@@ -100,11 +100,12 @@ impl<C: Convention> Operation<C> {
         in_flight: Option<InFlight>,
     ) -> Self {
         let running = Some(Running { bound, started });
-        Self { state: Box::new(State { running, attributes, in_flight, ..State::inert(span) }) }
+        Self { state: Box::new(State::new(running, span, attributes, in_flight)) }
     }
 
     pub(crate) fn inert(context: Context) -> Self {
-        Self { state: Box::new(State::inert(StartedSpan { context, is_recording: false })) }
+        let span = StartedSpan { context, is_recording: false };
+        Self { state: Box::new(State::new(None, span, Vec::new(), None)) }
     }
 
     /// Whether nothing is recorded: the operation has ended, or none was wanted where it started.
@@ -194,14 +195,19 @@ impl<C: Convention> Operation<C> {
 }
 
 impl<C: Convention> State<C> {
-    fn inert(span: StartedSpan) -> Self {
+    fn new(
+        running: Option<Running<C>>,
+        span: StartedSpan,
+        attributes: Vec<KeyValue>,
+        in_flight: Option<InFlight>,
+    ) -> Self {
         let StartedSpan { context, is_recording } = span;
         Self {
-            running: None,
+            running,
             context,
-            attributes: Vec::new(),
+            attributes,
             outcome: Ok(()),
-            in_flight: None,
+            in_flight,
             is_recording,
             attaches: true,
             at_end: None,
