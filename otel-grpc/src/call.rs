@@ -29,13 +29,14 @@ use otel_core::call_hook;
 /// | an error of the service or of the body | what the error stands for |
 /// | dropped | `DEADLINE_EXCEEDED` if the caller's time is up, else `CANCELLED` |
 /// | panic | `UNKNOWN`, and `error.type` is `panic` |
+///
+/// As large as a pointer, because calls move a lot: with their future, and with the body in it.
 pub(crate) struct Call<S: Side> {
-    /// `None` when it has ended.
+    /// `None` when it has ended, or nobody observes it.
     operation: Option<Operation<GrpcConvention<S>>>,
-    parts: CallParts,
 }
 
-/// What is known of a call besides its operation.
+/// What is known of a call besides its attributes. Its operation keeps it.
 #[derive(Debug, Default)]
 pub(crate) struct CallParts {
     pub(crate) deadline: Option<Deadline>,
@@ -73,8 +74,19 @@ impl Default for Standing {
 }
 
 impl<S: Side> Call<S> {
-    pub(crate) fn new(operation: Operation<GrpcConvention<S>>, parts: CallParts) -> Self {
-        Self { operation: Some(operation), parts }
+    pub(crate) fn new(mut operation: Operation<GrpcConvention<S>>, parts: CallParts) -> Self {
+        operation.tally().parts = parts;
+        Self { operation: Some(operation) }
+    }
+
+    /// A call that is only handed on, in its operation's context.
+    pub(crate) fn inert(operation: Operation<GrpcConvention<S>>) -> Self {
+        Self { operation: Some(operation) }
+    }
+
+    /// A call that nobody observes.
+    pub(crate) fn unobserved() -> Self {
+        Self { operation: None }
     }
 
     /// The context of the call's span: the parent of everything that happens inside.
@@ -83,13 +95,18 @@ impl<S: Side> Call<S> {
     }
 
     /// The request, with an eye on its messages if they are wanted.
-    pub(crate) fn watch_request<A: 'static>(&self, request: Request<A>) -> Request<A> {
-        match (&self.parts.messages, &self.operation) {
-            (Some(messages), Some(operation)) => {
-                request.map(|body| messages.watch_request::<S, A>(body, operation.context()))
-            }
-            _ => request,
-        }
+    #[inline]
+    pub(crate) fn watch_request<A: 'static>(&mut self, request: Request<A>) -> Request<A> {
+        let Some(operation) = &mut self.operation else { return request };
+        let Some(messages) = operation.tally().parts.messages.take() else { return request };
+        let request = request.map(|body| messages.watch_request::<S, A>(body, operation.context()));
+        operation.tally().parts.messages = Some(messages);
+        request
+    }
+
+    /// Whether nobody observes the call, or no longer.
+    pub(crate) fn is_unobserved(&self) -> bool {
+        self.operation.is_none()
     }
 
     /// Whether the call is only handed on.
@@ -98,6 +115,7 @@ impl<S: Side> Call<S> {
     }
 
     /// Runs `f` in the call's context. A panic in `f` goes on, and ends the call.
+    #[inline]
     pub(crate) fn run<R>(&mut self, f: impl FnOnce() -> R) -> R {
         let Some(operation) = &self.operation else { return f() };
         let attached = operation.context().clone().attach();
@@ -110,10 +128,8 @@ impl<S: Side> Call<S> {
 
     /// Records what was asked for of the response's head.
     pub(crate) fn on_head<B>(&mut self, response: &Response<B>) {
-        let Some(head) = &self.parts.head else { return };
-        let Some(operation) = self.operation.as_mut().filter(|operation| !operation.is_inert()) else {
-            return;
-        };
+        let Some(operation) = &mut self.operation else { return };
+        let Some(head) = operation.tally().parts.head.take() else { return };
         let mut attributes = operation.attributes();
         head.headers.capture("rpc.response.header.", response.headers(), &mut attributes, shown);
         let peer = head.peer.as_ref().filter(|_| attributes.wants_span());
@@ -124,56 +140,20 @@ impl<S: Side> Call<S> {
 
     /// Looks at data of the response.
     pub(crate) fn on_data(&mut self, data: &impl Buf) {
-        if let (Some(messages), Some(operation)) = (&mut self.parts.messages, &self.operation) {
-            messages.on_response_data::<S>(data, operation.context());
-        }
+        let Some(operation) = &mut self.operation else { return };
+        let Some(mut messages) = operation.tally().parts.messages.take() else { return };
+        messages.on_response_data::<S>(data, operation.context());
+        operation.tally().parts.messages = Some(messages);
     }
 
     /// Ends the call with a status.
     pub(crate) fn end(&mut self, code: Code, trailers: Option<&HeaderMap>) {
         let Some(mut operation) = self.operation.take() else { return };
-        let code = self.told_apart(code);
         if !operation.is_inert() {
-            self.settle(&mut operation, code, trailers);
+            let code = told_apart::<S>(code, &operation.tally().parts);
+            settle(&mut operation, code, trailers);
         }
         operation.end();
-    }
-
-    fn settle(
-        &mut self,
-        operation: &mut Operation<GrpcConvention<S>>,
-        code: Code,
-        trailers: Option<&HeaderMap>,
-    ) {
-        let method = self.settled_method(code);
-        operation.tally().end = Some((method, code));
-        operation.on_response(&GrpcResponse { code, trailers });
-        // The span is named by the system "if the method is not known"; a method that is there keeps its name.
-        if method == OTHER && code == Code::Unimplemented && !self.parts.has_own_name {
-            operation.update_name(SYSTEM);
-        }
-        if let Some(mut messages) = self.parts.messages.take() {
-            messages.settle(operation);
-        }
-    }
-
-    /// tonic's server, and others, answer a deadline that has passed with `CANCELLED`; whoever set it knows better.
-    fn told_apart(&self, code: Code) -> Code {
-        let is_late = || self.parts.deadline.is_some_and(|deadline| deadline.has_passed());
-        match code {
-            Code::Cancelled if !S::IS_SERVER && is_late() => Code::DeadlineExceeded,
-            other => other,
-        }
-    }
-
-    /// Without a list of methods, a call that ends `UNIMPLEMENTED` was for none.
-    fn settled_method(&self, code: Code) -> &'static str {
-        match (&self.parts.standing, code) {
-            (Standing::Settled(name), _) => name,
-            (_, Code::Unimplemented) => OTHER,
-            (Standing::Proven(name), _) => name,
-            (Standing::Unproven(name), _) => prove(name).unwrap_or(OTHER),
-        }
     }
 
     fn panicked(&mut self) {
@@ -181,21 +161,66 @@ impl<S: Side> Call<S> {
         if operation.is_inert() {
             return;
         }
-        self.settle(&mut operation, Code::Unknown, None);
+        settle(&mut operation, Code::Unknown, None);
         operation.fail(ErrorType::PANIC);
+    }
+
+    #[cold]
+    fn dropped(&mut self) {
+        if std::thread::panicking() {
+            return self.panicked();
+        }
+        let is_late = self.operation.as_mut().is_some_and(|operation| operation.tally().parts.is_late());
+        self.end(if is_late { Code::DeadlineExceeded } else { Code::Cancelled }, None);
     }
 }
 
 impl<S: Side> Drop for Call<S> {
     fn drop(&mut self) {
-        if self.operation.is_none() {
-            return;
+        if self.operation.is_some() {
+            self.dropped();
         }
-        if std::thread::panicking() {
-            return self.panicked();
+    }
+}
+
+fn settle<S: Side>(operation: &mut Operation<GrpcConvention<S>>, code: Code, trailers: Option<&HeaderMap>) {
+    let tally = operation.tally();
+    let method = tally.parts.standing.settled(code);
+    tally.end = Some((method, code));
+    let has_own_name = tally.parts.has_own_name;
+    operation.on_response(&GrpcResponse { code, trailers });
+    // The span is named by the system "if the method is not known"; a method that is there keeps its name.
+    if method == OTHER && code == Code::Unimplemented && !has_own_name {
+        operation.update_name(SYSTEM);
+    }
+    if let Some(mut messages) = operation.tally().parts.messages.take() {
+        messages.settle(operation);
+    }
+}
+
+/// tonic's server, and others, answer a deadline that has passed with `CANCELLED`; whoever set it knows better.
+fn told_apart<S: Side>(code: Code, parts: &CallParts) -> Code {
+    match code {
+        Code::Cancelled if !S::IS_SERVER && parts.is_late() => Code::DeadlineExceeded,
+        other => other,
+    }
+}
+
+impl CallParts {
+    fn is_late(&self) -> bool {
+        self.deadline.is_some_and(|deadline| deadline.has_passed())
+    }
+}
+
+impl Standing {
+    /// Without a list of methods, a call that ends `UNIMPLEMENTED` was for none.
+    fn settled(&self, code: Code) -> &'static str {
+        match (self, code) {
+            (Self::Settled(name), _) => name,
+            (_, Code::Unimplemented) => OTHER,
+            (Self::Proven(name), _) => name,
+            (Self::Unproven(name), _) => prove(name).unwrap_or(OTHER),
         }
-        let is_late = self.parts.deadline.is_some_and(|deadline| deadline.has_passed());
-        self.end(if is_late { Code::DeadlineExceeded } else { Code::Cancelled }, None);
     }
 }
 

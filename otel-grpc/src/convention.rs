@@ -15,7 +15,8 @@ use opentelemetry::{Context, Key, KeyValue, Value};
 use otel_core::{Attributes, Convention, ErrorType, InFlight, binds_instruments};
 use tonic::Code;
 
-use crate::address::Target;
+use crate::address::{Authority, Target};
+use crate::call::CallParts;
 use crate::code;
 use crate::method::{Method, SYSTEM};
 use crate::metrics::{GrpcTally, Metrics};
@@ -27,6 +28,7 @@ use otel_core::HeaderCapture;
 use otel_core::call_hook;
 
 pub(crate) type SpanNameOf = Arc<dyn Fn(&GrpcRequest<'_>) -> Option<Cow<'static, str>> + Send + Sync>;
+pub(crate) type PeerOf = Arc<dyn Fn(&GrpcRequest<'_>) -> Option<SocketAddr> + Send + Sync>;
 pub(crate) type AddFromRequest = Arc<dyn Fn(&GrpcRequest<'_>, &mut Attributes<'_>) + Send + Sync>;
 pub(crate) type AddFromResponse = Arc<dyn Fn(&GrpcResponse<'_>, &mut Attributes<'_>) + Send + Sync>;
 
@@ -52,19 +54,19 @@ pub(crate) struct Rules {
 }
 
 /// A call with what the layer has found out about it.
-#[derive(Debug)]
 pub(crate) struct CallStart<'a> {
     pub(crate) grpc: GrpcRequest<'a>,
     pub(crate) method: Method<'a>,
-    pub(crate) server: Option<(Value, Option<u16>)>,
-    pub(crate) peer: Option<SocketAddr>,
+    /// Finds the socket's other end, where that is known at the start.
+    pub(crate) peer: Option<&'a PeerOf>,
     /// The parent's context, with the caller's baggage.
     pub(crate) context: &'a Context,
 }
 
-/// What is recorded at the end besides attributes.
+/// What a call carries besides its attributes.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
+    pub(crate) parts: CallParts,
     /// The method as metrics may carry it, and the status.
     pub(crate) end: Option<(&'static str, Code)>,
     /// What gRPC's own metrics want, when they are on.
@@ -105,9 +107,11 @@ impl<S: Side> Convention for GrpcConvention<S> {
         if S::IS_ATTEMPT {
             return;
         }
-        // The metrics know these from the series.
-        attributes.span("rpc.system.name", SYSTEM);
-        call.method.write(attributes);
+        if attributes.wants_span() {
+            // The metrics know these from the series.
+            attributes.span("rpc.system.name", SYSTEM);
+            call.method.write(attributes);
+        }
         self.server_attributes(call, attributes);
         if attributes.wants_span() {
             self.on_start_of_span(call, attributes);
@@ -175,28 +179,28 @@ pub(crate) fn write_peer(peer: SocketAddr, attributes: &mut Attributes<'_>) {
 
 impl<S: Side> GrpcConvention<S> {
     /// On a server the caller chooses the name it asks for: "`server.address` [...] opt-in" on the metric. A client's
-    /// application chooses whom it calls.
+    /// application chooses whom it calls; of a target the metrics know from the start.
     fn server_attributes(&self, call: &CallStart<'_>, attributes: &mut Attributes<'_>) {
-        let Some((address, port)) = &call.server else { return };
-        match S::IS_SERVER {
-            true => {
-                attributes.span("server.address", address.clone());
-                if let Some(port) = port {
-                    attributes.span("server.port", i64::from(*port));
-                }
+        if let Some(Target { server, .. }) = &self.rules.target {
+            attributes.span("server.address", server.address());
+            if let Some(port) = server.port {
+                attributes.span("server.port", i64::from(port));
             }
-            false => {
-                attributes.span("server.address", address.clone());
-                if let Some(port) = port {
-                    attributes.span("server.port", i64::from(*port));
-                }
-                // Of a target the metrics know from the start.
-                if self.rules.target.is_none() {
-                    attributes.metric("server.address", address.clone());
-                    if let Some(port) = port {
-                        attributes.metric("server.port", i64::from(*port));
-                    }
-                }
+            return;
+        }
+        if S::IS_SERVER && !attributes.wants_span() {
+            return;
+        }
+        let Some(server) = Authority::of(call.grpc.uri, call.grpc.headers) else { return };
+        if S::IS_SERVER {
+            attributes.span("server.address", server.address());
+            if let Some(port) = server.port() {
+                attributes.span("server.port", i64::from(port));
+            }
+        } else {
+            attributes.both("server.address", server.address());
+            if let Some(port) = server.with_port_of(call.grpc.uri).port() {
+                attributes.both("server.port", i64::from(port));
             }
         }
     }
@@ -210,11 +214,13 @@ impl<S: Side> GrpcConvention<S> {
     }
 
     fn on_start_of_span(&self, call: &CallStart<'_>, attributes: &mut Attributes<'_>) {
-        if let Some(peer) = call.peer {
+        if let Some(peer) = call.peer.and_then(|peer| call_hook(|| peer(&call.grpc), None)) {
             write_peer(peer, attributes);
         }
         self.rules.request_headers.capture("rpc.request.header.", call.grpc.headers, attributes, shown);
-        if let Some(timeout) = call.grpc.timeout().filter(|_| self.rules.deadlines) {
+        if self.rules.deadlines
+            && let Some(timeout) = call.grpc.timeout()
+        {
             attributes.span("grpc.timeout", timeout.as_secs_f64());
         }
         for key in &self.rules.baggage_keys {

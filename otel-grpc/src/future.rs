@@ -19,17 +19,17 @@ pin_project! {
     pub struct ResponseFuture<F, S: Side> {
         #[pin]
         inner: F,
-        call: Option<Call<S>>,
+        call: Call<S>,
     }
 }
 
 impl<F, S: Side> ResponseFuture<F, S> {
     pub(crate) fn observed(inner: F, call: Call<S>) -> Self {
-        Self { inner, call: Some(call) }
+        Self { inner, call }
     }
 
     pub(crate) fn unobserved(inner: F) -> Self {
-        Self { inner, call: None }
+        Self { inner, call: Call::unobserved() }
     }
 }
 
@@ -45,19 +45,20 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let result = ready!(match this.call.as_mut() {
-            Some(call) => call.run(|| this.inner.poll(cx)),
-            None => this.inner.poll(cx),
-        });
-        Poll::Ready(match (this.call.take(), result) {
-            (Some(call), Ok(response)) => Ok(respond(call, response)),
-            (Some(mut call), Err(error)) => {
-                call.end(code_of(&error), None);
-                Err(error)
-            }
-            (None, result) => result.map(|response| response.map(ResponseBody::unobserved)),
+        let result = ready!(this.call.run(|| this.inner.poll(cx)));
+        let call = std::mem::replace(this.call, Call::unobserved());
+        Poll::Ready(match result {
+            Ok(response) => Ok(respond(call, response)),
+            Err(error) => Err(failed(call, error)),
         })
     }
+}
+
+fn failed<S: Side, E: 'static>(mut call: Call<S>, error: E) -> E {
+    if !call.is_unobserved() {
+        call.end(code_of(&error), None);
+    }
+    error
 }
 
 fn respond<B, S>(mut call: Call<S>, response: Response<B>) -> Response<ResponseBody<B, S>>
@@ -66,6 +67,9 @@ where
     B::Error: 'static,
     S: Side,
 {
+    if call.is_unobserved() {
+        return response.map(ResponseBody::unobserved);
+    }
     call.on_head(&response);
     // "Trailers-Only": the status is there, and nobody reads what follows.
     if let Some(code) = code::in_headers(response.headers()) {

@@ -43,6 +43,11 @@ pub(crate) enum Method<'a> {
 impl<'a> Method<'a> {
     /// The method of a call on a server, or of one that a client passes on.
     pub(crate) fn new(path: &'a str, listed: Option<&HashSet<&'static str>>) -> Self {
+        if listed.is_none()
+            && let Some(name) = THREAD_PROVEN.with(|kept| recall(kept, path))
+        {
+            return Self::Proven(name);
+        }
         let Some(name) = name_in(path) else { return Self::Other(path) };
         match listed {
             Some(listed) => listed.get(name).map_or(Self::Other(name), |name| Self::Listed(name)),
@@ -52,6 +57,9 @@ impl<'a> Method<'a> {
 
     /// The method of a call through a generated client, which has the name as a constant.
     pub(crate) fn compiled_in(path: &'a str) -> Self {
+        if let Some(name) = THREAD_LISTED.with(|kept| recall(kept, path)) {
+            return Self::Listed(name);
+        }
         match name_in(path) {
             Some(name) => Self::Listed(listed(name)),
             None => Self::Other(path),
@@ -68,9 +76,6 @@ impl<'a> Method<'a> {
 
     /// What the span carries at the start. An unproven method may turn out to be no method.
     pub(crate) fn write(self, attributes: &mut Attributes<'_>) {
-        if !attributes.wants_span() {
-            return;
-        }
         attributes.span("rpc.method", self.value());
         if let Self::Other(original) = self {
             attributes.span("rpc.method_original", bounded(original).to_owned());
@@ -120,9 +125,9 @@ pub(crate) fn prove(name: &str) -> Option<&'static str> {
 
 /// A name that the program itself has, as a constant.
 pub(crate) fn listed(name: &str) -> &'static str {
-    let look_up = || Some(METHODS.lock().unwrap_or_else(PoisonError::into_inner).list(name));
-    // There is always one.
-    THREAD_LISTED.with(|known| kept(known, name, look_up)).unwrap_or(OTHER)
+    let name = METHODS.lock().unwrap_or_else(PoisonError::into_inner).list(name);
+    THREAD_LISTED.with(|kept| keep(kept, name));
+    name
 }
 
 /// `package.Service/Method` of `/package.Service/Method`.
@@ -153,14 +158,15 @@ type Kept = [Cell<&'static str>; SLOTS];
 
 const SLOTS: usize = 64;
 
-fn kept(known: &Kept, name: &str, look_up: impl FnOnce() -> Option<&'static str>) -> Option<&'static str> {
-    let slot = &known[slot_of(name.as_bytes()) % SLOTS];
-    if slot.get() == name {
-        return Some(slot.get());
-    }
-    let found = look_up()?;
-    slot.set(found);
-    Some(found)
+/// The name in a path, if it is among the kept. What is kept is a method's name, and need not be checked again.
+fn recall(kept: &Kept, path: &str) -> Option<&'static str> {
+    let name = path.strip_prefix('/').filter(|name| !name.is_empty())?;
+    let kept = kept[slot_of(name.as_bytes()) % SLOTS].get();
+    (kept == name).then_some(kept)
+}
+
+fn keep(kept: &Kept, name: &'static str) {
+    kept[slot_of(name.as_bytes()) % SLOTS].set(name);
 }
 
 impl Methods {
@@ -175,8 +181,9 @@ impl Methods {
 }
 
 fn find(name: &str) -> Option<&'static str> {
-    let look_up = || METHODS.lock().unwrap_or_else(PoisonError::into_inner).proven.get(name).copied();
-    THREAD_PROVEN.with(|known| kept(known, name, look_up))
+    let name = METHODS.lock().unwrap_or_else(PoisonError::into_inner).proven.get(name).copied()?;
+    THREAD_PROVEN.with(|kept| keep(kept, name));
+    Some(name)
 }
 
 fn leak(name: &str) -> &'static str {

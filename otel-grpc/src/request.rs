@@ -6,6 +6,7 @@ use http::{Extensions, HeaderMap, HeaderValue, Uri, header};
 use tonic::Code;
 
 use crate::deadline::timeout_in;
+use crate::header::value_of;
 use crate::method::name_in;
 
 /// A call as filters and other hooks see it.
@@ -111,7 +112,7 @@ pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
         let rest = value.as_bytes().strip_prefix(b"application/grpc");
         rest.is_some_and(|rest| matches!(rest, [] | [b'+' | b';' | b' ', ..]))
     };
-    headers.get(header::CONTENT_TYPE).is_some_and(is_grpc)
+    value_of(headers, &header::CONTENT_TYPE).is_some_and(is_grpc)
 }
 
 #[cfg(test)]

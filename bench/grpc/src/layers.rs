@@ -27,6 +27,17 @@ pub fn ours_with(server: GrpcServerLayer, client: GrpcClientLayer) -> HelloClien
     HelloClient::new(ServiceBuilder::new().layer(client).layer(server).service(HelloServer))
 }
 
+/// Only the end that calls.
+pub fn our_client() -> HelloClient<otel_grpc::GrpcClient<HelloServer>> {
+    let client = GrpcClientLayer::for_target("http://hello.internal:50051");
+    HelloClient::new(ServiceBuilder::new().layer(client).service(HelloServer))
+}
+
+/// Only the end that answers.
+pub fn our_server() -> HelloClient<otel_grpc::GrpcServer<HelloServer>> {
+    HelloClient::new(ServiceBuilder::new().layer(GrpcServerLayer::new()).service(HelloServer))
+}
+
 /// Everything that is behind a switch.
 pub fn ours_in_full() -> HelloClient<Ours> {
     let server = GrpcServerLayer::builder().with_grpc_metrics(true).with_message_counts(true);

@@ -1,6 +1,6 @@
 //! Repeats one case, for callgrind: `repeat-grpc CASE COUNT`.
 
-use bench_grpc::layers::{bare, count, ours, say};
+use bench_grpc::layers::{bare, count, our_client, our_server, ours, say};
 use bench_http::telemetry;
 
 fn main() {
@@ -12,6 +12,8 @@ fn main() {
     let mut call: Box<dyn FnMut()> = match case.as_str() {
         "bare" => Box::new(say(bare())),
         "ours" | "ours-unsampled" => Box::new(say(ours())),
+        "client" | "client-unsampled" => Box::new(say(our_client())),
+        "server" | "server-unsampled" => Box::new(say(our_server())),
         "stream-bare" => Box::new(count(bare(), 10_000)),
         "stream-ours" => Box::new(count(ours(), 10_000)),
         other => panic!("no case {other}"),

@@ -119,10 +119,10 @@ impl AttemptSettings {
     fn begin(&self, grpc: &GrpcRequest<'_>) -> Call<AttemptSide> {
         let parent = Context::current();
         let method = method_of(grpc, self.methods.as_ref());
-        let start = CallStart { grpc: *grpc, method, server: None, peer: None, context: &parent };
+        let start = CallStart { grpc: *grpc, method, peer: None, context: &parent };
         let operation = self.instrumenter.start(&parent, &start);
         if operation.is_inert() {
-            return Call::new(operation, CallParts::default());
+            return Call::inert(operation);
         }
         let rules = &self.instrumenter.convention().rules;
         let messages = Messages::wanted(MessageReport::default(), rules, None);

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use http::Request;
+use opentelemetry::Context;
 use opentelemetry::propagation::TextMapPropagator;
-use opentelemetry::{Context, Value};
 use otel_core::carrier::HeaderInjector;
 use otel_core::{AlreadyObserved, Instrumenter};
 use tonic::GrpcMethod;
 
 use super::attempt::{AttemptSettings, Attempts};
-use crate::address::Authority;
 use crate::call::{Call, CallParts, HeadRules};
 use crate::convention::{CallStart, GrpcConvention};
 use crate::deadline::Deadline;
@@ -58,11 +57,10 @@ impl Settings {
 
     fn start(&self, parent: &Context, grpc: &GrpcRequest<'_>) -> (Call<ClientSide>, Option<Arc<AtomicU64>>) {
         let method = method_of(grpc, self.methods.as_ref());
-        let start =
-            CallStart { grpc: *grpc, method, server: self.server_of(grpc), peer: None, context: parent };
+        let start = CallStart { grpc: *grpc, method, peer: None, context: parent };
         let operation = self.instrumenter.start(parent, &start);
         if operation.is_inert() {
-            return (Call::new(operation, CallParts::default()), None);
+            return (Call::inert(operation), None);
         }
         let rules = &self.instrumenter.convention().rules;
         let counts_attempts = rules.grpc_metrics && rules.has_attempts_apart();
@@ -75,14 +73,6 @@ impl Settings {
             messages: Messages::wanted(self.report, rules, attempts.clone()),
         };
         (Call::new(operation, parts), attempts)
-    }
-
-    fn server_of(&self, grpc: &GrpcRequest<'_>) -> Option<(Value, Option<u16>)> {
-        if let Some(target) = &self.instrumenter.convention().rules.target {
-            return Some((target.server.address(), target.server.port));
-        }
-        let server = Authority::of(grpc.uri, grpc.headers)?.with_port_of(grpc.uri);
-        Some((server.address(), server.port()))
     }
 
     fn inject<A>(&self, context: &Context, request: &mut Request<A>) {

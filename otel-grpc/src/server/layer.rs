@@ -9,8 +9,8 @@ use otel_core::propagation::InboundTrust;
 use tower_layer::Layer;
 
 use super::service::GrpcServer;
-use super::settings::{PeerOf, Settings, tonic_peer};
-use crate::convention::GrpcConvention;
+use super::settings::{Settings, tonic_peer};
+use crate::convention::{GrpcConvention, PeerOf};
 use crate::options::{Options, grpc_setters};
 use crate::{GrpcRequest, scope};
 

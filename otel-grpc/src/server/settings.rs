@@ -14,17 +14,14 @@ use otel_core::propagation::{InboundTrust, receive, with_deferred_decision};
 use otel_core::{Instrumenter, call_hook, is_path_excluded};
 use tonic::transport::server::TcpConnectInfo;
 
-use crate::address::Authority;
 use crate::call::{Call, CallParts, HeadRules};
-use crate::convention::{CallStart, GrpcConvention};
+use crate::convention::{CallStart, GrpcConvention, PeerOf};
 use crate::deadline::Deadline;
 use crate::messages::{MessageReport, Messages};
 use crate::method::Method;
 use crate::options::Filter;
 use crate::side::ServerSide;
 use crate::{GrpcRequest, GrpcTraceBinPropagator};
-
-pub(super) type PeerOf = Arc<dyn Fn(&GrpcRequest<'_>) -> Option<SocketAddr> + Send + Sync>;
 
 /// What the services of one layer share.
 pub(super) struct Settings {
@@ -44,15 +41,13 @@ impl Settings {
         let (parent, links) = self.parent(grpc);
         if self.is_unwanted(grpc) {
             let operation = self.instrumenter.inert(parent);
-            return hands_on(operation.context()).then(|| Call::new(operation, CallParts::default()));
+            return hands_on(operation.context()).then(|| Call::inert(operation));
         }
         let method = Method::new(grpc.path(), self.methods.as_ref());
-        let server = Authority::of(grpc.uri, grpc.headers).map(|server| (server.address(), server.port()));
-        let peer = call_hook(|| (self.peer)(grpc), None);
-        let start = CallStart { grpc: *grpc, method, server, peer, context: &parent };
+        let start = CallStart { grpc: *grpc, method, peer: Some(&self.peer), context: &parent };
         let operation = self.instrumenter.start_with_links(&parent, &start, links);
         if operation.is_inert() {
-            return hands_on(operation.context()).then(|| Call::new(operation, CallParts::default()));
+            return hands_on(operation.context()).then(|| Call::inert(operation));
         }
         let rules = &self.instrumenter.convention().rules;
         let parts = CallParts {
