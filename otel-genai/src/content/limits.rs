@@ -2,6 +2,8 @@
 
 use memchr::{memchr, memchr2};
 
+use crate::provider::BYTE_ORDER_MARK;
+
 /// Stands where a text was cut.
 const CUT: &str = "…[cut]";
 
@@ -80,7 +82,9 @@ impl Copier {
     /// The copy, unless it was more than the limits allow; and whether it lacks anything.
     pub(crate) fn take(&mut self) -> (Option<&[u8]>, bool) {
         let truncated = self.truncated || self.overflow;
-        (Some(self.json.as_slice()).filter(|json| !self.overflow && !json.is_empty()), truncated)
+        let start = self.json.iter().position(|byte| !BYTE_ORDER_MARK.contains(byte));
+        let json = self.json.get(start.unwrap_or(0)..).unwrap_or_default();
+        (Some(json).filter(|json| !self.overflow && !json.is_empty()), truncated)
     }
 
     pub(crate) fn clear(&mut self) {

@@ -44,6 +44,7 @@ mod usage;
 mod word;
 
 pub(crate) use gemini::finish_reason as gemini_finish_reason;
+pub(crate) use json::BYTE_ORDER_MARK;
 
 pub use api::Api;
 pub use endpoint::Endpoint;

@@ -53,7 +53,7 @@ impl Payload {
     }
 
     fn event(&mut self, bytes: &[u8]) {
-        let is_start = self.tokenizer.is_between() && !self.visitor.root_ended;
+        let is_start = self.tokenizer.is_fresh() && !self.visitor.root_ended;
         if is_start {
             if let Some(output) = self.repeat.output_of(bytes) {
                 return self.visitor.repeat(output);

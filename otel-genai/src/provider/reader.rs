@@ -1,4 +1,5 @@
 use super::frame::{Array, EventStream, Events, Sse};
+use super::json::BYTE_ORDER_MARK;
 use super::payload::{Payload, Wrapped};
 use super::{Api, ResponseFacts};
 use crate::content::{ContentPolicy, ResponseCapture};
@@ -91,7 +92,12 @@ impl ResponseReader {
     /// The response came to its own end. False after a stream that was cut.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.payload.visitor.facts().complete || (self.is_json() && self.payload.visitor.root_ended)
+        self.payload.visitor.facts().complete
+            || match &self.frame {
+                Frame::Json => self.payload.visitor.root_ended,
+                Frame::Sse(sse) => sse.is_done(),
+                _ => false,
+            }
     }
 
     /// What is known by now; of a body that was cut, the part before the cut.
@@ -111,14 +117,18 @@ impl ResponseReader {
         facts
     }
 
-    /// An error instead of a stream, where nobody told the content type: no event stream starts with a brace.
+    /// An error instead of a stream, where nobody told the content type: no event stream starts with a brace, not even
+    /// AWS's, whose first message would have 2 GB.
     fn look_at_start(&mut self, chunk: &[u8]) {
         if self.started {
             return;
         }
-        if let Some(first) = chunk.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        let is_space = |byte: &u8| byte.is_ascii_whitespace() || BYTE_ORDER_MARK.contains(byte);
+        if let Some(first) = chunk.iter().find(|byte| !is_space(byte)) {
             self.started = true;
-            if matches!(self.frame, Frame::Sse(_)) && *first == b'{' {
+            let may_be_json =
+                matches!(self.frame, Frame::Sse(_) | Frame::EventStream(_) | Frame::WrappedEventStream(..));
+            if may_be_json && *first == b'{' {
                 self.frame = Frame::Json;
             }
         }

@@ -8,7 +8,7 @@ use memchr::memchr2;
 
 /// Of an event that is remembered. A longer one is read each time.
 const LENGTH: usize = 1024;
-/// Values that may differ. Of more, the others have to be the same.
+/// Values that may differ. An event with more is read each time.
 const GAPS: usize = 32;
 
 /// The last event, if to read it again would change nothing but the number of events.
@@ -73,7 +73,7 @@ impl Repeat {
     /// Remembers an event that came in one piece and has been read.
     pub(super) fn learn(&mut self, event: &[u8], gaps: &Gaps) {
         self.text.clear();
-        if event.len() <= LENGTH {
+        if event.len() <= LENGTH && gaps.count <= GAPS {
             self.text.reserve_exact(LENGTH);
             self.text.extend_from_slice(event);
             self.gaps = *gaps;
@@ -93,8 +93,8 @@ impl Gaps {
     pub(super) fn note(&mut self, gap: Gap) {
         if let Some(slot) = self.list.get_mut(self.count) {
             *slot = gap;
-            self.count += 1;
         }
+        self.count += 1;
     }
 
     fn all(&self) -> &[Gap] {

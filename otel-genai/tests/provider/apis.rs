@@ -39,7 +39,7 @@ fn parts(facts: &ResponseFacts) -> Value {
 }
 
 /// An AWS event stream message: headers of type string, then the payload.
-fn aws(headers: &[(&str, &str)], payload: &[u8]) -> Vec<u8> {
+pub(crate) fn aws(headers: &[(&str, &str)], payload: &[u8]) -> Vec<u8> {
     let mut block = Vec::new();
     for (name, value) in headers {
         block.push(u8::try_from(name.len()).unwrap());

@@ -5,6 +5,7 @@
 mod allocations;
 mod apis;
 mod exchanges;
+mod frames;
 mod hostile;
 mod messages;
 mod policy;

@@ -67,8 +67,9 @@ impl EventStream {
             bytes = rest;
             match self.state {
                 State::Payload => message.payload(part),
-                State::Prelude | State::Headers if self.buffer.len() + part.len() <= HEADERS_KEPT => {
-                    self.buffer.extend_from_slice(part);
+                State::Prelude | State::Headers => {
+                    let room = HEADERS_KEPT.saturating_sub(self.buffer.len());
+                    self.buffer.extend_from_slice(part.get(..room).unwrap_or(part));
                 }
                 _ => {}
             }

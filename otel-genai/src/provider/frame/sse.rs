@@ -75,6 +75,11 @@ impl Sse {
         done
     }
 
+    /// The data so far says that the stream is done: servers close the connection without the empty line that should follow.
+    pub(in super::super) fn is_done(&self) -> bool {
+        self.done == DONE.len() && self.length == DONE.len()
+    }
+
     /// Nothing of an event has been read.
     fn is_between(&self) -> bool {
         self.state == State::Name(0) && !self.in_line && self.length == 0
@@ -131,7 +136,7 @@ impl Sse {
         if !was_empty || self.length == 0 {
             return false;
         }
-        let done = self.done == DONE.len() && self.length == DONE.len();
+        let done = self.is_done();
         self.length = 0;
         self.done = 0;
         if !done {

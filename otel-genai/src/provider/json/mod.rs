@@ -15,6 +15,9 @@ const DEPTH: usize = 16;
 /// A longer text is no id, name or code. It is not kept.
 const TEXT_LENGTH: usize = 1024;
 
+/// Some servers put it before a body.
+pub(crate) const BYTE_ORDER_MARK: &[u8] = "\u{FEFF}".as_bytes();
+
 /// What a visitor wants of a scalar.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Want {
@@ -137,6 +140,11 @@ impl Tokenizer {
         self.position = 0;
     }
 
+    /// Nothing has been read since the last reset.
+    pub(super) const fn is_fresh(&self) -> bool {
+        self.position == 0
+    }
+
     /// Between two values.
     pub(super) fn is_between(&self) -> bool {
         self.state == State::Value && self.depth == 0
@@ -191,6 +199,7 @@ impl Tokenizer {
             }
             (State::Colon, b':') => self.state = State::Value,
             (State::CommaOrClose, b',') => self.comma(),
+            (State::Value, byte) if self.depth == 0 && BYTE_ORDER_MARK.contains(&byte) => {}
             _ => self.state = State::Broken,
         }
     }
