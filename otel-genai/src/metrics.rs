@@ -192,7 +192,7 @@ fn record_v1_41_tokens(tokens: &Histogram<u64>, tally: &Tally, attributes: &[Key
         return;
     }
     for (kind, count) in [("input", tally.usage.input_tokens), ("output", tally.usage.output_tokens)] {
-        if let Some(count) = count.and_then(|count| u64::try_from(count).ok()) {
+        if let Some(count) = count.and_then(positive) {
             tokens.record(count, &with(attributes, attribute::TOKEN_TYPE, kind));
         }
     }
@@ -260,8 +260,11 @@ fn add_by_modality(
     }
 }
 
+/// No call has that many tokens. A server may say so, and an SDK's sums overflow.
+const MAX_TOKENS: u64 = u32::MAX as u64;
+
 fn positive(count: i64) -> Option<u64> {
-    u64::try_from(count).ok()
+    u64::try_from(count).ok().filter(|count| *count <= MAX_TOKENS)
 }
 
 fn v1_41_tokens(meter: &Meter) -> Tokens {

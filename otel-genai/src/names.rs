@@ -56,6 +56,7 @@ pub(crate) mod attribute {
         EMBEDDINGS_DIMENSION_COUNT = "gen_ai.embeddings.dimension.count";
         DATA_SOURCE_ID = "gen_ai.data_source.id";
         RETRIEVAL_DOCUMENTS = "gen_ai.retrieval.documents";
+        RETRIEVAL_TOP_K = "gen_ai.retrieval.top_k";
         RETRIEVAL_QUERY_TEXT = "gen_ai.retrieval.query.text";
         AGENT_ID = "gen_ai.agent.id";
         AGENT_NAME = "gen_ai.agent.name";

@@ -57,8 +57,12 @@ enum Problem {
 }
 
 #[derive(Deserialize)]
-struct File {
+struct Format {
     format: u64,
+}
+
+#[derive(Deserialize)]
+struct File {
     version: String,
     currency: String,
     models: Vec<Price>,
@@ -81,6 +85,10 @@ fn million() -> f64 {
     1e6
 }
 
+fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, PriceTableError> {
+    serde_json::from_str(text).map_err(|error| PriceTableError(Problem::Json(error)))
+}
+
 impl PriceTable {
     /// Reads a table.
     ///
@@ -88,10 +96,12 @@ impl PriceTable {
     ///
     /// The text is not such a table, of another format, or a price is negative or not finite.
     pub fn from_json(text: &str) -> Result<Self, PriceTableError> {
-        let file: File = serde_json::from_str(text).map_err(|error| PriceTableError(Problem::Json(error)))?;
-        if file.format != 1 {
-            return Err(PriceTableError(Problem::Format(file.format)));
+        // First, for the rest of another format may look like anything.
+        let Format { format } = parse(text)?;
+        if format != 1 {
+            return Err(PriceTableError(Problem::Format(format)));
         }
+        let file: File = parse(text)?;
         if let Some((model, what)) = file.models.iter().find_map(|price| Some((price, price.problem()?))) {
             return Err(PriceTableError(Problem::Price { model: model.model.clone(), what }));
         }
@@ -158,6 +168,10 @@ impl Price {
         if input.is_none() && output.is_none() {
             return None;
         }
+        // A server that says so: a wrong figure would stay in the sum for ever.
+        if [input, output].into_iter().flatten().any(|count| !(0..=i64::from(u32::MAX)).contains(&count)) {
+            return None;
+        }
         let tokens = |count: Option<i64>| count.unwrap_or(0).max(0) as f64;
         let (read, written) = (tokens(usage.cache_read_input_tokens), tokens(usage.cache_write_input_tokens));
         // The total has the cached ones in it.
@@ -170,7 +184,7 @@ impl Price {
             + read * self.cache_read_input.unwrap_or(self.input)
             + written * self.cache_write_input.unwrap_or(self.input)
             + tokens(output) * output_price;
-        Some(cost / self.per)
+        Some(cost / self.per).filter(|cost| cost.is_finite())
     }
 }
 
@@ -252,6 +266,13 @@ mod tests {
         assert_eq!(estimate(Provider::OpenAi, "o9", usage(1, 0, 1)), None);
         assert_eq!(estimate(Provider::Groq, "gpt-4o", usage(1, 0, 1)), None);
         assert_eq!(estimate(Provider::OpenAi, "gpt-4o", Usage::default()), None);
+        // Counts that make no sense.
+        for count in [-1, i64::MIN, i64::MAX, 1 << 40] {
+            assert_eq!(estimate(Provider::OpenAi, "gpt-4o", usage(count, 0, 1)), None);
+            assert_eq!(estimate(Provider::OpenAi, "gpt-4o", usage(1, 0, count)), None);
+        }
+        let tiny = PriceTable::from_json(&TABLE.replace("\"per\": 1000", "\"per\": 1e-308")).unwrap();
+        assert_eq!(tiny.estimate(&Provider::OpenAi, "gpt-4o-mini", &usage(1_000_000, 0, 1)), None);
         // Output, and no price for it.
         assert_eq!(estimate(Provider::OpenAi, "gpt-4o-mini-exact", usage(1, 0, 1)), None);
     }
@@ -260,6 +281,16 @@ mod tests {
     fn errors_say_what_is_wrong() {
         let other = TABLE.replace("\"format\": 1", "\"format\": 2");
         assert!(PriceTable::from_json(&other).unwrap_err().is_format());
+        // Whatever else is in it.
+        let later = PriceTable::from_json(r#"{ "format": 2, "prices": {} }"#).unwrap_err();
+        assert!(later.is_format() && later.to_string().contains("format 2"), "{later}");
+        for format in ["\"1\"", "1.0", "-1", "null"] {
+            assert!(
+                PriceTable::from_json(&TABLE.replace("1, \"version\"", &format!("{format}, \"version\"")))
+                    .unwrap_err()
+                    .is_format()
+            );
+        }
         assert!(PriceTable::from_json("[]").unwrap_err().is_format());
         let negative = PriceTable::from_json(&TABLE.replace("2.0", "-2.0")).unwrap_err();
         assert!(negative.is_price());

@@ -255,10 +255,19 @@ impl Part {
     }
 }
 
-/// Every string in it but the keys.
+/// Every string and number in it but the keys.
 pub(super) fn each_string(value: &mut Value, change: &mut dyn FnMut(&mut String)) {
     match value {
         Value::String(text) => change(text),
+        // It may be a secret as well as a text may, and is one if that changes it.
+        Value::Number(number) => {
+            let whole = number.to_string();
+            let mut text = whole.clone();
+            change(&mut text);
+            if text != whole {
+                *value = Value::String(text);
+            }
+        }
         Value::Array(items) => items.iter_mut().for_each(|item| each_string(item, change)),
         Value::Object(fields) => fields.values_mut().for_each(|field| each_string(field, change)),
         _ => {}

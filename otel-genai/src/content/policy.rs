@@ -91,6 +91,12 @@ impl ContentPolicy {
         self.events
     }
 
+    /// The same for attributes of spans alone; `None` if nothing is captured there. What is uploaded is referred to by
+    /// messages, which a tool has not.
+    pub(crate) fn for_spans(&self) -> Option<Self> {
+        self.span_attributes.then(|| Self { events: false, upload: None, ..self.clone() })
+    }
+
     /// How much readers keep. A mask sees texts before they are cut to what is shown of them.
     pub(crate) fn reader_limits(&self) -> Limits {
         let text = if self.mask.is_some() { self.limits.text.max(MASKED_TEXT) } else { self.limits.text };
@@ -157,8 +163,8 @@ impl ContentPolicyBuilder {
         self
     }
 
-    /// Passes each text through `mask` before anything else sees it: texts, reasoning, strings in arguments and results
-    /// of tools, instructions, descriptions, URIs.
+    /// Passes each text through `mask` before anything else sees it: texts, reasoning, strings and numbers in arguments and
+    /// results of tools, instructions, descriptions, URIs.
     ///
     /// It fails closed: if it panics, all content of the operation is dropped; a text of more than 256 KiB, which is not
     /// kept whole, is dropped; and data that it cannot read (images, audio) is dropped.

@@ -123,7 +123,10 @@ impl McpMessageBuilder {
 
     /// Whether the innermost span is that of the same tool's execution.
     fn is_this_tool(&self, ambient: &Context) -> bool {
-        let Some((tool, span_id)) = Scope::of(ambient).tool else { return false };
+        let Some((tool, span_id)) = Scope::of(ambient).tool.filter(|_| !ambient.is_telemetry_suppressed())
+        else {
+            return false;
+        };
         let is_innermost = ambient.span().span_context().span_id() == span_id;
         is_innermost && self.facts.method == "tools/call" && self.facts.tool.as_deref() == Some(&*tool)
     }

@@ -34,7 +34,8 @@ mod session;
 
 pub(crate) use convention::McpConvention;
 pub use facts::McpTransport;
-pub(crate) use facts::Side;
+pub(crate) use facts::{McpFacts, Side};
 pub use message::McpMessageBuilder;
+pub(crate) use metrics::McpMetrics;
 pub use operation::McpMessage;
 pub use session::McpSession;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::future::poll_fn;
+use std::mem;
 use std::pin::pin;
 use std::time::Instant;
 
@@ -17,7 +18,7 @@ use super::message::set_on_span;
 use super::meta::MetaInjector;
 use crate::GenAi;
 use crate::names::attribute;
-use crate::operation::{error_type, error_type_of};
+use crate::operation::{captured_message, error_type, error_type_of};
 
 /// A request or a notification of MCP that is on its way. Dropping it ends it as cancelled.
 #[derive(Debug)]
@@ -52,9 +53,11 @@ impl McpMessage {
         let (mut span, mut metric) = (Vec::with_capacity(10), Vec::with_capacity(8));
         let convention = genai.mcp(facts.side).convention();
         convention.on_start(&facts, &mut Attributes::to_lists(&mut span, &mut metric));
+        // A span must not say a thing twice, and that of the tool has said these.
+        span.retain(|pair: &KeyValue| {
+            !matches!(pair.key.as_str(), attribute::OPERATION_NAME | attribute::TOOL_NAME)
+        });
         set_on_span(context, span);
-        // Makes sure of the instruments, which come with the first operation; this one is none.
-        drop(genai.mcp(facts.side).start(&context.with_telemetry_suppressed(), &facts));
         let context = context.clone();
         let state = State::Joined { context, started: Instant::now(), metric, has_ended: false };
         Self { genai, side: facts.side, answer: McpAnswer::default(), state }
@@ -77,8 +80,14 @@ impl McpMessage {
 
     /// `jsonrpc.request.id`, where it is learnt late.
     pub fn set_request_id(&mut self, id: impl Display) {
-        if let State::Own(Some(operation)) = &mut self.state {
-            operation.attributes().span(attribute::JSONRPC_REQUEST_ID, id.to_string());
+        match &mut self.state {
+            State::Own(Some(operation)) => {
+                operation.attributes().span(attribute::JSONRPC_REQUEST_ID, id.to_string());
+            }
+            State::Own(None) => {}
+            State::Joined { context, .. } => {
+                set_on_span(context, vec![KeyValue::new(attribute::JSONRPC_REQUEST_ID, id.to_string())]);
+            }
         }
     }
 
@@ -88,7 +97,10 @@ impl McpMessage {
             State::Own(Some(operation)) => operation.run(f),
             _ => {
                 let _attached = self.context().attach();
-                f()
+                let on_panic = FinishOnUnwind(self);
+                let result = f();
+                mem::forget(on_panic);
+                result
             }
         }
     }
@@ -107,23 +119,28 @@ impl McpMessage {
 
     /// Takes what a JSON-RPC response says of the outcome: its `error`, or a tool's result with `isError`.
     pub fn respond(&mut self, response: &Value) {
-        if let Some(code) = response["error"]["code"].as_i64() {
-            let message = response["error"]["message"].as_str();
-            self.set_error(code, message.unwrap_or_default());
+        let error = &response["error"];
+        if let Some(code) = error["code"].as_i64() {
+            self.set_error(code, error["message"].as_str().unwrap_or_default());
+        } else if !error.is_null() {
+            // "The error code MUST be an integer": whoever says something else has failed all the same.
+            self.answer.error_type = Some(ErrorType::OTHER);
         } else if response["result"]["isError"] == true {
             self.set_tool_error();
         }
     }
 
-    /// The answer is an error of JSON-RPC. Its message is the span's status description when content is captured, for it
-    /// may repeat what was asked; otherwise it is not recorded.
+    /// The answer is an error of JSON-RPC. Its message is the span's status description when content is captured into
+    /// spans, masked and cut as the result of a tool is, for it may repeat what was asked; otherwise it is not recorded.
     pub fn set_error(&mut self, code: i64, message: &str) {
         self.answer.code = Some(code);
-        if is_error(self.side, code, self.genai.conventions().is_latest()) {
-            self.answer.error_type = Some(ErrorType::from_code(code.to_string()));
+        if !is_error(self.side, code, self.genai.conventions().is_latest()) {
+            return;
         }
-        if let (State::Own(Some(operation)), true) = (&self.state, self.genai.content_policy().captures()) {
-            operation.context().span().set_status(Status::error(message.to_owned()));
+        self.answer.error_type = Some(ErrorType::from_code(code.to_string()));
+        let State::Own(Some(operation)) = &self.state else { return };
+        if let Some(message) = captured_message(self.genai.content_policy(), message) {
+            operation.context().span().set_status(Status::error(message));
         }
     }
 
@@ -166,7 +183,7 @@ impl McpMessage {
 
     fn finish_joined(&mut self) {
         let State::Joined { context, started, metric, has_ended } = &mut self.state else { return };
-        if std::mem::replace(has_ended, true) {
+        if mem::replace(has_ended, true) {
             return;
         }
         let convention = self.genai.mcp(self.side).convention();
@@ -176,7 +193,7 @@ impl McpMessage {
         if let Err(error_type) = outcome {
             metric.push(KeyValue::new(attribute::ERROR_TYPE, error_type));
         }
-        if let Some(metrics) = self.genai.mcp(self.side).convention().instruments.load_full() {
+        if let Some(metrics) = self.genai.mcp_instruments(self.side) {
             convention.record(&metrics, started.elapsed(), &(), metric, context);
         }
     }
@@ -185,6 +202,14 @@ impl McpMessage {
 impl Drop for McpMessage {
     fn drop(&mut self) {
         self.finish(None, false);
+    }
+}
+
+struct FinishOnUnwind<'a>(&'a mut McpMessage);
+
+impl Drop for FinishOnUnwind<'_> {
+    fn drop(&mut self) {
+        self.0.finish(Some(ErrorType::PANIC), true);
     }
 }
 

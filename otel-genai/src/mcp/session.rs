@@ -2,13 +2,14 @@
 
 use std::time::Instant;
 
-use opentelemetry::KeyValue;
+use opentelemetry::{Context, KeyValue};
 use otel_core::Attributes;
 
 use super::convention::on_network;
 use super::facts::{McpFacts, McpTransport, Side};
 use crate::GenAi;
 use crate::names::attribute;
+use crate::operation::Server;
 
 /// A session of MCP, from its start until this is dropped: `mcp.client.session.duration` or `mcp.server.session.duration`.
 #[derive(Debug)]
@@ -17,6 +18,7 @@ pub struct McpSession {
     genai: GenAi,
     facts: Box<McpFacts>,
     started: Instant,
+    is_suppressed: bool,
     error_type: Option<String>,
 }
 
@@ -33,7 +35,8 @@ impl GenAi {
 
     fn session(&self, side: Side) -> McpSession {
         let facts = Box::new(McpFacts::new(side, "".into()));
-        McpSession { genai: self.clone(), facts, started: Instant::now(), error_type: None }
+        let is_suppressed = Context::current().is_telemetry_suppressed();
+        McpSession { genai: self.clone(), facts, started: Instant::now(), is_suppressed, error_type: None }
     }
 }
 
@@ -50,6 +53,12 @@ impl McpSession {
         self
     }
 
+    /// The server, of a client: `server.address` and `server.port`. Of clients a metric would have too many.
+    pub fn with_peer(mut self, address: impl Into<std::borrow::Cow<'static, str>>, port: u16) -> Self {
+        self.facts.peer = Some(Server { address: address.into(), port: Some(port) });
+        self
+    }
+
     /// The session was broken off: `error.type`, one of few values.
     pub fn fail(mut self, error_type: impl Into<String>) {
         self.error_type = Some(error_type.into());
@@ -58,10 +67,10 @@ impl McpSession {
 
 impl Drop for McpSession {
     fn drop(&mut self) {
-        // Without a message there are no instruments, and there was no session to speak of.
-        let Some(metrics) = self.genai.mcp(self.facts.side).convention().instruments.load_full() else {
+        if self.is_suppressed {
             return;
-        };
+        }
+        let Some(metrics) = self.genai.mcp_instruments(self.facts.side) else { return };
         let (mut span, mut metric) = (Vec::new(), Vec::new());
         let mut attributes = Attributes::to_lists(&mut span, &mut metric);
         on_network(&self.facts, &mut attributes);

@@ -123,6 +123,9 @@ fn on_request(facts: &OperationFacts, conventions: GenAiConventions, attributes:
     if facts.family == Family::Embeddings {
         return texts(attributes, attribute::REQUEST_ENCODING_FORMATS, &request.encoding_formats);
     }
+    if facts.name == "retrieval" && conventions.is_latest() {
+        return integer(attributes, attribute::RETRIEVAL_TOP_K, request.top_k.map(|top_k| top_k as i64));
+    }
     number(attributes, attribute::REQUEST_TOP_K, request.top_k);
     if facts.name == "retrieval" {
         return;
@@ -223,10 +226,13 @@ fn on_usage(
     conventions: GenAiConventions,
     attributes: &mut Attributes<'_>,
 ) {
+    // The conventions list none for a workflow: the agents and calls inside have it.
+    if facts.family == Family::Workflow {
+        return;
+    }
     integer(attributes, attribute::USAGE_INPUT_TOKENS, usage.input_tokens);
     integer(attributes, attribute::USAGE_OUTPUT_TOKENS, usage.output_tokens);
-    let is_agent = facts.is_composite();
-    if is_agent && conventions.is_latest() {
+    if facts.family == Family::Agent && conventions.is_latest() {
         return;
     }
     integer(attributes, attribute::USAGE_CACHE_READ_INPUT_TOKENS, usage.cache_read_input_tokens);
@@ -235,9 +241,10 @@ fn on_usage(
         false => attribute::USAGE_CACHE_CREATION_INPUT_TOKENS,
     };
     integer(attributes, written, usage.cache_write_input_tokens);
-    if !is_agent {
-        integer(attributes, attribute::USAGE_REASONING_OUTPUT_TOKENS, usage.reasoning_output_tokens);
+    if facts.is_composite() {
+        return;
     }
+    integer(attributes, attribute::USAGE_REASONING_OUTPUT_TOKENS, usage.reasoning_output_tokens);
     if conventions.is_latest() {
         integer(attributes, attribute::USAGE_TEXT_INPUT_TOKENS, usage.text_input_tokens);
         integer(attributes, attribute::USAGE_IMAGE_INPUT_TOKENS, usage.image_input_tokens);

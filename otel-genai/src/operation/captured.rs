@@ -47,7 +47,14 @@ impl Guard {
 }
 
 /// What the policy leaves; `None` if that is nothing, or does not go into spans.
+/// What the policy lets into a span of what a tool says of its failure.
+pub(crate) fn captured_message(policy: &ContentPolicy, message: &str) -> Option<String> {
+    let captured = call_hook(|| filtered(policy, Captured::ToolResult, &Value::from(message)), None)?;
+    captured.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
 fn filtered(policy: &ContentPolicy, kind: Captured, content: &Value) -> Option<Value> {
+    let policy = policy.for_spans()?;
     let (role, part) = match (kind, content) {
         (Captured::Input, Value::String(text)) => ("user", Part::Text(text.clone())),
         (Captured::ToolArguments, _) => {

@@ -18,6 +18,7 @@ mod workflow;
 
 pub use agent::{Agent, AgentBuilder};
 pub(crate) use attributes::bounded;
+pub(crate) use captured::captured_message;
 pub(crate) use convention::{GenAiConvention, SpanName, StartAttributes};
 pub use evaluation::EvaluationResult;
 pub use facts::GenAiRequest;

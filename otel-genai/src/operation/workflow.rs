@@ -6,6 +6,7 @@ use super::facts::{Family, OperationFacts};
 use super::guard::Guard;
 use super::methods::{guard_methods, start_methods};
 use crate::GenAi;
+use crate::content::{Message, OutputMessage};
 
 impl GenAi {
     /// A fixed sequence of agents, models and tools: `invoke_workflow`. The name must have few different values.
@@ -41,6 +42,12 @@ impl WorkflowBuilder {
         self
     }
 
+    /// What the workflow is given, for `gen_ai.input.messages`; recorded only if content is captured.
+    pub fn with_input_messages(mut self, messages: Vec<Message>) -> Self {
+        self.facts.request.content.input_messages = messages;
+        self
+    }
+
     /// The conversation that this belongs to: the calls inside have it as `gen_ai.conversation.id`.
     pub fn with_conversation_id(mut self, id: impl Into<String>) -> Self {
         self.facts.request.conversation_id = Some(id.into());
@@ -57,4 +64,9 @@ pub struct Workflow {
 
 impl Workflow {
     guard_methods!();
+
+    /// What comes of it, for `gen_ai.output.messages`; recorded only if content is captured.
+    pub fn set_output_messages(&mut self, messages: Vec<OutputMessage>) {
+        self.guard.response.output_messages = messages;
+    }
 }

@@ -116,6 +116,28 @@ fn arguments_and_results_of_tools() {
     assert!(arguments.is_some() && !result.unwrap_or_default().contains(COMPLETION));
     let (arguments, _) = tool(on().with_mask(|text| text.replace(ARGUMENT, "***")).build());
     assert!(arguments.unwrap().contains("***"));
+    assert_eq!(tool(on().with_mask(|_| panic!("a test panics here")).build()), (None, None));
+    // A number may be a secret, too.
+    let (arguments, _) = tool(on().with_mask(|text| text.replace('1', "#")).build());
+    assert!(arguments.unwrap().contains(r##""n":"#""##));
+    let (arguments, _) = tool(on().with_mask(str::to_owned).build());
+    assert!(arguments.unwrap().contains(r#""n":1"#));
+}
+
+/// What refers to it would be lost.
+#[test]
+fn the_content_of_tools_is_not_uploaded() {
+    let policy = || ContentPolicy::builder().with_upload(|_| panic!("it was"));
+    let (arguments, result) = tool(policy().with_span_attributes().build());
+    assert!(arguments.is_some() && result.is_some());
+    let uploaded = std::sync::Arc::new(std::sync::Mutex::new(0));
+    let count = std::sync::Arc::clone(&uploaded);
+    let count = move |_: &otel_genai::content::UploadedContent<'_>| {
+        *count.lock().unwrap() += 1;
+        None
+    };
+    assert_eq!(tool(ContentPolicy::builder().with_upload(count).build()), (None, None));
+    assert_eq!(*uploaded.lock().unwrap(), 0);
 }
 
 #[test]

@@ -5,12 +5,15 @@
 mod async_openai;
 mod content;
 mod events;
+mod everything;
 mod exits;
 mod fake;
+mod kinds;
 mod latest;
 mod layer;
 mod mcp;
 mod operations;
 mod rmcp;
+mod states;
 mod streams;
 mod support;

@@ -2,9 +2,10 @@
 
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::propagation::TextMapCompositePropagator;
-use opentelemetry::trace::{Tracer, TracerProvider};
+use opentelemetry::trace::{Status, Tracer, TracerProvider};
 use opentelemetry::{Context, KeyValue};
 use otel_core::propagation::{BaggagePropagator, TraceContextPropagator};
+use otel_genai::content::{ContentPolicy, ContentPolicyBuilder};
 use otel_genai::mcp::McpTransport;
 use otel_genai::{GenAi, GenAiBuilder, GenAiConventions};
 use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, span};
@@ -121,16 +122,123 @@ fn outcomes() {
     assert_eq!((telemetry.spans().len(), telemetry.histogram_count(CLIENT)), (2, 2));
 }
 
+/// JSON-RPC wants an integer, and not all servers have read that.
+#[test]
+fn an_error_without_a_code_is_an_error() {
+    for error in [
+        json!({}),
+        json!("c4n4ry"),
+        json!({ "code": "c4n4ry" }),
+        json!({ "code": 1.5 }),
+        json!({ "code": null }),
+    ] {
+        let telemetry = TestTelemetry::new();
+        let mut call = mcp(&telemetry).mcp_client("tools/call").with_tool("lookup").start();
+        call.respond(&json!({ "error": error, "result": null }));
+        call.end();
+        telemetry.assert_span(span("tools/call lookup").failed().has("error.type", "_OTHER"));
+        telemetry.assert_no_secrets(["c4n4ry"]);
+    }
+    let telemetry = TestTelemetry::new();
+    let mut call = mcp(&telemetry).mcp_client("tools/call").with_tool("lookup").start();
+    call.respond(&json!({ "error": null, "result": { "content": [] } }));
+    call.end();
+    telemetry.assert_span(span("tools/call lookup").has_no("error.type"));
+}
+
+/// The status of a span is in the span: the message of an error is content like any other.
+#[test]
+fn the_message_of_an_error_is_recorded_as_the_policy_says() {
+    let description = |policy: ContentPolicyBuilder| {
+        let telemetry = TestTelemetry::new();
+        let genai = mcp_builder(&telemetry).with_content_policy(policy.build()).build();
+        let mut call = genai.mcp_client("tools/call").with_tool("lookup").start();
+        call.respond(&json!({ "error": { "code": -32602, "message": "no order c4n4ry" } }));
+        call.end();
+        assert!(telemetry.span("tools/call lookup").has("error.type", "-32602"));
+        match &telemetry.span("tools/call lookup").status {
+            Status::Error { description } => description.to_string(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let on = || ContentPolicy::builder().with_span_attributes();
+    assert_eq!(description(on()), "no order c4n4ry");
+    assert_eq!(description(on().with_mask(|text| text.replace("c4n4ry", "***"))), "no order ***");
+    assert_eq!(description(on().with_mask(|_| panic!("a test panics here"))), "");
+    assert_eq!(description(on().with_max_text_length(8)), "no order…[cut]");
+    assert_eq!(description(on().without_tool_results()), "");
+    assert_eq!(description(ContentPolicy::builder().with_events()), "");
+    assert_eq!(description(ContentPolicy::builder().with_upload(|_| panic!("nothing to upload"))), "");
+}
+
+#[test]
+fn a_meta_of_strangers_is_read_as_far_as_it_makes_sense() {
+    let telemetry = TestTelemetry::new();
+    let genai = mcp(&telemetry);
+    let valid = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let long = "x".repeat(1 << 20);
+    let many: Map<String, Value> = (0..10_000).map(|key| (format!("k{key}"), json!("v"))).collect();
+    for meta in [
+        json!(null),
+        json!("traceparent"),
+        json!([{ "traceparent": valid }]),
+        json!(7),
+        json!({ "traceparent": { "traceparent": valid } }),
+        json!({ "traceparent": [valid] }),
+        json!({ "traceparent": "" }),
+        json!({ "traceparent": long }),
+        json!({ "traceparent": valid.replace("0af7", "zzzz") }),
+        json!({ "traceparent": valid.replace("00-", "ff-") }),
+        json!({ "traceparent": "00-00000000000000000000000000000000-b7ad6b7169203331-01" }),
+        json!({ "traceparent": "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01" }),
+        json!({ "traceparent": format!("{valid}-{long}") }),
+        json!({ "traceparent": format!("\u{0}{valid}\r\n") }),
+        json!({ "tracestate": "a=b", "baggage": "tier=gold" }),
+        Value::Object(many),
+    ] {
+        telemetry.clear();
+        genai.mcp_server("ping").with_meta(&meta).start().end();
+        telemetry.assert_span(span("ping").server().root());
+    }
+    // What else is wrong does not take the parent away.
+    for (tracestate, baggage) in
+        [(json!(long), json!(long)), (json!([]), json!({})), (json!("=,;"), json!("=,;%zz"))]
+    {
+        telemetry.clear();
+        let meta = json!({ "traceparent": valid, "tracestate": tracestate, "baggage": baggage });
+        genai.mcp_server("ping").with_meta(&meta).start().end();
+        assert_eq!(telemetry.span("ping").parent_span_id.to_string(), "b7ad6b7169203331");
+    }
+}
+
+#[test]
+fn nothing_is_recorded_while_telemetry_is_suppressed() {
+    let telemetry = TestTelemetry::new();
+    let genai = mcp(&telemetry);
+    let mut tool = genai.execute_tool("lookup").start();
+    tool.run(|| {
+        let _suppressed = Context::enter_telemetry_suppressed_scope();
+        genai.mcp_client("tools/call").with_tool("lookup").start().end();
+        genai.mcp_client_session().fail("broken_pipe");
+    });
+    tool.end();
+    telemetry.assert_span(span("execute_tool lookup").has_no("mcp.method.name"));
+    assert!(telemetry.metrics().is_empty());
+}
+
 #[test]
 fn later_conventions_do_not_blame_a_server_for_what_it_was_asked() {
     let telemetry = TestTelemetry::new();
-    let genai = mcp_builder(&telemetry).with_conventions(GenAiConventions::Latest).build();
+    let policy = ContentPolicy::builder().with_span_attributes().build();
+    let builder = mcp_builder(&telemetry).with_content_policy(policy);
+    let genai = builder.with_conventions(GenAiConventions::Latest).build();
     for (code, failed) in [(-32602, false), (-32603, true), (-32050, true)] {
         telemetry.clear();
         let mut served = genai.mcp_server("tools/call").with_tool("lookup").start();
-        served.set_error(code, "");
+        served.set_error(code, "no such order");
         served.end();
         let span = telemetry.span("tools/call lookup");
+        assert_eq!(span.status, if failed { Status::error("no such order") } else { Status::Unset });
         assert_eq!(span.attribute("error.type").is_some(), failed, "{code}");
         assert!(span.has("rpc.response.status_code", code.to_string()));
     }
@@ -180,7 +288,8 @@ fn a_tool_that_is_executed_through_mcp_has_one_span() {
     let mut tool = genai.execute_tool("lookup").start();
     let mut meta = Map::new();
     tool.run(|| {
-        let mut call = genai.mcp_client("tools/call").with_tool("lookup").with_request_id(3).start();
+        let mut call = genai.mcp_client("tools/call").with_tool("lookup").start();
+        call.set_request_id(3);
         call.inject(&mut meta);
         call.set_tool_error();
         call.end();
@@ -205,6 +314,13 @@ fn assert_conventions_of_joined(telemetry: &TestTelemetry) {
     let joined = span("execute_tool lookup").internal().has("mcp.method.name", "tools/call");
     telemetry.assert_span(joined.has("jsonrpc.request.id", "3").has("gen_ai.tool.name", "lookup"));
     assert_eq!(telemetry.histogram_count(CLIENT), 1);
+    let recorded = telemetry.span("execute_tool lookup");
+    assert_eq!(
+        recorded.attributes.len(),
+        recorded.attribute_map().len(),
+        "no key twice: {}",
+        telemetry.tree()
+    );
 }
 
 #[test]
@@ -228,4 +344,8 @@ fn sessions() {
     genai.mcp_server_session().fail("broken_pipe");
     assert_conventions(&telemetry);
     telemetry.assert_metric("mcp.server.session.duration").has_unit("s").has_series(2);
+    // One that broke off before the first message is one.
+    genai.mcp_client_session().with_peer("mcp.test", 443).fail("connect");
+    let metric = telemetry.assert_metric("mcp.client.session.duration");
+    metric.has_series(1).has_only_attributes(["error.type", "server.address", "server.port"]);
 }

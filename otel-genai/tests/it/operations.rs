@@ -2,8 +2,8 @@
 
 use opentelemetry::trace::{SpanKind, TraceContextExt, Tracer, TracerProvider};
 use opentelemetry::{Context, KeyValue};
-use otel_genai::provider::{Api, Provider, RequestFacts};
-use otel_genai::{GenAi, MemoryOperation, PriceTable};
+use otel_genai::provider::{Api, Provider, RequestFacts, ResponseReader};
+use otel_genai::{GenAi, GenAiConventions, MemoryOperation, PriceTable};
 use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, span};
 
 use crate::support::{DURATION, TOKENS, assert_conventions, builder, genai};
@@ -350,4 +350,36 @@ fn nothing_is_recorded_without_providers_and_under_suppression() {
     chat.chunks(1);
     chat.end();
     assert!(telemetry.spans().is_empty() && telemetry.metrics().is_empty());
+}
+
+/// Of a server that counts as it likes; an SDK adds up without looking.
+#[test]
+fn huge_counts_of_tokens_harm_nobody() {
+    for conventions in [GenAiConventions::V1_41, GenAiConventions::Latest] {
+        let telemetry = TestTelemetry::new();
+        let genai = builder(&telemetry).with_conventions(conventions).build();
+        let mut agent = genai.invoke_agent(Provider::OpenAi, "a").start();
+        agent.run(|| {
+            for count in [i64::MAX, i64::MAX, i64::MAX, -1, i64::MIN] {
+                let mut reader = ResponseReader::new(Api::OpenAiChat, false);
+                reader.read(
+                    format!(r#"{{"usage":{{"prompt_tokens":{count},"completion_tokens":{count}}}}}"#)
+                        .as_bytes(),
+                );
+                let mut chat = genai.chat(Provider::OpenAi, "m").start();
+                *chat.response() = reader.finish();
+                chat.end();
+                let mut chat = genai.chat(Provider::OpenAi, "m").start();
+                (chat.response().usage.input_tokens, chat.response().usage.output_tokens) =
+                    (Some(count), Some(count));
+                chat.end();
+            }
+        });
+        agent.end();
+        assert_eq!(telemetry.spans().len(), 11);
+        let tokens = telemetry.metrics().into_iter().filter(|metric| metric.name.contains("token"));
+        for point in tokens.flat_map(|metric| metric.points) {
+            assert!(point.total() >= 0.0 && point.total() < 1e19, "{point:?}");
+        }
+    }
 }
