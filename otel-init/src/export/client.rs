@@ -2,18 +2,19 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::RootCertStore;
 
+use super::connector::Connector;
 use super::tls::{TlsSource, TlsStamp};
 use crate::Protocol;
 use crate::config::OtlpConfig;
 use crate::diagnostics;
 
-pub(super) type HyperClient = legacy::Client<HttpsConnector<HttpConnector>, tonic::body::Body>;
+pub(super) type HyperClient = legacy::Client<Connector, tonic::body::Body>;
 
 /// Makes connections to one collector.
 ///
@@ -39,13 +40,9 @@ impl Client {
     pub(super) fn new(config: &OtlpConfig, system_roots: RootCertStore) -> Self {
         let tls = TlsSource { system_roots, files: config.tls.clone() };
         let stamp = tls.stamp();
-        let client = connecting(config.protocol, &tls);
-        Self {
-            protocol: config.protocol,
-            is_https: config.endpoint.is_https(),
-            tls,
-            current: Mutex::new(Current { stamp, client }),
-        }
+        let is_https = config.endpoint.is_https();
+        let client = connecting(config.protocol, is_https, &tls);
+        Self { protocol: config.protocol, is_https, tls, current: Mutex::new(Current { stamp, client }) }
     }
 
     /// A server that wants a client certificate closes the connection after the handshake, and hyper may see no more than
@@ -68,7 +65,7 @@ impl Client {
         let stamp = self.tls.stamp();
         if stamp != current.stamp {
             current.stamp = stamp;
-            match (connecting(self.protocol, &self.tls), &current.client) {
+            match (connecting(self.protocol, self.is_https, &self.tls), &current.client) {
                 // Half-written, most likely: what was read before goes on until the files change again.
                 (Err(error), Ok(_)) => {
                     diagnostics::warn(&format!("{error}; the certificates read before stay in use"));
@@ -80,18 +77,22 @@ impl Client {
     }
 }
 
-fn connecting(protocol: Protocol, tls: &TlsSource) -> Result<HyperClient, String> {
-    let tls = tls.client_config().map_err(|error| error.to_string())?;
-    let builder = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
+fn connecting(protocol: Protocol, is_https: bool, tls: &TlsSource) -> Result<HyperClient, String> {
     let is_grpc = protocol == Protocol::Grpc;
     let mut http = HttpConnector::new();
-    http.enforce_http(false);
     // A request ends with a small write, which would wait for the acknowledgement of the large ones before it.
     http.set_nodelay(true);
-    let connector = if is_grpc {
-        builder.enable_http2().wrap_connector(http)
+    let connector = if is_https || tls.has_files() {
+        http.enforce_http(false);
+        let config = tls.client_config().map_err(|error| error.to_string())?;
+        let builder = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http();
+        Connector::Tls(if is_grpc {
+            builder.enable_http2().wrap_connector(http)
+        } else {
+            builder.enable_http1().wrap_connector(http)
+        })
     } else {
-        builder.enable_http1().wrap_connector(http)
+        Connector::Plain(http)
     };
     Ok(legacy::Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())

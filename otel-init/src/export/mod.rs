@@ -13,6 +13,7 @@ mod buffered;
 mod build;
 mod client;
 mod compression;
+mod connector;
 mod disk;
 mod encoded;
 mod exporter;

@@ -52,14 +52,22 @@ pub(super) enum TlsError {
 }
 
 impl TlsSource {
+    fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        [&self.files.authority, &self.files.client_certificate, &self.files.client_key].into_iter().flatten()
+    }
+
+    /// Whether anything is to be read besides the system's certificates.
+    pub(super) fn has_files(&self) -> bool {
+        self.files().next().is_some()
+    }
+
     /// When and how long the files are; nothing where the system's certificates are used.
     pub(super) fn stamp(&self) -> TlsStamp {
-        let files = [&self.files.authority, &self.files.client_certificate, &self.files.client_key];
         let stamp = |path: &PathBuf| {
             let metadata = std::fs::metadata(path).ok()?;
             Some((metadata.modified().ok()?, metadata.len()))
         };
-        files.into_iter().flatten().map(stamp).collect()
+        self.files().map(stamp).collect()
     }
 
     /// The configuration with what the files have now, with the ring provider, whatever the process's default is.
