@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 use ring::hmac;
 
+use super::redaction::HashKey;
 use crate::caught::caught;
 
 /// Stands for what was removed; the word that the semantic conventions use in URLs.
@@ -51,14 +53,14 @@ impl Redact {
     }
 
     /// What replaces the whole of `text`; `None` if nothing does.
-    pub(super) fn apply(&self, text: &str, hash_key: &hmac::Key) -> Option<String> {
+    pub(super) fn apply(&self, text: &str, hash_key: &LazyHashKey) -> Option<String> {
         match self {
             Self::Keep => Some(text.to_owned()),
             Self::Drop => None,
             Self::Mask => Some(REDACTED.to_owned()),
             Self::KeepLast4 => Some(last_four(text)),
             Self::TruncateIp => Some(network(text)),
-            Self::Hash => Some(hash(text, hash_key)),
+            Self::Hash => Some(hash(text, hash_key.get())),
             Self::Replace(replacement) => Some(replacement.clone()),
             // The message of the panic is the hook's business; the value must not leave the process.
             Self::With(function) => caught(|| function(text)).unwrap_or(None),
@@ -78,6 +80,30 @@ impl fmt::Debug for Redact {
             Self::Replace(text) => formatter.debug_tuple("Replace").field(text).finish(),
             Self::With(_) => formatter.write_str("With(..)"),
         }
+    }
+}
+
+/// Made when the first value is hashed.
+#[derive(Debug)]
+pub(super) struct LazyHashKey {
+    given: Option<HashKey>,
+    made: OnceLock<hmac::Key>,
+}
+
+impl LazyHashKey {
+    /// A random one, if none is given.
+    pub(super) fn new(given: Option<HashKey>) -> Self {
+        Self { given, made: OnceLock::new() }
+    }
+
+    fn get(&self) -> &hmac::Key {
+        self.made.get_or_init(|| match &self.given {
+            Some(key) => hmac::Key::new(hmac::HMAC_SHA256, &key.0),
+            None => {
+                let random = [0; 2].map(|_: u8| RandomIdGenerator::default().new_trace_id().to_bytes());
+                hmac::Key::new(hmac::HMAC_SHA256, &random.concat())
+            }
+        })
     }
 }
 
@@ -116,12 +142,11 @@ fn hash(text: &str, key: &hmac::Key) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ring::hmac;
-
-    use super::Redact;
+    use super::super::redaction::HashKey;
+    use super::{LazyHashKey, Redact};
 
     fn apply(action: &Redact, text: &str) -> Option<String> {
-        action.apply(text, &hmac::Key::new(hmac::HMAC_SHA256, b"key"))
+        action.apply(text, &LazyHashKey::new(Some(HashKey(b"key".to_vec()))))
     }
 
     #[test]
@@ -154,7 +179,9 @@ mod tests {
         assert_eq!(hashed, "20caa94149b865c2f3a23002c8ca0b02");
         assert_eq!(apply(&Redact::Hash, "ada@example.com").unwrap(), hashed);
         assert_ne!(apply(&Redact::Hash, "bob@example.com").unwrap(), hashed);
-        let other = Redact::Hash.apply("ada@example.com", &hmac::Key::new(hmac::HMAC_SHA256, b"other"));
-        assert_ne!(other.unwrap(), hashed);
+        let random = LazyHashKey::new(None);
+        let other = Redact::Hash.apply("ada@example.com", &random);
+        assert_ne!(other.as_ref().unwrap(), &hashed);
+        assert_eq!(Redact::Hash.apply("ada@example.com", &random), other, "made once");
     }
 }

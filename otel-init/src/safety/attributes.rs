@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use opentelemetry::{Array, Key, KeyValue, Value};
 
 use super::limits::AttributeLimits;
-use super::memory::{NOWHERE, PLACES};
-use super::redactor::{KeyDecision, Redactor};
+use super::redactor::Redactor;
 use super::value::{SHORTEST_NUMBER, SafeValue, Verdict};
 
 /// More characters than the limit are looked through for secrets, so that one at the edge is seen whole.
@@ -39,18 +38,9 @@ pub(super) fn protect(attributes: &mut Vec<KeyValue>, redactor: &Redactor, limit
 /// Whether nothing is to be done, as with most: each key is known and there once, and each value stays. True is certain,
 /// false is not.
 fn are_fine(attributes: &[KeyValue], redactor: &Redactor, limits: AttributeLimits) -> bool {
-    let (mut seen, mut last) = ([0_u64; PLACES / 64], NOWHERE);
     attributes.len() <= limits.count
-        && attributes.iter().all(|attribute| {
-            let (decision, place) = redactor.decide_after(last, attribute.key.as_str());
-            let is_first = place.is_some_and(|place| {
-                last = place;
-                let before = seen[place / 64];
-                seen[place / 64] |= 1 << (place % 64);
-                before != seen[place / 64]
-            });
-            is_first && matches!(decision, KeyDecision::Scan) && is_clean(&attribute.value, redactor, limits)
-        })
+        && redactor.are_plain(attributes)
+        && attributes.iter().all(|attribute| is_clean(&attribute.value, redactor, limits))
 }
 
 fn is_clean(value: &Value, redactor: &Redactor, limits: AttributeLimits) -> bool {
@@ -109,7 +99,8 @@ pub(super) fn keep_last<T>(items: &mut Vec<T>, key: impl Fn(&T) -> &Key) {
     *items = kept;
 }
 
-fn has_duplicates<T>(items: &[T], key: &impl Fn(&T) -> &Key) -> bool {
+/// Whether two items have one key.
+pub(super) fn has_duplicates<T>(items: &[T], key: &impl Fn(&T) -> &Key) -> bool {
     if items.len() <= FEW {
         let mut lengths: u64 = 0;
         return items.iter().enumerate().any(|(index, item)| {

@@ -7,7 +7,7 @@ use super::memory::hash;
 
 /// For each thread; with the longest texts, 8 KiB.
 const SLOTS: usize = 32;
-/// Shorter texts are looked through as fast as they are found here.
+/// Shorter texts are looked through as fast as they are found here, if they are not the same each time.
 const SHORTEST: usize = 24;
 const LONGEST: usize = 256;
 
@@ -28,7 +28,12 @@ impl RulesId {
 
     /// Whether `text` is clean by these rules: as it was found before, or as `look` finds it now.
     pub(super) fn recall(&self, text: &str, look: impl FnOnce() -> bool) -> bool {
-        if !(SHORTEST..=LONGEST).contains(&text.len()) {
+        if text.len() < SHORTEST { look() } else { self.recall_name(text, look) }
+    }
+
+    /// As [`Self::recall`], for a text of which there are few: it is worth a place however short it is.
+    pub(super) fn recall_name(&self, text: &str, look: impl FnOnce() -> bool) -> bool {
+        if text.len() > LONGEST {
             return look();
         }
         let slot = hash(text.as_bytes()) % SLOTS;
@@ -80,6 +85,11 @@ mod tests {
         assert!(is_clean(&rules, &text, true) && is_clean(&rules, &text, false), "is kept, once it is");
         assert!(!is_clean(&others, &text, false), "others find it themselves");
         assert_eq!(looks.get(), 3);
+        for _ in 0..2 {
+            assert!(rules.recall_name("GET", || looks.replace(looks.get() + 1) < 10), "a name");
+            assert!(is_clean(&rules, "GET", true), "no name");
+        }
+        assert_eq!(looks.get(), 6);
         // More texts than are kept, of every length: each answer is its own.
         for round in 0..2 {
             for number in 0..SLOTS * 20 {

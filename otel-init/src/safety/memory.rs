@@ -1,10 +1,9 @@
 //! What was decided before.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How many texts are remembered, each in a place of its own.
-pub(super) const PLACES: usize = 256;
+/// How many texts are remembered.
+const PLACES: usize = 256;
 /// So many slots are looked at before a text counts as not remembered.
 const PROBES: usize = 4;
 /// Of a text that is remembered.
@@ -13,66 +12,33 @@ const LONGEST: usize = 128;
 /// Decisions about texts that come again and again, such as keys. There is no lock, and no end of a decision's life: the
 /// first few hundred stay, and whatever comes when the slots are taken is decided anew each time.
 #[derive(Debug)]
-pub(super) struct Memory<T> {
-    slots: Box<[Slot<T>]>,
-    /// For each place, and for none, the place of the text that was asked for next when it was first asked.
-    next: Box<[AtomicUsize]>,
-}
-
-/// No place, or that of no text.
-pub(super) const NOWHERE: usize = PLACES;
+pub(super) struct Memory<T>(Box<[Slot<T>]>);
 
 type Slot<T> = OnceLock<(Box<str>, T)>;
 
 impl<T: Copy> Memory<T> {
     pub(super) fn new() -> Self {
-        Self {
-            slots: std::iter::repeat_with(OnceLock::new).take(PLACES).collect(),
-            next: std::iter::repeat_with(|| AtomicUsize::new(NOWHERE)).take(PLACES + 1).collect(),
-        }
+        Self(std::iter::repeat_with(OnceLock::new).take(PLACES).collect())
     }
 
-    /// As [`Self::recall`], where the text before had the place `before`: the spans of one instrumentation have their keys in
-    /// one order.
-    pub(super) fn recall_after(
-        &self,
-        before: usize,
-        text: &str,
-        decide: impl FnOnce() -> T,
-    ) -> (T, Option<usize>) {
-        let likely = self.next[before].load(Ordering::Relaxed);
-        if let Some((known, decision)) = self.slots.get(likely).and_then(OnceLock::get)
-            && **known == *text
-        {
-            return (*decision, Some(likely));
-        }
-        let (decision, place) = self.recall(text, decide);
-        if let Some(place) = place.filter(|_| likely == NOWHERE) {
-            // Once, so that threads with other orders do not write here all the time.
-            self.next[before].store(place, Ordering::Relaxed);
-        }
-        (decision, place)
-    }
-
-    /// The decision, and the place where the text is remembered, if it is: two texts with one place are the same.
-    pub(super) fn recall(&self, text: &str, decide: impl FnOnce() -> T) -> (T, Option<usize>) {
+    pub(super) fn recall(&self, text: &str, decide: impl FnOnce() -> T) -> T {
         if text.len() > LONGEST {
-            return (decide(), None);
+            return decide();
         }
         let first = hash(text.as_bytes());
-        for place in (first..first + PROBES).map(|place| place % PLACES) {
-            match self.slots[place].get() {
-                Some((known, decision)) if **known == *text => return (*decision, Some(place)),
+        for slot in (first..first + PROBES).map(|place| &self.0[place % PLACES]) {
+            match slot.get() {
+                Some((known, decision)) if **known == *text => return *decision,
                 Some(_) => {}
                 None => {
                     let decision = decide();
                     // Another thread may have been faster, with whatever text.
-                    let _ = self.slots[place].set((text.into(), decision));
-                    return (decision, None);
+                    let _ = slot.set((text.into(), decision));
+                    return decision;
                 }
             }
         }
-        (decide(), None)
+        decide()
     }
 }
 
@@ -95,38 +61,17 @@ pub(super) fn hash(text: &[u8]) -> usize {
 mod tests {
     use std::cell::Cell;
 
-    use super::{LONGEST, Memory, NOWHERE, PLACES};
-
-    #[test]
-    fn texts_in_any_order_are_what_they_are() {
-        let memory = Memory::new();
-        let keys = ["http.route", "url.path", "server.address", "client.address"];
-        for order in [[0, 1, 2, 3], [0, 1, 2, 3], [0, 1, 2, 3], [3, 1, 0, 2], [0, 2, 1, 3], [1, 1, 0, 0]] {
-            let (mut before, mut places) = (NOWHERE, Vec::new());
-            for key in order.map(|index| keys[index]) {
-                let (len, place) = memory.recall_after(before, key, || key.len());
-                assert_eq!(len, key.len());
-                before = place.unwrap_or(NOWHERE);
-                places.extend(place.map(|place| (place, key)));
-            }
-            for (place, key) in &places {
-                assert!(places.iter().all(|(other, text)| (other == place) == (text == key)));
-            }
-        }
-    }
+    use super::{LONGEST, Memory, PLACES};
 
     #[test]
     fn a_text_is_decided_once_and_never_taken_for_another() {
         let memory = Memory::new();
         let decided = Cell::new(0);
         let len = |text: &str| {
-            let (len, place) = memory.recall(text, || {
+            memory.recall(text, || {
                 decided.set(decided.get() + 1);
                 text.len()
-            });
-            let text_there = place.and_then(|place| memory.slots[place].get()).map(|(text, _)| &**text);
-            assert!(text_there.is_none_or(|there| there == text), "{text} has the place of {text_there:?}");
-            len
+            })
         };
         let few = ["", "a", "http.route", "http.request.method", "http.request.header.x"];
         for text in few.iter().cycle().take(100) {

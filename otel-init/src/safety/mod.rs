@@ -18,6 +18,8 @@ mod intake;
 mod limits;
 mod log;
 mod memory;
+mod pattern;
+mod plain_keys;
 mod prefilter;
 mod preset;
 mod redaction;

@@ -1,4 +1,4 @@
-//! Whether a text is worth a look for secrets: one pass without a pattern, because almost no text holds one.
+//! Whether a text or a key is worth a look for secrets: one pass without a pattern, because almost none holds one.
 //!
 //! Each form of the preset has something that cannot be missing: how a word begins, a name before `:` or `=`, a user in a
 //! URL. Without one of these a text is clean; with one, the patterns decide. The test below makes texts of every form.
@@ -161,6 +161,37 @@ pub(super) fn may_hold_secret(text: &[u8]) -> bool {
     has_long_run && text.windows(3).any(|part| part.eq_ignore_ascii_case(b"aws"))
 }
 
+/// What stands in every key that [`super::preset::SECRET_KEYS`] fits, in whatever case.
+const KEY_PARTS: &[&str] = &[
+    "pass",
+    "pwd",
+    "secret",
+    "credential",
+    "authorization",
+    "cookie",
+    "key",
+    "token",
+    "jwt",
+    "csrf",
+    "xsrf",
+    "bearer",
+    "sessionid",
+    "connection",
+    "otp",
+    "pin",
+    "cvv",
+    "cvc",
+];
+
+/// False only if [`super::preset::SECRET_KEYS`] does not fit.
+pub(super) fn may_be_secret_key(key: &str) -> bool {
+    let holds = |part: &&str| {
+        key.as_bytes().windows(part.len()).any(|window| window.eq_ignore_ascii_case(part.as_bytes()))
+    };
+    // Unicode has more letters that fold to these.
+    !key.is_ascii() || KEY_PARTS.iter().any(holds)
+}
+
 fn begins_secret(rest: &[u8]) -> bool {
     let [first, second, ..] = rest else { return false };
     let is_likely = FIRST_TWO[usize::from(first & 31)] >> (second & 31) & 1 == 1;
@@ -192,8 +223,8 @@ mod tests {
     use proptest::string::string_regex;
     use regex::RegexSet;
 
-    use super::super::preset::SECRET_FORMS;
-    use super::may_hold_secret;
+    use super::super::preset::{SECRET_FORMS, SECRET_KEYS};
+    use super::{may_be_secret_key, may_hold_secret};
 
     /// A pattern that makes texts of the form: of ASCII, and without what only looks around.
     fn making(pattern: &str) -> String {
@@ -241,6 +272,31 @@ mod tests {
                 prop_assert!(!forms.is_match(&text) || may_hold_secret(text.as_bytes()), "{text:?}");
             });
             assert!(matched.get() > 20, "form {index} is hardly made: {matched:?}");
+        }
+    }
+
+    #[test]
+    fn no_secret_key_is_passed_over_and_common_keys_are() {
+        let keys = regex::Regex::new(SECRET_KEYS).unwrap();
+        let makes = SECRET_KEYS.replace("(?i)", "").replace("($|", "(").replace("(^|", "(").replace('$', "");
+        let texts = ("([a-z]{0,8}[._-])?", string_regex(&makes).unwrap(), "[a-z.]{0,4}", any::<u64>());
+        let matched = std::cell::Cell::new(0);
+        proptest!(ProptestConfig::with_cases(2000), |((before, made, after, bits) in texts)| {
+            let key = shuffled_case(&(before + &made + &after), bits);
+            matched.set(matched.get() + u32::from(keys.is_match(&key)));
+            prop_assert!(!keys.is_match(&key) || may_be_secret_key(&key), "{key:?}");
+        });
+        assert!(matched.get() > 500, "{matched:?}");
+        assert!(may_be_secret_key("\u{212a}ey"), "the sign of Kelvin");
+        for key in [
+            "http.route",
+            "url.path",
+            "user_agent.original",
+            "server.address",
+            "db.query.text",
+            "service.name",
+        ] {
+            assert!(!may_be_secret_key(key), "{key}");
         }
     }
 

@@ -3,15 +3,17 @@
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
-use regex::{Captures, Regex, RegexSet};
-use ring::hmac;
+use opentelemetry::KeyValue;
+use regex::Captures;
 
-use super::action::{REDACTED, Redact};
+use super::action::{LazyHashKey, REDACTED, Redact};
+use super::attributes::has_duplicates;
 use super::clean::RulesId;
 use super::glob::Globs;
-use super::memory::{Memory, NOWHERE};
-use super::prefilter::may_hold_secret;
+use super::memory::Memory;
+use super::pattern::{Pattern, PatternSet};
+use super::plain_keys::PlainKeys;
+use super::prefilter::{may_be_secret_key, may_hold_secret};
 use super::preset::{self, Form};
 use super::redaction::Redaction;
 
@@ -21,23 +23,24 @@ pub(crate) struct Redactor {
     allowed: Option<Globs>,
     keys: Globs,
     key_actions: Vec<Redact>,
-    secret_keys: Option<Regex>,
-    forms: RegexSet,
+    secret_keys: Option<Pattern>,
+    forms: PatternSet,
     value_rules: Vec<ValueRule>,
     /// Shorter texts are clean.
     shortest: usize,
     /// The rules for values are those that the prefilter knows.
     has_only_secrets: bool,
     id: RulesId,
-    hash_key: hmac::Key,
+    hash_key: LazyHashKey,
     redacted: AtomicU64,
     /// Of keys.
     decided: Memory<Decided>,
+    plain: PlainKeys,
 }
 
 #[derive(Debug)]
 struct ValueRule {
-    pattern: Regex,
+    pattern: Pattern,
     action: Redact,
     check: Option<fn(&str) -> bool>,
 }
@@ -87,9 +90,11 @@ impl Redactor {
         let globs =
             |globs: Vec<&String>| Globs::new(globs).map_err(|error| ("the globs of keys".to_owned(), error));
         let value_rules = value_rules(rules)?;
-        let forms = RegexSet::new(value_rules.iter().map(|rule| rule.pattern.as_str()))
-            .map_err(|error| ("the patterns of values".to_owned(), error))?;
-        let secret_keys = rules.has_secrets.then(|| compiled(preset::SECRET_KEYS)).transpose()?;
+        let forms =
+            PatternSet::new(value_rules.iter().map(|rule| rule.pattern.source().to_owned()).collect());
+        if !rules.values.is_empty() {
+            forms.check().map_err(|error| ("the patterns of values".to_owned(), error))?;
+        }
         Ok(Self {
             allowed: rules
                 .allowed_keys
@@ -98,7 +103,7 @@ impl Redactor {
                 .transpose()?,
             keys: globs(keys.iter().map(|(glob, _)| glob).collect())?,
             key_actions: keys.into_iter().map(|(_, action)| action).collect(),
-            secret_keys,
+            secret_keys: rules.has_secrets.then(|| Pattern::preset(preset::SECRET_KEYS)),
             forms,
             value_rules,
             shortest: match rules {
@@ -108,9 +113,10 @@ impl Redactor {
             },
             has_only_secrets: rules.values.is_empty() && !rules.has_personal_data,
             id: RulesId::new(),
-            hash_key: hash_key(rules),
+            hash_key: LazyHashKey::new(rules.hash_key.clone()),
             redacted: AtomicU64::new(0),
             decided: Memory::new(),
+            plain: PlainKeys::new(),
         })
     }
 
@@ -124,17 +130,19 @@ impl Redactor {
     }
 
     pub(super) fn decide(&self, key: &str) -> KeyDecision<'_> {
-        self.decide_after(NOWHERE, key).0
-    }
-
-    /// The place is that of the key alone, out of [`PLACES`](super::memory::PLACES); not every key has one. `before` is that of
-    /// the key before.
-    pub(super) fn decide_after(&self, before: usize, key: &str) -> (KeyDecision<'_>, Option<usize>) {
-        let (decided, place) = self.decided.recall_after(before, key, || match &self.allowed {
+        self.decision(self.decided.recall(key, || match &self.allowed {
             Some(allowed) if !allowed.is_match(key) => Decided::NotAllowed,
             _ => self.by_rule(key),
-        });
-        (self.decision(decided), place)
+        }))
+    }
+
+    /// Whether each key is there once, and none says anything about its value.
+    pub(super) fn are_plain(&self, attributes: &[KeyValue]) -> bool {
+        let is_plain =
+            |attribute: &KeyValue| matches!(self.decide(attribute.key.as_str()), KeyDecision::Scan);
+        self.plain.recall(attributes, || {
+            attributes.iter().all(is_plain) && !has_duplicates(attributes, &|attribute| &attribute.key)
+        })
     }
 
     /// As if every key were allowed: for the resource, and for the keys inside of a value.
@@ -164,7 +172,8 @@ impl Redactor {
     }
 
     fn is_secret_key(&self, key: &str) -> bool {
-        self.secret_keys.as_ref().is_some_and(|keys| keys.is_match(key))
+        let fits = |keys: &Pattern| keys.regex().is_none_or(|keys| keys.is_match(key));
+        self.secret_keys.as_ref().is_some_and(|keys| may_be_secret_key(key) && fits(keys))
             && !preset::NO_SECRET_KEYS.contains(&key)
     }
 
@@ -181,6 +190,13 @@ impl Redactor {
         };
         self.count();
         Some(redacted)
+    }
+
+    /// As [`Self::text`], for the name of a span or an event.
+    pub(super) fn name(&self, name: &str) -> Option<String> {
+        let is_clean =
+            self.is_too_short(name.as_bytes()) || self.id.recall_name(name, || self.has_no_form(name));
+        if is_clean { None } else { self.text(name) }
     }
 
     /// A text under a key: what replaces it, nothing if it stays, an error if it is removed.
@@ -201,10 +217,11 @@ impl Redactor {
 
     /// Whether no rule for values fits.
     pub(super) fn is_clean(&self, text: &str) -> bool {
-        self.is_too_short(text.as_bytes())
-            || self.id.recall(text, || {
-                (self.has_only_secrets && !may_hold_secret(text.as_bytes())) || !self.forms.is_match(text)
-            })
+        self.is_too_short(text.as_bytes()) || self.id.recall(text, || self.has_no_form(text))
+    }
+
+    fn has_no_form(&self, text: &str) -> bool {
+        (self.has_only_secrets && !may_hold_secret(text.as_bytes())) || !self.forms.is_match(text)
     }
 
     pub(super) fn scan(&self, text: &str) -> Scanned {
@@ -212,9 +229,10 @@ impl Redactor {
             return Scanned::Clean;
         }
         let mut current = Cow::Borrowed(text);
-        for rule in self.forms.matches(text).iter().filter_map(|index| self.value_rules.get(index)) {
+        for rule in self.forms.matches(text).into_iter().filter_map(|index| self.value_rules.get(index)) {
             let mut is_dropped = false;
-            let replaced = rule.pattern.replace_all(&current, |found: &Captures<'_>| {
+            let Some(pattern) = rule.pattern.regex() else { return Scanned::Drop };
+            let replaced = pattern.replace_all(&current, |found: &Captures<'_>| {
                 self.replacement(rule, found).unwrap_or_else(|| {
                     is_dropped = true;
                     String::new()
@@ -260,7 +278,8 @@ impl Redactor {
 fn value_rules(rules: &Redaction) -> Result<Vec<ValueRule>, (String, regex::Error)> {
     let mut compiled_rules = Vec::new();
     for (pattern, action) in &rules.values {
-        compiled_rules.push(ValueRule { pattern: compiled(pattern)?, action: action.clone(), check: None });
+        let pattern = Pattern::checked(pattern).map_err(|error| (pattern.clone(), error))?;
+        compiled_rules.push(ValueRule { pattern, action: action.clone(), check: None });
     }
     let mut presets: Vec<&Form> = Vec::new();
     if rules.has_secrets {
@@ -270,24 +289,10 @@ fn value_rules(rules: &Redaction) -> Result<Vec<ValueRule>, (String, regex::Erro
         presets.extend(preset::PERSON_FORMS);
     }
     for form in presets {
-        let pattern = compiled(form.pattern)?;
+        let pattern = Pattern::preset(form.pattern);
         compiled_rules.push(ValueRule { pattern, action: (form.action)(), check: form.check });
     }
     Ok(compiled_rules)
-}
-
-fn compiled(pattern: &str) -> Result<Regex, (String, regex::Error)> {
-    Regex::new(pattern).map_err(|error| (pattern.to_owned(), error))
-}
-
-fn hash_key(rules: &Redaction) -> hmac::Key {
-    match &rules.hash_key {
-        Some(key) => hmac::Key::new(hmac::HMAC_SHA256, &key.0),
-        None => {
-            let random = [0; 2].map(|_: u8| RandomIdGenerator::default().new_trace_id().to_bytes()).concat();
-            hmac::Key::new(hmac::HMAC_SHA256, &random)
-        }
-    }
 }
 
 #[cfg(test)]
@@ -297,6 +302,14 @@ mod tests {
     use super::super::preset::{SHORTEST_BARE_SECRET, SHORTEST_SECRET};
     use super::Redactor;
     use crate::Redaction;
+
+    #[test]
+    fn the_presets_can_be_compiled() {
+        let redactor = Redactor::new(&Redaction::new().with_personal_data()).unwrap();
+        redactor.forms.check().unwrap();
+        assert!(redactor.value_rules.iter().all(|rule| rule.pattern.regex().is_some()));
+        assert!(redactor.secret_keys.unwrap().regex().is_some());
+    }
 
     #[test]
     fn no_form_fits_a_text_that_is_too_short_to_be_looked_at() {

@@ -79,7 +79,7 @@ impl<P: SpanProcessor> SpanProcessor for SafeSpanProcessor<P> {
 impl Safety {
     fn protect_span(&self, span: &mut SpanData) {
         let (redactor, limits) = (&*self.redactor, &self.limits);
-        if let Some(name) = redactor.text(&span.name) {
+        if let Some(name) = redactor.name(&span.name) {
             span.name = name.into();
         }
         if let Status::Error { description } = &span.status
@@ -89,7 +89,7 @@ impl Safety {
         }
         span.dropped_attributes_count += protect(&mut span.attributes, redactor, limits.span);
         for event in &mut span.events.events {
-            if let Some(name) = redactor.text(&event.name) {
+            if let Some(name) = redactor.name(&event.name) {
                 event.name = name.into();
             }
             event.dropped_attributes_count += protect(&mut event.attributes, redactor, limits.event);
