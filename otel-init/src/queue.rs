@@ -23,8 +23,12 @@ use crate::export::{LARGEST_BODY, SignalExporter};
 use crate::self_metrics::Processed;
 use crate::wire::{Batch, Lost, Schedule, WireLogProcessor, WireSpanProcessor};
 
-/// Large enough that the way of a request costs next to nothing for each entry, small enough for the processor's cache.
-const BATCH_BYTES: usize = 512 * 1024;
+/// Sending it is one short run of the export's threads, which may have to share a core with requests. With the resource it
+/// still fits in what HTTP/2 lets through at once: "the initial value for the flow-control window is 65,535 octets".
+/// <https://www.rfc-editor.org/rfc/rfc9113#section-6.9.2>
+const BATCH_BYTES: usize = 60 * 1024;
+/// The way of a request costs next to nothing for each entry then, and the processor's cache still holds it.
+const MOST_BATCH_BYTES: usize = 512 * 1024;
 
 /// How ended spans and log records wait for their export over OTLP.
 ///
@@ -35,8 +39,9 @@ const BATCH_BYTES: usize = 512 * 1024;
 pub enum Queue {
     /// Each is encoded when it ends, and what waits is bytes. That is cheaper, and what waits is bounded by its size: by
     /// `max_bytes` for each signal and destination, and by `OTEL_BSP_MAX_QUEUE_SIZE` or `OTEL_BLRP_MAX_QUEUE_SIZE` if it is
-    /// set. It is sent when there are 512 KiB, or a batch if `OTEL_BSP_MAX_EXPORT_BATCH_SIZE` or
-    /// `OTEL_BLRP_MAX_EXPORT_BATCH_SIZE` is set, when half of the room is taken, or when the delay is over.
+    /// set. It is sent when there are 60 KiB, or as much as comes within 2 ms if that is more, up to 512 KiB; a batch if
+    /// `OTEL_BSP_MAX_EXPORT_BATCH_SIZE` or `OTEL_BLRP_MAX_EXPORT_BATCH_SIZE` is set; when half of the room is taken, or when
+    /// the delay is over.
     Encoded {
         /// How many bytes may wait or be on their way; 64 MiB by default.
         max_bytes: usize,
@@ -167,12 +172,13 @@ fn schedule(batch: BatchConfig) -> Schedule {
     let Some(bytes) = Queue::default().batch_bytes(batch) else {
         return Schedule {
             delay,
-            batch: Batch { entries: batch.max_export_batch_size, bytes: usize::MAX },
+            batch: Batch { entries: batch.max_export_batch_size, bytes: usize::MAX, most_bytes: usize::MAX },
             // The resource comes on top.
             max_request_bytes: LARGEST_BODY - 64 * 1024,
         };
     };
-    Schedule { delay, batch: Batch { entries: usize::MAX, bytes }, max_request_bytes: 1024 * 1024 }
+    let batch = Batch { entries: usize::MAX, bytes, most_bytes: MOST_BATCH_BYTES };
+    Schedule { delay, batch, max_request_bytes: 1024 * 1024 }
 }
 
 impl SpanProcessor for SpanQueue {

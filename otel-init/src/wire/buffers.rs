@@ -4,6 +4,7 @@ use std::mem;
 
 use super::room::Room;
 use crate::shards::Shards;
+use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Scopes that have nothing to say are forgotten above this.
@@ -25,21 +26,10 @@ pub(super) trait Scope: Send + Sync + 'static {
 pub(super) struct Buffers<S> {
     shards: Shards<Mutex<Content<S>>>,
     room: Room,
-    /// A shard calls for the worker each time it has got as much.
-    call_at: Batch,
-}
-
-/// What is worth a request: so many entries, or so many bytes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Batch {
-    pub(crate) entries: usize,
-    pub(crate) bytes: usize,
-}
-
-impl Batch {
-    fn is_reached(self, entries: usize, bytes: usize) -> bool {
-        entries >= self.entries || bytes >= self.bytes
-    }
+    /// What is worth a request: so many entries, or so many bytes. A shard calls for the worker each time it has got its
+    /// share.
+    batch_entries: usize,
+    batch_bytes: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -73,12 +63,16 @@ pub(super) enum Pushed {
 
 impl<S: Scope> Buffers<S> {
     /// For at most `max_bytes`.
-    pub(super) fn new(max_bytes: usize, batch: Batch) -> Self {
+    pub(super) fn new(max_bytes: usize, batch_entries: usize, batch_bytes: usize) -> Self {
         let empty = || Content { chunks: Vec::new(), entries: 0, bytes: 0, uncalled: (0, 0), credit: 0 };
         let shards = Shards::new(|| Mutex::new(empty()));
-        let share = |all: usize| (all / shards.len()).max(1);
-        let call_at = Batch { entries: share(batch.entries), bytes: share(batch.bytes) };
-        Self { shards, room: Room::new(max_bytes), call_at }
+        let batch_bytes = AtomicUsize::new(batch_bytes);
+        Self { shards, room: Room::new(max_bytes), batch_entries, batch_bytes }
+    }
+
+    /// From now on so many bytes are worth a request.
+    pub(super) fn set_batch_bytes(&self, bytes: usize) {
+        self.batch_bytes.store(bytes, Ordering::Relaxed);
     }
 
     /// Has `encode` write one entry of the scope of `key`.
@@ -117,20 +111,27 @@ impl<S: Scope> Buffers<S> {
         *entries += 1;
         *bytes += needed;
         *uncalled = (uncalled.0 + 1, uncalled.1 + needed);
-        if !is_tight && !self.call_at.is_reached(uncalled.0, uncalled.1) {
+        if !is_tight && !self.is_share_of_batch(*uncalled) {
             return Pushed::Kept;
         }
         *uncalled = (0, 0);
         Pushed::KeptAndDue
     }
 
-    /// Whether as much waits, or there is not much room for more.
-    pub(super) fn has(&self, batch: Batch) -> bool {
+    fn is_share_of_batch(&self, (entries, bytes): (usize, usize)) -> bool {
+        // `of / shards <= part`, without a division.
+        let is_share = |part: usize, of: usize| part.saturating_add(1).saturating_mul(self.shards.len()) > of;
+        is_share(entries, self.batch_entries) || is_share(bytes, self.batch_bytes.load(Ordering::Relaxed))
+    }
+
+    /// Whether as much waits as is worth a request, or there is not much room for more.
+    pub(super) fn has_a_batch(&self) -> bool {
         let (mut entries, mut bytes) = (0, 0);
         for content in self.shards.iter().map(lock) {
             (entries, bytes) = (entries + content.entries, bytes + content.bytes);
         }
-        self.room.is_tight() || batch.is_reached(entries, bytes)
+        let batch_bytes = self.batch_bytes.load(Ordering::Relaxed);
+        self.room.is_tight() || entries >= self.batch_entries || bytes >= batch_bytes
     }
 
     /// Takes everything. `spares` are buffers to go on with.

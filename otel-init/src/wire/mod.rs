@@ -17,6 +17,5 @@ mod tests;
 mod value;
 mod worker;
 
-pub(crate) use buffers::Batch;
 pub(crate) use processor::{Lost, WireLogProcessor, WireSpanProcessor};
-pub(crate) use worker::{Destination, Outcome, Schedule};
+pub(crate) use worker::{Batch, Destination, Outcome, Schedule};

@@ -10,7 +10,7 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord};
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
-use super::buffers::{Batch, Buffers, Pushed};
+use super::buffers::{Buffers, Pushed};
 use super::request::EncodedScope;
 use super::worker::{Destination, Schedule, Worker};
 
@@ -27,7 +27,6 @@ pub(crate) struct WireLogProcessor(Wire);
 
 struct Wire {
     buffers: Arc<Buffers<EncodedScope>>,
-    batch: Batch,
     worker: Worker,
     lost: Lost,
 }
@@ -98,16 +97,16 @@ impl Wire {
         destination: impl Destination,
         lost: Lost,
     ) -> io::Result<Self> {
-        let buffers = Arc::new(Buffers::new(max_bytes, schedule.batch));
+        let buffers = Arc::new(Buffers::new(max_bytes, schedule.batch.entries, schedule.batch.bytes));
         let worker = Worker::start(name, Arc::clone(&buffers), resource, schedule, destination)?;
-        Ok(Self { buffers, batch: schedule.batch, worker, lost })
+        Ok(Self { buffers, worker, lost })
     }
 
     fn push(&self, scope: &InstrumentationScope, target: Option<&str>, encode: impl FnOnce(&mut Vec<u8>)) {
         match self.buffers.push((scope, target), encode) {
             Pushed::Kept => {}
             // A thread that is woken for nothing takes time from this one.
-            Pushed::KeptAndDue if self.buffers.has(self.batch) => self.worker.call(),
+            Pushed::KeptAndDue if self.buffers.has_a_batch() => self.worker.call(),
             Pushed::KeptAndDue => {}
             Pushed::Full => (self.lost)(),
         }

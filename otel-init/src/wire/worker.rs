@@ -7,7 +7,7 @@ use opentelemetry::Context;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 
-use super::buffers::{Batch, Buffers, Chunk};
+use super::buffers::{Buffers, Chunk};
 use super::request::{Bounds, EncodedResource, EncodedScope, Request, each_request};
 use crate::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, thread};
@@ -15,6 +15,9 @@ use crate::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, thread};
 /// Buffers that are kept to be filled again, and how large each may be.
 const MOST_SPARES: usize = 32;
 const LARGEST_SPARE: usize = 1 << 20;
+
+/// Who sends more often pays for the way of the requests, and who sends less often holds a core for long.
+const PERIOD: Duration = Duration::from_millis(2);
 
 /// The error is the last cause of failure.
 pub(crate) type Outcome = Result<(), String>;
@@ -35,6 +38,14 @@ pub(crate) struct Schedule {
     /// As many entries are also the most in one request.
     pub(crate) batch: Batch,
     pub(crate) max_request_bytes: usize,
+}
+
+/// So many entries, or so many bytes: as many as come within two milliseconds, within these bounds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Batch {
+    pub(crate) entries: usize,
+    pub(crate) bytes: usize,
+    pub(crate) most_bytes: usize,
 }
 
 /// The way to the thread.
@@ -71,7 +82,7 @@ impl Worker {
         let mut work = Work {
             buffers,
             resource: EncodedResource::new(resource),
-            batch: schedule.batch,
+            pace: Pace { batch: schedule.batch, since: Instant::now() },
             bounds: Bounds { entries: schedule.batch.entries, bytes: schedule.max_request_bytes },
             destination,
             chunks: Vec::new(),
@@ -138,7 +149,7 @@ impl Orders {
     fn obey<D: Destination>(&self, delay: Duration, work: &mut Work<D>) {
         let _end = End(self);
         loop {
-            let (waiting, ends) = self.next(delay, || work.has_a_batch());
+            let (waiting, ends) = self.next(delay, || work.buffers.has_a_batch());
             let result = work.send_all();
             for reply in waiting {
                 let _ = reply.send(result.clone());
@@ -188,7 +199,7 @@ impl Drop for End<'_> {
 struct Work<D> {
     buffers: Arc<Buffers<EncodedScope>>,
     resource: EncodedResource,
-    batch: Batch,
+    pace: Pace,
     bounds: Bounds,
     destination: D,
     chunks: Vec<Chunk<EncodedScope>>,
@@ -196,20 +207,17 @@ struct Work<D> {
 }
 
 impl<D: Destination> Work<D> {
-    fn has_a_batch(&self) -> bool {
-        self.buffers.has(self.batch)
-    }
-
     /// The last failure, if there was one.
     fn send_all(&mut self) -> Outcome {
         self.buffers.take(&mut self.chunks, &mut self.spares);
         self.destination.taken(self.chunks.iter().map(|chunk| chunk.entries).sum());
+        let bytes = self.chunks.iter().map(|chunk| chunk.bytes.len()).sum();
+        self.buffers.set_batch_bytes(self.pace.next(bytes, Instant::now()));
         let mut result = Ok(());
         each_request(&self.chunks, &self.resource, self.bounds, |Request { body, entries }| {
             let sent = self.destination.deliver(body, entries);
             result = sent.and(mem::replace(&mut result, Ok(())));
         });
-        let bytes = self.chunks.iter().map(|chunk| chunk.bytes.len()).sum();
         for mut chunk in self.chunks.drain(..) {
             if self.spares.len() < MOST_SPARES && chunk.bytes.capacity() <= LARGEST_SPARE {
                 chunk.bytes.clear();
@@ -218,5 +226,46 @@ impl<D: Destination> Work<D> {
         }
         self.buffers.give_back(bytes);
         result
+    }
+}
+
+/// How fast bytes come.
+struct Pace {
+    batch: Batch,
+    /// When they were taken last.
+    since: Instant,
+}
+
+impl Pace {
+    /// How many bytes make a batch, after so many were taken.
+    fn next(&mut self, taken: usize, now: Instant) -> usize {
+        let elapsed = now.saturating_duration_since(mem::replace(&mut self.since, now));
+        let within_period = taken as u128 * PERIOD.as_nanos() / elapsed.as_nanos().max(1);
+        let within_period = usize::try_from(within_period).unwrap_or(usize::MAX);
+        within_period.min(self.batch.most_bytes).max(self.batch.bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::{Batch, Pace};
+
+    #[test]
+    fn batches_grow_with_the_pace_and_shrink_again() {
+        let batch = Batch { entries: usize::MAX, bytes: 1000, most_bytes: 8000 };
+        let (mut now, mut pace) = (Instant::now(), Pace { batch, since: Instant::now() });
+        for (milliseconds, taken, expected) in [
+            (1000, 1000, 1000),
+            (1, 1000, 2000),
+            (1, 3000, 6000),
+            (1, 9000, 8000),
+            (0, 1, 8000),
+            (5000, 8000, 1000),
+        ] {
+            now += Duration::from_millis(milliseconds);
+            assert_eq!(pace.next(taken, now), expected, "{taken} in {milliseconds} ms");
+        }
     }
 }

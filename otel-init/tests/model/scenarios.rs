@@ -8,11 +8,10 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks, SpanProcessor as _};
 use prost::Message as _;
 
-use crate::buffers::Batch;
 use crate::processor::WireSpanProcessor;
 use crate::sync::{Arc, Mutex, thread};
 use crate::tally::{Counts, Tally};
-use crate::worker::{Destination, Outcome, Schedule};
+use crate::worker::{Batch, Destination, Outcome, Schedule};
 
 type Scenario = fn();
 
@@ -43,7 +42,7 @@ impl Service {
         // In the model no time ever passes.
         let schedule = Schedule {
             delay: LONG,
-            batch: Batch { entries: max_entries, bytes: usize::MAX },
+            batch: Batch { entries: max_entries, bytes: usize::MAX, most_bytes: usize::MAX },
             max_request_bytes: 1 << 20,
         };
         let resource = Resource::builder_empty().build();
