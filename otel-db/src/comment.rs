@@ -32,15 +32,17 @@ pub(crate) fn with_comment(text: &str, providers: &Providers, context: &Context)
     let mut fields = Fields::default();
     providers.inject(context, &mut fields);
     let Fields { trace_parent: Some(trace_parent), trace_state } = fields else { return None };
-    let statement = text.trim_end();
-    // Behind a semicolon the comment would be a statement of its own for some.
-    let statement = statement.strip_suffix(';').unwrap_or(statement);
+    // Behind a semicolon the comment would be a statement of its own for some. Others want one: a MERGE of SQL Server's, a
+    // block of PL/SQL.
+    let statement = text.trim_end_matches(|end: char| end == ';' || end.is_whitespace());
+    let end = if text[statement.len()..].contains(';') { ";" } else { "" };
     let mut commented = String::with_capacity(statement.len() + 96);
     let _ = write!(commented, "{statement} /*traceparent='{}'", encoded(&trace_parent));
     if let Some(trace_state) = trace_state.map(|value| encoded(&value)).filter(|value| !value.is_empty()) {
         let _ = write!(commented, ",tracestate='{trace_state}'");
     }
     commented.push_str("*/");
+    commented.push_str(end);
     Some(commented)
 }
 
@@ -76,7 +78,57 @@ fn encoded(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
+    use opentelemetry_sdk::propagation::TraceContextPropagator;
+
     use super::*;
+
+    fn context(state: TraceState) -> Context {
+        let (trace, span) = (TraceId::from(7), SpanId::from(8));
+        Context::new().with_remote_span_context(SpanContext::new(
+            trace,
+            span,
+            TraceFlags::SAMPLED,
+            true,
+            state,
+        ))
+    }
+
+    #[test]
+    fn the_comment_stands_before_the_semicolon() {
+        let mut providers = Providers::default();
+        providers.set_propagator(TraceContextPropagator::new());
+        let comment = "/*traceparent='00-00000000000000000000000000000007-0000000000000008-01'*/";
+        for (text, expected) in [
+            ("SELECT 1", format!("SELECT 1 {comment}")),
+            ("SELECT 1\n", format!("SELECT 1 {comment}")),
+            // SQL Server refuses a MERGE, and Oracle a block, without it.
+            ("MERGE t USING u ON 1 = 1 WHEN MATCHED THEN DELETE;", {
+                format!("MERGE t USING u ON 1 = 1 WHEN MATCHED THEN DELETE {comment};")
+            }),
+            ("BEGIN p; END; ;\n", format!("BEGIN p; END {comment};")),
+        ] {
+            let commented = with_comment(text, &providers, &context(TraceState::NONE));
+            assert_eq!(commented, Some(expected), "{text}");
+        }
+        for untouched in ["SELECT 1 /* mine */", "SELECT 1 -- mine"] {
+            assert_eq!(with_comment(untouched, &providers, &context(TraceState::NONE)), None);
+        }
+        assert_eq!(with_comment("SELECT 1", &providers, &Context::new()), None, "no trace");
+    }
+
+    /// Whoever calls us chooses the state of the trace.
+    #[test]
+    fn a_hostile_trace_state_stays_inside_of_the_comment() {
+        let mut providers = Providers::default();
+        providers.set_propagator(TraceContextPropagator::new());
+        let state = TraceState::from_key_value([("a", "*/;DROP TABLE t;/*'x'%27\\")]).unwrap();
+        let commented = with_comment("SELECT 1", &providers, &context(state)).unwrap();
+        let (_, state) = commented.split_once(",tracestate='").unwrap();
+        let state = state.strip_suffix("'*/").unwrap();
+        assert!(state.starts_with("a%3D%2A%2F%3BDROP"), "{state}");
+        assert!(state.chars().all(|c| c.is_ascii_alphanumeric() || "-_.~%".contains(c)), "{state}");
+    }
 
     #[test]
     fn nothing_gets_out_of_the_comment() {

@@ -131,6 +131,8 @@ pub(super) struct Grammar {
     pub(super) money: bool,
     /// `EXEC p word` hands over a string: SQL Server.
     pub(super) words_as_arguments: bool,
+    /// A batch that begins with `p word` calls it: SQL Server.
+    pub(super) calls_without_exec: bool,
     /// `:name` and `:1` are placeholders.
     pub(super) colon_placeholders: bool,
     /// `?1` is a placeholder.
@@ -166,6 +168,7 @@ const STANDARD: Grammar = Grammar {
     q_quotes: Holds::Never,
     money: false,
     words_as_arguments: false,
+    calls_without_exec: false,
     colon_placeholders: false,
     numbered_placeholders: false,
     backslash_null: false,
@@ -247,6 +250,7 @@ static SQL_SERVER: Grammar = Grammar {
     hash_in_names: true,
     money: true,
     words_as_arguments: true,
+    calls_without_exec: true,
     insert_without_into: true,
     at_parameters: true,
     ..STANDARD

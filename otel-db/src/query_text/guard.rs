@@ -28,8 +28,12 @@ pub(super) enum Verdict {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
+    /// At the begin of a batch of SQL Server's, where a call needs no EXEC.
+    Batch,
     /// At the begin of a statement.
     Start,
+    /// As `Start`, or before the number of a procedure: `EXEC p;1`.
+    Numbered,
     /// Nothing to expect until the next one.
     Plain,
     /// After CREATE, ALTER or DROP.
@@ -53,6 +57,8 @@ enum State {
     CopyFromInput,
     /// After INSERT: data follow the name of a FORMAT.
     Insert,
+    /// After INSERT .. SELECT: they do if it selects from `input()`.
+    InsertSelect,
     Format,
 }
 
@@ -66,10 +72,50 @@ const RESERVED: [&str; 24] = [
     "commit",
 ];
 
+/// What begins a statement of SQL Server's, besides words that are reserved behind a call.
+const STATEMENTS: [&str; 36] = [
+    "add",
+    "backup",
+    "break",
+    "bulk",
+    "call",
+    "checkpoint",
+    "close",
+    "connect",
+    "continue",
+    "dbcc",
+    "deallocate",
+    "deny",
+    "disable",
+    "enable",
+    "explain",
+    "export",
+    "fetch",
+    "get",
+    "go",
+    "goto",
+    "grant",
+    "import",
+    "kill",
+    "move",
+    "open",
+    "raiserror",
+    "receive",
+    "reconfigure",
+    "rename",
+    "restore",
+    "revert",
+    "revoke",
+    "save",
+    "send",
+    "use",
+    "waitfor",
+];
+
 impl Guard {
     pub(super) fn new(grammar: &Grammar) -> Self {
         Self {
-            state: State::Start,
+            state: if grammar.calls_without_exec { State::Batch } else { State::Start },
             identified: false,
             inline_formats: grammar.inline_formats,
             words_as_arguments: grammar.words_as_arguments,
@@ -78,16 +124,21 @@ impl Guard {
 
     #[inline]
     pub(super) fn see(&mut self, text: &str, token: &Token) -> Verdict {
-        if self.state == State::Plain && token.kind != Kind::Symbol(b';') {
+        if self.state == State::Plain && token.kind != Kind::Symbol(b';') && !self.may_be_call(token) {
             return Verdict::Token;
         }
         self.look(text, token)
     }
 
+    /// EXEC and EXECUTE begin a call wherever they stand: SQL Server asks for no semicolon.
+    fn may_be_call(&self, token: &Token) -> bool {
+        self.words_as_arguments && token.kind == Kind::Word && matches!(token.end - token.start, 4 | 7)
+    }
+
     fn look(&mut self, text: &str, token: &Token) -> Verdict {
         if token.kind == Kind::Symbol(b';') {
             let data = self.state == State::CopyFromInput;
-            self.state = State::Start;
+            self.state = if self.state == State::Arguments { State::Numbered } else { State::Start };
             self.identified = false;
             return if data { Verdict::Data } else { Verdict::Token };
         }
@@ -101,10 +152,16 @@ impl Guard {
                 Verdict::Token
             }
             (State::Procedure | State::ProcedurePart, Kind::Word | Kind::Name | Kind::DoubleQuoted) => {
-                self.state = match is_one_of(&text[token.start..token.end], &["as", "immediate"]) {
-                    true => State::Plain,
-                    false => State::Arguments,
-                };
+                self.state = procedure(&text[token.start..token.end]);
+                Verdict::Token
+            }
+            // `DENY EXECUTE, SELECT`
+            (State::Procedure, Kind::Symbol(b',')) => {
+                self.state = State::Secrets;
+                Verdict::Token
+            }
+            (State::Batch, Kind::Name | Kind::DoubleQuoted) | (State::Numbered, Kind::Value) => {
+                self.state = State::Arguments;
                 Verdict::Token
             }
             (State::Arguments, Kind::Symbol(b'.')) => {
@@ -112,10 +169,15 @@ impl Guard {
                 Verdict::Token
             }
             (State::Arguments, Kind::Word | Kind::Name) => self.argument(&text[token.start..token.end]),
-            (State::Format, Kind::Word) => {
+            (State::Format, Kind::Word | Kind::Name) => {
                 self.state = State::Plain;
                 let empty = text[token.end..].trim_start().is_empty();
                 if empty { Verdict::Token } else { Verdict::Data }
+            }
+            // The name of a column.
+            (State::Format, _) => {
+                self.state = State::Insert;
+                Verdict::Token
             }
             (_, Kind::Word) => {
                 self.word(&text[token.start..token.end]);
@@ -143,42 +205,66 @@ impl Guard {
         if is_one_of(word, &["null", "default", "out", "output"]) {
             return Verdict::Token;
         }
-        self.state = State::Plain;
-        if is_one_of(word, &RESERVED) { Verdict::Token } else { Verdict::ReplaceStatement }
+        if !is_one_of(word, &RESERVED) {
+            self.state = State::Plain;
+            return Verdict::ReplaceStatement;
+        }
+        self.state = State::Start;
+        self.word(word);
+        Verdict::Token
     }
 
     fn word(&mut self, word: &str) {
         let identified = std::mem::replace(&mut self.identified, word.eq_ignore_ascii_case("identified"));
         self.state = match self.state {
-            State::Start => self.statement(word),
+            _ if self.words_as_arguments && is_one_of(word, &["exec", "execute"]) => State::Procedure,
+            State::Batch if self.begins_call(word) => State::Arguments,
+            State::Batch | State::Start | State::Numbered => self.statement(word),
             State::Object => object(word),
             State::Keyed if is_one_of(word, &KEYS) => State::Secret,
             State::Secrets if is_one_of(word, &["password", "passwd"]) => State::Secret,
             State::Secrets if identified && word.eq_ignore_ascii_case("by") => State::Secret,
             State::Copy if word.eq_ignore_ascii_case("stdin") => State::CopyFromInput,
-            State::Insert if word.eq_ignore_ascii_case("select") => State::Plain,
+            State::Insert if word.eq_ignore_ascii_case("select") => State::InsertSelect,
+            State::InsertSelect if word.eq_ignore_ascii_case("input") => State::Insert,
             State::Insert if word.eq_ignore_ascii_case("format") => State::Format,
             other => other,
         };
     }
 
+    fn begins_call(&self, word: &str) -> bool {
+        self.statement(word) == State::Plain && !is_one_of(word, &STATEMENTS) && !is_one_of(word, &RESERVED)
+    }
+
     fn statement(&self, word: &str) -> State {
-        const SECRETS: [&str; 8] =
-            ["connect", "validate", "check", "export", "import", "recover", "grant", "set"];
+        const SECRETS: [&str; 9] =
+            ["administer", "connect", "validate", "check", "export", "import", "recover", "grant", "set"];
         match word.as_bytes()[0].to_ascii_lowercase() {
             b'c' | b'a' | b'd' if is_one_of(word, &["create", "alter", "drop"]) => State::Object,
             b'c' if word.eq_ignore_ascii_case("copy") => State::Copy,
             b'a' | b'p' if is_one_of(word, &["attach", "pragma"]) => State::Keyed,
-            b'e' if self.words_as_arguments && is_one_of(word, &["exec", "execute"]) => State::Procedure,
             b'i' if self.inline_formats && word.eq_ignore_ascii_case("insert") => State::Insert,
-            b'c' | b'v' | b'e' | b'i' | b'r' | b'g' | b's' if is_one_of(word, &SECRETS) => State::Secrets,
+            b'a' | b'c' | b'v' | b'e' | b'i' | b'r' | b'g' | b's' if is_one_of(word, &SECRETS) => {
+                State::Secrets
+            }
             _ => State::Plain,
         }
     }
 }
 
+/// After the word behind EXEC.
+fn procedure(word: &str) -> State {
+    if is_one_of(word, &["as", "immediate", "function", "procedure"]) {
+        State::Plain
+    } else if is_one_of(word, &["on", "to"]) {
+        State::Secrets // `GRANT EXECUTE ON`
+    } else {
+        State::Arguments
+    }
+}
+
 fn object(word: &str) -> State {
-    const WITH_SECRETS: [&str; 13] = [
+    const WITH_SECRETS: [&str; 14] = [
         "role",
         "database",
         "system",
@@ -192,6 +278,7 @@ fn object(word: &str) -> State {
         "shared",
         "keystore",
         "wallet",
+        "pluggable",
     ];
     if is_one_of(word, &["user", "login"]) {
         State::Person

@@ -180,13 +180,15 @@ impl<C> Connection<C> {
     }
 }
 
+/// No command and no code of an error is longer.
+const LONGEST_NAME: usize = 32;
+
 /// The command's name, in capitals: one of few, as long as it is a name at all.
 fn name_of(command: &Cmd) -> Cow<'static, str> {
-    const LONGEST: usize = 32;
     let Some(Arg::Simple(name)) = command.args_iter().next() else { return Cow::Borrowed("UNKNOWN") };
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     match std::str::from_utf8(name) {
-        Ok(text) if !name.is_empty() && name.len() <= LONGEST && name.iter().all(is_name) => {
+        Ok(text) if !name.is_empty() && name.len() <= LONGEST_NAME && name.iter().all(is_name) => {
             Cow::Owned(text.to_ascii_uppercase())
         }
         _ => Cow::Borrowed("UNKNOWN"),
@@ -209,7 +211,7 @@ fn pipeline_lookup(pipeline: &Pipeline, answers: &[Value]) -> Option<Lookup> {
 /// An answer may be an error of the server's: the first of them counts.
 fn end<T>(operation: DbOperation, answer: &RedisResult<T>, values: &[Value]) {
     let refused = values.iter().find_map(|value| match value {
-        Value::ServerError(error) => Some(DbFailure::with_code(error.code().to_owned())),
+        Value::ServerError(error) => Some(refusal(error.code())),
         _ => None,
     });
     match (answer, refused) {
@@ -219,10 +221,20 @@ fn end<T>(operation: DbOperation, answer: &RedisResult<T>, values: &[Value]) {
     }
 }
 
+/// "The first upper-case word after the `-` [...] represents the kind of error returned": a script may answer anything there.
+/// <https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors>
+fn refusal(code: &str) -> DbFailure {
+    let is_of_code = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    match !code.is_empty() && code.len() <= LONGEST_NAME && code.bytes().all(is_of_code) {
+        true => DbFailure::with_code(code.to_owned()),
+        false => DbFailure::new("database"),
+    }
+}
+
 /// The prefix of the server's error, `WRONGTYPE`, or the class of the client's. Texts stay out: they quote values.
 fn failure_of(error: &RedisError) -> DbFailure {
     if let Some(code) = error.code() {
-        return DbFailure::with_code(code.to_owned());
+        return refusal(code);
     }
     if error.is_timeout() {
         return DbFailure::TIMEOUT;

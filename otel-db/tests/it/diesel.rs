@@ -1,10 +1,12 @@
 //! diesel's hook, on SQLite in memory.
 
+use std::cell::RefCell;
+
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
-use otel_db::DbSystem;
 use otel_db::diesel::Instrumentation;
+use otel_db::{DbClient, DbSystem};
 use otel_testing::{AssertTelemetry, TestTelemetry, span};
 
 use crate::support::{DURATION, assert_conventional, client};
@@ -70,4 +72,42 @@ fn transactions_and_errors() {
     telemetry.assert_no_secrets(["canary"]);
     telemetry.assert_all_spans_ended();
     assert_conventional(&telemetry);
+}
+
+#[test]
+fn rows_that_are_not_read_and_connections_that_are_not_made() {
+    let telemetry = TestTelemetry::new();
+    let mut connection = connect(&telemetry);
+    insert(&mut connection, "one").unwrap();
+    insert(&mut connection, "two").unwrap();
+    telemetry.clear();
+    let mut rows = songs::table.load_iter::<(i32, String), _>(&mut connection).unwrap();
+    assert_eq!(rows.next().unwrap().unwrap().1, "one");
+    drop(rows);
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let rows = songs::table.load_iter::<(i32, String), _>(&mut connection).unwrap();
+        for row in rows {
+            assert_ne!(row.unwrap().1, "two", "a test panics here");
+        }
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(songs::table.count().get_result::<i64>(&mut connection).unwrap(), 2);
+    telemetry.assert_spans(3, span("SELECT `songs`"));
+    assert_eq!(telemetry.histogram_count(DURATION), 5, "with both inserts");
+    telemetry.assert_all_spans_ended();
+    assert_conventional(&telemetry);
+
+    telemetry.clear();
+    // As a pool does it, which makes connections by itself; for this test's thread alone.
+    thread_local! {
+        static DB: RefCell<Option<DbClient>> = const { RefCell::new(None) };
+    }
+    DB.set(Some(client(&telemetry, DbSystem::SQLITE).build()));
+    let hook: fn() -> Option<Box<dyn diesel::connection::Instrumentation>> =
+        || DB.with_borrow(|db| Some(Box::new(Instrumentation::new(db.as_ref()?)) as _));
+    diesel::connection::set_default_instrumentation(hook).unwrap();
+    assert!(SqliteConnection::establish("/nowhere/at/all/canary-password").is_err());
+    telemetry.assert_span(span("CONNECT").failed().has("error.type", "connect"));
+    telemetry.assert_no_secrets(["canary-password"]);
+    telemetry.assert_all_spans_ended();
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt};
-use otel_db::sqlx::{Driver, Pool};
+use otel_db::sqlx::{Driver, Observe, Pool};
 use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, span};
 use sqlx::pool::PoolOptions;
 use sqlx::{Connection, Error, Executor, IntoArguments, MySql, Postgres, Sqlite};
@@ -36,6 +36,9 @@ pub(crate) trait Server: Driver<Arguments: IntoArguments<Self>> {
 
     /// As [`run`](Self::run), on a connection.
     async fn run_on(connection: &mut Self::Connection, sql: &'static str);
+
+    /// Runs a statement on sqlx's own pool, which observes this one alone.
+    async fn run_observed(pool: &Pool<Self>, method: Method, sql: &'static str) -> Result<(), Error>;
 }
 
 fn fresh_name() -> String {
@@ -66,6 +69,10 @@ impl Server for Sqlite {
     async fn run_on(connection: &mut Self::Connection, sql: &'static str) {
         sqlx::raw_sql(sql).execute(connection).await.unwrap();
     }
+
+    async fn run_observed(pool: &Pool<Self>, method: Method, sql: &'static str) -> Result<(), Error> {
+        call(pool.inner().observed(pool.client()), method, sql).await
+    }
 }
 
 impl Server for Postgres {
@@ -92,6 +99,10 @@ impl Server for Postgres {
 
     async fn run_on(connection: &mut Self::Connection, sql: &'static str) {
         sqlx::raw_sql(sql).execute(connection).await.unwrap();
+    }
+
+    async fn run_observed(pool: &Pool<Self>, method: Method, sql: &'static str) -> Result<(), Error> {
+        call(pool.inner().observed(pool.client()), method, sql).await
     }
 }
 
@@ -120,6 +131,10 @@ impl Server for MySql {
     async fn run_on(connection: &mut Self::Connection, sql: &'static str) {
         sqlx::raw_sql(sql).execute(connection).await.unwrap();
     }
+
+    async fn run_observed(pool: &Pool<Self>, method: Method, sql: &'static str) -> Result<(), Error> {
+        call(pool.inner().observed(pool.client()), method, sql).await
+    }
 }
 
 /// What a statement runs on.
@@ -128,24 +143,35 @@ enum On {
     Pool,
     Connection,
     Transaction,
+    Savepoint,
+    Observed,
 }
 
 /// The method of the executor.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Method {
+pub(crate) enum Method {
     Execute,
     FetchAll,
     FetchOne,
     FetchOptional,
     Fetch,
     Raw,
+    RawMany,
 }
 
-const METHODS: [Method; 6] =
-    [Method::Execute, Method::FetchAll, Method::FetchOne, Method::FetchOptional, Method::Fetch, Method::Raw];
+const METHODS: [Method; 7] = [
+    Method::Execute,
+    Method::FetchAll,
+    Method::FetchOne,
+    Method::FetchOptional,
+    Method::Fetch,
+    Method::Raw,
+    Method::RawMany,
+];
 
 fn ways() -> impl Iterator<Item = (On, Method)> {
-    [On::Pool, On::Connection, On::Transaction].into_iter().flat_map(|on| METHODS.map(|method| (on, method)))
+    let all = [On::Pool, On::Connection, On::Transaction, On::Savepoint, On::Observed];
+    all.into_iter().flat_map(|on| METHODS.map(|method| (on, method)))
 }
 
 async fn call<'e, S: Server>(
@@ -163,6 +189,7 @@ async fn call<'e, S: Server>(
         Method::FetchOptional => sqlx::query(sql).fetch_optional(executor).await.map(drop),
         Method::Fetch => sqlx::query(sql).fetch(executor).try_collect::<Vec<_>>().await.map(drop),
         Method::Raw => sqlx::raw_sql(sql).fetch_all(executor).await.map(drop),
+        Method::RawMany => sqlx::raw_sql(sql).execute_many(executor).try_collect::<Vec<_>>().await.map(drop),
     }
 }
 
@@ -171,6 +198,8 @@ async fn run<S: Server>(pool: &Pool<S>, on: On, method: Method, sql: &'static st
         On::Pool => call(pool, method, sql).await,
         On::Connection => call(&mut *pool.acquire().await?, method, sql).await,
         On::Transaction => call(&mut *pool.begin().await?, method, sql).await,
+        On::Savepoint => call(&mut *pool.begin().await?.begin().await?, method, sql).await,
+        On::Observed => S::run_observed(pool, method, sql).await,
     }
 }
 
@@ -222,7 +251,7 @@ async fn fine<S: Server>() {
         let expected = match method {
             Method::Execute => None,
             Method::FetchOne | Method::FetchOptional => Some(1.into()),
-            Method::FetchAll | Method::Fetch | Method::Raw => Some(3.into()),
+            Method::FetchAll | Method::Fetch | Method::Raw | Method::RawMany => Some(3.into()),
         };
         assert_eq!(rows, expected, "{on:?} {method:?}");
     }
@@ -292,9 +321,9 @@ async fn pool_timed_out<S: Server>() {
     }
     assert!(matches!(pool.acquire().await, Err(Error::PoolTimedOut)));
     assert!(matches!(pool.begin().await, Err(Error::PoolTimedOut)));
-    telemetry.assert_spans(6, span("SELECT songs").failed().has("error.type", "pool_timeout"));
+    telemetry.assert_spans(7, span("SELECT songs").failed().has("error.type", "pool_timeout"));
     telemetry.assert_spans(1, span("BEGIN").failed().has("error.type", "pool_timeout"));
-    assert_eq!(total(&telemetry, "db.client.connection.timeouts"), 8.0);
+    assert_eq!(total(&telemetry, "db.client.connection.timeouts"), 9.0);
     drop(held);
     assert_at_rest(&telemetry).await;
 
@@ -339,7 +368,7 @@ async fn stream_dropped<S: Server>() {
                 let mut connection = pool.acquire().await.unwrap();
                 assert!(query.fetch(&mut *connection).next().await.unwrap().is_ok());
             }
-            On::Transaction => {
+            _ => {
                 let mut transaction = pool.begin().await.unwrap();
                 assert!(query.fetch(&mut *transaction).next().await.unwrap().is_ok());
             }
@@ -349,6 +378,91 @@ async fn stream_dropped<S: Server>() {
             span("SELECT songs").has("otel_db.ended_early", true).has_no("db.response.returned_rows");
         telemetry.assert_span(dropped);
     }
+}
+
+/// The application's own code panics between two rows.
+async fn mapper_panics<S: Server>() {
+    let Some(raw) = with_songs::<S>().await else { return };
+    for on in [On::Pool, On::Connection, On::Transaction] {
+        let telemetry = TestTelemetry::new();
+        let pool = observed(&telemetry, raw.clone());
+        let shared = pool.clone();
+        let task = tokio::spawn(async move {
+            let query = sqlx::query("SELECT id FROM songs ORDER BY id");
+            let mut seen = 0;
+            let mapped = query.map(move |_: S::Row| {
+                seen += 1;
+                assert!(seen < 2, "a test panics here");
+            });
+            match on {
+                On::Connection => mapped.fetch_all(&mut *shared.acquire().await.unwrap()).await.map(drop),
+                On::Transaction => mapped.fetch_all(&mut *shared.begin().await.unwrap()).await.map(drop),
+                _ => mapped.fetch_all(&shared).await.map(drop),
+            }
+        });
+        assert!(task.await.unwrap_err().is_panic());
+        telemetry.assert_spans(1, span("SELECT songs").failed().has("error.type", "panic"));
+        assert_at_rest(&telemetry).await;
+        run(&pool, on, Method::Execute, "SELECT 1 FROM songs").await.unwrap();
+    }
+}
+
+/// What is dropped or fails with a transaction leaves nothing behind.
+async fn transactions_that_end_badly<S: Server>() {
+    let Some(raw) = with_songs::<S>().await else { return };
+    let telemetry = TestTelemetry::new();
+    let pool = observed(&telemetry, raw);
+    let insert = "INSERT INTO songs (id, name) VALUES (9, 'nine')";
+    // A savepoint is rolled back, what came before it is not, and the names stay right behind a failed statement.
+    let mut transaction = pool.begin().await.unwrap();
+    call(&mut *transaction, Method::Execute, insert).await.unwrap();
+    let mut savepoint = transaction.begin().await.unwrap();
+    assert!(call(&mut *savepoint, Method::Execute, insert).await.is_err());
+    savepoint.rollback().await.unwrap();
+    let mut savepoint = transaction.begin().await.unwrap();
+    call(&mut *savepoint, Method::Execute, "DELETE FROM songs").await.unwrap();
+    let inner = savepoint.begin().await.unwrap();
+    drop(inner);
+    drop(savepoint);
+    transaction.commit().await.unwrap();
+    let names: Vec<_> = telemetry.spans().iter().map(|span| span.name.to_string()).collect();
+    let expected = [
+        "BEGIN",
+        "INSERT songs",
+        "SAVEPOINT",
+        "INSERT songs",
+        "ROLLBACK TO SAVEPOINT",
+        "SAVEPOINT",
+        "DELETE songs",
+        "SAVEPOINT",
+        "ROLLBACK TO SAVEPOINT",
+        "ROLLBACK TO SAVEPOINT",
+        "COMMIT",
+    ];
+    assert_eq!(names, expected);
+    let rows = sqlx::query("SELECT id FROM songs").fetch_all(&pool).await.unwrap();
+    assert_eq!(rows.len(), 4);
+    // The whole task goes away while a statement runs.
+    telemetry.clear();
+    let shared = pool.clone();
+    let task = tokio::spawn(async move {
+        let mut transaction = shared.begin().await.unwrap();
+        let mut savepoint = transaction.begin().await.unwrap();
+        call(&mut *savepoint, Method::Fetch, S::SLOW).await
+    });
+    let runs = || telemetry.spans_named("SAVEPOINT").len() == 1 && telemetry.open_spans().len() == 1;
+    otel_testing::eventually(BOUND, runs).await;
+    task.abort();
+    if task.await.is_err() {
+        let early = telemetry.spans().iter().filter(|span| span.has("otel_db.ended_early", true)).count();
+        assert_eq!(early, 1, "{}", telemetry.tree());
+        telemetry.assert_span(span("ROLLBACK TO SAVEPOINT").has("otel_db.rollback_on_drop", true));
+        telemetry.assert_span(span("ROLLBACK").has("otel_db.rollback_on_drop", true));
+    }
+    assert_at_rest(&telemetry).await;
+    let rows = sqlx::query("SELECT id FROM songs").fetch_all(&pool).await.unwrap();
+    assert_eq!(rows.len(), 4);
+    assert_conventional(&telemetry);
 }
 
 async fn committed<S: Server>() {
@@ -401,4 +515,6 @@ macro_rules! on_each_database {
     };
 }
 
-on_each_database!(fine errors lost timed_out pool_timed_out cancelled stream_dropped committed);
+on_each_database!(
+    fine errors lost timed_out pool_timed_out cancelled stream_dropped mapper_panics transactions_that_end_badly committed
+);

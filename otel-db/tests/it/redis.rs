@@ -115,3 +115,70 @@ async fn errors_timeouts_and_cancellations() {
     telemetry.assert_no_secrets(["canary-value", "canary-text"]);
     assert_conventional(&telemetry);
 }
+
+/// The first word of an error is its code, but for the scripts of people who do not know.
+#[tokio::test]
+async fn the_first_word_of_an_error_is_no_code_unless_it_looks_like_one() {
+    let telemetry = TestTelemetry::new();
+    let Some((mut cache, address)) = connect(&telemetry).await else { return };
+    let mut fail = async |error: &str| {
+        let script = format!("return {{err='{error}'}}");
+        let failed: Result<(), RedisError> =
+            redis::cmd("EVAL").arg(script).arg(0).query_async(&mut cache).await;
+        assert!(failed.is_err());
+    };
+    fail("canary7@example.com is not allowed").await;
+    fail("MYCODE something").await;
+    let failed = || span(format!("EVAL {address}")).failed();
+    telemetry.assert_span(failed().has("error.type", "database").has_no("db.response.status_code"));
+    telemetry.assert_span(failed().has("error.type", "MYCODE").has("db.response.status_code", "MYCODE"));
+    telemetry.assert_no_secrets(["canary7"]);
+    assert_conventional(&telemetry);
+}
+
+#[tokio::test]
+async fn connections_that_are_lost_and_answers_that_do_not_come() {
+    let telemetry = TestTelemetry::new();
+    let Some((mut cache, address)) = connect(&telemetry).await else { return };
+    cache.inner().set_response_timeout(Duration::from_millis(20));
+    let slow: Result<(), RedisError> =
+        redis::cmd("BLPOP").arg(key("never")).arg(1).query_async(&mut cache).await;
+    assert!(slow.unwrap_err().is_timeout());
+    telemetry.assert_span(span(format!("BLPOP {address}")).failed().has("error.type", "timeout"));
+
+    telemetry.clear();
+    let Some((mut cache, address)) = connect(&telemetry).await else { return };
+    let id: i64 = redis::cmd("CLIENT").arg("ID").query_async(&mut cache).await.unwrap();
+    let kill = redis::cmd("CLIENT").arg("KILL").arg("ID").arg(id).arg("SKIPME").arg("no").to_owned();
+    let _ = kill.query_async::<()>(&mut cache).await;
+    let one: Result<(), RedisError> = cache.set("canary-key", 1).await;
+    assert!(one.is_err());
+    let many: Result<(), RedisError> = redis::pipe().get("a").get("b").query_async(&mut cache).await;
+    assert!(many.is_err());
+    for name in ["SET", "BATCH GET"] {
+        telemetry.assert_span(
+            span(format!("{name} {address}"))
+                .failed()
+                .has("error.type", "connection_lost")
+                .has_no("otel_db.cache.hit"),
+        );
+    }
+    telemetry.assert_no_metric("otel_db.cache.lookups");
+    telemetry.assert_all_spans_ended();
+    assert_conventional(&telemetry);
+}
+
+#[tokio::test]
+async fn what_is_dropped_before_it_was_polled_has_not_happened() {
+    let telemetry = TestTelemetry::new();
+    let Some((mut cache, address)) = connect(&telemetry).await else { return };
+    let pipeline = redis::pipe().blpop(key("never"), 1.0).blpop(key("never"), 1.0).to_owned();
+    drop(pipeline.query_async::<()>(&mut cache));
+    assert_eq!(telemetry.started_spans(), 0);
+    let mut running = Box::pin(pipeline.query_async::<()>(&mut cache));
+    assert!(futures_util::poll!(&mut running).is_pending());
+    drop(running);
+    telemetry.assert_span(span(format!("BATCH BLPOP {address}")).has("otel_db.ended_early", true));
+    telemetry.assert_all_spans_ended();
+    assert_eq!(telemetry.histogram_count(DURATION), 1);
+}

@@ -57,6 +57,52 @@ fn passwords_of_urls() {
     assert!(!format!("{client:?}").contains(&password));
 }
 
+/// Nothing that can be printed for debugging tells a password or a literal.
+#[tokio::test]
+async fn what_is_printed_for_debugging() {
+    sqlx::any::install_default_drivers();
+    let secrets: Vec<_> = ["password", "literal", "bind"].map(secret).to_vec();
+    let [password, literal, bind] = secrets.as_slice() else { panic!("three") };
+    let url = format!("postgres://ada:{password}@127.0.0.1:1/shop?password={password}");
+    let any = Pool::instrument(sqlx::AnyPool::connect_lazy(&url).unwrap());
+    let mut shown = format!("{any:?}");
+    let any = any.with_pool_metrics(true).build();
+    shown.push_str(&format!("{any:?} {any:#?}"));
+    let error = any.acquire().await.unwrap_err();
+    shown.push_str(&format!("{error} {error:?}"));
+
+    let query = format!("SELECT id FROM songs WHERE name = '{literal}' AND id = ?");
+    let printed = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+    let hook = printed.clone();
+    let telemetry = TestTelemetry::new();
+    let pool = builder(&telemetry, songs().await)
+        .with_filter(move |request| {
+            hook.lock().unwrap().push_str(&format!("{request:?}"));
+            true
+        })
+        .build();
+    let mut transaction = pool.begin().await.unwrap();
+    sqlx::query(AssertSqlSafe(query.clone())).bind(bind).fetch_all(&mut *transaction).await.unwrap();
+    shown.push_str(&format!("{transaction:?} {:?} {pool:?}", &*transaction));
+    drop(transaction);
+    let call = pool.client().query(&query).parameter("0", bind);
+    shown.push_str(&format!("{call:?}"));
+    let operation = call.start();
+    shown.push_str(&format!("{operation:?} {:?} {:?}", pool.client(), pool.acquire().await.unwrap()));
+    operation.end();
+    let redis = redis::Client::open(format!("redis://ada:{password}@127.0.0.1:1/1")).unwrap();
+    let connection = otel_db::redis::Connection::instrument((), redis.get_connection_info());
+    shown.push_str(&format!("{connection:?}"));
+    shown.push_str(&format!("{:?}", connection.build()));
+
+    let printed = printed.lock().unwrap();
+    assert!(printed.contains("SELECT songs") && shown.contains("Transaction"), "{printed} {shown}");
+    for secret in &secrets {
+        assert!(!shown.contains(secret) && !printed.contains(secret), "{secret}: {shown} {printed}");
+    }
+    telemetry.assert_no_secrets(secrets);
+}
+
 /// What a user of a database may do wrong with a value that nobody is to see; where each goes, to the end of the message
 /// that the server answers with.
 async fn on_a_server<S: Server>(cast: &str)

@@ -352,3 +352,34 @@ fn what_the_wrappers_promise() {
     is_send::<Connection<Sqlite>>();
     is_send::<Transaction<'static, Sqlite>>();
 }
+
+/// A connection that is not a pool's lives on, and with it what it knows of transactions.
+#[tokio::test]
+async fn a_connection_after_transactions_that_ended_badly() {
+    let telemetry = TestTelemetry::new();
+    let pool = observed(&telemetry, songs().await);
+    let mut connection = pool.acquire().await.unwrap();
+    let mut transaction = connection.begin().await.unwrap();
+    drop(transaction.begin().await.unwrap());
+    drop(transaction);
+    assert!(connection.begin_with("BEGIN NONSENSE").await.is_err());
+    let cancelled = Box::pin(connection.begin());
+    drop(cancelled);
+    assert_eq!(count_on(&mut connection).await, 3);
+    assert!(!connection.is_in_transaction());
+    let transaction = connection.begin().await.unwrap();
+    assert!(transaction.is_in_transaction());
+    transaction.rollback().await.unwrap();
+    let expected = [
+        "BEGIN",
+        "SAVEPOINT",
+        "ROLLBACK TO SAVEPOINT",
+        "ROLLBACK",
+        "BEGIN",
+        "SELECT songs",
+        "BEGIN",
+        "ROLLBACK",
+    ];
+    assert_eq!(names(&telemetry), expected);
+    assert_conventional(&telemetry);
+}

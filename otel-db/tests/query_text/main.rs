@@ -5,5 +5,6 @@
 mod attacks;
 mod engines;
 mod literals;
+mod names;
 mod properties;
 mod vectors;

@@ -124,6 +124,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Whether a name follows that is no keyword.
+    fn peek_is_name(&mut self) -> bool {
+        self.peek_word() == Keyword::Other && self.peeked.is_some_and(|token| token.is_name())
+    }
+
     fn str(&self, token: &Token) -> &'a str {
         &self.text[token.start..token.end]
     }

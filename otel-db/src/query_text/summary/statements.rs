@@ -167,10 +167,14 @@ impl Reader<'_> {
 
     pub(super) fn target(&mut self, token: Token, keyword: Keyword, target: Target) {
         use Keyword::{
-            Concurrently, Delayed, Exists, If, Ignore, Into, Low, Not, On, Only, Or, Rollback, Set, Top,
+            Concurrently, Delayed, Exists, Function, If, Ignore, Into, Low, Not, On, Only, Or, Rollback, Set,
+            Table, Top,
         };
         match keyword {
             Into if self.last_word != Into => {}
+            // ClickHouse: `INSERT INTO TABLE t`, `INSERT INTO FUNCTION f()`
+            Table if self.last_word == Into && self.peek_is_name() => {}
+            Function if matches!(self.last_word, Into | Table) && self.peek_is_name() => {}
             If | Not | Exists | Only | Concurrently | Low | Delayed | Ignore | Or | Top => {}
             Rollback if self.last_word == Or => {}
             // `UPDATE OR REPLACE t`
@@ -185,6 +189,10 @@ impl Reader<'_> {
     pub(super) fn named_target(&mut self, token: Token, target: Target) {
         let (start, end) = self.qualified(token);
         self.clause = match target.then {
+            // `DROP TABLE t, u`
+            After::Done | After::Skip if self.peek().is_some_and(|next| next.is(b',')) => {
+                Clause::Target(target)
+            }
             After::Done => Clause::Done,
             After::Skip => Clause::Skip,
             After::Stop => Clause::Stop,
@@ -202,7 +210,8 @@ impl Reader<'_> {
             Keyword::Next | Keyword::Procedure => {}
             Keyword::Value if self.last_word == Keyword::Next => {}
             Keyword::For if self.last_word == Keyword::Value => self.clause = target(false, After::Done),
-            Keyword::Immediate => self.clause = Clause::Skip,
+            // `EXECUTE IMMEDIATE 'text'`, `EXECUTE AS USER = 'name'`
+            Keyword::Immediate | Keyword::As => self.clause = Clause::Skip,
             _ => self.procedure(token),
         }
     }

@@ -1,0 +1,104 @@
+//! The summaries of statements that a careless reader names wrong, beyond those of the reference suites.
+
+use otel_db::query_text::{Dialect, QueryRules};
+
+/// The dialect, the text, its summary, and what it works on if that is one table only.
+const NAMES: &[(Dialect, &str, &str, Option<&str>)] = &[
+    // The names that WITH gives are no tables.
+    (Dialect::Generic, "WITH a AS (SELECT * FROM x) SELECT * FROM a JOIN y ON 1", "SELECT x SELECT y", None),
+    (
+        Dialect::PostgreSql,
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT * FROM n, t",
+        "SELECT SELECT SELECT t",
+        Some("t"),
+    ),
+    (
+        Dialect::PostgreSql,
+        "WITH a AS MATERIALIZED (DELETE FROM x RETURNING *), b (c) AS (SELECT 1) INSERT INTO y SELECT * FROM a",
+        "DELETE x SELECT INSERT y SELECT",
+        None,
+    ),
+    (Dialect::PostgreSql, "WITH x AS (VALUES (1)) UPDATE t SET a = 1 FROM x", "UPDATE t", Some("t")),
+    // One statement inside of another.
+    (
+        Dialect::Generic,
+        "INSERT INTO t SELECT * FROM u WHERE a IN (SELECT b FROM v)",
+        "INSERT t SELECT u SELECT v",
+        None,
+    ),
+    (Dialect::MySql, "REPLACE INTO t SELECT * FROM u", "REPLACE t SELECT u", None),
+    (Dialect::Generic, "UPDATE t SET a = (SELECT b FROM u)", "UPDATE t SELECT u", None),
+    (Dialect::Generic, "CREATE TABLE t AS SELECT * FROM u", "CREATE TABLE t SELECT u", None),
+    (
+        Dialect::Generic,
+        "SELECT * FROM (SELECT * FROM a) x, LATERAL (SELECT * FROM b) y",
+        "SELECT SELECT a SELECT b",
+        None,
+    ),
+    // The branches of MERGE are no operations.
+    (
+        Dialect::SqlServer,
+        "MERGE INTO t USING s ON a = b WHEN MATCHED THEN UPDATE SET c = 1 WHEN NOT MATCHED THEN INSERT (a) VALUES (1);",
+        "MERGE t",
+        Some("t"),
+    ),
+    (Dialect::Oracle, "MERGE INTO t x USING (SELECT * FROM s) y ON (x.a = y.a)", "MERGE t SELECT s", None),
+    // Batches.
+    (Dialect::Generic, "SELECT 1; SELECT 2 FROM t; UPDATE u SET a = 1;", "SELECT; SELECT t; UPDATE u", None),
+    (Dialect::Generic, "BEGIN; INSERT INTO t VALUES (1); COMMIT", "BEGIN; INSERT t; COMMIT", Some("t")),
+    // Several tables at once.
+    (Dialect::MySql, "UPDATE a, b SET a.x = b.y", "UPDATE a b", None),
+    (Dialect::PostgreSql, "DROP TABLE IF EXISTS a, s.b CASCADE", "DROP TABLE a s.b", None),
+    (Dialect::PostgreSql, "TRUNCATE TABLE a, b", "TRUNCATE TABLE a b", None),
+    (Dialect::MySql, "DELETE FROM a, b USING a JOIN b", "DELETE a b", None),
+    // FROM that begins no clause of tables.
+    (
+        Dialect::PostgreSql,
+        "SELECT EXTRACT(DAY FROM x), TRIM(LEADING 'x' FROM y), a IS DISTINCT FROM b FROM t",
+        "SELECT t",
+        Some("t"),
+    ),
+    // Words of the syntax before a name.
+    (Dialect::ClickHouse, "INSERT INTO TABLE t VALUES (1)", "INSERT t", Some("t")),
+    (
+        Dialect::ClickHouse,
+        "INSERT INTO TABLE FUNCTION remote('x') VALUES (1)",
+        "INSERT remote",
+        Some("remote"),
+    ),
+    (Dialect::ClickHouse, "INSERT INTO FUNCTION file('x') SELECT a FROM t", "INSERT file SELECT t", None),
+    (Dialect::MySql, "INSERT INTO function VALUES (1)", "INSERT function", Some("function")),
+    (Dialect::Sqlite, "INSERT OR REPLACE INTO t VALUES (1)", "INSERT t", Some("t")),
+    (Dialect::SqlServer, "UPDATE TOP (10) t SET a = 1", "UPDATE t", Some("t")),
+];
+
+/// The text, its summary, and the procedure.
+const PROCEDURES: &[(&str, &str, Option<&str>)] = &[
+    ("CALL s.p(1)", "CALL s.p", Some("s.p")),
+    ("EXEC @r = [dbo].[p] 1", "EXEC [dbo].[p]", Some("[dbo].[p]")),
+    ("{? = call p(?)}", "call p", Some("p")),
+    ("EXECUTE IMMEDIATE 'SELECT 1'", "EXECUTE", None),
+    ("EXECUTE AS USER = 'ada'", "EXECUTE", None),
+    ("EXEC('SELECT 1')", "EXEC", None),
+    ("CREATE PROCEDURE p AS BEGIN EXEC q; DELETE FROM t; END", "CREATE PROCEDURE p", None),
+];
+
+#[test]
+fn statements_are_named_by_what_they_do_and_what_they_do_it_to() {
+    let mut wrong = Vec::new();
+    for &(dialect, text, summary, collection) in NAMES {
+        let statement = QueryRules::new(dialect).statement(text);
+        let ours = (statement.summary().map(|one| &**one), statement.collection().map(|one| &**one));
+        if ours != (Some(summary), collection) {
+            wrong.push(format!("{dialect:?}: {text} -> {ours:?}"));
+        }
+    }
+    for &(text, summary, procedure) in PROCEDURES {
+        let statement = QueryRules::new(Dialect::SqlServer).statement(text);
+        let ours = (statement.summary().map(|one| &**one), statement.stored_procedure().map(|one| &**one));
+        if ours != (Some(summary), procedure) {
+            wrong.push(format!("{text} -> {ours:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
