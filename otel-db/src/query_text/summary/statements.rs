@@ -173,7 +173,7 @@ impl Reader<'_> {
         match keyword {
             Into if self.last_word != Into => {}
             // ClickHouse: `INSERT INTO TABLE t`, `INSERT INTO FUNCTION f()`
-            Table if self.last_word == Into && self.peek_is_name() => {}
+            Table if self.last_word == Into && (self.peek_word() == Function || self.peek_is_name()) => {}
             Function if matches!(self.last_word, Into | Table) && self.peek_is_name() => {}
             If | Not | Exists | Only | Concurrently | Low | Delayed | Ignore | Or | Top => {}
             Rollback if self.last_word == Or => {}
