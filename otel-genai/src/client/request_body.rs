@@ -100,6 +100,11 @@ pub(super) fn each_slice(data: &impl Buf, mut read: impl FnMut(&[u8])) -> bool {
         read(first);
         return true;
     }
+    each_of_several(data, read)
+}
+
+#[cold]
+fn each_of_several(data: &impl Buf, mut read: impl FnMut(&[u8])) -> bool {
     let mut slices = [IoSlice::new(&[]); 16];
     let count = data.chunks_vectored(&mut slices);
     let shown: usize = slices[..count].iter().map(|slice| slice.len()).sum();

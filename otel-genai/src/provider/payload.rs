@@ -1,9 +1,13 @@
 //! The events of a response: facts are read from them as they pass, and content is captured from them if that is wanted.
 
+use std::ops::Range;
+
+use memchr::memchr;
+
 use super::frame::{Events, Headers, Message};
 use super::json::{Scalar, Tokenizer, Visitor, Want};
 use super::key::Key;
-use super::repeat::Repeat;
+use super::repeat::{Repeat, Repeated};
 use super::response_visitor::ResponseVisitor;
 use super::{Api, ResponseFacts};
 use crate::content::ResponseCapture;
@@ -34,8 +38,23 @@ impl Payload {
         facts
     }
 
+    /// The next bytes of a body whose lines are events.
+    pub(super) fn lines(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            if let Some(rest) = self.repeat(bytes) {
+                bytes = rest;
+                continue;
+            }
+            let Some(end) = memchr(b'\n', bytes) else { return self.bytes(bytes) };
+            let (line, rest) = bytes.split_at(end + 1);
+            self.framed(line, 0..line.len());
+            self.end_line();
+            bytes = rest;
+        }
+    }
+
     /// A line is an event if it is a whole value; what is not does not spoil the next one.
-    pub(super) fn end_line(&mut self) {
+    fn end_line(&mut self) {
         if self.visitor.root_ended {
             self.end_event();
         } else {
@@ -47,23 +66,33 @@ impl Payload {
     /// The next bytes of a body that is one value.
     pub(super) fn body(&mut self, bytes: &[u8]) {
         self.tokenizer.read(bytes, &mut self.visitor);
-        if let Some(capture) = &mut self.capture {
-            capture.bytes(bytes);
+        self.capture_bytes(bytes);
+    }
+
+    /// The event at the beginning of `bytes`, if they begin with one that repeats the last one.
+    fn repeated<'a>(&self, bytes: &'a [u8]) -> Option<Repeated<'a>> {
+        self.is_at_start().then(|| self.repeat.at_start_of(bytes)).flatten()
+    }
+
+    fn is_at_start(&self) -> bool {
+        self.tokenizer.is_fresh() && !self.visitor.root_ended
+    }
+
+    fn read(&mut self, event: &[u8], data: Range<usize>, is_framed: bool) {
+        let is_start = self.is_at_start();
+        if is_start {
+            self.visitor.forget_gaps();
+        }
+        self.tokenizer.read(event.get(data.clone()).unwrap_or_default(), &mut self.visitor);
+        match self.visitor.gaps().filter(|_| is_start && self.tokenizer.is_between()) {
+            Some(gaps) => self.repeat.learn(event, data, is_framed, gaps),
+            None => self.repeat.forget(),
         }
     }
 
-    fn event(&mut self, bytes: &[u8]) {
-        let is_start = self.tokenizer.is_fresh() && !self.visitor.root_ended;
-        if is_start {
-            if let Some(output) = self.repeat.output_of(bytes) {
-                return self.visitor.repeat(output);
-            }
-            self.visitor.forget_gaps();
-        }
-        self.tokenizer.read(bytes, &mut self.visitor);
-        match self.visitor.gaps().filter(|_| is_start && self.tokenizer.is_between()) {
-            Some(gaps) => self.repeat.learn(bytes, gaps),
-            None => self.repeat.forget(),
+    fn capture_bytes(&mut self, bytes: &[u8]) {
+        if let Some(capture) = &mut self.capture {
+            capture.bytes(bytes);
         }
     }
 
@@ -76,10 +105,24 @@ impl Payload {
 
 impl Events for Payload {
     fn bytes(&mut self, bytes: &[u8]) {
-        self.event(bytes);
-        if let Some(capture) = &mut self.capture {
-            capture.bytes(bytes);
+        match self.repeated(bytes).filter(|repeated| repeated.rest.is_empty()) {
+            Some(repeated) => self.visitor.repeat(repeated.output),
+            None => self.read(bytes, 0..bytes.len(), false),
         }
+        self.capture_bytes(bytes);
+    }
+
+    fn framed(&mut self, event: &[u8], data: Range<usize>) {
+        self.read(event, data.clone(), true);
+        self.capture_bytes(event.get(data).unwrap_or_default());
+    }
+
+    fn repeat<'a>(&mut self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let Repeated { data, output, rest } = self.repeated(bytes).filter(|_| self.repeat.is_framed)?;
+        self.visitor.repeat(output);
+        self.capture_bytes(data);
+        self.end_event();
+        Some(rest)
     }
 
     fn end_event(&mut self) {
@@ -235,11 +278,21 @@ mod tests {
             ),
         ] {
             let mut payload = Payload::new(api);
-            assert_eq!(payload.repeat.output_of(one.as_bytes()), None);
-            payload.bytes(one.as_bytes());
-            payload.end_event();
-            assert_eq!(payload.repeat.output_of(other.as_bytes()), Some(true), "{api:?}");
-            assert_eq!(payload.repeat.output_of(&other.as_bytes()[..other.len() - 1]), None, "{api:?}");
+            // The first two tell which values vary.
+            for event in [one, other] {
+                assert!(payload.repeated(event.as_bytes()).is_none());
+                payload.bytes(event.as_bytes());
+                payload.end_event();
+            }
+            for event in [one, other] {
+                let cut = &event.as_bytes()[..event.len() - 1];
+                assert!(payload.repeated(cut).is_none(), "{api:?}");
+                let repeated = payload.repeated(event.as_bytes());
+                assert!(
+                    repeated.is_some_and(|repeated| repeated.output && repeated.rest.is_empty()),
+                    "{api:?}"
+                );
+            }
         }
     }
 }

@@ -62,14 +62,7 @@ impl ResponseReader {
         let payload = &mut self.payload;
         match &mut self.frame {
             Frame::Json => payload.body(chunk),
-            Frame::Lines => {
-                for line in chunk.split_inclusive(|byte| *byte == b'\n') {
-                    payload.bytes(line);
-                    if line.ends_with(b"\n") {
-                        payload.end_line();
-                    }
-                }
-            }
+            Frame::Lines => payload.lines(chunk),
             Frame::Array(array) => array.read(chunk, payload),
             Frame::Sse(sse) => {
                 if sse.read(chunk, payload) {

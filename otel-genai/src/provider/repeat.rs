@@ -1,21 +1,29 @@
 //! Events that repeat the one before them.
 //!
 //! The chunks of a stream differ in a text and perhaps a number, of which nothing is wanted but whether there is any. An
-//! event that is the same but for such values says the same, so it is compared and not read. That is several times faster,
-//! and exact: what the comparison does not explain is read.
+//! event that is the same but for such values says the same, so it is compared and not read: with its frame, in as few
+//! pieces as it has values that do differ. That is many times faster, and exact: what the comparison does not explain is
+//! read.
 
-use memchr::memchr2;
+use std::ops::Range;
 
 /// Of an event that is remembered. A longer one is read each time.
 const LENGTH: usize = 1024;
 /// Values that may differ. An event with more is read each time.
 const GAPS: usize = 32;
 
-/// The last event, if to read it again would change nothing but the number of events.
+/// The last event that was read, if to read it again would change nothing but the number of events.
 #[derive(Debug, Default)]
 pub(super) struct Repeat {
     text: Vec<u8>,
+    /// Where the text has the event's data.
+    data: Range<usize>,
     gaps: Gaps,
+    /// There is output in a value that does not vary.
+    output: bool,
+    is_known: bool,
+    /// The text has the event's frame, too: it ends nowhere else.
+    pub(super) is_framed: bool,
 }
 
 /// Values of an event that no fact is read from, in their order.
@@ -27,10 +35,12 @@ pub(super) struct Gaps {
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Gap {
-    pub(super) kind: GapKind,
+    kind: GapKind,
     /// Of the value without its quotes.
-    pub(super) start: usize,
-    pub(super) end: usize,
+    start: usize,
+    end: usize,
+    /// Events have differed in it. Until then it is compared with what is around it.
+    varies: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -42,46 +52,56 @@ pub(super) enum GapKind {
     Bare,
 }
 
+/// What `bytes` begin with.
+pub(super) struct Repeated<'a> {
+    pub(super) data: &'a [u8],
+    /// It carries output.
+    pub(super) output: bool,
+    pub(super) rest: &'a [u8],
+}
+
 impl Repeat {
-    /// Whether `event` repeats the last one; if so, whether it carries output.
-    pub(super) fn output_of(&self, event: &[u8]) -> Option<bool> {
-        if self.text.is_empty() {
+    /// The event at the beginning of `bytes`, if it repeats the last one.
+    pub(super) fn at_start_of<'a>(&self, bytes: &'a [u8]) -> Option<Repeated<'a>> {
+        if !self.is_known {
             return None;
         }
-        let (mut known, mut rest, mut at) = (self.text.as_slice(), event, 0);
-        let mut gaps = self.gaps.all().iter().peekable();
-        let mut output = false;
-        loop {
-            let same = common_length(known, rest);
-            while let Some(gap) = gaps.next_if(|gap| gap.end < at + same) {
-                output |= gap.kind == GapKind::Output && gap.start < gap.end;
-            }
-            if same == known.len() {
-                return (same == rest.len()).then_some(output);
-            }
-            // They differ in a value, or at its end, or this is another event.
-            let gap = gaps.next().filter(|gap| gap.start <= at + same)?;
-            rest = rest.get(gap.start.checked_sub(at)?..)?;
+        let (mut rest, mut at, mut output) = (bytes, 0, self.output);
+        for gap in self.gaps.all().iter().filter(|gap| gap.varies) {
+            rest = rest.strip_prefix(self.text.get(at..gap.start)?)?;
             let length = gap.kind.length_in(rest)?;
-            output |= gap.kind == GapKind::Output && length > 0;
             rest = rest.get(length..)?;
-            known = self.text.get(gap.end..)?;
+            output |= gap.kind == GapKind::Output && length > 0;
             at = gap.end;
         }
+        rest = rest.strip_prefix(self.text.get(at..)?)?;
+        let end = bytes.len() - rest.len() - (self.text.len() - self.data.end);
+        Some(Repeated { data: bytes.get(self.data.start..end)?, output, rest })
     }
 
-    /// Remembers an event that came in one piece and has been read.
-    pub(super) fn learn(&mut self, event: &[u8], gaps: &Gaps) {
-        self.text.clear();
-        if event.len() <= LENGTH && gaps.count <= GAPS {
-            self.text.reserve_exact(LENGTH);
-            self.text.extend_from_slice(event);
-            self.gaps = *gaps;
+    /// Remembers an event that came in one piece and has been read. `gaps` are counted from where its data begin.
+    pub(super) fn learn(&mut self, event: &[u8], data: Range<usize>, is_framed: bool, gaps: &Gaps) {
+        self.is_known = event.len() <= LENGTH && gaps.count <= GAPS;
+        if !self.is_known {
+            return;
         }
+        let mut gaps = *gaps;
+        gaps.all_mut().iter_mut().for_each(|gap| gap.shift(data.start));
+        if gaps.kinds().eq(self.gaps.kinds()) {
+            for (gap, before) in gaps.all_mut().iter_mut().zip(self.gaps.all()) {
+                gap.varies = before.varies || before.of(&self.text) != gap.of(event);
+            }
+        }
+        let mut same = gaps.all().iter().filter(|gap| !gap.varies);
+        self.output = same.any(|gap| gap.kind == GapKind::Output && gap.start < gap.end);
+        self.text.clear();
+        self.text.reserve_exact(LENGTH);
+        self.text.extend_from_slice(event);
+        (self.data, self.gaps, self.is_framed) = (data, gaps, is_framed);
     }
 
-    pub(super) fn forget(&mut self) {
-        self.text.clear();
+    pub(super) const fn forget(&mut self) {
+        self.is_known = false;
     }
 }
 
@@ -100,11 +120,34 @@ impl Gaps {
     fn all(&self) -> &[Gap] {
         self.list.get(..self.count).unwrap_or_default()
     }
+
+    fn all_mut(&mut self) -> &mut [Gap] {
+        self.list.get_mut(..self.count).unwrap_or_default()
+    }
+
+    fn kinds(&self) -> impl Iterator<Item = GapKind> {
+        self.all().iter().map(|gap| gap.kind)
+    }
 }
 
 impl Default for Gaps {
     fn default() -> Self {
-        Self { list: [Gap { kind: GapKind::Text, start: 0, end: 0 }; GAPS], count: 0 }
+        Self { list: [Gap::new(GapKind::Text, 0..0); GAPS], count: 0 }
+    }
+}
+
+impl Gap {
+    pub(super) const fn new(kind: GapKind, place: Range<usize>) -> Self {
+        Self { kind, start: place.start, end: place.end, varies: false }
+    }
+
+    const fn shift(&mut self, by: usize) {
+        self.start += by;
+        self.end += by;
+    }
+
+    fn of<'a>(&self, event: &'a [u8]) -> Option<&'a [u8]> {
+        event.get(self.start..self.end)
     }
 }
 
@@ -127,39 +170,44 @@ pub(super) const fn is_bare(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'.' | b'-' | b'+' | b'a'..=b'z' | b'E')
 }
 
+/// Up to the quote. A text with a control character is none: JSON has no such texts, and a frame may end there.
 fn text_length(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
-        at += memchr2(b'"', b'\\', bytes.get(at..)?)?;
-        if bytes.get(at) == Some(&b'"') {
-            return Some(at);
+        at += plain_length(bytes.get(at..)?);
+        match bytes.get(at..)? {
+            [b'"', ..] => return Some(at),
+            [b'\\', b'u', digits @ ..] if digits.get(..4)?.iter().all(u8::is_ascii_hexdigit) => at += 6,
+            [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => at += 2,
+            _ => return None,
         }
-        at += if bytes.get(at + 1)? == &b'u' { 6 } else { 2 };
     }
 }
 
-fn common_length(mut left: &[u8], mut right: &[u8]) -> usize {
-    let mut length = 0;
-    while let (Some((a, after_a)), Some((b, after_b))) =
-        (left.split_first_chunk::<32>(), right.split_first_chunk::<32>())
-    {
-        if a != b {
-            break;
+/// How many bytes come before the first quote, backslash or control character. Most texts are a few bytes long, which is
+/// less than it takes to call a search.
+fn plain_length(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        let special = special_bytes(u64::from_le_bytes(*word));
+        if special != 0 {
+            return at + (special.trailing_zeros() / 8) as usize;
         }
-        (left, right) = (after_a, after_b);
-        length += 32;
+        at += 8;
     }
-    while let (Some((a, after_a)), Some((b, after_b))) =
-        (left.split_first_chunk::<16>(), right.split_first_chunk::<16>())
-    {
-        let differing = u128::from_le_bytes(*a) ^ u128::from_le_bytes(*b);
-        if differing != 0 {
-            return length + (differing.trailing_zeros() / 8) as usize;
-        }
-        (left, right) = (after_a, after_b);
-        length += 16;
+    let tail = bytes.get(at..).unwrap_or_default();
+    at + tail.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..b' ')).unwrap_or(tail.len())
+}
+
+/// The high bit of the first of eight bytes that is a quote, a backslash or a control character; of later ones perhaps, too.
+/// <https://graphics.stanford.edu/~seander/bithacks.html#HasLessInWord>
+const fn special_bytes(word: u64) -> u64 {
+    const EACH: u64 = u64::MAX / 0xFF;
+    const fn below(word: u64, limit: u8) -> u64 {
+        word.wrapping_sub(EACH * limit as u64) & !word & (EACH << 7)
     }
-    length + left.iter().zip(right).take_while(|(a, b)| a == b).count()
+    let (quotes, backslashes) = (word ^ (EACH * b'"' as u64), word ^ (EACH * b'\\' as u64));
+    below(quotes, 1) | below(backslashes, 1) | below(word, b' ')
 }
 
 #[cfg(test)]
@@ -167,15 +215,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_common_length_is_found_at_every_place() {
-        let text: Vec<u8> = (0..100).collect();
-        for at in 0..100 {
-            let mut other = text.clone();
-            if let Some(byte) = other.get_mut(at) {
-                *byte = 255;
+    fn a_special_byte_is_found_at_every_place() {
+        for special in [0, b'\n', 0x1f, b'"', b'\\'] {
+            for plain in [b' ', b'!', b'#', b'[', b']', 0x7f, 0x80, 0xff] {
+                for at in 0..40 {
+                    let mut bytes = [plain; 40];
+                    bytes[at] = special;
+                    assert_eq!(plain_length(&bytes), at, "{special} among {plain}");
+                }
+                assert_eq!(plain_length(&[plain; 40]), 40);
             }
-            assert_eq!(common_length(&text, &other), at);
-            assert_eq!(common_length(&text, text.split_at(at).0), at);
         }
     }
 
@@ -189,6 +238,9 @@ mod tests {
             (b"abc", None),
             (b"abc\\", None),
             (b"\\u00", None),
+            (b"\\u00\"..\"", None),
+            (b"\\\n\"", None),
+            (b"a line\n\"", None),
         ] {
             assert_eq!(text_length(bytes), expected, "{bytes:?}");
         }

@@ -291,7 +291,7 @@ impl Visitor for ResponseVisitor {
             (true, Want::Length) => GapKind::Output,
             (true, _) => GapKind::Text,
         };
-        self.gaps.note(Gap { kind, start: place.start, end: place.end });
+        self.gaps.note(Gap::new(kind, place));
     }
 
     fn end(&mut self) {

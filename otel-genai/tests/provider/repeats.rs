@@ -43,7 +43,7 @@ impl Numbers {
     fn mutated(&mut self, event: &[u8]) -> Vec<u8> {
         let mut event = event.to_vec();
         let at = self.below(event.len());
-        let byte = b"\"\\{}[],:0-.u/nxE1t\xff \r\""[self.below(22)];
+        let byte = b"\"\\{}[],:0-.u/nxE1t\xff \r\"\n"[self.below(23)];
         match self.below(3) {
             0 => event[at] = byte,
             1 => event.insert(at, byte),
@@ -115,6 +115,54 @@ fn each_difference_that_means_something_is_seen() {
     assert_eq!(facts.usage.input_tokens, Some(2));
     assert_eq!(facts.error.unwrap().code.as_deref(), Some("late"));
     assert_eq!(facts.events, 9);
+}
+
+/// Each frame with a text that varies, and among the texts some that end the frame or hide their end.
+#[test]
+fn a_value_that_ends_its_frame_is_read() {
+    let texts = [
+        "one",
+        "two",
+        "",
+        "\\u00e9\\n\\\"",
+        "a\nb",
+        "a\n\nb",
+        "a\rb",
+        "\\u0\"00",
+        "\\\n",
+        "\\",
+        "\u{1}",
+        "three",
+    ];
+    let frames = [
+        (Api::OpenAiChat, "data: ", "\n\n"),
+        (Api::OpenAiChat, "event: delta\ndata: ", "\n\n"),
+        (Api::OpenAiChat, "event: delta\r\ndata: ", "\r\n\r\n"),
+        (Api::OpenAiChat, "event: delta\rdata: ", "\r\r"),
+        (Api::OpenAiChat, ": comment\ndata:", "\r\n\n"),
+        (Api::OllamaChat, "", "\n"),
+        (Api::OllamaChat, " ", "\r\n"),
+    ];
+    for (api, start, end) in frames {
+        let event = |text: &&str| match api {
+            Api::OllamaChat => {
+                format!("{start}{{\"message\":{{\"content\":\"{text}\"}},\"done\":false}}{end}")
+            }
+            _ => format!(
+                "{start}{{\"created\":1,\"choices\":[{{\"delta\":{{\"content\":\"{text}\"}}}}]}}{end}"
+            ),
+        };
+        let body: Vec<String> =
+            texts.iter().flat_map(|text| ["x", "yy", *text]).map(|text| event(&text)).collect();
+        let all = body.concat();
+        let events: Vec<&[u8]> = body.iter().map(String::as_bytes).collect();
+        let bytes: Vec<&[u8]> = all.as_bytes().chunks(1).collect();
+        let reader = || ResponseReader::new(api, true);
+        let read = facts(reader(), &bytes);
+        assert!(read.output_chunks >= 24, "{start:?} {}", read.output_chunks);
+        assert_eq!(facts(reader(), &events), read, "{start:?} event by event");
+        assert_eq!(facts(reader(), &[all.as_bytes()]), read, "{start:?} whole");
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Server-sent events: <https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation>
 
+use std::ops::Range;
+
 use memchr::memchr2;
 
 use super::Events;
@@ -42,8 +44,14 @@ impl Sse {
         let mut done = false;
         while let Some(&first) = bytes.first() {
             if self.is_between() {
-                if let Some((data, rest)) = whole_event(bytes) {
-                    done |= self.event(data, events);
+                if let Some(rest) = events.repeat(bytes) {
+                    self.after_return = false;
+                    bytes = rest;
+                    continue;
+                }
+                if let Some((length, data)) = whole_event(bytes) {
+                    let (event, rest) = bytes.split_at(length);
+                    done |= self.event(event, data, events);
                     bytes = rest;
                     continue;
                 }
@@ -86,11 +94,13 @@ impl Sse {
     }
 
     /// Whether this is no event, but says that the stream is done.
-    fn event(&mut self, data: &[u8], events: &mut impl Events) -> bool {
+    fn event(&mut self, event: &[u8], data: Range<usize>, events: &mut impl Events) -> bool {
         self.after_return = false;
-        events.bytes(data);
-        let done = data == DONE;
-        if !done {
+        let done = event.get(data.clone()) == Some(DONE);
+        if done {
+            events.bytes(DONE);
+        } else {
+            events.framed(event, data);
             events.end_event();
         }
         done
@@ -146,10 +156,24 @@ impl Sse {
     }
 }
 
-/// Nearly all events come like this: in one piece, one line of data and the empty line. The data, and what follows.
-fn whole_event(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let line = bytes.strip_prefix(b"data: ")?;
-    let (data, rest) = line.split_at_checked(memchr2(b'\n', b'\r', line)?)?;
-    let rest = rest.strip_prefix(b"\n\n")?;
-    (!data.is_empty()).then_some((data, rest))
+/// Nearly all events come like this: in one piece, perhaps with a name, one line of data and the empty line. The length of
+/// all that, and where the data is.
+fn whole_event(bytes: &[u8]) -> Option<(usize, Range<usize>)> {
+    const DATA: &[u8] = b"data: ";
+    let mut rest = bytes;
+    if bytes.starts_with(b"event:") {
+        (_, rest) = line(bytes)?;
+    }
+    let start = bytes.len() - rest.len() + DATA.len();
+    let (data, rest) = line(rest.strip_prefix(DATA)?)?;
+    let (empty, rest) = line(rest)?;
+    let is_event = empty.is_empty() && !data.is_empty();
+    is_event.then(|| (bytes.len() - rest.len(), start..start + data.len()))
+}
+
+/// A line whose end is there for certain, and what follows.
+fn line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (line, rest) = bytes.split_at_checked(memchr2(b'\n', b'\r', bytes)?)?;
+    let rest = rest.strip_prefix(b"\n").or_else(|| rest.strip_prefix(b"\r\n"))?;
+    Some((line, rest))
 }
