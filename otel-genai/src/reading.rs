@@ -27,6 +27,10 @@ impl Reading {
         self.inference.run(f)
     }
 
+    pub(crate) fn run_outside<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        self.inference.guard.run_outside(f)
+    }
+
     pub(crate) fn read(&mut self, bytes: &[u8]) {
         let Some(reader) = &mut self.reader else { return };
         let before = reader.output_chunks();

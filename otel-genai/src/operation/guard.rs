@@ -90,11 +90,15 @@ impl Guard {
 
     /// Runs `f` inside; a panic ends the operation at once, with what is known.
     pub(crate) fn run<R>(&mut self, f: impl FnOnce() -> R) -> R {
-        let attached = self.context.clone().attach();
+        let _attached = self.context.clone().attach();
+        self.run_outside(f)
+    }
+
+    /// Like [`run`](Self::run), for what asks for no context: it stays what it is.
+    pub(crate) fn run_outside<R>(&mut self, f: impl FnOnce() -> R) -> R {
         let on_panic = FinishOnUnwind(self);
         let result = f();
         mem::forget(on_panic);
-        drop(attached);
         result
     }
 

@@ -1,5 +1,6 @@
 //! The layer's service around a client of reqwest's requests.
 
+use std::any::type_name;
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll, ready};
 
@@ -13,7 +14,6 @@ use tower_service::Service;
 use super::error::{error_type, error_type_of_any};
 use crate::GenAiService;
 use crate::client::{BodyReading, Call};
-use crate::reading::Reading;
 
 impl<S> Service<Request> for GenAiService<S>
 where
@@ -83,7 +83,10 @@ where
         Poll::Ready(match result {
             Ok(response) => {
                 let reading = call.respond(response.status(), response.headers());
-                Ok(observe(response, reading))
+                Ok(observe(
+                    response,
+                    Observer { reading: BodyReading(reading), attaches: !is_reqwests::<F>() },
+                ))
             }
             Err(error) => {
                 call.fail(error_type_of_any(&error));
@@ -93,7 +96,17 @@ where
     }
 }
 
-fn observe(response: Response, reading: Reading) -> Response {
+/// Whether `F` is the future of reqwest's client. Then nobody has changed the response, and its body is what has come over the
+/// connection: nothing runs in there that could ask for a context, and to attach one twice for each chunk costs as much
+/// as to read it.
+///
+/// Futures that borrow have no `TypeId`. That a name is perhaps not unique does no harm: of all types of this name, reqwest's
+/// alone has its responses.
+fn is_reqwests<F>() -> bool {
+    type_name::<F>() == type_name::<<::reqwest::Client as Service<Request>>::Future>()
+}
+
+fn observe(response: Response, observer: Observer) -> Response {
     // The only way to give a response another body leads through `http::Response`, which loses the URL unless it is an
     // extension, of a type that only this builder can make.
     let with_url = http::Response::builder().url(response.url().clone()).body(());
@@ -101,27 +114,48 @@ fn observe(response: Response, reading: Reading) -> Response {
     if let Ok(with_url) = with_url {
         parts.extensions.extend(with_url.into_parts().0.extensions);
     }
-    let body = Body::wrap(ObservedBody::new(body, Observer(BodyReading(reading))));
+    let body = Body::wrap(ObservedBody::new(body, observer));
     Response::from(http::Response::from_parts(parts, body))
 }
 
 /// Like [`BodyReading`], with reqwest's word on what went wrong.
-struct Observer(BodyReading);
+struct Observer {
+    reading: BodyReading,
+    /// Whether the body is polled in the context of the span.
+    attaches: bool,
+}
 
 impl BodyObserver<Error> for Observer {
     fn around_poll<R>(&mut self, poll: impl FnOnce() -> R) -> R {
-        BodyObserver::<Error>::around_poll(&mut self.0, poll)
+        match self.attaches {
+            true => self.reading.0.run(poll),
+            false => self.reading.0.run_outside(poll),
+        }
     }
 
     fn chunk(&mut self, data: &impl Buf) {
-        BodyObserver::<Error>::chunk(&mut self.0, data);
+        BodyObserver::<Error>::chunk(&mut self.reading, data);
     }
 
     fn end(self) {
-        BodyObserver::<Error>::end(self.0);
+        BodyObserver::<Error>::end(self.reading);
     }
 
     fn error(self, error: &Error) {
-        self.0.0.fail(error_type(error));
+        self.reading.0.fail(error_type(error));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Ready;
+
+    use super::*;
+
+    #[test]
+    fn the_future_of_reqwest_is_known() {
+        assert!(is_reqwests::<<&::reqwest::Client as Service<Request>>::Future>());
+        assert!(!is_reqwests::<Pin<Box<<::reqwest::Client as Service<Request>>::Future>>>());
+        assert!(!is_reqwests::<Ready<Result<Response, Error>>>());
     }
 }

@@ -10,7 +10,7 @@ use futures_util::{FutureExt, StreamExt, poll};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy;
 use hyper_util::rt::TokioExecutor;
-use opentelemetry::trace::Status;
+use opentelemetry::trace::{Status, TraceContextExt};
 use otel_genai::provider::{Endpoint, Provider};
 use otel_genai::{GenAi, GenAiLayer, RequestBody};
 use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, span};
@@ -341,5 +341,32 @@ async fn reqwest_keeps_the_url_and_streams() {
     while let Some(piece) = pieces.next().await {
         piece.unwrap();
     }
+    assert_once(&telemetry, "gpt-4o", None);
+}
+
+/// A service of the application may do anything in the bodies that it makes, such as ask for the rest by another request.
+#[tokio::test]
+async fn a_body_that_the_application_made_is_polled_in_the_context_of_the_span() {
+    let address = serve().await;
+    let telemetry = TestTelemetry::new();
+    let requests = reqwest::Client::new();
+    let inner = requests.clone();
+    let send = otel_genai::reqwest::execute_fn(move |request| {
+        let sent = inner.execute(request);
+        async move {
+            let (head, body) = http::Response::<reqwest::Body>::from(sent.await?).into_parts();
+            let body = body.map_frame(|frame| {
+                let context = opentelemetry::Context::current();
+                assert!(context.span().span_context().is_valid());
+                frame
+            });
+            let body = reqwest::Body::wrap(body);
+            Ok::<_, reqwest::Error>(reqwest::Response::from(http::Response::from_parts(head, body)))
+        }
+    });
+    let client = otel_genai::reqwest::Client::through(layer(&telemetry, address), requests, send);
+    let url = format!("http://{address}/v1/chat/completions");
+    let response = client.post(url).json(&request("gpt-4o", true)).send().await.unwrap();
+    assert!(response.text().await.unwrap().contains(COMPLETION));
     assert_once(&telemetry, "gpt-4o", None);
 }
