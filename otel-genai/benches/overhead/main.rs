@@ -4,9 +4,10 @@
 //! and sends the chunks as a model does, one by one without a pause, and all at once, which is the worst case. The clients
 //! are async-openai, as it is used, and hyper's alone, which looks at nothing that comes.
 //!
-//! `cargo bench -p otel-genai --features async-openai --bench overhead`. For a counter of instructions or of system calls
-//! there are also
+//! `cargo bench -p otel-genai --features async-openai --bench overhead`. Beside it there are
 //!
+//! - `-- rounds <times>`, which leaves out the model's pace and compares the others so many times: on a machine that is busy
+//!   with other things too, the medians of 1,000 rounds say something;
 //! - `-- count bare` and `-- count watched`, which read 10 streams in memory and nothing else;
 //! - `-- stream <openai|hyper> <bare|watched> <as-a-model|one-by-one|at-once> <times>`, which reads so many over a socket.
 
@@ -71,9 +72,8 @@ fn cpu_time() -> Duration {
     Duration::from_nanos(nanoseconds)
 }
 
-fn compare(name: &str, runtime: &Runtime, clients: [Ask; 2], pace: Pace) {
+fn compare(name: &str, runtime: &Runtime, clients: [Ask; 2], pace: Pace, rounds: usize) {
     let clients = clients.map(Arc::new);
-    let rounds = if matches!(pace, Pace::AsAModel) { 5 } else { 100 };
     let mut samples: [Vec<[Duration; 2]>; 2] = [Vec::new(), Vec::new()];
     for round in 0..rounds + WARM_UP {
         // The order changes from round to round.
@@ -129,14 +129,19 @@ fn main() {
         let pace = Pace::ALL.into_iter().find(|known| known.name() == pace).unwrap();
         return (0..times.parse().unwrap()).for_each(|_| stream(&runtime, &ask, pace));
     }
+    let (rounds, paces) = match arguments[..] {
+        ["rounds", times] => (times.parse().unwrap(), &Pace::ALL[1..]),
+        _ => (100, &Pace::ALL[..]),
+    };
     println!(
         "{:<36} {:>11} {:>11} {:>10} {:>8}",
         "1,000 chunks", "bare us", "watched us", "ns/chunk", "ratio"
     );
     for name in ["async-openai", "hyper"] {
-        for pace in Pace::ALL {
+        for pace in paces {
             let clients = [false, true].map(|is_watched| client(name, server.address, is_watched));
-            compare(name, &runtime, clients, pace);
+            let rounds = if matches!(pace, Pace::AsAModel) { 5 } else { rounds };
+            compare(name, &runtime, clients, *pace, rounds);
         }
     }
     memory::print();
