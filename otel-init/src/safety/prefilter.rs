@@ -161,6 +161,21 @@ pub(super) fn may_hold_secret(text: &[u8]) -> bool {
     has_long_run && text.windows(3).any(|part| part.eq_ignore_ascii_case(b"aws"))
 }
 
+/// Whether a `:` or `=` is among the first or the last eight bytes, eight at a time.
+pub(super) fn has_assignment(short: &[u8]) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
+    const HIGH_BITS: u64 = u64::from_ne_bytes([0x80; 8]);
+    // <https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord>
+    let has_zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGH_BITS != 0;
+    let holds = |word: &[u8; 8]| {
+        [b':', b'='].iter().any(|byte| has_zero(u64::from_ne_bytes(*word) ^ u64::from_ne_bytes([*byte; 8])))
+    };
+    match (short.first_chunk(), short.last_chunk()) {
+        (Some(first), Some(last)) => holds(first) || holds(last),
+        _ => short.iter().any(|byte| matches!(byte, b':' | b'=')),
+    }
+}
+
 /// What stands in every key that [`super::preset::SECRET_KEYS`] fits, in whatever case.
 const KEY_PARTS: &[&str] = &[
     "pass",
@@ -224,7 +239,7 @@ mod tests {
     use regex::RegexSet;
 
     use super::super::preset::{SECRET_FORMS, SECRET_KEYS};
-    use super::{may_be_secret_key, may_hold_secret};
+    use super::{has_assignment, may_be_secret_key, may_hold_secret};
 
     /// A pattern that makes texts of the form: of ASCII, and without what only looks around.
     fn making(pattern: &str) -> String {
@@ -272,6 +287,21 @@ mod tests {
                 prop_assert!(!forms.is_match(&text) || may_hold_secret(text.as_bytes()), "{text:?}");
             });
             assert!(matched.get() > 20, "form {index} is hardly made: {matched:?}");
+        }
+    }
+
+    #[test]
+    fn assignments_are_seen_wherever_they_stand() {
+        for len in 0..=16 {
+            for other in 0..=u8::MAX {
+                let text = vec![other; len];
+                assert_eq!(has_assignment(&text), len > 0 && [b':', b'='].contains(&other), "{text:?}");
+                for (place, sign) in (0..len).flat_map(|place| [(place, b':'), (place, b'=')]) {
+                    let mut text = text.clone();
+                    text[place] = sign;
+                    assert!(has_assignment(&text), "{text:?}");
+                }
+            }
         }
     }
 

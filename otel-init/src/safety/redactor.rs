@@ -13,7 +13,7 @@ use super::glob::Globs;
 use super::memory::Memory;
 use super::pattern::{Pattern, PatternSet};
 use super::plain_keys::PlainKeys;
-use super::prefilter::{may_be_secret_key, may_hold_secret};
+use super::prefilter::{has_assignment, may_be_secret_key, may_hold_secret};
 use super::preset::{self, Form};
 use super::redaction::Redaction;
 
@@ -254,9 +254,7 @@ impl Redactor {
 
     fn is_too_short(&self, text: &[u8]) -> bool {
         text.len() < self.shortest
-            || (self.has_only_secrets
-                && text.len() < preset::SHORTEST_BARE_SECRET
-                && !text.iter().any(|byte| matches!(byte, b':' | b'=')))
+            || (self.has_only_secrets && text.len() < preset::SHORTEST_BARE_SECRET && !has_assignment(text))
     }
 
     fn replacement(&self, rule: &ValueRule, found: &Captures<'_>) -> Option<String> {
