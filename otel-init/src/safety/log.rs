@@ -15,6 +15,10 @@ use super::chain::Safety;
 use super::intake::{Admitted, Lanes};
 use super::value::{SafeValue, Verdict, redacted_body};
 
+/// sqlx logs statements as they are sent, with their literals; slow ones as warnings. Spans of otel-db have their text without.
+const STATEMENT_LOG: &str = "sqlx::query";
+const STATEMENT_KEYS: [&str; 2] = ["summary", "db.statement"];
+
 /// Protects log records and hands them on, to each destination.
 #[derive(Debug)]
 pub(crate) struct SafeLogProcessor<P> {
@@ -48,7 +52,12 @@ impl<P: LogProcessor> LogProcessor for SafeLogProcessor<P> {
             }
         });
         if live.has_attributes_off() {
-            self.safety.leave_off(record);
+            self.safety.retain(record, |key| !live.is_without(key.as_str()));
+        }
+        if self.safety.redactor.hides_secrets()
+            && record.target().is_some_and(|target| target == STATEMENT_LOG)
+        {
+            self.safety.retain(record, |key| !STATEMENT_KEYS.contains(&key.as_str()));
         }
         self.safety.protect_log(record);
         match admitted {
@@ -117,9 +126,8 @@ impl Safety {
         Some(kept.take(limits.count).collect())
     }
 
-    /// Takes away the attributes that are left off for the time being.
-    fn leave_off(&self, record: &mut SdkLogRecord) {
-        let is_kept = |key: &Key| !self.live.is_without(key.as_str());
+    /// Takes away the attributes that are not kept.
+    fn retain(&self, record: &mut SdkLogRecord, is_kept: impl Fn(&Key) -> bool) {
         if record.attributes_iter().all(|(key, _)| is_kept(key)) {
             return;
         }

@@ -81,6 +81,11 @@ pub(super) enum Scanned {
 }
 
 impl Redactor {
+    /// Whether the preset for secrets is on.
+    pub(super) fn hides_secrets(&self) -> bool {
+        self.secret_keys.is_some()
+    }
+
     /// `Err` is a rule that cannot be compiled, and why.
     pub(crate) fn new(rules: &Redaction) -> Result<Self, (String, regex::Error)> {
         let mut keys: Vec<(String, Redact)> = rules.keys.clone();

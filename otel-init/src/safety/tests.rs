@@ -332,3 +332,23 @@ fn a_pattern_that_cannot_be_read_is_an_error_that_shows_it() {
     assert!(error.is_invalid_configuration());
     assert!(error.to_string().contains("a redaction rule is \"(unclosed\""), "{error}");
 }
+
+#[test]
+fn what_sqlx_logs_of_a_statement_is_exported_without_its_text() {
+    let log = |redaction: Redaction, target: &'static str| {
+        let record = log_through(&safety(redaction, UNLIMITED), |record| {
+            record.set_target(target);
+            record.set_body("slow statement: execution time exceeded alert threshold".into());
+            record.add_attribute("summary", "SELECT 'canary' FROM songs …");
+            record.add_attribute("db.statement", "SELECT 'canary' FROM songs WHERE id = 7");
+            record.add_attribute("elapsed_secs", 2);
+        });
+        let record = record.unwrap();
+        assert!(record.body().is_some());
+        log_texts(&record).into_iter().map(|(key, _)| key).collect::<Vec<_>>()
+    };
+    assert_eq!(log(Redaction::new(), "sqlx::query"), ["elapsed_secs"]);
+    assert_eq!(log(Redaction::new(), "shop"), ["summary", "db.statement", "elapsed_secs"]);
+    let all = ["summary", "db.statement", "elapsed_secs"];
+    assert_eq!(log(Redaction::new().without_secrets(), "sqlx::query"), all);
+}
