@@ -111,11 +111,17 @@ impl<'a> Attributes<'a> {
     /// Adds an attribute to the span only: a value with many different values, or one that metrics do not need.
     #[inline]
     pub fn span(&mut self, key: impl Into<Key>, value: impl Into<Value>) {
-        if self.wants_span() {
-            let attribute = KeyValue::new(key, value);
-            if self.takes(&attribute.key) {
-                self.span.push(attribute);
-            }
+        match &mut self.span {
+            Sink::None => {}
+            // Of nearly all attributes, so it is worth a way of its own.
+            Sink::List(list) if self.names.is_none() => list.push(KeyValue::new(key, value)),
+            _ => self.span_checked(KeyValue::new(key, value)),
+        }
+    }
+
+    fn span_checked(&mut self, attribute: KeyValue) {
+        if self.takes(&attribute.key) {
+            self.span.push(attribute);
         }
     }
 

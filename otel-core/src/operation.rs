@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime};
 
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{Status, TraceContextExt};
-use opentelemetry::{Context, KeyValue};
+use opentelemetry::{Context, ContextGuard, KeyValue};
 
 use crate::instrumenter::Bound;
 use crate::propagation::{is_sampling_forced, remote_decision};
@@ -158,6 +158,12 @@ impl<C: Convention> Operation<C> {
         }
     }
 
+    /// Makes the context current where [`run`](Self::run) would: for those who see to panics themselves.
+    #[must_use]
+    pub fn attach(&self) -> Option<ContextGuard> {
+        self.state.attaches.then(|| self.state.context.clone().attach())
+    }
+
     /// Lets [`run`](Self::run) leave the current context as it is, if this operation adds nothing to it: with metrics alone
     /// there is often nothing that the work inside could ask for, and attaching costs more than the rest.
     ///
@@ -175,7 +181,7 @@ impl<C: Convention> Operation<C> {
 
     /// Runs `f` with the operation's context attached. A panic in `f` goes on, and ends the operation as failed.
     pub fn run<R>(&mut self, f: impl FnOnce() -> R) -> R {
-        let attached = self.state.attaches.then(|| self.state.context.clone().attach());
+        let attached = self.attach();
         let on_panic = FailOnUnwind(&mut self.state);
         let result = f();
         std::mem::forget(on_panic);
