@@ -118,7 +118,7 @@ impl<S: Side> Call<S> {
     #[inline]
     pub(crate) fn run<R>(&mut self, f: impl FnOnce() -> R) -> R {
         let Some(operation) = &self.operation else { return f() };
-        let attached = operation.context().clone().attach();
+        let attached = operation.attach();
         let on_panic = EndOnUnwind(self);
         let result = f();
         std::mem::forget(on_panic);

@@ -9,11 +9,14 @@ fn main() {
     let times: u32 = times.parse().expect("a number");
     let installed = telemetry::install();
     telemetry::sample(!case.ends_with("unsampled"));
+    if case.ends_with("metrics") {
+        telemetry::without_traces();
+    }
     let mut call: Box<dyn FnMut()> = match case.as_str() {
         "bare" => Box::new(say(bare())),
         "ours" | "ours-unsampled" => Box::new(say(ours())),
         "client" | "client-unsampled" => Box::new(say(our_client())),
-        "server" | "server-unsampled" => Box::new(say(our_server())),
+        "server" | "server-unsampled" | "server-metrics" => Box::new(say(our_server())),
         "stream-bare" => Box::new(count(bare(), 10_000)),
         "stream-ours" => Box::new(count(ours(), 10_000)),
         other => panic!("no case {other}"),

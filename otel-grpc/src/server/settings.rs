@@ -45,10 +45,11 @@ impl Settings {
         }
         let method = Method::new(grpc.path(), self.methods.as_ref());
         let start = CallStart { grpc: *grpc, method, peer: Some(&self.peer), context: &parent };
-        let operation = self.instrumenter.start_with_links(&parent, &start, links);
+        let mut operation = self.instrumenter.start_with_links(&parent, &start, links);
         if operation.is_inert() {
             return hands_on(operation.context()).then(|| Call::inert(operation));
         }
+        operation.attach_only_if_needed();
         let rules = &self.instrumenter.convention().rules;
         let parts = CallParts {
             deadline: Deadline::start(grpc.headers),

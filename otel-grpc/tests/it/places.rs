@@ -1,21 +1,28 @@
 //! Where a layer may stand: inside of axum, around plain HTTP, twice, before the SDK, under suppression; and what it knows
 //! of addresses there.
 
+use std::convert::Infallible;
 use std::future::IntoFuture;
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::routing::get;
+use bytes::Bytes;
+use http_body::Frame;
+use http_body_util::{BodyExt, Empty, StreamBody};
 use opentelemetry::Context;
+use opentelemetry::baggage::BaggageExt;
+use opentelemetry::trace::noop::NoopTracerProvider;
 use opentelemetry::trace::{FutureExt, SpanKind};
-use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use otel_core::AlreadyObserved;
 use otel_grpc::GrpcServerLayer;
 use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, eventually};
 use tokio::net::TcpListener;
 use tonic::Code;
 use tonic::service::Routes;
-use tower::ServiceBuilder;
+use tower::{Layer, ServiceBuilder, ServiceExt};
 
 use crate::echo::{Asked, EchoClient, EchoServer, End, Kind};
 use crate::support::{
@@ -44,7 +51,7 @@ async fn a_tonic_router_inside_of_axum_beside_plain_routes() {
         hyper::client::conn::http2::handshake(hyper_util::rt::TokioExecutor::new(), io).await.unwrap();
     tokio::spawn(connection);
     let request = http::Request::get(format!("http://{address}/healthz"));
-    let request = request.body(http_body_util::Empty::<bytes::Bytes>::new()).unwrap();
+    let request = request.body(Empty::<Bytes>::new()).unwrap();
     assert_eq!(sender.send_request(request).await.unwrap().status(), 200);
     assert_eq!(telemetry.started_spans(), 0, "plain HTTP is for otel-http");
 
@@ -119,13 +126,11 @@ async fn two_server_layers_give_one_span() {
 #[tokio::test]
 async fn a_call_is_marked_so_that_layers_for_plain_http_stay_silent() {
     let telemetry = TestTelemetry::new();
-    let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
-    let seen_below = std::sync::Arc::clone(&seen);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let seen_below = Arc::clone(&seen);
     let below = tower::service_fn(move |request: http::Request<tonic::body::Body>| {
         seen_below.lock().unwrap().push(AlreadyObserved::is_marked(request.extensions()));
-        std::future::ready(Ok::<_, std::convert::Infallible>(
-            tonic::Status::ok("").into_http::<tonic::body::Body>(),
-        ))
+        std::future::ready(Ok::<_, Infallible>(tonic::Status::ok("").into_http::<tonic::body::Body>()))
     });
     let layer = client_layer(&telemetry).build();
     let _ = EchoClient::new(ServiceBuilder::new().layer(layer).service(below)).call(&well(Kind::Unary)).await;
@@ -158,4 +163,54 @@ async fn a_buffer_and_a_unix_socket_below_change_nothing() {
     let client = of_kind(&telemetry, &SpanKind::Client);
     assert!(client.has("server.address", "/run/echo.sock") && client.attribute("server.port").is_none());
     assert!(of_kind(&telemetry, &SpanKind::Server).is_child_of(&client), "the context goes with the request");
+}
+
+/// What a handler finds in the context: a value that was there before the call, and the caller's baggage.
+#[derive(Clone, Copy, Debug)]
+struct Before;
+
+fn found() -> (bool, Option<String>) {
+    let context = Context::current();
+    (context.get::<Before>().is_some(), context.baggage().get("tier").map(ToString::to_string))
+}
+
+#[tokio::test]
+async fn with_metrics_alone_a_handler_has_what_its_caller_sent_and_what_was_there() {
+    let telemetry = TestTelemetry::new();
+    let layer = server_layer(&telemetry)
+        .with_tracer_provider(NoopTracerProvider::new())
+        .with_propagator(BaggagePropagator::new())
+        .build();
+    for (call, sent) in [None, Some("tier=gold"), None, Some("tier=gold")].into_iter().enumerate() {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (in_call, below) = (Arc::clone(&seen), Arc::clone(&seen));
+        let service = tower::service_fn(move |_: http::Request<Empty<Bytes>>| {
+            in_call.lock().unwrap().push(found());
+            let below = Arc::clone(&below);
+            async move {
+                below.lock().unwrap().push(found());
+                let trailers = http::HeaderMap::from_iter([(
+                    http::HeaderName::from_static("grpc-status"),
+                    http::HeaderValue::from_static("0"),
+                )]);
+                let last = futures_util::stream::once(async move {
+                    below.lock().unwrap().push(found());
+                    Ok::<_, Infallible>(Frame::<Bytes>::trailers(trailers))
+                });
+                Ok::<_, Infallible>(http::Response::new(StreamBody::new(Box::pin(last))))
+            }
+        });
+        let mut request =
+            http::Request::post("/test.v1.Echo/Unary").header("content-type", "application/grpc");
+        if let Some(baggage) = sent {
+            request = request.header("baggage", baggage);
+        }
+        let response = layer.layer(service).oneshot(request.body(Empty::new()).unwrap());
+        let answered = async { response.await.unwrap().into_body().collect().await.unwrap() };
+        answered.with_context(Context::current().with_value(Before)).await;
+        let tier = sent.map(|_| "gold".to_owned());
+        assert_eq!(*seen.lock().unwrap(), vec![(true, tier); 3], "{sent:?}");
+        assert_eq!(telemetry.histogram_count(SERVER_DURATION), call as u64 + 1);
+    }
+    assert_eq!(telemetry.started_spans(), 0);
 }
