@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod answers;
 mod async_openai;
 mod content;
 mod events;
@@ -13,6 +14,7 @@ mod latest;
 mod layer;
 mod mcp;
 mod operations;
+mod recorded;
 mod rmcp;
 mod states;
 mod streams;

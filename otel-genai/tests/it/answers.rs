@@ -1,0 +1,148 @@
+//! Answers that are not what was asked for.
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use otel_genai::content::ContentPolicy;
+use otel_genai::provider::{Provider, RequestFacts};
+use otel_genai::{GenAi, GenAiLayer, RequestBody};
+use otel_testing::{AssertTelemetry, TestTelemetry, span};
+use serde_json::json;
+use std::sync::{Arc, Mutex};
+use tower::{BoxError, Layer, ServiceExt};
+
+use crate::fake::{COMPLETION, PROMPT, request};
+use crate::support::{assert_conventions, builder, genai};
+
+/// A request for a stream of OpenAI's, answered with this.
+fn answered(genai: GenAi, status: u16, headers: &[(&str, &str)], body: &[u8]) {
+    let mut response = Response::builder().status(status);
+    for (key, value) in headers {
+        response = response.header(*key, *value);
+    }
+    let response = response.body(Full::new(Bytes::copy_from_slice(body))).unwrap();
+    let inner = tower::service_fn(move |_: Request<RequestBody<Full<Bytes>>>| {
+        let response = response.clone();
+        async { Ok::<_, BoxError>(response) }
+    });
+    let request = Request::post("https://api.openai.com/v1/chat/completions");
+    let request = request.body(Full::from(self::request("gpt-4o", true).to_string())).unwrap();
+    let answer = GenAiLayer::from(genai).layer(inner).oneshot(request).now_or_never().unwrap().unwrap();
+    assert_eq!(answer.into_body().collect().now_or_never().unwrap().unwrap().to_bytes(), body);
+}
+
+fn stream() -> String {
+    let chunk =
+        |content: &str| json!({ "id": "r1", "choices": [{ "index": 0, "delta": { "content": content } }] });
+    let usage = json!({ "id": "r1", "choices": [], "usage": { "prompt_tokens": 3, "completion_tokens": 2 } });
+    format!("data: {}\n\ndata: {}\n\ndata: {usage}\n\ndata: [DONE]\n\n", chunk(COMPLETION), chunk(COMPLETION))
+}
+
+#[test]
+fn what_is_compressed_passes_unread() {
+    for encoding in ["gzip", "br", "deflate", "zstd", "identity, gzip"] {
+        for (status, error_type) in [(200, None), (503, Some("503"))] {
+            let telemetry = TestTelemetry::new();
+            let headers = [("content-type", "text/event-stream"), ("content-encoding", encoding)];
+            // What is in it looks like what could be read.
+            answered(genai(&telemetry), status, &headers, stream().as_bytes());
+            assert_conventions(&telemetry);
+            let expected =
+                span("chat gpt-4o").client().has_no("gen_ai.response.id").has_no("gen_ai.usage.input_tokens");
+            telemetry.assert_span(match error_type {
+                Some(error_type) => expected.failed().has("error.type", error_type),
+                None => expected.has_no("error.type"),
+            });
+            telemetry.assert_no_metric("gen_ai.client.token.usage");
+            telemetry.assert_no_secrets([COMPLETION, PROMPT]);
+        }
+    }
+}
+
+#[test]
+fn without_a_content_type_or_with_another_one_the_body_tells() {
+    let json = json!({ "id": "r1", "choices": [], "usage": { "prompt_tokens": 3, "completion_tokens": 2 } });
+    for (headers, body) in [
+        (&[][..], stream()),
+        (&[("content-type", "text/plain")], stream()),
+        (&[("content-type", "TEXT/Event-Stream ; charset=UTF-8")], stream()),
+        (&[("content-type", "text/event-stream"), ("content-encoding", "Identity")], stream()),
+        (&[], json.to_string()),
+        (&[("content-type", "application/json")], json.to_string()),
+        (&[("content-type", "text/event-stream")], json.to_string()),
+    ] {
+        let telemetry = TestTelemetry::new();
+        answered(genai(&telemetry), 200, headers, body.as_bytes());
+        assert_conventions(&telemetry);
+        let expected =
+            span("chat gpt-4o").has("gen_ai.response.id", "r1").has("gen_ai.usage.input_tokens", 3);
+        telemetry.assert_span(expected.has("gen_ai.usage.output_tokens", 2).has_no("error.type"));
+    }
+}
+
+/// The head has said 200 long before.
+#[test]
+fn an_error_within_a_stream_is_the_outcome() {
+    let telemetry = TestTelemetry::new();
+    let error = json!({ "error": { "type": "server_error", "code": "overloaded", "message": PROMPT } });
+    let (before, after) =
+        stream().split_once("data: [DONE]").map(|(before, _)| (before.to_owned(), "")).unwrap();
+    let body = format!("{before}event: error\ndata: {error}\n\n{after}");
+    let genai = builder(&telemetry).with_exception_events(telemetry.logger_provider()).build();
+    answered(genai, 200, &[("content-type", "text/event-stream")], body.as_bytes());
+    assert_conventions(&telemetry);
+    let expected = span("chat gpt-4o").failed().has("error.type", "overloaded");
+    telemetry.assert_span(expected.has("gen_ai.usage.output_tokens", 2).has("gen_ai.response.id", "r1"));
+    assert_eq!(telemetry.histogram_count("gen_ai.client.operation.duration"), 1);
+    assert_eq!(telemetry.histogram_count("gen_ai.client.token.usage"), 2);
+    assert_eq!(telemetry.logs().len(), 1);
+    telemetry.assert_no_secrets([PROMPT, COMPLETION]);
+}
+
+/// "Regardless of the span sampling decision."
+#[test]
+fn what_is_not_sampled_is_uploaded_all_the_same() {
+    for sampler in [Sampler::AlwaysOff, Sampler::AlwaysOn] {
+        let telemetry = TestTelemetry::new();
+        let uploads = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&uploads);
+        let policy = ContentPolicy::builder().with_upload(move |content| {
+            sink.lock().unwrap().push(format!("{content:?}"));
+            Some("s3://bucket/1".to_owned())
+        });
+        let tracers = SdkTracerProvider::builder().with_sampler(sampler).build();
+        let genai =
+            builder(&telemetry).with_tracer_provider(tracers).with_content_policy(policy.build()).build();
+        answered(genai, 200, &[("content-type", "text/event-stream")], stream().as_bytes());
+        let uploads = uploads.lock().unwrap();
+        assert_eq!(uploads.len(), 1);
+        assert!(uploads[0].contains(PROMPT) && uploads[0].contains(COMPLETION), "{uploads:?}");
+        assert_eq!(telemetry.histogram_count("gen_ai.client.operation.duration"), 1);
+    }
+}
+
+/// Whatever the bodies of a call say, a reader that is not sure says nothing.
+#[test]
+fn a_request_that_is_compressed_or_no_json_is_a_call_of_no_model() {
+    let telemetry = TestTelemetry::new();
+    for body in
+        ["", "[]", "null", "\"c4n4ry\"", "{\"model\":7,\"stream\":\"yes\"}", "{\"model\":\"", "\u{0}\u{1}"]
+    {
+        let inner = tower::service_fn(|_: Request<RequestBody<Full<Bytes>>>| async {
+            Ok::<_, BoxError>(Response::new(Full::new(Bytes::from_static(b"{}"))))
+        });
+        let request =
+            Request::post("https://api.openai.com/v1/chat/completions").body(Full::from(body)).unwrap();
+        let sent = GenAiLayer::from(genai(&telemetry)).layer(inner).oneshot(request);
+        sent.now_or_never().unwrap().unwrap().into_body().collect().now_or_never().unwrap().unwrap();
+    }
+    let request = RequestFacts::default();
+    genai(&telemetry).chat(Provider::OpenAi, "m").with_request(request).start().end();
+    assert_conventions(&telemetry);
+    telemetry.assert_spans(
+        8,
+        span("chat").client().has_no("gen_ai.request.model").has_no("gen_ai.request.stream"),
+    );
+}
