@@ -32,7 +32,7 @@ use std::borrow::Cow;
 use ::rmcp::ErrorData;
 use ::rmcp::model::{
     CallToolRequest, CallToolRequestParams, CallToolResult, ClientNotification, ClientRequest, GetMeta,
-    ProtocolVersion, ServerConfig, ServerResult,
+    NotificationMetaObject, ProtocolVersion, ServerConfig, ServerResult,
 };
 use ::rmcp::service::{
     NotificationContext, Peer, PeerRequestOptions, RequestContext, RoleClient, RoleServer, Service,
@@ -96,10 +96,12 @@ impl<S: Service<RoleServer>> Service<RoleServer> for McpServer<S> {
         notification: ClientNotification,
         context: NotificationContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        let method = serde_json::to_value(&notification)
-            .ok()
-            .and_then(|value| value["method"].as_str().map(str::to_owned));
-        let message = self.genai.mcp_server(method.unwrap_or_else(|| "_OTHER".to_owned()));
+        let value = serde_json::to_value(&notification).unwrap_or_default();
+        let message = self.genai.mcp_server(value["method"].as_str().unwrap_or("_OTHER").to_owned());
+        // rmcp reads it into the extensions, and looks for it in the notification when they are gone from there.
+        let meta = context.extensions.get::<NotificationMetaObject>().unwrap_or(&context.meta);
+        let meta = serde_json::Value::Object(meta.0.0.clone());
+        let message = message.with_meta(&meta);
         let mut message = self.observe(message, None).start();
         let result = message.call(self.inner.handle_notification(notification, context)).await;
         if let Err(error) = &result {

@@ -5,6 +5,7 @@
 mod answers;
 mod async_openai;
 mod content;
+mod environment;
 mod events;
 mod everything;
 mod exits;

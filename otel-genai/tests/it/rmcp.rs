@@ -10,6 +10,7 @@ use rmcp::model::{
 use rmcp::service::{RequestContext, RoleServer};
 use rmcp::{ErrorData, ServerHandler, ServiceError, ServiceExt};
 use serde_json::json;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 use crate::mcp::mcp_builder;
 use crate::support::assert_conventions;
@@ -73,4 +74,40 @@ async fn calls_over_a_pipe() {
     telemetry.assert_span(expected.has("jsonrpc.request.id", "1"));
     telemetry.assert_span(span("tools/list").server().child_of("tools/list"));
     telemetry.assert_span(span("notifications/initialized").server());
+}
+
+#[tokio::test]
+async fn a_notification_is_a_child_of_the_span_in_its_meta() {
+    let telemetry = TestTelemetry::new();
+    let (client, server_end) = tokio::io::duplex(4096);
+    let server = McpServer::new(mcp_builder(&telemetry).build(), Shop);
+    let served = tokio::spawn(async move { server.serve(server_end).await.unwrap().waiting().await });
+    let (read, mut write) = tokio::io::split(client);
+    let mut answers = BufReader::new(read).lines();
+    let client_info = json!({ "name": "c", "version": "1" });
+    let params = json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client_info });
+    let meta = json!({ "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" });
+    let progress = json!({ "progressToken": 1, "progress": 1, "_meta": meta });
+    for (id, method, params) in [
+        (Some(1), "initialize", params),
+        (None, "notifications/initialized", json!({})),
+        (None, "notifications/progress", progress),
+        (None, "notifications/roots/list_changed", json!({ "_meta": meta })),
+        (Some(2), "ping", json!({})),
+    ] {
+        let mut message = json!({ "jsonrpc": "2.0", "method": method, "params": params });
+        if let Some(id) = id {
+            message["id"] = json!(id);
+        }
+        write.write_all(format!("{message}\n").as_bytes()).await.unwrap();
+        if id.is_some() {
+            answers.next_line().await.unwrap().unwrap();
+        }
+    }
+    drop((write, answers));
+    served.await.unwrap().unwrap();
+    for name in ["notifications/progress", "notifications/roots/list_changed"] {
+        let span = telemetry.span(name);
+        assert_eq!(span.parent_span_id.to_string(), "b7ad6b7169203331", "{}", telemetry.tree());
+    }
 }
