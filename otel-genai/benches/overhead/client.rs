@@ -33,11 +33,13 @@ pub(crate) fn layer(host: &str) -> GenAiLayer {
 /// async-openai, which makes a value of each chunk, as an application that uses what the model says.
 pub(crate) fn async_openai(address: SocketAddr, is_watched: bool) -> Ask {
     let http = reqwest::Client::new();
+    // As an application does, once: the instruments are made with it.
+    let watched = HttpService::new(layer(&address.to_string()), http.clone());
     Box::new(move |pace| {
         let config = OpenAIConfig::new().with_api_base(format!("http://{address}{}", pace.path()));
         let client = async_openai::Client::with_config(config.with_api_key("none"));
         let client = match is_watched {
-            true => client.with_http_service(HttpService::new(layer(&address.to_string()), http.clone())),
+            true => client.with_http_service(watched.clone()),
             false => client.with_http_client(http.clone()),
         };
         Box::pin(async move {
