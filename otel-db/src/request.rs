@@ -26,6 +26,8 @@ pub struct DbRequest<'a> {
     /// The client's number, see [`Series`].
     client: u64,
     known: OnceCell<Option<Known>>,
+    /// Nothing was said of the call but its query, so all that is recorded follows from that.
+    pub(crate) is_plain: bool,
     pub(crate) text: Option<Cow<'a, str>>,
     pub(crate) summary: Option<Cow<'a, str>>,
     pub(crate) operation: Option<Cow<'a, str>>,
@@ -43,6 +45,7 @@ impl<'a> DbRequest<'a> {
             rules,
             client,
             known: OnceCell::new(),
+            is_plain: true,
             text: None,
             summary: None,
             operation: None,
@@ -90,17 +93,17 @@ impl<'a> DbRequest<'a> {
         self.batch_size
     }
 
-    /// What metrics say of the statement, if nothing else was said of the call.
+    /// What is known of a plain call of a statement that comes again.
     pub(crate) fn series(&self) -> Option<&Series> {
         match self.known() {
-            Some(Known::Series(series)) if self.is_only_a_query() => Some(series),
+            Some(Known::Series(series)) if self.is_plain => Some(series),
             _ => None,
         }
     }
 
     /// Of the metrics of a call that has started.
     pub(crate) fn take_source(&mut self) -> Source {
-        if !self.is_only_a_query() {
+        if !self.is_plain {
             return Source::Request;
         }
         match self.known.take().flatten() {
@@ -108,12 +111,6 @@ impl<'a> DbRequest<'a> {
             Some(Known::Statement(statement)) => Source::Statement(self.client, statement),
             None => Source::Request,
         }
-    }
-
-    fn is_only_a_query(&self) -> bool {
-        let said =
-            [&self.summary, &self.operation, &self.collection, &self.stored_procedure, &self.namespace];
-        said.iter().all(|said| said.is_none()) && self.batch_size.is_none()
     }
 
     /// Read when somebody asks, and once: a call that nobody observes costs no look into the cache.

@@ -29,6 +29,12 @@ impl<'a> DbCall<'a> {
         Self { client, request: DbRequest::new(convention.rules, convention.id) }
     }
 
+    /// To say more of the call than its query.
+    fn said(&mut self) -> &mut DbRequest<'a> {
+        self.request.is_plain = false;
+        &mut self.request
+    }
+
     pub(super) fn of_query(client: &'a DbClient, text: &'a str) -> Self {
         let mut call = Self::new(client);
         call.request.query = Some(text);
@@ -37,7 +43,7 @@ impl<'a> DbCall<'a> {
 
     pub(super) fn of_operation(client: &'a DbClient, name: Cow<'a, str>) -> Self {
         let mut call = Self::new(client);
-        call.request.operation = Some(name);
+        call.said().operation = Some(name);
         call
     }
 
@@ -46,6 +52,7 @@ impl<'a> DbCall<'a> {
             return Self::of_query(client, single);
         }
         let mut call = Self::new(client);
+        call.request.is_plain = false;
         let rules = client.convention().rules;
         let statements: Vec<_> = texts.iter().map(|text| rules.statement(text)).collect();
         let first = statements.first();
@@ -68,45 +75,45 @@ impl<'a> DbCall<'a> {
 
     /// The operation's name, where the client's interface names one: `db.operation.name`. It is not read from SQL.
     pub fn operation(mut self, name: impl Into<Cow<'a, str>>) -> Self {
-        self.request.operation = Some(name.into());
+        self.said().operation = Some(name.into());
         self
     }
 
     /// The one table, container or index that the call is about, where the client's interface names one:
     /// `db.collection.name`. It is not read from SQL.
     pub fn collection(mut self, name: impl Into<Cow<'a, str>>) -> Self {
-        self.request.collection = Some(name.into());
+        self.said().collection = Some(name.into());
         self
     }
 
     /// The stored procedure or script that is called: `db.stored_procedure.name`. Default: what the query calls.
     pub fn stored_procedure(mut self, name: impl Into<Cow<'a, str>>) -> Self {
-        self.request.stored_procedure = Some(name.into());
+        self.said().stored_procedure = Some(name.into());
         self
     }
 
     /// The database that this call is for, when it is not the client's: `db.namespace`.
     pub fn namespace(mut self, namespace: impl Into<Cow<'a, str>>) -> Self {
-        self.request.namespace = Some(namespace.into());
+        self.said().namespace = Some(namespace.into());
         self
     }
 
     /// A text for `db.query.text` that holds no values: it is recorded as it is.
     pub fn safe_query_text(mut self, text: impl Into<Cow<'a, str>>) -> Self {
-        self.request.text = Some(text.into());
+        self.said().text = Some(text.into());
         self
     }
 
     /// A summary for `db.query.summary` and the span's name, with few different values. Default: that of the query.
     pub fn summary(mut self, summary: impl Into<Cow<'a, str>>) -> Self {
-        self.request.summary = Some(summary.into());
+        self.said().summary = Some(summary.into());
         self
     }
 
     /// How many operations the call submits, each for itself: `db.operation.batch.size`. 1 is no batch. The operation's
     /// name and the summary get the `BATCH` that the conventions ask for.
     pub fn batch_size(mut self, operations: usize) -> Self {
-        self.request.batch_size = (operations != 1).then_some(operations);
+        self.said().batch_size = (operations != 1).then_some(operations);
         self
     }
 
@@ -115,7 +122,7 @@ impl<'a> DbCall<'a> {
     pub fn parameter(mut self, key: impl Into<Cow<'static, str>>, value: impl fmt::Display) -> Self {
         if self.client.shared.capture_parameters {
             let value = call_hook(|| value.to_string(), String::new());
-            self.request.parameters.push((key.into(), value));
+            self.said().parameters.push((key.into(), value));
         }
         self
     }

@@ -95,10 +95,11 @@ impl Convention for DbConvention {
     }
 
     fn on_start(&self, request: &DbRequest<'_>, attributes: &mut Attributes<'_>) {
-        match self.series(request) {
-            Some(series) => attributes.span_list(series.attributes()),
-            None => self.on_start_of_both(request, attributes),
+        if let Some(series) = self.series(request) {
+            attributes.span_list(series.of_span());
+            return;
         }
+        self.on_start_of_both(request, attributes);
         if attributes.wants_span() {
             self.on_start_of_span(request, attributes);
         }

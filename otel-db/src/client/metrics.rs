@@ -45,8 +45,9 @@ impl DbMetrics {
             .with_unit("{lookup}")
             .with_description("Values that a cache was asked for, by whether it had them.")
             .build();
+        let binds = binds_instruments() && !convention.has_own_meter;
         Self {
-            duration: DurationSeries::new(duration, binds_instruments() && !convention.has_own_meter),
+            duration: DurationSeries::new(duration, binds, convention.query_text),
             returned_rows,
             lookups,
             #[cfg(feature = "sqlx")]

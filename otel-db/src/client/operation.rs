@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::pin::pin;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use opentelemetry::{Context, Key, Value};
 use otel_core::Operation;
@@ -28,16 +28,22 @@ pub struct DbOperation {
 }
 
 impl DbOperation {
-    pub(super) fn new(mut operation: Operation<DbConvention>, convention: &DbConvention) -> Self {
+    pub(super) fn new(operation: Operation<DbConvention>, convention: &DbConvention) -> Self {
+        let mut new = Self { operation, counts_rows: convention.returned_rows };
         if let Some(threshold) = convention.slow_after {
-            let started = Instant::now();
-            operation.add_at_end(move |attributes| {
-                if attributes.wants_span() && started.elapsed() >= threshold {
-                    attributes.span(SLOW, true);
-                }
-            });
+            new.mark_if_slow(threshold);
         }
-        Self { operation, counts_rows: convention.returned_rows }
+        new
+    }
+
+    #[cold]
+    fn mark_if_slow(&mut self, threshold: Duration) {
+        let started = Instant::now();
+        self.operation.add_at_end(move |attributes| {
+            if attributes.wants_span() && started.elapsed() >= threshold {
+                attributes.span(SLOW, true);
+            }
+        });
     }
 
     /// The context with the operation's span: the parent of everything that happens inside.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use opentelemetry::metrics::{BoundHistogram, Histogram};
-use opentelemetry::{KeyValue, Value};
+use opentelemetry::{KeyValue, StringValue};
 
 use super::names::interned;
 use crate::query_text::{Statement, keep_series};
@@ -24,6 +24,7 @@ pub(crate) struct Series {
     pub(crate) statement: Arc<Statement>,
     /// The statement's summary, unless too many were made static already.
     name: Option<&'static str>,
+    of_span: Vec<KeyValue>,
     attributes: Vec<KeyValue>,
     bound: BoundHistogram<f64>,
 }
@@ -70,26 +71,33 @@ impl Series {
         attributes: &[KeyValue],
     ) -> Self {
         let name = statement.summary().and_then(|summary| interned(summary));
-        let mut attributes = attributes.to_vec();
-        if let Some(name) = name {
-            let mut own = attributes.iter_mut();
-            if let Some(summary) = own.find(|pair| pair.key.as_str() == "db.query.summary") {
-                // A static value is copied without a count of references.
-                summary.value = Value::from(name);
-            }
+        let mut of_span = Vec::with_capacity(attributes.len() + 1);
+        of_span.extend_from_slice(attributes);
+        let summary = of_span.iter_mut().find(|pair| pair.key.as_str() == "db.query.summary");
+        if let (Some(name), Some(summary)) = (name, summary) {
+            // A static text is copied without a count of references.
+            summary.value = name.into();
         }
-        let bound = instrument.duration.bind(&attributes);
-        let statement = Arc::clone(statement);
-        Self { client, instrument: instrument.id, statement, name, attributes, bound }
+        if let Some(text) = statement.text().filter(|_| instrument.query_text) {
+            of_span.push(KeyValue::new("db.query.text", StringValue::from(Arc::clone(text))));
+        }
+        let (attributes, bound) = (attributes.to_vec(), instrument.duration.bind(attributes));
+        let (instrument, statement) = (instrument.id, Arc::clone(statement));
+        Self { client, instrument, statement, name, of_span, attributes, bound }
     }
 
     /// The name of a span that is named by its summary.
-    pub(super) fn name(&self) -> Option<&'static str> {
+    pub(crate) fn name(&self) -> Option<&'static str> {
         self.name
     }
 
+    /// All that the span starts with.
+    pub(super) fn of_span(&self) -> &[KeyValue] {
+        &self.of_span
+    }
+
     /// Without those of a failure.
-    pub(super) fn attributes(&self) -> &[KeyValue] {
+    fn attributes(&self) -> &[KeyValue] {
         &self.attributes
     }
 }
@@ -108,13 +116,15 @@ impl Source {
 pub(crate) struct DurationSeries {
     id: u64,
     binds: bool,
+    /// Whether spans have the statement's text.
+    query_text: bool,
     duration: Histogram<f64>,
 }
 
 impl DurationSeries {
     /// `binds` says whether the instrument may be bound to attributes.
-    pub(crate) fn new(duration: Histogram<f64>, binds: bool) -> Self {
-        Self { id: next_id(), binds, duration }
+    pub(crate) fn new(duration: Histogram<f64>, binds: bool, query_text: bool) -> Self {
+        Self { id: next_id(), binds, query_text, duration }
     }
 
     /// Records a call. `own` are the attributes that do not follow from `source`.
@@ -188,7 +198,7 @@ mod tests {
         for binds in [true, false] {
             let telemetry = TestTelemetry::new();
             let histogram = || telemetry.meter_provider().meter("test").f64_histogram("duration").build();
-            let series = DurationSeries::new(histogram(), binds);
+            let series = DurationSeries::new(histogram(), binds, true);
             let read = "SELECT id FROM songs";
             let (client, other) = (next_id(), next_id());
             let fine = [KeyValue::new("db.query.summary", "SELECT songs")];
@@ -211,7 +221,7 @@ mod tests {
         let (first, second) = (TestTelemetry::new(), TestTelemetry::new());
         let [before, after] = [&first, &second].map(|telemetry| {
             let meter = telemetry.meter_provider().meter("test");
-            DurationSeries::new(meter.f64_histogram("duration").build(), true)
+            DurationSeries::new(meter.f64_histogram("duration").build(), true, true)
         });
         let read = "SELECT id FROM albums";
         let (client, base) = (next_id(), [KeyValue::new("db.query.summary", "SELECT albums")]);
@@ -226,7 +236,7 @@ mod tests {
     fn a_statement_that_no_cache_keeps_has_no_series() {
         let telemetry = TestTelemetry::new();
         let meter = telemetry.meter_provider().meter("test");
-        let series = DurationSeries::new(meter.f64_histogram("duration").build(), true);
+        let series = DurationSeries::new(meter.f64_histogram("duration").build(), true, true);
         let long = format!("SELECT {} FROM t", "a, ".repeat(4_000));
         let client = next_id();
         assert!((0..2).all(|_| !call(&series, client, &long, &[], &[])));

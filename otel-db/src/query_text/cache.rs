@@ -170,14 +170,15 @@ fn index(hash: u64) -> usize {
 /// Of the length, the begin, the end and some words between: a hit compares the text anyway.
 fn hash(text: &[u8]) -> u64 {
     let mut hash = text.len() as u64;
-    let (words, rest) = text.as_chunks::<8>();
+    let Some(last) = text.last_chunk::<8>() else {
+        return text.iter().fold(hash, |hash, byte| mix(hash, u64::from(*byte)));
+    };
+    let (words, _) = text.as_chunks::<8>();
     let step = words.len().div_ceil(8).max(1);
-    for word in words.iter().step_by(step).chain(words.last()) {
+    for word in words.iter().step_by(step) {
         hash = mix(hash, u64::from_le_bytes(*word));
     }
-    let mut last = [0; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    mix(hash, u64::from_le_bytes(last))
+    mix(hash, u64::from_le_bytes(*last))
 }
 
 fn mix(hash: u64, word: u64) -> u64 {

@@ -39,6 +39,15 @@ pub(super) async fn observe_rows<DB: Driver, T>(
     result
 }
 
+/// As [`observe`], with the one row that there is or is not. No row is an answer: that `fetch_one` makes an error of it is
+/// between sqlx and the application.
+pub(super) async fn observe_row<DB: Driver>(
+    operation: DbOperation,
+    future: impl Future<Output = Result<Option<DB::Row>, Error>>,
+) -> Result<Option<DB::Row>, Error> {
+    observe_rows::<DB, _>(operation, future, |row| usize::from(row.is_some())).await
+}
+
 /// The operation of a command that the interface of sqlx has a method for: its name is known without reading SQL.
 pub(super) fn command<'a>(client: &'a DbClient, name: &'static str) -> DbCall<'a> {
     client.operation(name).summary(name)

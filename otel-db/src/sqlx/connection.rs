@@ -10,7 +10,7 @@ use sqlx::database::HasStatementCache;
 use sqlx::pool::PoolConnection as SqlxPoolConnection;
 use sqlx::{Connection as _, Database, Describe, Error, Execute, Executor, SqlSafeStr, SqlStr};
 
-use super::calls::{command, observe, observe_rows, preparation};
+use super::calls::{command, observe, observe_row, observe_rows, preparation};
 use super::driver::{Driver, Options, Step};
 use super::query::ObservedQuery;
 use super::stream::ObservedSteps;
@@ -235,8 +235,12 @@ impl<'c, DB: Driver> Executor<'c> for &'c mut Connection<DB> {
         'c: 'e,
         E: 'q + Execute<'q, DB>,
     {
-        let query = ObservedQuery::new(query);
-        Box::pin(async move { fetch_optional(self, query).await?.ok_or(Error::RowNotFound) })
+        let mut query = ObservedQuery::new(query);
+        Box::pin(async move {
+            let operation = query.start(&self.client);
+            let row = observe_row::<DB>(operation, DB::fetch_optional(self.inner(), query)).await?;
+            row.ok_or(Error::RowNotFound)
+        })
     }
 
     fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<DB::Row>, Error>>
@@ -244,7 +248,11 @@ impl<'c, DB: Driver> Executor<'c> for &'c mut Connection<DB> {
         'c: 'e,
         E: 'q + Execute<'q, DB>,
     {
-        Box::pin(fetch_optional(self, ObservedQuery::new(query)))
+        let mut query = ObservedQuery::new(query);
+        Box::pin(async move {
+            let operation = query.start(&self.client);
+            observe_row::<DB>(operation, DB::fetch_optional(self.inner(), query)).await
+        })
     }
 
     fn prepare_with<'e>(
@@ -271,14 +279,4 @@ impl<'c, DB: Driver> Executor<'c> for &'c mut Connection<DB> {
             observe::<DB, _>(operation, DB::describe(self.inner(), sql)).await
         })
     }
-}
-
-/// No row is an answer: that [`Executor::fetch_one`] makes an error of it is between sqlx and the application.
-async fn fetch_optional<DB: Driver>(
-    connection: &mut Connection<DB>,
-    mut query: ObservedQuery<DB>,
-) -> Result<Option<DB::Row>, Error> {
-    let operation = query.start(&connection.client);
-    let row = DB::fetch_optional(connection.inner(), query);
-    observe_rows::<DB, _>(operation, row, |row| usize::from(row.is_some())).await
 }

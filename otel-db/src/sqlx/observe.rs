@@ -8,7 +8,7 @@ use futures_core::stream::BoxStream;
 use futures_util::TryStreamExt;
 use sqlx::{Describe, Error, Execute, Executor, SqlStr};
 
-use super::calls::{observe, observe_rows, preparation};
+use super::calls::{observe, observe_row, observe_rows, preparation};
 use super::driver::{Driver, Step};
 use super::query::ObservedQuery;
 use super::stream::ObservedSteps;
@@ -112,8 +112,7 @@ where
         let mut query = ObservedQuery::new(query);
         Box::pin(async move {
             let operation = query.start(&self.client);
-            let row = self.inner.fetch_optional(query);
-            observe_rows::<DB, _>(operation, row, |row| usize::from(row.is_some())).await
+            observe_row::<DB>(operation, self.inner.fetch_optional(query)).await
         })
     }
 

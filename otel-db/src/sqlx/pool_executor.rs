@@ -7,7 +7,7 @@ use futures_util::TryStreamExt;
 use sqlx::{Describe, Error, Execute, Executor, SqlStr};
 
 use super::Pool;
-use super::calls::{observe, observe_rows, preparation};
+use super::calls::{observe, observe_row, observe_rows, preparation};
 use super::driver::{Driver, Step};
 use super::failure::failure_of;
 use super::pool_state::Borrowed;
@@ -116,7 +116,7 @@ async fn fetch_optional<DB: Driver>(
 ) -> Result<Option<DB::Row>, Error> {
     let operation = query.start(&pool.client);
     let run = async { DB::fetch_optional(&mut pool.state.acquire(&pool.client).await?.raw, query).await };
-    observe_rows::<DB, _>(operation, run, |row| usize::from(row.is_some())).await
+    observe_row::<DB>(operation, run).await
 }
 
 /// A connection for an operation that goes on, or the end of both.
