@@ -7,10 +7,12 @@
 //!
 //! On one processor and as a batch, neither thread interrupts the other, and each call has exactly two switches between
 //! them; else their number follows from the pace of the caller, and a slower one may have fewer. All cases of one version of
-//! sqlx take turns with one connection, a few milliseconds each, and what a case adds is compared within the round.
+//! sqlx take turns with one connection, a millisecond each, and what a case adds is compared within the round. Figures are
+//! medians of several processes, and shares have the least and the most of them.
 //! sqlx-tracing works with sqlx 0.8 alone, so what it adds is counted from that.
 
 use std::hint::black_box;
+use std::process::Command;
 use std::time::Instant;
 
 use bench_db::{SQL, one_connection, one_connection_0_8, telemetry};
@@ -19,7 +21,9 @@ use opentelemetry::trace::{Span as _, SpanBuilder, SpanKind, Tracer, TracerProvi
 use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::{Builder, Runtime};
 
-const ROUNDS: usize = 1_000;
+/// Processes for each table.
+const PROCESSES: usize = 15;
+const ROUNDS: usize = 150;
 /// Calls of one case in one round, before they are timed and while they are.
 const WARM_UP: usize = 20;
 const CALLS: usize = 100;
@@ -95,50 +99,71 @@ fn median(mut values: Vec<f64>) -> f64 {
     *values.select_nth_unstable_by(middle, f64::total_cmp).1
 }
 
-/// The medians of rounds, drawn with replacement again and again: how far a figure would vary if all were measured anew.
-fn spread(figure: impl Fn(&[usize]) -> f64) -> (f64, f64) {
-    let mut state = 1_u64;
-    let mut draw = || {
-        // The multiplier of Knuth's MMIX, of which the high bits are the good ones.
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) as usize % ROUNDS
-    };
-    let mut figures: Vec<f64> =
-        (0..400).map(|_| figure(&(0..ROUNDS).map(|_| draw()).collect::<Vec<_>>())).collect();
-    figures.sort_by(f64::total_cmp);
-    (figures[10], figures[389])
+/// What one process found out of one case: the call itself, and what it adds to the bare one, by the wall clock and by the
+/// processor's; allocations.
+type Figures = [f64; 4];
+
+/// Prints the figures of each case, for the process that has started this one.
+fn print_figures(cases: &mut [Case<'_>], samples: &[Vec<Sample>]) {
+    let allocations: Vec<f64> = cases.iter_mut().map(|case| case.allocations() as f64).collect();
+    for (index, case) in cases.iter().enumerate() {
+        let (own, bare) = (&samples[index], &samples[case.bare]);
+        let added = |clock: fn(&Sample) -> f64| {
+            median(own.iter().zip(bare).map(|(own, bare)| clock(own) - clock(bare)).collect())
+        };
+        let wall = median(own.iter().map(|sample| sample.wall).collect());
+        let more = if index == case.bare { 0.0 } else { allocations[case.bare] };
+        let (by_wall, by_cpu) = (added(|sample| sample.wall), added(|sample| sample.cpu));
+        println!("{}\t{wall}\t{by_wall}\t{by_cpu}\t{}", case.name, allocations[index] - more);
+    }
 }
 
-/// What each case adds to the bare one of its version of sqlx, and its share of what the first of the others adds.
-fn print(group: &str, cases: &mut [Case<'_>], samples: &[Vec<Sample>]) {
+/// The figures of a process of its own, by case: where code and data come to lie differs from process to process, and with it
+/// what a call costs.
+fn figures_of_a_process(phase: &str) -> Vec<(String, Figures)> {
+    let program = std::env::current_exe().expect("its path");
+    let output = Command::new(program).args(["--once", phase]).output().expect("a process");
+    let lines = String::from_utf8(output.stdout).expect("text");
+    let figures = lines.lines().map(|line| {
+        let mut fields = line.split('\t');
+        let name = fields.next().unwrap_or_default().to_owned();
+        (name, std::array::from_fn(|_| fields.next().and_then(|field| field.parse().ok()).expect("a number")))
+    });
+    figures.collect()
+}
+
+/// What each case adds to the bare one of its version of sqlx, and its share of what sqlx-otel adds.
+fn compare(group: &str, phase: &str) {
     println!("\n{group}");
     println!(
-        "{:<30} {:>8} {:>9} {:>9} {:>20} {:>20} {:>12}",
-        "", "ns", "added ns", "cpu ns", "of sqlx-otel, 95 %", "by cpu, 95 %", "allocations"
+        "{:<30} {:>8} {:>9} {:>9} {:>22} {:>22} {:>12}",
+        "", "ns", "added ns", "cpu ns", "of sqlx-otel", "by cpu", "allocations"
     );
-    let allocations: Vec<i64> = cases.iter_mut().map(Case::allocations).collect();
-    let all: Vec<usize> = (0..ROUNDS).collect();
-    let added = |case: usize, rounds: &[usize], clock: fn(&Sample) -> f64| {
-        let bare = &samples[cases[case].bare];
-        median(rounds.iter().map(|round| clock(&samples[case][*round]) - clock(&bare[*round])).collect())
-    };
-    let other = cases.iter().position(|case| case.name.starts_with("sqlx-otel")).expect("a case");
-    for (index, case) in cases.iter().enumerate() {
-        let is_bare = index == case.bare;
-        let of_other = |clock: fn(&Sample) -> f64| {
-            let share = |rounds: &[usize]| added(index, rounds, clock) / added(other, rounds, clock);
-            let (low, high) = spread(share);
-            if is_bare { String::new() } else { format!("{:.2} ({low:.2} .. {high:.2})", share(&all)) }
+    let processes: Vec<_> = (0..PROCESSES).map(|_| figures_of_a_process(phase)).collect();
+    let other = processes[0].iter().position(|(name, _)| name.starts_with("sqlx-otel")).expect("a case");
+    for (index, (name, _)) in processes[0].iter().enumerate() {
+        let of_all = |figure: &dyn Fn(&[(String, Figures)]) -> f64| -> Vec<f64> {
+            processes.iter().map(|process| figure(process)).collect()
+        };
+        let middle = |figure: usize| median(of_all(&|process| process[index].1[figure]));
+        let share = |figure: usize| {
+            let mut shares = of_all(&|process| process[index].1[figure] / process[other].1[figure]);
+            shares.sort_by(f64::total_cmp);
+            let (least, most) = (shares[0], shares[PROCESSES - 1]);
+            if middle(figure) == 0.0 {
+                String::new()
+            } else {
+                format!("{:.2} ({least:.2} .. {most:.2})", median(shares))
+            }
         };
         println!(
-            "{:<30} {:>8.0} {:>9.0} {:>9.0} {:>20} {:>20} {:>12}",
-            case.name,
-            median(samples[index].iter().map(|sample| sample.wall).collect()),
-            added(index, &all, |sample| sample.wall),
-            added(index, &all, |sample| sample.cpu),
-            of_other(|sample| sample.wall),
-            of_other(|sample| sample.cpu),
-            allocations[index] - if is_bare { 0 } else { allocations[case.bare] },
+            "{name:<30} {:>8.0} {:>9.0} {:>9.0} {:>22} {:>22} {:>12}",
+            middle(0),
+            middle(1),
+            middle(2),
+            share(1),
+            share(2),
+            middle(3),
         );
     }
 }
@@ -165,7 +190,7 @@ impl ByHand {
     }
 }
 
-fn connections(runtime: &Runtime, by_hand: &ByHand, group: &str) {
+fn connections(runtime: &Runtime, by_hand: &ByHand) {
     let pool = runtime.block_on(one_connection()).expect("a database in memory");
     let pool_0_8 = runtime.block_on(one_connection_0_8()).expect("a database in memory");
     let ours = otel_db::sqlx::Pool::from(pool.clone());
@@ -203,19 +228,29 @@ fn connections(runtime: &Runtime, by_hand: &ByHand, group: &str) {
         }),
     ];
     let samples = measure(&mut cases);
-    print(group, &mut cases, &samples);
+    print_figures(&mut cases, &samples);
 }
 
 fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, once, phase] = arguments.as_slice()
+        && once == "--once"
+    {
+        return run_once(phase);
+    }
+    compare("one connection, traces and metrics", "sampled");
+    compare("one connection, unsampled, metrics", "unsampled");
+}
+
+fn run_once(phase: &str) {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let _inside = runtime.enter();
     let (tracer_provider, meter_provider) = telemetry::install();
+    telemetry::sample(phase == "sampled");
     let meter = opentelemetry::metrics::MeterProvider::meter(&meter_provider, "by hand");
     let by_hand = ByHand {
         tracer: tracer_provider.tracer("by hand"),
         duration: meter.f64_histogram("db.client.operation.duration").with_unit("s").build(),
     };
-    connections(&runtime, &by_hand, "one connection, traces and metrics");
-    telemetry::sample(false);
-    connections(&runtime, &by_hand, "one connection, unsampled, metrics");
+    connections(&runtime, &by_hand);
 }
