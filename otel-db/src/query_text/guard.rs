@@ -233,7 +233,7 @@ impl Guard {
     }
 
     fn begins_call(&self, word: &str) -> bool {
-        self.statement(word) == State::Plain && !is_one_of(word, &STATEMENTS) && !is_one_of(word, &RESERVED)
+        !is_one_of(word, &RESERVED) && !is_one_of(word, &STATEMENTS) && self.statement(word) == State::Plain
     }
 
     fn statement(&self, word: &str) -> State {
