@@ -125,15 +125,6 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    /// Adds to the span only what was made before, for operations that come again.
-    pub fn span_list(&mut self, attributes: &[KeyValue]) {
-        match &mut self.span {
-            Sink::None => {}
-            Sink::List(list) if self.names.is_none() => list.extend_from_slice(attributes),
-            _ => attributes.iter().for_each(|one| self.span(one.key.clone(), one.value.clone())),
-        }
-    }
-
     /// Adds an attribute to the span and to the metrics: its values must be few.
     pub fn both(&mut self, key: impl Into<Key>, value: impl Into<Value>) {
         let attribute = KeyValue::new(key, value);

@@ -80,6 +80,7 @@ pub(crate) struct DbTally {
 
 impl Convention for DbConvention {
     const SPAN_KIND: SpanKind = SpanKind::Client;
+    const SPAN_CAPACITY: usize = 8;
     type Request<'a> = DbRequest<'a>;
     type Response<'a> = Result<(), DbFailure>;
     type Metrics = DbMetrics;
@@ -96,7 +97,7 @@ impl Convention for DbConvention {
 
     fn on_start(&self, request: &DbRequest<'_>, attributes: &mut Attributes<'_>) {
         if let Some(series) = self.series(request) {
-            attributes.span_list(series.of_span());
+            series.write_span(attributes);
             return;
         }
         self.on_start_of_both(request, attributes);

@@ -1,13 +1,17 @@
-//! Names of spans that are made once.
+//! Texts of spans that are made once.
 //!
-//! A name is static or a text of each span's own, which is allocated for each call. The summaries of a service's statements
-//! are few, so they are made static, up to a bound: they are never given back.
+//! A name is static or a text of each span's own, which is allocated for each call; and a text that is shared has a count of
+//! references that all threads write to. The statements of a service are few, so what spans say of them is made static, up to
+//! a bound: it is never given back.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
-/// What all names of the process may have together, in bytes.
-const MOST: usize = 64 * 1024;
+/// What all texts of the process may have together, in bytes.
+const MOST: usize = 256 * 1024;
+
+/// A longer one stays the statement's own.
+const LONGEST: usize = 1024;
 
 #[derive(Default)]
 struct Names {
@@ -17,7 +21,7 @@ struct Names {
 
 static NAMES: Mutex<Option<Names>> = Mutex::new(None);
 
-/// `name` for as long as the process runs; `None` when there are too many. It takes a lock: ask once for each statement.
+/// `name` for as long as the process runs; `None` when it is long, or there are too many. It takes a lock: ask once for each statement.
 pub(super) fn interned(name: &str) -> Option<&'static str> {
     let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
     names.get_or_insert_default().intern(name)
@@ -28,7 +32,7 @@ impl Names {
         if let Some(known) = self.known.get(name) {
             return Some(known);
         }
-        if self.bytes + name.len() > MOST {
+        if name.len() > LONGEST || self.bytes + name.len() > MOST {
             return None;
         }
         self.bytes += name.len();
@@ -48,8 +52,9 @@ mod tests {
         let first = names.intern("SELECT songs");
         assert_eq!(first, Some("SELECT songs"));
         assert_eq!(names.intern("SELECT songs").map(str::as_ptr), first.map(str::as_ptr));
-        let kept = (0..2_000).filter(|number| names.intern(&format!("{number:0>64}")).is_some()).count();
+        let kept = (0..8_000).filter(|number| names.intern(&format!("{number:0>64}")).is_some()).count();
         assert_eq!(kept, (MOST - "SELECT songs".len()) / 64);
+        assert_eq!(Names::default().intern(&"a".repeat(LONGEST + 1)), None);
         assert_eq!(names.intern("SELECT songs").map(str::as_ptr), first.map(str::as_ptr));
     }
 }

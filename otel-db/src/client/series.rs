@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use opentelemetry::metrics::{BoundHistogram, Histogram};
-use opentelemetry::{KeyValue, StringValue};
+use opentelemetry::{KeyValue, StringValue, Value};
+use otel_core::Attributes;
 
 use super::names::interned;
 use crate::query_text::{Statement, keep_series};
@@ -24,9 +25,16 @@ pub(crate) struct Series {
     pub(crate) statement: Arc<Statement>,
     /// The statement's summary, unless too many were made static already.
     name: Option<&'static str>,
-    of_span: Vec<KeyValue>,
+    of_span: Vec<Kept>,
     attributes: Vec<KeyValue>,
     bound: BoundHistogram<f64>,
+}
+
+/// An attribute of spans to come. A static text is copied without a count of references.
+#[derive(Debug)]
+enum Kept {
+    Text(&'static str, &'static str),
+    Other(KeyValue),
 }
 
 /// A statement that was read, and what is known of its calls by the client that asked.
@@ -71,16 +79,9 @@ impl Series {
         attributes: &[KeyValue],
     ) -> Self {
         let name = statement.summary().and_then(|summary| interned(summary));
-        let mut of_span = Vec::with_capacity(attributes.len() + 1);
-        of_span.extend_from_slice(attributes);
-        let summary = of_span.iter_mut().find(|pair| pair.key.as_str() == "db.query.summary");
-        if let (Some(name), Some(summary)) = (name, summary) {
-            // A static text is copied without a count of references.
-            summary.value = name.into();
-        }
-        if let Some(text) = statement.text().filter(|_| instrument.query_text) {
-            of_span.push(KeyValue::new("db.query.text", StringValue::from(Arc::clone(text))));
-        }
+        let text = statement.text().filter(|_| instrument.query_text);
+        let text = text.map(|text| KeyValue::new("db.query.text", StringValue::from(Arc::clone(text))));
+        let of_span = attributes.iter().cloned().chain(text).map(Kept::new).collect();
         let (attributes, bound) = (attributes.to_vec(), instrument.duration.bind(attributes));
         let (instrument, statement) = (instrument.id, Arc::clone(statement));
         Self { client, instrument, statement, name, of_span, attributes, bound }
@@ -91,14 +92,32 @@ impl Series {
         self.name
     }
 
-    /// All that the span starts with.
-    pub(super) fn of_span(&self) -> &[KeyValue] {
-        &self.of_span
+    /// Writes all that the span starts with.
+    pub(super) fn write_span(&self, attributes: &mut Attributes<'_>) {
+        for kept in &self.of_span {
+            match kept {
+                Kept::Text(key, text) => attributes.span(*key, *text),
+                Kept::Other(pair) => attributes.span(pair.key.clone(), pair.value.clone()),
+            }
+        }
     }
 
     /// Without those of a failure.
     fn attributes(&self) -> &[KeyValue] {
         &self.attributes
+    }
+}
+
+impl Kept {
+    fn new(pair: KeyValue) -> Self {
+        let text = match &pair.value {
+            Value::String(text) => interned(text.as_str()),
+            _ => None,
+        };
+        match (interned(pair.key.as_str()), text) {
+            (Some(key), Some(text)) => Self::Text(key, text),
+            _ => Self::Other(pair),
+        }
     }
 }
 
