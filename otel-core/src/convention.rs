@@ -19,9 +19,6 @@ pub trait Convention: Send + Sync + 'static {
     /// The kind of span, unless [`span_kind`](Self::span_kind) says otherwise.
     const SPAN_KIND: SpanKind;
 
-    /// How many attributes a typical span has in the end: room for so many is made at once.
-    const SPAN_CAPACITY: usize = 16;
-
     /// What is known when the operation starts, borrowed from the application's own types.
     type Request<'a>;
 

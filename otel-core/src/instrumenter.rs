@@ -19,6 +19,9 @@ use crate::{Attributes, Convention, Providers, install_generation, sampler_reads
 /// it by hand without [`announce_install`](crate::announce_install).
 const LOOK_AGAIN_EVERY: u32 = 64;
 
+/// Room for what a typical operation sets, so that the list is allocated once.
+const SPAN_CAPACITY: usize = 16;
+
 /// Starts the operations of one [`Convention`].
 ///
 /// Cloning shares the configuration and the instruments. Providers are taken when the first operation starts, and
@@ -256,23 +259,19 @@ impl<C: Convention> Shared<C> {
             .with_start_time(started.wall_clock);
         builder.links = (!links.is_empty()).then_some(links);
         if attributes_first {
-            let mut span_attributes = Vec::with_capacity(C::SPAN_CAPACITY);
-            self.on_start(request, Attributes::to_lists(&mut span_attributes, metric_attributes));
+            let mut span_attributes = Vec::with_capacity(SPAN_CAPACITY);
+            let mut attributes = Attributes::to_lists(&mut span_attributes, metric_attributes);
+            self.convention.on_start(request, &mut attributes);
             builder.attributes = Some(span_attributes);
         }
         let span = bound.tracer.start(builder, parent);
         bound.note_effect(&span, parent);
         let NewSpan { context, is_recording, .. } = span;
         if !attributes_first {
-            self.on_start(request, Attributes::to_span(&context, is_recording, metric_attributes));
+            let mut attributes = Attributes::to_span(&context, is_recording, metric_attributes);
+            self.convention.on_start(request, &mut attributes);
         }
         StartedSpan { context, is_recording }
-    }
-
-    /// One copy of the code for all that start: it is long, and has to be fetched again after each wait.
-    #[inline(never)]
-    fn on_start(&self, request: &C::Request<'_>, mut attributes: Attributes<'_>) {
-        self.convention.on_start(request, &mut attributes);
     }
 
     /// With metrics alone there is nothing to build and to attach but the caller's context.
@@ -283,7 +282,7 @@ impl<C: Convention> Shared<C> {
         metric_attributes: &mut Vec<KeyValue>,
     ) -> StartedSpan {
         let context = parent.clone();
-        self.on_start(request, Attributes::to_span(&context, false, metric_attributes));
+        self.convention.on_start(request, &mut Attributes::to_span(&context, false, metric_attributes));
         StartedSpan { context, is_recording: false }
     }
 

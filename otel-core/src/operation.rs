@@ -229,8 +229,19 @@ impl<C: Convention> State<C> {
     fn finish(&mut self, exit: Exit) {
         let Some(Running { bound, started }) = self.running.take() else { return };
         let elapsed = started.monotonic.elapsed();
-        let is_plain = matches!(exit, Exit::Ended) && self.outcome.is_ok() && self.at_end.is_none();
-        let is_failed = !is_plain && self.add_outcome(exit, &bound.convention);
+        let is_exception = exit.is_exception();
+        let failure = self.failure(exit, &bound.convention);
+        if let Some(error_type) = failure.as_ref().filter(|_| is_exception) {
+            contained(|| bound.convention.on_exception(error_type, &self.context));
+        }
+        let is_failed = failure.is_some();
+        if let Some(error_type) = failure {
+            self.attributes().both("error.type", error_type);
+        }
+        // After the outcome, which must find room in a span that is full.
+        if let Some(at_end) = self.at_end.take() {
+            contained(|| at_end(&mut self.attributes()));
+        }
         if self.is_recording {
             let span = self.context.span();
             if is_failed {
@@ -241,26 +252,6 @@ impl<C: Convention> State<C> {
         }
         contained(|| bound.record(elapsed, &self.tally, &self.attributes, &self.context));
         self.in_flight = None;
-    }
-
-    /// What there is to say beyond that it has ended; `true` for a failure. Apart, because most operations end plainly, in
-    /// code that has to be fetched again after each wait.
-    #[inline(never)]
-    fn add_outcome(&mut self, exit: Exit, convention: &C) -> bool {
-        let is_exception = exit.is_exception();
-        let failure = self.failure(exit, convention);
-        if let Some(error_type) = failure.as_ref().filter(|_| is_exception) {
-            contained(|| convention.on_exception(error_type, &self.context));
-        }
-        let is_failed = failure.is_some();
-        if let Some(error_type) = failure {
-            self.attributes().both("error.type", error_type);
-        }
-        // After the outcome, which must find room in a span that is full.
-        if let Some(at_end) = self.at_end.take() {
-            contained(|| at_end(&mut self.attributes()));
-        }
-        is_failed
     }
 
     fn failure(&mut self, exit: Exit, convention: &C) -> Option<ErrorType> {

@@ -109,7 +109,7 @@ impl<'a> DbRequest<'a> {
         match self.known.take().flatten() {
             Some(Known::Series(series)) => Source::Series(series),
             Some(Known::Statement(statement)) => Source::Statement(self.client, statement),
-            None => Source::Request,
+            Some(Known::New(_)) | None => Source::Request,
         }
     }
 

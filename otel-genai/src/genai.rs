@@ -10,7 +10,7 @@ use crate::GenAiConventions;
 use crate::bounded::Names;
 use crate::builder::GenAiBuilder;
 use crate::content::ContentPolicy;
-use crate::mcp::{McpConvention, McpFacts, McpMetrics, Side};
+use crate::mcp::{McpConvention, Side};
 use crate::metrics::GenAiMetrics;
 use crate::operation::{GenAiConvention, GenAiRequest, OperationFacts};
 use crate::price::PriceTable;
@@ -103,14 +103,6 @@ impl GenAi {
             Side::Client => &self.shared.mcp_client,
             Side::Server => &self.shared.mcp_server,
         }
-    }
-
-    /// They come with the first operation, and this may be before it.
-    pub(crate) fn mcp_instruments(&self, side: Side) -> Option<Arc<McpMetrics>> {
-        let instrumenter = self.mcp(side);
-        let suppressed = Context::new().with_telemetry_suppressed();
-        drop(instrumenter.start(&suppressed, &&McpFacts::new(side, "".into())));
-        instrumenter.convention().instruments.load_full()
     }
 
     pub(crate) fn providers(&self) -> &Providers {

@@ -80,7 +80,6 @@ pub(crate) struct DbTally {
 
 impl Convention for DbConvention {
     const SPAN_KIND: SpanKind = SpanKind::Client;
-    const SPAN_CAPACITY: usize = 8;
     type Request<'a> = DbRequest<'a>;
     type Response<'a> = Result<(), DbFailure>;
     type Metrics = DbMetrics;

@@ -21,7 +21,8 @@ struct Names {
 
 static NAMES: Mutex<Option<Names>> = Mutex::new(None);
 
-/// `name` for as long as the process runs; `None` when it is long, or there are too many. It takes a lock: ask once for each statement.
+/// `name` for as long as the process runs; `None` when it is long, or there are too many. It takes a lock: ask once for each
+/// statement that comes again.
 pub(super) fn interned(name: &str) -> Option<&'static str> {
     let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
     names.get_or_insert_default().intern(name)

@@ -40,6 +40,8 @@ enum Kept {
 /// A statement that was read, and what is known of its calls by the client that asked.
 #[derive(Clone, Debug)]
 pub(crate) enum Known {
+    /// It was read now, and may not come again: nothing is kept of its calls.
+    New(Arc<Statement>),
     Statement(Arc<Statement>),
     Series(Arc<Series>),
 }
@@ -65,7 +67,7 @@ pub(crate) fn next_id() -> u64 {
 impl Known {
     pub(crate) fn statement(&self) -> &Arc<Statement> {
         match self {
-            Self::Statement(statement) => statement,
+            Self::New(statement) | Self::Statement(statement) => statement,
             Self::Series(series) => &series.statement,
         }
     }
@@ -209,7 +211,27 @@ mod tests {
                 series.record(0.1, &source, &[base, more].concat());
                 false
             }
+            Known::New(_) => {
+                series.record(0.1, &Source::Request, &[base, more].concat());
+                false
+            }
         }
+    }
+
+    /// As a call does that nobody records.
+    fn read_once(of: &str) {
+        QueryRules::new(Dialect::Sqlite).known(of, next_id());
+    }
+
+    #[test]
+    fn nothing_is_kept_of_a_statement_before_it_comes_again() {
+        let telemetry = TestTelemetry::new();
+        let meter = telemetry.meter_provider().meter("test");
+        let series = DurationSeries::new(meter.f64_histogram("duration").build(), true, true);
+        let base = [KeyValue::new("db.query.summary", "SELECT artists")];
+        let known = (0..3).map(|_| call(&series, 0, "SELECT id FROM artists", &base, &[]));
+        assert_eq!(known.collect::<Vec<_>>(), [false, false, true]);
+        assert_eq!(count(&telemetry, &base), Some(3));
     }
 
     #[test]
@@ -219,6 +241,7 @@ mod tests {
             let histogram = || telemetry.meter_provider().meter("test").f64_histogram("duration").build();
             let series = DurationSeries::new(histogram(), binds, true);
             let read = "SELECT id FROM songs";
+            read_once(read);
             let (client, other) = (next_id(), next_id());
             let fine = [KeyValue::new("db.query.summary", "SELECT songs")];
             let failed = [KeyValue::new("error.type", "1")];
@@ -243,6 +266,7 @@ mod tests {
             DurationSeries::new(meter.f64_histogram("duration").build(), true, true)
         });
         let read = "SELECT id FROM albums";
+        read_once(read);
         let (client, base) = (next_id(), [KeyValue::new("db.query.summary", "SELECT albums")]);
         assert!(!call(&before, client, read, &base, &[]));
         assert!((0..2).all(|_| call(&after, client, read, &base, &[])));

@@ -31,16 +31,13 @@ thread_local! {
 }
 
 pub(super) fn statement(rules: QueryRules, text: &str) -> Arc<Statement> {
-    match known(rules, text, None) {
-        Known::Statement(statement) => statement,
-        Known::Series(series) => Arc::clone(&series.statement),
-    }
+    Arc::clone(known(rules, text, None).statement())
 }
 
 /// The statement, and what is known of its calls by a client.
 pub(super) fn known(rules: QueryRules, text: &str, client: Option<u64>) -> Known {
     if text.len() > MOST_TEXT {
-        return Known::Statement(Arc::new(rules.analyse(text)));
+        return Known::New(Arc::new(rules.analyse(text)));
     }
     let hash = hash(text.as_bytes());
     let find = |cache: &mut Cache| Some(cache.find(hash, rules, text)?.known(client));
@@ -54,7 +51,7 @@ pub(super) fn known(rules: QueryRules, text: &str, client: Option<u64>) -> Known
     if let Some(entry) = entry {
         let _ = CACHE.try_with(|cache| cache.try_borrow_mut().map(|mut cache| cache.keep(entry)));
     }
-    Known::Statement(statement)
+    Known::New(statement)
 }
 
 /// Keeps what is known of the calls of a statement with it, in place of what was known of the same client's, for as long as

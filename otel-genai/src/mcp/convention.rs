@@ -1,10 +1,8 @@
 //! The convention of MCP: <https://opentelemetry.io/docs/specs/semconv/gen-ai/mcp/>
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use opentelemetry::metrics::Meter;
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, KeyValue};
@@ -21,13 +19,11 @@ pub(crate) struct McpConvention {
     pub(crate) side: Side,
     /// Servers must not be flooded by what clients ask for: methods, tools and prompts that do not exist.
     names: BoundedNames,
-    /// Kept here for sessions.
-    pub(crate) instruments: ArcSwapOption<McpMetrics>,
 }
 
 impl McpConvention {
     pub(crate) fn new(side: Side) -> Self {
-        Self { side, names: BoundedNames::default(), instruments: ArcSwapOption::empty() }
+        Self { side, names: BoundedNames::default() }
     }
 }
 
@@ -35,13 +31,11 @@ impl Convention for McpConvention {
     const SPAN_KIND: SpanKind = SpanKind::Client;
     type Request<'a> = &'a McpFacts;
     type Response<'a> = &'a McpAnswer;
-    type Metrics = Arc<McpMetrics>;
+    type Metrics = McpMetrics;
     type Tally = ();
 
-    fn metrics(&self, meter: &Meter) -> Arc<McpMetrics> {
-        let metrics = Arc::new(McpMetrics::new(meter, self.side));
-        self.instruments.store(Some(Arc::clone(&metrics)));
-        metrics
+    fn metrics(&self, meter: &Meter) -> McpMetrics {
+        McpMetrics::new(meter, self.side)
     }
 
     fn span_kind(&self, facts: &&McpFacts) -> SpanKind {
@@ -89,14 +83,7 @@ impl Convention for McpConvention {
         answer.error_type.clone().map_or(Ok(()), Err)
     }
 
-    fn record(
-        &self,
-        metrics: &Arc<McpMetrics>,
-        elapsed: Duration,
-        (): &(),
-        attributes: &[KeyValue],
-        _: &Context,
-    ) {
+    fn record(&self, metrics: &McpMetrics, elapsed: Duration, (): &(), attributes: &[KeyValue], _: &Context) {
         metrics.operation.record(elapsed.as_secs_f64(), attributes);
     }
 }

@@ -34,8 +34,7 @@ mod session;
 
 pub(crate) use convention::McpConvention;
 pub use facts::McpTransport;
-pub(crate) use facts::{McpFacts, Side};
+pub(crate) use facts::Side;
 pub use message::McpMessageBuilder;
-pub(crate) use metrics::McpMetrics;
 pub use operation::McpMessage;
 pub use session::McpSession;

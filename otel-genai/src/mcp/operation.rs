@@ -186,16 +186,15 @@ impl McpMessage {
         if mem::replace(has_ended, true) {
             return;
         }
-        let convention = self.genai.mcp(self.side).convention();
-        let mut span = Vec::new();
+        let instrumenter = self.genai.mcp(self.side);
+        let (convention, mut span) = (instrumenter.convention(), Vec::new());
         let outcome = convention.on_response(&&self.answer, &mut Attributes::to_lists(&mut span, metric));
         set_on_span(context, span);
         if let Err(error_type) = outcome {
             metric.push(KeyValue::new(attribute::ERROR_TYPE, error_type));
         }
-        if let Some(metrics) = self.genai.mcp_instruments(self.side) {
-            convention.record(&metrics, started.elapsed(), &(), metric, context);
-        }
+        instrumenter
+            .with_metrics(|metrics| convention.record(metrics, started.elapsed(), &(), metric, context));
     }
 }
 

@@ -70,7 +70,6 @@ impl Drop for McpSession {
         if self.is_suppressed {
             return;
         }
-        let Some(metrics) = self.genai.mcp_instruments(self.facts.side) else { return };
         let (mut span, mut metric) = (Vec::new(), Vec::new());
         let mut attributes = Attributes::to_lists(&mut span, &mut metric);
         on_network(&self.facts, &mut attributes);
@@ -80,6 +79,9 @@ impl Drop for McpSession {
         if let Some(error_type) = self.error_type.take() {
             metric.push(KeyValue::new(attribute::ERROR_TYPE, error_type));
         }
-        metrics.session.record(self.started.elapsed().as_secs_f64(), &metric);
+        let instrumenter = self.genai.mcp(self.facts.side);
+        instrumenter.with_metrics(|metrics| {
+            metrics.session.record(self.started.elapsed().as_secs_f64(), &metric);
+        });
     }
 }
