@@ -126,15 +126,13 @@ impl Sender {
 
     async fn attempts<R: OtlpRequest>(&self, body: &Bytes, deadline: Instant) -> Result<Rejected, SendError> {
         let mut backoff = Backoff::new();
+        let mut before: Option<SendError> = None;
         loop {
             let sending = self.transport.send(body.clone(), R::GRPC_PATH);
             let error = match timeout_at(deadline, sending).await {
                 Ok(Ok(answer)) => return understood::<R>(&answer),
                 Ok(Err(error)) => error,
-                Err(_elapsed) => {
-                    let cause = format!("the collector did not answer within {:?}", self.timeout);
-                    return Err(SendError::transient(cause));
-                }
+                Err(_elapsed) => return Err(SendError::transient(self.too_late(before.as_ref()))),
             };
             let Some(delay) = backoff.next(error.retry, self.monitor.urgency.is_set()) else {
                 return Err(error);
@@ -148,6 +146,16 @@ impl Sender {
                 // Somebody waits for the end now.
                 () = self.monitor.urgency.came() => {}
             }
+            before = Some(error);
+        }
+    }
+
+    /// That the time is up, and what the attempt before this one failed of: it is the better hint.
+    fn too_late(&self, before: Option<&SendError>) -> String {
+        let cause = format!("the collector did not answer within {:?}", self.timeout);
+        match before {
+            Some(before) => format!("{cause}, and before: {}", before.cause),
+            None => cause,
         }
     }
 }

@@ -309,6 +309,20 @@ fn a_silent_collector_is_given_up() {
     });
 }
 
+/// "Did not answer" alone would hide what the collector said when it still did.
+#[test]
+fn a_collector_that_goes_silent_is_told_with_what_it_said_before() {
+    for_each_protocol("faults::a_collector_that_goes_silent_is_told_with_what_it_said_before", |protocol| {
+        let script = [Reaction::status("503 Service Unavailable", ""), Reaction::Silence];
+        let health = lifetime(&Scripted::start(&script).http(), protocol);
+        let (_, cause) = health.last_error.unwrap();
+        let (late, before) = cause.split_once(", and before: ").unwrap_or_else(|| panic!("{cause}"));
+        assert_eq!(late, "the collector did not answer within 2.5s");
+        // A server that talks HTTP/1.1 is no gRPC server: the connection fails.
+        assert!(protocol == "grpc" || before.contains("503"), "{cause}");
+    });
+}
+
 #[test]
 fn a_byte_a_second_is_given_up() {
     alone("faults::a_byte_a_second_is_given_up", || {
