@@ -56,6 +56,12 @@ pub(crate) struct GenAiMetrics {
     binds: bool,
 }
 
+/// Chunks that come one upon the other are recorded so many at a time: between two of them an application does so much that
+/// an SDK's lock and buckets have left the processor's cache.
+const CHUNKS_TOGETHER: usize = 32;
+/// A chunk that took longer is recorded at once, with those before it.
+const SHORT: Duration = Duration::from_millis(1);
+
 /// The times of one stream's chunks.
 #[derive(Debug)]
 pub(crate) struct ChunkTimes {
@@ -63,15 +69,32 @@ pub(crate) struct ChunkTimes {
     attributes: Vec<KeyValue>,
     /// An SDK hashes and compares the attributes of each measurement, which costs more than to read the chunk.
     bound: Option<BoundHistogram<f64>>,
+    /// Not recorded yet.
+    waiting: Vec<Duration>,
 }
 
 impl ChunkTimes {
     /// Records a chunk: how long after the one before it came.
-    pub(crate) fn record(&self, elapsed: Duration) {
-        match &self.bound {
-            Some(bound) => bound.record(elapsed.as_secs_f64()),
-            None => self.output_chunk.record(elapsed.as_secs_f64(), &self.attributes),
+    pub(crate) fn record(&mut self, elapsed: Duration) {
+        self.waiting.push(elapsed);
+        if elapsed > SHORT || self.waiting.len() >= CHUNKS_TOGETHER {
+            self.flush();
         }
+    }
+
+    fn flush(&mut self) {
+        for elapsed in self.waiting.drain(..) {
+            match &self.bound {
+                Some(bound) => bound.record(elapsed.as_secs_f64()),
+                None => self.output_chunk.record(elapsed.as_secs_f64(), &self.attributes),
+            }
+        }
+    }
+}
+
+impl Drop for ChunkTimes {
+    fn drop(&mut self) {
+        self.flush();
     }
 }
 
@@ -130,7 +153,7 @@ impl GenAiMetrics {
         self.first_chunk.record(elapsed.as_secs_f64(), &attributes);
         let output_chunk = self.output_chunk.clone();
         let bound = self.binds.then(|| output_chunk.bind(&attributes));
-        ChunkTimes { output_chunk, attributes, bound }
+        ChunkTimes { output_chunk, attributes, bound, waiting: Vec::with_capacity(CHUNKS_TOGETHER) }
     }
 
     /// Records an operation that has ended.

@@ -27,7 +27,6 @@ impl Reading {
         self.inference.run(f)
     }
 
-    #[cfg(feature = "reqwest")]
     pub(crate) fn run_outside<R>(&mut self, f: impl FnOnce() -> R) -> R {
         self.inference.guard.run_outside(f)
     }

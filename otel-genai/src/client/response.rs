@@ -1,5 +1,6 @@
 //! The response: its head, and its body, which is read as it passes.
 
+use std::any::type_name;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -80,7 +81,7 @@ pin_project! {
 
 impl<B: Body> ResponseBody<B> {
     fn new(body: B, reading: Reading) -> Self {
-        Self { body: ObservedBody::new(body, BodyReading(reading)) }
+        Self { body: ObservedBody::new(body, BodyReading::new(reading, !is_hypers::<B>())) }
     }
 
     fn unobserved(body: B) -> Self {
@@ -114,26 +115,60 @@ impl<B: Body + Default> Default for ResponseBody<B> {
     }
 }
 
+/// Whether `B` is what hyper's client has received: nothing runs in there that could ask for a context, and to attach one
+/// twice for each chunk costs more than to read it.
+///
+/// Bodies that borrow have no `TypeId`, and this crate does without hyper. A type of the same name would be polled without
+/// the context, and nothing else.
+fn is_hypers<B>() -> bool {
+    type_name::<B>() == "hyper::body::incoming::Incoming"
+}
+
 /// Reads what passes.
 #[derive(Debug)]
-pub(crate) struct BodyReading(pub(crate) Reading);
+pub(crate) struct BodyReading {
+    pub(crate) reading: Reading,
+    /// Whether the body is polled in the context of the span.
+    attaches: bool,
+}
+
+impl BodyReading {
+    pub(crate) const fn new(reading: Reading, attaches: bool) -> Self {
+        Self { reading, attaches }
+    }
+}
 
 impl<E> BodyObserver<E> for BodyReading {
     fn around_poll<R>(&mut self, poll: impl FnOnce() -> R) -> R {
-        self.0.run(poll)
+        match self.attaches {
+            true => self.reading.run(poll),
+            false => self.reading.run_outside(poll),
+        }
     }
 
     fn chunk(&mut self, data: &impl Buf) {
-        if !each_slice(data, |slice| self.0.read(slice)) {
-            self.0.stop();
+        if !each_slice(data, |slice| self.reading.read(slice)) {
+            self.reading.stop();
         }
     }
 
     fn end(self) {
-        self.0.end();
+        self.reading.end();
     }
 
     fn error(self, _: &E) {
-        self.0.fail(error_type_of::<E>());
+        self.reading.fail(error_type_of::<E>());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_body_of_hyper_is_known() {
+        assert!(is_hypers::<hyper::body::Incoming>());
+        assert!(!is_hypers::<&hyper::body::Incoming>());
+        assert!(!is_hypers::<ResponseBody<hyper::body::Incoming>>());
     }
 }

@@ -25,14 +25,18 @@ impl Clock {
 
     /// So many chunks have come, now. `first` records the first one, and says where those after it are recorded.
     pub(super) fn chunks(&mut self, count: u64, first: impl FnOnce(Duration) -> Option<ChunkTimes>) {
+        let is_first = self.first_chunk.is_none();
+        if !is_first && self.times.is_none() {
+            // Nobody asks.
+            return;
+        }
         let now = Instant::now();
         let elapsed = now - self.last_chunk.replace(now).unwrap_or(self.started);
-        let is_first = self.first_chunk.is_none();
         if is_first {
             self.first_chunk = Some(elapsed);
             self.times = first(elapsed);
         }
-        let Some(times) = &self.times else { return };
+        let Some(times) = &mut self.times else { return };
         if !is_first {
             times.record(elapsed);
         }

@@ -70,6 +70,7 @@ impl Payload {
     }
 
     /// The event at the beginning of `bytes`, if they begin with one that repeats the last one.
+    #[inline]
     fn repeated<'a>(&self, bytes: &'a [u8]) -> Option<Repeated<'a>> {
         self.is_at_start().then(|| self.repeat.at_start_of(bytes)).flatten()
     }
@@ -117,6 +118,7 @@ impl Events for Payload {
         self.capture_bytes(event.get(data).unwrap_or_default());
     }
 
+    #[inline]
     fn repeat<'a>(&mut self, bytes: &'a [u8]) -> Option<&'a [u8]> {
         let Repeated { data, output, rest } = self.repeated(bytes).filter(|_| self.repeat.is_framed)?;
         self.visitor.repeat(output);

@@ -58,7 +58,9 @@ impl ResponseReader {
 
     /// Reads the next bytes of the body.
     pub fn read(&mut self, chunk: &[u8]) {
-        self.look_at_start(chunk);
+        if !self.started {
+            self.look_at_start(chunk);
+        }
         let payload = &mut self.payload;
         match &mut self.frame {
             Frame::Json => payload.body(chunk),
@@ -113,9 +115,6 @@ impl ResponseReader {
     /// An error instead of a stream, where nobody told the content type: no event stream starts with a brace, not even
     /// AWS's, whose first message would have 2 GB.
     fn look_at_start(&mut self, chunk: &[u8]) {
-        if self.started {
-            return;
-        }
         let is_space = |byte: &u8| byte.is_ascii_whitespace() || BYTE_ORDER_MARK.contains(byte);
         if let Some(first) = chunk.iter().find(|byte| !is_space(byte)) {
             self.started = true;

@@ -19,6 +19,8 @@ pub(super) struct Repeat {
     /// Where the text has the event's data.
     data: Range<usize>,
     gaps: Gaps,
+    /// Those that events have differed in. The others are compared with what is around them.
+    varying: Vec<Gap>,
     /// There is output in a value that does not vary.
     output: bool,
     is_known: bool,
@@ -39,7 +41,7 @@ pub(super) struct Gap {
     /// Of the value without its quotes.
     start: usize,
     end: usize,
-    /// Events have differed in it. Until then it is compared with what is around it.
+    /// Events have differed in it.
     varies: bool,
 }
 
@@ -62,12 +64,13 @@ pub(super) struct Repeated<'a> {
 
 impl Repeat {
     /// The event at the beginning of `bytes`, if it repeats the last one.
+    #[inline]
     pub(super) fn at_start_of<'a>(&self, bytes: &'a [u8]) -> Option<Repeated<'a>> {
         if !self.is_known {
             return None;
         }
         let (mut rest, mut at, mut output) = (bytes, 0, self.output);
-        for gap in self.gaps.all().iter().filter(|gap| gap.varies) {
+        for gap in &self.varying {
             rest = rest.strip_prefix(self.text.get(at..gap.start)?)?;
             let length = gap.kind.length_in(rest)?;
             rest = rest.get(length..)?;
@@ -92,6 +95,8 @@ impl Repeat {
                 gap.varies = before.varies || before.of(&self.text) != gap.of(event);
             }
         }
+        self.varying.clear();
+        self.varying.extend(gaps.all().iter().filter(|gap| gap.varies));
         let mut same = gaps.all().iter().filter(|gap| !gap.varies);
         self.output = same.any(|gap| gap.kind == GapKind::Output && gap.start < gap.end);
         self.text.clear();

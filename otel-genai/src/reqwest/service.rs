@@ -83,10 +83,7 @@ where
         Poll::Ready(match result {
             Ok(response) => {
                 let reading = call.respond(response.status(), response.headers());
-                Ok(observe(
-                    response,
-                    Observer { reading: BodyReading(reading), attaches: !is_reqwests::<F>() },
-                ))
+                Ok(observe(response, Observer(BodyReading::new(reading, !is_reqwests::<F>()))))
             }
             Err(error) => {
                 call.fail(error_type_of_any(&error));
@@ -119,30 +116,23 @@ fn observe(response: Response, observer: Observer) -> Response {
 }
 
 /// Like [`BodyReading`], with reqwest's word on what went wrong.
-struct Observer {
-    reading: BodyReading,
-    /// Whether the body is polled in the context of the span.
-    attaches: bool,
-}
+struct Observer(BodyReading);
 
 impl BodyObserver<Error> for Observer {
     fn around_poll<R>(&mut self, poll: impl FnOnce() -> R) -> R {
-        match self.attaches {
-            true => self.reading.0.run(poll),
-            false => self.reading.0.run_outside(poll),
-        }
+        BodyObserver::<Error>::around_poll(&mut self.0, poll)
     }
 
     fn chunk(&mut self, data: &impl Buf) {
-        BodyObserver::<Error>::chunk(&mut self.reading, data);
+        BodyObserver::<Error>::chunk(&mut self.0, data);
     }
 
     fn end(self) {
-        BodyObserver::<Error>::end(self.reading);
+        BodyObserver::<Error>::end(self.0);
     }
 
     fn error(self, error: &Error) {
-        self.reading.0.fail(error_type(error));
+        self.0.reading.fail(error_type(error));
     }
 }
 

@@ -68,6 +68,20 @@ async fn dropped_in_the_middle() {
 }
 
 #[tokio::test]
+async fn chunks_that_come_at_once_do_not_all_wait_for_the_end() {
+    let telemetry = TestTelemetry::new();
+    let endless = stream::iter([Ok("a"); 40]).chain(stream::pending());
+    let mut items = Box::pin(watch(&telemetry, endless));
+    for _ in 0..40 {
+        items.next().await;
+    }
+    let so_far = telemetry.histogram_count(NEXT);
+    assert!((32..=39).contains(&so_far), "{so_far} of 39 are recorded");
+    drop(items);
+    assert_once(&telemetry, 40, (1, 39), None);
+}
+
+#[tokio::test]
 async fn an_item_that_is_an_error() {
     let telemetry = TestTelemetry::new();
     let items = stream::iter([Ok("a"), Err(std::fmt::Error), Ok("b")]);
