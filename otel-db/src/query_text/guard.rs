@@ -42,7 +42,11 @@ enum State {
     Person,
     /// In a statement that may set a password.
     Secrets,
-    /// After PASSWORD or IDENTIFIED BY.
+    /// After SET, and in the name of what is set.
+    Setting,
+    /// Behind a dot of that name: `SET app.token TO ..`, which is for whatever the application likes.
+    CustomSetting,
+    /// After PASSWORD or IDENTIFIED BY, and before the value of a custom setting.
     Secret,
     /// After ATTACH or PRAGMA, which may hold the key of an encrypted file.
     Keyed,
@@ -160,6 +164,14 @@ impl Guard {
                 self.state = State::Secrets;
                 Verdict::Token
             }
+            (State::Setting, Kind::Symbol(b'.')) => {
+                self.state = State::CustomSetting;
+                Verdict::Token
+            }
+            (State::CustomSetting, Kind::Symbol(b'=')) => {
+                self.state = State::Secret;
+                Verdict::Token
+            }
             (State::Batch, Kind::Name | Kind::DoubleQuoted) | (State::Numbered, Kind::Value) => {
                 self.state = State::Arguments;
                 Verdict::Token
@@ -222,8 +234,9 @@ impl Guard {
             State::Batch | State::Start | State::Numbered => self.statement(word),
             State::Object => object(word),
             State::Keyed if is_one_of(word, &KEYS) => State::Secret,
-            State::Secrets if is_one_of(word, &["password", "passwd"]) => State::Secret,
-            State::Secrets if identified && word.eq_ignore_ascii_case("by") => State::Secret,
+            State::CustomSetting if word.eq_ignore_ascii_case("to") => State::Secret,
+            State::Secrets | State::Setting if is_one_of(word, &["password", "passwd"]) => State::Secret,
+            State::Secrets | State::Setting if identified && word.eq_ignore_ascii_case("by") => State::Secret,
             State::Copy if word.eq_ignore_ascii_case("stdin") => State::CopyFromInput,
             State::Insert if word.eq_ignore_ascii_case("select") => State::InsertSelect,
             State::InsertSelect if word.eq_ignore_ascii_case("input") => State::Insert,
@@ -237,16 +250,15 @@ impl Guard {
     }
 
     fn statement(&self, word: &str) -> State {
-        const SECRETS: [&str; 9] =
-            ["administer", "connect", "validate", "check", "export", "import", "recover", "grant", "set"];
+        const SECRETS: [&str; 8] =
+            ["administer", "connect", "validate", "check", "export", "import", "recover", "grant"];
         match word.as_bytes()[0].to_ascii_lowercase() {
             b'c' | b'a' | b'd' if is_one_of(word, &["create", "alter", "drop"]) => State::Object,
             b'c' if word.eq_ignore_ascii_case("copy") => State::Copy,
             b'a' | b'p' if is_one_of(word, &["attach", "pragma"]) => State::Keyed,
             b'i' if self.inline_formats && word.eq_ignore_ascii_case("insert") => State::Insert,
-            b'a' | b'c' | b'v' | b'e' | b'i' | b'r' | b'g' | b's' if is_one_of(word, &SECRETS) => {
-                State::Secrets
-            }
+            b's' if word.eq_ignore_ascii_case("set") => State::Setting,
+            b'a' | b'c' | b'v' | b'e' | b'i' | b'r' | b'g' if is_one_of(word, &SECRETS) => State::Secrets,
             _ => State::Plain,
         }
     }
