@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use percent_encoding::percent_decode_str;
 use sqlx::any::{Any, AnyConnectOptions};
 use sqlx::error::DatabaseError;
 
@@ -26,7 +27,7 @@ impl Driver for Any {
         let path = url.path().trim_start_matches('/');
         let namespace = match system {
             DbSystem::SQLITE => file_name(url.as_str()),
-            _ => (!path.is_empty()).then(|| path.to_owned()),
+            _ => decoded(path),
         };
         Target {
             system,
@@ -49,7 +50,13 @@ impl Driver for Any {
 fn file_name(url: &str) -> Option<String> {
     let path = url.trim_start_matches("sqlite:").split(['?', '#']).next()?;
     let name = path.rsplit('/').next()?;
-    (!name.is_empty() && !path.contains(':')).then(|| name.to_owned())
+    if path.contains(':') { None } else { decoded(name) }
+}
+
+/// `None` if it is empty, or no text, which no driver takes either.
+fn decoded(name: &str) -> Option<String> {
+    let name = percent_decode_str(name).decode_utf8().ok()?;
+    (!name.is_empty()).then(|| name.into_owned())
 }
 
 #[cfg(test)]
@@ -67,6 +74,9 @@ mod tests {
                 Some("shop"),
             ),
             ("mariadb://ada:secret@db/shop", DbSystem::MARIADB, Some("db"), None, Some("shop")),
+            ("mysql://ada@db/my%20shop", DbSystem::MYSQL, Some("db"), None, Some("my shop")),
+            ("mysql://ada@db/%ff", DbSystem::MYSQL, Some("db"), None, None),
+            ("sqlite://my%20shop.db", DbSystem::SQLITE, None, None, Some("my shop.db")),
             ("sqlite:///home/ada/shop.db?mode=rwc", DbSystem::SQLITE, None, None, Some("shop.db")),
             ("sqlite://shop.db", DbSystem::SQLITE, None, None, Some("shop.db")),
             ("sqlite::memory:", DbSystem::SQLITE, None, None, None),
