@@ -112,10 +112,17 @@ impl Captured {
     }
 }
 
-/// The text with the values of keys that sound like a secret replaced: of a form, else of JSON.
+/// The text with the values of keys that sound like a secret replaced: of JSON, which need not begin the text, and unless it
+/// does, of a form.
 fn redact_secrets(text: &str) -> Cow<'_, str> {
-    let is_json = text.trim_start().starts_with(['{', '[', '"']);
-    if is_json { redact_json(text) } else { redact_form(text) }
+    let without_json = redact_json(text);
+    if text.trim_start().starts_with(['{', '[', '"']) {
+        return without_json;
+    }
+    match redact_form(&without_json) {
+        Cow::Owned(redacted) => Cow::Owned(redacted),
+        Cow::Borrowed(_) => without_json,
+    }
 }
 
 fn redact_form(text: &str) -> Cow<'_, str> {
@@ -188,7 +195,21 @@ fn string_end(text: &str) -> Option<usize> {
 
 /// A key with escapes is not read, and so taken for a secret.
 fn is_secret_key(key: &str) -> bool {
-    key.contains(['\\', '%']) || sounds_secret(&key.trim().replace('_', "-"))
+    key.contains(['\\', '%']) || sounds_secret(&with_hyphens(key.trim()))
+}
+
+/// `access_key` and `accessKey` with a hyphen between their words, as in the names of headers.
+fn with_hyphens(key: &str) -> String {
+    let mut hyphenated = String::with_capacity(key.len() + 4);
+    let mut after_lower_case = false;
+    for letter in key.chars() {
+        if after_lower_case && letter.is_ascii_uppercase() {
+            hyphenated.push('-');
+        }
+        after_lower_case = letter.is_ascii_lowercase();
+        hyphenated.push(if letter == '_' { '-' } else { letter });
+    }
+    hyphenated
 }
 
 #[cfg(test)]
@@ -205,6 +226,12 @@ mod tests {
             (r#"{"pass\u0077ord":"x"}"#, r#"{"pass\u0077ord":"REDACTED"}"#),
             (r#"{"password":"cut off in the mid"#, r#"{"password":"REDACTED""#),
             (r#"["password", "x"]"#, r#"["password", "x"]"#),
+            (r#"{"accessKey":"a","monkey":"b"}"#, r#"{"accessKey":"REDACTED","monkey":"b"}"#),
+            // What keeps browsers from running an answer as a script, a mark of the byte order, a call.
+            (")]}',\n{\"token\":\"x\"}", ")]}',\n{\"token\":\"REDACTED\"}"),
+            ("\u{feff}{\"token\":\"x\"}", "\u{feff}{\"token\":\"REDACTED\"}"),
+            ("go({\"token\":\"x\"})", "go({\"token\":\"REDACTED\"})"),
+            (r#"x={"token":"y"}&pin_token=7"#, r#"x={"token":"REDACTED"}&pin_token=REDACTED"#),
             ("user=ada&password=hunter2&x=1", "user=ada&password=REDACTED&x=1"),
             ("session_id=7", "session_id=REDACTED"),
             ("plain text", "plain text"),

@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use http::Method;
 
+use crate::url::bounded;
+
 /// The methods of RFC 9110, PATCH of RFC 5789 and QUERY; case counts.
 /// <https://opentelemetry.io/docs/specs/semconv/registry/attributes/http/>
 const STANDARD: [&str; 10] =
@@ -54,7 +56,7 @@ impl MethodName {
 
     /// The value of `http.request.method_original`: only of an unknown method.
     pub(crate) fn original(self, method: &Method) -> Option<String> {
-        (self.attribute == OTHER).then(|| method.as_str().to_owned())
+        (self.attribute == OTHER).then(|| bounded(method.as_str()).to_owned())
     }
 
     /// The method's part of a span name: "`{method}` MUST be [...] `HTTP` when the method is not known".

@@ -41,11 +41,13 @@ pub(crate) type SpanNameOf = Arc<dyn Fn(&HttpRequest<'_>) -> Option<Cow<'static,
 pub(crate) type AddFromRequest = Arc<dyn Fn(&HttpRequest<'_>, &mut Attributes<'_>) + Send + Sync>;
 
 /// What a client says itself.
-const OURS: [&str; 11] = [
+const OURS: [&str; 13] = [
     "error.type",
+    "http.request.header.",
     "http.request.method",
     "http.request.method_original",
     "http.request.resend_count",
+    "http.response.header.",
     "http.response.status_code",
     "network.protocol.version",
     "server.address",

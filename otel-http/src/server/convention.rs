@@ -16,6 +16,7 @@ use otel_core::{AttributeNames, Attributes, Convention, ErrorType, EventLog, InF
 
 use super::metrics::{ServerMetrics, Wanted};
 use super::series::Series;
+use super::settings::known_scheme;
 use crate::cached::{Route, repeated_host, repeated_text};
 use crate::forwarded::Forwarded;
 use crate::header::shown;
@@ -81,13 +82,15 @@ pub(crate) struct ServerResponse<'a> {
 }
 
 /// What the layer says itself.
-pub(super) const OURS: [&str; 18] = [
+pub(super) const OURS: [&str; 20] = [
     "client.address",
     "error.type",
     "http.request.body.content",
+    "http.request.header.",
     "http.request.method",
     "http.request.method_original",
     "http.response.body.content",
+    "http.response.header.",
     "http.response.status_code",
     "http.route",
     "network.peer.address",
@@ -131,8 +134,8 @@ impl Convention for ServerConvention {
             attributes.both("http.route", template.clone());
         }
         if attributes.wants_span() {
-            let is_known = |scheme: &&str| matches!(*scheme, "http" | "https");
-            let scheme = request.forwarded.scheme.filter(|scheme| !is_known(scheme)).map(bounded);
+            let scheme =
+                request.forwarded.scheme.filter(|scheme| known_scheme(scheme).is_none()).map(bounded);
             request.series.write_start(scheme, attributes);
             url_attributes(http, attributes);
             address_attributes(request, attributes);

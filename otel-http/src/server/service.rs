@@ -48,6 +48,9 @@ where
         // A handler may ask for them whether or not the request is observed.
         let settings = &*self.settings;
         let attributes = settings.request_attributes.then(|| RequestAttributes::of(&mut request));
+        if settings.upgrades {
+            HttpUpgrade::of(&mut request);
+        }
         if settings.instrumenter.is_idle() {
             return ResponseFuture::unobserved(self.inner.call(request));
         }
@@ -72,8 +75,7 @@ where
         if let Some(place) = bodies.as_ref().and_then(|bodies| bodies.request()) {
             crate::axum::capture_body(&mut request, place.clone());
         }
-        let upgrade = (settings.upgrades && !begun.operation.is_inert())
-            .then(|| HttpUpgrade::new(begun.operation.context().clone()));
+        let upgrade = settings.upgrades.then(|| HttpUpgrade::new(begun.operation.context().clone()));
         if let Some(upgrade) = &upgrade {
             request.extensions_mut().insert(upgrade.clone());
         }

@@ -174,11 +174,10 @@ impl Settings {
     /// The scheme that the client used: as a trusted proxy says, as this server was told, or as HTTP/2 says. HTTP/1.1 says
     /// it only in the absolute form, and without one the connection is plain. The metric has the two known ones.
     fn scheme_of(&self, http: &HttpRequest<'_>, forwarded: &Forwarded<'_>) -> &'static str {
-        match (forwarded.scheme, self.scheme, http.url.scheme) {
-            (Some("https"), _, _) => "https",
-            (Some("http"), _, _) => "http",
-            (_, Some(told), _) => told,
-            (_, None, Some("https")) => "https",
+        match (forwarded.scheme.and_then(known_scheme), self.scheme, http.url.scheme) {
+            (Some(known), _, _) => known,
+            (None, Some(told), _) => told,
+            (None, None, Some("https")) => "https",
             _ => "http",
         }
     }
@@ -187,6 +186,12 @@ impl Settings {
     fn parent(&self, http: &HttpRequest<'_>) -> (Context, Vec<Link>) {
         receive(self.instrumenter.providers(), Context::current(), http.headers, self.trust)
     }
+}
+
+/// One of the schemes that metrics carry, however a proxy writes it: "An implementation should accept uppercase letters as
+/// equivalent to lowercase in scheme names". <https://www.rfc-editor.org/rfc/rfc3986#section-3.1>
+pub(super) fn known_scheme(scheme: &str) -> Option<&'static str> {
+    ["https", "http"].into_iter().find(|known| scheme.eq_ignore_ascii_case(known))
 }
 
 /// The beginnings of both bodies.

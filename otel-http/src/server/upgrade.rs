@@ -40,6 +40,11 @@ impl HttpUpgrade {
         Self { slot: Arc::new(Slot { context, operation: Mutex::default() }) }
     }
 
+    /// That of the request: of a layer further out, or one that keeps nothing open.
+    pub(super) fn of<B>(request: &mut http::Request<B>) {
+        request.extensions_mut().get_or_insert_with(|| Self::new(Context::current()));
+    }
+
     /// The context with the request's span: the parent of what happens on the connection.
     #[must_use]
     pub fn context(&self) -> &Context {

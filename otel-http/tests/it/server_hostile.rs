@@ -1,11 +1,11 @@
 //! What a second reader broke once.
 
 use axum::body::Body;
-use axum::routing::{get as on_get, post};
+use axum::routing::{any, get as on_get, post};
 use axum::{Extension, Router};
 use http::{Request, StatusCode};
 use opentelemetry::trace::{TraceContextExt, TraceId};
-use otel_http::{HttpRoute, HttpServerLayer, RequestAttributes};
+use otel_http::{HttpRoute, HttpServerLayer, HttpUpgrade, RequestAttributes};
 use otel_testing::{SpanDataExt, TestTelemetry};
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -209,4 +209,64 @@ async fn a_hook_may_throw_what_throws_again_when_dropped() {
     let app = Router::new().route("/", on_get(|| async {})).layer(layer);
     assert_eq!(call(&app, get("/")).await.status(), StatusCode::OK);
     assert_served_once(&telemetry);
+}
+
+#[tokio::test]
+async fn handlers_find_their_upgrade_also_where_nothing_is_observed() {
+    async fn connects(Extension(upgrade): Extension<HttpUpgrade>) -> String {
+        upgrade.context().span().span_context().trace_id().to_string()
+    }
+    let routes = || Router::new().route("/", on_get(connects));
+    let request = || Request::get("/").header("traceparent", PARENT).body(Body::empty()).unwrap();
+    let unobserved = routes().layer(HttpServerLayer::builder().with_upgrades(true).build());
+    assert_eq!(call(&unobserved, request()).await.status(), StatusCode::OK);
+    let telemetry = TestTelemetry::new();
+    let filtered =
+        routes().layer(server_layer(&telemetry).with_upgrades(true).with_filter(|_| false).build());
+    let inner = server_layer(&telemetry).with_upgrades(true).build();
+    let nested = routes().layer(inner).layer(server_layer(&telemetry).build());
+    for app in [filtered, nested] {
+        let seen = axum::body::to_bytes(call(&app, request()).await.into_body(), 100).await.unwrap();
+        assert_eq!(seen, "0af7651916cd43dd8448eb211c80319c");
+    }
+    assert_served_once(&telemetry);
+}
+
+#[tokio::test]
+async fn long_methods_are_cut() {
+    let telemetry = TestTelemetry::new();
+    let app = Router::new().route("/", any(|| async {})).layer(server_layer(&telemetry).build());
+    let method = http::Method::from_bytes("A".repeat(100_000).as_bytes()).unwrap();
+    call(&app, Request::builder().method(method).uri("/").body(Body::empty()).unwrap()).await;
+    let span = telemetry.span("HTTP /");
+    let length = span.attribute("http.request.method_original").map(|value| value.as_str().len());
+    assert_eq!(length, Some(8 * 1024));
+}
+
+#[tokio::test]
+async fn the_case_of_a_forwarded_scheme_makes_no_difference() {
+    let telemetry = TestTelemetry::new();
+    let layer = server_layer(&telemetry).with_trusted_proxies(otel_http::TrustedProxies::all()).build();
+    let app = Router::new().route("/", on_get(|| async {})).layer(layer);
+    let request = Request::get("/").header("x-forwarded-proto", "HTTPS").body(Body::empty()).unwrap();
+    call(&app, request).await;
+    assert!(telemetry.span("GET /").has("url.scheme", "https"), "{}", telemetry.tree());
+    assert!(telemetry.points(SERVER_DURATION)[0].has("url.scheme", "https"));
+}
+
+#[tokio::test]
+async fn hooks_cannot_say_twice_what_is_captured() {
+    let telemetry = TestTelemetry::new();
+    let layer = server_layer(&telemetry)
+        .with_captured_request_headers(["x-tenant"])
+        .with_captured_response_headers(["x-tenant"])
+        .with_attributes(|_, attributes| attributes.span("http.request.header.x-tenant", "mine"))
+        .with_response_attributes(|_, attributes| attributes.span("http.response.header.x-tenant", "mine"));
+    let app = Router::new().route("/", on_get(|| async { [("x-tenant", "blue")] })).layer(layer.build());
+    call(&app, Request::get("/").header("x-tenant", "blue").body(Body::empty()).unwrap()).await;
+    let span = telemetry.span("GET /");
+    for key in ["http.request.header.x-tenant", "http.response.header.x-tenant"] {
+        let said = span.attributes.iter().filter(|pair| pair.key.as_str() == key);
+        assert_eq!(said.map(|pair| pair.value.to_string()).collect::<Vec<_>>(), ["[\"blue\"]"], "{key}");
+    }
 }
