@@ -8,12 +8,14 @@ use crate::{Attributes, glob_matches};
 const REDACTED: &str = "REDACTED";
 
 /// Names whose values are replaced even when they were asked for: rather one too many than a key that leaves.
-const SENSITIVE: [&str; 15] = [
+const SENSITIVE: [&str; 17] = [
     "*auth*",
     "*cookie*",
     "*token*",
     "*secret*",
-    "*password*",
+    "*passw*",
+    "*pwd*",
+    "*passphrase*",
     "*api-key*",
     "*apikey*",
     "*-key",
@@ -157,6 +159,9 @@ mod tests {
             ("x-tenant", "a"),
             ("x-tenant", "b"),
             ("api-key-bin", "c2VjcmV0"),
+            ("x-db-passwd", "hunter2"),
+            ("smtp-pwd", "hunter2"),
+            ("passphrase", "hunter2"),
             ("authorization", "Bearer x"),
         ];
         assert_eq!(captured(&capture, &sent), Vec::<String>::new());
@@ -170,6 +175,9 @@ mod tests {
             [
                 "header.x-tenant=[\"a\",\"b\"]",
                 "header.api-key-bin=[\"REDACTED\"]",
+                "header.x-db-passwd=[\"REDACTED\"]",
+                "header.smtp-pwd=[\"REDACTED\"]",
+                "header.passphrase=[\"REDACTED\"]",
                 "header.authorization=[\"REDACTED\"]",
                 "header.x-own=[\"REDACTED\"]",
                 "header.id-bin=[\"AAE=\"]",
