@@ -15,6 +15,7 @@ use crate::convention::{GrpcConvention, write_peer};
 use crate::deadline::Deadline;
 use crate::messages::Messages;
 use crate::method::{OTHER, SYSTEM, prove};
+use crate::names::Names;
 use crate::side::Side;
 use crate::text::shown;
 use otel_core::HeaderCapture;
@@ -42,6 +43,7 @@ pub(crate) struct CallParts {
     pub(crate) deadline: Option<Deadline>,
     pub(crate) standing: Standing,
     pub(crate) has_own_name: bool,
+    pub(crate) names: Option<Names>,
     /// What is read from the response's head.
     pub(crate) head: Option<Arc<HeadRules>>,
     pub(crate) messages: Option<Box<Messages>>,
@@ -188,7 +190,8 @@ fn settle<S: Side>(operation: &mut Operation<GrpcConvention<S>>, code: Code, tra
     let method = tally.parts.standing.settled(code);
     tally.end = Some((method, code));
     let has_own_name = tally.parts.has_own_name;
-    operation.on_response(&GrpcResponse { code, trailers });
+    let names = tally.parts.names.take();
+    operation.on_response(&GrpcResponse { code, trailers, names: names.as_ref() });
     // The span is named by the system "if the method is not known"; a method that is there keeps its name.
     if method == OTHER && code == Code::Unimplemented && !has_own_name {
         operation.update_name(SYSTEM);

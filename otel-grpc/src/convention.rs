@@ -20,6 +20,7 @@ use crate::call::CallParts;
 use crate::code;
 use crate::method::{Method, SYSTEM};
 use crate::metrics::{GrpcTally, Metrics};
+use crate::names::{Names, checked};
 use crate::side::Side;
 use crate::text::address_text;
 use crate::text::shown;
@@ -61,6 +62,8 @@ pub(crate) struct CallStart<'a> {
     pub(crate) peer: Option<&'a PeerOf>,
     /// The parent's context, with the caller's baggage.
     pub(crate) context: &'a Context,
+    /// Where functions of the user's, or callers, add attributes.
+    pub(crate) names: Option<&'a Names>,
 }
 
 /// What a call carries besides its attributes.
@@ -116,9 +119,16 @@ impl<S: Side> Convention for GrpcConvention<S> {
         if attributes.wants_span() {
             self.on_start_of_span(call, attributes);
         }
-        if let Some(add) = &self.rules.add_request {
-            call_hook(|| add(&call.grpc, attributes), ());
-        }
+        checked(call.names, attributes, |attributes| {
+            if let Some(add) = &self.rules.add_request {
+                call_hook(|| add(&call.grpc, attributes), ());
+            }
+            for key in &self.rules.baggage_keys {
+                if let Some(value) = call.context.baggage().get(key) {
+                    attributes.span(Key::from(key.clone()), value.clone());
+                }
+            }
+        });
     }
 
     fn in_flight(&self, metrics: &Metrics, call: &CallStart<'_>) -> Option<InFlight> {
@@ -148,7 +158,7 @@ impl<S: Side> Convention for GrpcConvention<S> {
         }
         let class = self.class_of_error(response, attributes);
         if let Some(add) = &self.rules.add_response {
-            call_hook(|| add(response, attributes), ());
+            checked(response.names, attributes, |attributes| call_hook(|| add(response, attributes), ()));
         }
         if S::is_error(response.code) { Err(class) } else { Ok(()) }
     }
@@ -223,11 +233,6 @@ impl<S: Side> GrpcConvention<S> {
         {
             attributes.span("grpc.timeout", timeout.as_secs_f64());
         }
-        for key in &self.rules.baggage_keys {
-            if let Some(value) = call.context.baggage().get(key) {
-                attributes.span(Key::from(key.clone()), value.clone());
-            }
-        }
     }
 
     #[cfg(feature = "rich-errors")]
@@ -246,6 +251,13 @@ impl<S: Side> GrpcConvention<S> {
 }
 
 impl Rules {
+    /// Where functions of the user's, or callers, add attributes: the names that they may not use.
+    pub(crate) fn names(&self) -> Option<Names> {
+        let has_own =
+            self.add_request.is_some() || self.add_response.is_some() || !self.baggage_keys.is_empty();
+        has_own.then(Names::new)
+    }
+
     pub(crate) fn has_attempts_apart(&self) -> bool {
         self.attempts_apart.load(Ordering::Relaxed)
     }

@@ -18,6 +18,7 @@ mod message;
 mod messages;
 mod method;
 mod metrics;
+mod names;
 mod nested;
 mod options;
 mod request;

@@ -8,6 +8,7 @@ use tonic::Code;
 use crate::deadline::timeout_in;
 use crate::header::value_of;
 use crate::method::name_in;
+use crate::names::Names;
 
 /// A call as filters and other hooks see it.
 ///
@@ -74,6 +75,7 @@ impl<'a> GrpcRequest<'a> {
 pub struct GrpcResponse<'a> {
     pub(crate) code: Code,
     pub(crate) trailers: Option<&'a HeaderMap>,
+    pub(crate) names: Option<&'a Names>,
 }
 
 impl<'a> GrpcResponse<'a> {

@@ -57,18 +57,20 @@ impl Settings {
 
     fn start(&self, parent: &Context, grpc: &GrpcRequest<'_>) -> (Call<ClientSide>, Option<Arc<AtomicU64>>) {
         let method = method_of(grpc, self.methods.as_ref());
-        let start = CallStart { grpc: *grpc, method, peer: None, context: parent };
+        let rules = &self.instrumenter.convention().rules;
+        let names = rules.names();
+        let start = CallStart { grpc: *grpc, method, peer: None, context: parent, names: names.as_ref() };
         let operation = self.instrumenter.start(parent, &start);
         if operation.is_inert() {
             return (Call::inert(operation), None);
         }
-        let rules = &self.instrumenter.convention().rules;
         let counts_attempts = rules.grpc_metrics && rules.has_attempts_apart();
         let attempts = counts_attempts.then(Arc::<AtomicU64>::default);
         let parts = CallParts {
             deadline: Deadline::start(grpc.headers),
             standing: method.standing(),
             has_own_name: rules.span_name.is_some(),
+            names,
             head: self.head.clone(),
             messages: Messages::wanted(self.report, rules, attempts.clone()),
         };

@@ -44,17 +44,20 @@ impl Settings {
             return hands_on(operation.context()).then(|| Call::inert(operation));
         }
         let method = Method::new(grpc.path(), self.methods.as_ref());
-        let start = CallStart { grpc: *grpc, method, peer: Some(&self.peer), context: &parent };
+        let rules = &self.instrumenter.convention().rules;
+        let names = rules.names();
+        let (peer, context) = (Some(&self.peer), &parent);
+        let start = CallStart { grpc: *grpc, method, peer, context, names: names.as_ref() };
         let mut operation = self.instrumenter.start_with_links(&parent, &start, links);
         if operation.is_inert() {
             return hands_on(operation.context()).then(|| Call::inert(operation));
         }
         operation.attach_only_if_needed();
-        let rules = &self.instrumenter.convention().rules;
         let parts = CallParts {
             deadline: Deadline::start(grpc.headers),
             standing: method.standing(),
             has_own_name: rules.span_name.is_some(),
+            names,
             head: self.head.clone(),
             messages: Messages::wanted(self.report, rules, None),
         };

@@ -78,6 +78,45 @@ async fn names_and_attributes_of_one_s_own() {
 }
 
 #[tokio::test]
+async fn what_the_layer_says_is_said_once() {
+    let telemetry = TestTelemetry::new();
+    let propagator = TextMapCompositePropagator::new(vec![
+        Box::new(TraceContextPropagator::new()),
+        Box::new(BaggagePropagator::new()),
+    ]);
+    let server = server_layer(&telemetry)
+        .with_propagator(propagator)
+        .with_captured_request_headers(["x-code"])
+        .with_baggage_attributes(["rpc.method", "app.tenant"])
+        .with_attributes(|_, attributes| {
+            for key in ["rpc.method", "server.address", "rpc.request.header.x-code", "app.tenant"] {
+                attributes.both(key, "mine");
+            }
+        })
+        .with_response_attributes(|_, attributes| {
+            for key in ["error.type", "rpc.status_code", "app.tenant", "app.end"] {
+                attributes.both(key, "late");
+            }
+        });
+    let mut client = EchoClient::new(channel(serve(server.build()).await));
+    let mut request = Asked::new(Kind::Unary, Code::Internal, End::TrailersOnly).request(words("one"));
+    request.metadata_mut().insert("baggage", "rpc.method=theirs,app.tenant=theirs".parse().unwrap());
+    client.unary(request).await.unwrap_err();
+    eventually(BOUND, || telemetry.histogram_count(SERVER_DURATION) == 1).await;
+    let span = of_kind(&telemetry, &SpanKind::Server);
+    assert!(span.has("rpc.method", Kind::Unary.method()) && span.has("error.type", "INTERNAL"));
+    assert!(span.has("app.tenant", "mine") && span.has("app.end", "late"));
+    let point = &telemetry.points(SERVER_DURATION)[0];
+    assert!(point.has("app.tenant", "mine") && point.has("error.type", "INTERNAL"), "{point:?}");
+    assert!(point.has("rpc.method", Kind::Unary.method()), "{point:?}");
+    let mut keys: Vec<_> = span.attributes.iter().map(|attribute| attribute.key.as_str()).collect();
+    let said = keys.len();
+    keys.sort_unstable();
+    keys.dedup();
+    assert_eq!(said, keys.len(), "{}", telemetry.tree());
+}
+
+#[tokio::test]
 async fn hooks_that_panic_break_nothing() {
     let telemetry = TestTelemetry::new();
     let server = server_layer(&telemetry)
