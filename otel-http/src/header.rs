@@ -2,16 +2,15 @@
 
 use http::HeaderName;
 
-use crate::url::{bounded, redact_url};
+use crate::url::{SecretKeys, bounded};
 
 /// Headers that hold a URL, which may hold credentials and signatures.
 const URLS: [&str; 4] = ["location", "content-location", "referer", "origin"];
 
 /// For [`otel_core::HeaderCapture::capture`].
-pub(crate) fn shown(name: &HeaderName, text: &str) -> String {
-    if URLS.contains(&name.as_str()) {
-        bounded(&redact_url(text)).to_owned()
-    } else {
-        bounded(text).to_owned()
+pub(crate) fn shown(keys: &SecretKeys) -> impl Fn(&HeaderName, &str) -> String + '_ {
+    |name, text| match URLS.contains(&name.as_str()) {
+        true => bounded(&keys.redact_url(text)).to_owned(),
+        false => bounded(text).to_owned(),
     }
 }

@@ -1,6 +1,7 @@
 //! URLs without the secrets that they carry.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use http::Uri;
 
@@ -18,6 +19,10 @@ const SECRET_KEYS: [&str; 7] = [
     "sig",
     "X-Goog-Signature",
 ];
+
+/// The keys whose values are replaced in queries: those of the convention, or those of an application's own list.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SecretKeys(Option<Arc<[String]>>);
 
 /// The parts of a request's URL, from whatever type the application uses.
 #[derive(Clone, Copy, Debug)]
@@ -49,8 +54,8 @@ impl<'a> Url<'a> {
     }
 
     /// The value of `url.full`. A fragment is never sent, so there is none.
-    pub(crate) fn full(&self) -> String {
-        let query = self.query.map(redact_query);
+    pub(crate) fn full(&self, keys: &SecretKeys) -> String {
+        let query = self.query.map(|query| keys.redact_query(query));
         let length =
             [self.scheme, self.authority, query.as_deref()].into_iter().flatten().map(|part| part.len());
         // Room for "://", "?" and credentials that are longer than those they replace.
@@ -109,59 +114,72 @@ pub(crate) fn bounded(text: &str) -> &str {
     &text[..cut]
 }
 
-/// A URL in a header, absolute or relative, without credentials, signatures and fragment.
-pub(crate) fn redact_url(text: &str) -> String {
-    let text = text.split_once('#').map_or(text, |(before, _fragment)| before);
-    let (before, query) = text.split_once('?').map_or((text, None), |(before, query)| (before, Some(query)));
-    let (scheme, rest) =
-        before.split_once("//").map_or((None, before), |(scheme, rest)| (Some(scheme), rest));
-    let mut redacted = String::with_capacity(text.len() + 24);
-    if let Some(scheme) = scheme {
-        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        redacted.push_str(scheme);
-        redacted.push_str("//");
-        push_authority(&mut redacted, authority);
-        redacted.push_str(path);
-    } else {
-        redacted.push_str(rest);
+impl SecretKeys {
+    pub(crate) fn new(keys: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self(Some(keys.into_iter().map(Into::into).collect()))
     }
-    if let Some(query) = query {
-        redacted.push('?');
-        redacted.push_str(&redact_query(query));
-    }
-    redacted
-}
 
-/// The query with the values of secret keys replaced, everything else as it was sent.
-pub(crate) fn redact_query(query: &str) -> Cow<'_, str> {
-    let is_secret_pair = |pair: &str| pair.split_once('=').is_some_and(|(key, _)| is_secret(key));
-    if !query.split('&').any(is_secret_pair) {
-        return Cow::Borrowed(query);
-    }
-    let mut redacted = String::with_capacity(query.len() + REDACTED.len());
-    for (index, pair) in query.split('&').enumerate() {
-        if index > 0 {
-            redacted.push('&');
+    /// A URL in a header, absolute or relative, without credentials, signatures and fragment.
+    pub(crate) fn redact_url(&self, text: &str) -> String {
+        let text = text.split_once('#').map_or(text, |(before, _fragment)| before);
+        let (before, query) =
+            text.split_once('?').map_or((text, None), |(before, query)| (before, Some(query)));
+        let (scheme, rest) =
+            before.split_once("//").map_or((None, before), |(scheme, rest)| (Some(scheme), rest));
+        let mut redacted = String::with_capacity(text.len() + 24);
+        if let Some(scheme) = scheme {
+            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            redacted.push_str(scheme);
+            redacted.push_str("//");
+            push_authority(&mut redacted, authority);
+            redacted.push_str(path);
+        } else {
+            redacted.push_str(rest);
         }
-        match pair.split_once('=') {
-            Some((key, _)) if is_secret(key) => {
-                redacted.push_str(key);
-                redacted.push('=');
-                redacted.push_str(REDACTED);
+        if let Some(query) = query {
+            redacted.push('?');
+            redacted.push_str(&self.redact_query(query));
+        }
+        redacted
+    }
+
+    /// The query with the values of secret keys replaced, everything else as it was sent.
+    pub(crate) fn redact_query<'a>(&self, query: &'a str) -> Cow<'a, str> {
+        let is_secret_pair = |pair: &str| pair.split_once('=').is_some_and(|(key, _)| self.is_secret(key));
+        if !query.split('&').any(is_secret_pair) {
+            return Cow::Borrowed(query);
+        }
+        let mut redacted = String::with_capacity(query.len() + REDACTED.len());
+        for (index, pair) in query.split('&').enumerate() {
+            if index > 0 {
+                redacted.push('&');
             }
-            _ => redacted.push_str(pair),
+            match pair.split_once('=') {
+                Some((key, _)) if self.is_secret(key) => {
+                    redacted.push_str(key);
+                    redacted.push('=');
+                    redacted.push_str(REDACTED);
+                }
+                _ => redacted.push_str(pair),
+            }
+        }
+        Cow::Owned(redacted)
+    }
+
+    /// A key is compared as the server will read it, so `s%69g` is `sig`.
+    fn is_secret(&self, key: &str) -> bool {
+        match key.contains('%') {
+            false => self.has(key.as_bytes()),
+            true => self.has(&percent_decoded(key.as_bytes())),
         }
     }
-    Cow::Owned(redacted)
-}
 
-/// A key is compared as the server will read it, so `s%69g` is `sig`.
-fn is_secret(key: &str) -> bool {
-    if !key.contains('%') {
-        return SECRET_KEYS.contains(&key);
+    fn has(&self, key: &[u8]) -> bool {
+        match &self.0 {
+            None => SECRET_KEYS.iter().any(|secret| secret.as_bytes() == key),
+            Some(own) => own.iter().any(|secret| secret.as_bytes() == key),
+        }
     }
-    let decoded = percent_decoded(key.as_bytes());
-    SECRET_KEYS.iter().any(|secret| secret.as_bytes() == decoded)
 }
 
 fn percent_decoded(text: &[u8]) -> Vec<u8> {
@@ -202,7 +220,7 @@ mod tests {
     use super::*;
 
     fn full(uri: &str) -> String {
-        Url::from_uri(&uri.parse().unwrap()).full()
+        Url::from_uri(&uri.parse().unwrap()).full(&SecretKeys::default())
     }
 
     #[test]
@@ -228,7 +246,7 @@ mod tests {
             ("%&%6&%zz=1", "%&%6&%zz=1"),
             ("", ""),
         ] {
-            assert_eq!(redact_query(sent), expected, "{sent}");
+            assert_eq!(SecretKeys::default().redact_query(sent), expected, "{sent}");
         }
     }
 
@@ -244,7 +262,7 @@ mod tests {
             ("next", "next"),
             ("", ""),
         ] {
-            assert_eq!(redact_url(sent), expected, "{sent}");
+            assert_eq!(SecretKeys::default().redact_url(sent), expected, "{sent}");
         }
     }
 

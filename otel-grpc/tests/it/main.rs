@@ -9,4 +9,5 @@ mod messages;
 mod methods;
 mod options;
 mod places;
+mod secrets;
 mod support;

@@ -19,6 +19,7 @@ use crate::cached::{Route, repeated_text};
 use crate::header::shown;
 use crate::method::MethodName;
 use crate::protocol::{protocol_version, status_error};
+use crate::url::SecretKeys;
 use otel_core::HeaderCapture;
 use otel_core::call_hook;
 
@@ -33,6 +34,7 @@ pub(crate) struct ClientConvention {
     pub(crate) exceptions: Option<EventLog>,
     pub(crate) request_headers: HeaderCapture,
     pub(crate) response_headers: HeaderCapture,
+    pub(crate) secret_keys: SecretKeys,
     pub(crate) span_name: Option<SpanNameOf>,
     pub(crate) add_request: Option<AddFromRequest>,
 }
@@ -136,7 +138,12 @@ impl Convention for ClientConvention {
         if let Some(version) = protocol_version(response.version) {
             attributes.both("network.protocol.version", version);
         }
-        self.response_headers.capture("http.response.header.", response.headers, attributes, shown);
+        self.response_headers.capture(
+            "http.response.header.",
+            response.headers,
+            attributes,
+            shown(&self.secret_keys),
+        );
         // "For HTTP status codes in the 4xx range span status [...] SHOULD be set to Error in case of SpanKind.CLIENT".
         if response.status.as_u16() >= 400 { Err(status_error(response.status)) } else { Ok(()) }
     }
@@ -162,8 +169,13 @@ impl Convention for ClientConvention {
 
 impl ClientConvention {
     fn on_start_of_span(&self, request: &ClientRequest<'_>, attributes: &mut Attributes<'_>) {
-        attributes.span("url.full", request.http.url.full());
-        self.request_headers.capture("http.request.header.", request.http.headers, attributes, shown);
+        attributes.span("url.full", request.http.url.full(&self.secret_keys));
+        self.request_headers.capture(
+            "http.request.header.",
+            request.http.headers,
+            attributes,
+            shown(&self.secret_keys),
+        );
         if let Some(original) = request.method.original(request.http.method) {
             attributes.span("http.request.method_original", original);
         }

@@ -13,6 +13,7 @@ use super::host::HostPattern;
 use super::settings::{ClientSettings, ErrorTypeOf, Filter};
 use super::template::UrlTemplates;
 use crate::scope;
+use crate::url::SecretKeys;
 use otel_core::HeaderCapture;
 
 #[derive(Clone, Default)]
@@ -30,6 +31,7 @@ pub(crate) struct ClientOptions {
     pub(crate) exceptions: Option<EventLog>,
     pub(crate) request_headers: HeaderCapture,
     pub(crate) response_headers: HeaderCapture,
+    pub(crate) secret_keys: SecretKeys,
     pub(crate) span_name: Option<SpanNameOf>,
     pub(crate) add_request: Option<AddFromRequest>,
 }
@@ -49,6 +51,7 @@ impl ClientOptions {
             exceptions: self.exceptions,
             request_headers: self.request_headers,
             response_headers: self.response_headers,
+            secret_keys: self.secret_keys,
             span_name: self.span_name,
             add_request: self.add_request,
             ..ClientConvention::default()
@@ -158,6 +161,15 @@ macro_rules! client_setters {
                 self.options.request_headers.add_sensitive([name.clone()]);
                 self.options.response_headers.add_sensitive([name]);
             }
+            self
+        }
+
+        /// Replaces the values of these keys in `url.full`, and in captured headers that hold a URL, in place of those of the
+        /// convention, which are the signatures and credentials of presigned URLs. Case counts; of an empty list no key is
+        /// replaced. Default: `X-Amz-Signature`, `X-Amz-Credential`, `X-Amz-Security-Token`, `AWSAccessKeyId`, `Signature`,
+        /// `sig`, `X-Goog-Signature`.
+        pub fn with_redacted_query_keys(mut self, keys: impl IntoIterator<Item = impl Into<String>>) -> Self {
+            self.options.secret_keys = crate::url::SecretKeys::new(keys);
             self
         }
 

@@ -21,7 +21,7 @@ use crate::cached::{Route, repeated_host, repeated_text};
 use crate::forwarded::Forwarded;
 use crate::header::shown;
 use crate::protocol::{is_server_error, status_error};
-use crate::url::{bounded, redact_query};
+use crate::url::{SecretKeys, bounded};
 use crate::{HttpRequest, HttpResponse};
 use otel_core::HeaderCapture;
 use otel_core::call_hook;
@@ -37,6 +37,7 @@ pub(crate) struct ServerConvention {
     pub(super) has_own_meter_provider: bool,
     pub(super) request_headers: HeaderCapture,
     pub(super) response_headers: HeaderCapture,
+    pub(super) secret_keys: SecretKeys,
     pub(super) baggage_keys: Vec<String>,
     pub(super) span_name: Option<SpanNameOf>,
     pub(super) add_request: Option<AddFromRequest>,
@@ -137,7 +138,7 @@ impl Convention for ServerConvention {
             let scheme =
                 request.forwarded.scheme.filter(|scheme| known_scheme(scheme).is_none()).map(bounded);
             request.series.write_start(scheme, attributes);
-            url_attributes(http, attributes);
+            self.url_attributes(http, attributes);
             address_attributes(request, attributes);
             if let Some(original) = request.series.method.original(http.method) {
                 attributes.span("http.request.method_original", original);
@@ -145,7 +146,12 @@ impl Convention for ServerConvention {
             if let Some(user_agent) = http.text(&header::USER_AGENT) {
                 attributes.span("user_agent.original", repeated_text(user_agent));
             }
-            self.request_headers.capture("http.request.header.", http.headers, attributes, shown);
+            self.request_headers.capture(
+                "http.request.header.",
+                http.headers,
+                attributes,
+                shown(&self.secret_keys),
+            );
         }
         checked(request.names, attributes, |attributes| {
             if let Some(add) = &self.add_request {
@@ -176,7 +182,12 @@ impl Convention for ServerConvention {
             Some(Route::Own(template)) => attributes.both("http.route", template.clone()),
             None => {}
         }
-        self.response_headers.capture("http.response.header.", response.http.headers, attributes, shown);
+        self.response_headers.capture(
+            "http.response.header.",
+            response.http.headers,
+            attributes,
+            shown(&self.secret_keys),
+        );
         if let Some(add) = &self.add_response {
             checked(response.names, attributes, |attributes| {
                 call_hook(|| add(&response.http, attributes), ());
@@ -215,6 +226,13 @@ impl ServerConvention {
         self.add_request.is_some() || self.add_response.is_some() || !self.baggage_keys.is_empty()
     }
 
+    fn url_attributes(&self, http: &HttpRequest<'_>, attributes: &mut Attributes<'_>) {
+        attributes.span("url.path", bounded(http.url.path).to_owned());
+        if let Some(query) = http.url.query {
+            attributes.span("url.query", self.secret_keys.redact_query(bounded(query)).into_owned());
+        }
+    }
+
     fn baggage_attributes(&self, context: &Context, attributes: &mut Attributes<'_>) {
         for key in &self.baggage_keys {
             if let Some(value) = context.baggage().get(key) {
@@ -243,13 +261,6 @@ pub(super) fn checked(
 ) {
     if let Some(names) = names {
         attributes.checked(&mut names.lock().unwrap_or_else(PoisonError::into_inner), add);
-    }
-}
-
-fn url_attributes(http: &HttpRequest<'_>, attributes: &mut Attributes<'_>) {
-    attributes.span("url.path", bounded(http.url.path).to_owned());
-    if let Some(query) = http.url.query {
-        attributes.span("url.query", redact_query(bounded(query)).into_owned());
     }
 }
 

@@ -7,6 +7,7 @@ use opentelemetry::logs::LoggerProvider;
 use otel_core::EventLog;
 
 use super::layer::HttpServerLayerBuilder;
+use crate::url::SecretKeys;
 use crate::{BodyCapture, HttpRequest, scope};
 
 impl HttpServerLayerBuilder {
@@ -122,6 +123,15 @@ impl HttpServerLayerBuilder {
             self.convention.request_headers.add_sensitive([name.clone()]);
             self.convention.response_headers.add_sensitive([name]);
         }
+        self
+    }
+
+    /// Replaces the values of these keys in `url.query`, and in captured headers that hold a URL, in place of those of the
+    /// convention, which are the signatures and credentials of presigned URLs. Case counts; of an empty list no key is
+    /// replaced. Default: `X-Amz-Signature`, `X-Amz-Credential`, `X-Amz-Security-Token`, `AWSAccessKeyId`, `Signature`, `sig`,
+    /// `X-Goog-Signature`.
+    pub fn with_redacted_query_keys(mut self, keys: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.convention.secret_keys = SecretKeys::new(keys);
         self
     }
 
