@@ -77,7 +77,7 @@ impl Target {
         };
         let canonical = match has_scheme(&target) {
             true => without_credentials(&target),
-            false => Cow::Owned(format!("dns:///{target}")),
+            false => Cow::Owned(format!("dns:///{}", without_credentials(&target))),
         };
         Self { server: Server { address: address.into(), port }, canonical: canonical.into() }
     }
@@ -117,10 +117,16 @@ fn authority_of_url(rest: &str) -> Option<&str> {
     rest.strip_prefix("//")?.split(['/', '?', '#']).next()
 }
 
+/// The target with what stands before the last `@` replaced, where that can be credentials: not in a path.
 fn without_credentials(target: &str) -> Cow<'_, str> {
-    let Some((scheme, rest)) = target.split_once("://") else { return Cow::Borrowed(target) };
-    match rest.rsplit_once('@') {
-        Some((_credentials, rest)) => Cow::Owned(format!("{scheme}://REDACTED@{rest}")),
+    let (before, rest) = target.split_at(target.find("://").map_or(0, |at| at + "://".len()));
+    let end = match before {
+        "http://" | "https://" => rest.find(['/', '?', '#']).unwrap_or(rest.len()),
+        _ if target.starts_with("unix") => 0,
+        _ => rest.len(),
+    };
+    match rest[..end].rfind('@') {
+        Some(at) => Cow::Owned(format!("{before}REDACTED{}", &rest[at..])),
         None => Cow::Borrowed(target),
     }
 }
@@ -178,6 +184,9 @@ mod tests {
             ("http://[::1]/", "::1", Some(80), "http://[::1]/"),
             ("https://me:pw@x.example", "x.example", Some(443), "https://REDACTED@x.example"),
             ("zk://me:pw@x/a", "zk://REDACTED@x/a", None, "zk://REDACTED@x/a"),
+            ("me:pw@x.example:1", "x.example", Some(1), "dns:///REDACTED@x.example:1"),
+            ("http://x.example/p@th", "x.example", Some(80), "http://x.example/p@th"),
+            ("unix:///run/a@b.sock", "/run/a@b.sock", None, "unix:///run/a@b.sock"),
         ] {
             let parsed = Target::parse(&target);
             let read = (&*parsed.server.address, parsed.server.port, &*parsed.canonical);

@@ -58,7 +58,7 @@ impl BodyCapture {
         let name = content_type.split(';').next().unwrap_or_default().trim();
         let is_wanted = self.types.iter().any(|wanted| wanted.eq_ignore_ascii_case(name));
         let is_plain = headers.get(CONTENT_ENCODING).is_none_or(|encoding| encoding == "identity");
-        (is_wanted && is_plain).then(|| Captured(Arc::new(Mutex::new(Vec::new()))))
+        (is_wanted && is_plain).then(|| Captured(Arc::default()))
     }
 
     /// What may be recorded of the bytes; nothing of what is no text.
@@ -71,7 +71,8 @@ impl BodyCapture {
             }
             Err(_) => return None,
         };
-        if text.is_empty() {
+        // Two bytes for each letter, and no key could be read.
+        if text.is_empty() || text.contains('\0') {
             return None;
         }
         let safe = redact_secrets(text);
@@ -92,21 +93,32 @@ impl fmt::Debug for BodyCapture {
 
 /// The beginning of a body that is passing.
 #[derive(Clone, Debug)]
-pub(crate) struct Captured(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Captured(Arc<Mutex<Beginning>>);
+
+#[derive(Debug, Default)]
+struct Beginning {
+    bytes: Vec<u8>,
+    /// What comes now does not follow what is there: a key could be missing to a secret.
+    has_gap: bool,
+}
 
 impl Captured {
     /// Takes what there is still room for.
     pub(crate) fn add(&self, data: &impl Buf) {
-        let mut bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // The buffers of one piece of data after the first are left off: nearly all have one.
+        let mut beginning = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if beginning.has_gap {
+            return;
+        }
+        // Of a piece of data in several buffers only the first is taken: nearly all have one.
         let chunk = data.chunk();
-        let room = MAX_BYTES - bytes.len();
-        bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        let taken = chunk.len().min(MAX_BYTES - beginning.bytes.len());
+        beginning.bytes.extend_from_slice(&chunk[..taken]);
+        beginning.has_gap = taken < data.remaining();
     }
 
     pub(crate) fn write(&self, key: &'static str, capture: &BodyCapture, attributes: &mut Attributes<'_>) {
-        let bytes = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        if let Some(text) = capture.text(&bytes).filter(|_| attributes.wants_span()) {
+        let beginning = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some(text) = capture.text(&beginning.bytes).filter(|_| attributes.wants_span()) {
             attributes.span(key, text);
         }
     }
@@ -244,6 +256,8 @@ mod tests {
     fn what_is_no_text_is_not_recorded_and_what_is_long_is_cut() {
         let capture = BodyCapture::of_types(["text/plain"]);
         assert_eq!(capture.text(b"\xff\xfe"), None);
+        // UTF-16, in which no key would be read.
+        assert_eq!(capture.text(b"{\0\"\0p\0i\0n\0\"\0:\x001\0}\0"), None);
         assert_eq!(capture.text("é".as_bytes()).as_deref(), Some("é"));
         assert_eq!(capture.text(&"aé".as_bytes()[..2]).as_deref(), Some("a"));
         let growing = capture.with_redaction(|text| text.repeat(1_000));
@@ -251,6 +265,19 @@ mod tests {
         let captured = Captured(Arc::default());
         captured.add(&bytes::Bytes::from(vec![b'a'; 700]));
         captured.add(&bytes::Bytes::from(vec![b'b'; 700]));
-        assert_eq!(captured.0.lock().unwrap().len(), MAX_BYTES);
+        assert_eq!(taken(&captured).len(), MAX_BYTES);
+    }
+
+    #[test]
+    fn nothing_comes_after_a_gap() {
+        let captured = Captured(Arc::default());
+        captured.add(&bytes::Bytes::from("{\"a\":1,\"pass"));
+        captured.add(&Buf::chain(&b"w"[..], &b"ord\":\""[..]));
+        captured.add(&bytes::Bytes::from("hunter2\"}"));
+        assert_eq!(taken(&captured), b"{\"a\":1,\"passw");
+    }
+
+    fn taken(captured: &Captured) -> Vec<u8> {
+        captured.0.lock().unwrap().bytes.clone()
     }
 }

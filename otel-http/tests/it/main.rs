@@ -15,6 +15,7 @@ mod known_methods;
 mod nesting;
 mod once;
 mod public_endpoint;
+mod reqwest_alike;
 mod reqwest_client;
 mod reqwest_middleware;
 mod reqwest_sends;

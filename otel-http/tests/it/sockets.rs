@@ -85,3 +85,21 @@ async fn pipelined_requests_have_traces_of_their_own() {
         telemetry.spans().iter().map(|span| span.span_context.trace_id()).collect();
     assert_eq!(traces.len(), 10);
 }
+
+#[tokio::test]
+async fn a_socket_s_other_end_is_a_trusted_proxy_or_a_stranger() {
+    for (network, client) in [("127.0.0.0/8", "192.0.2.7"), ("10.0.0.0/8", "127.0.0.1")] {
+        let telemetry = TestTelemetry::new();
+        let proxies = otel_http::TrustedProxies::networks([network]).unwrap();
+        let layer = server_layer(&telemetry).with_trusted_proxies(proxies).build();
+        let address = serve(Router::new().route("/", on_get(|| async {})).layer(layer)).await;
+        let client_of_proxy = reqwest::Client::builder().no_proxy().build().unwrap();
+        let request =
+            client_of_proxy.get(format!("http://{address}/")).header("x-forwarded-for", "192.0.2.7");
+        request.send().await.unwrap();
+        eventually(BOUND, || telemetry.spans().len() == 1).await;
+        let span = telemetry.span("GET /");
+        assert!(span.has("client.address", client), "{network}: {}", telemetry.tree());
+        assert!(span.has("network.peer.address", "127.0.0.1"), "{network}: {}", telemetry.tree());
+    }
+}
