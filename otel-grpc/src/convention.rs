@@ -58,6 +58,8 @@ pub(crate) struct Rules {
 pub(crate) struct CallStart<'a> {
     pub(crate) grpc: GrpcRequest<'a>,
     pub(crate) method: Method<'a>,
+    /// What the user's hook calls the span.
+    pub(crate) name: Option<Cow<'static, str>>,
     /// Finds the socket's other end, where that is known at the start.
     pub(crate) peer: Option<&'a PeerOf>,
     /// The parent's context, with the caller's baggage.
@@ -101,9 +103,7 @@ impl<S: Side> Convention for GrpcConvention<S> {
     }
 
     fn span_name(&self, call: &CallStart<'_>) -> Cow<'static, str> {
-        let own_name = self.rules.span_name.as_ref();
-        let own_name = own_name.and_then(|name| call_hook(|| name(&call.grpc), None));
-        own_name.unwrap_or_else(|| call.method.span_name())
+        call.name.clone().unwrap_or_else(|| call.method.span_name())
     }
 
     fn on_start(&self, call: &CallStart<'_>, attributes: &mut Attributes<'_>) {
@@ -251,6 +251,10 @@ impl<S: Side> GrpcConvention<S> {
 }
 
 impl Rules {
+    pub(crate) fn own_name(&self, grpc: &GrpcRequest<'_>) -> Option<Cow<'static, str>> {
+        self.span_name.as_ref().and_then(|name| call_hook(|| name(grpc), None))
+    }
+
     /// Where functions of the user's, or callers, add attributes: the names that they may not use.
     pub(crate) fn names(&self) -> Option<Names> {
         let has_own =

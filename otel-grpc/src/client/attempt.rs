@@ -119,7 +119,7 @@ impl AttemptSettings {
     fn begin(&self, grpc: &GrpcRequest<'_>) -> Call<AttemptSide> {
         let parent = Context::current();
         let method = method_of(grpc, self.methods.as_ref());
-        let start = CallStart { grpc: *grpc, method, peer: None, context: &parent, names: None };
+        let start = CallStart { grpc: *grpc, method, name: None, peer: None, context: &parent, names: None };
         let operation = self.instrumenter.start(&parent, &start);
         if operation.is_inert() {
             return Call::inert(operation);

@@ -58,8 +58,10 @@ impl Settings {
     fn start(&self, parent: &Context, grpc: &GrpcRequest<'_>) -> (Call<ClientSide>, Option<Arc<AtomicU64>>) {
         let method = method_of(grpc, self.methods.as_ref());
         let rules = &self.instrumenter.convention().rules;
-        let names = rules.names();
-        let start = CallStart { grpc: *grpc, method, peer: None, context: parent, names: names.as_ref() };
+        let (name, names) = (rules.own_name(grpc), rules.names());
+        let has_own_name = name.is_some();
+        let start =
+            CallStart { grpc: *grpc, method, name, peer: None, context: parent, names: names.as_ref() };
         let operation = self.instrumenter.start(parent, &start);
         if operation.is_inert() {
             return (Call::inert(operation), None);
@@ -69,7 +71,7 @@ impl Settings {
         let parts = CallParts {
             deadline: Deadline::start(grpc.headers),
             standing: method.standing(),
-            has_own_name: rules.span_name.is_some(),
+            has_own_name,
             names,
             head: self.head.clone(),
             messages: Messages::wanted(self.report, rules, attempts.clone()),

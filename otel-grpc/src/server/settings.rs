@@ -45,9 +45,10 @@ impl Settings {
         }
         let method = Method::new(grpc.path(), self.methods.as_ref());
         let rules = &self.instrumenter.convention().rules;
-        let names = rules.names();
+        let (name, names) = (rules.own_name(grpc), rules.names());
+        let has_own_name = name.is_some();
         let (peer, context) = (Some(&self.peer), &parent);
-        let start = CallStart { grpc: *grpc, method, peer, context, names: names.as_ref() };
+        let start = CallStart { grpc: *grpc, method, name, peer, context, names: names.as_ref() };
         let mut operation = self.instrumenter.start_with_links(&parent, &start, links);
         if operation.is_inert() {
             return hands_on(operation.context()).then(|| Call::inert(operation));
@@ -56,7 +57,7 @@ impl Settings {
         let parts = CallParts {
             deadline: Deadline::start(grpc.headers),
             standing: method.standing(),
-            has_own_name: rules.span_name.is_some(),
+            has_own_name,
             names,
             head: self.head.clone(),
             messages: Messages::wanted(self.report, rules, None),

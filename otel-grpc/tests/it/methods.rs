@@ -115,6 +115,14 @@ async fn strangers_make_no_series_without_a_list_either() {
 }
 
 #[tokio::test]
+async fn a_hook_that_names_no_span_leaves_the_convention_s_name() {
+    let telemetry = TestTelemetry::new();
+    let layer = server_layer(&telemetry).with_span_name(|_| None).build();
+    call_missing(&telemetry, layer, "/made.up.Service/Method").await;
+    assert_eq!(of_kind(&telemetry, &SpanKind::Server).name, "grpc");
+}
+
+#[tokio::test]
 async fn paths_that_name_no_method() {
     use http_body_util::{BodyExt, Empty};
     use tower::{Layer, ServiceExt};

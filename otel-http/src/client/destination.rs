@@ -53,7 +53,7 @@ enum Entries {
 }
 
 impl Propagate {
-    const ALL: Self = Self { trace_context: true, baggage: Entries::All };
+    pub(super) const ALL: Self = Self { trace_context: true, baggage: Entries::All };
     const NOTHING: Self = Self { trace_context: false, baggage: Entries::None };
 }
 

@@ -48,7 +48,9 @@ where
 
     fn call(&mut self, mut request: Request<A>) -> Self::Future {
         if AlreadyObserved::is_marked(request.extensions()) {
-            // A gRPC client further out tells of this request, and has handed its context on.
+            // A gRPC client further out tells of this request, and has handed its context on, perhaps to a stranger.
+            let propagate = self.settings.propagate_to(&HttpRequest::new(&request));
+            self.settings.restrict(&propagate, request.headers_mut());
             return ClientResponseFuture::new(self.inner.call(request), Arc::clone(&self.settings));
         }
         let parent = Context::current();

@@ -64,8 +64,7 @@ impl ClientSettings {
         http: &HttpRequest<'_>,
         facts: &RequestFacts<'_>,
     ) -> Sending {
-        let server = Server::of(http);
-        let propagate = propagate_to(self.destinations.as_ref(), server);
+        let (server, propagate) = (Server::of(http), self.propagate_to(http));
         let wanted = self.filter.as_ref().is_none_or(|wanted| call_hook(|| wanted(http), true));
         let observed = wanted.then(|| {
             let template = self.templates.find(facts.template, http);
@@ -73,6 +72,22 @@ impl ClientSettings {
             self.observe(parent, &ClientRequest { http: *http, method, server, template, resend_count })
         });
         Sending { observed, propagate }
+    }
+
+    /// What the request's destination may have.
+    pub(crate) fn propagate_to(&self, http: &HttpRequest<'_>) -> Propagate {
+        match &self.destinations {
+            None => Propagate::ALL,
+            policy => propagate_to(policy.as_ref(), Server::of(http)),
+        }
+    }
+
+    /// Takes out of the headers that another layer has written what the destination may not have.
+    pub(crate) fn restrict(&self, propagate: &Propagate, headers: &mut HeaderMap) {
+        if *propagate != Propagate::ALL {
+            let fields = self.propagator_fields.as_deref();
+            inject(self.instrumenter.providers(), fields, &Context::current(), propagate, headers);
+        }
     }
 
     fn observe(&self, parent: &Context, request: &ClientRequest<'_>) -> Observed {

@@ -87,13 +87,13 @@ impl Settings {
     ) -> Option<Begun> {
         let method = MethodName::of(http.method);
         let (parent, links) = self.parent(http);
-        if self.instrumenter.convention().metrics.remote_contexts {
-            self.count_caller(http, &parent, &links);
-        }
         if self.is_unwanted(http) {
             let operation = self.instrumenter.inert(parent);
             let (has_route, has_own_name, names, tells_ids) = (true, true, None, false);
             return Begun { operation, method, has_route, has_own_name, names, tells_ids }.unless_idle();
+        }
+        if self.instrumenter.convention().metrics.remote_contexts {
+            self.count_caller(http, &parent, &links);
         }
         let peer = self.peer.as_ref().and_then(|peer| call_hook(|| peer(http), None));
         let read = |proxies: &TrustedProxies| proxies.read(http.headers, peer.map(|peer| peer.ip()));

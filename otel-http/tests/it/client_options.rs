@@ -329,3 +329,27 @@ async fn statuses_are_few_whatever_a_server_says() {
     }
     assert_eq!(telemetry.points(CLIENT_DURATION).len(), 900, "a status has three digits");
 }
+
+#[tokio::test]
+async fn a_policy_holds_for_requests_that_a_layer_further_out_observes() {
+    let telemetry = TestTelemetry::new();
+    let destinations = DestinationPolicy::new().allow_trace_context("traces.example").allow("all.example");
+    let layer = client_layer(&telemetry).with_destinations(destinations).build();
+    let client = layer.layer(service_fn(|request: Request<Body>| async move {
+        let has = |name: &str| request.headers().contains_key(name);
+        Ok::<_, Infallible>(Response::new(Body::from(format!("{} {}", has("traceparent"), has("baggage")))))
+    }));
+    for (host, expected) in
+        [("stranger.example", "false false"), ("traces.example", "true false"), ("all.example", "true true")]
+    {
+        let request = Request::get(format!("http://{host}/"))
+            .header("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+            .header("baggage", "tenant=blue");
+        let mut request = request.body(Body::empty()).unwrap();
+        otel_core::AlreadyObserved::mark(request.extensions_mut());
+        let response = client.clone().oneshot(request).await.unwrap();
+        let sent = axum::body::to_bytes(Body::new(response.into_body()), 100).await.unwrap();
+        assert_eq!(sent, expected, "{host}");
+    }
+    assert!(telemetry.spans().is_empty(), "{}", telemetry.tree());
+}

@@ -270,3 +270,16 @@ async fn hooks_cannot_say_twice_what_is_captured() {
         assert_eq!(said.map(|pair| pair.value.to_string()).collect::<Vec<_>>(), ["[\"blue\"]"], "{key}");
     }
 }
+
+#[tokio::test]
+async fn filtered_requests_are_in_no_metric() {
+    let telemetry = TestTelemetry::new();
+    let layer = server_layer(&telemetry).with_remote_context_counter(true);
+    let layer = layer.with_filter(|request| request.path() != "/healthz").build();
+    let app =
+        Router::new().route("/healthz", on_get(|| async {})).route("/", on_get(|| async {})).layer(layer);
+    call(&app, get("/healthz")).await;
+    assert!(telemetry.metrics().is_empty(), "{:?}", telemetry.metrics());
+    call(&app, get("/")).await;
+    assert_eq!(telemetry.total("otel_http.server.remote_contexts"), 1.0);
+}
