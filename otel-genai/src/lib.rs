@@ -20,6 +20,8 @@ pub mod provider;
 mod reading;
 #[cfg(feature = "reqwest")]
 pub mod reqwest;
+#[cfg(feature = "rig")]
+pub mod rig;
 #[cfg(feature = "rmcp")]
 pub mod rmcp;
 mod stream;

@@ -16,6 +16,7 @@ mod layer;
 mod mcp;
 mod operations;
 mod recorded;
+mod rig;
 mod rmcp;
 mod states;
 mod streams;
