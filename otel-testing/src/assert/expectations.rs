@@ -1,5 +1,6 @@
 //! Expectations that are written down in a file, for programs that cannot call an assertion.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -132,7 +133,7 @@ struct SpanEntry {
     #[serde(default)]
     root: bool,
     #[serde(default)]
-    attributes: serde_json::Map<String, Value>,
+    attributes: BTreeMap<String, Value>,
     count: Option<usize>,
 }
 
@@ -142,7 +143,7 @@ struct LogEntry {
     body: String,
     in_span: Option<String>,
     #[serde(default)]
-    attributes: serde_json::Map<String, Value>,
+    attributes: BTreeMap<String, Value>,
     count: Option<usize>,
 }
 
