@@ -15,6 +15,7 @@ use opentelemetry::{Context, Key, KeyValue};
 use otel_core::{AttributeNames, Attributes, Convention, ErrorType, EventLog, InFlight, binds_instruments};
 
 use super::metrics::{ServerMetrics, Wanted};
+use super::request_size::RequestSize;
 use super::series::Series;
 use super::settings::known_scheme;
 use crate::cached::{Route, repeated_host, repeated_text};
@@ -69,7 +70,7 @@ pub(crate) struct ServerRequest<'a> {
 pub(crate) struct RequestTally {
     pub(super) series: Option<Series>,
     /// Bytes of the bodies, as far as they are known.
-    pub(crate) request: Option<u64>,
+    pub(crate) request: RequestSize,
     pub(crate) response: Option<u64>,
 }
 

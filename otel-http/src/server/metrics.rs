@@ -125,7 +125,7 @@ impl ServerMetrics {
     fn record_as(&self, known: &Known, elapsed: Duration, tally: &RequestTally) {
         let Some(bound) = &known.bound else { return self.record_with(&known.attributes, elapsed, tally) };
         bound.duration.record(elapsed.as_secs_f64());
-        if let (Some(size), Some(histogram)) = (tally.request, &bound.request_size) {
+        if let (Some(size), Some(histogram)) = (tally.request.bytes(), &bound.request_size) {
             histogram.record(size);
         }
         if let (Some(size), Some(histogram)) = (tally.response, &bound.response_size) {
@@ -135,7 +135,7 @@ impl ServerMetrics {
 
     fn record_with(&self, attributes: &[KeyValue], elapsed: Duration, tally: &RequestTally) {
         self.duration.record(elapsed.as_secs_f64(), attributes);
-        if let (Some(size), Some(histogram)) = (tally.request, &self.request_size) {
+        if let (Some(size), Some(histogram)) = (tally.request.bytes(), &self.request_size) {
             histogram.record(size, attributes);
         }
         if let (Some(size), Some(histogram)) = (tally.response, &self.response_size) {

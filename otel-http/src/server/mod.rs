@@ -7,6 +7,7 @@ mod layer;
 mod metrics;
 mod nested;
 mod options;
+mod request_size;
 mod route;
 mod series;
 mod service;
@@ -19,6 +20,8 @@ pub(crate) use convention::ServerConvention;
 pub use future::ResponseFuture;
 pub use layer::{HttpServerLayer, HttpServerLayerBuilder};
 pub(crate) use nested::unmark_served;
+#[cfg(feature = "axum")]
+pub(crate) use request_size::Passed;
 pub use route::HttpRoute;
 pub use service::HttpServer;
 pub use upgrade::HttpUpgrade;

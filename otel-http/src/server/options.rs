@@ -17,8 +17,9 @@ impl HttpServerLayerBuilder {
         self
     }
 
-    /// Records the metric `http.server.response.body.size` (stability: development), the bytes that have passed, and
-    /// `http.server.request.body.size` when the request says its length. Default: `false`.
+    /// Records the metrics `http.server.response.body.size` and `http.server.request.body.size` (stability: development): the
+    /// bytes that have passed, or what the request says of its length. Without that, bodies of axum's requests are counted
+    /// as they pass, and of others the size is unknown and not recorded. Default: `false`.
     pub fn with_body_sizes(mut self, record: bool) -> Self {
         self.convention.metrics.body_sizes = record;
         self

@@ -4,13 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
-use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, Request, Response};
+use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
 use super::future::{Observed, ResponseFuture};
 use super::nested::{is_served, mark_served};
+use super::request_size::RequestSize;
 use super::settings::Settings;
 use super::{HttpUpgrade, RequestAttributes};
 use crate::HttpRequest;
@@ -67,7 +67,7 @@ where
         // A layer inside is silent, unless this one only hands the context on.
         if !begun.operation.is_inert() {
             if settings.records_body_sizes() {
-                begun.operation.tally().request = content_length(request.headers());
+                begun.operation.tally().request = size_of(&mut request);
             }
             mark_served(request.extensions_mut());
         }
@@ -85,13 +85,16 @@ where
     }
 }
 
-/// More than this is no body but a joke, or an attempt at the histogram's sum.
-const MAX_CONTENT_LENGTH: u64 = 1 << 48;
-
-/// What the request says of its body's length.
-fn content_length(headers: &HeaderMap) -> Option<u64> {
-    let length = headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
-    length.filter(|length| *length <= MAX_CONTENT_LENGTH)
+/// Without a length in its head, a body is counted as it passes, where that is possible.
+fn size_of<A: 'static>(request: &mut Request<A>) -> RequestSize {
+    if let Some(said) = RequestSize::said(request.headers()) {
+        return said;
+    }
+    #[cfg(feature = "axum")]
+    if let Some(passed) = crate::axum::count_body(request) {
+        return RequestSize::Passed(passed);
+    }
+    RequestSize::Unknown
 }
 
 impl<S: fmt::Debug> fmt::Debug for HttpServer<S> {
