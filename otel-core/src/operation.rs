@@ -180,8 +180,6 @@ impl<C: Convention> Operation<C> {
     }
 
     /// Runs `f` with the operation's context attached. A panic in `f` goes on, and ends the operation as failed.
-    // What `f` gives back is often a large future, which a call would copy once more.
-    #[inline(always)]
     pub fn run<R>(&mut self, f: impl FnOnce() -> R) -> R {
         let attached = self.attach();
         let on_panic = FailOnUnwind(&mut self.state);
