@@ -255,6 +255,20 @@ async fn body_sizes_are_the_bytes_that_passed() {
 }
 
 #[tokio::test]
+async fn of_a_request_body_that_breaks_off_counts_what_had_passed() {
+    let telemetry = TestTelemetry::new();
+    let layer = server_layer(&telemetry).with_body_sizes(true).build();
+    let app = Router::new().route("/echo", post(|body: Bytes| async { body })).layer(layer);
+    let pieces = [Ok("12"), Err(std::io::Error::other("gone"))];
+    let body = Body::from_stream(futures_util::stream::iter(pieces));
+    let response = call(&app, Request::post("/echo").body(body).unwrap()).await;
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+    drop(response);
+    let point = telemetry.metric("http.server.request.body.size").points[0].clone();
+    assert_eq!(point.histogram().unwrap().sum, Some(2.0));
+}
+
+#[tokio::test]
 async fn two_layers_give_one_span_and_the_inner_one_s_route() {
     let telemetry = TestTelemetry::new();
     let app = hello(server_layer(&telemetry));
