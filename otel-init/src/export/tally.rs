@@ -10,22 +10,18 @@ use crate::sync::{Mutex, MutexGuard, PoisonError};
 /// What became of the spans, log records or data points of one signal.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    /// What the threads of the service count. All else is counted once for many.
+    /// What the threads of the service count, one by one. All else is counted once for many.
     arrivals: Shards<Arrivals>,
     /// How many may wait, where that is bounded by number.
     bound: OnceLock<Bound>,
     filtered: AtomicU64,
     dropped: AtomicU64,
-    /// How many of those that were queued are not any more.
-    left: AtomicU64,
-    in_flight: AtomicU64,
-    exported: AtomicU64,
-    failed: AtomicU64,
-    rejected: AtomicU64,
+    /// How many of those that were queued found no room after all.
+    turned_away: AtomicU64,
     retries: AtomicU64,
-    stored: AtomicU64,
     is_closed: AtomicBool,
-    last: Mutex<Last>,
+    /// Behind one lock, so that nobody ever sees an item in two places, or in none, while it goes from one to the other.
+    departures: Mutex<Departures>,
 }
 
 #[derive(Debug, Default)]
@@ -40,10 +36,19 @@ struct Bound {
     waiting: AtomicU64,
 }
 
+/// Where those went that left the queue.
 #[derive(Debug, Default)]
-struct Last {
-    success: Option<SystemTime>,
-    error: Option<(SystemTime, String)>,
+struct Departures {
+    taken: u64,
+    in_flight: u64,
+    exported: u64,
+    failed: u64,
+    rejected: u64,
+    /// Below zero while whoever sends from the disk is faster than whoever counts what was put there.
+    stored: i64,
+    lost_from_disk: u64,
+    last_success: Option<SystemTime>,
+    last_error: Option<(SystemTime, String)>,
 }
 
 /// The counts at one moment.
@@ -91,15 +96,14 @@ impl Tally {
 
     /// One that was admitted found no room after all.
     pub(crate) fn turned_away(&self) {
-        self.leave(1);
-        self.dropped.fetch_add(1, Ordering::Relaxed);
+        self.leave_room(1);
+        self.turned_away.fetch_add(1, Ordering::AcqRel);
     }
 
-    fn leave(&self, count: u64) {
+    fn leave_room(&self, count: u64) {
         if let Some(bound) = self.bound.get() {
             bound.waiting.fetch_sub(count, Ordering::AcqRel);
         }
-        self.left.fetch_add(count, Ordering::AcqRel);
     }
 
     fn created(&self, count: u64) {
@@ -121,56 +125,63 @@ impl Tally {
     /// Counts data points, which are made when they are collected.
     pub(super) fn collected(&self, count: u64) {
         self.created(count);
-        self.in_flight.fetch_add(count, Ordering::AcqRel);
+        self.departures().in_flight += count;
     }
 
     /// So many left the queue to be sent.
     pub(super) fn taken(&self, count: u64) {
-        self.in_flight.fetch_add(count, Ordering::AcqRel);
-        self.leave(count);
+        self.leave_room(count);
+        let mut departures = self.departures();
+        departures.taken += count;
+        departures.in_flight += count;
     }
 
     pub(super) fn exported(&self, count: u64, rejected: u64) {
         let rejected = rejected.min(count);
-        self.rejected.fetch_add(rejected, Ordering::Relaxed);
-        self.exported.fetch_add(count - rejected, Ordering::Relaxed);
-        self.in_flight.fetch_sub(count, Ordering::AcqRel);
-        self.last().success = Some(SystemTime::now());
+        let mut departures = self.departures();
+        departures.landed(count);
+        departures.rejected += rejected;
+        departures.exported += count - rejected;
+        departures.last_success = Some(SystemTime::now());
     }
 
     pub(super) fn failed(&self, count: u64, cause: &str) {
-        self.failed.fetch_add(count, Ordering::Relaxed);
-        self.in_flight.fetch_sub(count, Ordering::AcqRel);
-        self.last().error = Some((SystemTime::now(), cause.to_owned()));
+        let mut departures = self.departures();
+        departures.landed(count);
+        departures.failed += count;
+        departures.last_error = Some((SystemTime::now(), cause.to_owned()));
     }
 
     /// So many went from memory to the disk.
     pub(super) fn stored(&self, count: u64) {
-        self.stored.fetch_add(count, Ordering::AcqRel);
-        self.in_flight.fetch_sub(count, Ordering::AcqRel);
+        let mut departures = self.departures();
+        departures.landed(count);
+        departures.stored += count.cast_signed();
     }
 
     /// So many were on disk when the process started.
     pub(super) fn recovered(&self, count: u64) {
         self.created(count);
-        self.stored.fetch_add(count, Ordering::AcqRel);
+        self.departures().stored += count.cast_signed();
     }
 
     /// So many left the disk and are in flight until they are counted.
     pub(super) fn sent_from_disk(&self, count: u64) {
-        self.in_flight.fetch_add(count, Ordering::AcqRel);
-        self.stored.fetch_sub(count, Ordering::AcqRel);
+        let mut departures = self.departures();
+        departures.stored -= count.cast_signed();
+        departures.in_flight += count;
     }
 
     /// So many had to make room on the disk.
     pub(super) fn lost_from_disk(&self, count: u64) {
-        self.stored.fetch_sub(count, Ordering::AcqRel);
-        self.dropped.fetch_add(count, Ordering::Relaxed);
+        let mut departures = self.departures();
+        departures.stored -= count.cast_signed();
+        departures.lost_from_disk += count;
     }
 
     /// Nothing is lost, but there was an error.
     pub(super) fn postponed(&self, cause: &str) {
-        self.last().error = Some((SystemTime::now(), cause.to_owned()));
+        self.departures().last_error = Some((SystemTime::now(), cause.to_owned()));
     }
 
     pub(super) fn retried(&self) {
@@ -183,38 +194,45 @@ impl Tally {
     }
 
     pub(crate) fn counts(&self) -> Counts {
+        let departures = self.departures();
         // In this order: whoever left was queued before.
-        let left = self.left.load(Ordering::Acquire);
+        let turned_away = self.turned_away.load(Ordering::Acquire);
         let queued: u64 = self.arrivals.iter().map(|own| own.queued.load(Ordering::Acquire)).sum();
-        let in_flight = self.in_flight.load(Ordering::Acquire);
-        let waiting = queued.saturating_sub(left) + in_flight;
+        let waiting = queued - turned_away - departures.taken + departures.in_flight;
         let is_closed = self.is_closed.load(Ordering::Acquire);
-        let (lost, queued, in_flight) = if is_closed { (waiting, 0, 0) } else { (0, waiting, in_flight) };
+        let (lost, queued, in_flight) =
+            if is_closed { (waiting, 0, 0) } else { (0, waiting, departures.in_flight) };
         Counts {
             created: self.arrivals.iter().map(|own| own.created.load(Ordering::Relaxed)).sum(),
             filtered: self.filtered.load(Ordering::Relaxed),
-            dropped: self.dropped.load(Ordering::Relaxed) + lost,
+            dropped: self.dropped.load(Ordering::Relaxed) + turned_away + departures.lost_from_disk + lost,
             queued,
             in_flight,
-            exported: self.exported.load(Ordering::Relaxed),
-            failed: self.failed.load(Ordering::Relaxed),
-            rejected: self.rejected.load(Ordering::Relaxed),
+            exported: departures.exported,
+            failed: departures.failed,
+            rejected: departures.rejected,
             retries: self.retries.load(Ordering::Relaxed),
-            // Whoever sends from the disk may be faster than whoever counts what was put there.
-            stored: self.stored.load(Ordering::Acquire).cast_signed().max(0).cast_unsigned(),
+            stored: departures.stored.max(0).cast_unsigned(),
         }
     }
 
     pub(crate) fn last_success(&self) -> Option<SystemTime> {
-        self.last().success
+        self.departures().last_success
     }
 
     pub(crate) fn last_error(&self) -> Option<(SystemTime, String)> {
-        self.last().error.clone()
+        self.departures().last_error.clone()
     }
 
-    fn last(&self) -> MutexGuard<'_, Last> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    fn departures(&self) -> MutexGuard<'_, Departures> {
+        self.departures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Departures {
+    /// So many are on their way no longer.
+    fn landed(&mut self, count: u64) {
+        self.in_flight -= count;
     }
 }
 
@@ -270,6 +288,28 @@ mod tests {
         assert_eq!(tally.counts().queued, 0);
         assert!(!tally.admit());
         assert_eq!(tally.counts().created, 8001);
+    }
+
+    #[test]
+    fn the_sum_is_exact_while_batches_are_sent() {
+        const BATCHES: u64 = 20_000;
+        let tally = Tally::default();
+        (0..4 * BATCHES).for_each(|_| assert!(tally.admit()));
+        tally.close();
+        std::thread::scope(|scope| {
+            let worker = scope.spawn(|| {
+                for _ in 0..BATCHES / 2 {
+                    tally.taken(8);
+                    tally.failed(4, "no");
+                    tally.exported(4, 1);
+                }
+            });
+            while !worker.is_finished() {
+                let counts = tally.counts();
+                let sum = counts.exported + counts.failed + counts.rejected + counts.dropped;
+                assert_eq!(sum, 4 * BATCHES, "{counts:?}");
+            }
+        });
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
     ("a flush sends what was there before", a_flush_sends_what_was_there_before),
     ("what finds no room is counted, and room comes back", what_finds_no_room_is_counted),
     ("a queue bounded by number", a_queue_bounded_by_number),
+    ("counts agree while batches are sent", counts_agree_while_batches_are_sent),
 ];
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -143,6 +144,22 @@ fn a_queue_bounded_by_number() {
     service.processor.shutdown_with_timeout(LONG).unwrap();
     let counts = service.exact();
     assert!(counts.exported >= 2 && counts.queued == 0, "{counts:?}");
+}
+
+fn counts_agree_while_batches_are_sent() {
+    let service = Service::start(1 << 20, 1);
+    join(service.work());
+    let sending = service.clone();
+    let shutdown = thread::spawn(move || sending.processor.shutdown_with_timeout(LONG).unwrap());
+    for is_closed in [false, true] {
+        if is_closed {
+            service.tally.close();
+        }
+        let counts = service.tally.counts();
+        assert_eq!(counts.created, counts.exported + counts.dropped + counts.queued, "{counts:?}");
+    }
+    shutdown.join().unwrap();
+    service.exact();
 }
 
 /// Takes everything.
