@@ -7,7 +7,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
+use otel_core::carry;
 use serde::{Deserialize, Serialize};
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::database::{self, Database};
@@ -15,7 +17,7 @@ use super::inventory::{Item, Reservation};
 use super::json::Body;
 use super::payments::{Charge, PaymentsPeer};
 use super::peer::Peer;
-use super::server::{ServerOptions, serve};
+use super::server::{ServerOptions, serve_with_tasks};
 use crate::error::{Outcome, ShopError};
 use crate::instruments::{OrdersInstruments, euros, product_attribute};
 use crate::{Failure, telemetry};
@@ -59,6 +61,8 @@ struct Orders {
     inventory: Peer,
     payments: PaymentsPeer,
     database: Database,
+    /// The orders that have begun.
+    placing: TaskTracker,
     instruments: OrdersInstruments,
 }
 
@@ -66,23 +70,26 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let telemetry = telemetry::install("orders")?;
     let patience = Duration::from_millis(options.peer_timeout_ms);
     let reserving = ["/reservations", "/reservations/{id}"];
+    let placing = TaskTracker::new();
     let orders = Orders {
         inventory: Peer::new("inventory", &options.inventory_url, &reserving, patience)?,
         payments: PaymentsPeer::new(&options.payments_url, patience)?,
         database: database::open(&options.database_url, "orders").await?,
+        placing: placing.clone(),
         instruments: OrdersInstruments::new(),
     };
     let routes = Router::new().route("/orders", post(order)).with_state(Arc::new(orders));
-    serve(options.server, routes, None, telemetry).await
+    serve_with_tasks(options.server, routes, None, placing, telemetry).await
 }
 
 async fn order(
     State(orders): State<Arc<Orders>>,
     Body(new): Body<NewOrder>,
 ) -> Result<(StatusCode, Json<Placed>), ShopError> {
-    // A task of its own: an order that has begun is brought to an end even if the customer does not wait for it.
-    // `carry::spawn` keeps the trace and the baggage; after `tokio::spawn` both would be lost.
-    let placed = otel_core::carry::spawn(async move { orders.place(&new).await }).await;
+    // A task of its own: an order that has begun is brought to an end even if the customer does not wait for it, or the
+    // service is asked to stop. `carry::future` keeps the trace and the baggage; in a task both would be lost.
+    let placing = orders.placing.clone();
+    let placed = placing.spawn(carry::future(async move { orders.place(&new).await })).await;
     let placed = placed.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))?;
     telemetry::record_outcome(Outcome::Success);
     Ok((StatusCode::CREATED, Json(placed)))

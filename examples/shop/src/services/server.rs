@@ -12,6 +12,7 @@ use axum::response::Response;
 use otel_http::HttpServerLayer;
 use otel_init::Telemetry;
 use tokio::net::TcpListener;
+use tokio_util::task::TaskTracker;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -63,19 +64,36 @@ pub(crate) async fn serve(
     cors: Option<CorsLayer>,
     telemetry: Telemetry,
 ) -> Result<(), Failure> {
+    serve_with_tasks(options, routes, cors, TaskTracker::new(), telemetry).await
+}
+
+/// Like [`serve`], and also finishes the tasks that outlive their requests.
+pub(crate) async fn serve_with_tasks(
+    options: ServerOptions,
+    routes: Router,
+    cors: Option<CorsLayer>,
+    tasks: TaskTracker,
+    telemetry: Telemetry,
+) -> Result<(), Failure> {
     let app = layered(routes, cors, Duration::from_millis(options.request_timeout_ms));
     let stop = options.stop.listen();
     let listener = TcpListener::bind(options.listen).await?;
     say(&format!("{LISTENING}http://{}", listener.local_addr()?));
 
     let server = axum::serve(listener, app).with_graceful_shutdown(stop.clone().requested());
+    let finished = async {
+        server.await?;
+        tasks.close();
+        tasks.wait().await;
+        Ok::<_, Failure>(())
+    };
     let too_long = async {
         stop.requested().await;
         tokio::time::sleep(GRACE).await;
     };
     tokio::select! {
-        ended = server => ended?,
-        () = too_long => tracing::warn!("requests were still being answered when the service stopped"),
+        ended = finished => ended?,
+        () = too_long => tracing::warn!("requests were still being worked on when the service stopped"),
     }
     deliver(telemetry).await;
     Ok(())

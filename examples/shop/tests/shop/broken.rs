@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use opentelemetry::trace::{SpanKind, Status};
 
+use otel_testing::OtlpReceiver;
+
 use crate::fleet::{Fleet, server_span};
+use crate::process::PATIENCE;
 
 #[tokio::test]
 async fn a_killed_service_leaves_nothing_open_in_the_others() {
@@ -59,6 +62,7 @@ async fn a_client_that_hangs_up_leaves_nothing_open() {
     order.abort();
     assert!(order.await.unwrap_err().is_cancelled());
     fleet.wait_for_in_flight(&["gateway", "orders", "payments"], 0.0).await;
+    wait_for_notification(&fleet).await;
     fleet.stop();
 
     let trace = fleet.order_trace();
@@ -73,4 +77,26 @@ async fn a_client_that_hangs_up_leaves_nothing_open() {
     let spans = fleet.receiver.spans();
     let told = spans.iter().find(|span| span.kind == SpanKind::Consumer).expect("a notification");
     assert_eq!(told.links[0].trace_id, trace.trace_id);
+}
+
+#[tokio::test]
+async fn a_service_that_is_asked_to_stop_finishes_the_order_that_nobody_waits_for() {
+    let mut fleet = Fleet::start(Duration::from_secs(2)).await;
+    let order = tokio::spawn(fleet.slow_order().send());
+    fleet.wait_for_in_flight(&["gateway", "orders", "payments"], 1.0).await;
+
+    order.abort();
+    fleet.wait_for_in_flight(&["gateway", "orders"], 0.0).await;
+    fleet.stop_one("orders");
+    wait_for_notification(&fleet).await;
+    fleet.stop();
+    let trace = fleet.order_trace();
+    assert!(trace.is_complete(), "{}", trace.tree());
+}
+
+/// Somebody has told the customer of the order, which is the last that becomes of one.
+async fn wait_for_notification(fleet: &Fleet) {
+    let is_told =
+        |receiver: &OtlpReceiver| receiver.spans().iter().any(|span| span.kind == SpanKind::Consumer);
+    fleet.receiver.wait_for_async(PATIENCE, is_told).await.expect("a notification");
 }
