@@ -40,6 +40,7 @@ mod span_fields;
 mod subscriber;
 mod sync;
 mod telemetry;
+mod tracers;
 mod wire;
 
 pub use opentelemetry;
@@ -64,3 +65,4 @@ pub use safety::{DropRule, Redact, RedactWith, Redaction, SpanSelector};
 pub use signal::Signal;
 pub use signals::shutdown_signal;
 pub use telemetry::Telemetry;
+pub use tracers::{ThreadTracer, TracerProvider};

@@ -20,12 +20,13 @@ use crate::queue;
 use crate::safety::{GuardedSampler, Intake, Lane, Lanes, SafeLogProcessor, SafeSpanProcessor, Safety};
 use crate::sampling::{self, AlwaysOff, Sampling, SamplingControl};
 use crate::self_metrics::{self, Processed};
+use crate::tracers::TracerProvider;
 use crate::{InstallError, runtime_metrics};
 
 /// Everything between the API and the wire.
 #[derive(Debug)]
 pub(crate) struct Pipeline {
-    pub(crate) tracer_provider: SdkTracerProvider,
+    pub(crate) tracer_provider: TracerProvider,
     pub(crate) meter_provider: SdkMeterProvider,
     pub(crate) logger_provider: SdkLoggerProvider,
     /// The signals that are exported: traces, metrics, logs.
@@ -110,15 +111,15 @@ impl Pipeline {
     /// From now on the providers record nothing; what is queued is for the outlets to send.
     pub(crate) fn stop_recording(&self) {
         self.is_ending.store(true, Ordering::Release);
-        // Both have nothing to do but to remember it, and nobody minds if they were told before.
-        let _ = self.tracer_provider.shutdown_with_timeout(Duration::ZERO);
+        self.tracer_provider.stop();
+        // It has nothing to do but to remember it, and nobody minds if it was told before.
         let _ = self.logger_provider.shutdown_with_timeout(Duration::ZERO);
     }
 
     /// Providers that record and export nothing, for `OTEL_SDK_DISABLED`.
     pub(crate) fn disabled(resource: &Resource) -> Self {
         Self {
-            tracer_provider: SdkTracerProvider::builder().with_resource(resource.clone()).build(),
+            tracer_provider: SdkTracerProvider::builder().with_resource(resource.clone()).build().into(),
             meter_provider: SdkMeterProvider::builder().with_resource(resource.clone()).build(),
             logger_provider: SdkLoggerProvider::builder().with_resource(resource.clone()).build(),
             outlets: Vec::new(),
@@ -207,18 +208,18 @@ impl Making<'_> {
         &self,
         exporters: Vec<(SignalExporter, BatchConfig)>,
         sampling: &SamplingControl,
-    ) -> Result<(SdkTracerProvider, Vec<Outlet>), InstallError> {
-        let builder = SdkTracerProvider::builder()
-            .with_resource(self.config.resource.clone())
-            .with_sampler(GuardedSampler {
-                inner: sampling.sampler(),
-                live: Arc::clone(&self.safety.live),
-                caps: self.safety.caps.clone(),
-                told: Arc::default(),
-            })
-            .with_span_limits(with_room_for_duplicates(self.config.span_limits));
+    ) -> Result<(TracerProvider, Vec<Outlet>), InstallError> {
+        let resource = &self.config.resource;
+        let sampler = GuardedSampler {
+            inner: sampling.sampler(),
+            live: Arc::clone(&self.safety.live),
+            caps: self.safety.caps.clone(),
+            told: Arc::default(),
+        };
+        let limits = with_room_for_duplicates(self.config.span_limits);
+        let builder = || SdkTracerProvider::builder().with_sampler(sampler.clone()).with_span_limits(limits);
         if exporters.is_empty() {
-            return Ok((builder.build(), Vec::new()));
+            return Ok((builder().with_resource(resource.clone()).build().into(), Vec::new()));
         }
         let (mut lanes, mut outlets) = (Vec::new(), Vec::new());
         for (index, (exporter, batch)) in exporters.into_iter().enumerate() {
@@ -232,8 +233,7 @@ impl Making<'_> {
         }
         let lanes = Lanes::new(lanes, Arc::clone(self.is_ending));
         let processor = SafeSpanProcessor::new(Arc::clone(self.safety), lanes);
-        let processor = sampling.processor(processor);
-        Ok((builder.with_span_processor(processor).build(), outlets))
+        Ok((TracerProvider::new(builder, resource, sampling.processor(processor)), outlets))
     }
 
     /// What the queue is made with, what comes before it, and the most entries that wait.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
-use opentelemetry_sdk::trace::SdkTracerProvider;
 
 use tracing::Subscriber;
 use tracing_subscriber::Layer;
@@ -18,7 +17,7 @@ use crate::sampling::SamplerHandle;
 use crate::shutdown::Lifecycle;
 use crate::{
     Control, EffectiveConfig, FlushError, FlushReport, Health, ShutdownError, ShutdownReport,
-    TelemetryBuilder, diagnostics, subscriber,
+    TelemetryBuilder, TracerProvider, diagnostics, subscriber,
 };
 
 /// The telemetry of this process, for as long as it is kept.
@@ -179,7 +178,7 @@ impl Telemetry {
 
     /// The provider that makes tracers; the global one is the same, unless `OTEL_SDK_DISABLED` is set.
     #[must_use]
-    pub fn tracer_provider(&self) -> &SdkTracerProvider {
+    pub fn tracer_provider(&self) -> &TracerProvider {
         &self.lifecycle.pipeline.tracer_provider
     }
 

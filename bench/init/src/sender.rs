@@ -6,9 +6,7 @@ use opentelemetry::trace::{Span as _, SpanKind, Tracer, TracerProvider};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_otlp::{Compression, WithExportConfig, WithHttpConfig, WithTonicConfig};
 use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::trace::{
-    BatchSpanProcessor, SdkTracer, SdkTracerProvider, Span, SpanData, SpanProcessor,
-};
+use opentelemetry_sdk::trace::{BatchSpanProcessor, SdkTracerProvider, Span, SpanData, SpanProcessor};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::Failure;
@@ -32,60 +30,99 @@ pub fn run(
 ) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let _entered = runtime.enter();
-    let (provider, telemetry) = match sender {
-        DROPPED => (SdkTracerProvider::builder().with_span_processor(Drop).build(), None),
-        SDK => (upstream(protocol, compression, endpoint)?, None),
+    let sent = Sent { threads, round, spans };
+    let (whole, pushing) = match sender {
+        DROPPED | SDK => {
+            let provider = match sender {
+                SDK => upstream(protocol, compression, endpoint)?,
+                _ => SdkTracerProvider::builder().with_span_processor(Drop).build(),
+            };
+            sent.measure(&provider, || Ok(provider.force_flush()?))?
+        }
         _ => {
             let telemetry = ours(protocol, compression, endpoint, sender)?;
-            (telemetry.tracer_provider().clone(), Some(telemetry))
+            let provider = telemetry.tracer_provider();
+            let measured = sent.measure(provider, || Ok(provider.sdk().force_flush()?))?;
+            let report = telemetry.shutdown_blocking()?;
+            if report.health().signal(otel_init::Signal::Traces).is_none_or(|traces| traces.lost() > 0) {
+                return Err(report.to_string().into());
+            }
+            measured
         }
     };
-    work(&provider, threads, round, round)?;
-    let start = seconds(ClockId::ProcessCPUTime);
-    let pushing = work(&provider, threads, round, spans)?;
-    let whole = seconds(ClockId::ProcessCPUTime) - start;
-    if let Some(telemetry) = telemetry {
-        let report = telemetry.shutdown_blocking()?;
-        if report.health().signal(otel_init::Signal::Traces).is_none_or(|traces| traces.lost() > 0) {
-            return Err(report.to_string().into());
-        }
-    }
     println!("{} {}", whole / spans as f64 * 1e6, pushing / spans as f64 * 1e6);
     Ok(())
 }
 
-/// Gives back the seconds of processor time of the threads that pushed.
-fn work(provider: &SdkTracerProvider, threads: usize, round: usize, spans: usize) -> Result<f64, Failure> {
-    let mut pushing = 0.0;
-    for _ in 0..spans / round {
-        pushing += std::thread::scope(|scope| {
-            let pushers: Vec<_> =
-                (0..threads).map(|_| scope.spawn(|| push(provider, round / threads))).collect();
-            pushers.into_iter().map(|pusher| pusher.join().unwrap_or(f64::NAN)).sum::<f64>()
-        });
-        provider.force_flush()?;
-    }
-    Ok(pushing)
+/// How many spans, and by whom.
+struct Sent {
+    threads: usize,
+    round: usize,
+    spans: usize,
 }
 
-fn push(provider: &SdkTracerProvider, spans: usize) -> f64 {
+impl Sent {
+    /// Seconds of processor time: of the process, and of the threads that pushed.
+    fn measure<P: TracerProvider + Sync>(
+        &self,
+        provider: &P,
+        flush: impl Fn() -> Result<(), Failure>,
+    ) -> Result<(f64, f64), Failure> {
+        self.push(provider);
+        flush()?;
+        let start = seconds(ClockId::ProcessCPUTime);
+        let mut pushing = 0.0;
+        for _ in 0..self.spans / self.round {
+            pushing += self.push(provider);
+            flush()?;
+        }
+        Ok((seconds(ClockId::ProcessCPUTime) - start, pushing))
+    }
+
+    /// One round.
+    fn push<P: TracerProvider + Sync>(&self, provider: &P) -> f64 {
+        let push = || push(provider, self.round / self.threads);
+        std::thread::scope(|scope| {
+            let pushers: Vec<_> = (0..self.threads).map(|_| scope.spawn(push)).collect();
+            pushers.into_iter().map(|pusher| pusher.join().unwrap_or(f64::NAN)).sum()
+        })
+    }
+}
+
+fn push<P: TracerProvider>(provider: &P, spans: usize) -> f64 {
+    let requests: Vec<Request> = (0..REQUESTS).map(Request::new).collect();
     let start = seconds(ClockId::ThreadCPUTime);
     let tracer = provider.tracer("bench");
-    for index in 0..spans {
-        make(&tracer, index);
+    for request in requests.iter().cycle().take(spans) {
+        make(&tracer, request);
     }
     seconds(ClockId::ThreadCPUTime) - start
 }
 
+/// Different ones, so that nothing is the same again too soon.
+const REQUESTS: usize = 1000;
+
+/// What a server has in its hands when a span is made.
+struct Request {
+    path: String,
+    address: String,
+}
+
+impl Request {
+    fn new(number: usize) -> Self {
+        Self { path: format!("/users/{number}"), address: format!("10.0.0.{}", number % 256) }
+    }
+}
+
 /// A span with the ten attributes that an HTTP server span has.
-fn make(tracer: &SdkTracer, index: usize) {
+fn make<T: Tracer>(tracer: &T, request: &Request) {
     let attributes = vec![
         KeyValue::new("http.request.method", "GET"),
         KeyValue::new("url.scheme", "https"),
-        KeyValue::new("url.path", format!("/users/{index}")),
+        KeyValue::new("url.path", request.path.clone()),
         KeyValue::new("server.address", "shop.example"),
         KeyValue::new("server.port", 8443),
-        KeyValue::new("client.address", format!("10.0.0.{}", index % 256)),
+        KeyValue::new("client.address", request.address.clone()),
         KeyValue::new("network.protocol.version", "1.1"),
         KeyValue::new(
             "user_agent.original",
