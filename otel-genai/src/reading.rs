@@ -3,7 +3,7 @@
 use otel_core::ErrorType;
 
 use crate::operation::{Exit, Inference};
-use crate::provider::{ProviderError, ResponseReader};
+use crate::provider::ResponseReader;
 use otel_core::call_hook;
 
 /// Holds the operation while its response passes; dropped before [`end`](Self::end), it ends with what was read.
@@ -12,15 +12,25 @@ pub(crate) struct Reading {
     inference: Inference,
     /// `None` when there is nothing to read, or nothing more.
     reader: Option<ResponseReader>,
-    /// Of HTTP, if it says that the call has failed.
-    error_status: Option<u16>,
+    failure: Option<Failure>,
+}
+
+/// The head of a response that says that the call has failed.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) status: u16,
+    /// The class of the error, where a header has it. What the body says counts more.
+    pub(crate) class: Option<String>,
 }
 
 impl Reading {
-    pub(crate) fn new(inference: Inference, reader: Option<ResponseReader>, status: Option<u16>) -> Self {
-        let error_status = status.filter(|status| *status >= 400);
+    pub(crate) fn new(
+        inference: Inference,
+        reader: Option<ResponseReader>,
+        failure: Option<Failure>,
+    ) -> Self {
         let reader = reader.filter(|_| !inference.guard.is_inert());
-        Self { inference, reader, error_status }
+        Self { inference, reader, failure }
     }
 
     pub(crate) fn run<R>(&mut self, f: impl FnOnce() -> R) -> R {
@@ -70,10 +80,10 @@ impl Reading {
     fn settle(&mut self) {
         self.stop();
         let guard = &mut self.inference.guard;
-        if let Some(status) = self.error_status {
-            let unknown = ProviderError::default();
-            let error = guard.response.error.as_ref().unwrap_or(&unknown);
-            let error_type = guard.genai().error_type(error, Some(status));
+        if let Some(Failure { status, class }) = self.failure.take() {
+            let mut error = guard.response.error.clone().unwrap_or_default();
+            error.kind = error.kind.or(class);
+            let error_type = guard.genai().error_type(&error, Some(status));
             guard.set_failure(error_type);
         }
     }

@@ -8,7 +8,7 @@ use super::endpoints::Endpoints;
 use crate::GenAi;
 use crate::operation::{Inference, Scope, Server};
 use crate::provider::{Api, Endpoint, RequestReader, ResponseReader};
-use crate::reading::Reading;
+use crate::reading::{Failure, Reading};
 
 #[derive(Clone, Debug)]
 pub(crate) struct LayerSettings {
@@ -91,8 +91,19 @@ impl Call {
             reader.with_capture(self.inference.guard.genai().content_policy())
         };
         let reader = is_plain(headers).then(reader);
-        Reading::new(self.inference, reader, Some(status.as_u16()))
+        let failure = (status.as_u16() >= 400)
+            .then(|| Failure { status: status.as_u16(), class: error_class(self.api, headers) });
+        Reading::new(self.inference, reader, failure)
     }
+}
+
+/// AWS says the class in a header, perhaps behind a namespace and a `#`, and before a `:` and more; the body may have no more
+/// than a text.
+/// <https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html#operation-error-serialization>
+fn error_class(api: Api, headers: &HeaderMap) -> Option<String> {
+    let header = headers.get("x-amzn-errortype").filter(|_| api.is_bedrock())?.to_str().ok()?;
+    let name = header.split(':').next()?;
+    Some(name.rsplit('#').next().unwrap_or(name).trim().to_owned())
 }
 
 /// What is compressed cannot be read: this layer belongs outside of what decompresses.

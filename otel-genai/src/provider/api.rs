@@ -47,6 +47,10 @@ impl Api {
         endpoint::recognise(host, path)
     }
 
+    pub(crate) const fn is_bedrock(self) -> bool {
+        matches!(self, Self::BedrockConverse | Self::BedrockInvokeModel)
+    }
+
     /// The value of `gen_ai.operation.name`.
     #[must_use]
     pub const fn operation_name(self) -> &'static str {

@@ -16,8 +16,14 @@ use tower::{BoxError, Layer, ServiceExt};
 use crate::fake::{COMPLETION, PROMPT, request};
 use crate::support::{assert_conventions, builder, genai};
 
+const OPENAI: &str = "https://api.openai.com/v1/chat/completions";
+
 /// A request for a stream of OpenAI's, answered with this.
 fn answered(genai: GenAi, status: u16, headers: &[(&str, &str)], body: &[u8]) {
+    answered_by(OPENAI, genai, status, headers, body);
+}
+
+fn answered_by(url: &str, genai: GenAi, status: u16, headers: &[(&str, &str)], body: &[u8]) {
     let mut response = Response::builder().status(status);
     for (key, value) in headers {
         response = response.header(*key, *value);
@@ -27,7 +33,7 @@ fn answered(genai: GenAi, status: u16, headers: &[(&str, &str)], body: &[u8]) {
         let response = response.clone();
         async { Ok::<_, BoxError>(response) }
     });
-    let request = Request::post("https://api.openai.com/v1/chat/completions");
+    let request = Request::post(url);
     let request = request.body(Full::from(self::request("gpt-4o", true).to_string())).unwrap();
     let answer = GenAiLayer::from(genai).layer(inner).oneshot(request).now_or_never().unwrap().unwrap();
     assert_eq!(answer.into_body().collect().now_or_never().unwrap().unwrap().to_bytes(), body);
@@ -99,6 +105,33 @@ fn an_error_within_a_stream_is_the_outcome() {
     assert_eq!(telemetry.histogram_count("gen_ai.client.token.usage"), 2);
     assert_eq!(telemetry.logs().len(), 1);
     telemetry.assert_no_secrets([PROMPT, COMPLETION]);
+}
+
+#[test]
+fn the_class_of_an_error_of_aws_is_in_a_header() {
+    const CONVERSE: &str = "https://bedrock-runtime.eu-central-1.amazonaws.com/model/gpt-4o/converse";
+    const THROTTLED: &[u8] = br#"{"message":"Too many requests"}"#;
+    for (url, header, body, expected) in [
+        (CONVERSE, "ThrottlingException", THROTTLED, "ThrottlingException"),
+        (CONVERSE, "ThrottlingException:http://internal.amazon.com/coral/", THROTTLED, "ThrottlingException"),
+        (CONVERSE, "aws.bedrock#ThrottlingException:http://x/", THROTTLED, "ThrottlingException"),
+        (
+            CONVERSE,
+            "AccessDenied",
+            br#"{"__type":"ThrottlingException","message":"m"}"#,
+            "ThrottlingException",
+        ),
+        (CONVERSE, "ThrottlingException", b"", "ThrottlingException"),
+        (CONVERSE, "not a name", THROTTLED, "429"),
+        (CONVERSE, "", THROTTLED, "429"),
+        (OPENAI, "ThrottlingException", THROTTLED, "429"),
+    ] {
+        let telemetry = TestTelemetry::new();
+        let headers = [("content-type", "application/json"), ("x-amzn-errortype", header)];
+        answered_by(url, genai(&telemetry), 429, &headers, body);
+        assert_conventions(&telemetry);
+        telemetry.assert_span(span("chat gpt-4o").failed().has("error.type", expected));
+    }
 }
 
 /// "Regardless of the span sampling decision."
