@@ -48,6 +48,16 @@ const NAMES: &[(Dialect, &str, &str, Option<&str>)] = &[
     (Dialect::Generic, "BEGIN; INSERT INTO t VALUES (1); COMMIT", "BEGIN; INSERT t; COMMIT", Some("t")),
     // Several tables at once.
     (Dialect::MySql, "UPDATE a, b SET a.x = b.y", "UPDATE a b", None),
+    (
+        Dialect::MySql,
+        "UPDATE a x, b AS y SET x.c = y.c WHERE x.d IN (SELECT d FROM e)",
+        "UPDATE a b SELECT e",
+        None,
+    ),
+    (Dialect::MySql, "UPDATE a AS x LEFT JOIN b USING (c) SET x.d = 1", "UPDATE a b", None),
+    (Dialect::MySql, "UPDATE a PARTITION (p0) SET b = 1, c = 2", "UPDATE a", Some("a")),
+    (Dialect::PostgreSql, "UPDATE ONLY a * AS x SET b = 1, c = d FROM e", "UPDATE a", Some("a")),
+    (Dialect::SqlServer, "UPDATE a SET a.b = 1, a.c = 2 FROM a JOIN d ON a.e = d.e", "UPDATE a", Some("a")),
     (Dialect::PostgreSql, "DROP TABLE IF EXISTS a, s.b CASCADE", "DROP TABLE a s.b", None),
     (Dialect::PostgreSql, "TRUNCATE TABLE a, b", "TRUNCATE TABLE a b", None),
     (Dialect::MySql, "DELETE FROM a, b USING a JOIN b", "DELETE a b", None),

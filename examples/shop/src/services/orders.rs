@@ -17,7 +17,7 @@ use super::inventory::{Item, Reservation};
 use super::json::Body;
 use super::payments::{Charge, PaymentsPeer};
 use super::peer::Peer;
-use super::server::{ServerOptions, serve_with_tasks};
+use super::server::{ServerOptions, serve_and_finish};
 use crate::error::{Outcome, ShopError};
 use crate::instruments::{OrdersInstruments, euros, product_attribute};
 use crate::{Failure, telemetry};
@@ -70,16 +70,22 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let telemetry = telemetry::install("orders")?;
     let patience = Duration::from_millis(options.peer_timeout_ms);
     let reserving = ["/reservations", "/reservations/{id}"];
-    let placing = TaskTracker::new();
     let orders = Orders {
         inventory: Peer::new("inventory", &options.inventory_url, &reserving, patience)?,
         payments: PaymentsPeer::new(&options.payments_url, patience)?,
         database: database::open(&options.database_url, "orders").await?,
-        placing: placing.clone(),
+        placing: TaskTracker::new(),
         instruments: OrdersInstruments::new(),
     };
-    let routes = Router::new().route("/orders", post(order)).with_state(Arc::new(orders));
-    serve_with_tasks(options.server, routes, None, placing, telemetry).await
+    let orders = Arc::new(orders);
+    let routes = Router::new().route("/orders", post(order)).with_state(Arc::clone(&orders));
+    let finish = async {
+        orders.placing.close();
+        orders.placing.wait().await;
+        // Its threads hold the spans of the last queries until then.
+        orders.database.close().await;
+    };
+    serve_and_finish(options.server, routes, None, finish, telemetry).await
 }
 
 async fn order(

@@ -12,7 +12,6 @@ use axum::response::Response;
 use otel_http::HttpServerLayer;
 use otel_init::Telemetry;
 use tokio::net::TcpListener;
-use tokio_util::task::TaskTracker;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -64,15 +63,15 @@ pub(crate) async fn serve(
     cors: Option<CorsLayer>,
     telemetry: Telemetry,
 ) -> Result<(), Failure> {
-    serve_with_tasks(options, routes, cors, TaskTracker::new(), telemetry).await
+    serve_and_finish(options, routes, cors, std::future::ready(()), telemetry).await
 }
 
-/// Like [`serve`], and also finishes the tasks that outlive their requests.
-pub(crate) async fn serve_with_tasks(
+/// Like [`serve`]; `finish` is what is left to do when the last request has been answered.
+pub(crate) async fn serve_and_finish(
     options: ServerOptions,
     routes: Router,
     cors: Option<CorsLayer>,
-    tasks: TaskTracker,
+    finish: impl Future<Output = ()>,
     telemetry: Telemetry,
 ) -> Result<(), Failure> {
     let app = layered(routes, cors, Duration::from_millis(options.request_timeout_ms));
@@ -83,8 +82,7 @@ pub(crate) async fn serve_with_tasks(
     let server = axum::serve(listener, app).with_graceful_shutdown(stop.clone().requested());
     let finished = async {
         server.await?;
-        tasks.close();
-        tasks.wait().await;
+        finish.await;
         Ok::<_, Failure>(())
     };
     let too_long = async {

@@ -67,6 +67,8 @@ pub(super) struct Target {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum After {
     Done,
+    /// An alias, and more tables: MySQL's `UPDATE a x JOIN b y`.
+    Tables,
     Skip,
     Stop,
 }

@@ -29,7 +29,8 @@ impl Reader<'_> {
             Analyze if self.last_word == Explain || !self.outer.is_empty() => return,
             Insert => Clause::Insert,
             Delete => Clause::Delete { candidate: None },
-            Update | Merge | Replace | Copy => target(true, After::Done),
+            Update => target(true, After::Tables),
+            Merge | Replace | Copy => target(true, After::Done),
             Truncate | Lock | Optimize | Bulk => target(true, After::Skip),
             Use => target(false, After::Skip),
             Enable | Disable | Backup | Restore => Clause::Skip,
@@ -194,6 +195,7 @@ impl Reader<'_> {
                 Clause::Target(target)
             }
             After::Done => Clause::Done,
+            After::Tables => Clause::From(From { expects: false, ..From::begin() }),
             After::Skip => Clause::Skip,
             After::Stop => Clause::Stop,
         };
