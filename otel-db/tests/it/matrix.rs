@@ -334,6 +334,12 @@ async fn pool_timed_out<S: Server>() {
     assert_conventional(&telemetry);
 }
 
+/// As long as a statement is being prepared, MySQL's connection is lost to the pool if the task goes away
+/// (<https://github.com/transact-rs/sqlx/issues/563>).
+async fn prepared() {
+    tokio::time::sleep(Duration::from_millis(50)).await;
+}
+
 /// The query has begun, and is most likely being answered.
 async fn under_way(telemetry: &TestTelemetry, on: On) {
     let begun = match on {
@@ -342,7 +348,7 @@ async fn under_way(telemetry: &TestTelemetry, on: On) {
         On::Savepoint => 3,
     };
     otel_testing::eventually(BOUND, || telemetry.started_spans() == begun).await;
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    prepared().await;
 }
 
 async fn cancelled<S: Server>() {
@@ -463,6 +469,7 @@ async fn transactions_that_end_badly<S: Server>() {
     });
     let runs = || telemetry.spans_named("SAVEPOINT").len() == 1 && telemetry.open_spans().len() == 1;
     otel_testing::eventually(BOUND, runs).await;
+    prepared().await;
     task.abort();
     if task.await.is_err() {
         let early = telemetry.spans().iter().filter(|span| span.has("otel_db.ended_early", true)).count();

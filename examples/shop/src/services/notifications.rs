@@ -49,6 +49,8 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
             () = stop.clone().requested() => {}
         }
     }
+    // Its threads hold the spans of the last queries until then.
+    database.close().await;
     deliver(telemetry).await;
     Ok(())
 }

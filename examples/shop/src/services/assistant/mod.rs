@@ -16,7 +16,7 @@ use self::agent::Agent;
 use self::completion::Model;
 use super::database;
 use super::json::Body;
-use super::server::{ServerOptions, serve};
+use super::server::{ServerOptions, serve_and_finish};
 use crate::error::ShopError;
 use crate::{Failure, telemetry};
 
@@ -62,9 +62,10 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         }
         (None, None) => Model::of_our_own(&genai, &model::start().await?, options.openai_model)?,
     };
-    let agent = Agent { genai, model, orders: database::open(&options.database_url, "assistant").await? };
+    let orders = database::open(&options.database_url, "assistant").await?;
+    let agent = Agent { genai, model, orders: orders.clone() };
     let routes = Router::new().route("/questions", post(question)).with_state(Arc::new(agent));
-    serve(options.server, routes, None, telemetry).await
+    serve_and_finish(options.server, routes, None, async { orders.close().await }, telemetry).await
 }
 
 async fn question(
