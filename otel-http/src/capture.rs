@@ -152,23 +152,17 @@ fn redact_form(text: &str) -> Cow<'_, str> {
     Cow::Owned(pairs.collect())
 }
 
-/// Looks for `"key":` and replaces the value; of an object or a list all that follows, since its end may be cut off.
+/// Looks for `"key":` and replaces the value, of an object or a list all that follows, since its end may be cut off; and for
+/// strings that hold a text with such a key.
 fn redact_json(text: &str) -> Cow<'_, str> {
     let mut redacted = String::new();
     let mut rest = text;
-    while let Some((before, key, after)) = next_secret(rest) {
+    while let Some((before, after)) = next_secret(rest) {
         redacted.push_str(before);
-        redacted.push_str(key);
-        let value = after.trim_start_matches([' ', '\t', '\r', '\n', ':']);
-        redacted.push_str(&after[..after.len() - value.len()]);
         redacted.push('"');
         redacted.push_str(REDACTED);
         redacted.push('"');
-        rest = match value.as_bytes().first() {
-            Some(b'"') => string_end(value).map_or("", |end| &value[end..]),
-            Some(b'{' | b'[') => "",
-            _ => value.find([',', '}', ']']).map_or("", |end| &value[end..]),
-        };
+        rest = after;
     }
     if redacted.is_empty() {
         return Cow::Borrowed(text);
@@ -177,18 +171,41 @@ fn redact_json(text: &str) -> Cow<'_, str> {
     Cow::Owned(redacted)
 }
 
-/// What stands before the next secret key, the key with its quotation marks, and what follows.
-fn next_secret(text: &str) -> Option<(&str, &str, &str)> {
+/// What stands before the next value that is a secret, and what follows it.
+fn next_secret(text: &str) -> Option<(&str, &str)> {
     let mut at = 0;
     while let Some(start) = text[at..].find('"').map(|start| at + start) {
-        let end = start + string_end(&text[start..])?;
-        let (key, after) = (&text[start..end], &text[end..]);
-        if after.trim_start().starts_with(':') && is_secret_key(&key[1..key.len() - 1]) {
-            return Some((&text[..start], key, after));
+        let is_cut = string_end(&text[start..]).is_none();
+        let end = string_end(&text[start..]).map_or(text.len(), |end| start + end);
+        let (string, after) = (&text[start + 1..end - usize::from(!is_cut)], &text[end..]);
+        if after.trim_start().starts_with(':') && is_secret_key(string) {
+            let value = after.trim_start_matches([' ', '\t', '\r', '\n', ':']);
+            return Some((&text[..text.len() - value.len()], behind(value)));
+        }
+        if holds_secret(string) {
+            return Some((&text[..start], after));
         }
         at = end;
     }
     None
+}
+
+/// What follows a value.
+fn behind(value: &str) -> &str {
+    match value.as_bytes().first() {
+        Some(b'"') => string_end(value).map_or("", |end| &value[end..]),
+        Some(b'{' | b'[') => "",
+        _ => value.find([',', '}', ']']).map_or("", |end| &value[end..]),
+    }
+}
+
+/// Whether a string, as it stands in JSON, holds JSON, a form or a URL with a key that sounds like a secret.
+fn holds_secret(string: &str) -> bool {
+    let quoted: Vec<_> = string.split('"').map(|part| part.trim_end_matches('\\')).collect();
+    let in_json = |pair: &[&str]| pair[1].trim_start().starts_with(':') && is_secret_key(pair[0]);
+    let in_pair = |pair: &str| pair.split_once('=').is_some_and(|(key, _)| sounds_secret(&with_hyphens(key)));
+    quoted.windows(2).any(in_json)
+        || string.split("\\n").flat_map(|line| line.split([' ', '?', '&', '#', ';'])).any(in_pair)
 }
 
 /// Where a string that begins with a quotation mark ends; `None` if it was cut.
@@ -243,6 +260,17 @@ mod tests {
             (")]}',\n{\"token\":\"x\"}", ")]}',\n{\"token\":\"REDACTED\"}"),
             ("\u{feff}{\"token\":\"x\"}", "\u{feff}{\"token\":\"REDACTED\"}"),
             ("go({\"token\":\"x\"})", "go({\"token\":\"REDACTED\"})"),
+            // Texts within texts.
+            (r#"{"a":"{\"password\" : \"x\"}","b":1}"#, r#"{"a":"REDACTED","b":1}"#),
+            (r#"{"a":"{\"b\":\"{\\\"apiKey\\\":7}\"}","c":2}"#, r#"{"a":"REDACTED","c":2}"#),
+            (r#"{"a":"{\"password\":\"cut off in the mid"#, r#"{"a":"REDACTED""#),
+            (r#"{"a":"user=ada&password=x"}"#, r#"{"a":"REDACTED"}"#),
+            (r#"{"a":"https://shop.example/reset?token=x#top"}"#, r#"{"a":"REDACTED"}"#),
+            (r#"{"a":"first\nsession_id=x"}"#, r#"{"a":"REDACTED"}"#),
+            (
+                r#"{"a":"the \"password\" is x","b":"x = token"}"#,
+                r#"{"a":"the \"password\" is x","b":"x = token"}"#,
+            ),
             (r#"x={"token":"y"}&pin_token=7"#, r#"x={"token":"REDACTED"}&pin_token=REDACTED"#),
             ("user=ada&password=hunter2&x=1", "user=ada&password=REDACTED&x=1"),
             ("session_id=7", "session_id=REDACTED"),

@@ -43,6 +43,18 @@ pub(super) const SHORTEST_SECRET: usize = 6;
 /// Nor is one that has no `:` and no `=`: "basic", a space, and eight characters.
 pub(super) const SHORTEST_BARE_SECRET: usize = 14;
 
+/// What is behind a name that sounds like a secret and `:` or `=`. The first group begins before the name.
+macro_rules! named {
+    ($value:literal) => {
+        concat!(
+            r#"(?i)((?:passw(?:or)?d|passphrase|(?-u:\b)pwd|secret|(?:api|access|private|account|signing)[_-]?key|"#,
+            r#"(?:access|auth|refresh|id|session|security|bearer|csrf|xsrf|api)?[_-]?token|sessionid|credential|"#,
+            r#"x-(?:amz|goog)-signature|(?-u:\b)signature|(?-u:\b)sig)["'\\]*\s*[:=]\s*"#,
+            $value
+        )
+    };
+}
+
 /// Values that are secrets whatever their key.
 pub(super) const SECRET_FORMS: &[Form] = &[
     // Whole header lines, before the parts in them.
@@ -52,13 +64,11 @@ pub(super) const SECRET_FORMS: &[Form] = &[
     Form::behind(r"(?i)((?-u:\b)(?:bearer|basic|negotiate)\s+)[a-z0-9._~+/=-]{8,}()").checked(is_credential),
     // user:password@ in a URL.
     Form::behind(r"(?i)((?-u:\b)[a-z][a-z0-9+.-]*://)[^\s/?#@]*:[^\s/?#@]*(@)"),
-    // name=value and "name": "value".
-    Form::behind(concat!(
-        r#"(?i)((?:passw(?:or)?d|passphrase|(?-u:\b)pwd|secret|(?:api|access|private|account|signing)[_-]?key|"#,
-        r#"(?:access|auth|refresh|id|session|security|bearer|csrf|xsrf|api)?[_-]?token|sessionid|credential|"#,
-        r#"x-(?:amz|goog)-signature|(?-u:\b)signature|(?-u:\b)sig)["'\\]*\s*[:=]\s*["'\\]*)"#,
-        r#"(?:(?:bearer|basic)\s+)?[^\s&"'\\,;<>(){}\[\]]+()"#,
-    )),
+    // "name": "value", 'name': 'value', and JSON within JSON; then name=value. A value in quotes may have gaps.
+    Form::behind(named!(r#"")(?:[^"\\\r\n]|\\.)+()"#)),
+    Form::behind(named!(r#"')[^'\r\n]+()"#)),
+    Form::behind(named!(r#"\\+")[^"\\\r\n]+()"#)),
+    Form::behind(named!(r#"["'\\]*)(?:(?:bearer|basic)\s+)?[^\s&"'\\,;<>(){}\[\]]+()"#)),
     // JSON Web Token.
     Form::masked(r"(?-u:\b)eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*"),
     Form::masked(
