@@ -281,6 +281,22 @@ mod tests {
     }
 
     #[test]
+    fn wherever_a_body_is_cut_its_secrets_are_hidden() {
+        for text in [
+            r#"{"é":1,"password":"hunter2","b":["x"]}"#,
+            r#"{"a":"{\"password\":\"hunter2\"}","é":1}"#,
+            r#"{"a":"é{\"b\":\"{\\\"password\\\" : \\\"hunter2\\\"}\"}"}"#,
+            r#"{"a":"é https://shop.example/?password=hunter2"}"#,
+            "é=1&password=hunter2&b=1",
+        ] {
+            for end in (0..=text.len()).filter(|end| text.is_char_boundary(*end)) {
+                let redacted = redact_secrets(&text[..end]);
+                assert!(!redacted.contains("hu"), "{redacted}");
+            }
+        }
+    }
+
+    #[test]
     fn what_is_no_text_is_not_recorded_and_what_is_long_is_cut() {
         let capture = BodyCapture::of_types(["text/plain"]);
         assert_eq!(capture.text(b"\xff\xfe"), None);

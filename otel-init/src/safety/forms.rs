@@ -30,6 +30,7 @@ const SECRETS: &[(&str, &str)] = &[
     ("refresh token", r#""refresh_token": "SSSSSSSSSSSSSSSSSSSS""#),
     ("csrf token", "csrf-token=SSSSSSSSSSSSSSSS"),
     ("URL user and password", "postgres://app:SSSSSSSSSS@db:5432/shop"),
+    ("URL with an @ in the password", "postgres://app:p@SSSSSSSSSS@db:5432/shop"),
     ("URL with a token as user", "https://SSSSSSSSSSSSSSSSSSSS:@host/repo.git"),
     ("redis URL without a user", "redis://:SSSSSSSSSS@cache:6379"),
     ("JWT", "token was eyJhbGciOiJIUzI1NiJ9.eyJSSSSSSSSSSSSSSSS.SSSSSSSSSSSSSSSSSSSS today"),

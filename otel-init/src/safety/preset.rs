@@ -62,8 +62,8 @@ pub(super) const SECRET_FORMS: &[Form] = &[
         r#"(?i)((?-u:\b)(?:set-cookie|cookie|authorization|proxy-authorization|x-api-key)["']?\s*[:=]\s*["']?)[^\r\n"']+()"#,
     ),
     Form::behind(r"(?i)((?-u:\b)(?:bearer|basic|negotiate)\s+)[a-z0-9._~+/=-]{8,}()").checked(is_credential),
-    // user:password@ in a URL.
-    Form::behind(r"(?i)((?-u:\b)[a-z][a-z0-9+.-]*://)[^\s/?#@]*:[^\s/?#@]*(@)"),
+    // user:password@ in a URL, also where the password has an @ that should be encoded.
+    Form::behind(r"(?i)((?-u:\b)[a-z][a-z0-9+.-]*://)[^\s/?#@]*:[^\s/?#]*(@)"),
     // "name": "value", 'name': 'value', and JSON within JSON; then name=value. A value in quotes may have gaps.
     Form::behind(named!(r#"")(?:[^"\\\r\n]|\\.)+()"#)),
     Form::behind(named!(r#"')[^'\r\n]+()"#)),
