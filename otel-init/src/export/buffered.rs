@@ -69,6 +69,9 @@ impl Sender {
         let body = match shelf.read(stored) {
             Ok(body) => body,
             Err(Unreadable::Gone) => return Ok(()),
+            Err(Unreadable::Now) => {
+                return Err(SendError::transient("a file of the disk buffer cannot be read now"));
+            }
             Err(Unreadable::Damaged) => {
                 return Err(SendError::final_("a file of the disk buffer is damaged"));
             }

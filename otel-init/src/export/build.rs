@@ -139,8 +139,10 @@ impl Workshop<'_> {
         monitor: &Arc<Monitor>,
         bound: Option<Duration>,
     ) -> Result<Arc<Sender>, InstallError> {
-        let shelf =
-            self.disk.as_ref().map(|disk| Shelf::new(Arc::clone(disk), otlp.signal, otlp.endpoint.url()));
+        let (signal, url) = (otlp.signal, otlp.endpoint.url());
+        let before = self.config.destinations.otlp().take_while(|other| !std::ptr::eq(*other, otlp));
+        let place = before.filter(|other| other.signal == signal && other.endpoint.url() == url).count();
+        let shelf = self.disk.as_ref().map(|disk| Shelf::new(Arc::clone(disk), signal, url, place));
         let sender = Arc::new(Sender {
             transport: transport(otlp, self.roots.clone())?,
             monitor: Arc::clone(monitor),

@@ -62,17 +62,25 @@ impl Disk {
             if FileExt::try_lock(&lock).is_err() {
                 continue;
             }
-            let Ok(files) = fs::read_dir(&folder) else { continue };
-            for file in files.flatten().map(|entry| entry.path()) {
-                if file.extension().is_some_and(|extension| extension == SUFFIX)
-                    && let Some(name) = file.file_name()
-                {
-                    let _ = fs::rename(&file, self.folder.join(name));
-                }
+            if self.adopt_files(&folder).is_ok() {
+                // What is left is the lock, and what a process was writing when it ended.
+                let _ = fs::remove_dir_all(&folder);
             }
-            // What is left is the lock, and what a process was writing when it ended.
-            let _ = fs::remove_dir_all(&folder);
         }
+    }
+
+    /// The error is that one stayed where it was: a disk that is full may have no room for its new name.
+    fn adopt_files(&self, folder: &Path) -> io::Result<()> {
+        let mut result = Ok(());
+        for file in fs::read_dir(folder)? {
+            let file = file?.path();
+            if file.extension().is_some_and(|extension| extension == SUFFIX)
+                && let Some(name) = file.file_name()
+            {
+                result = result.and(fs::rename(&file, self.folder.join(name)));
+            }
+        }
+        result
     }
 
     /// Complete requests, from the oldest, and their sizes.
@@ -116,4 +124,32 @@ pub(super) fn private_file(path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::{Disk, LOCK};
+
+    #[test]
+    fn a_file_that_cannot_be_moved_stays_for_the_next_start() {
+        let base = std::env::temp_dir().join(format!("otel-init-disk-{}-adopt", std::process::id()));
+        let _ = fs::remove_dir_all(&base);
+        let disk = Disk::open(&base, 1000).unwrap();
+        let orphan = base.join("process-gone");
+        fs::create_dir(&orphan).unwrap();
+        for name in [LOCK, "a.otlp", "b.otlp"] {
+            fs::write(orphan.join(name), b"").unwrap();
+        }
+        // No file takes the place of a folder.
+        let in_the_way = disk.folder.join("a.otlp");
+        fs::create_dir(&in_the_way).unwrap();
+        disk.adopt(&base);
+        assert!(orphan.join("a.otlp").exists() && disk.folder.join("b.otlp").exists());
+        fs::remove_dir(&in_the_way).unwrap();
+        disk.adopt(&base);
+        assert!(!orphan.exists() && disk.folder.join("a.otlp").exists());
+        fs::remove_dir_all(base).unwrap();
+    }
 }

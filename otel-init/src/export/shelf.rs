@@ -51,15 +51,30 @@ pub(crate) struct Stored {
 pub(crate) enum Unreadable {
     /// It had to make room.
     Gone,
+    /// The system does not let us, as when too many files are open. It may later.
+    Now,
     Damaged,
+}
+
+impl Unreadable {
+    fn of(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::Gone,
+            // It is shorter than the head of a file.
+            io::ErrorKind::UnexpectedEof => Self::Damaged,
+            _ => Self::Now,
+        }
+    }
 }
 
 impl Shelf {
     /// The part of the folder for one signal to one URL: what another process left is sent to where it was meant to go.
-    pub(crate) fn new(disk: Arc<Disk>, signal: Signal, url: &str) -> Self {
+    /// Several destinations may share both, and differ in their headers: `place` is how many of them are before this one.
+    pub(crate) fn new(disk: Arc<Disk>, signal: Signal, url: &str, place: usize) -> Self {
         let digest = ring::digest::digest(&ring::digest::SHA256, url.as_bytes());
         let hash: String = digest.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-        Self { disk, name: format!("{signal}-{hash}-"), sending: Arc::default() }
+        let name = if place == 0 { format!("{signal}-{hash}-") } else { format!("{signal}-{hash}.{place}-") };
+        Self { disk, name, sending: Arc::default() }
     }
 
     /// Keeps a request from making room. One at a time is under way.
@@ -135,7 +150,7 @@ impl Shelf {
         if missing() > 0 { Err(io::Error::other("the buffer is full")) } else { Ok(()) }
     }
 
-    /// The requests of this destination, from the oldest. One that cannot be read is removed: it never will be.
+    /// The requests of this destination, from the oldest, that can be read now. One that is damaged is removed.
     pub(crate) fn stored(&self) -> Vec<Stored> {
         let mut all = Vec::new();
         for (path, size) in self.disk.files() {
@@ -144,10 +159,11 @@ impl Shelf {
                 continue;
             }
             match items_of(&path) {
-                Some(items) => all.push(Stored { path, items, size }),
-                None => {
+                Ok(items) => all.push(Stored { path, items, size }),
+                Err(Unreadable::Damaged) => {
                     self.remove(&Stored { path, items: 0, size });
                 }
+                Err(Unreadable::Gone | Unreadable::Now) => {}
             }
         }
         all
@@ -155,10 +171,7 @@ impl Shelf {
 
     /// The body, if it is what was written.
     pub(crate) fn read(&self, stored: &Stored) -> Result<Bytes, Unreadable> {
-        let bytes = fs::read(&stored.path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Unreadable::Gone,
-            _ => Unreadable::Damaged,
-        })?;
+        let bytes = fs::read(&stored.path).map_err(|error| Unreadable::of(&error))?;
         body_of(&bytes).ok_or(Unreadable::Damaged)
     }
 
@@ -179,11 +192,14 @@ fn body_of(bytes: &[u8]) -> Option<Bytes> {
     (sum == checksum(body)).then(|| Bytes::copy_from_slice(body))
 }
 
-fn items_of(path: &Path) -> Option<u64> {
+fn items_of(path: &Path) -> Result<u64, Unreadable> {
     let mut head = [0; HEAD];
-    File::open(path).ok()?.read_exact(&mut head).ok()?;
-    let (magic, rest) = head.split_at_checked(8)?;
-    (magic == MAGIC).then(|| rest.get(..8)?.try_into().ok().map(u64::from_le_bytes))?
+    File::open(path)
+        .and_then(|mut file| file.read_exact(&mut head))
+        .map_err(|error| Unreadable::of(&error))?;
+    let (magic, rest) = head.split_at(MAGIC.len());
+    let items = rest.first_chunk().filter(|_| magic == MAGIC);
+    items.map(|items| u64::from_le_bytes(*items)).ok_or(Unreadable::Damaged)
 }
 
 fn checksum(body: &[u8]) -> u32 {
@@ -216,7 +232,7 @@ mod tests {
     }
 
     fn shelf(disk: &Arc<Disk>, url: &str) -> Shelf {
-        Shelf::new(Arc::clone(disk), Signal::Traces, url)
+        Shelf::new(Arc::clone(disk), Signal::Traces, url, 0)
     }
 
     #[test]
@@ -320,6 +336,26 @@ mod tests {
         let stored = shelf.stored();
         assert_eq!(stored.len(), 2, "{stored:?}");
         assert_eq!(stored.iter().filter_map(|stored| shelf.read(stored).ok()).count(), 1);
+        fs::remove_dir_all(base).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_cannot_be_read_at_the_moment_is_not_thrown_away() {
+        let base = folder("moment");
+        let disk = Arc::new(Disk::open(&base, 1000).unwrap());
+        let shelf = shelf(&disk, "http://a");
+        stored(&shelf, b"sound", 1);
+        let known = shelf.stored().remove(0);
+        // A link to itself opens as little as any file does while there are too many open ones.
+        let aside = base.join("aside");
+        fs::rename(&known.path, &aside).unwrap();
+        std::os::unix::fs::symlink(&known.path, &known.path).unwrap();
+        assert!(shelf.stored().is_empty() && known.path.is_symlink());
+        assert_eq!(shelf.read(&known), Err(Unreadable::Now));
+        fs::rename(&aside, &known.path).unwrap();
+        assert_eq!(shelf.stored(), [known]);
+        drop((shelf, disk));
         fs::remove_dir_all(base).unwrap();
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use opentelemetry::global;
 use opentelemetry::trace::{Span, Tracer};
-use otel_init::{DiskBuffer, Signal, SignalHealth, Telemetry, opentelemetry};
+use otel_init::{DiskBuffer, OtlpDestination, Signal, SignalHealth, Telemetry, opentelemetry};
 use otel_testing::{OtlpReceiver, Reply, eventually_blocking};
 
 use crate::child;
@@ -180,6 +180,43 @@ fn an_outage_loses_nothing_and_ends_by_itself() {
     eventually_blocking(PATIENCE, || of_loose(&telemetry).exported == SPANS);
     assert_eq!(receiver.spans().len() as u64, SPANS);
     assert!(telemetry.flush_blocking().is_ok());
+    telemetry.shutdown_blocking().unwrap();
+}
+
+#[test]
+fn two_tenants_of_one_collector_get_each_what_is_theirs() {
+    let test = "disk::two_tenants_of_one_collector_get_each_what_is_theirs";
+    if !child::is_child() {
+        let folder = Folder::new("tenants");
+        child::run(test, &[("TEST_FOLDER", folder.path()), ("RUST_LOG", "error")]);
+        return;
+    }
+    let receiver = OtlpReceiver::start().unwrap();
+    receiver.respond_with(Reply::Unavailable);
+    let tenant = |name| {
+        let url = receiver.http_endpoint();
+        OtlpDestination::new(url).with_signals([Signal::Traces]).with_header("x-tenant", name)
+    };
+    let telemetry = [Signal::Traces, Signal::Metrics, Signal::Logs]
+        .into_iter()
+        .fold(Telemetry::builder(), |builder, signal| builder.with_exporters(signal, ["none"]))
+        .with_destination(tenant("one"))
+        .with_destination(tenant("two"))
+        .with_disk_buffer(DiskBuffer::new(std::env::var("TEST_FOLDER").unwrap()))
+        .install()
+        .unwrap();
+    work();
+    telemetry.flush_blocking().unwrap_err();
+    receiver.respond_with(Reply::Accept);
+    let of_each = |count: fn(&SignalHealth) -> u64| -> Vec<u64> {
+        telemetry.health().signals.iter().map(count).collect()
+    };
+    eventually_blocking(PATIENCE, || of_each(|health| health.stored) == [0, 0]);
+    eventually_blocking(PATIENCE, || of_each(|health| health.exported) == [SPANS, SPANS]);
+    assert_eq!(receiver.spans().len() as u64, 2 * SPANS, "each once");
+    let accepted: Vec<_> = receiver.requests().into_iter().filter(|request| request.accepted).collect();
+    let got = |name| accepted.iter().any(|request| request.header("x-tenant") == Some(name));
+    assert!(got("one") && got("two"), "{accepted:?}");
     telemetry.shutdown_blocking().unwrap();
 }
 
