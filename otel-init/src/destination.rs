@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 
-use crate::config::{Compression, Endpoint, HeaderProvider, OtlpConfig, TlsConfig};
+use crate::config::{Compression, Endpoint, HeaderProvider, LONGEST_WAIT, OtlpConfig, TlsConfig};
 use crate::{InstallError, Protocol, Signal};
 
 /// One more collector, with a queue, retries, a circuit breaker and a health of its own:
@@ -90,7 +90,8 @@ impl OtlpDestination {
         self
     }
 
-    /// Sets the time for one request, retries included. The default is 10 seconds; zero counts as not set.
+    /// Sets the time for one request, retries included. The default is 10 seconds, the most a day; zero
+    /// counts as not set.
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         if !timeout.is_zero() {
             self.timeout = timeout;
@@ -137,7 +138,7 @@ impl OtlpDestination {
             .map(|signal| {
                 let endpoint =
                     Endpoint::from_base(&self.url, *signal, self.protocol, false).map_err(|reason| {
-                        InstallError::invalid("the endpoint of a destination", self.url.clone(), reason)
+                        InstallError::endpoint("the endpoint of a destination", &self.url, reason)
                     })?;
                 Ok(OtlpConfig {
                     signal: *signal,
@@ -147,7 +148,7 @@ impl OtlpDestination {
                     is_added: true,
                     headers: headers.clone(),
                     header_provider: self.provider.clone(),
-                    timeout: self.timeout,
+                    timeout: self.timeout.min(LONGEST_WAIT),
                     compression: self.compression,
                     tls: self.tls.clone(),
                 })

@@ -39,6 +39,13 @@ impl InstallError {
         InstallErrorKind::InvalidConfiguration { setting, value, reason }.into()
     }
 
+    /// The URL may hold credentials, and where they are is uncertain in one that is none.
+    pub(crate) fn endpoint(setting: &'static str, url: &str, reason: String) -> Self {
+        let may_be_shown = !url.contains(['@', '?', '#']);
+        let shown = if may_be_shown { url } else { "(not shown: it may hold credentials)" };
+        Self::invalid(setting, shown.to_owned(), reason)
+    }
+
     /// Telemetry was installed in this process before, whether it was shut down since or not.
     #[must_use]
     pub fn is_already_installed(&self) -> bool {

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use opentelemetry::{Context, Key, Value};
 
-use super::Settings;
 use super::environment::Environment;
+use super::{LONGEST_WAIT, Settings};
 use crate::detectors;
 use crate::registry::{DetectorFunction, Registry};
 use crate::safety::Globs;
@@ -94,7 +94,7 @@ pub(crate) fn run(
     timeout: Duration,
     environment: &Environment<'_>,
 ) -> BTreeMap<Key, Value> {
-    let deadline = Instant::now() + timeout;
+    let deadline = Instant::now() + timeout.min(LONGEST_WAIT);
     let (found, results) = mpsc::channel();
     let mut missing = Vec::new();
     for name in chosen {

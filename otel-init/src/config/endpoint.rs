@@ -44,15 +44,23 @@ impl Endpoint {
             Protocol::Grpc => String::new(),
             Protocol::HttpProtobuf | Protocol::HttpJson => format!("/v1/{signal}"),
         };
-        Self::parse(base.trim_end_matches('/'), &path, protocol, insecure)
+        // A query, which some take their key in, stays behind the path.
+        let (base, query) = base.split_at(base.find('?').unwrap_or(base.len()));
+        Self::parse(base.trim_end_matches('/'), &path, query, protocol, insecure)
     }
 
     /// The endpoint of one signal, used as it is.
     pub(crate) fn exact(url: &str, protocol: Protocol, insecure: bool) -> Result<Self, String> {
-        Self::parse(url, "", protocol, insecure)
+        Self::parse(url, "", "", protocol, insecure)
     }
 
-    fn parse(base: &str, path: &str, protocol: Protocol, insecure: bool) -> Result<Self, String> {
+    fn parse(
+        base: &str,
+        path: &str,
+        query: &str,
+        protocol: Protocol,
+        insecure: bool,
+    ) -> Result<Self, String> {
         // A gRPC endpoint may lack the scheme; then `OTEL_EXPORTER_OTLP_INSECURE` decides.
         let base = match (base.contains("://"), protocol) {
             (false, Protocol::Grpc) if insecure => format!("http://{base}"),
@@ -62,7 +70,7 @@ impl Endpoint {
             }
             (true, _) => base.to_owned(),
         };
-        let url = format!("{base}{path}");
+        let url = format!("{base}{path}{query}");
         let uri: Uri = url.parse().map_err(|error| format!("not a URL: {error}"))?;
         let is_https = match uri.scheme_str() {
             Some("http") => false,
@@ -71,6 +79,12 @@ impl Endpoint {
         };
         let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
         let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host).to_owned();
+        // `Uri` takes any text for a port, and a client the default one then.
+        let after_colon = authority.rsplit_once(':').map(|(_, port)| port);
+        let port = after_colon.filter(|port| !port.is_empty() && !port.ends_with(']'));
+        if port.is_some_and(|port| port.parse::<u16>().is_err()) {
+            return Err("the port must be a number up to 65535".to_owned());
+        }
         let shown = format!("{}://{authority}{}", if is_https { "https" } else { "http" }, uri.path());
         let shown = shown.trim_end_matches('/').to_owned();
         let shown_base = shown.strip_suffix(path).unwrap_or(&shown).to_owned();
@@ -121,14 +135,22 @@ mod tests {
             ("https://collector/otlp", Protocol::HttpProtobuf, "https://collector/otlp/v1/logs"),
             ("http://collector:4317", Protocol::Grpc, "http://collector:4317"),
             ("collector:4317", Protocol::Grpc, "https://collector:4317"),
+            ("https://collector/otlp/?key=1", Protocol::HttpProtobuf, "https://collector/otlp/v1/logs?key=1"),
+            ("https://collector?a=/b", Protocol::HttpProtobuf, "https://collector/v1/logs?a=/b"),
         ] {
             let endpoint = Endpoint::from_base(base, Signal::Logs, protocol, false).unwrap();
             assert_eq!(endpoint.url(), url);
         }
         let insecure = Endpoint::from_base("collector:4317", Signal::Logs, Protocol::Grpc, true).unwrap();
         assert_eq!(insecure.url(), "http://collector:4317");
+        for base in ["http://[::1]", "http://[::1]:4318", "http://user:word@collector"] {
+            assert!(Endpoint::from_base(base, Signal::Logs, Protocol::HttpProtobuf, false).is_ok(), "{base}");
+        }
         let exact = Endpoint::exact("http://collector:4318", Protocol::HttpProtobuf, false).unwrap();
         assert_eq!(exact.url(), "http://collector:4318");
+        let query = "https://collector/otlp?key=1";
+        let query = Endpoint::from_base(query, Signal::Logs, Protocol::HttpProtobuf, false).unwrap();
+        assert_eq!(query.shown_base(), "https://collector/otlp");
     }
 
     #[test]
@@ -147,7 +169,15 @@ mod tests {
 
     #[test]
     fn what_is_no_url_is_refused() {
-        for base in ["collector:4318", "ftp://collector", "http://", "http://a b"] {
+        for base in [
+            "collector:4318",
+            "ftp://collector",
+            "http://",
+            "http://a b",
+            "http://collector:otlp",
+            "http://collector:431800",
+            "http://user:1@[::1]:99999",
+        ] {
             assert!(
                 Endpoint::from_base(base, Signal::Traces, Protocol::HttpProtobuf, false).is_err(),
                 "{base}"

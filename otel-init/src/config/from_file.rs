@@ -10,7 +10,7 @@ use super::file::{self, FileConfig, FileError};
 use super::origins::OriginFile;
 use super::sampler::SamplerConfig;
 use super::{
-    Config, ExporterConfig, LONGEST_SHUTDOWN, Origins, PropagatorConfig, Settings, SubscriberConfig, resource,
+    Config, ExporterConfig, LONGEST_WAIT, Origins, PropagatorConfig, Settings, SubscriberConfig, resource,
 };
 use crate::error::InstallErrorKind;
 use crate::{ConsoleLogs, InstallError, SettingSource, Signal};
@@ -84,7 +84,7 @@ impl Config {
             queue: settings.queue,
             instrumentations: file.instrumentations,
             propagators: PropagatorConfig::named(file.propagators, &settings.propagators),
-            shutdown_timeout: shutdown_timeout.unwrap_or(Duration::from_secs(5)).min(LONGEST_SHUTDOWN),
+            shutdown_timeout: shutdown_timeout.unwrap_or(Duration::from_secs(5)).min(LONGEST_WAIT),
             panic_hook: settings.panic_hook || file.panic_hook,
             telemetry_level,
             subscriber,
@@ -132,7 +132,7 @@ fn code_over(file: &mut FileConfig, settings: &Settings) -> Result<(), InstallEr
         otlp.protocol = protocol.unwrap_or(otlp.protocol);
         if let Some(base) = &settings.endpoint {
             otlp.endpoint = super::Endpoint::from_base(base, otlp.signal, otlp.protocol, false)
-                .map_err(|reason| InstallError::invalid("the endpoint", base.clone(), reason))?;
+                .map_err(|reason| InstallError::endpoint("the endpoint", base, reason))?;
         } else if changed.is_some() {
             otlp.endpoint = super::Endpoint::default_for(otlp.signal, otlp.protocol);
         }

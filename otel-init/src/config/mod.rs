@@ -53,7 +53,7 @@ use crate::sampling::Sampling;
 use crate::{ConsoleLogs, DiskBuffer, InstallError, OtlpDestination, Protocol, Queue, Signal};
 
 /// A bound that no clock overflows at.
-const LONGEST_SHUTDOWN: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What the code said. `None` leaves the choice to the environment.
 #[derive(Debug, Clone, Default)]
@@ -176,10 +176,7 @@ impl Config {
             queue: settings.queue,
             instrumentations: instrumentation::resolve(names, &environment),
             propagators: PropagatorConfig::resolve(&settings.propagators, &environment),
-            shutdown_timeout: settings
-                .shutdown_timeout
-                .unwrap_or(Duration::from_secs(5))
-                .min(LONGEST_SHUTDOWN),
+            shutdown_timeout: settings.shutdown_timeout.unwrap_or(Duration::from_secs(5)).min(LONGEST_WAIT),
             panic_hook: settings.panic_hook,
             telemetry_level: settings.telemetry_level.unwrap_or(LevelFilter::INFO),
             subscriber: SubscriberConfig::resolve(settings, &environment),

@@ -113,7 +113,7 @@ impl Variables {
     ) -> Result<Endpoint, InstallError> {
         if let Some(base) = &settings.endpoint {
             return Endpoint::from_base(base, self.0, protocol, insecure)
-                .map_err(|reason| InstallError::invalid("the endpoint", base.clone(), reason));
+                .map_err(|reason| InstallError::endpoint("the endpoint", base, reason));
         }
         let [own, general] = self.names("ENDPOINT");
         // The URL may hold a password, so a warning must not repeat it.

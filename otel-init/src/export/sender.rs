@@ -137,7 +137,8 @@ impl Sender {
             let Some(delay) = backoff.next(error.retry, self.monitor.urgency.is_set()) else {
                 return Err(error);
             };
-            if Instant::now() + delay >= deadline {
+            // The collector says how long, and may say more than a clock can count.
+            if Instant::now().checked_add(delay).is_none_or(|then| then >= deadline) {
                 return Err(error);
             }
             self.monitor.tally.retried();

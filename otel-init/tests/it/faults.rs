@@ -221,6 +221,24 @@ fn a_collector_that_wants_to_be_left_alone_is() {
 }
 
 #[test]
+fn a_delay_that_no_clock_knows_stops_nothing() {
+    alone("faults::a_delay_that_no_clock_knows_stops_nothing", || {
+        // What `u64::MAX` seconds are added to is no time any more.
+        let collector = Scripted::start(&[
+            Reaction::status("503 Busy", "retry-after: 18446744073709551615\r\n"),
+            Reaction::ok(),
+        ]);
+        let telemetry = install(&collector.http(), "http/protobuf");
+        work(SPANS);
+        telemetry.flush_blocking().unwrap_err();
+        assert_eq!(traces(&telemetry).failed, SPANS);
+        work(1);
+        telemetry.shutdown_blocking().unwrap();
+        assert_eq!((traces(&telemetry).exported, collector.requests()), (1, 2));
+    });
+}
+
+#[test]
 fn the_circuit_opens_half_opens_and_closes_by_itself() {
     alone("faults::the_circuit_opens_half_opens_and_closes_by_itself", || {
         let collector =

@@ -1,13 +1,13 @@
 //! Where telemetry goes, and how.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use opentelemetry_sdk::metrics::Temporality;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::super::{Compression, Config, OtlpConfig, Settings, TlsConfig};
-use super::{endpoints, is_on_console, otlp, resolve, resolve_with};
-use crate::{Protocol, Signal};
+use super::{attribute, endpoints, is_on_console, otlp, resolve, resolve_with};
+use crate::{OtlpDestination, Protocol, Signal, Telemetry};
 #[test]
 fn endpoints_are_resolved_for_each_signal() {
     for (variables, expected) in [
@@ -81,6 +81,36 @@ fn an_endpoint_in_code_that_is_no_url_is_an_error() {
         error.to_string(),
         "the endpoint is \"collector:4318\": a URL with http:// or https:// is expected"
     );
+}
+
+#[test]
+fn an_endpoint_that_cannot_be_used_is_told_without_its_credentials() {
+    for url in [
+        "htp://user:hunter2@collector:4318",
+        "https://user:hun ter2@collector",
+        "https://user:hunter2/?@collector x",
+        "https://collector:port/?key=hunter2",
+        "https://collector:port/#hunter2",
+    ] {
+        let settings = Settings { endpoint: Some(url.to_owned()), ..Settings::default() };
+        let added = Settings { destinations: vec![OtlpDestination::new(url)], ..Settings::default() };
+        for settings in [settings, added] {
+            let error = Config::resolve(&settings, &|_| None, &[]).unwrap_err().to_string();
+            assert!(!error.contains("ter2"), "{error}");
+            assert!(error.starts_with("the endpoint") && error.contains("not shown"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_timeout_without_end_is_a_time_that_comes() {
+    let endless = OtlpDestination::new("http://collector").with_timeout(Duration::MAX);
+    let settings = Settings { destinations: vec![endless], ..Settings::default() };
+    let config = resolve_with(&settings, &[]);
+    let timeouts: Vec<_> = config.destinations.otlp().map(|otlp| otlp.timeout).collect();
+    assert!(timeouts.iter().all(|timeout| Instant::now().checked_add(*timeout).is_some()), "{timeouts:?}");
+    let settings = Telemetry::builder().with_detection_timeout(Duration::MAX).into_settings();
+    assert_eq!(attribute(&resolve_with(&settings, &[]), "telemetry.sdk.language").unwrap(), "rust");
 }
 
 #[test]
