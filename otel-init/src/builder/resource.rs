@@ -21,8 +21,8 @@ impl TelemetryBuilder {
         self
     }
 
-    /// Bounds the time that all detectors of resource attributes together may take. The default is 2 seconds, the most a day. What a late
-    /// one finds is missing, and a warning says so.
+    /// Bounds the time that all detectors of resource attributes together may take. The default is 2 seconds, the most a
+    /// day. What a late one finds is missing, and a warning says so.
     pub fn with_detection_timeout(mut self, timeout: Duration) -> Self {
         self.settings.detection_timeout = Some(timeout);
         self

@@ -12,6 +12,8 @@ const SECRETS: &[(&str, &str)] = &[
     ("basic credentials", "sent Basic SSSSSSSSSSSSSSS9A=="),
     ("cookie line", "Cookie: session=SSSSSSSSSSSS; theme=dark"),
     ("set-cookie line", "Set-Cookie: id=SSSSSSSSSSSS; HttpOnly"),
+    ("cookie in a list", r#"{"set-cookie":["sid=SSSSSSSSSS"]}"#),
+    ("password in a list", r#"{"password" : [ "a SSSSSSSSSS" ]}"#),
     ("api key header", "x-api-key: SSSSSSSSSSSSSSSS"),
     ("password assignment", "connect password=SSSSSSSS failed"),
     ("password in JSON", r#"{"user":"ada","password":"SSSSSSSSSS"}"#),

@@ -49,7 +49,7 @@ macro_rules! named {
         concat!(
             r#"(?i)((?:passw(?:or)?d|passphrase|(?-u:\b)pwd|secret|(?:api|access|private|account|signing)[_-]?key|"#,
             r#"(?:access|auth|refresh|id|session|security|bearer|csrf|xsrf|api)?[_-]?token|sessionid|credential|"#,
-            r#"x-(?:amz|goog)-signature|(?-u:\b)signature|(?-u:\b)sig)["'\\]*\s*[:=]\s*"#,
+            r#"x-(?:amz|goog)-signature|(?-u:\b)signature|(?-u:\b)sig)["'\\]*\s*[:=]\s*(?:\[\s*)?"#,
             $value
         )
     };
@@ -59,7 +59,7 @@ macro_rules! named {
 pub(super) const SECRET_FORMS: &[Form] = &[
     // Whole header lines, before the parts in them.
     Form::behind(
-        r#"(?i)((?-u:\b)(?:set-cookie|cookie|authorization|proxy-authorization|x-api-key)["']?\s*[:=]\s*["']?)[^\r\n"']+()"#,
+        r#"(?i)((?-u:\b)(?:set-cookie|cookie|authorization|proxy-authorization|x-api-key)["']?\s*[:=]\s*(?:\[\s*)?["']?)[^\r\n"']+()"#,
     ),
     Form::behind(r"(?i)((?-u:\b)(?:bearer|basic|negotiate)\s+)[a-z0-9._~+/=-]{8,}()").checked(is_credential),
     // user:password@ in a URL, also where the password has an @ that should be encoded.
