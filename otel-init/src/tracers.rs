@@ -44,7 +44,8 @@ impl TracerProvider {
     }
 
     /// That of the SDK which makes the spans of this thread, for what wants no other type. Its tracers work on all threads,
-    /// and are slower where many use them at the same time.
+    /// and are slower where many use them at the same time. Its shutdown would end the export of all threads:
+    /// [`Telemetry::shutdown`](crate::Telemetry::shutdown) is for that.
     #[must_use]
     pub fn sdk(&self) -> &SdkTracerProvider {
         self.shards.own()
