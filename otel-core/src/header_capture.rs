@@ -1,5 +1,7 @@
 //! Headers and metadata as attributes: only what was asked for, and never a secret.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::{Array, Key, StringValue, Value};
 
@@ -117,15 +119,21 @@ impl HeaderCapture {
     }
 }
 
-/// Whether a name, with hyphens between its words, is that of a secret: of credentials, sessions, keys or signatures.
+/// Whether a name, with hyphens or underscores between its words, is that of a secret: of credentials, sessions, keys or
+/// signatures.
 ///
 /// ```
 /// assert!(otel_core::sounds_secret("x-api-key"));
+/// assert!(otel_core::sounds_secret("api_key"));
 /// assert!(!otel_core::sounds_secret("x-tenant"));
 /// ```
 #[must_use]
 pub fn sounds_secret(name: &str) -> bool {
-    let name = name.strip_suffix(BINARY).unwrap_or(name);
+    let name = match name.contains('_') {
+        true => Cow::Owned(name.replace('_', "-")),
+        false => Cow::Borrowed(name),
+    };
+    let name = name.strip_suffix(BINARY).unwrap_or(&name);
     SENSITIVE.iter().any(|pattern| glob_matches(pattern, name))
 }
 
@@ -162,6 +170,8 @@ mod tests {
             ("x-db-passwd", "hunter2"),
             ("smtp-pwd", "hunter2"),
             ("passphrase", "hunter2"),
+            ("x_api_key", "hunter2"),
+            ("signing_key_bin", "hunter2"),
             ("authorization", "Bearer x"),
         ];
         assert_eq!(captured(&capture, &sent), Vec::<String>::new());
@@ -178,6 +188,8 @@ mod tests {
                 "header.x-db-passwd=[\"REDACTED\"]",
                 "header.smtp-pwd=[\"REDACTED\"]",
                 "header.passphrase=[\"REDACTED\"]",
+                "header.x_api_key=[\"REDACTED\"]",
+                "header.signing_key_bin=[\"REDACTED\"]",
                 "header.authorization=[\"REDACTED\"]",
                 "header.x-own=[\"REDACTED\"]",
                 "header.id-bin=[\"AAE=\"]",

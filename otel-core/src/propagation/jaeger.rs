@@ -52,7 +52,8 @@ impl TextMapPropagator for JaegerPropagator {
         }
         for (key, (value, _)) in context.baggage() {
             let mut encoded = String::with_capacity(value.as_str().len());
-            percent::encode(&mut encoded, value.as_str(), |byte| byte.is_ascii_graphic());
+            // A plus sign would arrive as a space: Jaeger's clients for Go and Java decode values as forms are decoded.
+            percent::encode(&mut encoded, value.as_str(), |byte| byte.is_ascii_graphic() && byte != b'+');
             injector.set(&format!("{ENTRY}{key}"), encoded);
         }
     }
@@ -76,7 +77,7 @@ impl TextMapPropagator for JaegerPropagator {
     }
 }
 
-/// A value that is not percent-encoded is taken as it is: some clients send it so.
+/// A value that is not percent-encoded is taken as it is: some clients send it so. For their sake a plus sign stays one, too.
 fn decode(value: &str) -> Cow<'_, str> {
     percent::decode(value).unwrap_or(Cow::Borrowed(value))
 }

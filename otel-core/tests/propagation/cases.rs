@@ -56,6 +56,7 @@ const CASES: &[Case] = &[
     ("jaeger", "uber-trace-id: 1:2:0:g", None, None, NOTHING),
     ("jaeger", "uber-trace-id: 1%3A2%3A0%3", None, None, NOTHING),
     ("jaeger", "uberctx-Tenant-Id: caf%C3%A9\nuberctx-rate: 5%", None, None, "uberctx-rate: 5%25\nuberctx-tenant-id: caf%C3%A9"),
+    ("jaeger", "uberctx-sum: 1%2B1\nuberctx-phone: +49", None, None, "uberctx-phone: %2B49\nuberctx-sum: 1%2B1"),
     // AWS X-Ray
     ("xray", "X-Amzn-Trace-Id: Self=1-67891234-12456789abcdef012345678;Root=1-67891233-abcdef012345678912345678;Parent=53995c3f42cd8ad8;Sampled=?", Some("67891233abcdef012345678912345678-53995c3f42cd8ad8-00"), Some(Deferred), "x-amzn-trace-id: Root=1-67891233-abcdef012345678912345678;Parent=53995c3f42cd8ad8;Sampled=?"),
     ("xray", "X-Amzn-Trace-Id: Root=1-67891233-abcdef012345678912345678;Parent=53995c3f42cd8ad8;Sampled=1;Lineage=100:e3b0c442:11", Some("67891233abcdef012345678912345678-53995c3f42cd8ad8-01"), Some(Sampled), "x-amzn-trace-id: Root=1-67891233-abcdef012345678912345678;Parent=53995c3f42cd8ad8;Sampled=1;Lineage=100:e3b0c442:11"),

@@ -4,9 +4,10 @@ use crate::AttributeValue;
 
 /// Why the value looks like one of endlessly many; `None` if it does not.
 ///
-/// A port, an address and a status code are bounded by what a service talks to, so keys of those are left alone.
+/// A port, an address, a status code and the name of a model, which has its date in it, are bounded by what a service talks to,
+/// so keys of those are left alone.
 pub(super) fn reason(key: &str, value: &AttributeValue) -> Option<&'static str> {
-    const BOUNDED: [&str; 5] = [".port", ".address", ".status_code", ".version", "error.type"];
+    const BOUNDED: [&str; 6] = [".port", ".address", ".status_code", ".version", ".model", "error.type"];
     if BOUNDED.iter().any(|end| key.ends_with(end)) {
         return None;
     }
@@ -91,6 +92,8 @@ mod tests {
         }
         assert_eq!(reason("http.response.status_code", &404.into()), None);
         assert_eq!(reason("server.port", &50_051.into()), None);
+        assert_eq!(reason("gen_ai.request.model", &"gpt-4o-2024-08-06".into()), None);
+        assert_eq!(reason("gen_ai.response.model", &"claude-3-5-sonnet-20241022".into()), None);
         assert_eq!(reason("server.address", &"db-12345.example.com".into()), None);
     }
 }

@@ -1,7 +1,7 @@
 //! Where a text is found in what would be exported.
 
 use crate::captured::Captured;
-use crate::{AttributeValue, Attributes, Scope};
+use crate::{AttributeValue, Attributes, ReceivedMetric, ReceivedResource, Scope};
 
 /// One line per secret and place. Everything that OTLP carries is looked at: names, keys, values, descriptions, bodies,
 /// states, scopes and resources.
@@ -28,12 +28,13 @@ pub(super) fn found(captured: &Captured, secrets: &[String]) -> Vec<String> {
             search.attributes(&place, &link.attributes);
         }
     }
-    for metric in &captured.metrics {
+    for ReceivedMetric { resource, metric } in captured.exports.iter().map(AsRef::as_ref) {
         let place = format!("metric {:?}", metric.name);
         for text in [&metric.name, &metric.description, &metric.unit] {
             search.text(&place, text);
         }
         search.scope(&place, &metric.scope);
+        search.resource(resource);
         for point in &metric.points {
             search.attributes(&place, &point.attributes);
             for exemplar in &point.exemplars {
@@ -104,7 +105,7 @@ impl Search<'_> {
         self.attributes(&format!("the scope of {place}"), &scope.attributes);
     }
 
-    fn resource(&mut self, resource: &crate::ReceivedResource) {
+    fn resource(&mut self, resource: &ReceivedResource) {
         self.text("the resource", &resource.schema_url);
         self.attributes("the resource", &resource.attributes);
     }

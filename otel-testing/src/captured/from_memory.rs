@@ -7,7 +7,8 @@ use opentelemetry::trace::SpanId;
 use opentelemetry_sdk::trace::SpanData;
 
 use crate::{
-    Attributes, Log, ReceivedEvent, ReceivedLink, ReceivedLog, ReceivedResource, ReceivedSpan, TestTelemetry,
+    Attributes, Log, Metric, ReceivedEvent, ReceivedLink, ReceivedLog, ReceivedMetric, ReceivedResource,
+    ReceivedSpan, TestTelemetry,
 };
 
 pub(super) fn spans(telemetry: &TestTelemetry) -> Vec<Arc<ReceivedSpan>> {
@@ -19,6 +20,12 @@ pub(super) fn spans(telemetry: &TestTelemetry) -> Vec<Arc<ReceivedSpan>> {
 pub(super) fn logs(telemetry: &TestTelemetry) -> Vec<Arc<ReceivedLog>> {
     let resource = resource(telemetry);
     telemetry.logs().into_iter().map(|log| Arc::new(received_log(&resource, log))).collect()
+}
+
+pub(super) fn exports(telemetry: &TestTelemetry, metrics: &[Metric]) -> Vec<Arc<ReceivedMetric>> {
+    let resource = resource(telemetry);
+    let export = |metric: &Metric| ReceivedMetric { resource: Arc::clone(&resource), metric: metric.clone() };
+    metrics.iter().map(|metric| Arc::new(export(metric))).collect()
 }
 
 fn resource(telemetry: &TestTelemetry) -> Arc<ReceivedResource> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use opentelemetry_sdk::metrics::Temporality;
 
+use super::exponential;
 use crate::{HistogramPoint, Metric, Number, Point, PointValue, ReceivedMetric};
 
 /// One entry per sender, scope and name. Cumulative metrics and gauges show the last export, deltas are added up.
@@ -30,7 +31,10 @@ pub(super) fn metrics(received: &[Arc<ReceivedMetric>]) -> Vec<Metric> {
 fn add_points(metric: &mut Metric, points: &[Point]) {
     for point in points {
         match metric.points.iter_mut().find(|known| known.attributes == point.attributes) {
-            Some(known) => known.value = sum(&known.value, &point.value),
+            Some(known) => {
+                known.value = sum(&known.value, &point.value);
+                known.exemplars.extend(point.exemplars.iter().cloned());
+            }
             None => metric.points.push(point.clone()),
         }
     }
@@ -43,21 +47,22 @@ fn sum(first: &PointValue, second: &PointValue) -> PointValue {
             (first, second) => Number::F64(first.as_f64() + second.as_f64()),
         }),
         (PointValue::Histogram(first), PointValue::Histogram(second)) if first.bounds == second.bounds => {
+            let buckets = first.bucket_counts.iter().zip(&second.bucket_counts);
             PointValue::Histogram(HistogramPoint {
-                count: first.count + second.count,
+                count: first.count.saturating_add(second.count),
                 sum: first.sum.zip(second.sum).map(|(first, second)| first + second),
                 min: first.min.into_iter().chain(second.min).reduce(f64::min),
                 max: first.max.into_iter().chain(second.max).reduce(f64::max),
                 bounds: first.bounds.clone(),
-                bucket_counts: first
-                    .bucket_counts
-                    .iter()
-                    .zip(&second.bucket_counts)
-                    .map(|(first, second)| first + second)
-                    .collect(),
+                bucket_counts: buckets.map(|(first, second)| first.saturating_add(*second)).collect(),
             })
         }
-        // Exponential histograms of different scales, and kinds that have no delta: the last one stands.
+        (PointValue::ExponentialHistogram(first), PointValue::ExponentialHistogram(second)) => {
+            PointValue::ExponentialHistogram(exponential::sum(first, second))
+        }
+        // Nothing happened meanwhile; what was counted before still counts.
+        (known, PointValue::Empty) => known.clone(),
+        // Histograms of different bounds, and kinds that have no delta: the last one stands.
         (_, last) => last.clone(),
     }
 }

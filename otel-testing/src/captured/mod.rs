@@ -1,5 +1,6 @@
 //! Everything that a test can look at, whatever it came from.
 
+mod exponential;
 mod from_memory;
 mod merge;
 
@@ -25,6 +26,8 @@ pub struct Captured {
     pub metrics: Vec<Metric>,
     /// Log records in the order of their arrival.
     pub logs: Vec<Arc<ReceivedLog>>,
+    /// Every export of a metric by itself, with its sender: what stood in an earlier one was exported all the same.
+    pub(crate) exports: Vec<Arc<ReceivedMetric>>,
 }
 
 impl Captured {
@@ -52,16 +55,16 @@ impl Captured {
     /// When a document is no JSON, or no OTLP; the error says which one.
     pub fn from_otlp_json(json: &str) -> Result<Self, OtlpJsonError> {
         let read = Documents::read(json)?;
-        Ok(Self::received(read.spans, &read.metrics, read.logs))
+        Ok(Self::received(read.spans, read.metrics, read.logs))
     }
 
     fn received(
         mut spans: Vec<Arc<ReceivedSpan>>,
-        metrics: &[Arc<ReceivedMetric>],
+        exports: Vec<Arc<ReceivedMetric>>,
         logs: Vec<Arc<ReceivedLog>>,
     ) -> Self {
         spans.sort_by_key(|span| span.start_unix_nanos);
-        Self { spans, open_spans: Vec::new(), metrics: merge::metrics(metrics), logs }
+        Self { spans, open_spans: Vec::new(), metrics: merge::metrics(&exports), logs, exports }
     }
 
     /// Spans and logs by trace, in the order in which the traces began.
@@ -124,10 +127,12 @@ impl Captured {
 
 impl From<&TestTelemetry> for Captured {
     fn from(telemetry: &TestTelemetry) -> Self {
+        let metrics = telemetry.metrics();
         Self {
             spans: from_memory::spans(telemetry),
             open_spans: telemetry.open_spans(),
-            metrics: telemetry.metrics(),
+            exports: from_memory::exports(telemetry, &metrics),
+            metrics,
             logs: from_memory::logs(telemetry),
         }
     }
@@ -135,7 +140,7 @@ impl From<&TestTelemetry> for Captured {
 
 impl From<&OtlpReceiver> for Captured {
     fn from(receiver: &OtlpReceiver) -> Self {
-        Self::received(receiver.spans(), &receiver.metrics(), receiver.logs())
+        Self::received(receiver.spans(), receiver.metrics(), receiver.logs())
     }
 }
 

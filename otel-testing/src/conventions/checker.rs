@@ -26,22 +26,26 @@ impl<'a> Checker<'a> {
     }
 
     pub(super) fn check(&mut self, captured: &Captured) {
-        let mut resources: Vec<&Attributes> = Vec::new();
+        // With what they come from, which thousands share.
+        let mut sources: Vec<(&Attributes, &Attributes)> = Vec::new();
         for span in &captured.spans {
             self.span(span);
-            resources.push(&span.resource.attributes);
+            sources.push((&span.resource.attributes, &span.scope.attributes));
         }
         for one in &captured.metrics {
             metric::check(self, one);
         }
+        for export in &captured.exports {
+            sources.push((&export.resource.attributes, &export.metric.scope.attributes));
+        }
         for log in &captured.logs {
             self.log(log);
-            resources.push(&log.resource.attributes);
+            sources.push((&log.resource.attributes, &log.scope.attributes));
         }
-        // Thousands of spans share one resource.
-        resources.dedup_by(|left, right| std::ptr::eq(*left, *right));
-        for resource in resources {
+        sources.dedup_by(|left, right| std::ptr::eq(left.0, right.0) && std::ptr::eq(left.1, right.1));
+        for (resource, scope) in sources {
             self.attributes("resource", resource);
+            self.attributes("scope", scope);
         }
     }
 

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::io::Read;
 
 use axum::http::StatusCode;
-use flate2::read::GzDecoder;
+use flate2::read::MultiGzDecoder;
 
 use super::http::Refusal;
 
@@ -17,9 +17,11 @@ pub(super) fn decompress<'a>(
     body: &'a [u8],
     max_body_bytes: usize,
 ) -> Result<Cow<'a, [u8]>, Refusal> {
-    match encoding {
+    // "All content codings are case-insensitive" (RFC 9110, section 8.4.1).
+    match encoding.map(str::to_ascii_lowercase).as_deref() {
         None | Some("identity") => Ok(Cow::Borrowed(body)),
-        Some("gzip") => read("gzip", GzDecoder::new(body), max_body_bytes),
+        // "A gzip file consists of a series of "members"" (RFC 1952, section 2.2): to stop after the first one loses data.
+        Some("gzip") => read("gzip", MultiGzDecoder::new(body), max_body_bytes),
         #[cfg(feature = "zstd")]
         Some("zstd") => {
             let decoder = zstd::Decoder::new(body);
@@ -38,11 +40,7 @@ fn read(encoding: &str, from: impl Read, max_body_bytes: usize) -> Result<Cow<'s
     let mut plain = Vec::new();
     let limit = max_body_bytes as u64 + 1;
     match from.take(limit).read_to_end(&mut plain) {
-        Ok(_) if plain.len() > max_body_bytes => Err(Refusal {
-            status: StatusCode::PAYLOAD_TOO_LARGE,
-            grpc_code: tonic::Code::ResourceExhausted,
-            message: format!("the body is larger than {max_body_bytes} bytes").into(),
-        }),
+        Ok(_) if plain.len() > max_body_bytes => Err(Refusal::too_large(max_body_bytes)),
         Ok(_) => Ok(Cow::Owned(plain)),
         Err(error) => Err(Refusal::malformed(format!("{encoding}: {error}"))),
     }

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -43,13 +44,16 @@ struct Receiver {
 async fn receive<R: ExportRequest>(
     State(receiver): State<Receiver>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Response {
     let Some(protocol) = protocol(&headers) else {
         return (StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("content-type must be {PROTOBUF} or {JSON}"))
             .into_response();
     };
-    let request: R = match decode(protocol, &headers, &body, receiver.max_body_bytes) {
+    let decoded = body
+        .map_err(|rejection| Refusal::of_body(&rejection, receiver.max_body_bytes))
+        .and_then(|body| decode(protocol, &headers, &body, receiver.max_body_bytes));
+    let request: R = match decoded {
         Ok(request) => request,
         Err(refusal) => return failure(protocol, &refusal),
     };
@@ -72,7 +76,8 @@ async fn receive<R: ExportRequest>(
 
 fn protocol(headers: &HeaderMap) -> Option<Protocol> {
     let content_type = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-    match content_type.split(';').next().unwrap_or_default().trim() {
+    // "The type and subtype tokens are case-insensitive" (RFC 9110, section 8.3.1).
+    match content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
         PROTOBUF => Some(Protocol::HttpProtobuf),
         JSON => Some(Protocol::HttpJson),
         _ => None,
@@ -154,6 +159,22 @@ impl Refusal {
             _ => StatusCode::SERVICE_UNAVAILABLE,
         };
         Self { status: http, grpc_code: status.code(), message: status.message().to_owned().into() }
+    }
+
+    /// A body that did not come whole, or is longer than the limit.
+    fn of_body(rejection: &BytesRejection, max_body_bytes: usize) -> Self {
+        match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Self::too_large(max_body_bytes),
+            _ => Self::malformed(rejection.body_text()),
+        }
+    }
+
+    pub(super) fn too_large(max_body_bytes: usize) -> Self {
+        Self {
+            status: StatusCode::PAYLOAD_TOO_LARGE,
+            grpc_code: tonic::Code::ResourceExhausted,
+            message: format!("the body is larger than {max_body_bytes} bytes").into(),
+        }
     }
 
     pub(super) fn malformed(message: String) -> Self {

@@ -26,8 +26,9 @@ struct Field {
 }
 
 impl Field {
+    /// "null is an accepted value for all field types and treated as the default value", so it is as good as absent.
     fn entries(object: serde_json::Map<String, Value>) -> impl Iterator<Item = (String, Self)> {
-        object.into_iter().map(|(key, value)| {
+        object.into_iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| {
             let is_double = DOUBLES.contains(&key.as_str());
             (key, Self { is_double, value })
         })

@@ -6,7 +6,7 @@ use opentelemetry::trace::{
 };
 use opentelemetry::{Context, InstrumentationScope, KeyValue, StringValue, TraceFlags, Value};
 use opentelemetry_sdk::Resource;
-use otel_testing::{AssertTelemetry, TestTelemetry};
+use otel_testing::{AssertTelemetry, Captured, TestTelemetry};
 
 use crate::spans::{checkout, panic_message, shop};
 
@@ -98,6 +98,34 @@ fn a_secret_is_found_wherever_it_is() {
     assert_eq!(next, 18);
     let message = panic_message(|| telemetry.assert_no_secrets(["4111111111111111"]));
     assert!(message.contains("card of span"), "{message}");
+}
+
+/// Metrics are merged for the other assertions, but every export has left the process.
+#[test]
+fn a_secret_is_found_in_every_export_of_a_metric_and_in_its_resource() {
+    let export = |token: &str, seat: &str| {
+        format!(
+            r#"{{"resourceMetrics": [{{
+                "resource": {{"attributes": [{{"key": "token", "value": {{"stringValue": "{token}"}}}}]}},
+                "scopeMetrics": [{{"metrics": [{{"name": "orders", "gauge": {{"dataPoints": [
+                    {{"asInt": "1", "attributes": [{{"key": "seat", "value": {{"stringValue": "{seat}"}}}}]}}]}}}}]}}]}}]}}"#
+        )
+    };
+    let exports = [export("first", "second"), export("first", "third")].concat();
+    let captured = Captured::from_otlp_json(&exports).unwrap();
+    captured.assert_no_secrets(["fourth"]);
+    for (canary, place) in
+        [("first", "token of the resource"), ("second", "seat of metric"), ("third", "seat of metric")]
+    {
+        let message = panic_message(|| captured.assert_no_secrets([canary]));
+        assert!(message.contains(place), "{message}");
+    }
+
+    let resource = Resource::builder_empty().with_attribute(KeyValue::new("token", CANARY)).build();
+    let telemetry = TestTelemetry::builder().with_resource(resource).build();
+    telemetry.meter_provider().meter("shop").u64_counter("orders").build().add(1, &[]);
+    let message = panic_message(|| telemetry.assert_no_secrets([CANARY]));
+    assert!(message.contains("token of the resource"), "{message}");
 }
 
 #[test]

@@ -429,3 +429,25 @@ fn a_span_is_checked_in_less_than_50_microseconds() {
     println!("{per_span:?} per span");
     assert!(per_span < Duration::from_micros(50), "{per_span:?}");
 }
+
+#[test]
+fn resources_and_scopes_are_looked_at_whatever_the_signal() {
+    let source = r#""resource": {"attributes": [{"key": "service.nick", "value": {"stringValue": "shop"}}]}"#;
+    let scope = r#""scope": {"attributes": [{"key": "http.status_code", "value": {"intValue": 1}}]}"#;
+    for signal in [
+        format!(
+            r#"{{"resourceSpans": [{{{source}, "scopeSpans": [{{{scope}, "spans": [{{"name": "a"}}]}}]}}]}}"#
+        ),
+        format!(
+            r#"{{"resourceMetrics": [{{{source}, "scopeMetrics": [{{{scope}, "metrics": [
+                {{"name": "a", "gauge": {{"dataPoints": [{{"asInt": 1}}]}}}}]}}]}}]}}"#
+        ),
+        format!(r#"{{"resourceLogs": [{{{source}, "scopeLogs": [{{{scope}, "logRecords": [{{}}]}}]}}]}}"#),
+    ] {
+        let captured = Captured::from_otlp_json(&signal).unwrap();
+        let found = Conventions::new().allow("a").check(&captured);
+        let found: Vec<_> =
+            found.iter().map(|violation| (violation.place.as_str(), violation.kind)).collect();
+        assert_eq!(found, [("resource", UnknownAttribute), ("scope", DeprecatedAttribute)], "{signal}");
+    }
+}

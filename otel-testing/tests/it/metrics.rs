@@ -158,3 +158,47 @@ fn the_total_of_every_kind() {
     .unwrap();
     assert_eq!(["growth", "latency", "nothing"].map(|name| received.total(name)), [2.0, 0.5, 0.0]);
 }
+
+fn exports(metric: &str, points: [&str; 2]) -> Captured {
+    let export = |point: &str| {
+        format!(
+            r#"{{"resourceMetrics": [{{"scopeMetrics": [{{"metrics": [
+                {{"name": "m", "{metric}": {{"aggregationTemporality": 1, "dataPoints": [{point}]}}}}]}}]}}]}}"#
+        )
+    };
+    Captured::from_otlp_json(&points.map(export).concat()).unwrap()
+}
+
+#[test]
+fn deltas_of_exponential_histograms_are_added_up() {
+    let captured = exports(
+        "exponentialHistogram",
+        [
+            r#"{"count": "4", "sum": 7, "min": 1, "max": 3, "scale": 1, "zeroCount": "1",
+                "positive": {"offset": 1, "bucketCounts": ["1", "2"]}, "exemplars": [{"asInt": "1"}]}"#,
+            r#"{"count": "2", "sum": 9, "min": 4, "max": 5, "scale": 0,
+                "positive": {"offset": 2, "bucketCounts": ["2"]}, "exemplars": [{"asInt": "4"}]}"#,
+        ],
+    );
+    let [point] = captured.points("m")[..] else { panic!("{captured:?}") };
+    assert_eq!((point.count(), point.total()), (Some(6), 16.0));
+    assert_eq!(point.exemplars.len(), 2);
+    let PointValue::ExponentialHistogram(sum) = &point.value else { panic!("{point:?}") };
+    assert_eq!((sum.min, sum.max, sum.scale, sum.zero_count), (Some(1.0), Some(5.0), 0, 1));
+    assert_eq!(sum.positive, (0, vec![1, 2, 2]));
+}
+
+#[test]
+fn a_delta_without_a_value_takes_nothing_away() {
+    let captured = exports("sum", [r#"{"asInt": "5"}"#, r#"{"flags": 1}"#]);
+    assert_eq!(captured.total("m"), 5.0);
+    let captured = exports("sum", [r#"{"flags": 1}"#, r#"{"asInt": "5"}"#]);
+    assert_eq!(captured.total("m"), 5.0);
+}
+
+#[test]
+fn deltas_that_are_too_large_to_add_up_panic_nobody() {
+    let most = r#"{"count": "18446744073709551615", "sum": 1, "bucketCounts": ["18446744073709551615"]}"#;
+    let captured = exports("histogram", [most, most]);
+    assert_eq!((captured.points("m")[0].count(), captured.total("m")), (Some(u64::MAX), 2.0));
+}

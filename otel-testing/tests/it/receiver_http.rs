@@ -3,7 +3,7 @@ use std::io::Write as _;
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
-use otel_testing::{AssertTelemetry as _, OtlpReceiver, PointValue, Protocol, Reply};
+use otel_testing::{AssertTelemetry as _, Captured, OtlpReceiver, PointValue, Protocol, Reply};
 use prost::Message;
 use reqwest::blocking::{Client, Response};
 
@@ -65,12 +65,70 @@ fn takes_json_written_by_hand() {
 }
 
 #[test]
+fn null_is_no_value_in_any_field() {
+    let receiver = OtlpReceiver::start().unwrap();
+    for (path, body) in [
+        (
+            "/v1/traces",
+            r#"{"resourceSpans": [{"resource": null, "schemaUrl": null, "scopeSpans": [{"scope": null, "spans": [
+                {"traceId": "5b8efff798038103d269b633813fc60c", "spanId": "eee19b7ec3c1b174", "parentSpanId": null,
+                 "name": "click", "kind": null, "startTimeUnixNano": null, "events": null, "links": [{"attributes": null}],
+                 "attributes": [{"key": "k", "value": {"stringValue": null}}], "status": {"message": null}}]}]}]}"#,
+        ),
+        (
+            "/v1/metrics",
+            r#"{"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"name": "m", "unit": null, "gauge": null, "sum": {
+                "aggregationTemporality": null, "isMonotonic": null, "dataPoints": [
+                    {"asDouble": null, "asInt": 1, "flags": null}]}}]}]}]}"#,
+        ),
+        (
+            "/v1/logs",
+            r#"{"resourceLogs": [{"scopeLogs": [{"logRecords": [{"body": null, "traceId": null}]}]}]}"#,
+        ),
+        ("/v1/logs", r#"{"resourceLogs": null}"#),
+    ] {
+        let response = post(&receiver, path, &[JSON], body);
+        assert_eq!((response.status().as_u16(), response.text().unwrap().as_str()), (200, "{}"), "{body}");
+    }
+    let span = &receiver.spans()[0];
+    assert_eq!((span.name.as_str(), span.parent_span_id.as_ref(), span.links.len()), ("click", None, 1));
+    assert_eq!(Captured::from(&receiver).total("m"), 1.0);
+    assert_eq!(receiver.logs().len(), 1);
+}
+
+#[test]
 fn takes_gzip_of_json() {
     let receiver = OtlpReceiver::start().unwrap();
     let headers = [JSON, ("content-encoding", "gzip"), ("x-api-key", "k")];
     assert_eq!(post(&receiver, "/v1/traces", &headers, gzip(BY_HAND.as_bytes())).status(), 200);
     assert_eq!(receiver.spans().len(), 1);
     assert_eq!(receiver.requests()[0].header("x-api-key"), Some("k"));
+}
+
+#[test]
+fn takes_gzip_of_several_members() {
+    let receiver = OtlpReceiver::start().unwrap();
+    let request: ExportTraceServiceRequest = serde_json::from_str(BY_HAND).unwrap();
+    // Messages of protobuf that follow each other are one, so the first member alone would pass for the whole.
+    let members = [gzip(&request.encode_to_vec()), gzip(&request.encode_to_vec())].concat();
+    let response = post(&receiver, "/v1/traces", &[PROTOBUF, ("content-encoding", "gzip")], members);
+    assert_eq!((response.status().as_u16(), receiver.spans().len()), (200, 2));
+}
+
+#[test]
+fn names_of_types_and_codings_have_no_case() {
+    let receiver = OtlpReceiver::start().unwrap();
+    let headers = [("content-type", "Application/JSON"), ("content-encoding", "GZIP")];
+    assert_eq!(post(&receiver, "/v1/traces", &headers, gzip(BY_HAND.as_bytes())).status(), 200);
+    assert_eq!(receiver.spans().len(), 1);
+}
+
+#[test]
+fn a_body_over_the_limit_is_refused_with_a_status_message() {
+    let receiver = OtlpReceiver::start().unwrap();
+    let response = post(&receiver, "/v1/traces", &[PROTOBUF], vec![0; (64 << 20) + 1]);
+    assert_eq!(response.status(), 413);
+    assert_eq!(rpc_status(response).code, 8);
 }
 
 #[test]
