@@ -13,7 +13,7 @@ use opentelemetry_sdk::trace::{SdkTracerProvider, SpanLimits};
 use crate::config::{BatchConfig, Config};
 use crate::control::{Control, Live};
 use crate::error::InstallErrorKind;
-use crate::export::{self, ExportRuntime, Exporters, SignalExporter};
+use crate::export::{self, ExportRuntime, Exporters, RuntimeEntry, SignalExporter};
 use crate::metrics::{AttributeGuard, Views};
 use crate::outlet::{Outlet, Way};
 use crate::queue;
@@ -78,9 +78,15 @@ impl Pipeline {
         before_processors(&meter_provider);
         let sampling = Arc::new(SamplingControl::new(&config.sampler.sampling, config.sampler.file.clone()));
         sampling::observe(&meter_provider, &sampling);
-        let making = Making { config, safety: &safety, meters: &meter_provider, is_ending: &is_ending };
-        let (logger_provider, logs) = making.logs(log_exporters)?;
-        let (tracer_provider, traces) = making.traces(span_exporters, &sampling)?;
+        let making = Making {
+            config,
+            safety: &safety,
+            meters: &meter_provider,
+            is_ending: &is_ending,
+            runtime: runtime.entry(),
+        };
+        let (logger_provider, logs) = making.logs(log_exporters);
+        let (tracer_provider, traces) = making.traces(span_exporters, &sampling);
         let outlets: Vec<Outlet> = [traces, metrics, logs].into_iter().flatten().collect();
         for outlet in &outlets {
             let index = outlets.iter().filter(|other| other.signal() == outlet.signal());
@@ -179,36 +185,33 @@ struct Making<'a> {
     safety: &'a Arc<Safety>,
     meters: &'a SdkMeterProvider,
     is_ending: &'a Arc<AtomicBool>,
+    runtime: &'a RuntimeEntry,
 }
 
 impl Making<'_> {
-    fn logs(
-        &self,
-        exporters: Vec<(SignalExporter, BatchConfig)>,
-    ) -> Result<(SdkLoggerProvider, Vec<Outlet>), InstallError> {
+    fn logs(&self, exporters: Vec<(SignalExporter, BatchConfig)>) -> (SdkLoggerProvider, Vec<Outlet>) {
         let builder = SdkLoggerProvider::builder().with_resource(self.config.resource.clone());
         if exporters.is_empty() {
-            return Ok((builder.build(), Vec::new()));
+            return (builder.build(), Vec::new());
         }
         let (mut lanes, mut outlets) = (Vec::new(), Vec::new());
         for (index, (exporter, batch)) in exporters.into_iter().enumerate() {
             let monitor = Arc::clone(&exporter.monitor);
             let (making, intake, _) = self.queue(&exporter, batch, index);
-            let queue = making.logs(exporter);
-            let processor = Arc::new(queue.map_err(InstallErrorKind::Runtime)?);
+            let processor = Arc::new(making.logs(exporter));
             lanes.push(Lane { intake, processor: Arc::clone(&processor) });
             outlets.push(Outlet { way: Way::Logs(processor), monitor });
         }
         let lanes = Lanes::new(lanes, Arc::clone(self.is_ending));
         let processor = SafeLogProcessor::new(Arc::clone(self.safety), lanes);
-        Ok((builder.with_log_processor(processor).build(), outlets))
+        (builder.with_log_processor(processor).build(), outlets)
     }
 
     fn traces(
         &self,
         exporters: Vec<(SignalExporter, BatchConfig)>,
         sampling: &SamplingControl,
-    ) -> Result<(TracerProvider, Vec<Outlet>), InstallError> {
+    ) -> (TracerProvider, Vec<Outlet>) {
         let resource = &self.config.resource;
         let sampler = GuardedSampler {
             inner: sampling.sampler(),
@@ -219,21 +222,20 @@ impl Making<'_> {
         let limits = with_room_for_duplicates(self.config.span_limits);
         let builder = || SdkTracerProvider::builder().with_sampler(sampler.clone()).with_span_limits(limits);
         if exporters.is_empty() {
-            return Ok((builder().with_resource(resource.clone()).build().into(), Vec::new()));
+            return (builder().with_resource(resource.clone()).build().into(), Vec::new());
         }
         let (mut lanes, mut outlets) = (Vec::new(), Vec::new());
         for (index, (exporter, batch)) in exporters.into_iter().enumerate() {
             let monitor = Arc::clone(&exporter.monitor);
             let (making, intake, most_entries) = self.queue(&exporter, batch, index);
-            let queue = making.spans(exporter);
-            let processor = Arc::new(queue.map_err(InstallErrorKind::Runtime)?);
+            let processor = Arc::new(making.spans(exporter));
             lanes.push(Lane { intake, processor: Arc::clone(&processor) });
             sampling.connect(Arc::clone(&monitor.tally), most_entries);
             outlets.push(Outlet { way: Way::Spans(processor), monitor });
         }
         let lanes = Lanes::new(lanes, Arc::clone(self.is_ending));
         let processor = SafeSpanProcessor::new(Arc::clone(self.safety), lanes);
-        Ok((TracerProvider::new(builder, resource, sampling.processor(processor)), outlets))
+        (TracerProvider::new(builder, resource, sampling.processor(processor)), outlets)
     }
 
     /// What the queue is made with, what comes before it, and the most entries that wait.
@@ -251,7 +253,9 @@ impl Making<'_> {
             monitor.tally.bound(most_entries as u64);
         }
         let intake = Intake::new(Arc::clone(&monitor.tally), Arc::clone(&processed));
-        (queue::Making { queue, resource: &self.config.resource, batch, processed }, intake, most_entries)
+        let resource = &self.config.resource;
+        let making = queue::Making { queue, resource, batch, processed, runtime: self.runtime };
+        (making, intake, most_entries)
     }
 }
 

@@ -1,6 +1,5 @@
 //! Where ended spans and log records wait for their export.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use opentelemetry_sdk::trace::{
 
 use crate::Protocol;
 use crate::config::{BatchConfig, ExporterConfig};
-use crate::export::{LARGEST_BODY, SignalExporter};
+use crate::export::{LARGEST_BODY, RuntimeEntry, SignalExporter};
 use crate::self_metrics::Processed;
 use crate::wire::{Batch, Lost, Schedule, WireLogProcessor, WireSpanProcessor};
 
@@ -116,16 +115,20 @@ pub(crate) struct Making<'a> {
     pub(crate) resource: &'a Resource,
     pub(crate) batch: BatchConfig,
     pub(crate) processed: Arc<Processed>,
+    /// Sends what is encoded.
+    pub(crate) runtime: &'a RuntimeEntry,
 }
 
 impl Making<'_> {
-    pub(crate) fn spans(self, exporter: SignalExporter) -> io::Result<SpanQueue> {
+    pub(crate) fn spans(self, exporter: SignalExporter) -> SpanQueue {
         let batch = self.batch;
         match self.queue {
             Queue::Encoded { max_bytes } => {
                 let (resource, lost) = (self.resource, self.lost(&exporter));
                 let to = exporter.into_encoded::<ExportTraceServiceRequest>(self.processed);
-                WireSpanProcessor::new(resource, max_bytes, schedule(batch), to, lost).map(SpanQueue::Encoded)
+                let (queue, sending) = WireSpanProcessor::new(resource, max_bytes, schedule(batch), to, lost);
+                self.runtime.spawn(sending);
+                SpanQueue::Encoded(queue)
             }
             Queue::Sdk => {
                 let config = SpanBatchConfigBuilder::default()
@@ -133,18 +136,20 @@ impl Making<'_> {
                     .with_max_export_batch_size(batch.max_export_batch_size)
                     .with_scheduled_delay(batch.schedule_delay)
                     .build();
-                Ok(SpanQueue::Sdk(BatchSpanProcessor::builder(exporter).with_batch_config(config).build()))
+                SpanQueue::Sdk(BatchSpanProcessor::builder(exporter).with_batch_config(config).build())
             }
         }
     }
 
-    pub(crate) fn logs(self, exporter: SignalExporter) -> io::Result<LogQueue> {
+    pub(crate) fn logs(self, exporter: SignalExporter) -> LogQueue {
         let batch = self.batch;
         match self.queue {
             Queue::Encoded { max_bytes } => {
                 let (resource, lost) = (self.resource, self.lost(&exporter));
                 let to = exporter.into_encoded::<ExportLogsServiceRequest>(self.processed);
-                WireLogProcessor::new(resource, max_bytes, schedule(batch), to, lost).map(LogQueue::Encoded)
+                let (queue, sending) = WireLogProcessor::new(resource, max_bytes, schedule(batch), to, lost);
+                self.runtime.spawn(sending);
+                LogQueue::Encoded(queue)
             }
             Queue::Sdk => {
                 let config = LogBatchConfigBuilder::default()
@@ -152,7 +157,7 @@ impl Making<'_> {
                     .with_max_export_batch_size(batch.max_export_batch_size)
                     .with_scheduled_delay(batch.schedule_delay)
                     .build();
-                Ok(LogQueue::Sdk(BatchLogProcessor::builder(exporter).with_batch_config(config).build()))
+                LogQueue::Sdk(BatchLogProcessor::builder(exporter).with_batch_config(config).build())
             }
         }
     }

@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
+use tokio::task::block_in_place;
 
 use super::exporter::{SignalExporter, Sink};
 use super::message::OtlpRequest;
@@ -45,9 +46,13 @@ impl<R: OtlpRequest + 'static> Destination for EncodedExporter<R> {
         }
     }
 
-    fn deliver(&self, body: Vec<u8>, entries: usize) -> Outcome {
+    async fn deliver(&self, body: Vec<u8>, entries: usize) -> Outcome {
         let Some(sender) = &self.sender else { return Ok(()) };
-        let sent = sender.runtime.block_on(sender.export_encoded::<R>(body, entries as u64));
+        let exporting = sender.export_encoded::<R>(body, entries as u64);
+        let sent = match sender.may_block() {
+            true => block_in_place(|| sender.runtime.block_on(exporting)),
+            false => exporting.await,
+        };
         sent.map_err(|error| match error {
             OTelSdkError::InternalFailure(cause) => cause,
             other => other.to_string(),
@@ -56,6 +61,11 @@ impl<R: OtlpRequest + 'static> Destination for EncodedExporter<R> {
 }
 
 impl Sender {
+    /// Whether somebody else's code, or a disk, may hold up the thread of the runtime.
+    fn may_block(&self) -> bool {
+        self.shelf.is_some() || self.transport.has_header_provider()
+    }
+
     /// As [`Sender::export`], for a request that is as large as it should be.
     async fn export_encoded<R: OtlpRequest>(&self, body: Vec<u8>, items: u64) -> OTelSdkResult {
         if body.len() > LARGEST_BODY {

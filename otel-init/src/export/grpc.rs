@@ -27,7 +27,7 @@ pub(super) struct GrpcTransport {
     /// Without a slash at its end.
     origin: String,
     headers: HeaderMap,
-    provider: Option<HeaderProvider>,
+    pub(super) provider: Option<HeaderProvider>,
     coding: Coding,
 }
 

@@ -29,7 +29,7 @@ pub(super) struct HttpTransport {
     client: Client,
     url: Uri,
     headers: HeaderMap,
-    provider: Option<HeaderProvider>,
+    pub(super) provider: Option<HeaderProvider>,
     coding: Coding,
 }
 

@@ -35,7 +35,7 @@ pub(crate) struct Cut;
 impl ExportRuntime {
     pub(crate) fn start() -> io::Result<Self> {
         let runtime = Builder::new_multi_thread()
-            // Encoding happens on the batch threads; this one only moves bytes.
+            // Spans and log records are encoded where they end; this one moves bytes.
             .worker_threads(1)
             .thread_name("otel-init-export")
             .enable_io()

@@ -51,6 +51,13 @@ impl SendError {
 }
 
 impl Transport {
+    pub(super) fn has_header_provider(&self) -> bool {
+        match self {
+            Self::Http(http) => http.provider.is_some(),
+            Self::Grpc(grpc) => grpc.provider.is_some(),
+        }
+    }
+
     pub(super) async fn send(&self, body: Bytes, grpc_path: &'static str) -> Result<Answer, SendError> {
         match self {
             Self::Http(http) => http.send(body).await,

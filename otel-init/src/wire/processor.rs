@@ -1,8 +1,8 @@
 //! The SDK's ends: what is handed over is encoded, and forgotten.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use std::{fmt, io};
 
 use opentelemetry::{Context, InstrumentationScope};
 use opentelemetry_sdk::Resource;
@@ -32,28 +32,30 @@ struct Wire {
 }
 
 impl WireSpanProcessor {
-    /// At most `max_bytes` wait.
+    /// At most `max_bytes` wait. Somebody has to poll the future: it sends.
     pub(crate) fn new(
         resource: &Resource,
         max_bytes: usize,
         schedule: Schedule,
         destination: impl Destination,
         lost: Lost,
-    ) -> io::Result<Self> {
-        Wire::new("otel-init-spans", resource, max_bytes, schedule, destination, lost).map(Self)
+    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
+        let (wire, sending) = Wire::new(resource, max_bytes, schedule, destination, lost);
+        (Self(wire), sending)
     }
 }
 
 impl WireLogProcessor {
-    /// At most `max_bytes` wait.
+    /// At most `max_bytes` wait. Somebody has to poll the future: it sends.
     pub(crate) fn new(
         resource: &Resource,
         max_bytes: usize,
         schedule: Schedule,
         destination: impl Destination,
         lost: Lost,
-    ) -> io::Result<Self> {
-        Wire::new("otel-init-logs", resource, max_bytes, schedule, destination, lost).map(Self)
+    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
+        let (wire, sending) = Wire::new(resource, max_bytes, schedule, destination, lost);
+        (Self(wire), sending)
     }
 }
 
@@ -90,16 +92,15 @@ impl LogProcessor for WireLogProcessor {
 
 impl Wire {
     fn new(
-        name: &str,
         resource: &Resource,
         max_bytes: usize,
         schedule: Schedule,
         destination: impl Destination,
         lost: Lost,
-    ) -> io::Result<Self> {
+    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let buffers = Arc::new(Buffers::new(max_bytes, schedule.batch.entries, schedule.batch.bytes));
-        let worker = Worker::start(name, Arc::clone(&buffers), resource, schedule, destination)?;
-        Ok(Self { buffers, worker, lost })
+        let (worker, sending) = Worker::new(Arc::clone(&buffers), resource, schedule, destination);
+        (Self { buffers, worker, lost }, sending)
     }
 
     fn push(&self, scope: &InstrumentationScope, target: Option<&str>, encode: impl FnOnce(&mut Vec<u8>)) {

@@ -89,76 +89,75 @@ pub(super) struct Bounds {
     pub(super) bytes: usize,
 }
 
-/// Frames everything in `chunks` as requests within the bounds, in their order, and hands over one after the other: all at
-/// once, they would take as much memory as the chunks again.
-pub(super) fn each_request(
-    chunks: &[Chunk<EncodedScope>],
-    resource: &EncodedResource,
-    bounds: Bounds,
-    hand_over: impl FnMut(Request),
-) {
-    let mut framing = Framing { chunks, resource, parts: Vec::new(), entries: 0, bytes: 0, hand_over };
-    for (index, chunk) in chunks.iter().enumerate() {
-        framing.add(index, chunk, bounds);
-    }
-    framing.end();
-}
-
-struct Framing<'a, F> {
-    chunks: &'a [Chunk<EncodedScope>],
-    resource: &'a EncodedResource,
+/// What goes into one request.
+#[derive(Default)]
+pub(super) struct Planned {
     parts: Vec<Part>,
     entries: usize,
     bytes: usize,
-    hand_over: F,
 }
 
-impl<F: FnMut(Request)> Framing<'_, F> {
-    fn add(&mut self, index: usize, chunk: &Chunk<EncodedScope>, bounds: Bounds) {
+/// Everything in `chunks` as requests within the bounds, in their order. They are framed one after the other: all at once,
+/// they would take as much memory as the chunks again.
+pub(super) fn planned(chunks: &[Chunk<EncodedScope>], bounds: Bounds) -> Vec<Planned> {
+    let mut planning = Planning { bounds, next: Planned::default(), requests: Vec::new() };
+    for (index, chunk) in chunks.iter().enumerate() {
+        planning.add(index, chunk);
+    }
+    planning.end();
+    planning.requests
+}
+
+struct Planning {
+    bounds: Bounds,
+    next: Planned,
+    requests: Vec<Planned>,
+}
+
+impl Planning {
+    fn add(&mut self, index: usize, chunk: &Chunk<EncodedScope>) {
         let mut start = 0;
         let mut left = chunk.entries;
         while start < chunk.bytes.len() {
             let room = Bounds {
-                entries: bounds.entries.saturating_sub(self.entries),
-                bytes: bounds.bytes.saturating_sub(self.bytes + chunk.scope.len()),
+                entries: self.bounds.entries.saturating_sub(self.next.entries),
+                bytes: self.bounds.bytes.saturating_sub(self.next.bytes + chunk.scope.len()),
             };
             let (end, entries) = fitting(&chunk.bytes, start, left, room);
             if entries == 0 {
-                if self.entries > 0 {
+                if self.next.entries > 0 {
                     self.end();
                     continue;
                 }
                 // Alone it is too large as well: it goes as it is, and the sender says so.
                 let end = end_of_entry(&chunk.bytes, start);
-                self.part(index, chunk, start..end, 1);
+                self.next.add(index, chunk, start..end, 1);
                 (start, left) = (end, left.saturating_sub(1));
                 self.end();
                 continue;
             }
-            self.part(index, chunk, start..end, entries);
+            self.next.add(index, chunk, start..end, entries);
             (start, left) = (end, left - entries);
         }
     }
 
-    fn part(
-        &mut self,
-        chunk: usize,
-        of: &Chunk<EncodedScope>,
-        bytes: std::ops::Range<usize>,
-        entries: usize,
-    ) {
+    fn end(&mut self) {
+        if self.next.entries > 0 {
+            self.requests.push(std::mem::take(&mut self.next));
+        }
+    }
+}
+
+impl Planned {
+    fn add(&mut self, chunk: usize, of: &Chunk<EncodedScope>, bytes: std::ops::Range<usize>, entries: usize) {
         self.entries += entries;
         self.bytes += bytes.len() + of.scope.len();
         self.parts.push(Part { scope: Arc::clone(&of.scope), bytes, chunk });
     }
 
-    fn end(&mut self) {
-        if self.entries == 0 {
-            return;
-        }
-        let parts = std::mem::take(&mut self.parts);
-        let (resource, entries) = (self.resource, std::mem::take(&mut self.entries));
-        self.bytes = 0;
+    /// The request, of the chunks that it was planned for.
+    pub(super) fn framed(self, chunks: &[Chunk<EncodedScope>], resource: &EncodedResource) -> Request {
+        let Self { parts, entries, .. } = self;
         let scope_len = |part: &Part| part.scope.len() + part.bytes.len();
         let scopes: usize = parts.iter().map(|part| 1 + prefixed(scope_len(part))).sum();
         let resource_len = resource.head.len() + scopes + resource.tail.len();
@@ -170,11 +169,11 @@ impl<F: FnMut(Request)> Framing<'_, F> {
             body.push(SCOPES);
             varint(&mut body, scope_len(part) as u64);
             body.extend_from_slice(&part.scope.head);
-            body.extend_from_slice(&self.chunks[part.chunk].bytes[part.bytes.clone()]);
+            body.extend_from_slice(&chunks[part.chunk].bytes[part.bytes.clone()]);
             body.extend_from_slice(&part.scope.tail);
         }
         body.extend_from_slice(&resource.tail);
-        (self.hand_over)(Request { body, entries });
+        Request { body, entries }
     }
 }
 

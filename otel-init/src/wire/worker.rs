@@ -1,16 +1,18 @@
-//! The thread that takes the buffers and has them sent.
+//! Takes the buffers and has them sent.
 
+use std::future::poll_fn;
+use std::mem;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
-use std::{io, mem};
 
-use opentelemetry::Context;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 
 use super::buffers::{Buffers, Chunk};
-use super::request::{Bounds, EncodedResource, EncodedScope, Request, each_request};
+use super::request::{Bounds, EncodedResource, EncodedScope, Request, planned};
 use crate::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
-use crate::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, thread};
+use crate::sync::{Arc, Mutex, MutexGuard, PoisonError, sleep};
 
 /// Buffers that are kept to be filled again, and how large each may be.
 const MOST_SPARES: usize = 32;
@@ -23,12 +25,12 @@ const PERIOD: Duration = Duration::from_millis(2);
 pub(crate) type Outcome = Result<(), String>;
 
 /// Where requests go.
-pub(crate) trait Destination: Send + 'static {
+pub(crate) trait Destination: Send + Sync + 'static {
     /// So many entries left the buffers.
     fn taken(&self, entries: usize);
 
-    /// Sends a request, and counts each of its entries, whatever becomes of it. Blocks. The error is why it failed.
-    fn deliver(&self, body: Vec<u8>, entries: usize) -> Outcome;
+    /// Sends a request, and counts each of its entries, whatever becomes of it. The error is why it failed.
+    fn deliver(&self, body: Vec<u8>, entries: usize) -> impl Future<Output = Outcome> + Send;
 }
 
 /// When to send, and how much at once.
@@ -48,7 +50,7 @@ pub(crate) struct Batch {
     pub(crate) most_bytes: usize,
 }
 
-/// The way to the thread.
+/// The way to what sends.
 #[derive(Debug)]
 pub(super) struct Worker {
     orders: Arc<Orders>,
@@ -57,7 +59,6 @@ pub(super) struct Worker {
 #[derive(Debug, Default)]
 struct Orders {
     given: Mutex<Given>,
-    came: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -67,17 +68,18 @@ struct Given {
     has_ended: bool,
     /// Who waits for everything to be sent.
     waiting: Vec<SyncSender<Outcome>>,
+    /// Of what sends, while it waits for an order.
+    waker: Option<Waker>,
 }
 
 impl Worker {
-    /// Starts a thread of this name. It ends with [`Worker::shutdown`], or when the worker is dropped.
-    pub(super) fn start(
-        name: &str,
+    /// The way to it, and what it does. That ends with [`Worker::shutdown`], or when the worker is dropped.
+    pub(super) fn new(
         buffers: Arc<Buffers<EncodedScope>>,
         resource: &Resource,
         schedule: Schedule,
         destination: impl Destination,
-    ) -> io::Result<Self> {
+    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let orders = Arc::new(Orders::default());
         let mut work = Work {
             buffers,
@@ -88,19 +90,15 @@ impl Worker {
             chunks: Vec::new(),
             spares: Vec::new(),
         };
-        let theirs = Arc::clone(&orders);
-        thread::Builder::new().name(name.to_owned()).spawn(move || {
-            // What the senders do is no business of the service.
-            let _suppressed = Context::enter_telemetry_suppressed_scope();
-            theirs.obey(schedule.delay, &mut work);
-        })?;
-        Ok(Self { orders })
+        // Made now: what is never polled ends as well.
+        let obeyed = Obeyed(Arc::clone(&orders));
+        let sending = async move { obeyed.0.obey(schedule.delay, &mut work).await };
+        (Self { orders }, sending)
     }
 
     /// There is enough to send.
     pub(super) fn call(&self) {
-        self.orders.given().is_due = true;
-        self.orders.came.notify_one();
+        self.orders.give(|given| given.is_due = true);
     }
 
     /// Sends everything that is there now. Blocks until that is done.
@@ -122,15 +120,14 @@ impl Worker {
     }
 
     fn order(&self, reply: SyncSender<Outcome>, ends: bool) -> OTelSdkResult {
-        let mut given = self.orders.given();
-        if given.has_ended || (given.ends && ends) {
-            return Err(OTelSdkError::AlreadyShutdown);
-        }
-        given.ends |= ends;
-        given.waiting.push(reply);
-        drop(given);
-        self.orders.came.notify_one();
-        Ok(())
+        self.orders.give(|given| {
+            if given.has_ended || (given.ends && ends) {
+                return Err(OTelSdkError::AlreadyShutdown);
+            }
+            given.ends |= ends;
+            given.waiting.push(reply);
+            Ok(())
+        })
     }
 }
 
@@ -140,17 +137,15 @@ fn into_result(outcome: Outcome) -> OTelSdkResult {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        self.orders.given().ends = true;
-        self.orders.came.notify_one();
+        self.orders.give(|given| given.ends = true);
     }
 }
 
 impl Orders {
-    fn obey<D: Destination>(&self, delay: Duration, work: &mut Work<D>) {
-        let _end = End(self);
+    async fn obey<D: Destination>(&self, delay: Duration, work: &mut Work<D>) {
         loop {
-            let (waiting, ends) = self.next(delay, || work.buffers.has_a_batch());
-            let result = work.send_all();
+            let (waiting, ends) = self.next(delay, &work.buffers).await;
+            let result = work.send_all().await;
             for reply in waiting {
                 let _ = reply.send(result.clone());
             }
@@ -161,22 +156,44 @@ impl Orders {
     }
 
     /// Waits for an order, for a batch, or until it is time.
-    fn next(&self, delay: Duration, has_a_batch: impl Fn() -> bool) -> (Vec<SyncSender<Outcome>>, bool) {
-        let start = Instant::now();
-        let nothing = |given: &mut Given| !given.is_due && !given.ends && given.waiting.is_empty();
-        loop {
-            let wait = delay.saturating_sub(start.elapsed());
-            let waited = self.came.wait_timeout_while(self.given(), wait, nothing);
-            let (mut given, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-            let is_due = mem::take(&mut given.is_due);
-            if given.ends || !given.waiting.is_empty() || timeout.timed_out() {
-                return (mem::take(&mut given.waiting), given.ends);
-            }
-            drop(given);
-            if is_due && has_a_batch() {
-                return (Vec::new(), false);
-            }
+    async fn next(
+        &self,
+        delay: Duration,
+        buffers: &Buffers<EncodedScope>,
+    ) -> (Vec<SyncSender<Outcome>>, bool) {
+        let mut time = pin!(sleep(delay));
+        poll_fn(|context| match self.poll_order(context, || buffers.has_a_batch()) {
+            Poll::Pending => time.as_mut().poll(context).map(|()| (Vec::new(), false)),
+            ready => ready,
+        })
+        .await
+    }
+
+    fn poll_order(
+        &self,
+        context: &Context<'_>,
+        has_a_batch: impl Fn() -> bool,
+    ) -> Poll<(Vec<SyncSender<Outcome>>, bool)> {
+        let mut given = self.given();
+        let is_due = mem::take(&mut given.is_due);
+        if given.ends || !given.waiting.is_empty() {
+            return Poll::Ready((mem::take(&mut given.waiting), given.ends));
         }
+        // Before the buffers are looked at: who fills them then wakes this again.
+        given.waker = Some(context.waker().clone());
+        drop(given);
+        if is_due && has_a_batch() { Poll::Ready((Vec::new(), false)) } else { Poll::Pending }
+    }
+
+    fn give<R>(&self, order: impl FnOnce(&mut Given) -> R) -> R {
+        let mut given = self.given();
+        let result = order(&mut given);
+        let waker = given.waker.take();
+        drop(given);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        result
     }
 
     fn given(&self) -> MutexGuard<'_, Given> {
@@ -184,10 +201,10 @@ impl Orders {
     }
 }
 
-/// The thread ends, in whatever way.
-struct End<'a>(&'a Orders);
+/// Orders as long as somebody obeys them, who may end in whatever way.
+struct Obeyed(Arc<Orders>);
 
-impl Drop for End<'_> {
+impl Drop for Obeyed {
     fn drop(&mut self) {
         let mut given = self.0.given();
         given.has_ended = true;
@@ -208,16 +225,17 @@ struct Work<D> {
 
 impl<D: Destination> Work<D> {
     /// The last failure, if there was one.
-    fn send_all(&mut self) -> Outcome {
+    async fn send_all(&mut self) -> Outcome {
         self.buffers.take(&mut self.chunks, &mut self.spares);
         self.destination.taken(self.chunks.iter().map(|chunk| chunk.entries).sum());
         let bytes = self.chunks.iter().map(|chunk| chunk.bytes.len()).sum();
         self.buffers.set_batch_bytes(self.pace.next(bytes, Instant::now()));
         let mut result = Ok(());
-        each_request(&self.chunks, &self.resource, self.bounds, |Request { body, entries }| {
-            let sent = self.destination.deliver(body, entries);
-            result = sent.and(mem::replace(&mut result, Ok(())));
-        });
+        for planned in planned(&self.chunks, self.bounds) {
+            let Request { body, entries } = planned.framed(&self.chunks, &self.resource);
+            let sent = self.destination.deliver(body, entries).await;
+            result = sent.and(result);
+        }
         for mut chunk in self.chunks.drain(..) {
             if self.spares.len() < MOST_SPARES && chunk.bytes.capacity() <= LARGEST_SPARE {
                 chunk.bytes.clear();

@@ -150,6 +150,32 @@ fn the_headers_are_those_of_the_moment() {
     }
 }
 
+/// One thread sends for all. A function that waits, for a token perhaps, must not hold it up.
+#[test]
+fn a_header_function_that_waits_takes_no_time_from_the_others() {
+    alone("destinations::a_header_function_that_waits_takes_no_time_from_the_others", || {
+        let (receiver, other) = (Arc::new(OtlpReceiver::start().unwrap()), OtlpReceiver::start().unwrap());
+        let waits_for = Arc::clone(&receiver);
+        let waiting = OtlpDestination::new(other.http_endpoint())
+            .with_signals([Signal::Logs])
+            .with_header_provider(move || {
+                let arrived = |receiver: &OtlpReceiver| !receiver.spans().is_empty();
+                waits_for.wait_for(Duration::from_secs(20), arrived).unwrap();
+                Vec::new()
+            });
+        let telemetry = Telemetry::builder()
+            .with_endpoint(receiver.http_endpoint())
+            .with_destination(waiting)
+            .with_exporters(Signal::Metrics, ["none"])
+            .install()
+            .unwrap();
+        tracing::info!("hello");
+        spans(1);
+        telemetry.shutdown_blocking().unwrap();
+        assert_eq!((receiver.spans().len(), other.logs().len()), (1, 1));
+    });
+}
+
 /// Counts what it gets; the first batch of spans is too much for it.
 #[derive(Debug, Clone, Default)]
 struct Mine(Arc<AtomicUsize>);

@@ -14,8 +14,13 @@
 mod scenarios;
 /// What [`shuttle`] has for `src/sync.rs`.
 mod sync {
-    pub(crate) use shuttle::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, atomic, mpsc};
+    pub(crate) use shuttle::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic, mpsc};
     pub(crate) use shuttle::{thread, thread_local};
+
+    /// In the model no time ever passes.
+    pub(crate) fn sleep(_: std::time::Duration) -> std::future::Pending<()> {
+        std::future::pending()
+    }
 }
 
 #[path = "../../src/shards.rs"]

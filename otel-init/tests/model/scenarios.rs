@@ -7,6 +7,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks, SpanProcessor as _};
 use prost::Message as _;
+use shuttle::future::block_on;
 
 use crate::processor::WireSpanProcessor;
 use crate::sync::{Arc, Mutex, thread};
@@ -40,7 +41,6 @@ impl Service {
         let (tally, sent) = (Arc::new(Tally::default()), Arc::new(Mutex::new(Vec::new())));
         let to = Sink { tally: Arc::clone(&tally), sent: Arc::clone(&sent) };
         let of_lost = Arc::clone(&tally);
-        // In the model no time ever passes.
         let schedule = Schedule {
             delay: LONG,
             batch: Batch { entries: max_entries, bytes: usize::MAX, most_bytes: usize::MAX },
@@ -48,7 +48,8 @@ impl Service {
         };
         let resource = Resource::builder_empty().build();
         let lost = Box::new(move || of_lost.turned_away());
-        let processor = WireSpanProcessor::new(&resource, max_bytes, schedule, to, lost).unwrap();
+        let (processor, sending) = WireSpanProcessor::new(&resource, max_bytes, schedule, to, lost);
+        thread::spawn(move || block_on(sending));
         Self { processor: Arc::new(processor), tally, sent }
     }
 
@@ -173,7 +174,7 @@ impl Destination for Sink {
         self.tally.taken(entries as u64);
     }
 
-    fn deliver(&self, body: Vec<u8>, entries: usize) -> Outcome {
+    async fn deliver(&self, body: Vec<u8>, entries: usize) -> Outcome {
         let request = ExportTraceServiceRequest::decode(body.as_slice()).unwrap();
         let scopes = request.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
         let ids = scopes

@@ -63,7 +63,7 @@ impl Destination for Arc<Received> {
         self.taken.fetch_add(entries, Ordering::Relaxed);
     }
 
-    fn deliver(&self, body: Vec<u8>, entries: usize) -> Outcome {
+    async fn deliver(&self, body: Vec<u8>, entries: usize) -> Outcome {
         self.requests().push((body, entries));
         Ok(())
     }
@@ -102,7 +102,16 @@ fn processor(
 ) -> WireSpanProcessor {
     let lost = Arc::clone(lost);
     let lost = Box::new(move || _ = lost.fetch_add(1, Ordering::Relaxed));
-    WireSpanProcessor::new(&Resource::builder_empty().build(), max_bytes, schedule, to, lost).unwrap()
+    let resource = Resource::builder_empty().build();
+    let (processor, sending) = WireSpanProcessor::new(&resource, max_bytes, schedule, to, lost);
+    send_on_a_thread(sending);
+    processor
+}
+
+/// As the export runtime does it.
+pub(super) fn send_on_a_thread(sending: impl Future<Output = ()> + Send + 'static) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    thread::spawn(move || runtime.block_on(sending));
 }
 
 #[test]
@@ -147,7 +156,7 @@ struct Held(SyncSender<usize>, Mutex<Receiver<()>>);
 impl Destination for Held {
     fn taken(&self, _entries: usize) {}
 
-    fn deliver(&self, _body: Vec<u8>, entries: usize) -> Outcome {
+    async fn deliver(&self, _body: Vec<u8>, entries: usize) -> Outcome {
         self.0.send(entries).unwrap();
         self.1.lock().unwrap().recv().unwrap();
         Err("held up".to_owned())
@@ -275,7 +284,7 @@ struct Panicking;
 impl Destination for Panicking {
     fn taken(&self, _entries: usize) {}
 
-    fn deliver(&self, _body: Vec<u8>, _entries: usize) -> Outcome {
+    async fn deliver(&self, _body: Vec<u8>, _entries: usize) -> Outcome {
         panic!("a bug of ours")
     }
 }

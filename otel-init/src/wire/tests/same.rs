@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use prost::Message;
 
 use super::generated::{log, record, resource, span};
-use super::handover::{Received, schedule};
+use super::handover::{Received, schedule, send_on_a_thread};
 use crate::wire::{WireLogProcessor, WireSpanProcessor};
 
 /// Whatever order the scopes have, and as text, because NaN is not NaN.
@@ -53,9 +53,10 @@ proptest! {
     #[test]
     fn spans_are_the_same(resource in resource(), spans in vec(span(), 1..6), batch in 1..4_usize) {
         let received = Arc::new(Received::default());
-        let processor = WireSpanProcessor::new(
+        let (processor, sending) = WireSpanProcessor::new(
             &resource, 1 << 24, schedule(batch), Arc::clone(&received), Box::new(|| panic!("no room")),
-        ).unwrap();
+        );
+        send_on_a_thread(sending);
         for span in &spans {
             processor.on_end(span.clone());
         }
@@ -77,9 +78,10 @@ proptest! {
     #[test]
     fn logs_are_the_same(resource in resource(), logs in vec(log(), 1..6), batch in 1..4_usize) {
         let received = Arc::new(Received::default());
-        let processor = WireLogProcessor::new(
+        let (processor, sending) = WireLogProcessor::new(
             &resource, 1 << 24, schedule(batch), Arc::clone(&received), Box::new(|| panic!("no room")),
-        ).unwrap();
+        );
+        send_on_a_thread(sending);
         let mut records: Vec<_> = logs.iter().map(record).collect();
         for (record, parts) in records.iter_mut().zip(&logs) {
             processor.emit(record, &parts.scope);
