@@ -2,6 +2,7 @@
 
 use http::HeaderMap;
 use opentelemetry::Context;
+use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{Link, SpanContext, TraceContextExt};
 
 use super::{is_sampling_forced, with_deferred_decision, with_forced_sampling};
@@ -64,6 +65,20 @@ pub fn receive(
             (if is_sampling_forced(&origin) { with_forced_sampling(&context) } else { context }, links)
         }
     }
+}
+
+/// Whether a context has something that calls made in it must carry on, even with no SDK here: a span or baggage.
+#[must_use]
+pub fn hands_on(context: &Context) -> bool {
+    context.has_active_span() || !context.baggage().is_empty()
+}
+
+/// Whether a span of this process is current: on a server that of a layer further out, which has read what the caller sent.
+/// A layer that does not observe the request leaves such a context as it is.
+#[must_use]
+pub fn has_local_span(context: &Context) -> bool {
+    let span = context.span();
+    span.span_context().is_valid() && !span.span_context().is_remote()
 }
 
 #[cfg(test)]

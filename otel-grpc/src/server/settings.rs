@@ -6,11 +6,10 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use opentelemetry::Context;
-use opentelemetry::baggage::BaggageExt;
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{Link, TraceContextExt};
 use otel_core::carrier::HeaderExtractor;
-use otel_core::propagation::{InboundTrust, receive, with_deferred_decision};
+use otel_core::propagation::{InboundTrust, hands_on, has_local_span, receive, with_deferred_decision};
 use otel_core::{Instrumenter, call_hook, is_path_excluded};
 use tonic::transport::server::TcpConnectInfo;
 
@@ -38,8 +37,13 @@ pub(super) struct Settings {
 impl Settings {
     /// Starts the call's operation, unless nobody wants it and there is nothing of the caller's to hand on.
     pub(super) fn begin(&self, grpc: &GrpcRequest<'_>) -> Option<Call<ServerSide>> {
-        let (parent, links) = self.parent(grpc);
-        if self.is_unwanted(grpc) {
+        let current = Context::current();
+        let is_unwanted = self.is_unwanted(grpc);
+        if is_unwanted && has_local_span(&current) {
+            return None;
+        }
+        let (parent, links) = self.parent(current, grpc.headers);
+        if is_unwanted {
             let operation = self.instrumenter.inert(parent);
             return hands_on(operation.context()).then(|| Call::inert(operation));
         }
@@ -72,8 +76,7 @@ impl Settings {
     }
 
     /// The context that the call belongs to, and links to what it only refers to.
-    fn parent(&self, grpc: &GrpcRequest<'_>) -> (Context, Vec<Link>) {
-        let (current, headers) = (Context::current(), grpc.headers);
+    fn parent(&self, current: Context, headers: &HeaderMap) -> (Context, Vec<Link>) {
         let (parent, mut links) = receive(self.instrumenter.providers(), current, headers, self.trust);
         if self.trust == InboundTrust::Public {
             let origin = self.with_trace_bin(Context::new(), headers);
@@ -97,11 +100,6 @@ impl Settings {
         }
         GrpcTraceBinPropagator::new().extract_with_context(&parent, &HeaderExtractor::new(headers))
     }
-}
-
-/// Whether there is something of the caller's that calls made while serving must carry on, even with no SDK here.
-fn hands_on(context: &Context) -> bool {
-    context.has_active_span() || !context.baggage().is_empty()
 }
 
 /// The socket's other end, as tonic's server tells it.

@@ -7,7 +7,7 @@ use base64::Engine;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::propagation::{TextMapCompositePropagator, TextMapPropagator};
 use opentelemetry::trace::{
-    FutureExt, Link, SpanKind, TraceContextExt, TraceId, TraceState, Tracer, TracerProvider,
+    FutureExt, Link, Span, SpanKind, TraceContextExt, TraceId, TraceState, Tracer, TracerProvider,
 };
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
@@ -19,6 +19,7 @@ use otel_testing::{AssertTelemetry, Conventions, SpanDataExt, TestTelemetry, eve
 use prost::Message;
 use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
+use tower::{Layer, ServiceExt};
 
 use crate::echo::{Asked, EchoClient, End, Kind, words};
 use crate::support::{
@@ -40,6 +41,29 @@ async fn a_filtered_call_leaves_nothing_and_hands_its_caller_on() {
     client.call(&well(Kind::Unary)).await.unwrap();
     eventually(BOUND, || telemetry.histogram_count(SERVER_DURATION) == 1).await;
     assert_eq!((telemetry.started_spans(), telemetry.spans()[0].name.as_ref()), (1, "test.v1.Echo/Unary"));
+}
+
+#[tokio::test]
+async fn a_filtered_call_stays_below_the_span_of_another_layer_further_out() {
+    let telemetry = TestTelemetry::new();
+    let found = Arc::new(Mutex::new(None));
+    let finds = Arc::clone(&found);
+    let service = tower::service_fn(move |_: http::Request<tonic::body::Body>| {
+        let current = Context::map_current(|context| context.span().span_context().span_id());
+        *finds.lock().unwrap() = Some(current);
+        std::future::ready(Ok::<_, std::convert::Infallible>(Status::ok("").into_http::<tonic::body::Body>()))
+    });
+    let server = server_layer(&telemetry).with_filter(|_| false).with_grpc_trace_bin(true).build();
+    // As `otel-http` does around a router.
+    let span = telemetry.tracer_provider().tracer("http").start("POST");
+    let expected = span.span_context().span_id();
+    let request = http::Request::post("http://x/test.v1.Echo/Unary")
+        .header("content-type", "application/grpc")
+        .header("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+        .body(tonic::body::Body::empty());
+    let context = Context::current_with_span(span);
+    server.layer(service).oneshot(request.unwrap()).with_context(context).await.unwrap();
+    assert_eq!(*found.lock().unwrap(), Some(expected));
 }
 
 #[tokio::test]

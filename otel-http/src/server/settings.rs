@@ -6,10 +6,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use http::HeaderMap;
 use http::header::USER_AGENT;
-use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{Link, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
-use otel_core::propagation::{InboundTrust, receive};
+use otel_core::propagation::{InboundTrust, hands_on, has_local_span, receive};
 use otel_core::{AttributeNames, Attributes, Instrumenter, Operation, is_path_excluded};
 
 use super::RequestAttributes;
@@ -86,8 +85,13 @@ impl Settings {
         bodies: Option<Bodies>,
     ) -> Option<Begun> {
         let method = MethodName::of(http.method);
-        let (parent, links) = self.parent(http);
-        if self.is_unwanted(http) {
+        let current = Context::current();
+        let is_unwanted = self.is_unwanted(http);
+        if is_unwanted && has_local_span(&current) {
+            return None;
+        }
+        let (parent, links) = receive(self.instrumenter.providers(), current, http.headers, self.trust);
+        if is_unwanted {
             let operation = self.instrumenter.inert(parent);
             let (has_route, has_own_name, names, tells_ids) = (true, true, None, false);
             return Begun { operation, method, has_route, has_own_name, names, tells_ids }.unless_idle();
@@ -181,11 +185,6 @@ impl Settings {
             _ => "http",
         }
     }
-
-    /// The context that the request belongs to, and links to what it only refers to.
-    fn parent(&self, http: &HttpRequest<'_>) -> (Context, Vec<Link>) {
-        receive(self.instrumenter.providers(), Context::current(), http.headers, self.trust)
-    }
 }
 
 /// One of the schemes that metrics carry, however a proxy writes it: "An implementation should accept uppercase letters as
@@ -240,9 +239,4 @@ impl Begun {
     fn unless_idle(self) -> Option<Self> {
         (!self.operation.is_inert() || hands_on(self.operation.context())).then_some(self)
     }
-}
-
-/// Whether there is something of the caller's that calls made while serving must carry on, even with no SDK here.
-fn hands_on(context: &Context) -> bool {
-    context.has_active_span() || !context.baggage().is_empty()
 }

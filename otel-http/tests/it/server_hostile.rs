@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::routing::{any, get as on_get, post};
 use axum::{Extension, Router};
 use http::{Request, StatusCode};
-use opentelemetry::trace::{TraceContextExt, TraceId};
+use opentelemetry::trace::{FutureExt, Span, TraceContextExt, TraceId, Tracer, TracerProvider};
 use otel_http::{HttpRoute, HttpServerLayer, HttpUpgrade, RequestAttributes};
 use otel_testing::{SpanDataExt, TestTelemetry};
 use tower::{Layer, ServiceExt, service_fn};
@@ -120,6 +120,24 @@ async fn a_filtered_request_keeps_its_caller_s_context() {
     assert_eq!(seen, "0af7651916cd43dd8448eb211c80319c");
     assert_ne!(seen, TraceId::INVALID.to_string());
     assert!(telemetry.spans().is_empty());
+}
+
+#[tokio::test]
+async fn a_filtered_request_stays_below_the_span_of_another_layer_further_out() {
+    let telemetry = TestTelemetry::new();
+    let handler = || async {
+        opentelemetry::Context::map_current(|context| context.span().span_context().span_id().to_string())
+    };
+    let layer = server_layer(&telemetry).with_filter(otel_http::not_grpc).build();
+    let app = Router::new().route("/", on_get(handler)).layer(layer);
+    // As `otel-grpc` does around a router.
+    let span = telemetry.tracer_provider().tracer("grpc").start("shop.v1.Orders/Place");
+    let expected = span.span_context().span_id().to_string();
+    let mut request = Request::get("/").header("traceparent", PARENT).body(Body::empty()).unwrap();
+    request.headers_mut().insert("content-type", "application/grpc".parse().unwrap());
+    let context = opentelemetry::Context::current_with_span(span);
+    let response = call(&app, request).with_context(context).await;
+    assert_eq!(axum::body::to_bytes(response.into_body(), 100).await.unwrap(), expected);
 }
 
 #[tokio::test]
