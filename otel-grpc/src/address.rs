@@ -26,7 +26,7 @@ impl<'a> Authority<'a> {
         Self::parse(authority.as_str())
     }
 
-    /// Reads `host`, `host:port`, `[::1]:port`, with or without credentials, which are dropped.
+    /// Reads `host`, `host:port`, `::1`, `[::1]:port`, with or without credentials, which are dropped.
     fn parse(text: &'a str) -> Option<Self> {
         let text = text.rsplit_once('@').map_or(text, |(_credentials, rest)| rest);
         let (host, port) = match text.strip_prefix('[') {
@@ -34,7 +34,9 @@ impl<'a> Authority<'a> {
                 let (host, rest) = rest.split_once(']')?;
                 (host, rest.strip_prefix(':'))
             }
-            None => match text.rsplit_once(':') {
+            // An IPv6 address without its brackets has no port.
+            None if text.matches(':').count() > 1 => (text, None),
+            None => match text.split_once(':') {
                 Some((host, port)) => (host, Some(port)),
                 None => (text, None),
             },
@@ -175,6 +177,9 @@ mod tests {
             ("unix:run/x.sock", "run/x.sock", None, "unix:run/x.sock"),
             ("ipv4:10.0.0.1:50051", "10.0.0.1", Some(50051), "ipv4:10.0.0.1:50051"),
             ("ipv6:[2001:db8::1]:50051", "2001:db8::1", Some(50051), "ipv6:[2001:db8::1]:50051"),
+            ("ipv6:2001:db8::1", "2001:db8::1", None, "ipv6:2001:db8::1"),
+            ("ipv6:fe80::1%eth0", "fe80::1%eth0", None, "ipv6:fe80::1%eth0"),
+            ("vsock:2:5000", "vsock:2:5000", None, "dns:///vsock:2:5000"),
             ("[::1]:50051", "::1", Some(50051), "dns:///[::1]:50051"),
             ("ipv4:10.0.0.1:1,10.0.0.2:2", "ipv4:10.0.0.1:1,10.0.0.2:2", None, "ipv4:10.0.0.1:1,10.0.0.2:2"),
             ("zk://zookeeper/a", "zk://zookeeper/a", None, "zk://zookeeper/a"),
@@ -201,6 +206,7 @@ mod tests {
             ("shop.example:8080", Some(("shop.example", Some(8080)))),
             ("[::1]:80", Some(("::1", Some(80)))),
             ("[::1]", Some(("::1", None))),
+            ("2001:db8::1", Some(("2001:db8::1", None))),
             ("me:pw@shop.example:1", Some(("shop.example", Some(1)))),
             ("shop.example:99999", None),
             (":80", None),

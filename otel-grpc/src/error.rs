@@ -4,6 +4,7 @@ use std::any::Any;
 use std::error::Error;
 
 use tonic::{Code, ConnectError, Status, TimeoutExpired, transport};
+use tower::load_shed::error::Overloaded;
 
 use otel_core::call_hook;
 
@@ -46,6 +47,9 @@ fn code_of_link(error: &(dyn Error + 'static)) -> Option<Code> {
     }
     if error.is::<TimeoutExpired>() {
         return Some(Code::DeadlineExceeded);
+    }
+    if error.is::<Overloaded>() {
+        return Some(Code::ResourceExhausted);
     }
     // "The service is currently unavailable": nobody listens, the name is not found, the handshake failed.
     if error.is::<ConnectError>() {
@@ -116,12 +120,13 @@ mod tests {
 
     #[test]
     fn the_code_is_the_one_that_tonic_gives_to_the_application() {
-        let errors: [fn() -> BoxError; 5] = [
+        let errors: [fn() -> BoxError; 6] = [
             || Box::new(Status::not_found("x")),
             || Box::new(Around(Box::new(Status::data_loss("x")))),
             || Box::new(Around(Box::new(ConnectError("refused".into())))),
             || Box::new(Around("of no known kind".into())),
             || Box::new(std::io::Error::from(std::io::ErrorKind::ConnectionReset)),
+            || Box::new(Overloaded::new()),
         ];
         for error in errors {
             assert_eq!(code_of(&error()), Status::from_error(error()).code(), "{:?}", error());

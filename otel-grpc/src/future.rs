@@ -17,19 +17,27 @@ pin_project! {
     /// The response to an instrumented call, polled in the context of the call's span.
     #[derive(Debug)]
     pub struct ResponseFuture<F, S: Side> {
+        // `None` when it has been dropped, in the context of the call's span.
         #[pin]
-        inner: F,
+        inner: Option<F>,
         call: Call<S>,
+    }
+
+    impl<F, S: Side> PinnedDrop for ResponseFuture<F, S> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            this.call.run(|| this.inner.set(None));
+        }
     }
 }
 
 impl<F, S: Side> ResponseFuture<F, S> {
     pub(crate) fn observed(inner: F, call: Call<S>) -> Self {
-        Self { inner, call }
+        Self { inner: Some(inner), call }
     }
 
     pub(crate) fn unobserved(inner: F) -> Self {
-        Self { inner, call: Call::unobserved() }
+        Self { inner: Some(inner), call: Call::unobserved() }
     }
 }
 
@@ -45,7 +53,8 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let result = ready!(this.call.run(|| this.inner.poll(cx)));
+        let Some(inner) = this.inner.as_pin_mut() else { return Poll::Pending };
+        let result = ready!(this.call.run(|| inner.poll(cx)));
         let call = std::mem::replace(this.call, Call::unobserved());
         Poll::Ready(match result {
             Ok(response) => Ok(respond(call, response)),

@@ -14,7 +14,7 @@ use http_body_util::{BodyExt, Empty, StreamBody};
 use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::noop::NoopTracerProvider;
-use opentelemetry::trace::{FutureExt, SpanKind};
+use opentelemetry::trace::{FutureExt, SpanId, SpanKind, TraceContextExt};
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use otel_core::AlreadyObserved;
 use otel_grpc::GrpcServerLayer;
@@ -121,6 +121,39 @@ async fn two_server_layers_give_one_span() {
     tokio::spawn(server.serve_with_incoming(tokio_stream::wrappers::TcpListenerStream::new(listener)));
     client_of(client_layer(&telemetry), address).call(&well(Kind::ServerStream)).await.unwrap();
     settled(&telemetry).await;
+}
+
+/// Tells which span was current when it was dropped.
+struct Witness(Arc<Mutex<Option<SpanId>>>);
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        *self.0.lock().unwrap() =
+            Some(Context::map_current(|context| context.span().span_context().span_id()));
+    }
+}
+
+#[tokio::test]
+async fn destructors_of_a_call_that_is_dropped_run_in_its_context() {
+    let telemetry = TestTelemetry::new();
+    let seen = Arc::new(Mutex::new(None));
+    let witnessed = Arc::clone(&seen);
+    let waits = tower::service_fn(move |_: http::Request<tonic::body::Body>| {
+        let witness = Witness(Arc::clone(&witnessed));
+        async move {
+            let _held = witness;
+            std::future::pending::<Result<http::Response<tonic::body::Body>, Infallible>>().await
+        }
+    });
+    let request =
+        http::Request::post("http://x/test.v1.Echo/Unary").header("content-type", "application/grpc");
+    let request = request.body(tonic::body::Body::empty()).unwrap();
+    let mut call = Box::pin(server_layer(&telemetry).build().layer(waits).oneshot(request));
+    assert!(futures_util::poll!(&mut call).is_pending());
+    drop(call);
+    let span = of_kind(&telemetry, &SpanKind::Server);
+    assert_eq!(*seen.lock().unwrap(), Some(span.span_context.span_id()));
+    telemetry.assert_clean();
 }
 
 #[tokio::test]
