@@ -66,7 +66,13 @@ impl Pipeline {
         let mut prometheus_address = None;
         #[cfg(feature = "prometheus")]
         if let Some(prometheus) = &config.destinations.prometheus {
-            match export::start_prometheus(prometheus, runtime.entry(), &safety.redactor, &guard) {
+            match export::start_prometheus(
+                prometheus,
+                runtime.entry(),
+                &safety.redactor,
+                &guard,
+                &safety.live,
+            ) {
                 Ok((reader, address)) => {
                     builder = builder.with_reader(reader);
                     prometheus_address = Some(address);

@@ -21,7 +21,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, Semaphore};
 
 use super::runtime::RuntimeEntry;
+use crate::Signal;
 use crate::config::PrometheusConfig;
+use crate::control::Live;
 use crate::diagnostics;
 use crate::metrics::AttributeGuard;
 use crate::safety::Redactor;
@@ -36,6 +38,7 @@ struct Page {
     registry: Registry,
     redactor: Arc<Redactor>,
     guard: Arc<AttributeGuard>,
+    live: Arc<Live>,
     /// One collection at a time, however many ask.
     turn: Mutex<()>,
 }
@@ -47,6 +50,7 @@ pub(crate) fn start(
     runtime: &RuntimeEntry,
     redactor: &Arc<Redactor>,
     guard: &Arc<AttributeGuard>,
+    live: &Arc<Live>,
 ) -> Result<(PrometheusExporter, SocketAddr), String> {
     let failed = |reason: String| {
         format!("metrics cannot be fetched by Prometheus from {}:{}: {reason}", config.host, config.port)
@@ -63,8 +67,13 @@ pub(crate) fn start(
         StdListener::bind((config.host.as_str(), config.port)).map_err(|error| failed(error.to_string()))?;
     listener.set_nonblocking(true).map_err(|error| failed(error.to_string()))?;
     let address = listener.local_addr().map_err(|error| failed(error.to_string()))?;
-    let page =
-        Page { registry, redactor: Arc::clone(redactor), guard: Arc::clone(guard), turn: Mutex::new(()) };
+    let page = Page {
+        registry,
+        redactor: Arc::clone(redactor),
+        guard: Arc::clone(guard),
+        live: Arc::clone(live),
+        turn: Mutex::new(()),
+    };
     runtime.spawn(listen(listener, Arc::new(page)));
     Ok((exporter, address))
 }
@@ -138,6 +147,9 @@ fn status(status: StatusCode) -> Response<Full<Bytes>> {
 
 impl Page {
     fn text(&self) -> Result<String, prometheus::Error> {
+        if self.live.is_off(Signal::Metrics) {
+            return Ok(String::new());
+        }
         let mut families = self.registry.gather();
         for family in &mut families {
             let name = family.name().to_owned();

@@ -217,6 +217,11 @@ fn prometheus_fetches_what_was_measured() {
         assert!(ask("garbage").starts_with("HTTP/1.1 400"));
         counter.add(1, &[KeyValue::new("country", "de")]);
         assert!(ask("GET /").contains("orders_total"));
+        telemetry.control().set_exported(Signal::Metrics, false);
+        let page = ask("GET /metrics");
+        assert!(page.starts_with("HTTP/1.1 200 OK") && !page.contains("orders_total"), "{page}");
+        telemetry.control().set_exported(Signal::Metrics, true);
+        assert!(ask("GET /metrics").contains("orders_total"));
         telemetry.shutdown_blocking().unwrap();
     });
     if let Some(finished) = finished {

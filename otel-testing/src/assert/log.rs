@@ -132,7 +132,7 @@ impl ExpectedLog {
             }
         }
         if let Some(name) = &self.in_span {
-            let span = captured.spans.iter().find(|span| log.span_id.as_ref() == Some(&span.span_id));
+            let span = captured.span_of(log);
             let found = match (span, &log.span_id) {
                 (Some(span), _) => format!("of span {:?}", span.name),
                 (None, Some(_)) => "of a span that was not captured".to_owned(),

@@ -112,6 +112,12 @@ impl Captured {
         self.spans.iter().find(|other| other.span_id == parent && other.trace_id == span.trace_id)
     }
 
+    /// The span that the record was emitted in, if it was captured.
+    pub(crate) fn span_of(&self, log: &ReceivedLog) -> Option<&Arc<ReceivedSpan>> {
+        let (trace_id, span_id) = (log.trace_id.as_ref()?, log.span_id.as_ref()?);
+        self.spans.iter().find(|span| span.span_id == *span_id && span.trace_id == *trace_id)
+    }
+
     /// In the order of their start.
     pub(crate) fn children<'a>(&'a self, span: &'a ReceivedSpan) -> Vec<&'a Arc<ReceivedSpan>> {
         let is_child = |other: &&Arc<ReceivedSpan>| {

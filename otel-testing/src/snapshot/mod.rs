@@ -73,9 +73,8 @@ impl fmt::Display for Snapshot {
             f.write_str(&list(&self.captured.metrics))?;
         }
         for log in &self.captured.logs {
-            let span = self.captured.spans.iter().find(|span| log.span_id.as_ref() == Some(&span.span_id));
             write!(f, "log {} {:?} {}", log.severity_text, log.message(), log.attributes)?;
-            match span {
+            match self.captured.span_of(log) {
                 Some(span) => writeln!(f, " in {:?}", span.name)?,
                 None => writeln!(f)?,
             }
@@ -84,7 +83,7 @@ impl fmt::Display for Snapshot {
     }
 }
 
-/// Replaces the values of all attributes of spans, events, links, points, log records and resources.
+/// Replaces the values of all attributes of spans, events, links, points, log records, scopes and resources.
 fn rewrite(captured: &mut Captured, value: impl Fn(&str, &AttributeValue) -> AttributeValue) {
     let rewrite = |attributes: &mut Attributes| {
         *attributes = attributes.iter().map(|(key, old)| (key, value(key, old))).collect();
@@ -93,16 +92,19 @@ fn rewrite(captured: &mut Captured, value: impl Fn(&str, &AttributeValue) -> Att
         let span = Arc::make_mut(span);
         rewrite(&mut span.attributes);
         rewrite(&mut Arc::make_mut(&mut span.resource).attributes);
+        rewrite(&mut Arc::make_mut(&mut span.scope).attributes);
         span.events.iter_mut().for_each(|event| rewrite(&mut event.attributes));
         span.links.iter_mut().for_each(|link| rewrite(&mut link.attributes));
     }
     for log in &mut captured.logs {
         let log = Arc::make_mut(log);
         rewrite(&mut log.attributes);
+        rewrite(&mut Arc::make_mut(&mut log.scope).attributes);
         log.body = value("", &log.body);
     }
-    for point in captured.metrics.iter_mut().flat_map(|metric| &mut metric.points) {
-        rewrite(&mut point.attributes);
+    for metric in &mut captured.metrics {
+        rewrite(&mut metric.scope.attributes);
+        metric.points.iter_mut().for_each(|point| rewrite(&mut point.attributes));
     }
 }
 

@@ -2,7 +2,7 @@ use insta::assert_snapshot;
 use opentelemetry::KeyValue;
 use opentelemetry::logs::Severity;
 use opentelemetry::metrics::MeterProvider;
-use otel_testing::{AssertTelemetry, ExpectedLog, TestTelemetry, log};
+use otel_testing::{AssertTelemetry, Captured, ExpectedLog, TestTelemetry, log};
 
 use crate::spans::panic_message;
 
@@ -108,6 +108,25 @@ fn what_holds_of_logs_is_accepted() {
     );
     telemetry.assert_log(log("order placed").in_span("checkout").event_name("order.placed"));
     telemetry.assert_logs(0, "refused");
+}
+
+/// Ids of spans are unique within a trace, not beyond it.
+#[test]
+fn a_log_is_in_a_span_of_its_own_trace() {
+    let span = |trace: &str, name: &str| {
+        format!(r#"{{"traceId": "{trace}", "spanId": "eee19b7ec3c1b174", "name": "{name}"}}"#)
+    };
+    let (first, second) = ("5b8efff798038103d269b633813fc60c", "5b8efff798038103d269b633813fc60d");
+    let json = format!(
+        r#"{{"resourceSpans": [{{"scopeSpans": [{{"spans": [{}, {}]}}]}}]}}
+           {{"resourceLogs": [{{"scopeLogs": [{{"logRecords": [
+               {{"traceId": "{second}", "spanId": "eee19b7ec3c1b174", "body": {{"stringValue": "paid"}}}}]}}]}}]}}"#,
+        span(first, "search"),
+        span(second, "checkout"),
+    );
+    let captured = Captured::from_otlp_json(&json).unwrap();
+    captured.assert_log(log("paid").in_span("checkout"));
+    assert!(captured.snapshot().to_string().contains("in \"checkout\""), "{}", captured.snapshot());
 }
 
 #[test]

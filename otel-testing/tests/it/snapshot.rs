@@ -1,7 +1,8 @@
 use insta::assert_snapshot;
-use opentelemetry::KeyValue;
+use opentelemetry::logs::{Logger, LoggerProvider};
 use opentelemetry::metrics::MeterProvider;
-use opentelemetry::trace::{Tracer, TracerProvider};
+use opentelemetry::trace::{Span, Tracer, TracerProvider};
+use opentelemetry::{InstrumentationScope, KeyValue};
 use otel_testing::{AssertTelemetry, Captured, OtlpReceiver, Snapshot, TestTelemetry};
 
 use crate::receiver::send_everything;
@@ -39,6 +40,19 @@ fn text_and_json_are_the_same_on_every_run() {
     assert_eq!(first.to_json(), second.to_json());
     assert_snapshot!(first.to_string());
     assert_snapshot!(first.to_json());
+}
+
+#[test]
+fn attributes_of_scopes_are_redacted_too() {
+    let telemetry = TestTelemetry::new();
+    let scope =
+        InstrumentationScope::builder("shop").with_attributes([KeyValue::new("port", 40_001)]).build();
+    telemetry.tracer_provider().tracer_with_scope(scope.clone()).start("checkout").end();
+    telemetry.meter_provider().meter_with_scope(scope.clone()).u64_counter("orders").build().add(1, &[]);
+    let logger = telemetry.logger_provider().logger_with_scope(scope);
+    logger.emit(logger.create_log_record());
+    let json = telemetry.snapshot().redact(["port"]).to_json();
+    assert_eq!((json.matches("[redacted]").count(), json.contains("40001")), (3, false), "{json}");
 }
 
 #[test]
