@@ -43,13 +43,19 @@ pub(super) const SHORTEST_SECRET: usize = 6;
 /// Nor is one that has no `:` and no `=`: "basic", a space, and eight characters.
 pub(super) const SHORTEST_BARE_SECRET: usize = 14;
 
-/// What is behind a name that sounds like a secret and `:` or `=`. The first group begins before the name.
+/// What is behind a name that sounds like a secret, or behind one of these others, and `:` or `=`. The first group begins
+/// before the name.
 macro_rules! named {
     ($value:literal) => {
+        named!("", $value)
+    };
+    ($others:literal, $value:literal) => {
         concat!(
-            r#"(?i)((?:passw(?:or)?d|passphrase|(?-u:\b)pwd|secret|(?:api|access|private|account|signing)[_-]?key|"#,
+            "(?i)((?:",
+            $others,
+            r#"passw(?:or)?d|passphrase|(?-u:\b)pwd|secret|(?:api|access|private|account|signing)[_-]?key|"#,
             r#"(?:access|auth|refresh|id|session|security|bearer|csrf|xsrf|api)?[_-]?token|sessionid|credential|"#,
-            r#"x-(?:amz|goog)-signature|(?-u:\b)signature|(?-u:\b)sig)["'\\]*\s*[:=]\s*(?:\[\s*)?"#,
+            r#"x-(?:amz|goog)-signature|(?-u:\b)signature|(?-u:\b)sig)["'\\]*\s*[:=]\s*"#,
             $value
         )
     };
@@ -61,6 +67,11 @@ pub(super) const SECRET_FORMS: &[Form] = &[
     Form::behind(
         r#"(?i)((?-u:\b)(?:set-cookie|cookie|authorization|proxy-authorization|x-api-key)["']?\s*[:=]\s*(?:\[\s*)?["']?)[^\r\n"']+()"#,
     ),
+    // Whole lists, before what is in them. A bracket within quotes does not end one.
+    Form::behind(named!(
+        r"(?-u:\b)(?:set-cookie|cookie|authorization|proxy-authorization|x-api-key)|",
+        r#"\[\s*)(?:\\+"[^\\"]*(?:\\+"|$)|"(?:[^\\"]|\\.)*(?:"|$)|'[^']*(?:'|$)|[^\\\]"'])+()"#
+    )),
     Form::behind(r"(?i)((?-u:\b)(?:bearer|basic|negotiate)\s+)[a-z0-9._~+/=-]{8,}()").checked(is_credential),
     // user:password@ in a URL, also where the password has an @ that should be encoded.
     Form::behind(r"(?i)((?-u:\b)[a-z][a-z0-9+.-]*://)[^\s/?#@]*:[^\s/?#]*(@)"),
