@@ -218,19 +218,26 @@ fn standard_element(text: &str) -> Element<'_> {
 
 /// Splits outside of quotation marks.
 fn split_quoted(text: &str, separator: char) -> impl Iterator<Item = &str> {
-    let mut in_quotes = false;
+    let (mut in_quotes, mut is_escaped) = (false, false);
     text.split(move |c| {
+        if std::mem::take(&mut is_escaped) {
+            return false;
+        }
+        is_escaped = in_quotes && c == '\\';
         in_quotes ^= c == '"';
         c == separator && !in_quotes
     })
 }
 
-/// The text between quotation marks, or the whole; empty when a quotation mark has no partner. What follows the closing
-/// mark is left off: some senders write a port there.
+/// The text between quotation marks, or the whole; empty when a quotation mark has no partner, or with escapes, which no host
+/// and no address needs. What follows the closing mark is left off: some senders write a port there.
 fn unquoted(text: &str) -> &str {
     let text = text.trim();
     match text.strip_prefix('"') {
-        Some(quoted) => quoted.split_once('"').map_or("", |(inside, _)| inside),
+        Some(quoted) => {
+            let inside = quoted.split_once('"').map_or("", |(inside, _)| inside);
+            if inside.contains('\\') { "" } else { inside }
+        }
         None if text.contains('"') => "",
         None => text,
     }
@@ -307,6 +314,18 @@ mod tests {
         assert_eq!(read, Forwarded { client: Some("192.0.2.7"), host: None, scheme: None });
         let read = proxies.by_forwarded_header().read(&sent, "10.0.0.2".parse().ok());
         assert_eq!(read.client, Some("6.6.6.6"));
+    }
+
+    #[test]
+    fn quotation_marks_within_quotation_marks_end_nothing() {
+        let proxies = TrustedProxies::hops(1).by_forwarded_header();
+        for (sent, expected) in [
+            ("for=192.0.2.7;host=\"x\\\", for=6.6.6.6;host=\\\"y\"", Some("192.0.2.7")),
+            ("for=192.0.2.7;host=\"x\\\\\", for=10.0.0.1", Some("10.0.0.1")),
+            ("for=\"\\\"6.6.6.6\\\"\"", None),
+        ] {
+            assert_eq!(client(&proxies, &[("forwarded", sent)], "").as_deref(), expected, "{sent}");
+        }
     }
 
     #[test]

@@ -5,7 +5,19 @@ use http::HeaderName;
 use crate::url::{SecretKeys, bounded};
 
 /// Headers that hold a URL, which may hold credentials and signatures.
-const URLS: [&str; 4] = ["location", "content-location", "referer", "origin"];
+const URLS: [&str; 11] = [
+    "location",
+    "content-location",
+    "referer",
+    "origin",
+    "destination",
+    "sourcemap",
+    "x-forwarded-uri",
+    "x-original-uri",
+    "x-original-url",
+    "x-request-uri",
+    "x-rewrite-url",
+];
 
 /// For [`otel_core::HeaderCapture::capture`].
 pub(crate) fn shown(keys: &SecretKeys) -> impl Fn(&HeaderName, &str) -> String + '_ {

@@ -53,19 +53,25 @@ impl<'a> Url<'a> {
         }
     }
 
-    /// The value of `url.full`. A fragment is never sent, so there is none.
+    /// The value of `url.full`. A fragment is never sent, so there is none. Without a scheme it begins with `//`.
     pub(crate) fn full(&self, keys: &SecretKeys) -> String {
         let query = self.query.map(|query| keys.redact_query(query));
         let length =
             [self.scheme, self.authority, query.as_deref()].into_iter().flatten().map(|part| part.len());
         // Room for "://", "?" and credentials that are longer than those they replace.
         let mut full = String::with_capacity(length.sum::<usize>() + self.path.len() + 24);
-        if let (Some(scheme), Some(authority)) = (self.scheme, self.authority) {
+        if let Some(scheme) = self.scheme.filter(|_| self.authority.is_some()) {
             full.push_str(scheme);
-            full.push_str("://");
+            full.push(':');
+        }
+        if let Some(authority) = self.authority {
+            full.push_str("//");
             push_authority(&mut full, authority);
         }
-        full.push_str(self.path);
+        // `OPTIONS *` is for the server, which has no path: <https://www.rfc-editor.org/rfc/rfc9112#section-3.3>
+        if self.path != "*" {
+            full.push_str(self.path);
+        }
         if let Some(query) = query {
             full.push('?');
             full.push_str(&query);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use http::header::HOST;
 use http::{HeaderMap, StatusCode, Version};
 use opentelemetry::logs::Severity;
 use opentelemetry::metrics::Meter;
@@ -169,7 +170,9 @@ impl Convention for ClientConvention {
 
 impl ClientConvention {
     fn on_start_of_span(&self, request: &ClientRequest<'_>, attributes: &mut Attributes<'_>) {
-        attributes.span("url.full", request.http.url.full(&self.secret_keys));
+        let mut url = request.http.url;
+        url.authority = url.authority.or_else(|| request.http.text(&HOST));
+        attributes.span("url.full", url.full(&self.secret_keys));
         self.request_headers.capture(
             "http.request.header.",
             request.http.headers,

@@ -84,6 +84,7 @@ impl ClientBuilder {
             default_headers: HeaderMap::new(),
             timeout: None,
             referer: true,
+            https_only: false,
         };
         Self { inner: ::reqwest::Client::builder(), options: ClientOptions::default(), rules }
     }
@@ -117,7 +118,9 @@ impl ClientBuilder {
     /// Headers of each request that does not have them already. Those with credentials do not follow a redirect to
     /// another host.
     pub fn default_headers(mut self, headers: HeaderMap) -> Self {
-        self.rules.default_headers.extend(headers);
+        for (name, value) in &headers {
+            self.rules.default_headers.insert(name, value.clone());
+        }
         self
     }
 
@@ -146,8 +149,9 @@ impl ClientBuilder {
         self.configure(|inner| inner.connect_timeout(timeout))
     }
 
-    /// Refuses URLs that are not encrypted. Default: `false`.
-    pub fn https_only(self, https_only: bool) -> Self {
+    /// Refuses URLs, and redirects to URLs, that are not encrypted. Default: `false`.
+    pub fn https_only(mut self, https_only: bool) -> Self {
+        self.rules.https_only = https_only;
         self.configure(|inner| inner.https_only(https_only))
     }
 

@@ -11,10 +11,12 @@ use ::reqwest::redirect::{Action, Attempt, Policy};
 use ::reqwest::{StatusCode, Url};
 
 use super::redirect::{self, Decision};
+use super::sends::SendRules;
 
 /// One send.
 pub(super) struct Hop {
     policy: redirect::Policy,
+    https_only: bool,
     /// Where the call has been before this send.
     previous: Vec<Url>,
     noted: Mutex<Noted>,
@@ -48,8 +50,9 @@ pub(super) fn reqwest_policy() -> Policy {
 }
 
 impl Hop {
-    pub(super) fn new(policy: redirect::Policy, previous: Vec<Url>) -> Arc<Self> {
-        Arc::new(Self { policy, previous, noted: Mutex::default() })
+    pub(super) fn new(rules: &SendRules, previous: Vec<Url>) -> Arc<Self> {
+        let (policy, https_only) = (rules.redirect.clone(), rules.https_only);
+        Arc::new(Self { policy, https_only, previous, noted: Mutex::default() })
     }
 
     /// Polls a request with its hop in reach of the policy.
@@ -94,7 +97,7 @@ impl Hop {
         let ours = redirect::Attempt { status, next: &url, previous: &previous };
         match self.policy.decide(ours) {
             Decision::Stop => attempt.stop(),
-            Decision::Follow if matches!(url.scheme(), "http" | "https") => {
+            Decision::Follow if self.may_go_to(&url) => {
                 self.note(Noted::Follow(Redirect { status, url }));
                 attempt.stop()
             }
@@ -108,5 +111,9 @@ impl Hop {
                 attempt.error(error)
             }
         }
+    }
+
+    fn may_go_to(&self, url: &Url) -> bool {
+        url.scheme() == "https" || (url.scheme() == "http" && !self.https_only)
     }
 }

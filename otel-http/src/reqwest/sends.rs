@@ -25,6 +25,7 @@ pub(super) struct SendRules {
     pub(super) default_headers: HeaderMap,
     pub(super) timeout: Option<Duration>,
     pub(super) referer: bool,
+    pub(super) https_only: bool,
 }
 
 impl fmt::Debug for SendRules {
@@ -37,6 +38,7 @@ impl fmt::Debug for SendRules {
             .field("default_headers", &default_headers)
             .field("timeout", &self.timeout)
             .field("referer", &self.referer)
+            .field("https_only", &self.https_only)
             .finish()
     }
 }
@@ -51,7 +53,7 @@ pub(super) async fn execute(
 ) -> Result<Response, Error> {
     let mut call = Call::new(rules, request, template);
     loop {
-        let hop = Hop::new(rules.redirect.clone(), call.previous.clone());
+        let hop = Hop::new(rules, call.previous.clone());
         let request = call.next_send(rules);
         let facts = RequestFacts { template: call.template.as_ref(), resend_count: call.sent };
         let result = client.send(parent, request, &facts, Some(&hop)).await;

@@ -101,6 +101,27 @@ async fn errors_and_cancelled_calls() {
     assert_eq!(telemetry.span("GET").status, Status::Unset);
 }
 
+/// What goes over a connection that is there already says no scheme.
+#[tokio::test]
+async fn the_url_of_a_request_without_a_scheme_has_its_host() {
+    let request = |method: &str, uri: &str| Request::builder().method(method).uri(uri);
+    for (request, expected) in [
+        (
+            request("GET", "/users/7?sig=x").header("host", "a:b@users.example"),
+            "//REDACTED:REDACTED@users.example/users/7?sig=REDACTED",
+        ),
+        (request("OPTIONS", "*").header("host", "users.example:81"), "//users.example:81"),
+        (request("CONNECT", "a:b@users.example:443"), "//REDACTED:REDACTED@users.example:443"),
+        (request("GET", "/users/7"), "/users/7"),
+    ] {
+        let telemetry = TestTelemetry::new();
+        let client =
+            client_layer(&telemetry).build().layer(service_fn(|_: Request<Body>| answer(StatusCode::OK)));
+        client.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert!(telemetry.spans()[0].has("url.full", expected), "{}", telemetry.tree());
+    }
+}
+
 #[tokio::test]
 async fn ends_at_the_head_or_with_the_body() {
     for end_at_body in [false, true] {

@@ -1,5 +1,6 @@
 //! The client that follows redirects by itself does what reqwest does: the same requests arrive, the same comes of them.
 
+use std::future::IntoFuture;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -8,6 +9,7 @@ use axum::extract::State;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use otel_http::reqwest::Client;
+use otel_testing::{SpanDataExt, TestTelemetry};
 
 use crate::support::serve;
 
@@ -95,6 +97,32 @@ async fn every_redirect_of_every_request() {
     }
 }
 
+/// Over a Unix socket, because there nobody encrypts what is said to be `https`.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_client_that_must_encrypt_follows_no_redirect_that_does_not() {
+    let servers = Servers::default();
+    let path = std::env::temp_dir().join(format!("otel-http-{}.sock", std::process::id()));
+    let listener = tokio::net::UnixListener::bind(&path).unwrap();
+    let app = Router::new().fallback(answer).with_state(servers.clone());
+    tokio::spawn(axum::serve(listener, app).into_future());
+    let telemetry = TestTelemetry::new();
+    let plain = reqwest::Client::builder().https_only(true).unix_socket(&*path).build().unwrap();
+    let ours = Client::builder().https_only(true).configure(|inner| inner.unix_socket(&*path));
+    let ours = ours.with_tracer_provider(telemetry.tracer_provider()).build().unwrap();
+    for location in ["https://there.example/", "http://there.example/"] {
+        *servers.answer.lock().unwrap() = (StatusCode::FOUND, Some(location.to_owned()));
+        let url = "https://here.example/start";
+        let (expected, actual) = (plain.get(url).send().await, ours.get(url).send().await);
+        assert_eq!(outcome(actual).await, outcome(expected).await, "{location}");
+    }
+    std::fs::remove_file(&path).unwrap();
+    let [_, followed, refused] = &telemetry.spans()[..] else { panic!("{}", telemetry.tree()) };
+    assert!(followed.has("http.response.status_code", 200), "{}", telemetry.tree());
+    assert!(refused.has("http.response.status_code", 302), "{}", telemetry.tree());
+    assert!(refused.has("error.type", "redirect"), "{}", telemetry.tree());
+}
+
 #[tokio::test]
 async fn the_setters_reach_reqwest() {
     let servers = Servers::default();
@@ -102,13 +130,17 @@ async fn the_setters_reach_reqwest() {
     let url = format!("http://{address}/");
     let encrypted = Client::builder().no_proxy().https_only(true).build().unwrap();
     assert!(encrypted.get(&url).send().await.unwrap_err().is_builder());
-    let client = Client::builder().no_proxy().user_agent("shop/1").build().unwrap();
+    let mut defaults = http::HeaderMap::new();
+    defaults.insert("x-default", "first".parse().unwrap());
+    // Of several the last counts, as with reqwest.
+    defaults.append("x-default", "last".parse().unwrap());
+    let client = Client::builder().no_proxy().default_headers(defaults).user_agent("shop/1").build().unwrap();
     let request = client.patch(&url).basic_auth("user", Some("pw")).body("abc");
     let copy = request.try_clone().expect("a body in memory");
     for request in [request, copy] {
         request.send().await.unwrap();
         let arrived = servers.arrived.lock().unwrap().pop().unwrap();
-        for part in ["PATCH", "Basic dXNlcjpwdw==", "shop/1", "abc"] {
+        for part in ["PATCH", "Basic dXNlcjpwdw==", "shop/1", "abc", "(\"x-default\", \"last\")"] {
             assert!(arrived.contains(part), "{part} in {arrived}");
         }
     }

@@ -88,9 +88,10 @@ async fn captured_headers_that_sound_like_a_secret_are_redacted() {
     ] {
         request.headers_mut().insert(name, "hunter2".parse().unwrap());
     }
-    request
-        .headers_mut()
-        .insert("referer", "https://user:hunter2@shop.example/?sig=hunter2".parse().unwrap());
+    for name in ["referer", "origin", "destination", "x-forwarded-uri", "x-original-uri", "x-original-url"] {
+        let url = "https://user:hunter2@shop.example/?sig=hunter2";
+        request.headers_mut().insert(name, url.parse().unwrap());
+    }
     call(&app, request).await;
     assert!(!telemetry.tree().contains("hunter2"), "{}", telemetry.tree());
 }
