@@ -1,6 +1,9 @@
 //! `google.rpc.Status` in `grpc-status-details-bin`: what a service says of its error beyond the code.
 //! <https://google.aip.dev/193>
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
 use base64::Engine;
 use http::{HeaderMap, HeaderName};
 use opentelemetry::{Array, StringValue, Value};
@@ -18,6 +21,10 @@ const MAX_DETAILS: usize = 16;
 /// "This must be at most 63 characters and match a regular expression of `[A-Z][A-Z0-9_]+[A-Z0-9]`."
 const MAX_REASON: usize = 63;
 const MAX_DOMAIN: usize = 255;
+
+/// More reasons than the services that a process talks to have. When peers have made up so many, further ones are classed by
+/// their status: `error.type` is on metrics.
+const MAX_CLASSES: usize = 200;
 
 const ERROR_INFO: &str = "google.rpc.ErrorInfo";
 
@@ -86,8 +93,23 @@ impl RichError {
 
     /// The reason is the class of the error: "a constant value that identifies the proximate cause".
     pub(crate) fn error_type(&self) -> Option<ErrorType> {
-        self.reason.clone().map(ErrorType::from_code)
+        self.reason.as_deref().and_then(class).map(ErrorType::new)
     }
+}
+
+/// A reason as one of the process's classes of errors. They are never freed, which is bounded by [`MAX_CLASSES`].
+fn class(reason: &str) -> Option<&'static str> {
+    static CLASSES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let mut classes = CLASSES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = classes.get(reason) {
+        return Some(known);
+    }
+    if classes.len() >= MAX_CLASSES {
+        return None;
+    }
+    let new = Box::leak(Box::from(reason));
+    classes.insert(new);
+    Some(new)
 }
 
 fn type_name(detail: &Any) -> &str {
@@ -147,6 +169,17 @@ mod tests {
             let read = read.expect("details");
             assert_eq!((read.reason, read.domain), (None, None), "{reason:?}");
         }
+    }
+
+    #[test]
+    fn a_peer_that_makes_up_reasons_makes_few_classes() {
+        let class_of = |number: u32| {
+            let details = vec![info(&format!("USER_{number}_NOT_FOUND"), "")];
+            RichError::of(&headers(&Status { details })).and_then(|error| error.error_type())
+        };
+        assert_eq!(class_of(0).unwrap().as_str(), "USER_0_NOT_FOUND");
+        assert_eq!((0..10_000).filter_map(class_of).count(), MAX_CLASSES);
+        assert_eq!(class_of(0).unwrap().as_str(), "USER_0_NOT_FOUND", "what was known stays known");
     }
 
     proptest! {

@@ -36,6 +36,9 @@ use crate::scope;
 /// The span is that of the call as a whole: outside of a retry layer it lasts over all attempts. It ends with the
 /// trailers; a stream that is dropped before has been cancelled. An HTTP client layer of `otel-http` below this one stays
 /// silent: it is the same request.
+///
+/// It goes outside of layers that hand requests to a task of their own, such as tower's `Buffer`: the parent of a span is the span
+/// that is current where the layer is called.
 #[derive(Clone)]
 pub struct GrpcClientLayer {
     settings: Arc<Settings>,

@@ -32,6 +32,9 @@ use crate::error::ErrorClass;
 /// Inside a retry layer each attempt gets a span of its own, as the convention asks for;
 /// [`ResendCountLayer`](crate::ResendCountLayer) numbers them. The same holds for a layer that follows redirects: a
 /// client that follows them inside of this layer sends one set of headers to every host.
+///
+/// It goes outside of layers that hand requests to a task of their own, such as tower's `Buffer`: the parent of a span is the span
+/// that is current where the layer is called.
 #[derive(Clone)]
 pub struct HttpClientLayer {
     settings: Arc<ClientSettings>,

@@ -117,6 +117,7 @@ impl ClientBuilder {
 
     /// Headers of each request that does not have them already. Those with credentials do not follow a redirect to
     /// another host.
+    #[expect(clippy::needless_pass_by_value, reason = "as reqwest's builder takes them")]
     pub fn default_headers(mut self, headers: HeaderMap) -> Self {
         for (name, value) in &headers {
             self.rules.default_headers.insert(name, value.clone());
