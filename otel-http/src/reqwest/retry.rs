@@ -7,7 +7,8 @@ use std::time::Duration;
 use ::reqwest::{Error, Method, Response, StatusCode, Url};
 use http::HeaderMap;
 
-/// When a request is sent again. A body that is a stream is never sent again.
+/// When a request is sent again. A body that is a stream is never sent again, nor is a request that cannot be sent, or whose redirect
+/// must not be followed.
 ///
 /// ```
 /// use std::time::Duration;

@@ -151,7 +151,9 @@ impl Call {
 
     /// How long to wait before the request is sent again; `None` if the result stands.
     fn retry(&mut self, rules: &SendRules, result: &Result<Response, Error>) -> Option<Duration> {
-        if !self.has_body {
+        // Asked again, the server would say the same.
+        let is_refused_here = result.as_ref().is_err_and(|error| error.is_redirect() || error.is_builder());
+        if !self.has_body || is_refused_here {
             return None;
         }
         let (method, url) = (self.next.method(), self.next.url());

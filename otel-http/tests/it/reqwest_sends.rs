@@ -284,6 +284,20 @@ async fn errors_are_retried_too_but_streams_are_not() {
     assert_eq!(telemetry.spans().len(), 1);
 }
 
+/// As with reqwest, whose retries are below its redirects.
+#[tokio::test]
+async fn a_redirect_that_is_not_followed_is_no_reason_to_ask_again() {
+    let address =
+        serve(app().route("/loop", any(|| async { (StatusCode::FOUND, [("location", "/loop")]) }))).await;
+    for (path, sends) in [("loop", 2), ("to/302/ftp://x/", 1)] {
+        let telemetry = TestTelemetry::new();
+        let on_error = retry::Policy::when(|attempt| attempt.error().is_some());
+        let client = builder(&telemetry).retry(on_error).redirect(redirect::Policy::limited(1));
+        client.build().unwrap().get(format!("http://{address}/{path}")).send().await.unwrap_err();
+        assert_sends(&telemetry, sends);
+    }
+}
+
 /// An HTTP/2 server that looks at no request but the last, and says so; gives how many it saw.
 async fn refuse(listener: tokio::net::TcpListener, refused: usize) {
     let (socket, _) = listener.accept().await.unwrap();
