@@ -147,8 +147,15 @@ fn with_entries(context: &Context, keys: &[String]) -> Context {
 
 const BAGGAGE: &str = "baggage";
 
-/// Headers that carry a trace context in formats that are in use: W3C, B3, Jaeger, X-Ray, OpenTracing, Datadog.
-pub(crate) const TRACE_CONTEXT: [&str; 15] = [
+/// Headers that carry baggage in formats that are in use: W3C and what came before it, and Jaeger's by hand.
+const ALL_BAGGAGE: [&str; 3] = [BAGGAGE, "correlation-context", "jaeger-baggage"];
+
+/// How the names of headers with one entry of baggage each begin: Jaeger's and OpenTracing's.
+const BAGGAGE_ENTRIES: [&str; 2] = ["uberctx-", "ot-baggage-"];
+
+/// Headers that carry a trace context in formats that are in use: W3C, B3, Jaeger, X-Ray, OpenTracing, Datadog, gRPC's of
+/// old, Google Cloud's, Sentry's.
+pub(crate) const TRACE_CONTEXT: [&str; 21] = [
     "traceparent",
     "tracestate",
     "b3",
@@ -164,11 +171,17 @@ pub(crate) const TRACE_CONTEXT: [&str; 15] = [
     "ot-tracer-sampled",
     "x-datadog-trace-id",
     "x-datadog-parent-id",
+    "x-datadog-sampling-priority",
+    "x-datadog-origin",
+    "x-datadog-tags",
+    "grpc-trace-bin",
+    "x-cloud-trace-context",
+    "sentry-trace",
 ];
 
 fn remove(own_fields: Option<&[HeaderName]>, propagate: &Propagate, headers: &mut HeaderMap) {
     if propagate.baggage != Entries::All {
-        headers.remove(BAGGAGE);
+        remove_baggage(headers);
     }
     if propagate.trace_context {
         return;
@@ -185,6 +198,17 @@ fn remove(own_fields: Option<&[HeaderName]>, propagate: &Propagate, headers: &mu
                 headers.remove(field);
             });
         }),
+    }
+}
+
+fn remove_baggage(headers: &mut HeaderMap) {
+    for name in ALL_BAGGAGE {
+        headers.remove(name);
+    }
+    let is_entry = |name: &&HeaderName| BAGGAGE_ENTRIES.iter().any(|start| name.as_str().starts_with(start));
+    let entries: Vec<_> = headers.keys().filter(is_entry).cloned().collect();
+    for name in entries {
+        headers.remove(name);
     }
 }
 
