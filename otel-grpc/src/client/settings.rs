@@ -91,7 +91,15 @@ impl Settings {
 /// A generated client has its methods as constants; others pass on what they were given.
 pub(super) fn method_of<'a>(grpc: &GrpcRequest<'a>, listed: Option<&HashSet<&'static str>>) -> Method<'a> {
     match grpc.extensions.get::<GrpcMethod<'static>>() {
-        Some(_) if listed.is_none() => Method::compiled_in(grpc.path()),
+        Some(constant) if listed.is_none() && is_path_of(constant, grpc.path()) => {
+            Method::compiled_in(grpc.path())
+        }
         _ => Method::new(grpc.path(), listed),
     }
+}
+
+/// A client of one's own may give all calls the same constant.
+fn is_path_of(constant: &GrpcMethod<'_>, path: &str) -> bool {
+    let service = path.strip_prefix('/').and_then(|name| name.strip_prefix(constant.service()));
+    service.and_then(|rest| rest.strip_prefix('/')) == Some(constant.method())
 }

@@ -308,9 +308,16 @@ where
 
     /// A method that the service does not have.
     pub(crate) async fn missing(&mut self, path: &str) -> Result<Response<Words>, Status> {
+        self.request(Request::new(words("hello")), path).await
+    }
+
+    pub(crate) async fn request(
+        &mut self,
+        request: Request<Words>,
+        path: &str,
+    ) -> Result<Response<Words>, Status> {
         self.ready().await?;
-        let path = path.parse().unwrap();
-        self.inner.unary(Request::new(words("hello")), path, ProstCodec::default()).await
+        self.inner.unary(request, path.parse().unwrap(), ProstCodec::default()).await
     }
 
     pub(crate) async fn client_stream(

@@ -3,11 +3,12 @@
 use opentelemetry::trace::SpanKind;
 use otel_testing::{AssertTelemetry, Conventions, SpanDataExt, TestTelemetry, eventually};
 use prost::Message;
-use tonic::Code;
+use tonic::{Code, GrpcMethod};
 
-use crate::echo::{Asked, EchoClient, End, Kind};
+use crate::echo::{Asked, EchoClient, End, Kind, words};
 use crate::support::{
-    BOUND, SERVER_DURATION, channel, client_layer, client_of, of_kind, serve, server_layer, settled,
+    BOUND, CLIENT_DURATION, SERVER_DURATION, channel, client_layer, client_of, of_kind, serve, server_layer,
+    settled,
 };
 
 /// A call that ends, whatever it says.
@@ -112,6 +113,21 @@ async fn strangers_make_no_series_without_a_list_either() {
     }
     assert_eq!(telemetry.spans_named("grpc").len(), 200, "no name is made up");
     telemetry.assert_no_ids_in_metrics();
+}
+
+/// A gateway may use one constant for all that passes.
+#[tokio::test]
+async fn a_constant_that_does_not_name_the_path_says_nothing_of_it() {
+    let telemetry = TestTelemetry::new();
+    let address = serve(server_layer(&telemetry).build()).await;
+    let mut client = client_of(client_layer(&telemetry), address);
+    for number in 0..20 {
+        let mut request = tonic::Request::new(words("hello"));
+        request.extensions_mut().insert(GrpcMethod::new("test.v1.Gateway", "Any"));
+        client.request(request, &format!("/made.up.Gateway{number}/Method")).await.unwrap_err();
+    }
+    telemetry.assert_metric(CLIENT_DURATION).has_series(1);
+    assert!(telemetry.points(CLIENT_DURATION)[0].has("rpc.method", "_OTHER"));
 }
 
 #[tokio::test]
