@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use axum::body::Body;
-use axum::extract::{ConnectInfo, MatchedPath};
+use axum::extract::{ConnectInfo, MatchedPath, OriginalUri};
 use bytes::Buf;
+use http::{Extensions, Uri};
 use http_body::Body as _;
 use otel_core::{BodyObserver, ObservedBody};
 
@@ -17,6 +18,11 @@ use crate::server::Passed;
 /// The template of the route that matched; with nested routers the whole of it.
 pub(crate) fn matched_route<'a>(request: &HttpRequest<'a>) -> Option<Cow<'a, str>> {
     request.extensions.get::<MatchedPath>().map(|path| Cow::Borrowed(path.as_str()))
+}
+
+/// The URI that the outermost router was asked for.
+pub(crate) fn original_uri(extensions: &Extensions) -> Option<&Uri> {
+    extensions.get::<OriginalUri>().map(|OriginalUri(uri)| uri)
 }
 
 /// The address that `into_make_service_with_connect_info` has noted.

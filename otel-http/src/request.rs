@@ -31,6 +31,16 @@ impl<'a> HttpRequest<'a> {
         }
     }
 
+    /// A request as it came to the server: nested routers of axum hand on only the rest of the path.
+    pub(crate) fn as_it_came<B>(request: &'a http::Request<B>) -> Self {
+        let seen = Self::new(request);
+        #[cfg(feature = "axum")]
+        if let Some(uri) = crate::axum::original_uri(seen.extensions) {
+            return Self { url: Url::from_uri(uri), ..seen };
+        }
+        seen
+    }
+
     /// The method as it was sent.
     #[must_use]
     pub fn method(&self) -> &'a Method {

@@ -54,7 +54,7 @@ where
         if settings.instrumenter.is_idle() {
             return ResponseFuture::unobserved(self.inner.call(request));
         }
-        let http = HttpRequest::new(&request);
+        let http = HttpRequest::as_it_came(&request);
         if is_served(http.extensions) {
             // A layer further out observes this request; it may be one that does not know the route.
             let route = settings.route_of(&http).map(Route::into_http_route);

@@ -302,3 +302,21 @@ async fn filtered_requests_are_in_no_metric() {
     call(&app, get("/")).await;
     assert_eq!(telemetry.total("otel_http.server.remote_contexts"), 1.0);
 }
+
+#[tokio::test]
+async fn a_layer_inside_of_a_nested_router_sees_the_path_that_was_asked_for() {
+    let telemetry = TestTelemetry::new();
+    let layer = server_layer(&telemetry).with_filter(|request| request.path() != "/shop/healthz").build();
+    let inner =
+        || Router::new().route("/users/{id}", on_get(|| async {})).fallback(|| async {}).layer(layer.clone());
+    let app = Router::new().nest("/shop", inner()).nest_service("/other", inner());
+    for (path, name) in
+        [("/shop/users/7", "GET /shop/users/{id}"), ("/other/users/7", "GET /other/users/{id}")]
+    {
+        call(&app, get(&format!("{path}?page=2"))).await;
+        let span = telemetry.span(name);
+        assert!(span.has("url.path", path) && span.has("url.query", "page=2"), "{}", telemetry.tree());
+    }
+    call(&app, get("/shop/healthz")).await;
+    assert_eq!(telemetry.spans().len(), 2, "{}", telemetry.tree());
+}
