@@ -81,8 +81,9 @@ impl<'a> HttpRequest<'a> {
     }
 }
 
-/// A filter for a server that answers gRPC as well, where `otel-grpc` observes those calls: content types that begin with
-/// `application/grpc` are left out.
+/// A filter for a server that answers gRPC as well, where `otel-grpc` observes those calls: the content types
+/// `application/grpc`, `application/grpc-web` and `application/grpc-web-text`, with whatever follows a plus sign or a
+/// semicolon, are left out.
 ///
 /// ```
 /// use otel_http::{HttpServerLayer, not_grpc};
@@ -92,7 +93,15 @@ impl<'a> HttpRequest<'a> {
 #[must_use]
 pub fn not_grpc(request: &HttpRequest<'_>) -> bool {
     let content_type = request.headers.get(http::header::CONTENT_TYPE);
-    !content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+    !content_type.is_some_and(|value| is_grpc(value.as_bytes()))
+}
+
+/// What only begins like it is for no gRPC layer either, so that nobody would observe it.
+fn is_grpc(content_type: &[u8]) -> bool {
+    let Some(rest) = content_type.strip_prefix(b"application/grpc") else { return false };
+    let of_web = rest.strip_prefix(b"-web").map(|web| web.strip_prefix(b"-text").unwrap_or(web));
+    let rest = of_web.unwrap_or(rest);
+    matches!(rest, [] | [b'+' | b';' | b' ', ..])
 }
 
 /// A response's head as hooks see it.

@@ -44,13 +44,25 @@ async fn the_filter_leaves_calls_out_and_nothing_else() {
     let telemetry = TestTelemetry::new();
     let layer = server_layer(&telemetry).with_filter(not_grpc).build();
     let app = Router::new().route("/", any(|| async { "fine" })).layer(layer);
-    for content_type in ["application/grpc", "application/grpc+proto", "application/grpc-web+proto"] {
+    for content_type in [
+        "application/grpc",
+        "application/grpc+proto",
+        "application/grpc;x=1",
+        "application/grpc-web",
+        "application/grpc-web+proto",
+        "application/grpc-web-text",
+    ] {
         let request = Request::post("/").header("content-type", content_type);
         call(&app, request.body(Body::empty()).unwrap()).await;
     }
     assert_eq!((telemetry.started_spans(), telemetry.histogram_count(SERVER_DURATION)), (0, 0));
-    let request = Request::post("/").header("content-type", "application/json").body(Body::empty()).unwrap();
-    call(&app, request).await;
+    // A caller that makes up a type escapes neither layer.
+    for content_type in
+        ["application/json", "application/grpcx", "application/grpc-webx", "application/grpc-text"]
+    {
+        let request = Request::post("/").header("content-type", content_type);
+        call(&app, request.body(Body::empty()).unwrap()).await;
+    }
     call(&app, get("/")).await;
-    assert_eq!(telemetry.started_spans(), 2);
+    assert_eq!(telemetry.started_spans(), 5);
 }
