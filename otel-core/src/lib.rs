@@ -19,6 +19,7 @@ mod observed;
 mod operation;
 pub mod propagation;
 mod providers;
+mod text;
 mod tracer;
 
 pub use attributes::{AttributeNames, Attributes};
@@ -37,3 +38,4 @@ pub use link::{link_from, links_from};
 pub use observed::AlreadyObserved;
 pub use operation::Operation;
 pub use providers::Providers;
+pub use text::bounded;

@@ -10,10 +10,10 @@ use std::collections::HashSet;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use opentelemetry::Value;
-use otel_core::Attributes;
+use otel_core::{Attributes, bounded};
 
 use crate::call::Standing;
-use crate::text::{bounded, slot_of};
+use crate::text::slot_of;
 
 /// What stands for all methods that are not known.
 pub(crate) const OTHER: &str = "_OTHER";

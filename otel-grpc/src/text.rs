@@ -8,9 +8,7 @@ use std::sync::Arc;
 
 use http::HeaderName;
 use opentelemetry::{StringValue, Value};
-
-/// Longer texts are cut: a peer must not fill the export queue with one header.
-const MAX_LENGTH: usize = 8 * 1024;
+use otel_core::bounded;
 
 /// The longest text that is kept.
 const MAX_KEPT_LENGTH: usize = 256;
@@ -22,15 +20,6 @@ type Kept<T> = RefCell<[Option<T>; SLOTS]>;
 thread_local! {
     static TEXTS: Kept<Arc<str>> = const { RefCell::new([const { None }; SLOTS]) };
     static ADDRESSES: Kept<(IpAddr, Arc<str>)> = const { RefCell::new([const { None }; SLOTS]) };
-}
-
-/// The beginning of a text that a peer chose, cut between characters.
-pub(crate) fn bounded(text: &str) -> &str {
-    if text.len() <= MAX_LENGTH {
-        return text;
-    }
-    let cut = (0..=MAX_LENGTH).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    &text[..cut]
 }
 
 /// For [`otel_core::HeaderCapture::capture`]. Binary metadata stays in the base64 of the wire: it has no text of its own.
@@ -93,6 +82,6 @@ mod tests {
                 assert_eq!(address_text(address.parse().unwrap()).as_str(), text);
             }
         }
-        assert_eq!(repeated_text(&"é".repeat(8_000)).as_str().len(), MAX_LENGTH);
+        assert_eq!(repeated_text(&"é".repeat(8_000)).as_str().len(), 8 * 1024);
     }
 }

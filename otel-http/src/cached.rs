@@ -10,10 +10,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
 use opentelemetry::{StringValue, Value};
+use otel_core::bounded;
 
 use crate::HttpRoute;
 use crate::method::{MethodName, method_names};
-use crate::url::{bounded, host_and_port};
+use crate::url::host_and_port;
 
 /// More routes than any service has; a "route" that is made of user input stops being cached here.
 const MAX_ROUTES: usize = 2_000;

@@ -1,8 +1,9 @@
 //! What is shown of a header that was asked for and is no secret.
 
 use http::HeaderName;
+use otel_core::bounded;
 
-use crate::url::{SecretKeys, bounded};
+use crate::url::SecretKeys;
 
 /// Headers that hold a URL, which may hold credentials and signatures.
 const URLS: [&str; 11] = [

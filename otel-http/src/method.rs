@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use http::Method;
 
-use crate::url::bounded;
+use otel_core::bounded;
 
 /// The methods of RFC 9110, PATCH of RFC 5789 and QUERY; case counts.
 /// <https://opentelemetry.io/docs/specs/semconv/registry/attributes/http/>

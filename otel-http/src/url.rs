@@ -108,18 +108,6 @@ fn push_authority(full: &mut String, authority: &str) {
     }
 }
 
-/// Longer texts are cut: a client must not fill the export queue with one header.
-const MAX_LENGTH: usize = 8 * 1024;
-
-/// The beginning of a text that a client chose, cut between characters.
-pub(crate) fn bounded(text: &str) -> &str {
-    if text.len() <= MAX_LENGTH {
-        return text;
-    }
-    let cut = (0..=MAX_LENGTH).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    &text[..cut]
-}
-
 impl SecretKeys {
     pub(crate) fn new(keys: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self(Some(keys.into_iter().map(Into::into).collect()))
@@ -270,14 +258,6 @@ mod tests {
         ] {
             assert_eq!(SecretKeys::default().redact_url(sent), expected, "{sent}");
         }
-    }
-
-    #[test]
-    fn long_texts_are_cut_between_characters() {
-        let text = "é".repeat(MAX_LENGTH);
-        assert_eq!(bounded(&text).len(), MAX_LENGTH);
-        assert_eq!(bounded("short"), "short");
-        assert!(bounded(&format!("a{text}")).len() < MAX_LENGTH);
     }
 
     #[test]

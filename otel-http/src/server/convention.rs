@@ -12,7 +12,9 @@ use opentelemetry::logs::Severity;
 use opentelemetry::metrics::Meter;
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, Key, KeyValue};
-use otel_core::{AttributeNames, Attributes, Convention, ErrorType, EventLog, InFlight, binds_instruments};
+use otel_core::{
+    AttributeNames, Attributes, Convention, ErrorType, EventLog, InFlight, binds_instruments, bounded,
+};
 
 use super::metrics::{ServerMetrics, Wanted};
 use super::request_size::RequestSize;
@@ -22,7 +24,7 @@ use crate::cached::{Route, repeated_host, repeated_text};
 use crate::forwarded::Forwarded;
 use crate::header::shown;
 use crate::protocol::{is_server_error, status_error};
-use crate::url::{SecretKeys, bounded};
+use crate::url::SecretKeys;
 use crate::{HttpRequest, HttpResponse};
 use otel_core::HeaderCapture;
 use otel_core::call_hook;
