@@ -11,7 +11,7 @@ use async_openai::types::chat::{
 use bytes::Bytes;
 use futures_util::StreamExt;
 use http_body_util::{BodyExt, Full};
-use hyper_util::client::legacy::{self, connect::HttpConnector};
+use hyper_util::client::legacy::{self, connect::Connect, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use otel_genai::async_openai::HttpService;
 use otel_genai::content::ContentPolicy;
@@ -20,6 +20,7 @@ use otel_genai::{GenAi, GenAiConventions, GenAiLayer, RequestBody};
 use tower::{Layer, Service, ServiceExt};
 
 use crate::server::Pace;
+use crate::tls;
 
 /// Asks for one stream and reads it to its end.
 pub(crate) type Ask = Box<dyn Fn(Pace) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
@@ -59,22 +60,33 @@ fn chat() -> CreateChatCompletionRequest {
 
 /// hyper's client, which counts the frames of the body and looks at none: the least that a client can do.
 pub(crate) fn hyper(address: SocketAddr, is_watched: bool) -> Ask {
-    let uri = move |pace: Pace| format!("http://{address}{}/chat/completions", pace.path());
+    ask_with(HttpConnector::new(), format!("http://{address}"), is_watched)
+}
+
+/// The same over TLS with HTTP/2, as models are reached.
+pub(crate) fn hyper_tls(address: SocketAddr, is_watched: bool) -> Ask {
+    ask_with(tls::connector(), format!("https://localhost:{}", address.port()), is_watched)
+}
+
+fn ask_with<C>(connector: C, origin: String, is_watched: bool) -> Ask
+where
+    C: Connect + Clone + Send + Sync + 'static,
+{
+    let host = origin.split_once("://").unwrap().1.to_owned();
+    let uri = move |pace: Pace| format!("{origin}{}/chat/completions", pace.path());
+    let builder = legacy::Client::builder(TokioExecutor::new());
     match is_watched {
         false => {
-            let client: Hyper<Full<Bytes>> = legacy::Client::builder(TokioExecutor::new()).build_http();
+            let client: legacy::Client<C, Full<Bytes>> = builder.build(connector);
             Box::new(move |pace| Box::pin(ask(client.clone(), uri(pace))))
         }
         true => {
-            let client: Hyper<RequestBody<Full<Bytes>>> =
-                legacy::Client::builder(TokioExecutor::new()).build_http();
-            let client = layer(&address.to_string()).layer(client);
+            let client: legacy::Client<C, RequestBody<Full<Bytes>>> = builder.build(connector);
+            let client = layer(&host).layer(client);
             Box::new(move |pace| Box::pin(ask(client.clone(), uri(pace))))
         }
     }
 }
-
-type Hyper<B> = legacy::Client<HttpConnector, B>;
 
 pub(crate) async fn ask<S, B>(mut client: S, uri: String)
 where

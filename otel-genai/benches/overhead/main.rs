@@ -2,14 +2,15 @@
 //!
 //! Budget: at most 5 % slower over a socket, and memory that does not grow with the stream. The server is another process,
 //! and sends the chunks as a model does, one by one without a pause, and all at once, which is the worst case. The clients
-//! are async-openai, as it is used, and hyper's alone, which looks at nothing that comes.
+//! are async-openai, as it is used, and hyper's alone, which looks at nothing that comes: once as plain text, which a model
+//! next door speaks, and once over TLS with HTTP/2, which providers speak.
 //!
 //! `cargo bench -p otel-genai --features async-openai --bench overhead`. Beside it there are
 //!
 //! - `-- rounds <times>`, which leaves out the model's pace and compares the others so many times: on a machine that is busy
 //!   with other things too, the medians of 1,000 rounds say something;
 //! - `-- count bare` and `-- count watched`, which read 10 streams in memory and nothing else;
-//! - `-- stream <openai|hyper> <bare|watched> <as-a-model|one-by-one|at-once> <times>`, which reads so many over a socket.
+//! - `-- stream <openai|hyper|hyper-https> <bare|watched> <as-a-model|one-by-one|at-once> <times>`, which reads so many over a socket.
 
 #![allow(
     clippy::unwrap_used,
@@ -20,8 +21,8 @@
 mod client;
 mod memory;
 mod server;
+mod tls;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -103,10 +104,11 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     values[values.len() / 2]
 }
 
-fn client(name: &str, address: SocketAddr, is_watched: bool) -> Ask {
+fn client(name: &str, server: &Server, is_watched: bool) -> Ask {
     match name {
-        "hyper" => client::hyper(address, is_watched),
-        _ => client::async_openai(address, is_watched),
+        "hyper" => client::hyper(server.address, is_watched),
+        "hyper-https" => client::hyper_tls(server.encrypted, is_watched),
+        _ => client::async_openai(server.address, is_watched),
     }
 }
 
@@ -125,7 +127,7 @@ fn main() {
     let server = Server::start();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     if let ["stream", name, what, pace, times] = arguments[..] {
-        let ask = Arc::new(client(name, server.address, what == "watched"));
+        let ask = Arc::new(client(name, &server, what == "watched"));
         let pace = Pace::ALL.into_iter().find(|known| known.name() == pace).unwrap();
         return (0..times.parse().unwrap()).for_each(|_| stream(&runtime, &ask, pace));
     }
@@ -137,9 +139,9 @@ fn main() {
         "{:<36} {:>11} {:>11} {:>10} {:>8}",
         "1,000 chunks", "bare us", "watched us", "ns/chunk", "ratio"
     );
-    for name in ["async-openai", "hyper"] {
+    for name in ["async-openai", "hyper", "hyper-https"] {
         for pace in paces {
-            let clients = [false, true].map(|is_watched| client(name, server.address, is_watched));
+            let clients = [false, true].map(|is_watched| client(name, &server, is_watched));
             let rounds = if matches!(pace, Pace::AsAModel) { 5 } else { rounds };
             compare(name, &runtime, clients, *pace, rounds);
         }

@@ -15,6 +15,12 @@ use axum::response::Response;
 use axum::routing::post;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+
+use crate::tls;
 
 /// What a service would stream from one model, and more: a token comes every few milliseconds from the fast ones.
 const PACE: Duration = Duration::from_millis(1);
@@ -77,25 +83,43 @@ pub(crate) fn chunk(number: usize) -> Bytes {
     ))
 }
 
-/// Serves until the process ends, and says where.
+/// Serves until the process ends, and says where: in plain text, and as models are reached, over TLS with HTTP/2.
 pub(crate) fn serve() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        println!("{}", listener.local_addr().unwrap());
-        std::io::stdout().flush().unwrap();
         let routes = Pace::ALL.into_iter().fold(Router::new(), |router, pace| {
             let path = format!("{}/chat/completions", pace.path());
             router.route(&path, post(move || async move { pace.answer() }))
         });
-        axum::serve(listener, routes).into_future().await.unwrap();
+        let [plain, encrypted] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0"));
+        let (plain, encrypted) = (plain.await.unwrap(), encrypted.await.unwrap());
+        println!("{} {}", plain.local_addr().unwrap(), encrypted.local_addr().unwrap());
+        std::io::stdout().flush().unwrap();
+        tokio::spawn(encrypt(encrypted, routes.clone()));
+        axum::serve(plain, routes).into_future().await.unwrap();
     });
+}
+
+async fn encrypt(listener: TcpListener, routes: Router) {
+    let acceptor = tls::acceptor();
+    loop {
+        let (connection, _) = listener.accept().await.unwrap();
+        let (acceptor, service) = (acceptor.clone(), TowerToHyperService::new(routes.clone()));
+        tokio::spawn(async move {
+            connection.set_nodelay(true).unwrap();
+            let connection = TokioIo::new(acceptor.accept(connection).await.unwrap());
+            let served = auto::Builder::new(TokioExecutor::new());
+            // A client that is done closes the connection as it likes.
+            let _ = served.serve_connection(connection, service).await;
+        });
+    }
 }
 
 /// The process that serves; it ends with this value.
 pub(crate) struct Server {
     process: Child,
     pub(crate) address: SocketAddr,
+    pub(crate) encrypted: SocketAddr,
 }
 
 impl Server {
@@ -104,7 +128,8 @@ impl Server {
         let mut process = command.arg("serve").stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        Self { process, address: line.trim().parse().unwrap() }
+        let (address, encrypted) = line.trim().split_once(' ').unwrap();
+        Self { process, address: address.parse().unwrap(), encrypted: encrypted.parse().unwrap() }
     }
 }
 
