@@ -20,6 +20,7 @@ mod load;
 mod logs;
 mod metrics;
 mod panics;
+mod runbook;
 mod safety;
 mod sampling;
 mod scripted;

@@ -1,0 +1,119 @@
+//! The causes that the runbook explains are those that are told.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use opentelemetry::global;
+use opentelemetry::trace::{Span, Tracer};
+use otel_init::{Protocol, Signal, Telemetry, opentelemetry};
+use otel_testing::OtlpReceiver;
+
+use crate::child;
+
+const RUNBOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/src/operations/runbook.md");
+const CASE: &str = "TEST_CASE";
+
+/// What goes wrong, and the protocol that is spoken.
+const CASES: &[(&str, Protocol)] = &[
+    ("nobody listens", Protocol::HttpProtobuf),
+    ("nobody listens", Protocol::Grpc),
+    ("no such host", Protocol::HttpProtobuf),
+    ("no such host", Protocol::Grpc),
+    ("silence", Protocol::HttpProtobuf),
+    ("silence", Protocol::Grpc),
+    ("the other port", Protocol::HttpProtobuf),
+    ("the other port", Protocol::Grpc),
+    ("HTTP/1.1 200 OK", Protocol::Grpc),
+    ("TLS to a plain port", Protocol::HttpProtobuf),
+    ("TLS to a plain port", Protocol::Grpc),
+    ("HTTP/1.1 404 Not Found", Protocol::HttpProtobuf),
+    ("HTTP/1.1 401 Unauthorized", Protocol::HttpProtobuf),
+    ("HTTP/1.1 403 Forbidden", Protocol::HttpProtobuf),
+    ("HTTP/1.1 200 OK", Protocol::HttpProtobuf),
+];
+
+/// Answers whatever comes with this head and a body that is no OTLP, or never.
+fn answering(head: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let mut open = Vec::new();
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            let _ = connection.read(&mut [0; 4096]);
+            if head != "silence" {
+                let _ = write!(connection, "{head}\r\ncontent-length: 5\r\n\r\nhello");
+            }
+            open.push(connection);
+        }
+    });
+    format!("http://{address}")
+}
+
+fn endpoint(case: &'static str, protocol: Protocol, receiver: &OtlpReceiver) -> String {
+    let is_grpc = protocol == Protocol::Grpc;
+    let (own, other) = match is_grpc {
+        true => (receiver.grpc_endpoint(), receiver.http_endpoint()),
+        false => (receiver.http_endpoint(), receiver.grpc_endpoint()),
+    };
+    match case {
+        // A port that nothing may listen on.
+        "nobody listens" => "http://127.0.0.1:1".to_owned(),
+        "no such host" => "http://collector.invalid:4318".to_owned(),
+        "the other port" => other,
+        "TLS to a plain port" => own.replace("http://", "https://"),
+        head => answering(head),
+    }
+}
+
+fn cause(case: &'static str, protocol: Protocol) -> String {
+    let receiver = OtlpReceiver::start().unwrap();
+    let telemetry = Telemetry::builder()
+        .with_endpoint(endpoint(case, protocol, &receiver))
+        .with_protocol(protocol)
+        .with_exporters(Signal::Metrics, ["none"])
+        .with_exporters(Signal::Logs, ["none"])
+        .with_environment(|name| (name == "OTEL_EXPORTER_OTLP_TIMEOUT").then(|| "1000".to_owned()))
+        .with_shutdown_timeout(Duration::from_secs(30))
+        .install()
+        .unwrap();
+    global::tracer("runbook").start("span").end();
+    telemetry.shutdown_blocking().unwrap_err().failures()[0].cause().to_owned()
+}
+
+/// The texts of the table's first column: what stands in backticks, up to an ellipsis.
+fn explained(runbook: &str) -> Vec<&str> {
+    let (_, table) = runbook.split_once("| the cause says |").unwrap();
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let first = rows.map(|row| row.split('|').nth(1).unwrap());
+    first
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .map(|text| text.trim_end_matches(".."))
+        .collect()
+}
+
+#[test]
+fn the_runbook_explains_what_is_told() {
+    let test = "runbook::the_runbook_explains_what_is_told";
+    if child::is_child() {
+        let index: usize = std::env::var(CASE).unwrap().parse().unwrap();
+        let (case, protocol) = CASES[index];
+        let runbook = std::fs::read_to_string(RUNBOOK).unwrap();
+        let (explained, cause) = (explained(&runbook), cause(case, protocol));
+        assert!(explained.len() > 10, "{explained:?}");
+        let is_explained = explained.iter().any(|text| cause.contains(text));
+        assert!(is_explained, "{case}, {protocol:?}: {cause:?} is none of {explained:?}");
+        return;
+    }
+    if !Path::new(RUNBOOK).exists() {
+        return println!("skipped: {RUNBOOK} is not there");
+    }
+    thread::scope(|scope| {
+        for index in 0..CASES.len() {
+            scope.spawn(move || child::run(test, &[(CASE, &index.to_string()), ("RUST_LOG", "off")]));
+        }
+    });
+}
