@@ -19,7 +19,7 @@ use otel_genai::provider::Provider;
 use otel_genai::{GenAi, GenAiConventions, GenAiLayer, RequestBody};
 use tower::{Layer, Service, ServiceExt};
 
-use crate::server::Pace;
+use crate::server::{Pace, Server};
 use crate::tls;
 
 /// Asks for one stream and reads it to its end.
@@ -64,8 +64,9 @@ pub(crate) fn hyper(address: SocketAddr, is_watched: bool) -> Ask {
 }
 
 /// The same over TLS with HTTP/2, as models are reached.
-pub(crate) fn hyper_tls(address: SocketAddr, is_watched: bool) -> Ask {
-    ask_with(tls::connector(), format!("https://localhost:{}", address.port()), is_watched)
+pub(crate) fn hyper_tls(server: &Server, is_watched: bool) -> Ask {
+    let connector = tls::connector(server.certificate.clone());
+    ask_with(connector, format!("https://localhost:{}", server.encrypted.port()), is_watched)
 }
 
 fn ask_with<C>(connector: C, origin: String, is_watched: bool) -> Ask

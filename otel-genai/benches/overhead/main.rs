@@ -107,7 +107,7 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 fn client(name: &str, server: &Server, is_watched: bool) -> Ask {
     match name {
         "hyper" => client::hyper(server.address, is_watched),
-        "hyper-https" => client::hyper_tls(server.encrypted, is_watched),
+        "hyper-https" => client::hyper_tls(server, is_watched),
         _ => client::async_openai(server.address, is_watched),
     }
 }

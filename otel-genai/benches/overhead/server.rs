@@ -18,7 +18,9 @@ use futures_util::{StreamExt, stream};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
+use rustls::pki_types::CertificateDer;
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 use crate::tls;
 
@@ -93,15 +95,16 @@ pub(crate) fn serve() {
         });
         let [plain, encrypted] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0"));
         let (plain, encrypted) = (plain.await.unwrap(), encrypted.await.unwrap());
-        println!("{} {}", plain.local_addr().unwrap(), encrypted.local_addr().unwrap());
+        let (acceptor, certificate) = tls::acceptor();
+        let hex: String = certificate.iter().map(|byte| format!("{byte:02x}")).collect();
+        println!("{} {} {hex}", plain.local_addr().unwrap(), encrypted.local_addr().unwrap());
         std::io::stdout().flush().unwrap();
-        tokio::spawn(encrypt(encrypted, routes.clone()));
+        tokio::spawn(encrypt(encrypted, acceptor, routes.clone()));
         axum::serve(plain, routes).into_future().await.unwrap();
     });
 }
 
-async fn encrypt(listener: TcpListener, routes: Router) {
-    let acceptor = tls::acceptor();
+async fn encrypt(listener: TcpListener, acceptor: TlsAcceptor, routes: Router) {
     loop {
         let (connection, _) = listener.accept().await.unwrap();
         let (acceptor, service) = (acceptor.clone(), TowerToHyperService::new(routes.clone()));
@@ -120,6 +123,7 @@ pub(crate) struct Server {
     process: Child,
     pub(crate) address: SocketAddr,
     pub(crate) encrypted: SocketAddr,
+    pub(crate) certificate: CertificateDer<'static>,
 }
 
 impl Server {
@@ -128,8 +132,16 @@ impl Server {
         let mut process = command.arg("serve").stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let (address, encrypted) = line.trim().split_once(' ').unwrap();
-        Self { process, address: address.parse().unwrap(), encrypted: encrypted.parse().unwrap() }
+        let mut words = line.split_whitespace();
+        let [address, encrypted, hex] = [(); 3].map(|()| words.next().unwrap());
+        let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+        let certificate = CertificateDer::from((0..hex.len()).step_by(2).map(byte).collect::<Vec<u8>>());
+        Self {
+            process,
+            address: address.parse().unwrap(),
+            encrypted: encrypted.parse().unwrap(),
+            certificate,
+        }
     }
 }
 

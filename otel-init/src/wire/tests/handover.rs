@@ -299,3 +299,40 @@ fn nobody_waits_for_a_worker_that_is_gone() {
     }
     assert!(matches!(processor.shutdown_with_timeout(LONG), Err(OTelSdkError::AlreadyShutdown)));
 }
+
+/// Never answers.
+struct Endless(SyncSender<()>);
+
+impl Destination for Endless {
+    fn taken(&self, _entries: usize) {}
+
+    async fn deliver(&self, _body: Vec<u8>, _entries: usize) -> Outcome {
+        self.0.send(()).unwrap();
+        std::future::pending().await
+    }
+}
+
+/// The runtime that sends may end first, before or while something is sent.
+#[test]
+fn nobody_waits_for_what_is_not_polled_any_more() {
+    for runs in [false, true] {
+        let (began, beginnings) = sync_channel(1);
+        let resource = Resource::builder_empty().build();
+        let (processor, sending) =
+            WireSpanProcessor::new(&resource, 1 << 20, schedule(1), Endless(began), Box::new(|| ()));
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build().unwrap();
+        if runs {
+            runtime.spawn(sending);
+            processor.on_end(span(1, "last".to_owned()));
+            beginnings.recv().unwrap();
+        } else {
+            drop(sending);
+        }
+        thread::scope(|scope| {
+            let flush = scope.spawn(|| processor.force_flush());
+            runtime.shutdown_background();
+            assert!(matches!(flush.join().unwrap(), Err(OTelSdkError::AlreadyShutdown)));
+        });
+        assert!(matches!(processor.shutdown_with_timeout(LONG), Err(OTelSdkError::AlreadyShutdown)));
+    }
+}
