@@ -1,9 +1,9 @@
 //! What watching costs a stream of 1,000 chunks: bare and through the layer, in turns, over a real socket and in memory.
 //!
-//! Budget: at most 5 % slower over a socket, and memory that does not grow with the stream. The server is another process,
-//! and sends the chunks as a model does, one by one without a pause, and all at once, which is the worst case. The clients
-//! are async-openai, as it is used, and hyper's alone, which looks at nothing that comes: once as plain text, which a model
-//! next door speaks, and once over TLS with HTTP/2, which providers speak.
+//! Budget: at most 5 % slower over a socket, and memory that does not grow with the stream. The server is another process on
+//! another core, and sends the chunks as a model does, one by one without a pause, and all at once, which is the worst case.
+//! The clients are async-openai, as it is used, and hyper's alone, which looks at nothing that comes: once as plain text,
+//! which a model next door speaks, and once over TLS with HTTP/2, which providers speak.
 //!
 //! `cargo bench -p otel-genai --features async-openai --bench overhead`. Beside it there are
 //!
@@ -19,6 +19,7 @@
 )]
 
 mod client;
+mod core;
 mod memory;
 mod server;
 mod tls;
@@ -125,7 +126,8 @@ fn main() {
         return (0..10).for_each(|_| memory::read(CHUNKS, what == "watched"));
     }
     let server = Server::start();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    core::stay_on_clients();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     if let ["stream", name, what, pace, times] = arguments[..] {
         let ask = Arc::new(client(name, &server, what == "watched"));
         let pace = Pace::ALL.into_iter().find(|known| known.name() == pace).unwrap();

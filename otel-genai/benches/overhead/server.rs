@@ -5,7 +5,7 @@ use std::future::{Future, IntoFuture};
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use axum::Router;
@@ -13,6 +13,7 @@ use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
 use axum::routing::post;
+use axum::serve::ListenerExt;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -22,7 +23,7 @@ use rustls::pki_types::CertificateDer;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::tls;
+use crate::{core, tls};
 
 /// What a service would stream from one model, and more: a token comes every few milliseconds from the fast ones.
 const PACE: Duration = Duration::from_millis(1);
@@ -100,6 +101,8 @@ pub(crate) fn serve() {
         println!("{} {} {hex}", plain.local_addr().unwrap(), encrypted.local_addr().unwrap());
         std::io::stdout().flush().unwrap();
         tokio::spawn(encrypt(encrypted, acceptor, routes.clone()));
+        // As every server of streams does: otherwise the kernel collects the chunks.
+        let plain = plain.tap_io(|connection| connection.set_nodelay(true).unwrap());
         axum::serve(plain, routes).into_future().await.unwrap();
     });
 }
@@ -128,8 +131,7 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start() -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        let mut process = command.arg("serve").stdout(Stdio::piped()).spawn().unwrap();
+        let mut process = core::server().arg("serve").stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let mut words = line.split_whitespace();
