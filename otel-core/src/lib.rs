@@ -19,6 +19,7 @@ mod observed;
 mod operation;
 pub mod propagation;
 mod providers;
+mod served;
 mod text;
 mod tracer;
 
@@ -38,4 +39,5 @@ pub use link::{link_from, links_from};
 pub use observed::AlreadyObserved;
 pub use operation::Operation;
 pub use providers::Providers;
+pub use served::ServerLayer;
 pub use text::bounded;

@@ -19,7 +19,6 @@ mod messages;
 mod method;
 mod metrics;
 mod names;
-mod nested;
 mod options;
 mod request;
 #[cfg(feature = "rich-errors")]

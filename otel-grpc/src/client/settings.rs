@@ -8,7 +8,7 @@ use http::Request;
 use opentelemetry::Context;
 use opentelemetry::propagation::TextMapPropagator;
 use otel_core::carrier::HeaderInjector;
-use otel_core::{AlreadyObserved, Instrumenter};
+use otel_core::{AlreadyObserved, Instrumenter, ServerLayer};
 use tonic::GrpcMethod;
 
 use super::attempt::{AttemptSettings, Attempts};
@@ -17,7 +17,6 @@ use crate::convention::{CallStart, GrpcConvention};
 use crate::deadline::Deadline;
 use crate::messages::{MessageReport, Messages};
 use crate::method::Method;
-use crate::nested::unmark_served;
 use crate::options::Filter;
 use crate::side::ClientSide;
 use crate::{GrpcRequest, GrpcTraceBinPropagator};
@@ -41,7 +40,7 @@ impl Settings {
             return None;
         }
         let parent = Context::current();
-        unmark_served(request.extensions_mut());
+        ServerLayer::unmark(request.extensions_mut());
         let grpc = GrpcRequest::new(request);
         let wanted = self.filter.as_ref().is_none_or(|wanted| call_hook(|| wanted(&grpc), true));
         let call = wanted.then(|| self.start(&parent, &grpc));

@@ -6,13 +6,13 @@ use std::task::{Context as TaskContext, Poll};
 
 use http::{Request, Response};
 use http_body::Body;
+use otel_core::ServerLayer;
 use tower_service::Service;
 
 use super::settings::Settings;
 use crate::GrpcRequest;
 use crate::body::ResponseBody;
 use crate::future::ResponseFuture;
-use crate::nested::{is_served, mark_served};
 use crate::request::is_grpc;
 use crate::side::ServerSide;
 
@@ -48,7 +48,7 @@ where
     fn call(&mut self, mut request: Request<A>) -> Self::Future {
         if self.settings.instrumenter.is_idle()
             || !is_grpc(request.headers())
-            || is_served(request.extensions())
+            || ServerLayer::Grpc.is_marked(request.extensions())
         {
             return ResponseFuture::unobserved(self.inner.call(request));
         }
@@ -56,7 +56,7 @@ where
             return ResponseFuture::unobserved(self.inner.call(request));
         };
         if !call.is_inert() {
-            mark_served(request.extensions_mut());
+            ServerLayer::Grpc.mark(request.extensions_mut());
         }
         let request = call.watch_request(request);
         let future = call.run(|| self.inner.call(request));

@@ -10,7 +10,7 @@ use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{Link, TraceContextExt};
 use otel_core::carrier::HeaderExtractor;
 use otel_core::propagation::{InboundTrust, hands_on, has_local_span, receive, with_deferred_decision};
-use otel_core::{Instrumenter, call_hook, is_path_excluded};
+use otel_core::{Instrumenter, ServerLayer, call_hook, is_path_excluded};
 use tonic::transport::server::TcpConnectInfo;
 
 use crate::call::{Call, CallParts, HeadRules};
@@ -42,7 +42,10 @@ impl Settings {
         if is_unwanted && has_local_span(&current) {
             return None;
         }
-        let (parent, links) = self.parent(current, grpc.headers);
+        // The layer of HTTP around this one has read what the caller sent.
+        let is_nested = has_local_span(&current) && ServerLayer::is_any_marked(grpc.extensions);
+        let (parent, links) =
+            if is_nested { (current, Vec::new()) } else { self.parent(current, grpc.headers) };
         if is_unwanted {
             let operation = self.instrumenter.inert(parent);
             return hands_on(operation.context()).then(|| Call::inert(operation));

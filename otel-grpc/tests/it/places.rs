@@ -18,6 +18,7 @@ use opentelemetry::trace::{FutureExt, SpanId, SpanKind, TraceContextExt};
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use otel_core::AlreadyObserved;
 use otel_grpc::GrpcServerLayer;
+use otel_http::HttpServerLayer;
 use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, eventually};
 use tokio::net::TcpListener;
 use tonic::Code;
@@ -121,6 +122,34 @@ async fn two_server_layers_give_one_span() {
     tokio::spawn(server.serve_with_incoming(tokio_stream::wrappers::TcpListenerStream::new(listener)));
     client_of(client_layer(&telemetry), address).call(&well(Kind::ServerStream)).await.unwrap();
     settled(&telemetry).await;
+}
+
+#[tokio::test]
+async fn of_a_layer_of_http_and_one_of_grpc_the_one_further_in_has_a_child_of_the_other_s_span() {
+    for is_http_outside in [true, false] {
+        let telemetry = TestTelemetry::new();
+        let http = HttpServerLayer::builder()
+            .with_tracer_provider(telemetry.tracer_provider())
+            .with_meter_provider(telemetry.meter_provider())
+            .with_propagator(TraceContextPropagator::new());
+        let (http, grpc) = (http.build(), server_layer(&telemetry).build());
+        let handler = tower::service_fn(|_: http::Request<Empty<Bytes>>| {
+            std::future::ready(Ok::<_, Infallible>(tonic::Status::ok("").into_http::<tonic::body::Body>()))
+        });
+        let request = http::Request::post("http://x/test.v1.Echo/Unary")
+            .header("content-type", "application/grpc")
+            .header("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+        let request = request.body(Empty::new()).unwrap();
+        match is_http_outside {
+            true => drop(http.layer(grpc.layer(handler)).oneshot(request).await.unwrap()),
+            false => drop(grpc.layer(http.layer(handler)).oneshot(request).await.unwrap()),
+        }
+        let (http, grpc) = (telemetry.span("POST"), telemetry.span("test.v1.Echo/Unary"));
+        let (outer, inner) = if is_http_outside { (http, grpc) } else { (grpc, http) };
+        assert_eq!(outer.parent_span_id.to_string(), "b7ad6b7169203331", "{}", telemetry.tree());
+        assert!(inner.is_child_of(&outer), "{}", telemetry.tree());
+        assert_eq!(telemetry.spans().len(), 2);
+    }
 }
 
 /// Tells which span was current when it was dropped.

@@ -7,7 +7,7 @@ use std::task::{Context as TaskContext, Poll};
 use http::{Request, Response};
 use http_body::Body;
 use opentelemetry::Context;
-use otel_core::AlreadyObserved;
+use otel_core::{AlreadyObserved, ServerLayer};
 use tower_service::Service;
 
 use super::future::ClientResponseFuture;
@@ -15,7 +15,6 @@ use super::resend::ResendCount;
 use super::settings::{ClientSettings, RequestFacts, Sending};
 use crate::HttpRequest;
 use crate::body::ResponseBody;
-use crate::server::unmark_served;
 
 /// A client that gives each request a client span and a duration, and hands the context on in the request's headers;
 /// made by [`HttpClientLayer`](crate::HttpClientLayer).
@@ -54,7 +53,7 @@ where
             return ClientResponseFuture::new(self.inner.call(request), Arc::clone(&self.settings));
         }
         let parent = Context::current();
-        unmark_served(request.extensions_mut());
+        ServerLayer::unmark(request.extensions_mut());
         let sending = self.start(&parent, &request);
         self.settings.inject(&parent, &sending, request.headers_mut());
         let Some(mut observed) = sending.observed else {

@@ -5,7 +5,6 @@ mod convention;
 mod future;
 mod layer;
 mod metrics;
-mod nested;
 mod options;
 mod request_size;
 mod route;
@@ -19,7 +18,6 @@ pub use attributes::RequestAttributes;
 pub(crate) use convention::ServerConvention;
 pub use future::ResponseFuture;
 pub use layer::{HttpServerLayer, HttpServerLayerBuilder};
-pub(crate) use nested::unmark_served;
 #[cfg(feature = "axum")]
 pub(crate) use request_size::Passed;
 pub use route::HttpRoute;

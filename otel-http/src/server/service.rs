@@ -6,10 +6,10 @@ use std::task::{Context as TaskContext, Poll};
 
 use http::{Request, Response};
 use http_body::Body;
+use otel_core::ServerLayer;
 use tower_service::Service;
 
 use super::future::{Observed, ResponseFuture};
-use super::nested::{is_served, mark_served};
 use super::request_size::RequestSize;
 use super::settings::Settings;
 use super::{HttpUpgrade, RequestAttributes};
@@ -55,7 +55,7 @@ where
             return ResponseFuture::unobserved(self.inner.call(request));
         }
         let http = HttpRequest::as_it_came(&request);
-        if is_served(http.extensions) {
+        if ServerLayer::Http.is_marked(http.extensions) {
             // A layer further out observes this request; it may be one that does not know the route.
             let route = settings.route_of(&http).map(Route::into_http_route);
             return ResponseFuture::nested(self.inner.call(request), route);
@@ -69,7 +69,7 @@ where
             if settings.records_body_sizes() {
                 begun.operation.tally().request = size_of(&mut request);
             }
-            mark_served(request.extensions_mut());
+            ServerLayer::Http.mark(request.extensions_mut());
         }
         #[cfg(feature = "axum")]
         if let Some(place) = bodies.as_ref().and_then(|bodies| bodies.request()) {

@@ -9,7 +9,7 @@ use http::header::USER_AGENT;
 use opentelemetry::trace::{Link, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 use otel_core::propagation::{InboundTrust, hands_on, has_local_span, receive};
-use otel_core::{AttributeNames, Attributes, Instrumenter, Operation, is_path_excluded};
+use otel_core::{AttributeNames, Attributes, Instrumenter, Operation, ServerLayer, is_path_excluded};
 
 use super::RequestAttributes;
 use super::convention::{Names, OURS, ServerConvention, ServerRequest, checked};
@@ -90,13 +90,18 @@ impl Settings {
         if is_unwanted && has_local_span(&current) {
             return None;
         }
-        let (parent, links) = receive(self.instrumenter.providers(), current, http.headers, self.trust);
+        // A layer of gRPC around this one has read what the caller sent.
+        let is_nested = has_local_span(&current) && ServerLayer::is_any_marked(http.extensions);
+        let (parent, links) = match is_nested {
+            true => (current, Vec::new()),
+            false => receive(self.instrumenter.providers(), current, http.headers, self.trust),
+        };
         if is_unwanted {
             let operation = self.instrumenter.inert(parent);
             let (has_route, has_own_name, names, tells_ids) = (true, true, None, false);
             return Begun { operation, method, has_route, has_own_name, names, tells_ids }.unless_idle();
         }
-        if self.instrumenter.convention().metrics.remote_contexts {
+        if self.instrumenter.convention().metrics.remote_contexts && !is_nested {
             self.count_caller(http, &parent, &links);
         }
         let peer = self.peer.as_ref().and_then(|peer| call_hook(|| peer(http), None));

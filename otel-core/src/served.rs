@@ -1,0 +1,75 @@
+//! Layers of servers around one another.
+
+use http::Extensions;
+
+/// A server layer that observes requests, and its mark in the extensions of those that it does observe.
+///
+/// Two layers of one kind around a service give one span: the one further in is silent. Of two kinds the one further in has a
+/// child of the other's span. The mark travels with the request, through buffers and into other tasks, and a request of its
+/// own has none.
+///
+/// ```
+/// use otel_core::ServerLayer;
+///
+/// let mut request = http::Request::new(());
+/// ServerLayer::Http.mark(request.extensions_mut());
+/// assert!(ServerLayer::Http.is_marked(request.extensions()));
+/// assert!(!ServerLayer::Grpc.is_marked(request.extensions()));
+/// assert!(ServerLayer::is_any_marked(request.extensions()));
+/// ServerLayer::unmark(request.extensions_mut());
+/// assert!(!ServerLayer::is_any_marked(request.extensions()));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerLayer {
+    /// Of HTTP requests, whatever they carry.
+    Http,
+    /// Of gRPC calls.
+    Grpc,
+}
+
+/// Which layers further out observe a request.
+#[derive(Clone, Copy, Debug, Default)]
+struct Served {
+    as_http: bool,
+    as_grpc: bool,
+}
+
+impl ServerLayer {
+    /// Lets layers further in know that one of this kind observes the request that has these extensions.
+    pub fn mark(self, extensions: &mut Extensions) {
+        let mut served = Served::of(extensions);
+        match self {
+            Self::Http => served.as_http = true,
+            Self::Grpc => served.as_grpc = true,
+        }
+        extensions.insert(served);
+    }
+
+    /// Whether a layer of this kind further out observes the request that has these extensions.
+    #[must_use]
+    pub fn is_marked(self, extensions: &Extensions) -> bool {
+        let served = Served::of(extensions);
+        match self {
+            Self::Http => served.as_http,
+            Self::Grpc => served.as_grpc,
+        }
+    }
+
+    /// Whether any layer further out observes the request that has these extensions.
+    #[must_use]
+    pub fn is_any_marked(extensions: &Extensions) -> bool {
+        let served = Served::of(extensions);
+        served.as_http || served.as_grpc
+    }
+
+    /// A request that a client sends on is another one, even if it came in here.
+    pub fn unmark(extensions: &mut Extensions) {
+        extensions.remove::<Served>();
+    }
+}
+
+impl Served {
+    fn of(extensions: &Extensions) -> Self {
+        extensions.get().copied().unwrap_or_default()
+    }
+}
