@@ -27,49 +27,40 @@ pub enum ServerLayer {
     Grpc,
 }
 
-/// Which layers further out observe a request.
-#[derive(Clone, Copy, Debug, Default)]
-struct Served {
-    as_http: bool,
-    as_grpc: bool,
-}
+/// The marks. Without a size, so that none is allocated.
+#[derive(Clone, Copy, Debug)]
+struct ServedAsHttp;
+
+#[derive(Clone, Copy, Debug)]
+struct ServedAsGrpc;
 
 impl ServerLayer {
     /// Lets layers further in know that one of this kind observes the request that has these extensions.
     pub fn mark(self, extensions: &mut Extensions) {
-        let mut served = Served::of(extensions);
         match self {
-            Self::Http => served.as_http = true,
-            Self::Grpc => served.as_grpc = true,
+            Self::Http => drop(extensions.insert(ServedAsHttp)),
+            Self::Grpc => drop(extensions.insert(ServedAsGrpc)),
         }
-        extensions.insert(served);
     }
 
     /// Whether a layer of this kind further out observes the request that has these extensions.
     #[must_use]
     pub fn is_marked(self, extensions: &Extensions) -> bool {
-        let served = Served::of(extensions);
         match self {
-            Self::Http => served.as_http,
-            Self::Grpc => served.as_grpc,
+            Self::Http => extensions.get::<ServedAsHttp>().is_some(),
+            Self::Grpc => extensions.get::<ServedAsGrpc>().is_some(),
         }
     }
 
     /// Whether any layer further out observes the request that has these extensions.
     #[must_use]
     pub fn is_any_marked(extensions: &Extensions) -> bool {
-        let served = Served::of(extensions);
-        served.as_http || served.as_grpc
+        Self::Http.is_marked(extensions) || Self::Grpc.is_marked(extensions)
     }
 
     /// A request that a client sends on is another one, even if it came in here.
     pub fn unmark(extensions: &mut Extensions) {
-        extensions.remove::<Served>();
-    }
-}
-
-impl Served {
-    fn of(extensions: &Extensions) -> Self {
-        extensions.get().copied().unwrap_or_default()
+        extensions.remove::<ServedAsHttp>();
+        extensions.remove::<ServedAsGrpc>();
     }
 }
