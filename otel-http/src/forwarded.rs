@@ -255,7 +255,9 @@ fn address(text: &str) -> Option<&str> {
         None if text.matches(':').count() > 1 => text,
         None => text.split_once(':').map_or(text, |(host, _port)| host),
     };
-    token(host)
+    // "The "unknown" identifier is used when the identity of the preceding entity is not known"
+    // <https://www.rfc-editor.org/rfc/rfc7239#section-6.2>
+    token(host).filter(|host| !host.eq_ignore_ascii_case("unknown"))
 }
 
 /// One value of a header that has no place per hop: the first, or the one that the nearest proxy has written.
@@ -326,6 +328,16 @@ mod tests {
         ] {
             assert_eq!(client(&proxies, &[("forwarded", sent)], "").as_deref(), expected, "{sent}");
         }
+    }
+
+    #[test]
+    fn unknown_is_nobody_s_address() {
+        let proxies = TrustedProxies::networks(["10.0.0.0/8"]).unwrap();
+        for (sent, expected) in [("for=Unknown", None), ("for=_hidden", Some("_hidden"))] {
+            let standard = proxies.clone().by_forwarded_header();
+            assert_eq!(client(&standard, &[("forwarded", sent)], "10.0.0.2").as_deref(), expected, "{sent}");
+        }
+        assert_eq!(client(&proxies, &[("x-forwarded-for", "unknown, 10.0.0.1")], "10.0.0.2"), None);
     }
 
     #[test]
