@@ -23,7 +23,8 @@ pub(super) fn response(path: &[Key]) -> Option<ResponseField> {
         [Usage | Meta, rest @ ..] | [Delta | Response, Usage | Meta, rest @ ..] => {
             return usage(rest).map(F::Tokens);
         }
-        [Message] => F::ErrorMessage,
+        [IsFinished] => F::Done,
+        [Message] | [Delta, Error] => F::ErrorMessage,
         _ => return None,
     })
 }

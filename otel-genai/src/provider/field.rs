@@ -22,6 +22,8 @@ pub(super) enum ResponseField {
     Output,
     OutputItem,
     ToolId,
+    /// The id of a tool's call that has no other.
+    ItemId,
     ToolName,
     PromptFiltered,
     /// Why the prompt was refused: if there is a reason, it was.

@@ -16,6 +16,8 @@ pub(super) fn response(path: &[Key]) -> Option<ResponseField> {
         [SystemFingerprint] => F::SystemFingerprint,
         [Choices, Item, rest @ ..] => return choice(rest),
         [Usage, rest @ ..] | [XGroq, Usage, rest @ ..] => return usage(rest).map(F::Tokens),
+        // Why a stream was stopped early.
+        [XGroq, Error] => F::ErrorMessage,
         [Data, Item, Embedding] => F::EncodedEmbedding,
         [PromptFilterResults | PromptAnnotations, Item, ContentFilterResults, _, Filtered]
         | [Error, Innererror, ContentFilterResult | ContentFilterResults, _, Filtered] => F::PromptFiltered,
@@ -85,6 +87,7 @@ pub(super) fn responses(path: &[Key]) -> Option<ResponseField> {
         [Type] => F::Event,
         [Delta] => F::Output,
         [OutputItem, CallId] | [Output, Item, CallId] | [Response, Output, Item, CallId] => F::ToolId,
+        [OutputItem, Id] | [Output, Item, Id] | [Response, Output, Item, Id] => F::ItemId,
         [OutputItem, Name] | [Output, Item, Name] | [Response, Output, Item, Name] => F::ToolName,
         [Message] => F::ErrorMessage,
         [Code] => F::RootErrorCode,

@@ -26,6 +26,8 @@ pub(super) struct ResponseVisitor {
     choice_index: Option<usize>,
     choice_finish_reason: Option<String>,
     tool: ToolCall,
+    /// Kept to be written over: most items are no calls.
+    item_id: String,
     output_items: Vec<String>,
     modality: Option<(Tokens, Tokens)>,
     modality_tokens: Option<i64>,
@@ -51,6 +53,7 @@ impl ResponseVisitor {
             choice_index: None,
             choice_finish_reason: None,
             tool: ToolCall::default(),
+            item_id: String::new(),
             output_items: Vec::new(),
             modality: None,
             modality_tokens: None,
@@ -102,6 +105,7 @@ impl ResponseVisitor {
     pub(super) fn finish(mut self) -> ResponseFacts {
         self.end_choice(0);
         self.end_tool();
+        self.end_error();
         let mut facts = self.facts;
         facts.usage = self.counts.totals();
         facts.finish_reasons = self.finish_reasons.into_iter().flatten().collect();
@@ -114,11 +118,7 @@ impl ResponseVisitor {
         if facts.choices == 0 && !facts.finish_reasons.is_empty() {
             facts.choices = 1;
         }
-        if let Some(error) = &mut facts.error {
-            if error.message.is_some() && error.kind.is_none() && error.code.is_none() {
-                error.kind = self.root_error.kind;
-                error.code = self.root_error.code;
-            }
+        if let Some(error) = &facts.error {
             facts.content_filter.prompt_filtered |= error.code.as_deref() == Some("content_filter");
         }
         facts
@@ -145,6 +145,7 @@ impl ResponseVisitor {
             F::ChoiceFinishReason => set(&mut self.choice_finish_reason, text),
             F::OutputItem if self.output_items.len() < LIST_LENGTH => self.output_items.push(text.to_owned()),
             F::ToolId => set(&mut self.tool.id, text),
+            F::ItemId => text.clone_into(&mut self.item_id),
             F::ToolName => set(&mut self.tool.name, text),
             F::PromptBlocked => facts.content_filter.prompt_filtered = true,
             F::ErrorKind => set(&mut self.error().kind, text),
@@ -202,9 +203,12 @@ impl ResponseVisitor {
 
     /// Providers repeat a call's id, and list the calls of a stream once more at its end.
     fn end_tool(&mut self) {
-        let tool = std::mem::take(&mut self.tool);
+        let mut tool = std::mem::take(&mut self.tool);
         if tool.name.is_none() {
             return;
+        }
+        if tool.id.is_none() && !self.item_id.is_empty() {
+            tool.id = Some(std::mem::take(&mut self.item_id));
         }
         self.output = true;
         self.adds = true;
@@ -212,6 +216,16 @@ impl ResponseVisitor {
         let known = tool.id.is_some() && calls.iter().any(|call| call.id == tool.id);
         if !known && calls.len() < LIST_LENGTH {
             calls.push(tool);
+        }
+    }
+
+    /// What stands at the root of an event belongs to the message of the same event.
+    fn end_error(&mut self) {
+        let root = std::mem::take(&mut self.root_error);
+        if let Some(error) = &mut self.facts.error {
+            if error.message.is_some() && error.kind.is_none() && error.code.is_none() {
+                (error.kind, error.code) = (root.kind, root.code);
+            }
         }
     }
 
@@ -296,6 +310,7 @@ impl Visitor for ResponseVisitor {
 
     fn end(&mut self) {
         self.root_ended = true;
+        self.end_error();
     }
 }
 

@@ -136,7 +136,8 @@ fn a_recorded_stream_costs_its_facts() {
         let mut reader = exchange.reader();
         let cost = measure(|| exchange.response.chunks(100).for_each(|chunk| reader.read(chunk)));
         let facts = reader.finish();
-        let kept = 12 + 4 * facts.tool_calls.len() as u64;
+        // Twelve, and a buffer for the ids of items.
+        let kept = 13 + 4 * facts.tool_calls.len() as u64;
         assert!(cost.count_total <= kept, "{}: {} allocations", exchange.name, cost.count_total);
         assert!(cost.bytes_max < 8 * 1024, "{}: {} bytes", exchange.name, cost.bytes_max);
     }

@@ -12,3 +12,4 @@ mod policy;
 mod repeats;
 mod schema;
 mod streams;
+mod wire;
