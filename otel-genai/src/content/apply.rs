@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use opentelemetry::logs::AnyValue;
 use opentelemetry::{Key, KeyValue};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::limits;
 use super::message::{each_string, json_length};
@@ -74,8 +74,7 @@ impl ContentPolicy {
     fn keeps(&self, part: &Part) -> bool {
         match part {
             Part::Reasoning(_) => !self.hidden.reasoning,
-            // A mask cannot read them.
-            Part::Blob { .. } => self.blobs && !self.hidden.media && self.mask.is_none(),
+            Part::Blob { .. } => !self.drops_data(),
             Part::File { .. } | Part::Uri { .. } => !self.hidden.media,
             Part::Other { kind, .. } => self.keeps_other(kind),
             _ => true,
@@ -102,11 +101,21 @@ impl ContentPolicy {
             Part::ToolCallResponse { response, .. } if self.hidden.tool_results => {
                 *response = Value::from("");
             }
-            Part::ToolCallResponse { response, .. } if !self.blobs || self.mask.is_some() => {
-                drop_data(response);
+            Part::ToolCallResponse { response, .. } if self.drops_data() => drop_data(response),
+            Part::Other { kind, fields } if self.drops_data() => {
+                drop_media(fields);
+                if kind == "image_generation_call" {
+                    fields.remove("result");
+                }
+                fields.values_mut().for_each(drop_data);
             }
             _ => {}
         }
+    }
+
+    /// A mask cannot read data.
+    fn drops_data(&self) -> bool {
+        !self.blobs || self.hidden.media || self.mask.is_some()
     }
 
     fn mask(&self, request: &mut RequestContent, output: &mut [OutputMessage]) {
@@ -210,22 +219,30 @@ fn all_parts<'a>(
     inputs.chain(outputs).chain(std::iter::once(&mut request.system_instructions))
 }
 
-/// Data in the answers of tools: `{"data": "<base64>"}` of images, whatever the provider calls the rest.
+/// Data in what is not a part of its own, such as answers of tools.
 fn drop_data(response: &mut Value) {
     match response {
         Value::Array(items) => items.iter_mut().for_each(drop_data),
         Value::Object(fields) => {
-            let is_media = fields
-                .keys()
-                .any(|key| matches!(key.as_str(), "media_type" | "mime_type" | "mimeType" | "format"));
-            if is_media {
-                fields.remove("data");
-                fields.remove("bytes");
-            }
+            drop_media(fields);
             fields.values_mut().for_each(drop_data);
         }
         Value::String(text) if text.starts_with("data:") && text.contains(";base64,") => text.clear(),
         _ => {}
+    }
+}
+
+/// `{"data": "<base64>"}` beside the type of it, whatever the provider calls the rest; Bedrock's is in a `source`.
+fn drop_media(fields: &mut Map<String, Value>) {
+    let is_type = |key: &String| matches!(key.as_str(), "media_type" | "mime_type" | "mimeType" | "format");
+    if !fields.keys().any(is_type) {
+        return;
+    }
+    for key in ["data", "bytes"] {
+        fields.remove(key);
+        if let Some(Value::Object(source)) = fields.get_mut("source") {
+            source.remove(key);
+        }
     }
 }
 

@@ -36,6 +36,11 @@ pub(crate) fn cut(text: &mut String, limit: usize) -> bool {
     true
 }
 
+/// Says of a text that more of it was left out.
+pub(crate) fn mark_cut(text: &mut String) {
+    text.push_str(CUT);
+}
+
 /// Whether this is not all of a text.
 pub(crate) fn is_cut(text: &str) -> bool {
     text.ends_with(CUT)

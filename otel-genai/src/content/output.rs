@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::limits::Limits;
+use super::limits::{self, Limits};
 use super::message::{Message, OutputMessage, Part};
 
 /// More choices, or parts of one, are not kept.
@@ -36,8 +36,19 @@ struct Choice {
 
 #[derive(Debug)]
 enum Open {
-    Pieces { block: Block, text: String, id: Option<String>, name: String },
+    Pieces(Pieces),
     Whole(Part),
+}
+
+#[derive(Debug)]
+struct Pieces {
+    block: Block,
+    text: String,
+    /// Something was left out: nothing more is added, or the text with its hole would look like a whole one.
+    is_cut: bool,
+    /// Of a tool.
+    id: Option<String>,
+    name: String,
 }
 
 impl Output {
@@ -73,23 +84,27 @@ impl Output {
         }
     }
 
-    /// A tool's id and name, which come with the first of its pieces or with each.
+    /// A tool's id and name, which come with the first of its pieces or with each. Some servers number all calls alike:
+    /// another id with a name is another call. An id alone is not, for others give each piece one of its own.
     pub(crate) fn tool(&mut self, choice: u64, block: Block, id: &Value, name: &Value) {
-        let Some(Open::Pieces { id: known_id, name: known_name, .. }) = self.block(choice, block) else {
-            return;
-        };
-        if let Some(id) = id.as_str().filter(|id| !id.is_empty()) {
-            *known_id = Some(id.to_owned());
+        let [id, name] = [id, name].map(|text| text.as_str().filter(|text| !text.is_empty()));
+        let known = self.pieces(choice, block).and_then(|pieces| pieces.id.as_deref());
+        if name.is_some() && id.zip(known).is_some_and(|(id, known)| id != known) {
+            self.open(choice, block);
         }
-        if let Some(name) = name.as_str().filter(|name| !name.is_empty()) {
-            name.clone_into(known_name);
+        let Some(pieces) = self.pieces(choice, block) else { return };
+        if let Some(id) = id {
+            pieces.id = Some(id.to_owned());
+        }
+        if let Some(name) = name {
+            name.clone_into(&mut pieces.name);
         }
     }
 
     /// The block has begun.
     pub(crate) fn has(&self, choice: usize, wanted: Block) -> bool {
         let parts = self.choices.get(choice).map(|choice| choice.parts.as_slice()).unwrap_or_default();
-        parts.iter().any(|part| matches!(part, Open::Pieces { block, .. } if *block == wanted))
+        parts.iter().any(|part| matches!(part, Open::Pieces(pieces) if pieces.block == wanted))
     }
 
     /// Parts that came whole.
@@ -122,18 +137,16 @@ impl Output {
     fn append(&mut self, choice: u64, block: Block, piece: &str) {
         let limit = self.limits.text;
         let room = self.limits.total.saturating_sub(self.length);
-        let Some(Open::Pieces { text, .. }) = self.block(choice, block) else { return };
+        let Some(Pieces { text, is_cut, .. }) = self.pieces(choice, block) else { return };
         let before = text.len();
-        let mut truncated = false;
-        if before <= limit {
-            if piece.len() > room {
-                truncated = true;
-            } else {
-                text.push_str(piece);
-                truncated = super::limits::cut(text, limit);
-            }
+        if !*is_cut && piece.len() > room {
+            limits::mark_cut(text);
+            *is_cut = true;
+        } else if !*is_cut {
+            text.push_str(piece);
+            *is_cut = limits::cut(text, limit) || limits::is_cut(piece);
         }
-        let added = text.len().saturating_sub(before);
+        let (added, truncated) = (text.len().saturating_sub(before), *is_cut);
         self.length += added;
         self.truncated |= truncated;
     }
@@ -146,24 +159,24 @@ impl Output {
         self.choices.get_mut(index)
     }
 
-    fn block(&mut self, choice: u64, wanted: Block) -> Option<&mut Open> {
-        let parts = &mut self.choice(choice)?.parts;
-        let known =
-            parts.iter().position(|part| matches!(part, Open::Pieces { block, .. } if *block == wanted));
-        let index = match known {
-            Some(index) => index,
-            None if parts.len() < LIST_LENGTH => {
-                parts.push(Open::Pieces {
-                    block: wanted,
-                    text: String::new(),
-                    id: None,
-                    name: String::new(),
-                });
-                parts.len() - 1
-            }
-            None => return None,
-        };
-        parts.get_mut(index)
+    /// The last pieces of the block, which begins with them.
+    fn pieces(&mut self, choice: u64, block: Block) -> Option<&mut Pieces> {
+        let is_wanted = |part: &Open| matches!(part, Open::Pieces(pieces) if pieces.block == block);
+        if !self.choice(choice)?.parts.iter().any(is_wanted) {
+            self.open(choice, block);
+        }
+        self.choice(choice)?.parts.iter_mut().rev().find_map(|part| match part {
+            Open::Pieces(pieces) if pieces.block == block => Some(pieces),
+            _ => None,
+        })
+    }
+
+    fn open(&mut self, choice: u64, block: Block) {
+        let Some(choice) = self.choice(choice) else { return };
+        if choice.parts.len() < LIST_LENGTH {
+            let (text, name) = (String::new(), String::new());
+            choice.parts.push(Open::Pieces(Pieces { block, text, is_cut: false, id: None, name }));
+        }
     }
 }
 
@@ -175,7 +188,7 @@ impl Choice {
     fn finish(self, open: &str) -> OutputMessage {
         let parts = self.parts.into_iter().map(|part| match part {
             Open::Whole(part) => part,
-            Open::Pieces { block, text, id, name } => match block {
+            Open::Pieces(Pieces { block, text, id, name, .. }) => match block {
                 Block::Text(_) => Part::Text(text),
                 Block::Reasoning(_) => Part::Reasoning(text),
                 Block::Tool(_) => Part::ToolCall { id, name, arguments: super::read::arguments_text(text) },

@@ -4,6 +4,7 @@
 
 mod allocations;
 mod apis;
+mod captured;
 mod exchanges;
 mod frames;
 mod hostile;

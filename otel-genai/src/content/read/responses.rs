@@ -69,7 +69,9 @@ fn definition(value: &Value) -> Option<ToolDefinition> {
 pub(super) fn event(event: &Value, output: &mut Output) {
     let number = |field: &str| event[field].as_u64().unwrap_or(0);
     // Blocks of one message have one number each: 256 parts an item are more than there are.
-    let block = number("output_index") * 256 + (number("content_index") + number("summary_index")).min(255);
+    let item = number("output_index").saturating_mul(256);
+    let part = number("content_index").saturating_add(number("summary_index")).min(255);
+    let block = item.saturating_add(part);
     match event["type"].as_str().unwrap_or_default() {
         "response.output_text.delta" | "response.refusal.delta" => {
             output.piece(0, Block::Text(block), &event["delta"]);
@@ -78,12 +80,7 @@ pub(super) fn event(event: &Value, output: &mut Output) {
             output.piece(0, Block::Reasoning(block), &event["delta"]);
         }
         "response.output_item.added" if event["item"]["name"].is_string() => {
-            output.tool(
-                0,
-                Block::Tool(number("output_index") * 256),
-                &event["item"]["call_id"],
-                &event["item"]["name"],
-            );
+            output.tool(0, Block::Tool(item), &event["item"]["call_id"], &event["item"]["name"]);
         }
         "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta" => {
             output.piece(0, Block::Tool(block), &event["delta"]);
