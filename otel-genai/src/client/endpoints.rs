@@ -6,43 +6,60 @@ use std::sync::Arc;
 use crate::provider::{Api, Endpoint, Provider};
 use otel_core::call_hook;
 
-type EndpointOf = Arc<dyn Fn(&str, &str) -> Option<Endpoint> + Send + Sync>;
+type EndpointOf = Arc<dyn Fn(&Target<'_>) -> Option<Endpoint> + Send + Sync>;
+
+/// Where a request goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target<'a> {
+    /// The host, with the port if one was given.
+    pub(crate) authority: &'a str,
+    /// The scheme's own, which a URL leaves out.
+    pub(crate) default_port: u16,
+    pub(crate) path: &'a str,
+}
 
 /// What a layer was told, and what it recognises by itself.
 #[derive(Clone, Default)]
 pub(crate) struct Endpoints {
     /// Everything that passes is this.
     pub(super) always: Option<Endpoint>,
-    pub(super) told: Vec<EndpointOf>,
+    told: Vec<EndpointOf>,
 }
 
 impl Endpoints {
     /// Requests to `host`, a name perhaps with a port, speak OpenAI's API.
     pub(super) fn add_openai_compatible(&mut self, host: &str, provider: Provider) {
         let host = host.to_ascii_lowercase();
-        self.told.push(Arc::new(move |authority, path| {
-            let api = is_host(&host, authority).then(|| openai_api(path)).flatten()?;
+        self.told.push(Arc::new(move |target| {
+            let api = is_host(&host, target).then(|| openai_api(target.path)).flatten()?;
             Some(Endpoint::new(provider.clone(), api))
         }));
     }
 
-    /// `authority` is the host, with the port if one was given.
-    pub(crate) fn find(&self, authority: &str, path: &str) -> Option<Endpoint> {
+    /// By host, perhaps with a port, and path.
+    pub(super) fn add(&mut self, endpoint: impl Fn(&str, &str) -> Option<Endpoint> + Send + Sync + 'static) {
+        self.told.push(Arc::new(move |target| endpoint(target.authority, target.path)));
+    }
+
+    pub(crate) fn find(&self, target: &Target<'_>) -> Option<Endpoint> {
         if let Some(always) = &self.always {
             return Some(always.clone());
         }
-        let told = self.told.iter().find_map(|told| call_hook(|| told(authority, path), None));
-        told.or_else(|| Api::recognise(authority, path))
+        let told = self.told.iter().find_map(|told| call_hook(|| told(target), None));
+        told.or_else(|| Api::recognise(target.authority, target.path))
     }
 }
 
 /// A host that was named without a port is meant with any.
-fn is_host(host: &str, authority: &str) -> bool {
-    let without_port = || match authority.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => authority,
+fn is_host(host: &str, target: &Target<'_>) -> bool {
+    let (name, port) = match target.authority.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => (name, port.parse().ok()),
+        _ => (target.authority, Some(target.default_port)),
     };
-    authority.eq_ignore_ascii_case(host) || without_port().eq_ignore_ascii_case(host)
+    let is_with_port = |(host, meant): (&str, &str)| {
+        name.eq_ignore_ascii_case(host) && port.is_some() && meant.parse().ok() == port
+    };
+    name.eq_ignore_ascii_case(host) || host.rsplit_once(':').is_some_and(is_with_port)
 }
 
 /// Servers put the API below a path of their own.
@@ -80,7 +97,8 @@ mod tests {
             ("llm.internal", "/v1/models", None),
             ("evil-llm.internal", "/v1/responses", None),
         ] {
-            assert_eq!(endpoints.find(authority, path).map(|found| found.api()), api, "{authority}{path}");
+            let target = Target { authority, default_port: 443, path };
+            assert_eq!(endpoints.find(&target).map(|found| found.api()), api, "{authority}{path}");
         }
     }
 }

@@ -101,7 +101,7 @@ impl GenAiLayerBuilder {
         mut self,
         endpoint: impl Fn(&str, &str) -> Option<Endpoint> + Send + Sync + 'static,
     ) -> Self {
-        self.endpoints.told.push(Arc::new(endpoint));
+        self.endpoints.add(endpoint);
         self
     }
 

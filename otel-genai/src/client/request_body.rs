@@ -23,12 +23,14 @@ pin_project! {
         ahead: VecDeque<Result<Frame<B::Data>, B::Error>>,
         #[pin]
         rest: B,
+        // To ask once more is to ask too much: some bodies panic then.
+        has_ended: bool,
     }
 }
 
 impl<B: Body> RequestBody<B> {
     pub(super) fn unread(body: B) -> Self {
-        Self { ahead: VecDeque::new(), rest: body }
+        Self { ahead: VecDeque::new(), rest: body, has_ended: false }
     }
 }
 
@@ -36,11 +38,15 @@ impl<B: Body + Unpin> RequestBody<B> {
     /// Reads what is there without waiting for more: the requests of all clients are there as a whole.
     pub(super) fn read(mut body: B, reader: &mut RequestReader) -> Self {
         let mut ahead = VecDeque::new();
-        let mut bytes = 0;
+        let (mut bytes, mut has_ended) = (0, false);
         while bytes < MAX_READ_AHEAD && ahead.len() < MAX_FRAMES && !body.is_end_stream() {
             // Whoever polls the body next brings a waker of its own.
             let polled = Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop()));
-            let Poll::Ready(Some(frame)) = polled else { break };
+            let Poll::Ready(frame) = polled else { break };
+            let Some(frame) = frame else {
+                has_ended = true;
+                break;
+            };
             let is_error = frame.is_err();
             if let Some(data) = frame.as_ref().ok().and_then(Frame::data_ref) {
                 bytes += data.remaining();
@@ -51,7 +57,7 @@ impl<B: Body + Unpin> RequestBody<B> {
                 break;
             }
         }
-        Self { ahead, rest: body }
+        Self { ahead, rest: body, has_ended }
     }
 }
 
@@ -66,17 +72,21 @@ impl<B: Body> Body for RequestBody<B> {
         let this = self.project();
         match this.ahead.pop_front() {
             Some(frame) => Poll::Ready(Some(frame)),
+            None if *this.has_ended => Poll::Ready(None),
             None => this.rest.poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.ahead.is_empty() && self.rest.is_end_stream()
+        self.ahead.is_empty() && (self.has_ended || self.rest.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
         let frames = self.ahead.iter().filter_map(|frame| frame.as_ref().ok()?.data_ref());
         let ahead: u64 = frames.map(|data| data.remaining() as u64).sum();
+        if self.has_ended {
+            return SizeHint::with_exact(ahead);
+        }
         let rest = self.rest.size_hint();
         let mut hint = SizeHint::new();
         hint.set_lower(rest.lower().saturating_add(ahead));

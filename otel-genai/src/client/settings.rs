@@ -4,7 +4,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use opentelemetry::Context;
 
-use super::endpoints::Endpoints;
+use super::endpoints::{Endpoints, Target};
 use crate::GenAi;
 use crate::operation::{Inference, Scope, Server};
 use crate::provider::{Api, Endpoint, RequestReader, ResponseReader};
@@ -42,12 +42,12 @@ impl LayerSettings {
         if Scope::of(parent).is_model_call || parent.is_telemetry_suppressed() {
             return None;
         }
-        let endpoint = match port {
-            Some(port) => self.endpoints.find(&format!("{host}:{port}"), path),
-            None => self.endpoints.find(host, path),
-        }?;
+        let default_port = if is_https { 443 } else { 80 };
+        let with_port = port.map(|port| format!("{host}:{port}"));
+        let authority = with_port.as_deref().unwrap_or(host);
+        let endpoint = self.endpoints.find(&Target { authority, default_port, path })?;
         let address = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        let port = Some(port.unwrap_or(if is_https { 443 } else { 80 }));
+        let port = Some(port.unwrap_or(default_port));
         Some(Recognised { endpoint, server: Server { address: address.into(), port } })
     }
 

@@ -21,3 +21,4 @@ mod rmcp;
 mod states;
 mod streams;
 mod support;
+mod wire;

@@ -82,6 +82,7 @@ fn data_stays_out_of_results_and_of_what_the_provider_ran() {
         };
         assert!(captured(spans().with_blobs()).contains("Q2FuYXJ5"), "{api:?}");
         assert!(!captured(spans()).contains("Q2FuYXJ5"), "{api:?}");
+        assert!(!captured(spans().with_blobs().without_media()).contains("Q2FuYXJ5"), "{api:?}");
     }
 }
 
