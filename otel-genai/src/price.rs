@@ -168,14 +168,17 @@ impl Price {
         if input.is_none() && output.is_none() {
             return None;
         }
+        let (read, written) = (usage.cache_read_input_tokens, usage.cache_write_input_tokens);
         // A server that says so: a wrong figure would stay in the sum for ever.
-        if [input, output].into_iter().flatten().any(|count| !(0..=i64::from(u32::MAX)).contains(&count)) {
+        let mut counts = [input, output, read, written].into_iter().flatten();
+        if counts.any(|count| !(0..=i64::from(u32::MAX)).contains(&count)) {
             return None;
         }
-        let tokens = |count: Option<i64>| count.unwrap_or(0).max(0) as f64;
-        let (read, written) = (tokens(usage.cache_read_input_tokens), tokens(usage.cache_write_input_tokens));
-        // The total has the cached ones in it.
-        let fresh = (tokens(input) - read - written).max(0.0);
+        let tokens = |count: Option<i64>| count.unwrap_or(0) as f64;
+        // The total has the cached ones in it. It may be what is on the bill, which may be less.
+        let read = tokens(read).min(tokens(input));
+        let written = tokens(written).min(tokens(input) - read);
+        let fresh = tokens(input) - read - written;
         let output_price = match tokens(output) {
             0.0 => 0.0,
             _ => self.output?,
@@ -257,6 +260,8 @@ mod tests {
         assert_eq!(estimate("gpt-4o-2024", usage(500_000, 0, 1_000_000)), Some(9.0));
         assert_eq!(estimate("gpt-4o-mini", usage(3_000, 1_000, 2_000)), Some(2.0 + 0.5 + 8.0));
         assert_eq!(estimate("gpt-4o-mini-exact", usage(3, 0, 0)), Some(3.0));
+        // No more than the total, which may be what is on the bill.
+        assert_eq!(estimate("gpt-4o-mini", usage(3_000, 4_000, 0)), Some(1.5));
     }
 
     #[test]
@@ -270,6 +275,9 @@ mod tests {
         for count in [-1, i64::MIN, i64::MAX, 1 << 40] {
             assert_eq!(estimate(Provider::OpenAi, "gpt-4o", usage(count, 0, 1)), None);
             assert_eq!(estimate(Provider::OpenAi, "gpt-4o", usage(1, 0, count)), None);
+        }
+        for cached in [i64::MAX, 1 << 40] {
+            assert_eq!(estimate(Provider::OpenAi, "gpt-4o", usage(1, cached, 1)), None);
         }
         let tiny = PriceTable::from_json(&TABLE.replace("\"per\": 1000", "\"per\": 1e-308")).unwrap();
         assert_eq!(tiny.estimate(&Provider::OpenAi, "gpt-4o-mini", &usage(1_000_000, 0, 1)), None);
