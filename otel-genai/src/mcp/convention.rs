@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use opentelemetry::metrics::Meter;
 use opentelemetry::trace::SpanKind;
-use opentelemetry::{Context, KeyValue};
+use opentelemetry::{Context, KeyValue, Value};
 use otel_core::{Attributes, Convention, ErrorType};
 
 use super::facts::{McpAnswer, McpFacts, McpTransport, Side};
@@ -14,16 +14,62 @@ use crate::bounded::BoundedNames;
 use crate::names::attribute;
 use crate::operation::bounded;
 
+/// <https://opentelemetry.io/docs/specs/semconv/registry/attributes/mcp/>
+const METHODS: &[&str] = &[
+    "completion/complete",
+    "elicitation/create",
+    "initialize",
+    "logging/setLevel",
+    "notifications/cancelled",
+    "notifications/initialized",
+    "notifications/message",
+    "notifications/progress",
+    "notifications/prompts/list_changed",
+    "notifications/resources/list_changed",
+    "notifications/resources/updated",
+    "notifications/roots/list_changed",
+    "notifications/tools/list_changed",
+    "ping",
+    "prompts/get",
+    "prompts/list",
+    "resources/list",
+    "resources/read",
+    "resources/subscribe",
+    "resources/templates/list",
+    "resources/unsubscribe",
+    "roots/list",
+    "sampling/createMessage",
+    "tools/call",
+    "tools/list",
+];
+
 #[derive(Debug)]
 pub(crate) struct McpConvention {
     pub(crate) side: Side,
     /// Servers must not be flooded by what clients ask for: methods, tools and prompts that do not exist.
     names: BoundedNames,
+    codes: BoundedNames,
+    pub(super) versions: BoundedNames,
 }
 
 impl McpConvention {
     pub(crate) fn new(side: Side) -> Self {
-        Self { side, names: BoundedNames::default() }
+        let names = BoundedNames::default;
+        Self { side, names: names(), codes: names(), versions: names() }
+    }
+
+    /// The protocol's own methods are known, whatever else has come.
+    fn method(&self, method: &str) -> Value {
+        METHODS
+            .iter()
+            .find(|known| **known == method)
+            .map_or_else(|| self.names.value(method), |known| Value::from(*known))
+    }
+
+    /// Whoever answers chooses the code.
+    pub(super) fn error_type(&self, code: i64) -> ErrorType {
+        let known = self.codes.known(&code.to_string());
+        known.map_or(ErrorType::OTHER, |code| ErrorType::from_code(&*code))
     }
 }
 
@@ -43,15 +89,17 @@ impl Convention for McpConvention {
     }
 
     fn span_name(&self, facts: &&McpFacts) -> Cow<'static, str> {
-        let Some(method) = self.names.known(&facts.method) else { return Cow::Borrowed("_OTHER") };
+        let method = self.method(&facts.method);
+        let method = method.as_str();
         Cow::Owned(match facts.target().and_then(|target| self.names.known(target)) {
             Some(target) => format!("{method} {target}"),
-            None => method.as_ref().to_owned(),
+            None => method.into_owned(),
         })
     }
 
     fn on_start(&self, facts: &&McpFacts, attributes: &mut Attributes<'_>) {
-        bounded(attributes, attribute::MCP_METHOD_NAME, &facts.method, &self.names);
+        attributes.span(attribute::MCP_METHOD_NAME, facts.method.clone());
+        attributes.metric(attribute::MCP_METHOD_NAME, self.method(&facts.method));
         if facts.method == "tools/call" {
             attributes.both(attribute::OPERATION_NAME, "execute_tool");
         }
@@ -62,7 +110,7 @@ impl Convention for McpConvention {
             bounded(attributes, attribute::PROMPT_NAME, prompt, &self.names);
         }
         if let Some(version) = &facts.protocol_version {
-            bounded(attributes, attribute::MCP_PROTOCOL_VERSION, version, &self.names);
+            bounded(attributes, attribute::MCP_PROTOCOL_VERSION, version, &self.versions);
         }
         on_network(facts, attributes);
         for (key, value) in [
@@ -78,7 +126,7 @@ impl Convention for McpConvention {
 
     fn on_response(&self, answer: &&McpAnswer, attributes: &mut Attributes<'_>) -> Result<(), ErrorType> {
         if let Some(code) = answer.code {
-            bounded(attributes, attribute::RPC_RESPONSE_STATUS_CODE, &code.to_string(), &self.names);
+            bounded(attributes, attribute::RPC_RESPONSE_STATUS_CODE, &code.to_string(), &self.codes);
         }
         answer.error_type.clone().map_or(Ok(()), Err)
     }

@@ -137,7 +137,7 @@ impl McpMessage {
         if !is_error(self.side, code, self.genai.conventions().is_latest()) {
             return;
         }
-        self.answer.error_type = Some(ErrorType::from_code(code.to_string()));
+        self.answer.error_type = Some(self.genai.mcp(self.side).convention().error_type(code));
         let State::Own(Some(operation)) = &self.state else { return };
         if let Some(message) = captured_message(self.genai.content_policy(), message) {
             operation.context().span().set_status(Status::error(message));

@@ -9,7 +9,7 @@ use super::convention::on_network;
 use super::facts::{McpFacts, McpTransport, Side};
 use crate::GenAi;
 use crate::names::attribute;
-use crate::operation::Server;
+use crate::operation::{Server, bounded};
 
 /// A session of MCP, from its start until this is dropped: `mcp.client.session.duration` or `mcp.server.session.duration`.
 #[derive(Debug)]
@@ -73,13 +73,14 @@ impl Drop for McpSession {
         let (mut span, mut metric) = (Vec::new(), Vec::new());
         let mut attributes = Attributes::to_lists(&mut span, &mut metric);
         on_network(&self.facts, &mut attributes);
+        let instrumenter = self.genai.mcp(self.facts.side);
         if let Some(version) = &self.facts.protocol_version {
-            attributes.both(attribute::MCP_PROTOCOL_VERSION, version.clone());
+            let versions = &instrumenter.convention().versions;
+            bounded(&mut attributes, attribute::MCP_PROTOCOL_VERSION, version, versions);
         }
         if let Some(error_type) = self.error_type.take() {
             metric.push(KeyValue::new(attribute::ERROR_TYPE, error_type));
         }
-        let instrumenter = self.genai.mcp(self.facts.side);
         instrumenter.with_metrics(|metrics| {
             metrics.session.record(self.started.elapsed().as_secs_f64(), &metric);
         });

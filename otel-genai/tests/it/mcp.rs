@@ -349,3 +349,34 @@ fn sessions() {
     let metric = telemetry.assert_metric("mcp.client.session.duration");
     metric.has_series(1).has_only_attributes(["error.type", "server.address", "server.port"]);
 }
+
+/// Whoever answers chooses the code.
+#[test]
+fn codes_and_versions_of_strangers_are_bounded() {
+    let telemetry = TestTelemetry::new();
+    let genai = mcp(&telemetry);
+    for code in 0..1_000 {
+        let mut call = genai.mcp_client("tools/call").with_tool("lookup").start();
+        call.respond(&json!({ "error": { "code": code, "message": "" } }));
+        call.end();
+    }
+    assert!(telemetry.points(CLIENT).len() <= 201, "{}", telemetry.points(CLIENT).len());
+    for version in 0..1_000 {
+        drop(genai.mcp_server_session().with_protocol_version(format!("v{version}")));
+    }
+    let sessions = telemetry.points("mcp.server.session.duration").len();
+    assert!(sessions <= 201, "{sessions}");
+}
+
+/// Tools that nobody has do not take the names of the protocol's own methods.
+#[test]
+fn made_up_tools_leave_methods_their_names() {
+    let telemetry = TestTelemetry::new();
+    let genai = mcp(&telemetry);
+    for tool in 0..300 {
+        genai.mcp_server("tools/call").with_tool(format!("tool-{tool}")).start().end();
+    }
+    genai.mcp_server("prompts/get").with_prompt("greet").start().end();
+    assert!(telemetry.spans().last().unwrap().name.starts_with("prompts/get"), "{}", telemetry.tree());
+    assert!(telemetry.points(SERVER).iter().any(|point| point.has("mcp.method.name", "prompts/get")));
+}
