@@ -39,8 +39,8 @@ impl ResendCount {
 
 /// Lets an [`HttpClientLayer`](crate::HttpClientLayer) inside of a retry layer record `http.request.resend_count`.
 ///
-/// It goes outside of the retry layer, and of a layer that follows redirects if that hands extensions on, as tower-http's
-/// does from 0.7:
+/// It goes outside of the retry layer, and of a layer that follows redirects if that hands extensions on. tower-http's does so
+/// from 0.7, with its standard policy only to the same origin, so the first request to another one has no number:
 ///
 /// ```
 /// use otel_http::{HttpClientLayer, ResendCountLayer};

@@ -18,6 +18,7 @@ use otel_http::{DestinationPolicy, HttpClientLayerBuilder, ResendCount, ResendCo
 use otel_testing::{Conventions, SpanDataExt, TestTelemetry};
 use tower::retry::RetryLayer;
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
+use tower_http::follow_redirect::FollowRedirectLayer;
 
 use crate::support::{CLIENT_DURATION, client_layer, get, serve};
 
@@ -211,6 +212,46 @@ async fn a_retry_layer_s_attempts_are_numbered() {
     telemetry.clear();
     client.oneshot(request()).await.unwrap();
     assert_eq!(resends(&telemetry), [None, None, None]);
+}
+
+#[tokio::test]
+async fn each_send_of_a_layer_that_follows_redirects_has_a_span_and_a_context() {
+    let telemetry = TestTelemetry::new();
+    let (sender, sent) = std::sync::mpsc::channel();
+    let answer = move |request: Request<String>| {
+        let to = match request.uri().path() {
+            "/old" => Some("/new"),
+            "/new" => Some("http://other.example/"),
+            _ => None,
+        };
+        sender.send(request.headers()["traceparent"].clone()).unwrap();
+        let mut response = Response::builder().status(if to.is_some() { 307 } else { 200 });
+        if let Some(to) = to {
+            response = response.header("location", to);
+        }
+        ready(Ok::<_, Infallible>(response.body(String::new()).unwrap()))
+    };
+    let client = ServiceBuilder::new()
+        .layer(ResendCountLayer::new())
+        .layer(FollowRedirectLayer::new())
+        .layer(client_layer(&telemetry).build())
+        .service_fn(answer);
+    client.oneshot(Request::get("http://users.example/old").body(String::new()).unwrap()).await.unwrap();
+    let spans = telemetry.spans();
+    let facts = spans.iter().map(|span| {
+        let [url, resends] = ["url.full", "http.request.resend_count"].map(|key| span.attribute(key));
+        (url.unwrap().to_string(), resends.cloned())
+    });
+    // tower-http hands extensions on within an origin.
+    let expected = [
+        ("http://users.example/old", None),
+        ("http://users.example/new", Some(1.into())),
+        ("http://other.example/", None),
+    ];
+    assert_eq!(facts.collect::<Vec<_>>(), expected.map(|(url, resends)| (url.to_owned(), resends)));
+    for (span, header) in spans.iter().zip(sent.try_iter()) {
+        assert!(header.to_str().unwrap().contains(&span.span_context.span_id().to_string()), "{header:?}");
+    }
 }
 
 #[tokio::test]
