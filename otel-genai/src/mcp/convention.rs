@@ -98,7 +98,7 @@ impl Convention for McpConvention {
     }
 
     fn on_start(&self, facts: &&McpFacts, attributes: &mut Attributes<'_>) {
-        attributes.span(attribute::MCP_METHOD_NAME, facts.method.clone());
+        attributes.span(attribute::MCP_METHOD_NAME, otel_core::bounded(&facts.method).to_owned());
         attributes.metric(attribute::MCP_METHOD_NAME, self.method(&facts.method));
         if facts.method == "tools/call" {
             attributes.both(attribute::OPERATION_NAME, "execute_tool");
@@ -119,7 +119,7 @@ impl Convention for McpConvention {
             (attribute::MCP_SESSION_ID, &facts.session_id),
         ] {
             if let Some(value) = value {
-                attributes.span(key, value.clone());
+                attributes.span(key, otel_core::bounded(value).to_owned());
             }
         }
     }

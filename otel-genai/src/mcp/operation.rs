@@ -80,13 +80,12 @@ impl McpMessage {
 
     /// `jsonrpc.request.id`, where it is learnt late.
     pub fn set_request_id(&mut self, id: impl Display) {
+        let id = otel_core::bounded(&id.to_string()).to_owned();
         match &mut self.state {
-            State::Own(Some(operation)) => {
-                operation.attributes().span(attribute::JSONRPC_REQUEST_ID, id.to_string());
-            }
+            State::Own(Some(operation)) => operation.attributes().span(attribute::JSONRPC_REQUEST_ID, id),
             State::Own(None) => {}
             State::Joined { context, .. } => {
-                set_on_span(context, vec![KeyValue::new(attribute::JSONRPC_REQUEST_ID, id.to_string())]);
+                set_on_span(context, vec![KeyValue::new(attribute::JSONRPC_REQUEST_ID, id)]);
             }
         }
     }

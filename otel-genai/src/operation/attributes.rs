@@ -79,7 +79,7 @@ pub(crate) fn bounded(attributes: &mut Attributes<'_>, key: &'static str, value:
             Value::String(admitted) if admitted.as_str() == value => {
                 attributes.span(key, admitted.clone());
             }
-            _ => attributes.span(key, value.to_owned()),
+            _ => attributes.span(key, otel_core::bounded(value).to_owned()),
         }
     }
     attributes.metric(key, admitted);

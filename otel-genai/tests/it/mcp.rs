@@ -380,3 +380,21 @@ fn made_up_tools_leave_methods_their_names() {
     assert!(telemetry.spans().last().unwrap().name.starts_with("prompts/get"), "{}", telemetry.tree());
     assert!(telemetry.points(SERVER).iter().any(|point| point.has("mcp.method.name", "prompts/get")));
 }
+
+#[test]
+fn what_strangers_say_at_length_is_cut() {
+    let telemetry = TestTelemetry::new();
+    let genai = mcp(&telemetry);
+    let long = "x".repeat(1 << 20);
+    let call = genai.mcp_server(long.clone()).with_tool(long.clone()).with_prompt(long.clone());
+    let call = call.with_resource_uri(long.clone()).with_session_id(long.clone()).with_request_id(&long);
+    call.with_protocol_version(long.clone()).start().end();
+    let mut client = genai.mcp_client("tools/call").start();
+    client.set_request_id(&long);
+    client.end();
+    for span in telemetry.spans() {
+        for pair in &span.attributes {
+            assert!(pair.value.to_string().len() <= 8 * 1024, "{}", pair.key);
+        }
+    }
+}
