@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::limits::{self, Limits};
 use super::message::{Message, OutputMessage, Part};
+use crate::provider::standard_finish_reason;
 
 /// More choices, or parts of one, are not kept.
 const LIST_LENGTH: usize = 128;
@@ -73,7 +74,7 @@ impl Output {
 
     pub(crate) fn finish_reason(&mut self, choice: u64, reason: &Value) {
         if let (Some(choice), Some(reason)) = (self.choice(choice), reason.as_str()) {
-            choice.finish_reason = Some(finish_reason(reason).to_owned());
+            choice.finish_reason = Some(standard_finish_reason(reason).to_owned());
         }
     }
 
@@ -205,33 +206,5 @@ impl Choice {
             },
             finish_reason: self.finish_reason.unwrap_or_else(|| open.to_owned()),
         }
-    }
-}
-
-/// The conventions' word for a provider's; one that has none stays.
-fn finish_reason(reason: &str) -> &str {
-    match reason {
-        "stop" | "end_turn" | "stop_sequence" | "completed" | "pause_turn" | "STOP" | "STOP_SEQUENCE"
-        | "COMPLETE" | "FINISH" => "stop",
-        "length"
-        | "max_tokens"
-        | "max_output_tokens"
-        | "model_context_window_exceeded"
-        | "MAX_TOKENS"
-        | "LENGTH" => "length",
-        "content_filter"
-        | "content_filtered"
-        | "guardrail_intervened"
-        | "refusal"
-        | "SAFETY"
-        | "RECITATION"
-        | "BLOCKLIST"
-        | "PROHIBITED_CONTENT"
-        | "SPII"
-        | "ERROR_TOXIC"
-        | "CONTENT_FILTERED" => "content_filter",
-        "tool_calls" | "tool_use" | "tool_call" | "function_call" | "TOOL_CALL" => "tool_call",
-        "error" | "failed" | "ERROR" | "MALFORMED_FUNCTION_CALL" => "error",
-        other => other,
     }
 }

@@ -55,6 +55,8 @@ pub(super) enum Tokens {
     Output,
     /// The output but for the reasoning.
     VisibleOutput,
+    /// Of input and output.
+    Total,
     CacheRead,
     CacheWrite,
     Reasoning,

@@ -28,6 +28,7 @@ keys! {
     Blocked "blocked", Bytes "bytes", CacheCreationInputTokens "cachecreationinputtokens",
     CacheReadInputTokens "cachereadinputtokens", CacheWriteInputTokens "cachewriteinputtokens",
     CacheReadInputTokenCount "cachereadinputtokencount", CacheWriteInputTokenCount "cachewriteinputtokencount",
+    CacheWriteTokens "cachewritetokens",
     CachedContentTokenCount "cachedcontenttokencount", CachedTokens "cachedtokens", CallId "callid",
     CandidateCount "candidatecount", Candidates "candidates", CandidatesTokenCount "candidatestokencount",
     CandidatesTokensDetails "candidatestokensdetails", Choices "choices", Code "code", Completion "completion",
@@ -74,7 +75,7 @@ keys! {
     ThoughtsTokenCount "thoughtstokencount", TokenCount "tokencount", Tokens "tokens", ToolCalls "toolcalls",
     ToolConfig "toolconfig", ToolPlan "toolplan", ToolUse "tooluse", ToolUseId "tooluseid",
     ToolUsePromptTokenCount "tooluseprompttokencount", Tools "tools", TopK "topk", TopN "topn", TopP "topp",
-    TotalOutputTextTokenCount "totaloutputtexttokencount", Trace "trace", Transcript "transcript", Type "type",
+    TotalOutputTextTokenCount "totaloutputtexttokencount", TotalTokens "totaltokens", Trace "trace", Transcript "transcript", Type "type",
     Ubinary "ubinary", Uint8 "uint8", Usage "usage", UsageMetadata "usagemetadata", Values "values", XGroq "xgroq",
 }
 

@@ -45,6 +45,7 @@ mod word;
 
 pub(crate) use gemini::finish_reason as gemini_finish_reason;
 pub(crate) use json::BYTE_ORDER_MARK;
+pub(crate) use word::standard_finish_reason;
 
 pub use api::Api;
 pub use endpoint::Endpoint;

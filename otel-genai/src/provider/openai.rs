@@ -28,6 +28,8 @@ pub(super) fn response(path: &[Key]) -> Option<ResponseField> {
 fn choice(path: &[Key]) -> Option<ResponseField> {
     use ResponseField as F;
     Some(match path {
+        // Moonshot's streams.
+        [Usage, rest @ ..] => return usage(rest).map(F::Tokens),
         [Index] => F::ChoiceIndex,
         [FinishReason | StopReason] => F::ChoiceFinishReason,
         [Text] => F::Output,
@@ -50,8 +52,11 @@ fn usage(path: &[Key]) -> Option<Tokens> {
     Some(match path {
         [PromptTokens] => Tokens::Input,
         [CompletionTokens] => Tokens::Output,
+        [TotalTokens] => Tokens::Total,
         [PromptTokensDetails | InputTokensDetails, detail] => match detail {
             CachedTokens => Tokens::CacheRead,
+            // OpenRouter's.
+            CacheWriteTokens => Tokens::CacheWrite,
             TextTokens => Tokens::TextInput,
             ImageTokens => Tokens::ImageInput,
             AudioTokens => Tokens::AudioInput,
@@ -64,8 +69,8 @@ fn usage(path: &[Key]) -> Option<Tokens> {
             AudioTokens => Tokens::AudioOutput,
             _ => return None,
         },
-        // DeepSeek and Mistral.
-        [PromptCacheHitTokens | NumCachedTokens] => Tokens::CacheRead,
+        // DeepSeek, Mistral and Moonshot.
+        [PromptCacheHitTokens | NumCachedTokens | CachedTokens] => Tokens::CacheRead,
         _ => return None,
     })
 }

@@ -9,7 +9,7 @@ use super::repeat::{Gap, GapKind, Gaps};
 use super::response::{ProviderError, ResponseFacts, ToolCall};
 use super::table;
 use super::usage::Counts;
-use super::word::{finish_reason_of, is_filter, is_last, modality};
+use super::word::{finish_reason_of, is_last, modality, standard_finish_reason};
 use super::{Api, gemini};
 
 /// Of choices, tool calls and the like: more are counted, but not kept.
@@ -147,11 +147,13 @@ impl ResponseVisitor {
             F::ToolId => set(&mut self.tool.id, text),
             F::ItemId => text.clone_into(&mut self.item_id),
             F::ToolName => set(&mut self.tool.name, text),
-            F::PromptBlocked => facts.content_filter.prompt_filtered = true,
+            // Nothing more comes.
+            F::PromptBlocked => (facts.content_filter.prompt_filtered, facts.complete) = (true, true),
             F::ErrorKind => set(&mut self.error().kind, text),
             F::ErrorCode => set(&mut self.error().code, text),
             F::ErrorMessage => set(&mut self.error().message, text),
-            F::RootErrorKind => set(&mut self.root_error.kind, text),
+            // AWS puts a namespace before it.
+            F::RootErrorKind => set(&mut self.root_error.kind, text.rsplit('#').next().unwrap_or(text)),
             F::RootErrorCode => set(&mut self.root_error.code, text),
             F::Modality => self.modality = modality(text),
             _ => {}
@@ -185,7 +187,7 @@ impl ResponseVisitor {
     }
 
     fn finish_reason(&mut self, index: usize, reason: String) {
-        self.facts.content_filter.output_filtered |= is_filter(&reason);
+        self.facts.content_filter.output_filtered |= standard_finish_reason(&reason) == "content_filter";
         // Where a stream has no last event, this is the model's end.
         self.facts.complete |= matches!(
             self.api,

@@ -45,6 +45,7 @@ pub(super) struct Counts {
     uncached_input: Option<i64>,
     tool_input: Option<i64>,
     visible_output: Option<i64>,
+    total: Option<i64>,
     fallback_input: Option<i64>,
     fallback_output: Option<i64>,
 }
@@ -59,6 +60,7 @@ impl Counts {
             Tokens::ToolInput => &mut self.tool_input,
             Tokens::Output => &mut usage.output_tokens,
             Tokens::VisibleOutput => &mut self.visible_output,
+            Tokens::Total => &mut self.total,
             Tokens::CacheRead => &mut usage.cache_read_input_tokens,
             Tokens::CacheWrite => &mut usage.cache_write_input_tokens,
             Tokens::Reasoning => &mut usage.reasoning_output_tokens,
@@ -90,9 +92,17 @@ impl Counts {
             (None, None) => None,
             (visible, reasoning) => sum(Some(visible.unwrap_or(0)), &[reasoning]),
         };
-        let output = usage.output_tokens.or(visible);
+        let apart = usage.reasoning_output_tokens.filter(|_| self.counts_reasoning_apart());
+        let output = sum(usage.output_tokens, &[apart]).or(visible);
         usage.output_tokens = output.or(self.fallback_output).or(usage.billed_output_tokens);
         usage
+    }
+
+    /// xAI speaks OpenAI's API, but "reasoning token consumption will be counted separately from `completion_tokens`, but
+    /// will be counted in the `total_tokens`". <https://docs.x.ai/docs/key-information/consumption-and-rate-limits>
+    fn counts_reasoning_apart(&self) -> bool {
+        let Usage { input_tokens, output_tokens, reasoning_output_tokens: reasoning, .. } = self.usage;
+        self.total.is_some() && sum(input_tokens, &[output_tokens, reasoning]) == self.total
     }
 }
 

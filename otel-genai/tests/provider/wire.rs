@@ -67,3 +67,72 @@ fn the_first_version_of_cohere_says_when_it_is_finished() {
     reader.read(b"{\"is_finished\":true,\"event_type\":\"stream-end\",\"finish_reason\":\"COMPLETE\",\"response\":{\"text\":\"Hi\"}}\n");
     assert!(reader.is_complete());
 }
+
+fn whole(api: Api, body: &Value) -> ResponseFacts {
+    let mut reader = ResponseReader::new(api, false);
+    reader.read(body.to_string().as_bytes());
+    reader.finish()
+}
+
+/// xAI: "reasoning token consumption will be counted separately from `completion_tokens`, but will be counted in the
+/// `total_tokens`". <https://docs.x.ai/docs/key-information/consumption-and-rate-limits>
+#[test]
+fn reasoning_that_is_counted_apart_is_part_of_the_output() {
+    for (completion, reasoning, total, output) in [
+        (9, 94, 135, 103),
+        (103, 94, 135, 103),
+        (9, 0, 41, 9),
+        (9, 94, 41, 9),
+        (i64::MAX, 94, i64::MAX, i64::MAX),
+    ] {
+        let facts = whole(
+            Api::OpenAiChat,
+            &json!({"usage": {
+                "prompt_tokens": 32, "completion_tokens": completion, "total_tokens": total,
+                "completion_tokens_details": {"reasoning_tokens": reasoning},
+            }}),
+        );
+        assert_eq!(facts.usage.output_tokens, Some(output), "{completion} {reasoning} {total}");
+        assert_eq!(facts.usage.reasoning_output_tokens, Some(reasoning));
+    }
+}
+
+/// Moonshot says it with the choice, and cached tokens beside the others; OpenRouter says what was written, too.
+#[test]
+fn usage_is_found_where_others_put_it() {
+    let usage = json!({"prompt_tokens": 19, "completion_tokens": 13, "total_tokens": 32, "cached_tokens": 7});
+    let chunk = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop", "usage": usage}]});
+    let facts = sse(Api::OpenAiChat, &ContentPolicy::none(), &[chunk]);
+    assert_eq!((facts.usage.input_tokens, facts.usage.output_tokens), (Some(19), Some(13)));
+    assert_eq!(facts.usage.cache_read_input_tokens, Some(7));
+    let details = json!({"cached_tokens": 3, "cache_write_tokens": 100});
+    let facts =
+        whole(Api::OpenAiChat, &json!({"usage": {"prompt_tokens": 200, "prompt_tokens_details": details}}));
+    assert_eq!(facts.usage.cache_write_input_tokens, Some(100));
+}
+
+#[test]
+fn a_prompt_that_was_refused_is_all_that_there_is() {
+    let event =
+        json!({"promptFeedback": {"blockReason": "SAFETY"}, "usageMetadata": {"promptTokenCount": 4}});
+    let facts = sse(Api::GeminiGenerateContent, &ContentPolicy::none(), &[event]);
+    assert!(facts.content_filter.prompt_filtered && facts.complete);
+    assert_eq!(facts.usage.input_tokens, Some(4));
+}
+
+#[test]
+fn every_reason_that_is_a_filter_s_says_so() {
+    for reason in ["SAFETY", "RECITATION", "IMAGE_SAFETY", "MODEL_ARMOR", "SPII"] {
+        let facts = whole(Api::GeminiGenerateContent, &json!({"candidates": [{"finishReason": reason}]}));
+        assert!(facts.content_filter.output_filtered, "{reason}");
+    }
+    let facts =
+        whole(Api::BedrockInvokeModel, &json!({"results": [{"completionReason": "CONTENT_FILTERED"}]}));
+    assert!(facts.content_filter.output_filtered);
+}
+
+#[test]
+fn an_error_s_class_is_its_name_without_the_namespace() {
+    let body = json!({"__type": "com.amazon.coral.service#ThrottlingException", "message": "Too many"});
+    assert_eq!(whole(Api::BedrockConverse, &body).error.unwrap().error_type(), Some("ThrottlingException"));
+}
