@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use load::{Load, Pace};
 use process::Process;
-use server::{BARE, CONTRIB, OURS, TOWER_OTEL};
+use server::{BARE, BARE_AGAIN, CONTRIB, OURS, TOWER_OTEL, is_bare};
 use table::Row;
 
 pub type Failure = Box<dyn std::error::Error>;
@@ -29,8 +29,9 @@ const STEADY: f64 = 10_000.0;
 /// A server, and the fraction of its traces that is sampled.
 type Case = (&'static str, f64);
 
-const AT_SATURATION: [Case; 4] = [(BARE, 1.0), (OURS, 1.0), (CONTRIB, 1.0), (TOWER_OTEL, 1.0)];
-const AT_A_STEADY_RATE: [Case; 8] = [
+const AT_SATURATION: [Case; 5] =
+    [(BARE, 1.0), (OURS, 1.0), (CONTRIB, 1.0), (TOWER_OTEL, 1.0), (BARE_AGAIN, 1.0)];
+const AT_A_STEADY_RATE: [Case; 9] = [
     (BARE, 1.0),
     (OURS, 1.0),
     (OURS, 0.1),
@@ -39,6 +40,7 @@ const AT_A_STEADY_RATE: [Case; 8] = [
     (CONTRIB, 0.1),
     (CONTRIB, 0.01),
     (TOWER_OTEL, 1.0),
+    (BARE_AGAIN, 1.0),
 ];
 
 #[derive(Debug, Clone, Copy)]
@@ -141,6 +143,6 @@ fn measure(
         memory,
         heap,
         bytes_per_span: bytes / spans,
-        arrived: if variant == BARE { f64::NAN } else { spans / expected * 100.0 },
+        arrived: if is_bare(variant) { f64::NAN } else { spans / expected * 100.0 },
     })
 }

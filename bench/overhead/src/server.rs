@@ -19,9 +19,15 @@ use crate::Failure;
 
 /// What a server is called, on the command line of its process and in the table.
 pub const BARE: &str = "bare";
+/// What differs from the first is chance.
+pub const BARE_AGAIN: &str = "bare, again";
 pub const OURS: &str = "otel-http + otel-init";
 pub const CONTRIB: &str = "contrib tower + SDK batch";
 pub const TOWER_OTEL: &str = "tower-otel + SDK batch";
+
+pub fn is_bare(variant: &str) -> bool {
+    [BARE, BARE_AGAIN].contains(&variant)
+}
 
 /// Sends what is left.
 type Shutdown = Box<dyn FnOnce() -> Result<(), Failure>>;
@@ -45,7 +51,7 @@ pub fn run(variant: &str) -> Result<(), Failure> {
 fn app(variant: &str) -> Result<(Router, Shutdown), Failure> {
     let bare = Router::new().route("/users/{id}", get(|| async { "Ada" }));
     match variant {
-        BARE => Ok((bare, Box::new(|| Ok(())))),
+        BARE | BARE_AGAIN => Ok((bare, Box::new(|| Ok(())))),
         OURS => {
             let telemetry = otel_init::Telemetry::builder().install()?;
             let shutdown = move || Ok(telemetry.shutdown_blocking().map(drop)?);

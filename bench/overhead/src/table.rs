@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::Case;
-use crate::server::BARE;
+use crate::server::is_bare;
 
 /// What was measured of one server in one turn.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +37,7 @@ pub fn table(cases: &[Case], turns: &[Vec<Row>]) -> String {
             let ratio = median(turns.iter().map(|turn| value(&turn[index]) / value(&turn[0])));
             format!("{:.digits$} ({ratio:.2}x)", of(value))
         };
-        let sampled = if *name == BARE { "-".to_owned() } else { format!("{} %", sampled * 100.0) };
+        let sampled = if is_bare(name) { "-".to_owned() } else { format!("{} %", sampled * 100.0) };
         let with_difference = |value: fn(&Row) -> f64| {
             let more = median(turns.iter().map(|turn| value(&turn[index]) - value(&turn[0])));
             format!("{:.1} ({more:+.1})", of(value))
