@@ -136,6 +136,11 @@ impl Attributes {
         Self(entries)
     }
 
+    /// Whether these are the same, in whatever order.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.0.len() == other.0.len() && (self == other || self.sorted() == other.sorted())
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -30,7 +30,7 @@ impl Number {
         }
     }
 
-    fn as_integer(self) -> Option<i128> {
+    pub(crate) fn as_integer(self) -> Option<i128> {
         match self {
             Self::I64(number) => Some(number.into()),
             Self::U64(number) => Some(number.into()),

@@ -45,6 +45,9 @@ impl AttributeConditions {
             into.extend(
                 unexpected.map(|(key, value): (&str, &AttributeValue)| format!("unexpected {key} = {value}")),
             );
+            let keys = attributes.keys();
+            let twice = keys.windows(2).filter(|pair| pair[0] == pair[1]);
+            into.extend(twice.map(|pair| format!("{} is there twice", pair[0])));
         }
     }
 }

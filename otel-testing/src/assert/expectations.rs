@@ -100,8 +100,8 @@ impl Expectations {
 
     fn orphans(&self, captured: &Captured) -> Option<String> {
         let most = self.most_orphans?;
-        let is_orphan =
-            |span: &&Arc<ReceivedSpan>| span.parent_span_id.is_some() && captured.parent(span).is_none();
+        let family = captured.family();
+        let is_orphan = |span: &&Arc<ReceivedSpan>| span.parent_span_id.is_some() && !family.has_parent(span);
         let orphans: Vec<String> =
             captured.spans.iter().filter(is_orphan).map(|span| format!("{:?}", span.name)).collect();
         (orphans.len() > most).then(|| {

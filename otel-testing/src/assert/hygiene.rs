@@ -11,8 +11,9 @@ pub(super) fn open_spans(captured: &Captured) -> Vec<String> {
 /// Spans whose parent is neither here nor in another process, and spans that end before they start.
 pub(super) fn orphans(captured: &Captured) -> Vec<String> {
     let mut lines = Vec::new();
+    let family = captured.family();
     for span in &captured.spans {
-        if span.parent_span_id.is_some() && !span.parent_is_remote() && captured.parent(span).is_none() {
+        if span.parent_span_id.is_some() && !span.parent_is_remote() && !family.has_parent(span) {
             lines.push(format!("the parent of {:?} is missing", span.name));
         }
         if span.parent_span_id.as_ref() == Some(&span.span_id) {
@@ -29,8 +30,8 @@ pub(super) fn orphans(captured: &Captured) -> Vec<String> {
 pub(super) fn in_flight(captured: &Captured) -> Vec<String> {
     const WORDS: [&str; 6] = ["active", "in_flight", "inflight", "in_progress", "pending", "ongoing"];
     let counts_what_is_under_way = |name: &str| {
-        name.split('.')
-            .any(|part| WORDS.iter().any(|word| part == *word || part.starts_with(&format!("{word}_"))))
+        let name = format!("_{}_", name.replace('.', "_"));
+        WORDS.iter().any(|word| name.contains(&format!("_{word}_")))
     };
     let mut lines = Vec::new();
     for metric in &captured.metrics {

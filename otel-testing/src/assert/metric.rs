@@ -123,8 +123,13 @@ impl MetricAssertion {
     /// The sum of all series of a counter, up-down counter or gauge, or of all values of the histograms.
     #[track_caller]
     pub fn has_total(&self, total: impl Into<Number>) -> &Self {
-        let total = total.into().as_f64();
-        let found = self.metric.total();
+        let total = total.into();
+        let number = |point: &Point| point.number()?.as_integer();
+        let whole: Option<i128> = self.metric.points.iter().map(number).sum();
+        if let Some((found, total)) = whole.zip(total.as_integer()) {
+            return self.require(found == total, || format!("its total is {found}, expected {total}"));
+        }
+        let (found, total) = (self.metric.total(), total.as_f64());
         self.require(is_close(found, total), || format!("its total is {found:?}, expected {total:?}"))
     }
 

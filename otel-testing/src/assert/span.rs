@@ -194,7 +194,7 @@ impl ExpectedSpan {
     }
 
     fn is_met_by(&self, span: &ReceivedSpan, captured: &Captured) -> bool {
-        self.differences(span, captured).is_empty()
+        span.name == self.name && self.differences(span, captured).is_empty()
     }
 
     /// What is not as expected, one line each; the name first.

@@ -1,3 +1,6 @@
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ptr;
 use std::sync::Arc;
 
 use super::{ExpectedSpan, closest};
@@ -13,6 +16,12 @@ pub struct ExpectedTrace {
     children: Vec<ExpectedTrace>,
     any_order: bool,
     others: bool,
+}
+
+/// What was compared so far.
+struct Search<'a> {
+    captured: &'a Captured,
+    known: RefCell<HashMap<(*const ExpectedTrace, *const ReceivedSpan), Vec<String>>>,
 }
 
 impl ExpectedTrace {
@@ -45,7 +54,8 @@ impl ExpectedTrace {
         if traces.is_empty() {
             return Some(format!("expected a trace that starts with {}, there is none\n", self.span));
         }
-        let differences = |trace: &Vec<&Arc<ReceivedSpan>>| self.differences_of_trace(trace, captured);
+        let search = Search { captured, known: RefCell::default() };
+        let differences = |trace: &Vec<&Arc<ReceivedSpan>>| self.differences_of_trace(trace, &search);
         let distance = |trace: &Vec<&Arc<ReceivedSpan>>| {
             trace.first().map_or(0, |root| closest::name_distance(&root.name, self.span.name()))
         };
@@ -60,11 +70,11 @@ impl ExpectedTrace {
         Some(format!("the trace{which} is not as expected:\n{}", closest::indented(&differences)))
     }
 
-    fn differences_of_trace(&self, tops: &[&Arc<ReceivedSpan>], captured: &Captured) -> Vec<String> {
+    fn differences_of_trace(&self, tops: &[&Arc<ReceivedSpan>], search: &Search<'_>) -> Vec<String> {
         let mut differences = Vec::new();
         let best = closest::closest(
             tops.iter().copied(),
-            |top| self.differences(top, captured, ""),
+            |top| self.differences(top, search),
             |top| closest::name_distance(&top.name, self.span.name()),
         );
         let Some((best, found)) = best else { return differences };
@@ -75,28 +85,37 @@ impl ExpectedTrace {
         differences
     }
 
-    fn differences(&self, span: &ReceivedSpan, captured: &Captured, above: &str) -> Vec<String> {
-        let path = match above {
-            "" => self.span.name().to_owned(),
-            above => format!("{above} > {}", self.span.name()),
-        };
-        let own = self.span.differences(span, captured);
+    /// Each line begins with the names from this span to the one that it is about. What was compared once is known: to find the
+    /// children that fit, all are compared with all, and those below them again.
+    fn differences(&self, span: &Arc<ReceivedSpan>, search: &Search<'_>) -> Vec<String> {
+        let key = (ptr::from_ref(self), Arc::as_ptr(span));
+        if let Some(known) = search.known.borrow().get(&key) {
+            return known.clone();
+        }
+        let differences = self.compare(span, search);
+        search.known.borrow_mut().insert(key, differences.clone());
+        differences
+    }
+
+    fn compare(&self, span: &ReceivedSpan, search: &Search<'_>) -> Vec<String> {
+        let path = self.span.name();
+        let own = self.span.differences(span, search.captured);
         let mut differences: Vec<String> = own.into_iter().map(|line| format!("{path}: {line}")).collect();
-        let children = captured.children(span);
+        let children = search.captured.children(span);
         let pairs = if self.any_order {
-            self.pairs_in_any_order(&children, captured)
+            self.pairs_in_any_order(&children, search)
         } else {
-            self.pairs_in_order(&children, captured)
+            self.pairs_in_order(&children, search)
         };
         for (expected, position) in self.children.iter().zip(&pairs) {
             match position {
                 Some(position) => {
-                    differences.extend(expected.differences(children[*position], captured, &path));
+                    let below = expected.differences(children[*position], search);
+                    differences.extend(below.into_iter().map(|line| format!("{path} > {line}")));
                 }
                 None => {
                     let left = (0..children.len()).filter(|position| !pairs.contains(&Some(*position)));
-                    let closest =
-                        expected.describe_closest(left.map(|position| children[position]), captured);
+                    let closest = expected.describe_closest(left.map(|position| children[position]), search);
                     differences.push(format!("{path}: there is no child {}{closest}", expected.span));
                 }
             }
@@ -117,11 +136,11 @@ impl ExpectedTrace {
     fn describe_closest<'s>(
         &self,
         candidates: impl Iterator<Item = &'s Arc<ReceivedSpan>>,
-        captured: &Captured,
+        search: &Search<'_>,
     ) -> String {
         let nearest = closest::closest(
             candidates,
-            |span| self.span.differences(span, captured),
+            |span| self.span.differences(span, search.captured),
             |span| closest::name_distance(&span.name, self.span.name()),
         );
         nearest.map_or_else(String::new, |(span, differences)| {
@@ -129,35 +148,35 @@ impl ExpectedTrace {
         })
     }
 
-    fn is_met_by(&self, span: &ReceivedSpan, captured: &Captured) -> bool {
-        self.differences(span, captured, "").is_empty()
+    fn is_met_by(&self, span: &Arc<ReceivedSpan>, search: &Search<'_>) -> bool {
+        self.differences(span, search).is_empty()
     }
 
     /// For each expected child the position of the captured one. In order where that is possible; if not, in any order,
     /// so that the message can say that the order is wrong rather than that everything is.
-    fn pairs_in_order(&self, children: &[&Arc<ReceivedSpan>], captured: &Captured) -> Vec<Option<usize>> {
+    fn pairs_in_order(&self, children: &[&Arc<ReceivedSpan>], search: &Search<'_>) -> Vec<Option<usize>> {
         let mut next = 0;
         let mut pairs = Vec::new();
         for expected in &self.children {
-            let found = (next..children.len()).find(|at| expected.is_met_by(children[*at], captured));
+            let found = (next..children.len()).find(|at| expected.is_met_by(children[*at], search));
             match found {
                 Some(at) => {
                     next = at + 1;
                     pairs.push(Some(at));
                 }
-                None => return self.pairs_in_any_order(children, captured),
+                None => return self.pairs_in_any_order(children, search),
             }
         }
         pairs
     }
 
     /// First everything that fits, by augmenting paths, then what is left by the fewest differences.
-    fn pairs_in_any_order(&self, children: &[&Arc<ReceivedSpan>], captured: &Captured) -> Vec<Option<usize>> {
+    fn pairs_in_any_order(&self, children: &[&Arc<ReceivedSpan>], search: &Search<'_>) -> Vec<Option<usize>> {
         let fits: Vec<Vec<usize>> = self
             .children
             .iter()
             .map(|expected| {
-                (0..children.len()).filter(|at| expected.is_met_by(children[*at], captured)).collect()
+                (0..children.len()).filter(|at| expected.is_met_by(children[*at], search)).collect()
             })
             .collect();
         let mut owners: Vec<Option<usize>> = vec![None; children.len()];
@@ -176,7 +195,7 @@ impl ExpectedTrace {
                     |at: &usize| !pairs.contains(&Some(*at)) && children[*at].name == expected.span.name();
                 let nearest = (0..children.len())
                     .filter(same_name)
-                    .min_by_key(|at| expected.differences(children[*at], captured, "").len());
+                    .min_by_key(|at| expected.differences(children[*at], search).len());
                 pairs[pair] = nearest;
             }
         }
@@ -211,7 +230,8 @@ fn assign(expected: usize, fits: &[Vec<usize>], owners: &mut [Option<usize>], tr
 /// Per trace the spans that hang below no other one.
 fn traces(captured: &Captured) -> Vec<Vec<&Arc<ReceivedSpan>>> {
     let mut traces: Vec<Vec<&Arc<ReceivedSpan>>> = Vec::new();
-    for span in captured.spans.iter().filter(|span| captured.parent(span).is_none()) {
+    let family = captured.family();
+    for span in captured.spans.iter().filter(|span| !family.has_parent(span)) {
         match traces.iter_mut().find(|tops| tops[0].trace_id == span.trace_id) {
             Some(tops) => tops.push(span),
             None => traces.push(vec![span]),

@@ -12,7 +12,7 @@ pub(super) fn metrics(received: &[Arc<ReceivedMetric>]) -> Vec<Metric> {
     let mut merged: Vec<(Arc<ReceivedMetric>, Metric)> = Vec::new();
     for next in received {
         let same = merged.iter_mut().find(|(first, metric)| {
-            first.resource == next.resource
+            first.resource.is_same(&next.resource)
                 && metric.name == next.metric.name
                 && metric.scope == next.metric.scope
                 && metric.kind == next.metric.kind
@@ -30,7 +30,7 @@ pub(super) fn metrics(received: &[Arc<ReceivedMetric>]) -> Vec<Metric> {
 
 fn add_points(metric: &mut Metric, points: &[Point]) {
     for point in points {
-        match metric.points.iter_mut().find(|known| known.attributes == point.attributes) {
+        match metric.points.iter_mut().find(|known| known.attributes.is_same(&point.attributes)) {
             Some(known) => {
                 known.value = sum(&known.value, &point.value);
                 known.exemplars.extend(point.exemplars.iter().cloned());

@@ -4,6 +4,7 @@ mod exponential;
 mod from_memory;
 mod merge;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::receiver::{Documents, group};
@@ -112,6 +113,11 @@ impl Captured {
         self.spans.iter().find(|other| other.span_id == parent && other.trace_id == span.trace_id)
     }
 
+    /// For those who ask it of every span.
+    pub(crate) fn family(&self) -> Family<'_> {
+        Family(self.spans.iter().map(|span| (span.trace_id.as_str(), span.span_id.as_str())).collect())
+    }
+
     /// The span that the record was emitted in, if it was captured.
     pub(crate) fn span_of(&self, log: &ReceivedLog) -> Option<&Arc<ReceivedSpan>> {
         let (trace_id, span_id) = (log.trace_id.as_ref()?, log.span_id.as_ref()?);
@@ -128,6 +134,16 @@ impl Captured {
 
     fn nodes(&self) -> Vec<Node> {
         self.spans.iter().map(|span| tree::received_span_node(span, &[])).collect()
+    }
+}
+
+/// Trace and id of all spans.
+pub(crate) struct Family<'a>(HashSet<(&'a str, &'a str)>);
+
+impl Family<'_> {
+    /// Whether the span's parent was captured.
+    pub(crate) fn has_parent(&self, span: &ReceivedSpan) -> bool {
+        span.parent_span_id.as_deref().is_some_and(|parent| self.0.contains(&(&span.trace_id, parent)))
     }
 }
 

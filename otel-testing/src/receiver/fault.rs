@@ -29,7 +29,7 @@ pub(super) async fn grpc_status(reply: Reply) -> Status {
 pub(super) fn retry_after(reply: Reply) -> Option<u64> {
     match reply {
         Reply::Throttle(after) | Reply::UnavailableFor(after) => {
-            Some(after.as_secs() + u64::from(after.subsec_nanos() > 0))
+            Some(after.as_secs().saturating_add(u64::from(after.subsec_nanos() > 0)))
         }
         _ => None,
     }
@@ -83,4 +83,16 @@ struct Delay {
     seconds: i64,
     #[prost(int32, tag = "2")]
     nanos: i32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delay_is_rounded_up_as_far_as_seconds_go() {
+        let seconds = |after| retry_after(Reply::Throttle(after));
+        assert_eq!(seconds(Duration::from_millis(1_001)), Some(2));
+        assert_eq!(seconds(Duration::MAX), Some(u64::MAX));
+    }
 }

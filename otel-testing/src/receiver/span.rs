@@ -18,6 +18,11 @@ pub struct ReceivedResource {
 }
 
 impl ReceivedResource {
+    /// Whether it is the same sender. A sender keeps its attributes in no order.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.schema_url == other.schema_url && self.attributes.is_same(&other.attributes)
+    }
+
     /// `service.name`, or an empty text.
     #[must_use]
     pub fn service(&self) -> &str {

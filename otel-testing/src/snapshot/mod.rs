@@ -37,13 +37,13 @@ impl Snapshot {
                     point.value = without_durations(&point.value);
                 }
             }
-            metric.points.sort_by_cached_key(|point| point.attributes.to_string());
         }
         captured
             .metrics
             .sort_by(|left, right| (&left.scope.name, &left.name).cmp(&(&right.scope.name, &right.name)));
         captured.open_spans.sort_unstable();
         rewrite(&mut captured, |_, value| with_sorted_maps(value));
+        sort_points(&mut captured);
         Self { captured }
     }
 
@@ -55,6 +55,8 @@ impl Snapshot {
             true => "[redacted]".into(),
             false => value.clone(),
         });
+        // What is not shown must not show by the order.
+        sort_points(&mut self.captured);
         self
     }
 
@@ -105,6 +107,12 @@ fn rewrite(captured: &mut Captured, value: impl Fn(&str, &AttributeValue) -> Att
     for metric in &mut captured.metrics {
         rewrite(&mut metric.scope.attributes);
         metric.points.iter_mut().for_each(|point| rewrite(&mut point.attributes));
+    }
+}
+
+fn sort_points(captured: &mut Captured) {
+    for metric in &mut captured.metrics {
+        metric.points.sort_by_cached_key(|point| (point.attributes.to_string(), point.value.to_string()));
     }
 }
 

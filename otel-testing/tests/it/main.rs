@@ -23,6 +23,7 @@ mod sender;
 mod snapshot;
 mod spans;
 #[cfg(feature = "tls")]
+mod strict;
 mod tls;
 mod traces;
 mod tracing_subscriber;

@@ -1,0 +1,137 @@
+//! What is not quite as expected, and must not pass.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use opentelemetry::metrics::MeterProvider;
+use opentelemetry::trace::{Span, Tracer, TracerProvider};
+use opentelemetry::{Context, KeyValue};
+use otel_testing::{AssertTelemetry, Captured, ExpectedTrace, TestTelemetry, span};
+use serde_json::{Value, json};
+
+/// The message of an assertion that has to fail.
+#[track_caller]
+fn fails(assertion: impl FnOnce()) -> String {
+    let panic = catch_unwind(AssertUnwindSafe(assertion)).expect_err("the assertion passed");
+    panic.downcast_ref::<String>().cloned().unwrap_or_default()
+}
+
+#[test]
+fn a_large_total_of_whole_numbers_is_exact() {
+    let telemetry = TestTelemetry::new();
+    let meter = telemetry.meter_provider().meter("shop");
+    let bytes = meter.u64_counter("bytes").build();
+    bytes.add(1_000_000_001, &[KeyValue::new("route", "/a")]);
+    bytes.add(1 << 60, &[KeyValue::new("route", "/b")]);
+    let total = (1_u64 << 60) + 1_000_000_001;
+    telemetry.assert_metric("bytes").has_total(total);
+    assert!(fails(|| _ = telemetry.assert_metric("bytes").has_total(total + 1)).contains("its total is"));
+    // Floating point numbers are rounded.
+    let seconds = meter.f64_counter("seconds").build();
+    (0..10).for_each(|_| seconds.add(0.1, &[]));
+    telemetry.assert_metric("seconds").has_total(1.0).has_total(1);
+}
+
+#[test]
+fn whatever_counts_what_is_under_way_must_be_at_zero() {
+    for name in ["shop.requests_in_flight", "jobs_pending", "shop.active_orders", "shop.in_flight.orders"] {
+        let telemetry = TestTelemetry::new();
+        telemetry.meter_provider().meter("shop").i64_up_down_counter(name).build().add(1, &[]);
+        assert!(fails(|| telemetry.assert_nothing_in_flight()).contains(name), "{name}");
+    }
+    let telemetry = TestTelemetry::new();
+    telemetry.meter_provider().meter("shop").i64_up_down_counter("inactive.sessions").build().add(1, &[]);
+    telemetry.assert_nothing_in_flight();
+}
+
+#[test]
+fn an_attribute_that_is_there_twice_is_one_too_many() {
+    let telemetry = TestTelemetry::new();
+    let mut started = telemetry.tracer_provider().tracer("shop").start("checkout");
+    started.set_attribute(KeyValue::new("tier", "gold"));
+    started.set_attribute(KeyValue::new("tier", "gold"));
+    started.end();
+    let twice = telemetry.spans()[0].attributes.len();
+    let message = fails(|| {
+        // The SDK may come to keep the last one alone.
+        assert_eq!(twice, 2, "the SDK keeps one");
+        telemetry.assert_span(span("checkout").has_exactly([KeyValue::new("tier", "gold")]));
+    });
+    assert!(message.contains("tier is there twice") || message.contains("keeps one"), "{message}");
+}
+
+fn sums(exports: &[Value]) -> Captured {
+    let export = |points: &Value| {
+        json!({"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"name": "orders", "sum": {
+            "aggregationTemporality": 1, "isMonotonic": true, "dataPoints": points,
+        }}]}]}]})
+        .to_string()
+    };
+    Captured::from_otlp_json(&exports.iter().map(export).collect::<Vec<_>>().join("\n")).unwrap()
+}
+
+/// A set of attributes has no order.
+#[test]
+fn deltas_of_one_series_are_added_up_in_whatever_order_its_attributes_come() {
+    let attribute = |key: &str| json!({"key": key, "value": {"stringValue": key}});
+    let captured = sums(&[
+        json!([{"asInt": "1", "attributes": [attribute("a"), attribute("b")]}]),
+        json!([{"asInt": "2", "attributes": [attribute("b"), attribute("a")]}]),
+    ]);
+    captured.assert_metric("orders").has_series(1).has_total(3);
+}
+
+#[test]
+fn what_is_redacted_does_not_order_a_snapshot() {
+    let snapshot = |ports: [i64; 2]| {
+        let telemetry = TestTelemetry::new();
+        let orders = telemetry.meter_provider().meter("shop").u64_counter("orders").build();
+        for (port, tier) in ports.into_iter().zip(["gold", "iron"]) {
+            orders.add(1, &[KeyValue::new("a.port", port), KeyValue::new("tier", tier)]);
+        }
+        let snapshot = telemetry.snapshot().redact(["a.port"]);
+        (snapshot.to_json(), snapshot.to_string())
+    };
+    assert_eq!(snapshot([5001, 5002]), snapshot([5002, 5001]));
+}
+
+#[test]
+fn a_deep_trace_that_is_wrong_at_its_end_is_told_at_once() {
+    const DEPTH: usize = 24;
+    fn start(tracer: &impl Tracer<Span: Send + Sync + 'static>, depth: usize) {
+        if depth < DEPTH {
+            tracer.in_span(format!("span {depth}"), |_: Context| start(tracer, depth + 1));
+        }
+    }
+    fn expected(depth: usize) -> ExpectedTrace {
+        let node = ExpectedTrace::new(format!("span {depth}"));
+        if depth + 1 < DEPTH {
+            node.child(expected(depth + 1))
+        } else {
+            node.child(ExpectedTrace::new("more"))
+        }
+    }
+    let telemetry = TestTelemetry::new();
+    start(&telemetry.tracer_provider().tracer("shop"), 0);
+    let started = Instant::now();
+    let message = fails(|| telemetry.assert_trace(expected(0)));
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    assert!(message.contains("span 23: there is no child \"more\""), "{message}");
+}
+
+#[test]
+fn many_spans_are_looked_at_in_little_time() {
+    let spans: Vec<Value> = (1..50_000_u64)
+        .map(|number| {
+            let parent = if number == 1 { String::new() } else { format!("{:016x}", number - 1) };
+            json!({"traceId": "4bf92f3577b34da6a3ce929d0e0e4736", "spanId": format!("{number:016x}"),
+                "parentSpanId": parent, "name": "s"})
+        })
+        .rev()
+        .collect();
+    let json = json!({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).to_string();
+    let captured = Captured::from_otlp_json(&json).unwrap();
+    let started = Instant::now();
+    captured.assert_no_orphans();
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+}
