@@ -1,12 +1,15 @@
 //! What calls probably cost.
 
-use std::error::Error;
-use std::fmt;
+mod error;
+
 use std::path::Path;
 
 use serde::Deserialize;
 
 use crate::provider::{Provider, Usage};
+
+pub use error::PriceTableError;
+use error::Problem;
 
 /// Prices of models, from a file of yours. None are built in: they change, and contracts differ.
 ///
@@ -44,18 +47,6 @@ pub struct PriceTable {
     models: Vec<Price>,
 }
 
-/// Why a price table was not read.
-#[derive(Debug)]
-pub struct PriceTableError(Problem);
-
-#[derive(Debug)]
-enum Problem {
-    Read(std::io::Error),
-    Json(serde_json::Error),
-    Format(u64),
-    Price { model: String, what: &'static str },
-}
-
 #[derive(Deserialize)]
 struct Format {
     format: u64,
@@ -85,6 +76,13 @@ fn million() -> f64 {
     1e6
 }
 
+/// It becomes a unit, and "the unit [..] is ASCII" of at most 63 characters: an SDK drops an instrument of any other.
+/// <https://opentelemetry.io/docs/specs/otel/metrics/api/#instrument-unit>
+fn is_currency(code: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'{' | b'}');
+    (1..=32).contains(&code.len()) && code.bytes().all(is_part)
+}
+
 fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, PriceTableError> {
     serde_json::from_str(text).map_err(|error| PriceTableError(Problem::Json(error)))
 }
@@ -94,7 +92,8 @@ impl PriceTable {
     ///
     /// # Errors
     ///
-    /// The text is not such a table, of another format, or a price is negative or not finite.
+    /// The text is not such a table, of another format, its currency is no code such as `USD`, or a price is negative or not
+    /// finite.
     pub fn from_json(text: &str) -> Result<Self, PriceTableError> {
         // First, for the rest of another format may look like anything.
         let Format { format } = parse(text)?;
@@ -102,6 +101,9 @@ impl PriceTable {
             return Err(PriceTableError(Problem::Format(format)));
         }
         let file: File = parse(text)?;
+        if !is_currency(&file.currency) {
+            return Err(PriceTableError(Problem::Currency(file.currency)));
+        }
         if let Some((model, what)) = file.models.iter().find_map(|price| Some((price, price.problem()?))) {
             return Err(PriceTableError(Problem::Price { model: model.model.clone(), what }));
         }
@@ -191,49 +193,6 @@ impl Price {
     }
 }
 
-impl PriceTableError {
-    /// The file could not be read.
-    #[must_use]
-    pub fn is_read(&self) -> bool {
-        matches!(self.0, Problem::Read(_))
-    }
-
-    /// What was read is no price table of a known format.
-    #[must_use]
-    pub fn is_format(&self) -> bool {
-        matches!(self.0, Problem::Json(_) | Problem::Format(_))
-    }
-
-    /// A price makes no sense.
-    #[must_use]
-    pub fn is_price(&self) -> bool {
-        matches!(self.0, Problem::Price { .. })
-    }
-}
-
-impl fmt::Display for PriceTableError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Problem::Read(_) => f.write_str("the price table cannot be read"),
-            Problem::Json(_) => f.write_str("the price table is not the JSON that it should be"),
-            Problem::Format(format) => {
-                write!(f, "the price table has format {format}, this crate reads format 1")
-            }
-            Problem::Price { model, what } => write!(f, "in the price table, model {model:?}: {what}"),
-        }
-    }
-}
-
-impl Error for PriceTableError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.0 {
-            Problem::Read(error) => Some(error),
-            Problem::Json(error) => Some(error),
-            Problem::Format(_) | Problem::Price { .. } => None,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -300,6 +259,10 @@ mod tests {
             );
         }
         assert!(PriceTable::from_json("[]").unwrap_err().is_format());
+        for currency in ["\u{20ac}", "", "US D", "U}D", "123456789012345678901234567890123"] {
+            let error = PriceTable::from_json(&TABLE.replace("USD", currency)).unwrap_err();
+            assert!(error.is_format() && error.to_string().contains("currency"), "{error}");
+        }
         let negative = PriceTable::from_json(&TABLE.replace("2.0", "-2.0")).unwrap_err();
         assert!(negative.is_price());
         assert!(negative.to_string().contains("gpt-4o*"), "{negative}");
