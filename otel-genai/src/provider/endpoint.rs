@@ -116,6 +116,10 @@ fn split_port(host: &str) -> (&str, Option<&str>) {
 }
 
 fn openai(provider: Provider, path: &str) -> Option<Endpoint> {
+    // Some serve Anthropic's API beside it: Azure, DeepSeek, Moonshot.
+    if path.ends_with("/anthropic/v1/messages") {
+        return Some(Endpoint::new(provider, Api::AnthropicMessages));
+    }
     let (_, api) = OPENAI_PATHS.iter().find(|(end, _)| path.ends_with(end))?;
     Some(Endpoint::new(provider, *api))
 }
@@ -191,6 +195,9 @@ fn is_bedrock(name: &str) -> bool {
 
 /// `/model/{model}/converse`, where the model may be an ARN with encoded slashes.
 fn bedrock(path: &str) -> Option<Endpoint> {
+    if path.starts_with("/openai/v1/") {
+        return openai(Provider::AwsBedrock, path);
+    }
     let (model, method) = path.strip_prefix("/model/")?.rsplit_once('/')?;
     let (api, streaming) = match method {
         "converse" => (Api::BedrockConverse, false),

@@ -136,3 +136,44 @@ fn an_error_s_class_is_its_name_without_the_namespace() {
     let body = json!({"__type": "com.amazon.coral.service#ThrottlingException", "message": "Too many"});
     assert_eq!(whole(Api::BedrockConverse, &body).error.unwrap().error_type(), Some("ThrottlingException"));
 }
+
+/// The last events of a stream list the calls once more.
+#[test]
+fn a_call_that_is_named_again_is_no_more_output() {
+    let item = json!({"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "lookup", "arguments": ""});
+    let facts = sse(
+        Api::OpenAiResponses,
+        &ContentPolicy::none(),
+        &[
+            json!({"type": "response.output_item.added", "output_index": 0, "item": item}),
+            json!({"type": "response.function_call_arguments.delta", "output_index": 0, "delta": "{}"}),
+            json!({"type": "response.output_item.done", "output_index": 0, "item": item}),
+            json!({"type": "response.completed", "response": {"status": "completed", "output": [item]}}),
+        ],
+    );
+    assert_eq!((facts.output_chunks, facts.events), (2, 4));
+}
+
+/// <https://learn.microsoft.com/azure/ai-foundry/foundry-models/how-to/use-foundry-models-claude>,
+/// <https://docs.aws.amazon.com/bedrock/latest/userguide/inference-chat-completions.html>
+#[test]
+fn some_serve_the_api_of_another() {
+    for (host, path, expected) in [
+        (
+            "shop.services.ai.azure.com",
+            "/anthropic/v1/messages",
+            Some((Api::AnthropicMessages, "azure.ai.inference")),
+        ),
+        ("api.deepseek.com", "/anthropic/v1/messages", Some((Api::AnthropicMessages, "deepseek"))),
+        (
+            "bedrock-runtime.us-west-2.amazonaws.com",
+            "/openai/v1/chat/completions",
+            Some((Api::OpenAiChat, "aws.bedrock")),
+        ),
+        ("api.openai.com", "/v1/messages", None),
+    ] {
+        let found = Api::recognise(host, path);
+        let found = found.as_ref().map(|endpoint| (endpoint.api(), endpoint.provider().as_str()));
+        assert_eq!(found, expected, "{host}{path}");
+    }
+}
