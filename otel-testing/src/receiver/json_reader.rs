@@ -2,10 +2,18 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::de::Error as _;
-use serde_json::{Deserializer, Error, Value};
+use serde_json::{Deserializer, Error, Map, Value};
 
 use super::json::Document;
 use super::{ReceivedLog, ReceivedMetric, ReceivedSpan, json_reading, log, metric, span};
+
+const SIGNALS: [&str; 4] = ["resourceSpans", "resourceMetrics", "resourceLogs", "resourceProfiles"];
+
+/// "Receivers MUST ignore message fields with unknown names", but whoever reads a file in which there is nothing else has
+/// another one in mind, and would find nothing in it that should not be there.
+fn is_document(object: &Map<String, Value>) -> bool {
+    object.is_empty() || SIGNALS.iter().any(|signal| object.contains_key(*signal))
+}
 
 /// The text is no OTLP/JSON; it says which document of it is not, and why.
 #[derive(Debug)]
@@ -39,7 +47,10 @@ impl Documents {
     pub(crate) fn read(json: &str) -> Result<Self, OtlpJsonError> {
         let mut read = Self::default();
         for (index, value) in Deserializer::from_str(json).into_iter().enumerate() {
-            let document = value.and_then(|value| match value {
+            let document = value.and_then(|value| match &value {
+                Value::Object(object) if !is_document(object) => {
+                    Err(Error::custom(format!("it has none of {}", SIGNALS.join(", "))))
+                }
                 Value::Object(_) => json_reading::from_value(value),
                 _ => Err(Error::custom("expected an object")),
             });

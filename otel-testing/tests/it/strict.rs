@@ -135,3 +135,14 @@ fn many_spans_are_looked_at_in_little_time() {
     captured.assert_no_orphans();
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
 }
+
+#[test]
+fn a_file_of_something_else_is_not_empty_telemetry() {
+    for other in [r#"{"resource_spans": []}"#, r#"{"name": "otel"}"#] {
+        let error = Captured::from_otlp_json(other).unwrap_err().to_string();
+        assert!(error.contains("it has none of resourceSpans"), "{error}");
+    }
+    for empty in ["", "{}", r#"{"resourceProfiles": [], "more": 1}"#] {
+        assert!(Captured::from_otlp_json(empty).unwrap().spans.is_empty());
+    }
+}
