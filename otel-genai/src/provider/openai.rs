@@ -126,11 +126,12 @@ pub(super) fn responses_scope(path: &[Key]) -> Option<ResponseScope> {
     })
 }
 
-/// `{"error": {..}}`, `{"error": ".."}`, and what compatible servers put at the root.
+/// `{"error": {..}}`, `{"error": ".."}`, and what compatible servers put at the root. Google's has a list around it.
 pub(super) fn error(path: &[Key]) -> Option<ResponseField> {
     use ResponseField as F;
     Some(match path {
-        [Error, Type] => F::ErrorKind,
+        [Item, rest @ ..] => return error(rest),
+        [Error, Type | Status] => F::ErrorKind,
         [Error, Code] => F::ErrorCode,
         [Error, Message] | [Error] | [Message] | [Detail] => F::ErrorMessage,
         [Type] => F::RootErrorKind,

@@ -177,3 +177,11 @@ fn some_serve_the_api_of_another() {
         assert_eq!(found, expected, "{host}{path}");
     }
 }
+
+/// Google's OpenAI-compatible endpoint answers with a list of one error, in Google's words.
+#[test]
+fn an_error_may_be_in_a_list() {
+    let body = json!([{"error": {"code": 400, "message": "Invalid value", "status": "INVALID_ARGUMENT"}}]);
+    let error = whole(Api::OpenAiChat, &body).error.unwrap();
+    assert_eq!(error.error_type(), Some("INVALID_ARGUMENT"));
+}
