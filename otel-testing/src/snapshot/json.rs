@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 
 use opentelemetry::trace::Status;
+use opentelemetry_sdk::metrics::Temporality;
 use serde_json::{Map, Value, json};
 
 use crate::assert::kind_name as metric_kind;
@@ -49,6 +50,7 @@ impl<'a> Ids<'a> {
         let link = |link: &crate::ReceivedLink| json!({ "attributes": attributes(&link.attributes), "span": self.number(&link.span_id) });
         json!({
             "attributes": attributes(&span.attributes),
+            "dropped_attributes": span.dropped_attributes,
             "events": span.events.iter().map(event).collect::<Vec<_>>(),
             "id": self.number(&span.span_id),
             "kind": kind_name(&span.kind),
@@ -75,8 +77,10 @@ impl<'a> Ids<'a> {
             "attributes": attributes(&log.attributes),
             "body": value(&log.body),
             "event_name": log.event_name,
+            "resource": attributes(&log.resource.attributes),
             "scope": scope(&log.scope),
             "severity": log.severity_number,
+            "severity_text": log.severity_text,
             "span": log.span_id.as_ref().map(|span_id| self.number(span_id)),
         })
     }
@@ -84,10 +88,16 @@ impl<'a> Ids<'a> {
 
 fn metric(metric: &Metric) -> Value {
     json!({
+        "description": metric.description,
         "kind": metric_kind(metric.kind),
         "name": metric.name,
         "points": metric.points.iter().map(point).collect::<Vec<_>>(),
         "scope": scope(&metric.scope),
+        "temporality": match metric.temporality {
+            Some(Temporality::Delta) => json!("delta"),
+            Some(_) => json!("cumulative"),
+            None => Value::Null,
+        },
         "unit": metric.unit,
     })
 }
@@ -103,12 +113,24 @@ fn point(point: &Point) -> Value {
             "bounds": histogram.bounds,
             "buckets": histogram.bucket_counts,
             "count": histogram.count,
+            "max": histogram.max.map(double),
+            "min": histogram.min.map(double),
             "sum": histogram.sum.map(double),
         }),
-        PointValue::ExponentialHistogram(histogram) => {
-            json!({ "count": histogram.count, "sum": histogram.sum.map(double) })
+        PointValue::ExponentialHistogram(histogram) => json!({
+            "count": histogram.count,
+            "max": histogram.max.map(double),
+            "min": histogram.min.map(double),
+            "negative": histogram.negative,
+            "positive": histogram.positive,
+            "scale": histogram.scale,
+            "sum": histogram.sum.map(double),
+            "zero_count": histogram.zero_count,
+        }),
+        PointValue::Summary(summary) => {
+            let quantiles = summary.quantiles.iter().map(|(at, value)| json!([double(*at), double(*value)]));
+            json!({ "count": summary.count, "quantiles": quantiles.collect::<Vec<_>>(), "sum": double(summary.sum) })
         }
-        PointValue::Summary(summary) => json!({ "count": summary.count, "sum": double(summary.sum) }),
         PointValue::Empty => Value::Null,
     };
     json!({ "attributes": attributes(&point.attributes), "value": value })

@@ -13,7 +13,8 @@ use crate::{AttributeValue, Attributes, PointValue};
 /// Captured telemetry in normal form, for snapshot tests: ids are numbers in the order of appearance, times are left out,
 /// metrics and their points are sorted, and of a histogram of durations only the count is shown.
 ///
-/// Its [`Display`](fmt::Display) is text to read; [`Snapshot::to_json`] has everything.
+/// Its [`Display`](fmt::Display) is text to read; [`Snapshot::to_json`] has everything but the
+/// versions of scopes, the states of traces and exemplars, which change with each release or run.
 ///
 /// ```
 /// use opentelemetry::trace::{Tracer, TracerProvider};
@@ -101,6 +102,7 @@ fn rewrite(captured: &mut Captured, value: impl Fn(&str, &AttributeValue) -> Att
     for log in &mut captured.logs {
         let log = Arc::make_mut(log);
         rewrite(&mut log.attributes);
+        rewrite(&mut Arc::make_mut(&mut log.resource).attributes);
         rewrite(&mut Arc::make_mut(&mut log.scope).attributes);
         log.body = value("", &log.body);
     }

@@ -146,3 +146,18 @@ fn a_file_of_something_else_is_not_empty_telemetry() {
         assert!(Captured::from_otlp_json(empty).unwrap().spans.is_empty());
     }
 }
+
+#[test]
+fn a_snapshot_tells_what_a_metric_has_besides_its_sum() {
+    let snapshot = |description: &'static str, largest: f64| {
+        let telemetry = TestTelemetry::new();
+        let meter = telemetry.meter_provider().meter("shop");
+        let size =
+            meter.f64_histogram("size").with_description(description).with_boundaries(vec![10.0]).build();
+        [largest, 5.0 - largest].into_iter().for_each(|value| size.record(value, &[]));
+        telemetry.snapshot().to_json()
+    };
+    assert_eq!(snapshot("Of a cart", 3.0), snapshot("Of a cart", 3.0));
+    assert_ne!(snapshot("Of a cart", 3.0), snapshot("Of a cart", 4.0));
+    assert_ne!(snapshot("Of a cart", 3.0), snapshot("Of a basket", 3.0));
+}
