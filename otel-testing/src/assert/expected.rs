@@ -38,6 +38,10 @@ impl Expected {
     #[must_use]
     pub fn accepts(&self, value: &AttributeValue) -> bool {
         match &self.rule {
+            // Not even a number that is none equals itself.
+            Rule::Equal(AttributeValue::Double(expected)) if expected.is_nan() => {
+                value.as_double().is_some_and(f64::is_nan)
+            }
             Rule::Equal(expected) => expected == value,
             Rule::Predicate(predicate) => predicate(value),
         }

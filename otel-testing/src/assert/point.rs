@@ -26,7 +26,8 @@ impl PointAssertion {
     pub fn has_value(&self, value: impl Into<Number>) -> &Self {
         let value = value.into();
         let Some(found) = self.point.number() else { self.fail("it is a histogram, which has no value") };
-        self.require(found == value, || format!("its value is {found}, expected {value}"))
+        let are_none = found.as_f64().is_nan() && value.as_f64().is_nan();
+        self.require(found == value || are_none, || format!("its value is {found}, expected {value}"))
     }
 
     /// How many values a histogram has.

@@ -6,6 +6,7 @@ use crate::{AttributeValue, Attributes, ReceivedMetric, ReceivedResource, Scope}
 /// One line per secret and place. Everything that OTLP carries is looked at: names, keys, values, descriptions, bodies,
 /// states, scopes and resources.
 pub(super) fn found(captured: &Captured, secrets: &[String]) -> Vec<String> {
+    let secrets = secrets.iter().map(|secret| (secret.as_str(), forms(secret))).collect();
     let mut search = Search { secrets, found: Vec::new() };
     for span in &captured.spans {
         let place = format!("span {:?}", span.name);
@@ -56,16 +57,40 @@ pub(super) fn found(captured: &Captured, secrets: &[String]) -> Vec<String> {
     search.found
 }
 
+/// As it is, as a text in JSON, and as it stands in URLs and forms: attributes hold all of these.
+fn forms(secret: &str) -> Vec<String> {
+    let json = serde_json::Value::from(secret).to_string();
+    let url = |digits: fn(u8) -> String| -> String {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        secret
+            .bytes()
+            .map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { digits(byte) })
+            .collect()
+    };
+    let upper = url(|byte| format!("%{byte:02X}"));
+    let mut forms = vec![
+        secret.to_owned(),
+        json[1..json.len() - 1].to_owned(),
+        upper.replace("%20", "+"),
+        url(|byte| format!("%{byte:02x}")),
+        upper,
+    ];
+    forms.sort_unstable();
+    forms.dedup();
+    forms
+}
+
 struct Search<'a> {
-    secrets: &'a [String],
+    /// With the forms that each may have.
+    secrets: Vec<(&'a str, Vec<String>)>,
     found: Vec<String>,
 }
 
 impl Search<'_> {
     fn bytes(&mut self, place: &str, bytes: &[u8]) {
-        for secret in self.secrets {
-            let is_there = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
-            if is_there {
+        for (secret, forms) in &self.secrets {
+            let is_there = |form: &String| bytes.windows(form.len()).any(|window| window == form.as_bytes());
+            if forms.iter().any(is_there) {
                 self.found.push(format!("{secret:?} is in {place}"));
             }
         }

@@ -161,3 +161,38 @@ fn a_snapshot_tells_what_a_metric_has_besides_its_sum() {
     assert_ne!(snapshot("Of a cart", 3.0), snapshot("Of a cart", 4.0));
     assert_ne!(snapshot("Of a cart", 3.0), snapshot("Of a basket", 3.0));
 }
+
+#[test]
+fn a_secret_is_found_as_json_and_urls_write_it() {
+    for (secret, exported) in [
+        ("-----BEGIN KEY-----\nabc", json!({"content": "-----BEGIN KEY-----\nabc"}).to_string()),
+        ("two \"words\"", json!(["two \"words\""]).to_string()),
+        ("p@ss/word", "https://shop.test/?q=p%40ss%2Fword".to_owned()),
+        ("p@ss word", "q=p%40ss+word".to_owned()),
+        ("p@ss/word", "q=p%40ss%2fword".to_owned()),
+    ] {
+        let telemetry = TestTelemetry::new();
+        let mut started = telemetry.tracer_provider().tracer("shop").start("checkout");
+        started.set_attribute(KeyValue::new("text", exported));
+        started.end();
+        let message = fails(|| telemetry.assert_no_secrets([secret]));
+        assert!(message.contains("is in text of span \"checkout\""), "{message}");
+        telemetry.assert_no_secrets(["another \"one\""]);
+    }
+}
+
+#[test]
+fn no_number_is_no_number() {
+    let telemetry = TestTelemetry::new();
+    let mut started = telemetry.tracer_provider().tracer("shop").start("checkout");
+    started.set_attribute(KeyValue::new("ratio", f64::NAN));
+    started.end();
+    telemetry.assert_span(span("checkout").has("ratio", f64::NAN));
+    fails(|| telemetry.assert_span(span("checkout").has("ratio", 0.0)));
+    let received = Captured::from_otlp_json(
+        r#"{"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"name": "ratio", "gauge": {"dataPoints": [{"asDouble": "NaN"}]}}]}]}]}"#,
+    );
+    let received = received.unwrap();
+    received.assert_metric("ratio").point([]).has_value(f64::NAN);
+    fails(|| _ = received.assert_metric("ratio").point([]).has_value(0.0));
+}
