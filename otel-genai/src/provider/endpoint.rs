@@ -76,9 +76,12 @@ pub(super) fn recognise(host: &str, path: &str) -> Option<Endpoint> {
     if let Some((_, provider)) = OPENAI_HOSTS.iter().find(|(known, _)| *known == name) {
         return openai(provider.clone(), path);
     }
-    // Regions of OpenAI: `eu.api.openai.com`.
+    // Regions: `eu.api.openai.com`.
     if name.ends_with(".api.openai.com") {
         return openai(Provider::OpenAi, path);
+    }
+    if name.ends_with(".api.x.ai") {
+        return openai(Provider::XAi, path);
     }
     if let Some(provider) = azure(&name) {
         return openai(provider, path).map(|endpoint| match azure_deployment(path) {
@@ -96,9 +99,7 @@ pub(super) fn recognise(host: &str, path: &str) -> Option<Endpoint> {
             }
         }
         "api.cohere.com" | "api.cohere.ai" => cohere(path),
-        _ if name == "aiplatform.googleapis.com" || name.ends_with("-aiplatform.googleapis.com") => {
-            vertex(path)
-        }
+        _ if is_vertex(&name) => vertex(path),
         _ if is_bedrock(&name) => bedrock(path),
         // Ollama's own port: its paths alone are too common.
         _ if port == Some("11434") => ollama(path),
@@ -124,7 +125,12 @@ fn openai(provider: Provider, path: &str) -> Option<Endpoint> {
     Some(Endpoint::new(provider, *api))
 }
 
+/// Also of the clouds for the government of the USA and for China.
 fn azure(name: &str) -> Option<Provider> {
+    let own_cloud = [".azure.us", ".azure.cn"].into_iter().find_map(|end| name.strip_suffix(end));
+    if own_cloud.is_some_and(|rest| rest.ends_with(".openai") || rest.ends_with(".cognitiveservices")) {
+        return Some(Provider::AzureOpenAi);
+    }
     if name.ends_with(".openai.azure.com") || name.ends_with(".cognitiveservices.azure.com") {
         Some(Provider::AzureOpenAi)
     } else if name.ends_with(".services.ai.azure.com") || name.ends_with(".models.ai.azure.com") {
@@ -165,6 +171,13 @@ fn google(provider: Provider, path: &str) -> Option<Endpoint> {
         model: Some(model).filter(|model| !model.is_empty()),
         streaming: Some(streaming),
     })
+}
+
+/// `us-central1-aiplatform.googleapis.com`, and where requests stay in the region, `aiplatform.us-central1.rep.googleapis.com`.
+fn is_vertex(name: &str) -> bool {
+    name == "aiplatform.googleapis.com"
+        || name.ends_with("-aiplatform.googleapis.com")
+        || (name.starts_with("aiplatform.") && name.ends_with(".rep.googleapis.com"))
 }
 
 /// Vertex AI also serves Anthropic's messages, and other models behind OpenAI's API.

@@ -171,6 +171,16 @@ fn some_serve_the_api_of_another() {
             Some((Api::OpenAiChat, "aws.bedrock")),
         ),
         ("api.openai.com", "/v1/messages", None),
+        // Regions and other clouds.
+        ("shop.openai.azure.us", "/openai/v1/responses", Some((Api::OpenAiResponses, "azure.ai.openai"))),
+        ("us-east-1.api.x.ai", "/v1/chat/completions", Some((Api::OpenAiChat, "x_ai"))),
+        (
+            "aiplatform.us-central1.rep.googleapis.com",
+            "/v1/projects/p/locations/us-central1/publishers/google/models/gemini:generateContent",
+            Some((Api::GeminiGenerateContent, "gcp.vertex_ai")),
+        ),
+        ("storage.us-central1.rep.googleapis.com", "/v1/models/gemini:generateContent", None),
+        ("openai.azure.us.evil.test", "/openai/v1/responses", None),
     ] {
         let found = Api::recognise(host, path);
         let found = found.as_ref().map(|endpoint| (endpoint.api(), endpoint.provider().as_str()));
