@@ -19,6 +19,7 @@ mod error;
 mod export;
 mod health;
 mod install;
+mod late;
 mod logfmt;
 mod metrics;
 mod on_error;

@@ -13,6 +13,7 @@ use tracing_subscriber::{Layer, Registry};
 
 use crate::config::SubscriberConfig;
 use crate::control::Live;
+use crate::late::Late;
 use crate::pipeline::Pipeline;
 use crate::span_fields::WithSpanFields;
 use crate::{ConsoleLogs, console, diagnostics};
@@ -96,7 +97,7 @@ where
     let bridge = OpenTelemetryTracingBridge::new(&pipeline.logger_provider);
     let wants: fn(&Metadata<'_>) -> bool =
         if pipeline.has_span_fields { |_| true } else { |metadata| metadata.is_event() };
-    WithSpanFields(bridge).with_filter(ExportFilter { live: pipeline.live(), wants })
+    WithSpanFields(bridge).and_then(Late).with_filter(ExportFilter { live: pipeline.live(), wants })
 }
 
 /// What is exported: up to the level of the moment, and nothing of the export itself. `tracing` remembers the answer for each

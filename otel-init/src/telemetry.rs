@@ -17,7 +17,7 @@ use crate::sampling::SamplerHandle;
 use crate::shutdown::Lifecycle;
 use crate::{
     Control, EffectiveConfig, FlushError, FlushReport, Health, ShutdownError, ShutdownReport,
-    TelemetryBuilder, TracerProvider, diagnostics, subscriber,
+    TelemetryBuilder, TracerProvider, diagnostics, late, subscriber,
 };
 
 /// The telemetry of this process, for as long as it is kept.
@@ -205,10 +205,13 @@ impl Drop for Telemetry {
     fn drop(&mut self) {
         // A shutdown that somebody began and gave up waiting for is waited for too, but its result was theirs.
         let is_reported = self.lifecycle.is_shutdown_begun();
-        if let Err(error) = self.shutdown_blocking()
-            && !is_reported
-        {
+        let result = self.shutdown_blocking();
+        if is_reported {
+            return;
+        }
+        if let Err(error) = result {
             diagnostics::warn(&error.to_string());
         }
+        late::guard_dropped();
     }
 }

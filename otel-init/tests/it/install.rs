@@ -280,3 +280,28 @@ fn a_detector_that_is_slow_or_panics_is_told_and_does_not_delay() {
         &otel_init::SettingSource::Detected
     );
 }
+
+#[test]
+fn who_drops_the_guard_and_goes_on_is_told_so_once() {
+    const TOLD: &str = "the telemetry ended when the guard of `install()` was dropped";
+    if child::is_child() {
+        let telemetry = Telemetry::builder().install().unwrap();
+        if std::env::var_os("SHUT_DOWN").is_some() {
+            telemetry.shutdown_blocking().unwrap();
+        } else {
+            drop(telemetry);
+        }
+        tracing::info!("first");
+        tracing::info!("second");
+        return;
+    }
+    let test = "install::who_drops_the_guard_and_goes_on_is_told_so_once";
+    let none = [("OTEL_TRACES_EXPORTER", "none"), ("OTEL_METRICS_EXPORTER", "none")];
+    let logs_alone =
+        |more| child::run(test, &[&none[..], &[("OTEL_LOGS_EXPORTER", "console")], more].concat());
+    let dropped = logs_alone(&[]);
+    assert_eq!(dropped.lines(TOLD).len(), 1, "{}", dropped.console);
+    assert_eq!(dropped.lines("INFO it::install: ").len(), 2, "{}", dropped.console);
+    let shut_down = logs_alone(&[("SHUT_DOWN", "1")]);
+    assert_eq!(shut_down.lines(TOLD), [""; 0], "{}", shut_down.console);
+}
