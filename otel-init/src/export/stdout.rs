@@ -43,9 +43,12 @@ impl Lines for ExportLogsServiceRequest {
 }
 
 impl Lines for ExportMetricsServiceRequest {
+    /// What the telemetry counts of itself comes last, and only what it has counted: it would be most of the lines.
     fn lines(&self) -> String {
         let scopes = self.resource_metrics.iter().flat_map(|resource| &resource.scope_metrics);
-        scopes.flat_map(|scope| &scope.metrics).map(metric_lines).collect()
+        let metrics = scopes.flat_map(|scope| &scope.metrics);
+        let (of_itself, others): (Vec<_>, Vec<_>) = metrics.partition(|metric| is_of_itself(metric));
+        others.into_iter().chain(of_itself).map(metric_lines).collect()
     }
 }
 
@@ -80,10 +83,15 @@ fn log_line(scope: &str, record: &LogRecord) -> String {
     line + "\n"
 }
 
+fn is_of_itself(metric: &Metric) -> bool {
+    metric.name.starts_with("otel.sdk.")
+}
+
 fn metric_lines(metric: &Metric) -> String {
     let head = format!("metric {} {:?}", metric.name, metric.unit);
     let number = |point: &NumberDataPoint| {
         let value = match point.value {
+            Some(number_data_point::Value::AsInt(0)) if is_of_itself(metric) => return String::new(),
             Some(number_data_point::Value::AsInt(value)) => value.to_string(),
             Some(number_data_point::Value::AsDouble(value)) => value.to_string(),
             None => "-".to_owned(),

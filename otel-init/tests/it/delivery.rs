@@ -254,6 +254,11 @@ fn the_console_exporter_writes_lines_beside_the_collector_or_alone() {
             let lines = finished.output.lines().filter(|line| line.starts_with(start)).count();
             assert_eq!(lines, 1, "{start}: {}", finished.output);
         }
+        // The application's own come first, and of the telemetry's what it has counted.
+        let metrics = finished.output.lines().filter(|line| line.starts_with("metric "));
+        let of_itself: Vec<&str> = metrics.skip_while(|line| !line.contains("otel.sdk.")).collect();
+        assert!(of_itself.iter().all(|line| line.contains("otel.sdk.") && !line.contains(" 0 ")));
+        assert!(of_itself.iter().any(|line| line.contains("span.processed")), "{}", finished.output);
         let sent = if exporters == "console" { 0 } else { 3 };
         assert_eq!(receiver.spans().len(), sent);
     }
