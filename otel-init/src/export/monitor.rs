@@ -25,12 +25,19 @@ pub(crate) struct Monitor {
     warnings: Arc<Warnings>,
     failed_exports: AtomicU64,
     /// Why the last export failed; `None` after one that worked.
-    last_cause: Mutex<Option<String>>,
+    last_cause: Mutex<Option<LastCause>>,
     pub(crate) tally: Arc<Tally>,
     pub(crate) urgency: Urgency,
     pub(super) breaker: Breaker,
     /// Sends what waits on disk.
     drain: OnceLock<Drain>,
+}
+
+/// Why an export failed, and whether what it was about is kept on disk.
+#[derive(Debug)]
+struct LastCause {
+    text: String,
+    is_kept: bool,
 }
 
 struct Drain(Box<dyn Fn() + Send + Sync>);
@@ -120,12 +127,16 @@ impl Monitor {
 
     /// A failure of this signal, for the reason given or, better, for the reason the last export failed for.
     pub(crate) fn failure(&self, otherwise: &str) -> SignalFailure {
-        let cause = self.last_cause().unwrap_or_else(|| otherwise.to_owned());
+        let cause = match &*self.cause() {
+            Some(LastCause { text, is_kept: true }) => format!("{text} (kept on disk)"),
+            Some(LastCause { text, is_kept: false }) => text.clone(),
+            None => otherwise.to_owned(),
+        };
         SignalFailure { signal: self.signal, endpoint: self.endpoint.clone(), cause }
     }
 
     pub(super) fn last_cause(&self) -> Option<String> {
-        self.cause().clone()
+        self.cause().as_ref().map(|cause| cause.text.clone())
     }
 
     /// Why an export failed that the shutdown has cut. What was wrong before says more than that time was up, and was told.
@@ -143,8 +154,7 @@ impl Monitor {
 
     pub(super) fn failed(&self, items: u64, cause: &str) {
         self.tally.failed(items, cause);
-        *self.cause() = Some(cause.to_owned());
-        self.failed_exports.fetch_add(1, Ordering::Release);
+        self.failed_for(cause, false);
         if self.warnings.may_warn(&self.authority, cause, Instant::now()) {
             diagnostics::warn(&format!(
                 "cannot export {} to {}: {cause}. The service goes on, but its telemetry is lost until this works: \
@@ -157,8 +167,7 @@ impl Monitor {
 
     /// The user's exporter did not end as it should: upstream's processors keep that to themselves.
     pub(super) fn ended_badly(&self, cause: &str) {
-        *self.cause() = Some(cause.to_owned());
-        self.failed_exports.fetch_add(1, Ordering::Release);
+        self.failed_for(cause, false);
     }
 
     /// A request on disk was refused for good.
@@ -170,8 +179,7 @@ impl Monitor {
     /// What could not be delivered stays on disk.
     pub(super) fn postponed(&self, cause: &str) {
         self.tally.postponed(cause);
-        *self.cause() = Some(format!("{cause} (kept on disk)"));
-        self.failed_exports.fetch_add(1, Ordering::Release);
+        self.failed_for(cause, true);
         if self.warnings.may_warn(&self.authority, cause, Instant::now()) {
             diagnostics::warn(&format!(
                 "cannot export {} to {}: {cause}. It is kept on disk and sent when this works, by this process or the \
@@ -197,7 +205,12 @@ impl Monitor {
         }
     }
 
-    fn cause(&self) -> MutexGuard<'_, Option<String>> {
+    fn failed_for(&self, cause: &str, is_kept: bool) {
+        *self.cause() = Some(LastCause { text: cause.to_owned(), is_kept });
+        self.failed_exports.fetch_add(1, Ordering::Release);
+    }
+
+    fn cause(&self) -> MutexGuard<'_, Option<LastCause>> {
         self.last_cause.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -257,6 +270,18 @@ mod tests {
         assert!(!may_warn, "it was told");
         monitor.succeeded(1, 0);
         assert_eq!(monitor.why_cut(), "the shutdown did not wait any longer");
+    }
+
+    #[test]
+    fn what_is_kept_on_disk_is_told_as_such_and_its_cause_is_no_other_one() {
+        let monitor = Monitor::new(Signal::Traces, Target::named("a:1"), Arc::default());
+        for _ in 0..2 {
+            monitor.postponed(&monitor.last_cause().unwrap_or_else(|| "refused".to_owned()));
+            assert_eq!(monitor.why_cut(), "refused");
+            assert_eq!(monitor.failure("").cause(), "refused (kept on disk)");
+        }
+        assert!(!monitor.warnings.may_warn("a:1", "refused", Instant::now()), "it was told");
+        assert_eq!(monitor.failed_exports(), 2);
     }
 
     #[test]
