@@ -5,7 +5,7 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 
@@ -96,6 +96,8 @@ fn refusal(status: StatusCode, headers: &HeaderMap, explanation: &[u8]) -> SendE
     let mut cause = format!("the collector answered {status}");
     if let Some(message) = message_of(explanation, headers) {
         cause = format!("{cause}: {message}");
+    } else if let Some(host) = redirected_to(status, headers) {
+        cause = format!("{cause}, a redirect to {host:?}, which is not followed");
     }
     // "The client SHOULD retry": these four, no other.
     let retry = match status.as_u16() {
@@ -103,6 +105,14 @@ fn refusal(status: StatusCode, headers: &HeaderMap, explanation: &[u8]) -> SendE
         _ => Retry::Never,
     };
     SendError { cause, retry }
+}
+
+/// The host that a redirect names: often a login page, or the same one by https.
+fn redirected_to(status: StatusCode, headers: &HeaderMap) -> Option<String> {
+    let location: Uri =
+        headers.get(LOCATION).filter(|_| status.is_redirection())?.to_str().ok()?.parse().ok()?;
+    let (scheme, host) = (location.scheme_str()?, location.host()?);
+    Some(format!("{scheme}://{host}").chars().take(200).collect())
 }
 
 /// "The response body for all HTTP 4xx and HTTP 5xx responses MUST be a Protobuf-encoded Status message".
@@ -138,7 +148,7 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 mod tests {
     use std::time::{Duration, SystemTime};
 
-    use http::header::RETRY_AFTER;
+    use http::header::{LOCATION, RETRY_AFTER};
     use http::{HeaderMap, HeaderValue, StatusCode};
 
     use super::{Retry, refusal, retry_after};
@@ -151,6 +161,26 @@ mod tests {
             let expected = if [429, 502, 503, 504].contains(&status) { Retry::BackOff } else { Retry::Never };
             assert_eq!(retry, expected, "{status}");
         }
+    }
+
+    #[test]
+    fn a_redirect_names_its_host_and_no_more() {
+        for (location, expected) in [
+            (
+                "https://u:secret@login.example:8443/?token=secret",
+                "302 Found, a redirect to \"https://login.example\", which is not followed",
+            ),
+            ("/login", "302 Found"),
+        ] {
+            let headers = HeaderMap::from_iter([(LOCATION, HeaderValue::from_static(location))]);
+            let cause = refusal(StatusCode::FOUND, &headers, b"").cause;
+            assert_eq!(cause, format!("the collector answered {expected}"));
+        }
+        let headers = HeaderMap::from_iter([(LOCATION, HeaderValue::from_static("https://a.example/"))]);
+        assert_eq!(
+            refusal(StatusCode::NOT_FOUND, &headers, b"").cause,
+            "the collector answered 404 Not Found"
+        );
     }
 
     #[test]

@@ -158,8 +158,8 @@ impl Monitor {
         if self.warnings.may_warn(&self.authority, cause, Instant::now()) {
             diagnostics::warn(&format!(
                 "cannot export {} to {}: {cause}. The service goes on, but its telemetry is lost until this works: \
-                 start a collector there, or point OTEL_EXPORTER_OTLP_ENDPOINT to one. This message comes at most once \
-                 a minute.",
+                 start a collector there, or point OTEL_EXPORTER_OTLP_ENDPOINT (`endpoint` in a configuration file) to \
+                 one. This message comes at most once a minute.",
                 self.signal, self.endpoint
             ));
         }
