@@ -31,7 +31,7 @@ impl Sender {
                 Ok(())
             }
             Err(error) => {
-                self.monitor.warn_disk(&error.to_string());
+                self.monitor.warn_disk(&shelf.disk.folder, &error.to_string());
                 Err(())
             }
         }
@@ -41,7 +41,12 @@ impl Sender {
     pub(super) async fn drain<R: OtlpRequest>(&self, shelf: &Shelf) -> OTelSdkResult {
         let _turn = self.draining.lock().await;
         let mut result = Ok(());
-        for stored in shelf.stored() {
+        let kept = shelf.stored();
+        let missing = shelf.take_missing();
+        if missing > 0 {
+            self.monitor.missing_on_disk(missing, &shelf.disk.folder);
+        }
+        for stored in kept {
             let is_paused = self.monitor.breaker.state(std::time::Instant::now()) == CircuitState::Open;
             if is_paused && !self.monitor.urgency.is_set() {
                 break;

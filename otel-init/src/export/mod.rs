@@ -22,6 +22,7 @@ mod grpc;
 mod grpc_message;
 mod http;
 mod json;
+mod kept;
 mod message;
 mod metrics;
 mod monitor;

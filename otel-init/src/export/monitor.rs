@@ -1,6 +1,7 @@
 //! What became of the exports of one signal, and the one line the operator gets when they fail.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -189,10 +190,21 @@ impl Monitor {
         }
     }
 
-    pub(super) fn warn_disk(&self, cause: &str) {
+    pub(super) fn warn_disk(&self, folder: &Path, cause: &str) {
         if self.warnings.may_warn("disk", cause, Instant::now()) {
-            diagnostics::warn(&format!("the disk buffer does not take {}: {cause}", self.signal));
+            let folder = folder.display();
+            diagnostics::warn(&format!("the disk buffer {folder} does not take {}: {cause}", self.signal));
         }
+    }
+
+    /// Somebody else has deleted files.
+    pub(super) fn missing_on_disk(&self, items: u64, folder: &Path) {
+        self.tally.lost_from_disk(items);
+        diagnostics::warn(&format!(
+            "{items} items of {} that were kept on disk are lost: their files are gone from {}",
+            self.signal,
+            folder.display()
+        ));
     }
 
     /// The collector took the request, but not all of it.

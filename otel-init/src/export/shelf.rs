@@ -11,6 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 
 use super::disk::{Disk, SUFFIX, private_file};
+use super::kept::{Content, Kept};
 use crate::Signal;
 
 /// The first bytes of each file: what it is, and the version of its format.
@@ -26,6 +27,7 @@ pub(crate) struct Shelf {
     name: String,
     /// What is under way. It does not make room: it would count as lost, and arrive all the same.
     sending: Arc<Mutex<Option<PathBuf>>>,
+    kept: Arc<Kept>,
 }
 
 /// As long as it is there, a request counts as under way.
@@ -74,7 +76,19 @@ impl Shelf {
         let digest = ring::digest::digest(&ring::digest::SHA256, url.as_bytes());
         let hash: String = digest.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
         let name = if place == 0 { format!("{signal}-{hash}-") } else { format!("{signal}-{hash}.{place}-") };
-        Self { disk, name, sending: Arc::default() }
+        let shelf = Self { disk, name, sending: Arc::default(), kept: Arc::default() };
+        for (path, size) in shelf.files() {
+            let items = items_of(&path).unwrap_or(0);
+            shelf.kept.add(path, Content { items, size });
+        }
+        shelf
+    }
+
+    /// The files of this destination, from the oldest, and their sizes.
+    fn files(&self) -> impl Iterator<Item = (PathBuf, u64)> {
+        let is_ours =
+            |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&self.name));
+        self.disk.files().into_iter().filter(move |(path, _)| is_ours(path))
     }
 
     /// Keeps a request from making room. One at a time is under way.
@@ -120,7 +134,8 @@ impl Shelf {
         head.extend_from_slice(&checksum(body).to_le_bytes());
         let done = file.write_all(&head).and_then(|()| file.write_all(body)).and_then(|()| file.sync_data());
         drop(file);
-        let done = done.and_then(|()| fs::rename(&unfinished, &path));
+        let content = Content { items, size: (HEAD + body.len()) as u64 };
+        let done = done.and_then(|()| self.kept.rename(&unfinished, path, content));
         if done.is_err() {
             let _ = fs::remove_file(&unfinished);
         }
@@ -153,20 +168,25 @@ impl Shelf {
     /// The requests of this destination, from the oldest, that can be read now. One that is damaged is removed.
     pub(crate) fn stored(&self) -> Vec<Stored> {
         let mut all = Vec::new();
-        for (path, size) in self.disk.files() {
-            let is_ours = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&self.name));
-            if !is_ours {
-                continue;
-            }
+        for (path, size) in self.files() {
             match items_of(&path) {
                 Ok(items) => all.push(Stored { path, items, size }),
                 Err(Unreadable::Damaged) => {
-                    self.remove(&Stored { path, items: 0, size });
+                    // It is missing from now on.
+                    let _ = fs::remove_file(path);
                 }
                 Err(Unreadable::Gone | Unreadable::Now) => {}
             }
         }
         all
+    }
+
+    /// How many items are lost because somebody else has removed their files.
+    pub(crate) fn take_missing(&self) -> u64 {
+        let missing = self.kept.take_missing();
+        let mut state = self.disk.lock();
+        state.size = state.size.saturating_sub(missing.size);
+        missing.items
     }
 
     /// The body, if it is what was written.
@@ -177,7 +197,7 @@ impl Shelf {
 
     /// Whether this removed it, and nobody else before.
     pub(crate) fn remove(&self, stored: &Stored) -> bool {
-        let is_removed = fs::remove_file(&stored.path).is_ok();
+        let is_removed = self.kept.remove(&stored.path);
         if is_removed {
             let mut state = self.disk.lock();
             state.size = state.size.saturating_sub(stored.size);
@@ -269,6 +289,26 @@ mod tests {
         let to_send = shelf.stored();
         assert!(shelf.remove(&to_send[0]));
         assert_eq!(stored(&shelf, &[3; 60], 5), (0, true));
+        fs::remove_dir_all(base).unwrap();
+    }
+
+    #[test]
+    fn what_somebody_else_has_deleted_is_missing_once() {
+        let base = folder("missing");
+        let disk = Arc::new(Disk::open(&base, 1000).unwrap());
+        let shelf = shelf(&disk, "http://a");
+        for items in 1..=3 {
+            stored(&shelf, b"some", items);
+        }
+        let all = shelf.stored();
+        assert!(shelf.remove(&all[0]));
+        fs::remove_file(&all[1].path).unwrap();
+        assert_eq!((shelf.take_missing(), shelf.take_missing()), (2, 0));
+        assert_eq!(disk.lock().size, (HEAD + 4) as u64);
+        // The head of a file that is damaged tells nothing; what was written is known all the same.
+        fs::write(&all[2].path, b"OTEL").unwrap();
+        assert!(shelf.stored().is_empty());
+        assert_eq!((shelf.take_missing(), disk.lock().size), (3, 0));
         fs::remove_dir_all(base).unwrap();
     }
 

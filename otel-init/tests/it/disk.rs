@@ -259,6 +259,43 @@ fn what_the_collector_refuses_is_not_kept_and_the_size_is_bounded() {
     assert!(error.to_string().contains("kept on disk") && error.to_string().contains("on disk"), "{error}");
 }
 
+#[test]
+fn what_somebody_deletes_during_an_outage_is_dropped_and_told() {
+    let test = "disk::what_somebody_deletes_during_an_outage_is_dropped_and_told";
+    if !child::is_child() {
+        let folder = Folder::new("deleted");
+        let finished = child::run(test, &[("TEST_FOLDER", folder.path())]);
+        let told =
+            finished.lines("1000 items of traces that were kept on disk are lost: their files are gone");
+        assert_eq!(told.len(), 1, "{}", finished.console);
+        let refused = finished.lines("does not take traces: No such file or directory");
+        assert_eq!(refused.len(), 1, "{}", finished.console);
+        return;
+    }
+    let receiver = OtlpReceiver::start().unwrap();
+    receiver.respond_with(Reply::Unavailable);
+    let folder = std::env::var("TEST_FOLDER").unwrap();
+    let telemetry = Telemetry::builder()
+        .with_endpoint(receiver.http_endpoint())
+        .with_exporters(Signal::Metrics, ["none"])
+        .with_exporters(Signal::Logs, ["none"])
+        .with_disk_buffer(DiskBuffer::new(&folder))
+        .install()
+        .unwrap();
+    work();
+    telemetry.flush_blocking().unwrap_err();
+    assert_eq!(of(&telemetry, Signal::Traces).stored, SPANS);
+    std::fs::remove_dir_all(&folder).unwrap();
+    eventually_blocking(PATIENCE, || of_loose(&telemetry).dropped == SPANS);
+    // What comes now is sent from memory.
+    receiver.respond_with(Reply::Accept);
+    work();
+    eventually_blocking(PATIENCE, || telemetry.flush_blocking().is_ok());
+    let traces = of(&telemetry, Signal::Traces);
+    assert_eq!((traces.stored, traces.dropped, traces.exported), (0, SPANS, SPANS), "{traces:?}");
+    telemetry.shutdown_blocking().unwrap();
+}
+
 fn walk(folder: &Path) -> u64 {
     let entries = std::fs::read_dir(folder).unwrap().flatten();
     entries
