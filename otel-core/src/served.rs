@@ -15,9 +15,8 @@ use http::Extensions;
 /// ServerLayer::Http.mark(request.extensions_mut());
 /// assert!(ServerLayer::Http.is_marked(request.extensions()));
 /// assert!(!ServerLayer::Grpc.is_marked(request.extensions()));
-/// assert!(ServerLayer::is_any_marked(request.extensions()));
 /// ServerLayer::unmark(request.extensions_mut());
-/// assert!(!ServerLayer::is_any_marked(request.extensions()));
+/// assert!(!ServerLayer::Http.is_marked(request.extensions()));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServerLayer {
@@ -50,12 +49,6 @@ impl ServerLayer {
             Self::Http => extensions.get::<ServedAsHttp>().is_some(),
             Self::Grpc => extensions.get::<ServedAsGrpc>().is_some(),
         }
-    }
-
-    /// Whether any layer further out observes the request that has these extensions.
-    #[must_use]
-    pub fn is_any_marked(extensions: &Extensions) -> bool {
-        Self::Http.is_marked(extensions) || Self::Grpc.is_marked(extensions)
     }
 
     /// A request that a client sends on is another one, even if it came in here.

@@ -19,8 +19,8 @@
 )]
 
 mod client;
-mod core;
 mod memory;
+mod pinning;
 mod server;
 mod tls;
 
@@ -126,7 +126,7 @@ fn main() {
         return (0..10).for_each(|_| memory::read(CHUNKS, what == "watched"));
     }
     let server = Server::start();
-    core::stay_on_clients();
+    pinning::stay_on_clients();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     if let ["stream", name, what, pace, times] = arguments[..] {
         let ask = Arc::new(client(name, &server, what == "watched"));

@@ -23,7 +23,7 @@ use rustls::pki_types::CertificateDer;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::{core, tls};
+use crate::{pinning, tls};
 
 /// What a service would stream from one model, and more: a token comes every few milliseconds from the fast ones.
 const PACE: Duration = Duration::from_millis(1);
@@ -131,7 +131,7 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start() -> Self {
-        let mut process = core::server().arg("serve").stdout(Stdio::piped()).spawn().unwrap();
+        let mut process = pinning::server().arg("serve").stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let mut words = line.split_whitespace();

@@ -43,7 +43,7 @@ impl Settings {
             return None;
         }
         // The layer of HTTP around this one has read what the caller sent.
-        let is_nested = has_local_span(&current) && ServerLayer::is_any_marked(grpc.extensions);
+        let is_nested = has_local_span(&current) && ServerLayer::Http.is_marked(grpc.extensions);
         let (parent, links) =
             if is_nested { (current, Vec::new()) } else { self.parent(current, grpc.headers) };
         if is_unwanted {

@@ -91,7 +91,7 @@ impl Settings {
             return None;
         }
         // A layer of gRPC around this one has read what the caller sent.
-        let is_nested = has_local_span(&current) && ServerLayer::is_any_marked(http.extensions);
+        let is_nested = has_local_span(&current) && ServerLayer::Grpc.is_marked(http.extensions);
         let (parent, links) = match is_nested {
             true => (current, Vec::new()),
             false => receive(self.instrumenter.providers(), current, http.headers, self.trust),

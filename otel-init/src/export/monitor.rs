@@ -197,11 +197,11 @@ impl Monitor {
         }
     }
 
-    /// Somebody else has deleted files.
+    /// Somebody else has deleted files, or damaged them.
     pub(super) fn missing_on_disk(&self, items: u64, folder: &Path) {
         self.tally.lost_from_disk(items);
         diagnostics::warn(&format!(
-            "{items} items of {} that were kept on disk are lost: their files are gone from {}",
+            "{items} items of {} that were kept on disk are lost: their files are gone or damaged, in {}",
             self.signal,
             folder.display()
         ));

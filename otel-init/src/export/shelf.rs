@@ -181,7 +181,7 @@ impl Shelf {
         all
     }
 
-    /// How many items are lost because somebody else has removed their files.
+    /// How many items are lost because their files were damaged, or removed by somebody else.
     pub(crate) fn take_missing(&self) -> u64 {
         let missing = self.kept.take_missing();
         let mut state = self.disk.lock();
