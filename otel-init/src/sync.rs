@@ -4,4 +4,4 @@
 pub(crate) use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic, mpsc};
 pub(crate) use std::thread_local;
 
-pub(crate) use tokio::time::sleep;
+pub(crate) use tokio::time::{Sleep, sleep};

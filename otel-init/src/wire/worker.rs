@@ -2,8 +2,8 @@
 
 use std::future::poll_fn;
 use std::mem;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use opentelemetry_sdk::Resource;
@@ -12,7 +12,7 @@ use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use super::buffers::{Buffers, Chunk};
 use super::request::{Bounds, EncodedResource, EncodedScope, Request, planned};
 use crate::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
-use crate::sync::{Arc, Mutex, MutexGuard, PoisonError, sleep};
+use crate::sync::{Arc, Mutex, MutexGuard, PoisonError, Sleep, sleep};
 
 /// Buffers that are kept to be filled again, and how large each may be.
 const MOST_SPARES: usize = 32;
@@ -143,8 +143,9 @@ impl Drop for Worker {
 
 impl Orders {
     async fn obey<D: Destination>(&self, delay: Duration, work: &mut Work<D>) {
+        let mut timer = pin!(sleep(delay));
         loop {
-            let (waiting, ends) = self.next(delay, &work.buffers).await;
+            let (waiting, ends) = self.next(timer.as_mut(), delay, &work.buffers).await;
             let result = work.send_all().await;
             for reply in waiting {
                 let _ = reply.send(result.clone());
@@ -158,12 +159,13 @@ impl Orders {
     /// Waits for an order, for a batch, or until it is time.
     async fn next(
         &self,
+        mut timer: Pin<&mut Sleep>,
         delay: Duration,
         buffers: &Buffers<EncodedScope>,
     ) -> (Vec<SyncSender<Outcome>>, bool) {
-        let mut time = pin!(sleep(delay));
+        let since = Instant::now();
         poll_fn(|context| match self.poll_order(context, || buffers.has_a_batch()) {
-            Poll::Pending => time.as_mut().poll(context).map(|()| (Vec::new(), false)),
+            Poll::Pending => poll_late(timer.as_mut(), since, delay, context).map(|()| (Vec::new(), false)),
             ready => ready,
         })
         .await
@@ -198,6 +200,24 @@ impl Orders {
 
     fn given(&self) -> MutexGuard<'_, Given> {
         self.given.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits until `delay` has passed `since`. A timer that is early is set anew only when it has run out: for each new one that
+/// is the next to run out, the runtime wakes its thread.
+fn poll_late(
+    mut timer: Pin<&mut Sleep>,
+    since: Instant,
+    delay: Duration,
+    context: &mut Context<'_>,
+) -> Poll<()> {
+    loop {
+        ready!(timer.as_mut().poll(context));
+        let left = delay.saturating_sub(since.elapsed());
+        if left.is_zero() {
+            return Poll::Ready(());
+        }
+        timer.set(sleep(left));
     }
 }
 

@@ -17,8 +17,10 @@ mod sync {
     pub(crate) use shuttle::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic, mpsc};
     pub(crate) use shuttle::{thread, thread_local};
 
+    pub(crate) type Sleep = std::future::Pending<()>;
+
     /// In the model no time ever passes.
-    pub(crate) fn sleep(_: std::time::Duration) -> std::future::Pending<()> {
+    pub(crate) fn sleep(_: std::time::Duration) -> Sleep {
         std::future::pending()
     }
 }

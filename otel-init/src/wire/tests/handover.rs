@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use opentelemetry::InstrumentationScope;
 use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState};
@@ -277,6 +277,35 @@ fn what_fills_half_of_the_room_is_sent_though_it_is_no_batch() {
     (0..10).for_each(|_| go_on.send(()).unwrap());
     (0..7).for_each(|id| processor.on_end(span(id, "n".repeat(100_000))));
     assert!(beginnings.recv_timeout(Duration::from_secs(10)).unwrap() > 0);
+}
+
+/// Says when something came.
+struct Told(SyncSender<()>);
+
+impl Destination for Told {
+    fn taken(&self, _entries: usize) {}
+
+    async fn deliver(&self, _body: Vec<u8>, _entries: usize) -> Outcome {
+        self.0.send(()).unwrap();
+        Ok(())
+    }
+}
+
+#[test]
+fn what_is_no_batch_is_sent_so_long_after_what_was_sent_last() {
+    let (told, came) = sync_channel(10);
+    let lost = Arc::default();
+    let delay = Duration::from_millis(30);
+    let processor = processor(1 << 20, Schedule { delay, ..schedule(100) }, Told(told), &lost);
+    for id in 0..5 {
+        let before = Instant::now();
+        processor.on_end(span(2 * id, "flushed".to_owned()));
+        processor.force_flush().unwrap();
+        came.recv().unwrap();
+        processor.on_end(span(2 * id + 1, "waits".to_owned()));
+        came.recv_timeout(Duration::from_secs(10)).unwrap();
+        assert!(before.elapsed() >= delay, "{:?}", before.elapsed());
+    }
 }
 
 struct Panicking;
