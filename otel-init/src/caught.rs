@@ -1,9 +1,12 @@
 //! Functions of the user's, called so that a panic of theirs is a result and not the end of the application.
 
 use std::fmt;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 
 use opentelemetry::Context;
 use opentelemetry::propagation::text_map_propagator::FieldIter;
@@ -18,6 +21,16 @@ pub(crate) struct Panicked;
 /// What `function` gives, unless it panics. What it was working on is the user's and is not looked at again.
 pub(crate) fn caught<T>(function: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(function)).map_err(|_| Panicked)
+}
+
+/// What `future` gives, unless it panics.
+pub(crate) async fn caught_while<F: Future>(future: F) -> Result<F::Output, Panicked> {
+    let mut future = pin!(future);
+    poll_fn(|context| match caught(|| future.as_mut().poll(context)) {
+        Ok(poll) => poll.map(Ok),
+        Err(panicked) => Poll::Ready(Err(panicked)),
+    })
+    .await
 }
 
 /// What panicked for the first time is told, and no more: it runs for each request.
@@ -88,5 +101,25 @@ impl TextMapPropagator for CaughtPropagator {
 impl fmt::Debug for CaughtPropagator {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_tuple("CaughtPropagator").field(&self.name).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Panicked, caught_while};
+
+    #[test]
+    fn a_panic_between_two_polls_is_a_result() {
+        let panicking = async {
+            let mut is_first = true;
+            std::future::poll_fn(|context| {
+                assert!(std::mem::take(&mut is_first), "the second poll");
+                context.waker().wake_by_ref();
+                std::task::Poll::<()>::Pending
+            })
+            .await;
+        };
+        assert_eq!(futures_executor::block_on(caught_while(panicking)), Err(Panicked));
+        assert_eq!(futures_executor::block_on(caught_while(async { 1 })), Ok(1));
     }
 }

@@ -1,9 +1,8 @@
 //! Exporters of the user's own behind one type: upstream's traits have async functions and cannot be boxed.
 
 use std::fmt::Debug;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::Pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use opentelemetry_sdk::Resource;
@@ -14,7 +13,7 @@ use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 
-use crate::caught::{Panicked, caught};
+use crate::caught::{Panicked, caught_while};
 
 type Exporting<'a> = Pin<Box<dyn Future<Output = OTelSdkResult> + Send + 'a>>;
 
@@ -83,12 +82,8 @@ impl<E: PushMetricExporter> AnyMetricExporter for E {
 }
 
 /// What the user's exporter says, a panic included: the batch thread must live on.
-pub(super) async fn guarded(mut exporting: Exporting<'_>) -> OTelSdkResult {
-    poll_fn(|context| {
-        caught(|| exporting.as_mut().poll(context))
-            .unwrap_or_else(|panicked| Poll::Ready(Err(told(panicked))))
-    })
-    .await
+pub(super) async fn guarded(exporting: Exporting<'_>) -> OTelSdkResult {
+    caught_while(exporting).await.unwrap_or_else(|panicked| Err(told(panicked)))
 }
 
 /// What becomes of a panic of the user's exporter.

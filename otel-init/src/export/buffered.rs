@@ -9,6 +9,7 @@ use opentelemetry::Context;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 
 use super::breaker::CircuitState;
+use super::kept::Done;
 use super::message::{OtlpRequest, Rejected};
 use super::sender::Sender;
 use super::shelf::{Shelf, Stored, Unreadable};
@@ -55,7 +56,7 @@ impl Sender {
                 Ok(()) => {}
                 Err(error) if error.retry == Retry::Never => {
                     // What made room meanwhile is counted by that.
-                    if shelf.remove(&stored) {
+                    if self.finish(shelf, &stored) {
                         self.monitor.failed_on_disk(stored.items, &error.cause);
                     }
                     result = Err(OTelSdkError::InternalFailure(error.cause));
@@ -90,10 +91,22 @@ impl Sender {
         };
         let rejected = self.deliver::<R>(body).await?;
         // Removed before it is counted: a crash in between counts nothing twice.
-        let counted = if shelf.remove(stored) { stored.items } else { 0 };
+        let counted = if self.finish(shelf, stored) { stored.items } else { 0 };
         self.monitor.tally.sent_from_disk(counted);
         self.delivered(counted, &Rejected { count: rejected.count.min(counted), ..rejected });
         Ok(())
+    }
+
+    /// Removes what was sent, or refused for good. Says whether it is still to be counted.
+    fn finish(&self, shelf: &Shelf, stored: &Stored) -> bool {
+        match shelf.finish(stored) {
+            Done::Removed => true,
+            Done::Gone => false,
+            Done::Stays(error) => {
+                self.monitor.warn_disk_keeps(&shelf.disk.folder, &error.to_string());
+                true
+            }
+        }
     }
 }
 

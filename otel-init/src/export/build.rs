@@ -56,11 +56,15 @@ pub(crate) fn build(
     let (roots, problem) = if needs_roots { tls::system_roots() } else { (RootCertStore::empty(), None) };
     let mut problems: Vec<String> = problem.into_iter().collect();
     let disk = config.disk.as_ref().and_then(|disk| match Disk::open(&disk.folder, disk.max_size) {
-        Ok(disk) => Some(Arc::new(disk)),
+        Ok(disk) => {
+            problems.extend(disk.warnings.iter().cloned());
+            Some(Arc::new(disk))
+        }
         Err(error) => {
             let folder = disk.folder.display();
             problems.push(format!(
-                "the disk buffer {folder} is not used, telemetry waits in memory alone: {error}"
+                "the disk buffer {folder} is not used, telemetry waits in memory alone: {error}; name a folder that this \
+                 service may write, and start it again"
             ));
             None
         }

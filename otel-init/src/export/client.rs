@@ -59,6 +59,15 @@ impl Client {
         )
     }
 
+    /// The next request gets a connection of its own.
+    pub(super) fn reconnect(&self) {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        // Certificates that cannot be read now are told when their files have changed.
+        if let Ok(client) = connecting(self.protocol, self.is_https, &self.tls) {
+            current.client = Ok(client);
+        }
+    }
+
     /// The client with the certificates that the files have now. Connections of the one before end when they are idle.
     pub(super) fn current(&self) -> Result<HyperClient, String> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);

@@ -22,6 +22,8 @@ pub(crate) struct Disk {
     /// Locked until the process ends.
     _lock: File,
     pub(super) max_size: u64,
+    /// What the operator should know, from the start.
+    pub(super) warnings: Vec<String>,
     state: Mutex<State>,
 }
 
@@ -41,32 +43,44 @@ impl Disk {
         let lock = private_file(&folder.join(LOCK))?;
         // Another process may look at it in this moment and take it for an orphan.
         FileExt::try_lock(&lock).map_err(|_| io::Error::other("its lock is taken"))?;
-        let disk = Self { folder, _lock: lock, max_size, state: Mutex::default() };
-        disk.adopt(base);
+        let mut disk = Self { folder, _lock: lock, max_size, warnings: Vec::new(), state: Mutex::default() };
+        disk.warnings = disk.adopt(base);
         disk.lock().size = disk.files().iter().map(|(_, size)| size).sum();
         Ok(disk)
     }
 
-    /// Moves the files of processes that are gone here. One that cannot be moved is left to the next start.
-    fn adopt(&self, base: &Path) {
-        let Ok(folders) = fs::read_dir(base) else { return };
+    /// Moves the files of processes that are gone here. One that cannot be moved is left to the next start, with a warning.
+    fn adopt(&self, base: &Path) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let Ok(folders) = fs::read_dir(base) else { return warnings };
         for folder in folders.flatten().map(|entry| entry.path()) {
             let is_one =
                 folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with("process-"));
             if !is_one || folder == self.folder {
                 continue;
             }
-            let Ok(lock) = OpenOptions::new().read(true).write(true).open(folder.join(LOCK)) else {
-                continue;
+            let left = |error: io::Error| {
+                let folder = folder.display();
+                format!("what another process left in the disk buffer {folder} is not sent: {error}")
+            };
+            let lock = match OpenOptions::new().read(true).write(true).open(folder.join(LOCK)) {
+                Ok(lock) => lock,
+                Err(error) => {
+                    // Without a lock it is one that starts, or ends, in this moment.
+                    warnings.extend((error.kind() != io::ErrorKind::NotFound).then(|| left(error)));
+                    continue;
+                }
             };
             if FileExt::try_lock(&lock).is_err() {
                 continue;
             }
-            if self.adopt_files(&folder).is_ok() {
+            match self.adopt_files(&folder) {
                 // What is left is the lock, and what a process was writing when it ended.
-                let _ = fs::remove_dir_all(&folder);
+                Ok(()) => drop(fs::remove_dir_all(&folder)),
+                Err(error) => warnings.push(left(error)),
             }
         }
+        warnings
     }
 
     /// The error is that one stayed where it was: a disk that is full may have no room for its new name.
@@ -145,10 +159,11 @@ mod tests {
         // No file takes the place of a folder.
         let in_the_way = disk.folder.join("a.otlp");
         fs::create_dir(&in_the_way).unwrap();
-        disk.adopt(&base);
+        let warnings = disk.adopt(&base);
+        assert!(warnings.len() == 1 && warnings[0].contains("process-gone is not sent: "), "{warnings:?}");
         assert!(orphan.join("a.otlp").exists() && disk.folder.join("b.otlp").exists());
         fs::remove_dir(&in_the_way).unwrap();
-        disk.adopt(&base);
+        assert!(disk.adopt(&base).is_empty());
         assert!(!orphan.exists() && disk.folder.join("a.otlp").exists());
         fs::remove_dir_all(base).unwrap();
     }

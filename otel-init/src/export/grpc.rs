@@ -2,13 +2,16 @@
 //!
 //! <https://opentelemetry.io/docs/specs/otlp/#otlpgrpc>
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, TE, USER_AGENT};
 use http::uri::InvalidUri;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
 use http_body_util::{BodyExt, Limited};
+use prost::Message as _;
 use tonic::{Code, Status};
-use tonic_types::StatusExt;
+use tonic_types::pb;
 
 use super::client::Client;
 use super::compression::Coding;
@@ -23,7 +26,7 @@ use crate::config::{HeaderProvider, OtlpConfig};
 /// level of its own.
 #[derive(Debug)]
 pub(super) struct GrpcTransport {
-    client: Client,
+    pub(super) client: Client,
     /// Without a slash at its end.
     origin: String,
     headers: HeaderMap,
@@ -91,7 +94,7 @@ impl GrpcTransport {
 }
 
 fn refusal(status: &Status) -> SendError {
-    let delay = status.get_details_retry_info().and_then(|info| info.retry_delay);
+    let delay = retry_delay(status);
     // The table of the specification; "RESOURCE_EXHAUSTED: retryable only if the server provided RetryInfo".
     let retry = match status.code() {
         Code::ResourceExhausted => delay.map_or(Retry::Never, Retry::After),
@@ -105,7 +108,18 @@ fn refusal(status: &Status) -> SendError {
     };
     let message: String =
         status.message().chars().filter(|character| !character.is_control()).take(200).collect();
-    SendError { cause: format!("gRPC status {:?}: {message}", status.code()), retry }
+    let colon = if message.is_empty() { "" } else { ": " };
+    SendError { cause: format!("gRPC status {:?}{colon}{message}", status.code()), retry }
+}
+
+/// How long the collector wants to be left alone. What is no time is none: the conversion of `tonic-types` panics at the
+/// smallest number of seconds.
+fn retry_delay(status: &Status) -> Option<Duration> {
+    let status = tonic_types::Status::decode(status.details()).ok()?;
+    let info = status.details.iter().find(|any| any.type_url.ends_with("/google.rpc.RetryInfo"))?;
+    let delay = pb::RetryInfo::decode(info.value.as_slice()).ok()?.retry_delay?;
+    let nanos = u32::try_from(delay.nanos).ok().filter(|nanos| *nanos < 1_000_000_000)?;
+    Some(Duration::new(u64::try_from(delay.seconds).ok()?, nanos))
 }
 
 /// What a proxy answers in place of the collector.
@@ -123,6 +137,7 @@ fn no_grpc(status: StatusCode) -> SendError {
 mod tests {
     use std::time::Duration;
 
+    use prost::Message;
     use tonic::{Code, Status};
     use tonic_types::{ErrorDetails, StatusExt};
 
@@ -152,5 +167,52 @@ mod tests {
             );
         }
         assert_eq!(refusal(&Status::unavailable("no")).cause, "gRPC status Unavailable: no");
+        assert_eq!(refusal(&Status::unavailable("")).cause, "gRPC status Unavailable");
+    }
+
+    #[test]
+    fn a_delay_that_is_no_time_is_none() {
+        for (seconds, nanos, expected) in [
+            (3, 500_000_000, Retry::After(Duration::from_millis(3500))),
+            (i64::MAX, 0, Retry::After(Duration::from_secs(i64::MAX as u64))),
+            (-1, 0, Retry::BackOff),
+            (0, -1, Retry::BackOff),
+            (1, 2_000_000_000, Retry::BackOff),
+            (i64::MIN, -1, Retry::BackOff),
+        ] {
+            let status = unavailable_for(seconds, nanos);
+            assert_eq!(refusal(&status).retry, expected, "{seconds} s {nanos} ns");
+        }
+    }
+
+    /// Written by hand: the types of the crates refuse what a server may send.
+    fn unavailable_for(seconds: i64, nanos: i32) -> Status {
+        #[derive(Clone, PartialEq, prost::Message)]
+        struct Delay {
+            #[prost(int64, tag = "1")]
+            seconds: i64,
+            #[prost(int32, tag = "2")]
+            nanos: i32,
+        }
+        #[derive(Clone, PartialEq, prost::Message)]
+        struct Info {
+            #[prost(message, tag = "1")]
+            delay: Option<Delay>,
+        }
+        #[derive(Clone, PartialEq, prost::Message)]
+        struct Any {
+            #[prost(string, tag = "1")]
+            type_url: String,
+            #[prost(bytes, tag = "2")]
+            value: Vec<u8>,
+        }
+        #[derive(Clone, PartialEq, prost::Message)]
+        struct Details {
+            #[prost(message, repeated, tag = "3")]
+            details: Vec<Any>,
+        }
+        let value = Info { delay: Some(Delay { seconds, nanos }) }.encode_to_vec();
+        let any = Any { type_url: "type.googleapis.com/google.rpc.RetryInfo".to_owned(), value };
+        Status::with_details(Code::Unavailable, "", Details { details: vec![any] }.encode_to_vec().into())
     }
 }

@@ -1,6 +1,6 @@
 //! Which files of the disk buffer count as stored.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     files: Mutex<BTreeMap<PathBuf, Content>>,
+    /// Those that could not be removed when they had been sent. Nothing in them is missed.
+    done: Mutex<BTreeSet<PathBuf>>,
 }
 
 /// Of one file, or of several.
@@ -19,6 +21,16 @@ pub(super) struct Content {
     pub(super) items: u64,
     /// In bytes.
     pub(super) size: u64,
+}
+
+/// What became of a file that was sent, or refused for good.
+#[derive(Debug)]
+pub(super) enum Done {
+    Removed,
+    /// Somebody else removed it, and counts it.
+    Gone,
+    /// The folder does not let it go. It is not to be sent again.
+    Stays(io::Error),
 }
 
 impl Kept {
@@ -46,6 +58,36 @@ impl Kept {
         is_removed
     }
 
+    /// Removes a file that has been sent, or at least remembers that it was.
+    pub(super) fn finish(&self, path: &Path) -> Done {
+        let mut files = self.files();
+        match fs::remove_file(path) {
+            Ok(()) => {
+                files.remove(path);
+                Done::Removed
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Done::Gone,
+            Err(error) => {
+                if let Some(content) = files.get_mut(path) {
+                    content.items = 0;
+                }
+                self.done().insert(path.to_owned());
+                Done::Stays(error)
+            }
+        }
+    }
+
+    /// Whether this was sent and could not be removed, until now: it is tried again.
+    pub(super) fn is_done(&self, path: &Path) -> bool {
+        let mut done = self.done();
+        let is_done = done.contains(path);
+        // What has gone is missed next, with its size and no items.
+        if is_done && fs::remove_file(path).is_ok() {
+            done.remove(path);
+        }
+        is_done
+    }
+
     /// Forgets the files that somebody else has removed, and says what was in them. Those that cannot be looked at now stay.
     pub(super) fn take_missing(&self) -> Content {
         let mut missing = Content::default();
@@ -58,6 +100,10 @@ impl Kept {
             !is_missing
         });
         missing
+    }
+
+    fn done(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn files(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Content>> {

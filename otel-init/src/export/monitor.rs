@@ -193,7 +193,22 @@ impl Monitor {
     pub(super) fn warn_disk(&self, folder: &Path, cause: &str) {
         if self.warnings.may_warn("disk", cause, Instant::now()) {
             let folder = folder.display();
-            diagnostics::warn(&format!("the disk buffer {folder} does not take {}: {cause}", self.signal));
+            diagnostics::warn(&format!(
+                "the disk buffer {folder} does not take {}: {cause}. They are sent from memory until it does.",
+                self.signal
+            ));
+        }
+    }
+
+    /// What was sent stays in the folder.
+    pub(super) fn warn_disk_keeps(&self, folder: &Path, cause: &str) {
+        if self.warnings.may_warn("disk, sent", cause, Instant::now()) {
+            let folder = folder.display();
+            diagnostics::warn(&format!(
+                "the disk buffer {folder} does not let go of {} that were sent: {cause}. Let this service write there, or \
+                 they are sent once more when it starts again.",
+                self.signal
+            ));
         }
     }
 

@@ -17,6 +17,7 @@ use super::retry::Backoff;
 use super::runtime::RuntimeEntry;
 use super::shelf::Shelf;
 use super::transport::{Answer, Retry, SendError, Transport};
+use crate::caught::caught_while;
 use crate::diagnostics;
 
 /// What collectors take by default, less some room for headers.
@@ -128,11 +129,13 @@ impl Sender {
         let mut backoff = Backoff::new();
         let mut before: Option<SendError> = None;
         loop {
-            let sending = self.transport.send(body.clone(), R::GRPC_PATH);
-            let error = match timeout_at(deadline, sending).await {
-                Ok(Ok(answer)) => return understood::<R>(&answer),
+            let error = match timeout_at(deadline, self.attempt::<R>(body.clone())).await {
+                Ok(Ok(rejected)) => return Ok(rejected),
                 Ok(Err(error)) => error,
-                Err(_elapsed) => return Err(SendError::transient(self.too_late(before.as_ref()))),
+                Err(_elapsed) => {
+                    self.transport.reconnect();
+                    return Err(SendError::transient(self.too_late(before.as_ref())));
+                }
             };
             let Some(delay) = backoff.next(error.retry, self.monitor.urgency.is_set()) else {
                 return Err(error);
@@ -151,6 +154,13 @@ impl Sender {
         }
     }
 
+    /// A panic loses one request: what sends all others has to live on.
+    async fn attempt<R: OtlpRequest>(&self, body: Bytes) -> Result<Rejected, SendError> {
+        let attempt = async { understood::<R>(&self.transport.send(body, R::GRPC_PATH).await?) };
+        let panicked = |_| Err(SendError::final_("sending panicked, which is a mistake of otel-init"));
+        caught_while(attempt).await.unwrap_or_else(panicked)
+    }
+
     /// That the time is up, and what the attempt before this one failed of: it is the better hint.
     fn too_late(&self, before: Option<&SendError>) -> String {
         let cause = format!("the collector did not answer within {:?}", self.timeout);
@@ -162,7 +172,7 @@ impl Sender {
 }
 
 /// Marks, and takes back, a cause that is repeated while nothing is sent.
-const PAUSED: &str = "export is paused after repeated failure, last: ";
+const PAUSED: &str = "export is paused for a minute at most, last: ";
 
 fn paused(cause: &str) -> String {
     format!("{PAUSED}{}", cause.trim_start_matches(PAUSED))

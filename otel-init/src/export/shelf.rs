@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 
 use super::disk::{Disk, SUFFIX, private_file};
-use super::kept::{Content, Kept};
+use super::kept::{Content, Done, Kept};
 use crate::Signal;
 
 /// The first bytes of each file: what it is, and the version of its format.
@@ -168,7 +168,7 @@ impl Shelf {
     /// The requests of this destination, from the oldest, that can be read now. One that is damaged is removed.
     pub(crate) fn stored(&self) -> Vec<Stored> {
         let mut all = Vec::new();
-        for (path, size) in self.files() {
+        for (path, size) in self.files().filter(|(path, _)| !self.kept.is_done(path)) {
             match items_of(&path) {
                 Ok(items) => all.push(Stored { path, items, size }),
                 Err(Unreadable::Damaged) => {
@@ -184,8 +184,7 @@ impl Shelf {
     /// How many items are lost because their files were damaged, or removed by somebody else.
     pub(crate) fn take_missing(&self) -> u64 {
         let missing = self.kept.take_missing();
-        let mut state = self.disk.lock();
-        state.size = state.size.saturating_sub(missing.size);
+        self.shrink(missing.size);
         missing.items
     }
 
@@ -196,13 +195,26 @@ impl Shelf {
     }
 
     /// Whether this removed it, and nobody else before.
-    pub(crate) fn remove(&self, stored: &Stored) -> bool {
+    fn remove(&self, stored: &Stored) -> bool {
         let is_removed = self.kept.remove(&stored.path);
         if is_removed {
-            let mut state = self.disk.lock();
-            state.size = state.size.saturating_sub(stored.size);
+            self.shrink(stored.size);
         }
         is_removed
+    }
+
+    /// Removes what was sent, or refused for good. It is not sent again, also where it cannot be removed.
+    pub(super) fn finish(&self, stored: &Stored) -> Done {
+        let done = self.kept.finish(&stored.path);
+        if matches!(done, Done::Removed) {
+            self.shrink(stored.size);
+        }
+        done
+    }
+
+    fn shrink(&self, size: u64) {
+        let mut state = self.disk.lock();
+        state.size = state.size.saturating_sub(size);
     }
 }
 

@@ -58,6 +58,14 @@ impl Transport {
         }
     }
 
+    /// After a request without an answer. The connection may lead to a host that is gone without a word, and HTTP/2 would
+    /// put the next request on it too; HTTP/1 has closed it.
+    pub(super) fn reconnect(&self) {
+        if let Self::Grpc(grpc) = self {
+            grpc.client.reconnect();
+        }
+    }
+
     pub(super) async fn send(&self, body: Bytes, grpc_path: &'static str) -> Result<Answer, SendError> {
         match self {
             Self::Http(http) => http.send(body).await,

@@ -330,3 +330,74 @@ fn a_folder_that_cannot_be_used_is_a_warning() {
         finished.console
     );
 }
+
+/// A command that root runs as somebody else: nothing is read-only to root.
+#[cfg(unix)]
+fn as_no_root(mut command: std::process::Command, writable: &Path) -> std::process::Command {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::os::unix::process::CommandExt;
+    if std::fs::metadata(writable).unwrap().uid() == 0 {
+        std::fs::set_permissions(writable, std::fs::Permissions::from_mode(0o777)).unwrap();
+        command.uid(65534).gid(65534);
+    }
+    command
+}
+
+#[cfg(unix)]
+#[test]
+fn what_cannot_be_removed_is_sent_once() {
+    use std::os::unix::fs::PermissionsExt;
+    let test = "disk::what_cannot_be_removed_is_sent_once";
+    if !child::is_child() {
+        let folder = Folder::new("read-only");
+        std::fs::create_dir(&folder.0).unwrap();
+        let base = format!("{}/base", folder.path());
+        let command = child::command(test, &[("TEST_FOLDER", base.as_str())]);
+        let output = match as_no_root(command, &folder.0).output() {
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                return println!("skipped: nobody else may run this program");
+            }
+            output => output.unwrap(),
+        };
+        let console = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{console}");
+        for told in ["does not let go of traces that were sent: ", "does not take traces: "] {
+            assert_eq!(console.lines().filter(|line| line.contains(told)).count(), 1, "{told}: {console}");
+        }
+        return;
+    }
+    let receiver = OtlpReceiver::start().unwrap();
+    receiver.respond_with(Reply::Unavailable);
+    let base = PathBuf::from(std::env::var("TEST_FOLDER").unwrap());
+    let telemetry = Telemetry::builder()
+        .with_endpoint(receiver.http_endpoint())
+        .with_exporters(Signal::Metrics, ["none"])
+        .with_exporters(Signal::Logs, ["none"])
+        .with_disk_buffer(DiskBuffer::new(&base))
+        .install()
+        .unwrap();
+    work();
+    telemetry.flush_blocking().unwrap_err();
+    let own = std::fs::read_dir(&base).unwrap().next().unwrap().unwrap().path();
+    let allow = |mode| std::fs::set_permissions(&own, std::fs::Permissions::from_mode(mode)).unwrap();
+    allow(0o500);
+    receiver.respond_with(Reply::Accept);
+    let counts = || {
+        let traces = of_loose(&telemetry);
+        (traces.exported, traces.stored)
+    };
+    eventually_blocking(PATIENCE, || counts() == (SPANS, 0));
+    // Each flush looks at what is on disk again.
+    for _ in 0..3 {
+        work();
+        telemetry.flush_blocking().unwrap();
+    }
+    assert_eq!(receiver.spans().len() as u64, 4 * SPANS, "each once");
+    assert!(requests_in(&base) > 0);
+    allow(0o700);
+    telemetry.flush_blocking().unwrap();
+    let traces = of(&telemetry, Signal::Traces);
+    assert_eq!((traces.exported, traces.dropped, traces.stored), (4 * SPANS, 0, 0), "{traces:?}");
+    assert_eq!(requests_in(&base), 0, "nothing is left for the next process");
+    telemetry.shutdown_blocking().unwrap();
+}

@@ -8,7 +8,7 @@ use otel_init::{CircuitState, Queue, Signal, SignalHealth, Telemetry, TelemetryB
 use otel_testing::{OtlpReceiver, Reply, eventually_blocking};
 
 use crate::child;
-use crate::scripted::{Reaction, Scripted};
+use crate::scripted::{DyingConnections, Reaction, Scripted};
 
 const SPANS: u64 = 100;
 const PROTOCOLS: [&str; 3] = ["http/protobuf", "http/json", "grpc"];
@@ -363,6 +363,25 @@ fn a_host_that_does_not_exist_is_named_as_such() {
         assert_eq!(health.failed, SPANS, "{health:?}");
         let (_, cause) = health.last_error.unwrap();
         assert!(cause.contains("dns") || cause.contains("lookup") || cause.contains("resolve"), "{cause}");
+    });
+}
+
+#[test]
+fn a_connection_that_died_without_a_word_is_not_used_again() {
+    for_each_protocol("faults::a_connection_that_died_without_a_word_is_not_used_again", |protocol| {
+        let receiver = OtlpReceiver::start().unwrap();
+        let way = DyingConnections::to(&endpoint(&receiver, protocol));
+        let telemetry = install_with(&way.endpoint(), protocol, "1000", Duration::from_secs(4));
+        let flushed = || {
+            work(1);
+            telemetry.flush_blocking().is_ok()
+        };
+        assert!(flushed());
+        way.die();
+        // Nobody can know before the time is up.
+        assert!(!flushed());
+        assert!(flushed(), "{:?}", traces(&telemetry));
+        telemetry.shutdown_blocking().unwrap();
     });
 }
 

@@ -116,3 +116,58 @@ fn read_request(connection: &mut TcpStream) -> Option<()> {
     let mut body = vec![0; length];
     connection.read_exact(&mut body).ok()
 }
+
+/// Passes everything on to a collector, until its connections die without a word: nothing is read from them, and they stay
+/// open. Later ones are fine.
+#[derive(Debug)]
+pub(crate) struct DyingConnections {
+    address: String,
+    age: Arc<AtomicUsize>,
+}
+
+impl DyingConnections {
+    pub(crate) fn to(collector: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let collector = collector.trim_start_matches("http://").to_owned();
+        let age = Arc::new(AtomicUsize::new(0));
+        let ages = Arc::clone(&age);
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let server = TcpStream::connect(&collector).unwrap();
+                let born = ages.load(Ordering::Acquire);
+                for (from, to) in
+                    [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client)]
+                {
+                    let ages = Arc::clone(&ages);
+                    std::thread::spawn(move || pass_on(from, to, || ages.load(Ordering::Acquire) == born));
+                }
+            }
+        });
+        Self { address, age }
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub(crate) fn die(&self) {
+        self.age.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+fn pass_on(mut from: TcpStream, mut to: TcpStream, is_alive: impl Fn() -> bool) {
+    let mut buffer = [0; 4096];
+    while let Ok(read) = from.read(&mut buffer) {
+        if !is_alive() {
+            // Held open.
+            loop {
+                std::thread::park();
+            }
+        }
+        if read == 0 || to.write_all(&buffer[..read]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(std::net::Shutdown::Write);
+}
