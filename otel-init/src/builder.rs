@@ -41,7 +41,8 @@ impl TelemetryBuilder {
         Self {
             settings: Settings::default(),
             on_error: OnError::default(),
-            environment: Box::new(|name| std::env::var(name).ok()),
+            // What is not UTF-8 is marked by that, and refused by who reads it.
+            environment: Box::new(|name| Some(std::env::var_os(name)?.to_string_lossy().into_owned())),
             names: std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect(),
         }
     }

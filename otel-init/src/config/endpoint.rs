@@ -81,9 +81,9 @@ impl Endpoint {
         let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host).to_owned();
         // `Uri` takes any text for a port, and a client the default one then.
         let after_colon = authority.rsplit_once(':').map(|(_, port)| port);
-        let port = after_colon.filter(|port| !port.is_empty() && !port.ends_with(']'));
-        if port.is_some_and(|port| port.parse::<u16>().is_err()) {
-            return Err("the port must be a number up to 65535".to_owned());
+        let port = after_colon.filter(|port| !port.ends_with(']'));
+        if port.is_some_and(|port| port.parse::<std::num::NonZeroU16>().is_err()) {
+            return Err("the port must be a number from 1 to 65535".to_owned());
         }
         let shown = format!("{}://{authority}{}", if is_https { "https" } else { "http" }, uri.path());
         let shown = shown.trim_end_matches('/').to_owned();
@@ -104,6 +104,20 @@ impl Endpoint {
     /// [`Self::shown`] without the part that names the signal.
     pub(crate) fn shown_base(&self) -> &str {
         &self.shown_base
+    }
+
+    /// A text that is refused, without what may be a password or a key.
+    pub(crate) fn masked(text: &str) -> String {
+        let host = text.rfind('@').map_or(0, |at| at + 1);
+        let (visible, query) = text.split_at(text[host..].find('?').map_or(text.len(), |at| host + at));
+        let query = if query.is_empty() { "" } else { "?***" };
+        if host == 0 {
+            return format!("{visible}{query}");
+        }
+        let is_scheme = |before: &&str| before.bytes().all(|byte| byte.is_ascii_alphabetic());
+        let scheme = text.split_once("://").map(|(before, _)| before).filter(is_scheme);
+        let scheme = scheme.map_or_else(String::new, |scheme| format!("{scheme}://"));
+        format!("{scheme}***@{}{query}", &visible[host..])
     }
 
     /// Host and port: signals that share it share their warnings.
@@ -168,6 +182,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_refused_is_shown_without_its_secrets() {
+        for (text, shown) in [
+            ("collector:4318", "collector:4318"),
+            ("http://collector:", "http://collector:"),
+            ("http://user:secret@collector:x/a", "http://***@collector:x/a"),
+            ("user:secret@collector", "***@collector"),
+            ("http://user:s?e/c://r@e@collector?key=secret", "http://***@collector?***"),
+            ("user:sec://ret@collector", "***@collector"),
+            ("é?secret", "é?***"),
+        ] {
+            assert_eq!(Endpoint::masked(text), shown);
+        }
+    }
+
+    #[test]
     fn what_is_no_url_is_refused() {
         for base in [
             "collector:4318",
@@ -176,6 +205,9 @@ mod tests {
             "http://a b",
             "http://collector:otlp",
             "http://collector:431800",
+            "http://collector:",
+            "http://collector:0",
+            "http://[::1]:",
             "http://user:1@[::1]:99999",
         ] {
             assert!(

@@ -26,6 +26,10 @@ impl<'a> Environment<'a> {
         if value.is_empty() {
             return None;
         }
+        if value.contains(char::REPLACEMENT_CHARACTER) {
+            self.warn(format!("{name} is not UTF-8; the value is ignored"));
+            return None;
+        }
         self.used.borrow_mut().insert(name.to_owned());
         Some(value.to_owned())
     }

@@ -1,5 +1,6 @@
 //! A configuration file in place of the environment.
 
+use std::io::Read;
 use std::time::Duration;
 
 use tracing_subscriber::filter::LevelFilter;
@@ -97,11 +98,14 @@ impl Config {
 fn read(path: &str) -> Result<String, FileError> {
     let unreadable = |reason: String| FileError { line: 0, key: String::new(), reason };
     let failed = |error| unreadable(format!("cannot be read: {error}"));
-    let size = std::fs::metadata(path).map_err(failed)?.len();
-    if size > LARGEST {
-        return Err(unreadable(format!("it has {size} bytes, more than {LARGEST}")));
+    let mut bytes = Vec::new();
+    // What is no file has no size, and may have no end.
+    let file = std::fs::File::open(path).map_err(failed)?;
+    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(unreadable(format!("it has more than {LARGEST} bytes")));
     }
-    String::from_utf8(std::fs::read(path).map_err(failed)?).map_err(|error| {
+    String::from_utf8(bytes).map_err(|error| {
         let good = error.as_bytes().iter().take(error.utf8_error().valid_up_to());
         let line = good.filter(|byte| **byte == b'\n').count() + 1;
         FileError { line, key: String::new(), reason: "this is not UTF-8".to_owned() }

@@ -62,7 +62,7 @@ impl Origins {
         variables: BTreeSet<String>,
         list: Option<&str>,
     ) -> Self {
-        let pairs = list.and_then(percent::decode_pairs).unwrap_or_default();
+        let pairs = list.and_then(|list| percent::decode_pairs(list).ok()).unwrap_or_default();
         let attributes = pairs.into_iter().map(|(key, _)| key).collect();
         let mut origins = Self { variables, attributes, ..Self::of_code(settings) };
         // The variable wins over a preset.

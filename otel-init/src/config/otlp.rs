@@ -2,6 +2,7 @@
 //!
 //! <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -116,18 +117,22 @@ impl Variables {
                 .map_err(|reason| InstallError::endpoint("the endpoint", base, reason));
         }
         let [own, general] = self.names("ENDPOINT");
-        // The URL may hold a password, so a warning must not repeat it.
+        let refused = RefCell::new(Vec::new());
         let checked = |name: &str, parse: &dyn Fn(&str) -> Result<Endpoint, String>| {
-            let parsed = parse(&environment.text(name)?);
-            let refused = |reason| {
+            let value = environment.text(name)?;
+            let refuse = |reason| {
                 environment.refuse(name);
-                environment.warn(format!("{name} is ignored: {reason}"));
+                refused.borrow_mut().push(format!("{name} is {:?}: {reason}", Endpoint::masked(&value)));
             };
-            parsed.map_err(refused).ok()
+            parse(&value).map_err(refuse).ok()
         };
-        Ok(checked(&own, &|url| Endpoint::exact(url, protocol, insecure))
+        let endpoint = checked(&own, &|url| Endpoint::exact(url, protocol, insecure))
             .or_else(|| checked(&general, &|base| Endpoint::from_base(base, self.0, protocol, insecure)))
-            .unwrap_or_else(|| Endpoint::default_for(self.0, protocol)))
+            .unwrap_or_else(|| Endpoint::default_for(self.0, protocol));
+        for refused in refused.into_inner() {
+            environment.warn(format!("{refused}; it is ignored, {} is used", endpoint.shown_base()));
+        }
+        Ok(endpoint)
     }
 
     fn headers(&self, environment: &Environment<'_>) -> HeaderMap {
@@ -159,8 +164,10 @@ impl Variables {
         let (client_certificate, client_key) = (file("CLIENT_CERTIFICATE"), file("CLIENT_KEY"));
         if client_certificate.is_some() != client_key.is_some() {
             let [_, general] = self.names("CLIENT_*");
+            let only = if client_key.is_some() { "the key" } else { "the certificate" };
             environment.warn(format!(
-                "{general}: a client certificate and its key are needed together; only one is set, and it is ignored"
+                "{general}: a client certificate and its key are needed together; only {only} is set, and it is \
+                 ignored: connections have no client certificate"
             ));
             return TlsConfig { authority: file("CERTIFICATE"), ..TlsConfig::default() };
         }
@@ -171,20 +178,39 @@ impl Variables {
 /// Reads `key=value,key=value`. Warnings leave the value out: it is likely a secret.
 fn read_headers(name: &str, environment: &Environment<'_>) -> Option<HeaderMap> {
     let text = environment.text(name)?;
-    let headers = parse_headers(&text);
-    if headers.is_none() {
-        environment.refuse(name);
-        environment.warn(format!(
-            "{name} cannot be read and is ignored, expected key=value,key=value with values percent-encoded"
-        ));
+    match parse_headers(&text) {
+        Ok(headers) => {
+            headers.iter().filter(|(_, value)| is_without_secret(value)).for_each(|(key, _)| {
+                environment.warn(format!(
+                    "{name} has {key}, and in it no secret: a variable that should be there is not set, or was not \
+                     replaced"
+                ));
+            });
+            Some(headers)
+        }
+        Err(place) => {
+            environment.refuse(name);
+            environment.warn(format!(
+                "{name} cannot be read in its entry {place} and is ignored as a whole, expected key=value,key=value with \
+                 values percent-encoded"
+            ));
+            None
+        }
     }
-    headers
 }
 
-/// The same list, wherever it stands.
-pub(super) fn parse_headers(text: &str) -> Option<HeaderMap> {
+/// What is left of `Bearer ${TOKEN}` where a shell knows no such variable, and where nobody looks for one.
+fn is_without_secret(value: &HeaderValue) -> bool {
+    let text = value.to_str().unwrap_or_default().trim();
+    text.contains("${") || ["bearer", "basic"].contains(&text.to_ascii_lowercase().as_str())
+}
+
+/// The same list, wherever it stands. The error is the place of an entry that cannot be read, from 1.
+pub(super) fn parse_headers(text: &str) -> Result<HeaderMap, usize> {
     let pairs = percent::decode_pairs(text)?;
-    pairs.into_iter().map(|(name, value)| sensitive_header(&name, &value)).collect()
+    let header =
+        |(index, (name, value)): (usize, (String, String))| sensitive_header(&name, &value).ok_or(index + 1);
+    pairs.into_iter().enumerate().map(header).collect()
 }
 
 pub(super) fn sensitive_header(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {

@@ -17,16 +17,16 @@ pub(crate) fn decode(text: &str) -> Option<String> {
 
 /// Splits `key=value,key=value` and decodes keys and values. `None` if any entry is malformed; empty entries are
 /// skipped.
-pub(crate) fn decode_pairs(text: &str) -> Option<Vec<(String, String)>> {
-    text.split(',')
-        .map(str::trim)
-        .filter(|entry| !entry.is_empty())
-        .map(|entry| {
-            let (key, value) = entry.split_once('=')?;
-            let key = decode(key.trim())?;
-            (!key.is_empty()).then_some((key, decode(value.trim())?))
-        })
-        .collect()
+/// The error is the place of an entry that cannot be read, from 1.
+pub(crate) fn decode_pairs(text: &str) -> Result<Vec<(String, String)>, usize> {
+    let entries = text.split(',').map(str::trim).enumerate().filter(|(_, entry)| !entry.is_empty());
+    entries.map(|(index, entry)| decode_pair(entry).ok_or(index + 1)).collect()
+}
+
+fn decode_pair(entry: &str) -> Option<(String, String)> {
+    let (key, value) = entry.split_once('=')?;
+    let key = decode(key.trim())?;
+    (!key.is_empty()).then_some((key, decode(value.trim())?))
 }
 
 fn hex(digit: u8) -> Option<u8> {
@@ -60,8 +60,8 @@ mod tests {
             pairs,
             [("a", "1"), ("b", "x=y"), ("c", "")].map(|(key, value)| (key.to_owned(), value.to_owned()))
         );
-        assert_eq!(decode_pairs("a=1,b"), None);
-        assert_eq!(decode_pairs("=1"), None);
-        assert_eq!(decode_pairs("a=%G1"), None);
+        assert_eq!(decode_pairs("a=1,,b"), Err(3));
+        assert_eq!(decode_pairs("=1"), Err(1));
+        assert_eq!(decode_pairs("a=%G1"), Err(1));
     }
 }

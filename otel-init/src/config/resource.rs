@@ -71,13 +71,16 @@ fn from_environment(environment: &Environment<'_>) -> Vec<(Key, Value)> {
     };
     // "In case of any error, e.g. failure during the decoding process, the entire environment variable value SHOULD be
     // discarded and an error SHOULD be reported".
-    let Some(pairs) = percent::decode_pairs(&text) else {
-        environment.refuse(ATTRIBUTES);
-        environment.warn(format!(
-            "{ATTRIBUTES} cannot be read and is ignored as a whole, expected key=value,key=value with values \
-             percent-encoded"
-        ));
-        return Vec::new();
+    let pairs = match percent::decode_pairs(&text) {
+        Ok(pairs) => pairs,
+        Err(place) => {
+            environment.refuse(ATTRIBUTES);
+            environment.warn(format!(
+                "{ATTRIBUTES} cannot be read in its entry {place} and is ignored as a whole, expected \
+                 key=value,key=value with values percent-encoded"
+            ));
+            return Vec::new();
+        }
     };
     for (key, _) in &pairs {
         // Names of older texts, which no backend groups by any more.

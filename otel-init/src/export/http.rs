@@ -94,10 +94,10 @@ pub(super) fn headers_of_now(
 
 fn refusal(status: StatusCode, headers: &HeaderMap, explanation: &[u8]) -> SendError {
     let mut cause = format!("the collector answered {status}");
-    if let Some(message) = message_of(explanation, headers) {
-        cause = format!("{cause}: {message}");
-    } else if let Some(host) = redirected_to(status, headers) {
+    if let Some(host) = redirected_to(status, headers) {
         cause = format!("{cause}, a redirect to {host:?}, which is not followed");
+    } else if let Some(message) = message_of(explanation, headers) {
+        cause = format!("{cause}: {message}");
     }
     // "The client SHOULD retry": these four, no other.
     let retry = match status.as_u16() {
@@ -115,18 +115,21 @@ fn redirected_to(status: StatusCode, headers: &HeaderMap) -> Option<String> {
     Some(format!("{scheme}://{host}").chars().take(200).collect())
 }
 
-/// "The response body for all HTTP 4xx and HTTP 5xx responses MUST be a Protobuf-encoded Status message".
+/// "The response body for all HTTP 4xx and HTTP 5xx responses MUST be a Protobuf-encoded Status message". What stands before
+/// a collector, and its own check of tokens, answer with a line of text, some of them without its type.
 fn message_of(explanation: &[u8], headers: &HeaderMap) -> Option<String> {
     #[derive(prost::Message)]
     struct Status {
         #[prost(string, tag = "2")]
         message: String,
     }
-    let media_type = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    let media_type = headers.get(CONTENT_TYPE).map_or(Some("text/plain"), |value| value.to_str().ok())?;
     let message = if media_type.starts_with("application/x-protobuf") {
         <Status as prost::Message>::decode(explanation).ok()?.message
     } else if media_type.starts_with("application/json") {
         serde_json::from_slice::<serde_json::Value>(explanation).ok()?["message"].as_str()?.to_owned()
+    } else if media_type.starts_with("text/plain") {
+        String::from_utf8_lossy(explanation).trim().lines().next().unwrap_or_default().to_owned()
     } else {
         return None;
     };
@@ -148,7 +151,7 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 mod tests {
     use std::time::{Duration, SystemTime};
 
-    use http::header::{LOCATION, RETRY_AFTER};
+    use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
     use http::{HeaderMap, HeaderValue, StatusCode};
 
     use super::{Retry, refusal, retry_after};
@@ -181,6 +184,24 @@ mod tests {
             refusal(StatusCode::NOT_FOUND, &headers, b"").cause,
             "the collector answered 404 Not Found"
         );
+    }
+
+    #[test]
+    fn a_text_is_told_and_a_page_is_not() {
+        let told = |media_type: Option<&'static str>, body: &[u8]| {
+            let media_type =
+                media_type.map(|media_type| (CONTENT_TYPE, HeaderValue::from_static(media_type)));
+            refusal(StatusCode::BAD_REQUEST, &HeaderMap::from_iter(media_type), body).cause
+        };
+        let bare = "the collector answered 400 Bad Request";
+        let text = b"Client sent an HTTP request to an HTTPS server.\nmore";
+        let with_text = format!("{bare}: Client sent an HTTP request to an HTTPS server.");
+        assert_eq!(told(None, text), with_text);
+        assert_eq!(told(Some("text/plain; charset=utf-8"), text), with_text);
+        assert_eq!(told(Some("text/html"), b"<html>"), bare);
+        assert_eq!(told(None, b" \n"), bare);
+        assert_eq!(told(None, b"\xff\x1b[31m"), format!("{bare}: \u{fffd}[31m"));
+        assert_eq!(told(None, &[b'a'; 1000]).len(), bare.len() + 2 + 200);
     }
 
     #[test]

@@ -12,6 +12,8 @@ use opentelemetry::Context;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::watch;
 
+use crate::caught::caught;
+
 /// Owns the threads. They stop when this is dropped.
 #[derive(Debug)]
 pub(crate) struct ExportRuntime {
@@ -34,15 +36,19 @@ pub(crate) struct Cut;
 
 impl ExportRuntime {
     pub(crate) fn start() -> io::Result<Self> {
-        let runtime = Builder::new_multi_thread()
+        let mut builder = Builder::new_multi_thread();
+        builder
             // Spans and log records are encoded where they end; this one moves bytes.
             .worker_threads(1)
             .thread_name("otel-init-export")
             .enable_io()
             .enable_time()
             // The guard restores the thread's context when dropped; here it must hold for the thread's life.
-            .on_thread_start(|| std::mem::forget(Context::enter_telemetry_suppressed_scope()))
-            .build()?;
+            .on_thread_start(|| std::mem::forget(Context::enter_telemetry_suppressed_scope()));
+        // Where no file can be opened, tokio panics in place of some of its errors.
+        let runtime = caught(|| builder.build()).unwrap_or_else(|_| {
+            Err(io::Error::other("tokio panicked, as it does without free file descriptors"))
+        })?;
         let (cut, receiver) = watch::channel(false);
         let entry = RuntimeEntry { handle: runtime.handle().clone(), cut: receiver };
         Ok(Self { runtime: Some(runtime), cut, entry })

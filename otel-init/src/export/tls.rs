@@ -1,12 +1,14 @@
 //! TLS with rustls and ring: the root certificates of the system or an own authority, and a client certificate.
 
+use std::error::Error;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::{CertificateError, ClientConfig, RootCertStore};
 
 use crate::config::TlsConfig;
 
@@ -43,7 +45,7 @@ pub(super) type TlsStamp = Vec<Option<(SystemTime, u64)>>;
 pub(super) enum TlsError {
     #[error("cannot read {what} from {}: {source}", path.display())]
     File { what: &'static str, path: PathBuf, source: pem::Error },
-    #[error("{} has no certificate", path.display())]
+    #[error("{} has no certificate in PEM form", path.display())]
     Empty { path: PathBuf },
     #[error("the client certificate {} and the key {} do not fit: {source}", certificate.display(), key.display())]
     Client { certificate: PathBuf, key: PathBuf, source: rustls::Error },
@@ -100,6 +102,31 @@ impl TlsSource {
     }
 }
 
+/// A certificate whose time is over or has not come, in words that stay the same: rustls counts the seconds, which would
+/// make another cause of each failure.
+pub(super) fn out_of_date(cause: &(dyn Error + 'static)) -> Option<String> {
+    use CertificateError::{ExpiredContext, NotValidYetContext};
+    let inner = cause.downcast_ref::<io::Error>()?.get_ref()?;
+    let rustls::Error::InvalidCertificate(why) = inner.downcast_ref()? else { return None };
+    match why {
+        ExpiredContext { not_after, .. } => {
+            Some(format!("invalid peer certificate: it expired on {}", date(*not_after)))
+        }
+        NotValidYetContext { not_before, .. } => Some(format!(
+            "invalid peer certificate: it is not valid before {}, if the clock of this host is right",
+            date(*not_before)
+        )),
+        _ => None,
+    }
+}
+
+fn date(time: UnixTime) -> String {
+    /// What is later cannot be written as such a date.
+    const END_OF_9999: u64 = 253_402_300_799;
+    let since = Duration::from_secs(time.as_secs().min(END_OF_9999));
+    httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + since)
+}
+
 fn authority(path: &Path) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(certificates(path, "the certificate authority")?);
@@ -111,4 +138,31 @@ fn certificates(path: &Path, what: &'static str) -> Result<Vec<CertificateDer<'s
     let found: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).map_err(failed)?.collect();
     let found = found.map_err(failed)?;
     if found.is_empty() { Err(TlsError::Empty { path: path.to_owned() }) } else { Ok(found) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::time::Duration;
+
+    use rustls::CertificateError::{ExpiredContext, NotValidYetContext, UnknownIssuer};
+    use rustls::pki_types::UnixTime;
+
+    use super::out_of_date;
+
+    #[test]
+    fn the_words_for_an_expired_certificate_do_not_change_with_the_time() {
+        let at = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        let told = |why| {
+            let error = rustls::Error::InvalidCertificate(why);
+            out_of_date(&io::Error::new(io::ErrorKind::InvalidData, error))
+        };
+        for now in [2, 3] {
+            let expired = told(ExpiredContext { time: at(now), not_after: at(1) }).unwrap();
+            assert!(expired.ends_with("it expired on Thu, 01 Jan 1970 00:00:01 GMT"), "{expired}");
+        }
+        let early = told(NotValidYetContext { time: at(1), not_before: at(u64::MAX) }).unwrap();
+        assert!(early.contains("not valid before Fri, 31 Dec 9999 23:59:59 GMT"), "{early}");
+        assert_eq!(told(UnknownIssuer), None);
+    }
 }

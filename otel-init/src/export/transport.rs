@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::grpc::GrpcTransport;
 use super::http::HttpTransport;
+use super::tls;
 
 /// The way to one collector.
 #[derive(Debug)]
@@ -76,7 +77,8 @@ impl Transport {
 
 /// The causes of an error in one line, without its outermost part, which only says that the client failed.
 pub(super) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes: Vec<_> =
-        std::iter::successors(error.source(), |&cause| cause.source()).map(ToString::to_string).collect();
+    let causes: Vec<_> = std::iter::successors(error.source(), |&cause| cause.source())
+        .map(|cause| tls::out_of_date(cause).unwrap_or_else(|| cause.to_string()))
+        .collect();
     if causes.is_empty() { error.to_string() } else { causes.join(": ") }
 }

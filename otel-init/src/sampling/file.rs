@@ -11,6 +11,8 @@ use super::change_text::{MAX_LENGTH, SamplingChangeError};
 use super::live::{Live, Source};
 use crate::diagnostics;
 
+const NO_FOLDER: &str = "its folder does not exist";
+
 /// The file, and what was last seen of it.
 #[derive(Debug)]
 pub(crate) struct WatchedFile {
@@ -48,12 +50,22 @@ impl WatchedFile {
         }
     }
 
+    /// A file may come later, but a folder that is not there is a mistake, most likely.
+    fn has_folder(&self) -> bool {
+        self.path.parent().is_none_or(|folder| folder.as_os_str().is_empty() || folder.exists())
+    }
+
     /// The change that the file asks for, none if it is gone; `Ok(None)` if it is as it was.
     fn read(&mut self) -> Result<Option<Option<SamplingChange>>, String> {
         let metadata = match fs::metadata(&self.path) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(self.seen.take().map(|_| None));
+                let gone = self.seen.take().map(|_| None);
+                return if gone.is_some() || self.has_folder() {
+                    Ok(gone)
+                } else {
+                    Err(NO_FOLDER.to_owned())
+                };
             }
             Err(error) => return Err(error.to_string()),
         };
@@ -75,5 +87,32 @@ impl WatchedFile {
         let change: SamplingChange = text.parse().map_err(|error: SamplingChangeError| error.to_string())?;
         let age = SystemTime::now().duration_since(written).unwrap_or_default();
         Ok(Some(change.after(age)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::Arc;
+
+    use super::{Live, NO_FOLDER, WatchedFile};
+
+    #[test]
+    fn a_folder_that_does_not_exist_is_told_and_a_file_may_come_later() {
+        let folder = std::env::temp_dir().join(format!("otel-init-sampler-{}-folder", std::process::id()));
+        let live = Arc::new(Live::new("configured".to_owned(), false));
+        let mut file = WatchedFile::new(folder.join("sampler.json"), live);
+        file.look();
+        assert!(file.complaint.as_ref().is_some_and(|told| told.contains(NO_FOLDER)), "{file:?}");
+        fs::create_dir(&folder).unwrap();
+        assert!(matches!(file.read(), Ok(None)));
+        fs::write(folder.join("sampler.json"), r#"{"ratio": 0.5}"#).unwrap();
+        assert!(matches!(file.read(), Ok(Some(Some(_)))));
+        // First the change is taken back.
+        fs::remove_dir_all(&folder).unwrap();
+        assert!(matches!(file.read(), Ok(Some(None))));
+        assert_eq!(file.read().err().as_deref(), Some(NO_FOLDER));
+        let mut here = WatchedFile::new("otel-init-no-such-sampler.json".into(), Arc::clone(&file.live));
+        assert!(matches!(here.read(), Ok(None)));
     }
 }

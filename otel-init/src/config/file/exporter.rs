@@ -138,7 +138,7 @@ fn headers(fields: &mut Fields) -> Result<HeaderMap, FileError> {
     let mut headers = HeaderMap::new();
     if let Some(list) = fields.optional("headers_list") {
         let reason = "expected key=value,key=value with values percent-encoded";
-        headers = parse_headers(&list.text()?).ok_or_else(|| list.error(reason))?;
+        headers = parse_headers(&list.text()?).map_err(|_| list.error(reason))?;
     }
     let Some(pairs) = fields.optional("headers") else {
         return Ok(headers);

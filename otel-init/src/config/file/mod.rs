@@ -86,8 +86,10 @@ pub(crate) fn read(
     lookup: &dyn Fn(&str) -> Option<String>,
 ) -> Result<FileConfig, FileError> {
     let lines = fields::Lines::default();
-    let fields = Fields::root(node::parse(text, lookup)?, Rc::clone(&lines))?;
+    let (node, warnings) = node::parse(text, lookup)?;
+    let fields = Fields::root(node, Rc::clone(&lines))?;
     let mut config = Reader { settings }.root(fields)?;
+    config.warnings.extend(warnings);
     config.lines = lines.replace(BTreeMap::new());
     Ok(config)
 }

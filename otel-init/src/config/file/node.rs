@@ -39,10 +39,14 @@ pub(super) struct Scalar {
     pub(super) is_substituted: bool,
 }
 
-/// Reads one document. References to variables are replaced in scalars, so no variable can change the structure.
-pub(super) fn parse(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Node, FileError> {
-    let mut builder =
-        Builder { parser: Parser::new_from_str(text), lookup, anchors: HashMap::new(), count: 0 };
+/// Reads one document. References to variables are replaced in scalars, so no variable can change the structure. The second
+/// value is what looks like a mistake.
+pub(super) fn parse(
+    text: &str,
+    lookup: &dyn Fn(&str) -> Option<String>,
+) -> Result<(Node, Vec<String>), FileError> {
+    let parser = Parser::new_from_str(text);
+    let mut builder = Builder { parser, lookup, anchors: HashMap::new(), count: 0, warnings: Vec::new() };
     let mut document = None;
     loop {
         match builder.next()? {
@@ -58,7 +62,8 @@ pub(super) fn parse(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Resu
             (_, span) => return Err(FileError::at(span.start.line(), "this does not belong here")),
         }
     }
-    document.ok_or_else(|| FileError::at(1, "the file is empty"))
+    let document = document.ok_or_else(|| FileError::at(1, "the file is empty"))?;
+    Ok((document, builder.warnings))
 }
 
 struct Builder<'input, 'lookup> {
@@ -66,6 +71,7 @@ struct Builder<'input, 'lookup> {
     lookup: &'lookup dyn Fn(&str) -> Option<String>,
     anchors: HashMap<usize, Node>,
     count: usize,
+    warnings: Vec<String>,
 }
 
 impl<'input> Builder<'input, '_> {
@@ -108,7 +114,7 @@ impl<'input> Builder<'input, '_> {
     }
 
     fn scalar(
-        &self,
+        &mut self,
         text: &str,
         style: ScalarStyle,
         tag: Option<Cow<'_, Tag>>,
@@ -127,6 +133,12 @@ impl<'input> Builder<'input, '_> {
         // "Node types MUST be interpreted after environment variable substitution takes place."
         if is_plain && ["", "~", "null", "Null", "NULL"].contains(&&*substituted.text) {
             return Ok(Yaml::Null);
+        }
+        // A value that is nothing but a variable that is not set is none, which templates make use of.
+        if !substituted.text.is_empty() {
+            self.warnings.extend(substituted.unset.iter().map(|name| {
+                format!("line {line}: {name} is not set, and nothing stands in its place; write ${{{name}:-}} if it should")
+            }));
         }
         let is_substituted = substituted.is_substituted;
         Ok(Yaml::Scalar(Scalar { text: substituted.text, is_plain, is_substituted }))

@@ -13,7 +13,7 @@ impl Reader<'_> {
     pub(super) fn resource(&self, mut fields: Fields, config: &mut FileConfig) -> Result<(), FileError> {
         if let Some(value) = fields.optional("attributes_list") {
             let reason = "expected key=value,key=value with values percent-encoded";
-            let pairs = percent::decode_pairs(&value.text()?).ok_or_else(|| value.error(reason))?;
+            let pairs = percent::decode_pairs(&value.text()?).map_err(|_| value.error(reason))?;
             for (key, text) in pairs {
                 config.resource_lines.insert(key.clone(), value.line());
                 config.resource.push((Key::from(key), Attribute::from(text)));

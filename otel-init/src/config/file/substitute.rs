@@ -8,6 +8,8 @@ pub(super) struct Substituted {
     pub(super) text: String,
     /// Whether a variable, or its default, is in it.
     pub(super) is_substituted: bool,
+    /// The variables that are not set and have no default.
+    pub(super) unset: Vec<String>,
 }
 
 /// Replaces the references. The error is the reference that is none.
@@ -15,7 +17,8 @@ pub(super) fn substitute(
     input: &str,
     lookup: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Substituted, String> {
-    let mut output = Substituted { text: String::with_capacity(input.len()), is_substituted: false };
+    let mut output =
+        Substituted { text: String::with_capacity(input.len()), is_substituted: false, unset: Vec::new() };
     // "identifying the next escape sequence, and matching the content since the prior escape sequence".
     for (index, part) in input.split("$$").enumerate() {
         if index > 0 {
@@ -46,7 +49,10 @@ fn replace(
         let (name, default) = parts(inner).ok_or_else(|| format!("${{{inner}}}"))?;
         // "substituted if ENV-NAME is null, empty, or undefined".
         let value = lookup(name).filter(|value| !value.is_empty());
-        output.text.push_str(value.as_deref().or(default).unwrap_or_default());
+        match value.as_deref().or(default) {
+            Some(value) => output.text.push_str(value),
+            None => output.unset.push(name.to_owned()),
+        }
         output.is_substituted = true;
         rest = after.get(1..).unwrap_or_default();
     }
@@ -130,6 +136,13 @@ mod tests {
         ] {
             assert_eq!(substitute(input, &lookup).unwrap().text, expected, "{input}");
         }
+    }
+
+    #[test]
+    fn variables_that_are_not_set_are_named() {
+        let of = |input| substitute(input, &lookup).unwrap().unset;
+        assert_eq!(of("Bearer ${TOKEN}, ${EMPTY}"), ["TOKEN", "EMPTY"]);
+        assert!(of("${STRING_VALUE} ${TOKEN:-} $${TOKEN}").is_empty());
     }
 
     #[test]

@@ -356,6 +356,16 @@ fn the_value_of_a_variable_is_not_in_the_message() {
 }
 
 #[test]
+fn a_variable_that_leaves_a_hole_is_a_warning() {
+    let text = "file_format: '1.0'\nresource:\n  attributes:\n    - {name: a, value: 'Bearer ${TOKEN}'}\n    \
+                - {name: b, value: '${B:-}c${OTHER:-d}'}\n    - {name: c, value: \"${NOTHING}\"}\n";
+    assert_eq!(
+        parse(text).warnings,
+        ["line 4: TOKEN is not set, and nothing stands in its place; write ${TOKEN:-} if it should"]
+    );
+}
+
+#[test]
 fn an_exemplar_filter_is_a_warning_and_what_is_null_is_unset() {
     let config = parse(
         "file_format: '1.0'\nmeter_provider:\n  readers: [{periodic: {exporter: {console: }}}]\n  exemplar_filter: trace_based\n\

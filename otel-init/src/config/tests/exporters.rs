@@ -274,3 +274,50 @@ fn histograms_and_the_level_of_the_sdk_are_chosen() {
         assert_eq!(resolve(&[("OTEL_LOG_LEVEL", value)]).subscriber.unwrap().own_level, Some(level));
     }
 }
+
+#[test]
+fn what_is_ignored_is_shown_without_secrets_and_with_what_holds_instead() {
+    const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+    for (variables, expected) in [
+        (
+            vec![(ENDPOINT, "http://user:hunter2@collector:?key=hunter2")],
+            "OTEL_EXPORTER_OTLP_ENDPOINT is \"http://***@collector:?***\": the port must be a number from 1 to 65535; it \
+             is ignored, http://localhost:4318 is used",
+        ),
+        (
+            vec![(ENDPOINT, "http://general:4318"), ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "logs:1")],
+            "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT is \"logs:1\": a URL with http:// or https:// is expected; it is ignored, \
+             http://general:4318 is used",
+        ),
+        (
+            vec![("OTEL_EXPORTER_OTLP_HEADERS", "a=1,hunter2")],
+            "OTEL_EXPORTER_OTLP_HEADERS cannot be read in its entry 2 and is ignored as a whole, expected \
+             key=value,key=value with values percent-encoded",
+        ),
+        (
+            vec![("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/key")],
+            "OTEL_EXPORTER_OTLP_CLIENT_*: a client certificate and its key are needed together; only the key is set, and \
+             it is ignored: connections have no client certificate",
+        ),
+        (vec![("OTEL_SERVICE_NAME", "a\u{fffd}b")], "OTEL_SERVICE_NAME is not UTF-8; the value is ignored"),
+    ] {
+        assert_eq!(resolve(&variables).warnings, [expected], "{variables:?}");
+    }
+}
+
+#[test]
+fn a_header_without_its_secret_is_a_warning() {
+    for (value, is_told) in [
+        ("authorization=Bearer%20", true),
+        ("authorization=basic", true),
+        ("x-key=${KEY}", true),
+        ("authorization=Bearer hunter2", false),
+        ("x-key=hunter2,x-none=", false),
+    ] {
+        let config = resolve(&[("OTEL_EXPORTER_OTLP_HEADERS", value)]);
+        let told =
+            config.warnings.iter().filter(|warning| warning.contains(", and in it no secret: ")).count();
+        assert_eq!((told, config.warnings.len()), (usize::from(is_told), usize::from(is_told)), "{value}");
+        assert!(!otlp(&config, Signal::Traces).unwrap().headers.is_empty());
+    }
+}
