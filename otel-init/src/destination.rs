@@ -145,6 +145,7 @@ impl OtlpDestination {
                     protocol: self.protocol,
                     endpoint,
                     is_insecure: false,
+                    unused_proxy: None,
                     is_added: true,
                     headers: headers.clone(),
                     header_provider: self.provider.clone(),

@@ -11,7 +11,8 @@ use super::file::{self, FileConfig, FileError};
 use super::origins::OriginFile;
 use super::sampler::SamplerConfig;
 use super::{
-    Config, ExporterConfig, LONGEST_WAIT, Origins, PropagatorConfig, Settings, SubscriberConfig, resource,
+    Config, ExporterConfig, LONGEST_WAIT, Origins, PropagatorConfig, Settings, SubscriberConfig, proxy,
+    resource,
 };
 use crate::error::InstallErrorKind;
 use crate::{ConsoleLogs, InstallError, SettingSource, Signal};
@@ -49,6 +50,7 @@ impl Config {
         let environment = Environment::new(&foreign);
         file.warnings.drain(..).for_each(|warning| environment.warn(format!("{path}: {warning}")));
         code_over(&mut file, settings)?;
+        proxy::note(&mut file.destinations, lookup);
         let telemetry_level = settings.telemetry_level.or(file.telemetry_level).unwrap_or(LevelFilter::INFO);
         let shutdown_timeout = settings.shutdown_timeout.or(file.shutdown_timeout);
         let subscriber = (!settings.without_tracing_subscriber).then(|| SubscriberConfig {

@@ -17,6 +17,7 @@ mod otlp;
 mod percent;
 mod prometheus;
 mod propagation;
+mod proxy;
 mod resource;
 mod rows;
 mod sampler;
@@ -157,11 +158,13 @@ impl Config {
         let environment = Environment::new(&with_preset);
         warnings.into_iter().for_each(|warning| environment.warn(warning));
         let detectors = detection::chosen(settings, &environment);
+        let mut destinations = Destinations::resolve(settings, &environment)?;
+        proxy::note(&mut destinations, lookup);
         let config = Self {
             is_disabled: environment.boolean("OTEL_SDK_DISABLED").unwrap_or(false),
             resource: resource::resolve(&detectors, settings, &environment),
             detectors,
-            destinations: Destinations::resolve(settings, &environment)?,
+            destinations,
             sampler,
             span_limits: limits::span_limits(&environment),
             limits: limits::resolve(&environment),

@@ -31,6 +31,8 @@ pub(crate) struct OtlpConfig {
     pub(crate) timeout: Duration,
     pub(crate) compression: Option<Compression>,
     pub(crate) tls: TlsConfig,
+    /// The variable of a proxy that other programs would ask.
+    pub(crate) unused_proxy: Option<&'static str>,
     /// A destination that the code adds, where no variable and no file says anything.
     pub(crate) is_added: bool,
 }
@@ -79,6 +81,7 @@ impl OtlpConfig {
             timeout: variables.timeout(environment),
             compression: variables.compression(environment),
             tls: variables.tls(environment),
+            unused_proxy: None,
             is_added: false,
         })
     }

@@ -24,6 +24,7 @@ pub(super) type HyperClient = legacy::Client<Connector, tonic::body::Body>;
 pub(super) struct Client {
     protocol: Protocol,
     is_https: bool,
+    unused_proxy: Option<&'static str>,
     tls: TlsSource,
     current: Mutex<Current>,
 }
@@ -42,7 +43,13 @@ impl Client {
         let stamp = tls.stamp();
         let is_https = config.endpoint.is_https();
         let client = connecting(config.protocol, is_https, &tls);
-        Self { protocol: config.protocol, is_https, tls, current: Mutex::new(Current { stamp, client }) }
+        Self {
+            protocol: config.protocol,
+            is_https,
+            unused_proxy: config.unused_proxy,
+            tls,
+            current: Mutex::new(Current { stamp, client }),
+        }
     }
 
     /// A server that wants a client certificate closes the connection after the handshake, and hyper may see no more than
@@ -51,12 +58,20 @@ impl Client {
         let is_vague =
             ["closed", "not ready", "reset", "broken pipe"].iter().any(|text| cause.contains(text));
         if !self.is_https || self.tls.files.client_certificate.is_some() || !is_vague {
-            return cause;
+            return self.with_proxy(cause);
         }
         format!(
             "{cause}; if the collector wants a client certificate, set OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and \
              OTEL_EXPORTER_OTLP_CLIENT_KEY"
         )
+    }
+
+    /// Why a collector is not reached, where others would go by a proxy.
+    pub(super) fn with_proxy(&self, cause: String) -> String {
+        match self.unused_proxy {
+            Some(variable) => format!("{cause}; {variable} is set, but the export uses no proxy"),
+            None => cause,
+        }
     }
 
     /// The next request gets a connection of its own.

@@ -26,7 +26,7 @@ pub(super) const EXPORTER: &str =
 /// One URL, and what goes with every request to it.
 #[derive(Debug)]
 pub(super) struct HttpTransport {
-    client: Client,
+    pub(super) client: Client,
     url: Uri,
     headers: HeaderMap,
     pub(super) provider: Option<HeaderProvider>,

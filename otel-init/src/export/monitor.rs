@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::breaker::{Breaker, CircuitState};
 use super::retry::Urgency;
+use super::sender::PAUSED;
 use super::tally::Tally;
 use crate::config::OtlpConfig;
 use crate::error::SignalFailure;
@@ -256,7 +257,8 @@ impl Warnings {
         const LIMIT: usize = 8;
         let mut given = self.lock();
         given.retain(|_, at| now.duration_since(*at) < WARNING_INTERVAL);
-        let key = (authority.to_owned(), cause.to_owned());
+        // That the export is paused for it makes no other cause.
+        let key = (authority.to_owned(), cause.trim_start_matches(PAUSED).to_owned());
         if given.contains_key(&key) || given.len() >= LIMIT {
             return false;
         }
@@ -283,7 +285,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::{Duration, Instant};
 
-    use super::{Monitor, Target, WARNING_INTERVAL, Warnings};
+    use super::{Monitor, PAUSED, Target, WARNING_INTERVAL, Warnings};
     use crate::Signal;
 
     #[test]
@@ -317,6 +319,7 @@ mod tests {
         let start = Instant::now();
         assert!(warnings.may_warn("a:1", "refused", start));
         assert!(!warnings.may_warn("a:1", "refused", start + Duration::from_secs(59)));
+        assert!(!warnings.may_warn("a:1", &format!("{PAUSED}refused"), start + Duration::from_secs(59)));
         assert!(warnings.may_warn("a:1", "timeout", start));
         assert!(warnings.may_warn("b:1", "refused", start));
         assert!(warnings.may_warn("a:1", "refused", start + WARNING_INTERVAL));

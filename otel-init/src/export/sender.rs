@@ -164,6 +164,7 @@ impl Sender {
     /// That the time is up, and what the attempt before this one failed of: it is the better hint.
     fn too_late(&self, before: Option<&SendError>) -> String {
         let cause = format!("the collector did not answer within {:?}", self.timeout);
+        let cause = self.transport.client().with_proxy(cause);
         match before {
             Some(before) => format!("{cause}, and before: {}", before.cause),
             None => cause,
@@ -172,7 +173,7 @@ impl Sender {
 }
 
 /// Marks, and takes back, a cause that is repeated while nothing is sent.
-const PAUSED: &str = "export is paused for a minute at most, last: ";
+pub(super) const PAUSED: &str = "export is paused for a minute at most, last: ";
 
 fn paused(cause: &str) -> String {
     format!("{PAUSED}{}", cause.trim_start_matches(PAUSED))

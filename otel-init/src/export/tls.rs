@@ -106,8 +106,7 @@ impl TlsSource {
 /// make another cause of each failure.
 pub(super) fn out_of_date(cause: &(dyn Error + 'static)) -> Option<String> {
     use CertificateError::{ExpiredContext, NotValidYetContext};
-    let inner = cause.downcast_ref::<io::Error>()?.get_ref()?;
-    let rustls::Error::InvalidCertificate(why) = inner.downcast_ref()? else { return None };
+    let rustls::Error::InvalidCertificate(why) = of_rustls(cause)? else { return None };
     match why {
         ExpiredContext { not_after, .. } => {
             Some(format!("invalid peer certificate: it expired on {}", date(*not_after)))
@@ -118,6 +117,11 @@ pub(super) fn out_of_date(cause: &(dyn Error + 'static)) -> Option<String> {
         )),
         _ => None,
     }
+}
+
+/// Those who make the connection pack it into one error of the system's kind after the other.
+fn of_rustls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    error.downcast_ref().or_else(|| of_rustls(error.downcast_ref::<io::Error>()?.get_ref()?))
 }
 
 fn date(time: UnixTime) -> String {
@@ -155,7 +159,7 @@ mod tests {
         let at = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
         let told = |why| {
             let error = rustls::Error::InvalidCertificate(why);
-            out_of_date(&io::Error::new(io::ErrorKind::InvalidData, error))
+            out_of_date(&io::Error::other(io::Error::new(io::ErrorKind::InvalidData, error)))
         };
         for now in [2, 3] {
             let expired = told(ExpiredContext { time: at(now), not_after: at(1) }).unwrap();

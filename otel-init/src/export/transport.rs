@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::client::Client;
 use super::grpc::GrpcTransport;
 use super::http::HttpTransport;
 use super::tls;
@@ -56,6 +57,13 @@ impl Transport {
         match self {
             Self::Http(http) => http.provider.is_some(),
             Self::Grpc(grpc) => grpc.provider.is_some(),
+        }
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        match self {
+            Self::Http(http) => &http.client,
+            Self::Grpc(grpc) => &grpc.client,
         }
     }
 

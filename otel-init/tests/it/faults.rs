@@ -385,6 +385,69 @@ fn a_connection_that_died_without_a_word_is_not_used_again() {
     });
 }
 
+#[test]
+fn a_proxy_that_is_not_used_is_named() {
+    let test = "faults::a_proxy_that_is_not_used_is_named";
+    if child::is_child() {
+        let telemetry = Telemetry::builder().install().unwrap();
+        work(1);
+        let error = telemetry.flush_blocking().unwrap_err();
+        let cause = error.failures()[0].cause();
+        assert!(cause.ends_with("; HTTP_PROXY is set, but the export uses no proxy"), "{cause}");
+        return;
+    }
+    let of_this_machine = ["http_proxy", "no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY"];
+    let mut variables = of_this_machine.map(|name| (name, "")).to_vec();
+    variables.extend([
+        ("HTTP_PROXY", "http://proxy.invalid:3128"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector.invalid:4318"),
+        ("OTEL_METRICS_EXPORTER", "none"),
+        ("OTEL_LOGS_EXPORTER", "none"),
+    ]);
+    child::run(test, &variables);
+}
+
+#[cfg(unix)]
+#[test]
+fn without_free_file_descriptors_the_export_waits_for_them() {
+    let test = "faults::without_free_file_descriptors_the_export_waits_for_them";
+    if child::is_child() {
+        let telemetry = Telemetry::builder().install().unwrap();
+        let open: Vec<_> = std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()).collect();
+        work(SPANS);
+        let error = telemetry.flush_blocking().unwrap_err();
+        // Whatever opens a file now may fail, a message of a failed assertion too.
+        drop(open);
+        assert!(error.to_string().contains("Too many open files"), "{error}");
+        work(SPANS);
+        telemetry.flush_blocking().unwrap();
+        let health = traces(&telemetry);
+        assert_eq!((health.failed, health.exported), (SPANS, SPANS), "{health:?}");
+        telemetry.shutdown_blocking().unwrap();
+        return;
+    }
+    let receiver = OtlpReceiver::start().unwrap();
+    let endpoint = receiver.http_endpoint();
+    let variables = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+        ("OTEL_METRICS_EXPORTER", "none"),
+        ("OTEL_LOGS_EXPORTER", "none"),
+    ];
+    let command = child::command(test, &variables);
+    let mut limited = std::process::Command::new("sh");
+    limited.args(["-c", "ulimit -n 64; exec \"$0\" \"$@\""]);
+    limited.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    let output = limited.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(receiver.spans().len() as u64, SPANS);
+}
+
 /// Enough for a debug build on a busy machine.
 const PATIENT: Duration = Duration::from_secs(60);
 /// So that a slow machine is no fault of the collector.

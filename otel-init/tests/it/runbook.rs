@@ -9,7 +9,7 @@ use std::time::Duration;
 use opentelemetry::global;
 use opentelemetry::trace::{Span, Tracer};
 use otel_init::{Protocol, Signal, Telemetry, opentelemetry};
-use otel_testing::OtlpReceiver;
+use otel_testing::{OtlpReceiver, TestCertificates};
 
 use crate::child;
 
@@ -29,6 +29,13 @@ const CASES: &[(&str, Protocol)] = &[
     ("HTTP/1.1 200 OK", Protocol::Grpc),
     ("TLS to a plain port", Protocol::HttpProtobuf),
     ("TLS to a plain port", Protocol::Grpc),
+    ("plain text to a TLS port", Protocol::HttpProtobuf),
+    ("plain text to a TLS port", Protocol::Grpc),
+    ("an unknown authority", Protocol::HttpProtobuf),
+    ("no certificates", Protocol::Grpc),
+    ("HTTP/1.1 400 Bad Request", Protocol::HttpProtobuf),
+    ("HTTP/1.1 429 Too Many Requests", Protocol::HttpProtobuf),
+    ("HTTP/1.1 503 Service Unavailable", Protocol::HttpProtobuf),
     ("HTTP/1.1 404 Not Found", Protocol::HttpProtobuf),
     ("HTTP/1.1 401 Unauthorized", Protocol::HttpProtobuf),
     ("HTTP/1.1 403 Forbidden", Protocol::HttpProtobuf),
@@ -65,18 +72,31 @@ fn endpoint(case: &'static str, protocol: Protocol, receiver: &OtlpReceiver) -> 
         "no such host" => "http://collector.invalid:4318".to_owned(),
         "the other port" => other,
         "TLS to a plain port" => own.replace("http://", "https://"),
+        "plain text to a TLS port" => own.replace("https://", "http://"),
+        "an unknown authority" | "no certificates" => own,
         head => answering(head),
     }
 }
 
 fn cause(case: &'static str, protocol: Protocol) -> String {
-    let receiver = OtlpReceiver::start().unwrap();
+    let receiver = match case {
+        "plain text to a TLS port" | "an unknown authority" | "no certificates" => {
+            OtlpReceiver::builder().with_tls(&TestCertificates::generate().unwrap()).start()
+        }
+        _ => OtlpReceiver::start(),
+    };
+    let receiver = receiver.unwrap();
     let telemetry = Telemetry::builder()
         .with_endpoint(endpoint(case, protocol, &receiver))
         .with_protocol(protocol)
         .with_exporters(Signal::Metrics, ["none"])
         .with_exporters(Signal::Logs, ["none"])
-        .with_environment(|name| (name == "OTEL_EXPORTER_OTLP_TIMEOUT").then(|| "1000".to_owned()))
+        .with_environment(move |name| match name {
+            "OTEL_EXPORTER_OTLP_TIMEOUT" => Some("1000".to_owned()),
+            // A file without certificates.
+            "OTEL_EXPORTER_OTLP_CERTIFICATE" if case == "no certificates" => Some(RUNBOOK.to_owned()),
+            _ => None,
+        })
         .with_shutdown_timeout(Duration::from_secs(30))
         .install()
         .unwrap();

@@ -104,6 +104,7 @@ impl Reader<'_> {
             timeout,
             compression,
             tls,
+            unused_proxy: None,
             is_added: false,
         })
     }
