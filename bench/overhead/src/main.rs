@@ -80,8 +80,7 @@ fn compare(plan: Plan) -> Result<(), Failure> {
     let count = std::thread::available_parallelism()?.get();
     let cores = Cores { server: 0, clients: 1 % count, sink: 2.min(count - 1) };
     process::stay_on(cores.clients)?;
-    // It stands for another machine, so it must not keep the clients from their core.
-    let sink = Process::start(&["sink"], cores.sink, true, &[])?;
+    let sink = Process::start(&["sink"], cores.sink, &[])?;
     println!(
         "{count} cores{}; {} turns of {:.1?} each; OTLP over gRPC, not compressed",
         if process::has_taskset() { "" } else { ", nobody pinned: taskset is not there" },
@@ -121,7 +120,7 @@ fn measure(
         ("RUST_LOG", "warn".to_owned()),
     ];
     let counted = bench_sink::counts(sink.address)?;
-    let server = Process::start(&["serve", variant], cores.server, false, &environment)?;
+    let server = Process::start(&["serve", variant], cores.server, &environment)?;
     let mut load = Load::connect(server.address, pace)?;
     let warm_up = load.run(plan.warm_up)?.latencies.len();
     let cpu = server.cpu()?;

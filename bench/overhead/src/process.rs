@@ -14,21 +14,12 @@ pub struct Process {
 }
 
 impl Process {
-    /// On one core, if `taskset` is there to see to it. `nice` gives way to whatever else runs there.
-    pub fn start(
-        arguments: &[&str],
-        core: usize,
-        nice: bool,
-        environment: &[(&str, String)],
-    ) -> Result<Self, Failure> {
+    /// On one core, if `taskset` is there to see to it.
+    pub fn start(arguments: &[&str], core: usize, environment: &[(&str, String)]) -> Result<Self, Failure> {
         let program = std::env::current_exe()?;
         let mut command = if has_taskset() {
             let mut command = Command::new("taskset");
-            command.args(["--cpu-list", &core.to_string()]);
-            if nice {
-                command.args(["nice", "-n", "19"]);
-            }
-            command.arg(program);
+            command.args(["--cpu-list", &core.to_string()]).arg(program);
             command
         } else {
             Command::new(program)
