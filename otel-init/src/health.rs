@@ -39,11 +39,11 @@ pub struct SignalHealth {
     pub endpoint: String,
     /// Items that were made.
     pub created: u64,
-    /// Items that wait or are being sent.
+    /// Items that wait or are being sent, also those that could not be sent yet.
     pub queued: u64,
     /// Items that the collector took.
     pub exported: u64,
-    /// Items that could not be sent, and are lost.
+    /// Items that could not be sent, and are not tried again.
     pub failed: u64,
     /// Items of a request which the collector took without them: its partial success.
     pub rejected: u64,

@@ -66,7 +66,8 @@ impl Telemetry {
     ///
     /// # Errors
     ///
-    /// Names each signal that could not be delivered, its destination and the cause.
+    /// Names each signal that could not be delivered, its destination and the cause; `(kept in memory)` behind it is sent again
+    /// with the next flush, or without one.
     pub fn flush(&self) -> impl Future<Output = Result<FlushReport, FlushError>> + Send + use<> {
         let lifecycle = Arc::clone(&self.lifecycle);
         async move { lifecycle.begin_flush().completed().await }

@@ -14,8 +14,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 pub enum CircuitState {
     /// Exports are sent.
     Closed,
-    /// After repeated failure, or because the collector asked for it, nothing is sent for a while; what comes is lost
-    /// and counted as failed.
+    /// After repeated failure, or because the collector asked for it, nothing is sent for a while. Spans and log records
+    /// wait: in a quarter of the room of [`Queue::Encoded`](crate::Queue::Encoded), or on disk. What leaves another queue
+    /// meanwhile, and data points, are lost and counted as failed.
     Open,
     /// The pause is over: the next export is an attempt, which decides.
     HalfOpen,

@@ -1,6 +1,7 @@
 //! Sending by way of the disk: a request is written first, sent from there, and removed when it was taken or refused for
 //! good. What cannot be delivered now stays for the next time, or the next process.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
@@ -8,7 +9,6 @@ use std::time::Duration;
 use opentelemetry::Context;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 
-use super::breaker::CircuitState;
 use super::kept::Done;
 use super::message::{OtlpRequest, Rejected};
 use super::sender::Sender;
@@ -20,11 +20,17 @@ use crate::diagnostics;
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl Sender {
+    /// Whether a disk takes what comes, as far as is known.
+    pub(super) fn has_a_shelf(&self) -> bool {
+        self.shelf.is_some() && !self.is_shelf_refusing.load(Ordering::Relaxed)
+    }
+
     /// Writes one piece of a request. `Err` gives it back to be sent at once: a disk that is full or gone must not lose
     /// what memory still holds.
     pub(super) fn store(&self, shelf: &Shelf, body: &[u8], items: u64) -> Result<(), ()> {
         let mut lost = 0;
         let stored = shelf.store(body, items, &mut lost);
+        self.is_shelf_refusing.store(stored.is_err(), Ordering::Relaxed);
         self.monitor.tally.lost_from_disk(lost);
         match stored {
             Ok(()) => {
@@ -48,8 +54,7 @@ impl Sender {
             self.monitor.missing_on_disk(missing, &shelf.disk.folder);
         }
         for stored in kept {
-            let is_paused = self.monitor.breaker.state(std::time::Instant::now()) == CircuitState::Open;
-            if is_paused && !self.monitor.urgency.is_set() {
+            if self.monitor.is_paused() && !self.monitor.urgency.is_set() {
                 break;
             }
             match self.send_stored::<R>(shelf, &stored).await {

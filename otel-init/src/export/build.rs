@@ -1,6 +1,7 @@
 //! Exporters as the configuration has them.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
@@ -154,6 +155,7 @@ impl Workshop<'_> {
             timeout: bound.map_or(otlp.timeout, |bound| otlp.timeout.min(bound)),
             is_json: otlp.protocol == Protocol::HttpJson,
             shelf: shelf.clone(),
+            is_shelf_refusing: AtomicBool::new(false),
             draining: tokio::sync::Mutex::default(),
         });
         if let Some(shelf) = shelf {

@@ -3,15 +3,15 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
+use opentelemetry_sdk::error::OTelSdkError;
 use tokio::task::block_in_place;
 
 use super::exporter::{SignalExporter, Sink};
 use super::message::OtlpRequest;
 use super::sender::{LARGEST_BODY, Sender};
-use super::transport::SendError;
+use super::transport::{Retry, SendError};
 use crate::self_metrics::Processed;
-use crate::wire::{Destination, Outcome};
+use crate::wire::{Destination, Failure};
 
 /// Where the bytes of one signal go.
 #[derive(Debug)]
@@ -40,23 +40,34 @@ impl SignalExporter {
 
 impl<R: OtlpRequest + 'static> Destination for EncodedExporter<R> {
     fn taken(&self, entries: usize) {
-        if let Some(sender) = &self.sender {
-            sender.monitor.tally.taken(entries as u64);
+        if self.sender.is_some() {
             self.processed.taken(entries as u64);
         }
     }
 
-    async fn deliver(&self, body: Vec<u8>, entries: usize) -> Outcome {
+    async fn deliver(&self, body: Vec<u8>, entries: usize) -> Result<(), Failure> {
         let Some(sender) = &self.sender else { return Ok(()) };
         let exporting = sender.export_encoded::<R>(body, entries as u64);
-        let sent = match sender.may_block() {
+        match sender.may_block() {
             true => block_in_place(|| sender.runtime.block_on(exporting)),
             false => exporting.await,
-        };
-        sent.map_err(|error| match error {
-            OTelSdkError::InternalFailure(cause) => cause,
-            other => other.to_string(),
-        })
+        }
+    }
+
+    fn is_paused(&self) -> bool {
+        self.sender.as_ref().is_some_and(|sender| sender.monitor.is_paused() && !sender.has_a_shelf())
+    }
+
+    fn kept(&self, cause: &str) {
+        if let Some(sender) = &self.sender {
+            sender.monitor.kept_in_memory(cause);
+        }
+    }
+
+    fn give_up(&self, entries: usize, cause: &str) {
+        if let Some(sender) = &self.sender {
+            sender.monitor.given_up(entries as u64, cause);
+        }
     }
 }
 
@@ -66,26 +77,40 @@ impl Sender {
         self.shelf.is_some() || self.transport.has_header_provider()
     }
 
-    /// As [`Sender::export`], for a request that is as large as it should be.
-    async fn export_encoded<R: OtlpRequest>(&self, body: Vec<u8>, items: u64) -> OTelSdkResult {
+    /// As [`Sender::export`], for a request that is as large as it should be, and that the caller keeps if it is not delivered.
+    async fn export_encoded<R: OtlpRequest>(&self, body: Vec<u8>, items: u64) -> Result<(), Failure> {
+        self.monitor.tally.taken(items);
         if body.len() > LARGEST_BODY {
-            return self.lost(items, SendError::final_(too_large(body.len())));
+            return Err(self.lost(items, too_large(body.len())));
         }
-        match &self.shelf {
-            Some(shelf) if self.store(shelf, &body, items).is_ok() => self.drain::<R>(shelf).await,
-            _ => match self.deliver::<R>(body.into()).await {
-                Ok(rejected) => {
-                    self.delivered(items, &rejected);
-                    Ok(())
-                }
-                Err(error) => self.lost(items, error),
-            },
+        if let Some(shelf) = &self.shelf
+            && self.store(shelf, &body, items).is_ok()
+        {
+            return self.drain::<R>(shelf).await.map_err(|error| Failure::Final(reason(error)));
+        }
+        match self.deliver::<R>(body.into()).await {
+            Ok(rejected) => {
+                self.delivered(items, &rejected);
+                Ok(())
+            }
+            Err(SendError { cause, retry: Retry::Never }) => Err(self.lost(items, cause)),
+            Err(SendError { cause, .. }) => {
+                self.monitor.tally.put_back(items, &cause);
+                Err(Failure::Transient(cause))
+            }
         }
     }
 
-    fn lost(&self, items: u64, error: SendError) -> OTelSdkResult {
-        self.monitor.failed(items, &error.cause);
-        Err(OTelSdkError::InternalFailure(error.cause))
+    fn lost(&self, items: u64, cause: String) -> Failure {
+        self.monitor.failed(items, &cause);
+        Failure::Final(cause)
+    }
+}
+
+fn reason(error: OTelSdkError) -> String {
+    match error {
+        OTelSdkError::InternalFailure(cause) => cause,
+        other => other.to_string(),
     }
 }
 

@@ -35,12 +35,15 @@ pub(crate) struct Monitor {
     drain: OnceLock<Drain>,
 }
 
-/// Why an export failed, and whether what it was about is kept on disk.
+/// Why an export failed, and where what it was about is kept, if it is.
 #[derive(Debug)]
 struct LastCause {
     text: String,
-    is_kept: bool,
+    kept: Option<&'static str>,
 }
+
+const ON_DISK: Option<&str> = Some("on disk");
+const IN_MEMORY: Option<&str> = Some("in memory");
 
 struct Drain(Box<dyn Fn() + Send + Sync>);
 
@@ -110,6 +113,11 @@ impl Monitor {
         self.breaker.state(Instant::now())
     }
 
+    /// Whether nothing is sent for now.
+    pub(super) fn is_paused(&self) -> bool {
+        self.circuit() == CircuitState::Open
+    }
+
     /// Sends what waits on disk, which the SDK knows nothing of. Blocks.
     pub(crate) fn drain(&self) {
         if let Some(Drain(drain)) = self.drain.get() {
@@ -130,8 +138,8 @@ impl Monitor {
     /// A failure of this signal, for the reason given or, better, for the reason the last export failed for.
     pub(crate) fn failure(&self, otherwise: &str) -> SignalFailure {
         let cause = match &*self.cause() {
-            Some(LastCause { text, is_kept: true }) => format!("{text} (kept on disk)"),
-            Some(LastCause { text, is_kept: false }) => text.clone(),
+            Some(LastCause { text, kept: Some(place) }) => format!("{text} (kept {place})"),
+            Some(LastCause { text, kept: None }) => text.clone(),
             None => otherwise.to_owned(),
         };
         SignalFailure { signal: self.signal, endpoint: self.endpoint.clone(), cause }
@@ -156,12 +164,34 @@ impl Monitor {
 
     pub(super) fn failed(&self, items: u64, cause: &str) {
         self.tally.failed(items, cause);
-        self.failed_for(cause, false);
+        self.failed_for(cause, None);
+        self.warn_failing(
+            cause,
+            "The service goes on, but its telemetry is lost until this works: start a collector there, or point \
+             OTEL_EXPORTER_OTLP_ENDPOINT (`endpoint` in a configuration file) to one.",
+        );
+    }
+
+    /// What could not be delivered waits to be sent again.
+    pub(super) fn kept_in_memory(&self, cause: &str) {
+        self.failed_for(cause, IN_MEMORY);
+        self.warn_failing(
+            cause,
+            "The service goes on, and its telemetry waits in memory while there is room: start a collector there, or point \
+             OTEL_EXPORTER_OTLP_ENDPOINT (`endpoint` in a configuration file) to one.",
+        );
+    }
+
+    /// What waited to be sent again is not.
+    pub(super) fn given_up(&self, items: u64, cause: &str) {
+        self.tally.taken(items);
+        self.failed(items, cause);
+    }
+
+    fn warn_failing(&self, cause: &str, what_now: &str) {
         if self.warnings.may_warn(&self.authority, cause, Instant::now()) {
             diagnostics::warn(&format!(
-                "cannot export {} to {}: {cause}. The service goes on, but its telemetry is lost until this works: \
-                 start a collector there, or point OTEL_EXPORTER_OTLP_ENDPOINT (`endpoint` in a configuration file) to \
-                 one. This message comes at most once a minute.",
+                "cannot export {} to {}: {cause}. {what_now} This message comes at most once a minute.",
                 self.signal, self.endpoint
             ));
         }
@@ -169,7 +199,7 @@ impl Monitor {
 
     /// The user's exporter did not end as it should: upstream's processors keep that to themselves.
     pub(super) fn ended_badly(&self, cause: &str) {
-        self.failed_for(cause, false);
+        self.failed_for(cause, None);
     }
 
     /// A request on disk was refused for good.
@@ -181,14 +211,8 @@ impl Monitor {
     /// What could not be delivered stays on disk.
     pub(super) fn postponed(&self, cause: &str) {
         self.tally.postponed(cause);
-        self.failed_for(cause, true);
-        if self.warnings.may_warn(&self.authority, cause, Instant::now()) {
-            diagnostics::warn(&format!(
-                "cannot export {} to {}: {cause}. It is kept on disk and sent when this works, by this process or the \
-                 next. This message comes at most once a minute.",
-                self.signal, self.endpoint
-            ));
-        }
+        self.failed_for(cause, ON_DISK);
+        self.warn_failing(cause, "It is kept on disk and sent when this works, by this process or the next.");
     }
 
     pub(super) fn warn_disk(&self, folder: &Path, cause: &str) {
@@ -233,8 +257,8 @@ impl Monitor {
         }
     }
 
-    fn failed_for(&self, cause: &str, is_kept: bool) {
-        *self.cause() = Some(LastCause { text: cause.to_owned(), is_kept });
+    fn failed_for(&self, cause: &str, kept: Option<&'static str>) {
+        *self.cause() = Some(LastCause { text: cause.to_owned(), kept });
         self.failed_exports.fetch_add(1, Ordering::Release);
     }
 

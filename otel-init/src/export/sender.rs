@@ -1,6 +1,7 @@
 //! A request until it is delivered or given up: split, encoded, sent, sent again, counted.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,7 +9,6 @@ use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::breaker::CircuitState;
 use super::encoded::too_large;
 use super::json;
 use super::message::{OtlpRequest, Rejected};
@@ -34,6 +34,8 @@ pub(super) struct Sender {
     pub(super) is_json: bool,
     /// Where requests wait, if they do.
     pub(super) shelf: Option<Shelf>,
+    /// Whether that failed the last time.
+    pub(super) is_shelf_refusing: AtomicBool,
     /// One at a time sends what waits.
     pub(super) draining: Mutex<()>,
 }
@@ -100,7 +102,7 @@ impl Sender {
     /// Sends until it is taken, refused for good, or the time is up.
     pub(super) async fn deliver<R: OtlpRequest>(&self, body: Bytes) -> Result<Rejected, SendError> {
         let breaker = &self.monitor.breaker;
-        if breaker.state(std::time::Instant::now()) == CircuitState::Open && !self.monitor.urgency.is_set() {
+        if self.monitor.is_paused() && !self.monitor.urgency.is_set() {
             let cause = self.monitor.last_cause().unwrap_or_else(|| "the collector asked for it".to_owned());
             return Err(SendError::transient(paused(&cause)));
         }

@@ -136,6 +136,17 @@ impl Tally {
         departures.in_flight += count;
     }
 
+    /// So many that were taken wait again.
+    pub(super) fn put_back(&self, count: u64, cause: &str) {
+        if let Some(bound) = self.bound.get() {
+            bound.waiting.fetch_add(count, Ordering::AcqRel);
+        }
+        let mut departures = self.departures();
+        departures.taken -= count;
+        departures.landed(count);
+        departures.last_error = Some((SystemTime::now(), cause.to_owned()));
+    }
+
     pub(super) fn exported(&self, count: u64, rejected: u64) {
         let rejected = rejected.min(count);
         let mut departures = self.departures();

@@ -163,6 +163,11 @@ impl<S: Scope> Buffers<S> {
         self.room.give_back(bytes);
     }
 
+    /// Leaves a quarter of the room to what comes and what waits. Returns the bytes that are to be given back.
+    pub(super) fn hold_back(&self) -> usize {
+        self.room.hold_back()
+    }
+
     #[cfg(test)]
     pub(super) fn room_left(&self) -> usize {
         self.room.left()

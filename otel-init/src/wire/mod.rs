@@ -1,11 +1,12 @@
 //! From ended spans and emitted log records to the bytes of OTLP, at once.
 //!
 //! What ends is encoded (`span`, `log`) into the buffer of its thread (`buffers`), grouped by instrumentation scope; a task
-//! (`worker`) takes the buffers, frames them as requests (`request`) and hands them to the sender. Nothing is cloned, queued as
-//! objects, grouped or converted on the way, so a busy service pays for the encoding alone, and the memory that waits is known
-//! to the byte.
+//! (`worker`) takes the buffers, frames them as requests (`request`) and hands them to the sender, once more if they failed for
+//! the moment (`delivery`). Nothing is cloned, queued as objects, grouped or converted on the way, so a busy service pays for
+//! the encoding alone, and the memory that waits is known to the byte.
 
 mod buffers;
+mod delivery;
 mod log;
 mod processor;
 mod protobuf;
@@ -17,5 +18,6 @@ mod tests;
 mod value;
 mod worker;
 
+pub(crate) use delivery::{Destination, Failure};
 pub(crate) use processor::{Lost, WireLogProcessor, WireSpanProcessor};
-pub(crate) use worker::{Batch, Destination, Outcome, Schedule};
+pub(crate) use worker::{Batch, Schedule};

@@ -11,8 +11,9 @@ use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord};
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
 use super::buffers::{Buffers, Pushed};
+use super::delivery::Destination;
 use super::request::EncodedScope;
-use super::worker::{Destination, Schedule, Worker};
+use super::worker::{Schedule, Worker};
 
 /// What happens to an entry that found no room.
 pub(crate) type Lost = Box<dyn Fn() + Send + Sync>;

@@ -155,8 +155,12 @@ impl Planned {
         self.parts.push(Part { scope: Arc::clone(&of.scope), bytes, chunk });
     }
 
+    pub(super) fn entries(&self) -> usize {
+        self.entries
+    }
+
     /// The request, of the chunks that it was planned for.
-    pub(super) fn framed(self, chunks: &[Chunk<EncodedScope>], resource: &EncodedResource) -> Request {
+    pub(super) fn framed(&self, chunks: &[Chunk<EncodedScope>], resource: &EncodedResource) -> Request {
         let Self { parts, entries, .. } = self;
         let scope_len = |part: &Part| part.scope.len() + part.bytes.len();
         let scopes: usize = parts.iter().map(|part| 1 + prefixed(scope_len(part))).sum();
@@ -165,7 +169,7 @@ impl Planned {
         body.push((FIRST << 3 | 2) as u8);
         varint(&mut body, resource_len as u64);
         body.extend_from_slice(&resource.head);
-        for part in &parts {
+        for part in parts {
             body.push(SCOPES);
             varint(&mut body, scope_len(part) as u64);
             body.extend_from_slice(&part.scope.head);
@@ -173,7 +177,7 @@ impl Planned {
             body.extend_from_slice(&part.scope.tail);
         }
         body.extend_from_slice(&resource.tail);
-        Request { body, entries }
+        Request { body, entries: *entries }
     }
 }
 

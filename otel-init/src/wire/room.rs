@@ -30,6 +30,14 @@ impl Room {
         }
     }
 
+    /// Takes three quarters of all, or what is left, and returns how much that was.
+    pub(super) fn hold_back(&self) -> usize {
+        let part = self.bytes - self.bytes / 4;
+        let rest = |left: usize| Some(left.saturating_sub(part));
+        let before = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest);
+        before.map_or(0, |left| left.min(part))
+    }
+
     pub(super) fn give_back(&self, bytes: usize) {
         self.left.fetch_add(bytes, Ordering::Relaxed);
     }

@@ -32,6 +32,8 @@ mod tally;
 
 #[path = "../../src/wire/buffers.rs"]
 mod buffers;
+#[path = "../../src/wire/delivery.rs"]
+mod delivery;
 #[path = "../../src/wire/log.rs"]
 mod log;
 #[path = "../../src/wire/processor.rs"]

@@ -9,10 +9,12 @@ use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks, SpanProcessor as
 use prost::Message as _;
 use shuttle::future::block_on;
 
+use crate::delivery::{Destination, Failure};
 use crate::processor::WireSpanProcessor;
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex, thread};
 use crate::tally::{Counts, Tally};
-use crate::worker::{Batch, Destination, Outcome, Schedule};
+use crate::worker::{Batch, Schedule};
 
 type Scenario = fn();
 
@@ -22,16 +24,35 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
     ("what finds no room is counted, and room comes back", what_finds_no_room_is_counted),
     ("a queue bounded by number", a_queue_bounded_by_number),
     ("counts agree while batches are sent", counts_agree_while_batches_are_sent),
+    ("an outage that ends", an_outage_that_ends),
+    ("an outage that lasts", an_outage_that_lasts),
 ];
 
 const LONG: Duration = Duration::from_secs(3600);
 const THREADS: u64 = 2;
 const SPANS: u64 = 3;
 
+/// So many attempts fail, and each failure makes a pause until somebody ends it.
+#[derive(Default)]
+struct Collector {
+    failures_left: AtomicUsize,
+    is_paused: AtomicBool,
+}
+
+impl Collector {
+    fn is_away(&self) -> bool {
+        let failures =
+            self.failures_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        self.is_paused.store(failures.is_ok(), Ordering::Relaxed);
+        failures.is_ok()
+    }
+}
+
 /// A processor as the pipeline has it, and everything that it sent.
 #[derive(Clone)]
 struct Service {
     processor: Arc<WireSpanProcessor>,
+    collector: Arc<Collector>,
     tally: Arc<Tally>,
     sent: Arc<Mutex<Vec<u64>>>,
 }
@@ -39,7 +60,9 @@ struct Service {
 impl Service {
     fn start(max_bytes: usize, max_entries: usize) -> Self {
         let (tally, sent) = (Arc::new(Tally::default()), Arc::new(Mutex::new(Vec::new())));
-        let to = Sink { tally: Arc::clone(&tally), sent: Arc::clone(&sent) };
+        let collector = Arc::<Collector>::default();
+        let to =
+            Sink { tally: Arc::clone(&tally), collector: Arc::clone(&collector), sent: Arc::clone(&sent) };
         let of_lost = Arc::clone(&tally);
         let schedule = Schedule {
             delay: LONG,
@@ -50,7 +73,7 @@ impl Service {
         let lost = Box::new(move || of_lost.turned_away());
         let (processor, sending) = WireSpanProcessor::new(&resource, max_bytes, schedule, to, lost);
         thread::spawn(move || block_on(sending));
-        Self { processor: Arc::new(processor), tally, sent }
+        Self { processor: Arc::new(processor), collector, tally, sent }
     }
 
     fn end_span(&self, id: u64) {
@@ -78,12 +101,16 @@ impl Service {
     fn exact(&self) -> Counts {
         let counts = self.tally.counts();
         assert_eq!(counts.created, THREADS * SPANS);
-        assert_eq!(counts.created, counts.exported + counts.dropped + counts.queued, "{counts:?}");
+        assert_eq!(sum(counts), counts.created, "{counts:?}");
         let sent = self.sent();
         assert_eq!(counts.exported, sent.len() as u64);
         assert!(sent.windows(2).all(|pair| pair[0] < pair[1]), "none is sent twice: {sent:?}");
         counts
     }
+}
+
+fn sum(counts: Counts) -> u64 {
+    counts.exported + counts.failed + counts.dropped + counts.queued
 }
 
 fn join(threads: Vec<thread::JoinHandle<()>>) {
@@ -157,24 +184,55 @@ fn counts_agree_while_batches_are_sent() {
             service.tally.close();
         }
         let counts = service.tally.counts();
-        assert_eq!(counts.created, counts.exported + counts.dropped + counts.queued, "{counts:?}");
+        assert_eq!(sum(counts), counts.created, "{counts:?}");
     }
     shutdown.join().unwrap();
     service.exact();
 }
 
-/// Takes everything.
+/// The collector comes back while threads end spans, and the queue is bounded by number.
+fn an_outage_that_ends() {
+    let service = Service::start(1 << 20, 1);
+    service.tally.bound(4);
+    service.collector.failures_left.store(2, Ordering::Relaxed);
+    let threads = service.work();
+    service.collector.is_paused.store(false, Ordering::Relaxed);
+    join(threads);
+    // A flush asks whether there is a pause or not.
+    while service.processor.force_flush().is_err() {}
+    let counts = service.exact();
+    assert!((counts.failed, counts.queued) == (0, 0) && counts.exported >= 4, "{counts:?}");
+    service.processor.shutdown_with_timeout(LONG).unwrap();
+}
+
+fn an_outage_that_lasts() {
+    let service = Service::start(1 << 20, 2);
+    service.collector.failures_left.store(usize::MAX, Ordering::Relaxed);
+    let threads = service.work();
+    // An error, if there was something to send.
+    let _ = service.processor.shutdown_with_timeout(LONG);
+    service.tally.close();
+    join(threads);
+    let counts = service.exact();
+    assert_eq!((counts.exported, counts.queued), (0, 0), "{counts:?}");
+}
+
+/// Takes everything, unless it is away.
 struct Sink {
     tally: Arc<Tally>,
+    collector: Arc<Collector>,
     sent: Arc<Mutex<Vec<u64>>>,
 }
 
 impl Destination for Sink {
-    fn taken(&self, entries: usize) {
-        self.tally.taken(entries as u64);
-    }
+    fn taken(&self, _entries: usize) {}
 
-    async fn deliver(&self, body: Vec<u8>, entries: usize) -> Outcome {
+    async fn deliver(&self, body: Vec<u8>, entries: usize) -> Result<(), Failure> {
+        self.tally.taken(entries as u64);
+        if self.collector.is_away() {
+            self.tally.put_back(entries as u64, "away");
+            return Err(Failure::Transient("away".to_owned()));
+        }
         let request = ExportTraceServiceRequest::decode(body.as_slice()).unwrap();
         let scopes = request.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
         let ids = scopes
@@ -185,6 +243,17 @@ impl Destination for Sink {
         self.sent.lock().unwrap().extend(ids);
         self.tally.exported(entries as u64, 0);
         Ok(())
+    }
+
+    fn is_paused(&self) -> bool {
+        self.collector.is_paused.load(Ordering::Relaxed)
+    }
+
+    fn kept(&self, _cause: &str) {}
+
+    fn give_up(&self, entries: usize, cause: &str) {
+        self.tally.taken(entries as u64);
+        self.tally.failed(entries as u64, cause);
     }
 }
 

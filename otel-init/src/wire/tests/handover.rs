@@ -17,7 +17,7 @@ use prost::Message as _;
 
 use crate::wire::buffers::{Buffers, Pushed};
 use crate::wire::request::EncodedScope;
-use crate::wire::{Batch, Destination, Outcome, Schedule, WireSpanProcessor};
+use crate::wire::{Batch, Destination, Failure, Schedule, WireSpanProcessor};
 
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -43,19 +43,23 @@ impl Received {
 
     /// The span ids, sorted.
     fn ids(&self) -> Vec<u64> {
-        let mut ids = Vec::new();
-        for (body, entries) in &*self.requests() {
-            let request = ExportTraceServiceRequest::decode(body.as_slice()).unwrap();
-            let scopes = request.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
-            let before = ids.len();
-            for span in scopes.flat_map(|scope| &scope.spans) {
-                ids.push(u64::from_be_bytes(span.span_id.as_slice().try_into().unwrap()));
-            }
-            assert_eq!(ids.len() - before, *entries);
-        }
+        let mut ids: Vec<_> =
+            self.requests().iter().flat_map(|(body, entries)| ids(body, *entries)).collect();
         ids.sort_unstable();
         ids
     }
+}
+
+/// The span ids of a request.
+pub(super) fn ids(body: &[u8], entries: usize) -> Vec<u64> {
+    let request = ExportTraceServiceRequest::decode(body).unwrap();
+    let scopes = request.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
+    let ids: Vec<_> = scopes
+        .flat_map(|scope| &scope.spans)
+        .map(|span| u64::from_be_bytes(span.span_id.as_slice().try_into().unwrap()))
+        .collect();
+    assert_eq!(ids.len(), entries);
+    ids
 }
 
 impl Destination for Arc<Received> {
@@ -63,13 +67,40 @@ impl Destination for Arc<Received> {
         self.taken.fetch_add(entries, Ordering::Relaxed);
     }
 
-    async fn deliver(&self, body: Vec<u8>, entries: usize) -> Outcome {
+    async fn deliver(&self, body: Vec<u8>, entries: usize) -> Result<(), Failure> {
         self.requests().push((body, entries));
         Ok(())
     }
+
+    fn is_paused(&self) -> bool {
+        false
+    }
+
+    fn kept(&self, _cause: &str) {}
+
+    fn give_up(&self, _entries: usize, _cause: &str) {}
 }
 
-fn span(id: u64, name: String) -> SpanData {
+/// Delivers by a function.
+struct By<F>(F);
+
+impl<F: Fn(Vec<u8>, usize) -> Result<(), Failure> + Send + Sync + 'static> Destination for By<F> {
+    fn taken(&self, _entries: usize) {}
+
+    async fn deliver(&self, body: Vec<u8>, entries: usize) -> Result<(), Failure> {
+        (self.0)(body, entries)
+    }
+
+    fn is_paused(&self) -> bool {
+        false
+    }
+
+    fn kept(&self, _cause: &str) {}
+
+    fn give_up(&self, _entries: usize, _cause: &str) {}
+}
+
+pub(super) fn span(id: u64, name: String) -> SpanData {
     let context = SpanContext::new(
         TraceId::from(1),
         SpanId::from(id),
@@ -94,7 +125,7 @@ fn span(id: u64, name: String) -> SpanData {
     }
 }
 
-fn processor(
+pub(super) fn processor(
     max_bytes: usize,
     schedule: Schedule,
     to: impl Destination,
@@ -151,16 +182,13 @@ fn eight_threads_and_a_shutdown_at_any_moment_lose_nothing_that_was_taken() {
 }
 
 /// Waits in each delivery until it is told to go on.
-struct Held(SyncSender<usize>, Mutex<Receiver<()>>);
-
-impl Destination for Held {
-    fn taken(&self, _entries: usize) {}
-
-    async fn deliver(&self, _body: Vec<u8>, entries: usize) -> Outcome {
-        self.0.send(entries).unwrap();
-        self.1.lock().unwrap().recv().unwrap();
-        Err("held up".to_owned())
-    }
+fn held(began: SyncSender<usize>, go_on: Receiver<()>) -> impl Destination {
+    let go_on = Mutex::new(go_on);
+    By(move |_, entries| {
+        began.send(entries).unwrap();
+        go_on.lock().unwrap().recv().unwrap();
+        Err(Failure::Final("held up".to_owned()))
+    })
 }
 
 #[test]
@@ -169,7 +197,7 @@ fn what_finds_no_room_is_counted_and_room_comes_back() {
     let (go_on, gone_on) = sync_channel(10);
     let lost = Arc::new(AtomicUsize::new(0));
     let one = 100_000;
-    let processor = processor(10 * one + one / 2, schedule(1), Held(began, Mutex::new(gone_on)), &lost);
+    let processor = processor(10 * one + one / 2, schedule(1), held(began, gone_on), &lost);
     let push = |id| processor.on_end(span(id, "n".repeat(one)));
 
     push(0);
@@ -206,7 +234,7 @@ fn a_shutdown_that_takes_too_long_says_so() {
     let (began, beginnings) = sync_channel(1);
     let (go_on, gone_on) = sync_channel(1);
     let lost = Arc::default();
-    let processor = processor(1 << 20, schedule(1), Held(began, Mutex::new(gone_on)), &lost);
+    let processor = processor(1 << 20, schedule(1), held(began, gone_on), &lost);
     processor.on_end(span(1, "slow".to_owned()));
     assert_eq!(beginnings.recv().unwrap(), 1);
     let result = processor.shutdown_with_timeout(Duration::from_millis(1));
@@ -273,22 +301,10 @@ fn what_fills_half_of_the_room_is_sent_though_it_is_no_batch() {
     let (began, beginnings) = sync_channel(10);
     let (go_on, gone_on) = sync_channel(10);
     let lost = Arc::default();
-    let processor = processor(1_000_000, schedule(100_000), Held(began, Mutex::new(gone_on)), &lost);
+    let processor = processor(1_000_000, schedule(100_000), held(began, gone_on), &lost);
     (0..10).for_each(|_| go_on.send(()).unwrap());
     (0..7).for_each(|id| processor.on_end(span(id, "n".repeat(100_000))));
     assert!(beginnings.recv_timeout(Duration::from_secs(10)).unwrap() > 0);
-}
-
-/// Says when something came.
-struct Told(SyncSender<()>);
-
-impl Destination for Told {
-    fn taken(&self, _entries: usize) {}
-
-    async fn deliver(&self, _body: Vec<u8>, _entries: usize) -> Outcome {
-        self.0.send(()).unwrap();
-        Ok(())
-    }
 }
 
 #[test]
@@ -296,7 +312,8 @@ fn what_is_no_batch_is_sent_so_long_after_what_was_sent_last() {
     let (told, came) = sync_channel(10);
     let lost = Arc::default();
     let delay = Duration::from_millis(30);
-    let processor = processor(1 << 20, Schedule { delay, ..schedule(100) }, Told(told), &lost);
+    let to = By(move |_, _| told.send(()).map_err(|_| Failure::Final("nobody is there".to_owned())));
+    let processor = processor(1 << 20, Schedule { delay, ..schedule(100) }, to, &lost);
     for id in 0..5 {
         let before = Instant::now();
         processor.on_end(span(2 * id, "flushed".to_owned()));
@@ -308,20 +325,10 @@ fn what_is_no_batch_is_sent_so_long_after_what_was_sent_last() {
     }
 }
 
-struct Panicking;
-
-impl Destination for Panicking {
-    fn taken(&self, _entries: usize) {}
-
-    async fn deliver(&self, _body: Vec<u8>, _entries: usize) -> Outcome {
-        panic!("a bug of ours")
-    }
-}
-
 #[test]
 fn nobody_waits_for_a_worker_that_is_gone() {
     let lost = Arc::default();
-    let processor = processor(1 << 20, schedule(100), Panicking, &lost);
+    let processor = processor(1 << 20, schedule(100), By(|_, _| panic!("a bug of ours")), &lost);
     processor.on_end(span(1, "last".to_owned()));
     for _ in 0..2 {
         assert!(matches!(processor.force_flush(), Err(OTelSdkError::AlreadyShutdown)));
@@ -335,10 +342,18 @@ struct Endless(SyncSender<()>);
 impl Destination for Endless {
     fn taken(&self, _entries: usize) {}
 
-    async fn deliver(&self, _body: Vec<u8>, _entries: usize) -> Outcome {
+    async fn deliver(&self, _body: Vec<u8>, _entries: usize) -> Result<(), Failure> {
         self.0.send(()).unwrap();
         std::future::pending().await
     }
+
+    fn is_paused(&self) -> bool {
+        false
+    }
+
+    fn kept(&self, _cause: &str) {}
+
+    fn give_up(&self, _entries: usize, _cause: &str) {}
 }
 
 /// The runtime that sends may end first, before or while something is sent.

@@ -1,3 +1,4 @@
 mod generated;
 mod handover;
+mod outage;
 mod same;
