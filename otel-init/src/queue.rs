@@ -38,8 +38,8 @@ const MOST_BATCH_BYTES: usize = 512 * 1024;
 pub enum Queue {
     /// Each is encoded when it ends, and what waits is bytes. That is cheaper, and what waits is bounded by its size: by
     /// `max_bytes` for each signal and destination, and by `OTEL_BSP_MAX_QUEUE_SIZE` or `OTEL_BLRP_MAX_QUEUE_SIZE` if it is
-    /// set. What could not be sent waits for the next time; while the collector is away, a quarter of `max_bytes` is kept, and
-    /// what does not fit is dropped. It is sent when there are 60 KiB, or as much as comes within 2 ms if that is more, up to 512 KiB; a batch if
+    /// set. What could not be sent waits for the next time; while the export is paused, what comes finds room up to a quarter of
+    /// `max_bytes`. It is sent when there are 60 KiB, or as much as comes within 2 ms if that is more, up to 512 KiB; a batch if
     /// `OTEL_BSP_MAX_EXPORT_BATCH_SIZE` or `OTEL_BLRP_MAX_EXPORT_BATCH_SIZE` is set; when half of the room is taken, or when
     /// the delay is over.
     Encoded {

@@ -15,8 +15,8 @@ pub enum CircuitState {
     /// Exports are sent.
     Closed,
     /// After repeated failure, or because the collector asked for it, nothing is sent for a while. Spans and log records
-    /// wait: in a quarter of the room of [`Queue::Encoded`](crate::Queue::Encoded), or on disk. What leaves another queue
-    /// meanwhile, and data points, are lost and counted as failed.
+    /// wait: what comes finds room up to a quarter of that of [`Queue::Encoded`](crate::Queue::Encoded), or goes to the disk.
+    /// What leaves another queue meanwhile, and data points, are lost and counted as failed.
     Open,
     /// The pause is over: the next export is an attempt, which decides.
     HalfOpen,

@@ -163,7 +163,7 @@ impl<S: Scope> Buffers<S> {
         self.room.give_back(bytes);
     }
 
-    /// Leaves a quarter of the room to what comes and what waits. Returns the bytes that are to be given back.
+    /// Leaves at most a quarter of the room to what comes. Returns the bytes that are to be given back.
     pub(super) fn hold_back(&self) -> usize {
         self.room.hold_back()
     }

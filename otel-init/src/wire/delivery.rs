@@ -217,8 +217,8 @@ impl<D: Destination> Delivery<D> {
         self.buffers.give_back(taken.bytes);
     }
 
-    /// Leaves a part of the room to what waits: the service does not need as much memory for a collector that is away as
-    /// for one that is slow.
+    /// Leaves a part of the room to what comes. A collector may be away for long, and a small service should not take all of
+    /// the room for it.
     fn hold_back(&mut self) {
         if self.held_back == 0 {
             self.held_back = self.buffers.hold_back();
