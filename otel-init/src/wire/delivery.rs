@@ -115,7 +115,7 @@ impl<D: Destination> Delivery<D> {
 
     /// Whether there is enough to send.
     pub(super) fn is_due(&self) -> bool {
-        !self.destination.is_paused() && self.buffers.has_a_batch()
+        self.buffers.has_a_batch()
     }
 
     /// Sends what there is, each request once. A pause ends that; what is left then waits, or is given up at the end.
