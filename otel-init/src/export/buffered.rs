@@ -16,7 +16,7 @@ use super::shelf::{Shelf, Stored, Unreadable};
 use super::transport::{Retry, SendError};
 use crate::diagnostics;
 
-/// How often is looked whether something waits on disk.
+/// How often is looked whether something waits on disk that nobody told of.
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl Sender {
@@ -41,6 +41,18 @@ impl Sender {
                 self.monitor.warn_disk(&shelf.disk.folder, &error.to_string());
                 Err(())
             }
+        }
+    }
+
+    /// Has what is on disk sent: here if somebody waits for it, and otherwise by its keeper, because what comes while a delivery
+    /// is tried should be on disk too.
+    pub(super) async fn send_kept<R: OtlpRequest>(&self, shelf: &Shelf) -> OTelSdkResult {
+        match self.keeper.get() {
+            Some(keeper) if !self.monitor.urgency.is_set() => {
+                keeper.unpark();
+                Ok(())
+            }
+            _ => self.drain::<R>(shelf).await,
         }
     }
 
@@ -115,7 +127,7 @@ impl Sender {
     }
 }
 
-/// Looks after what waits on disk, also while the service makes nothing new, for as long as the sender lives.
+/// Has a thread send what waits on disk, also while the service makes nothing new, for as long as the sender lives.
 pub(super) fn watch<R: OtlpRequest>(sender: &Arc<Sender>, shelf: Shelf) {
     let waiting: u64 = shelf.stored().iter().map(|stored| stored.items).sum();
     sender.monitor.tally.recovered(waiting);
@@ -131,17 +143,21 @@ pub(super) fn watch<R: OtlpRequest>(sender: &Arc<Sender>, shelf: Shelf) {
             let _ = sender.runtime.block_on(sender.drain::<R>(&shelf_of_flush));
         }
     });
-    let sender: Weak<Sender> = Arc::downgrade(sender);
+    let weak: Weak<Sender> = Arc::downgrade(sender);
     let spawned = thread::Builder::new().name("otel-init-disk".to_owned()).spawn(move || {
         let _suppressed = Context::enter_telemetry_suppressed_scope();
-        while let Some(sender) = sender.upgrade() {
+        while let Some(sender) = weak.upgrade() {
             // What it cannot deliver is told by the monitor.
             let _ = sender.runtime.block_on(sender.drain::<R>(&shelf));
             drop(sender);
-            thread::sleep(PAUSE);
+            thread::park_timeout(PAUSE);
         }
     });
-    if let Err(error) = spawned {
-        diagnostics::warn(&format!("what waits on disk is sent with the next batch: {error}"));
+    match spawned {
+        // Once, for the one sender.
+        Ok(keeper) => drop(sender.keeper.set(keeper.thread().clone())),
+        Err(error) => {
+            diagnostics::warn(&format!("what waits on disk is sent with the next batch: {error}"));
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Exporters as the configuration has them.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
@@ -156,6 +156,7 @@ impl Workshop<'_> {
             is_json: otlp.protocol == Protocol::HttpJson,
             shelf: shelf.clone(),
             is_shelf_refusing: AtomicBool::new(false),
+            keeper: OnceLock::new(),
             draining: tokio::sync::Mutex::default(),
         });
         if let Some(shelf) = shelf {

@@ -86,7 +86,7 @@ impl Sender {
         if let Some(shelf) = &self.shelf
             && self.store(shelf, &body, items).is_ok()
         {
-            return self.drain::<R>(shelf).await.map_err(|error| Failure::Final(reason(error)));
+            return self.send_kept::<R>(shelf).await.map_err(|error| Failure::Final(reason(error)));
         }
         match self.deliver::<R>(body.into()).await {
             Ok(rejected) => {

@@ -1,7 +1,8 @@
 //! A request until it is delivered or given up: split, encoded, sent, sent again, counted.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
+use std::thread::Thread;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -36,6 +37,8 @@ pub(super) struct Sender {
     pub(super) shelf: Option<Shelf>,
     /// Whether that failed the last time.
     pub(super) is_shelf_refusing: AtomicBool,
+    /// Looks after what waits.
+    pub(super) keeper: OnceLock<Thread>,
     /// One at a time sends what waits.
     pub(super) draining: Mutex<()>,
 }
@@ -77,7 +80,7 @@ impl Sender {
             }
         }
         match &self.shelf {
-            Some(shelf) => result.and(self.drain::<R>(shelf).await),
+            Some(shelf) => result.and(self.send_kept::<R>(shelf).await),
             None => result,
         }
     }

@@ -11,6 +11,7 @@ use otel_init::{DiskBuffer, OtlpDestination, Signal, SignalHealth, Telemetry, op
 use otel_testing::{OtlpReceiver, Reply, eventually_blocking};
 
 use crate::child;
+use crate::scripted::{Reaction, Scripted};
 
 /// The bound of every wait.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -181,6 +182,42 @@ fn an_outage_loses_nothing_and_ends_by_itself() {
     assert_eq!(receiver.spans().len() as u64, SPANS);
     assert!(telemetry.flush_blocking().is_ok());
     telemetry.shutdown_blocking().unwrap();
+}
+
+#[test]
+fn what_comes_while_a_delivery_is_tried_gets_to_the_disk() {
+    let test = "disk::what_comes_while_a_delivery_is_tried_gets_to_the_disk";
+    if !child::is_child() {
+        for protocol in ["http/protobuf", "http/json", "grpc"] {
+            let folder = Folder::new(&format!("silent-{}", protocol.replace('/', "-")));
+            let variables = [
+                (FOLDER, folder.path()),
+                ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
+                // Much longer than the test takes.
+                ("OTEL_EXPORTER_OTLP_TIMEOUT", "600000"),
+                ("OTEL_BSP_EXPORT_TIMEOUT", "600000"),
+                ("OTEL_BSP_SCHEDULE_DELAY", "10"),
+                ("RUST_LOG", "error"),
+            ];
+            child::run(test, &variables);
+        }
+        return;
+    }
+    let collector = Scripted::start(&[Reaction::Silence]);
+    let telemetry = Telemetry::builder()
+        .with_endpoint(collector.http())
+        .with_exporters(Signal::Metrics, ["none"])
+        .with_exporters(Signal::Logs, ["none"])
+        .with_shutdown_timeout(Duration::from_millis(100))
+        .install()
+        .unwrap();
+    for round in 1..=3 {
+        work();
+        eventually_blocking(PATIENCE, || of_loose(&telemetry).stored == round * SPANS);
+        eventually_blocking(PATIENCE, || collector.requests() > 0);
+    }
+    assert_eq!(collector.requests(), 1);
+    telemetry.shutdown_blocking().unwrap_err();
 }
 
 #[test]
