@@ -110,12 +110,23 @@ impl<DB: Driver> Connection<DB> {
 
     /// Calls `callback` inside of a transaction, which is committed when it returns `Ok` and rolled back otherwise.
     ///
+    /// ```
+    /// # #[cfg(feature = "sqlx-sqlite")]
+    /// # async fn example(connection: &mut otel_db::sqlx::Connection<sqlx::Sqlite>) -> sqlx::Result<()> {
+    /// let deleted = connection
+    ///     .transaction(|transaction| Box::pin(sqlx::query("DELETE FROM songs").execute(&mut **transaction)))
+    ///     .await?;
+    /// # drop(deleted);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// What `callback` returns, or sqlx.
     pub async fn transaction<F, R, E>(&mut self, callback: F) -> Result<R, E>
     where
-        F: AsyncFnOnce(&mut Connection<DB>) -> Result<R, E>,
+        F: for<'t> FnOnce(&'t mut Transaction<'_, DB>) -> BoxFuture<'t, Result<R, E>>,
         E: From<Error>,
     {
         let mut transaction = self.begin().await?;

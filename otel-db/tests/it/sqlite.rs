@@ -226,15 +226,18 @@ async fn a_transaction_in_a_closure() {
     let telemetry = TestTelemetry::new();
     let pool = observed(&telemetry, songs().await);
     let mut connection = pool.acquire().await.unwrap();
-    let count: i64 = connection
-        .transaction(async |transaction| Ok::<_, sqlx::Error>(count_on(transaction).await))
-        .await
-        .unwrap();
-    assert_eq!(count, 3);
-    let failed = connection
-        .transaction(async |transaction| sqlx::query("SELECT * FROM nowhere").execute(transaction).await)
-        .await;
-    assert!(failed.is_err());
+    let work = async move {
+        let count = connection.transaction(|transaction| {
+            Box::pin(async move { Ok::<_, sqlx::Error>(count_on(&mut **transaction).await) })
+        });
+        assert_eq!(count.await.unwrap(), 3);
+        let failed = connection.transaction(|transaction| {
+            Box::pin(sqlx::query("SELECT * FROM nowhere").execute(&mut **transaction))
+        });
+        assert!(failed.await.is_err());
+    };
+    // As a handler has to be: `Send`.
+    tokio::spawn(work).await.unwrap();
     assert_eq!(names(&telemetry), ["BEGIN", "SELECT songs", "COMMIT", "BEGIN", "SELECT nowhere", "ROLLBACK"]);
 }
 
