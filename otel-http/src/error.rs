@@ -172,7 +172,8 @@ mod tests {
 
     impl fmt::Display for Link {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str(self.0)
+            // As the clients' errors do, piece by piece.
+            self.0.split_inclusive('(').try_for_each(|piece| f.write_str(piece))
         }
     }
 

@@ -73,6 +73,11 @@ impl RequestBuilder {
         self.map(|inner| inner.json(value))
     }
 
+    /// Sets the body to the pairs of `form`, as a browser does for `application/x-www-form-urlencoded`.
+    pub fn form<T: Serialize + ?Sized>(self, form: &T) -> Self {
+        self.map(|inner| inner.form(form))
+    }
+
     /// Bounds the time until the response's body has been read.
     pub fn timeout(self, timeout: Duration) -> Self {
         self.map(|inner| inner.timeout(timeout))
@@ -83,7 +88,8 @@ impl RequestBuilder {
         self.map(|inner| inner.version(version))
     }
 
-    /// Does whatever else reqwest's builder can do.
+    /// Does whatever else reqwest's builder can do, such as `.map(|inner| inner.multipart(form))` with reqwest's feature
+    /// `multipart`.
     ///
     /// ```
     /// # let client = otel_http::reqwest::Client::new(reqwest::Client::new());

@@ -42,6 +42,24 @@ async fn a_call_and_its_answer() {
 }
 
 #[tokio::test]
+async fn bodies_of_every_kind_arrive() {
+    let telemetry = TestTelemetry::new();
+    let echo = post(|headers: HeaderMap, body: String| async move {
+        format!("{} {body}", headers["content-type"].to_str().unwrap())
+    });
+    let address = serve(Router::new().route("/", echo)).await;
+    let request = || reqwest_client(&telemetry).post(format!("http://{address}/"));
+    for (request, expected) in [
+        (request().json(&["a b"]), r#"application/json ["a b"]"#),
+        (request().form(&[("name", "a b")]), "application/x-www-form-urlencoded name=a+b"),
+        (request().header("content-type", "text/plain").body("a b"), "text/plain a b"),
+    ] {
+        assert_eq!(request.send().await.unwrap().text().await.unwrap(), expected);
+    }
+    assert_eq!(telemetry.spans_named("POST").len(), 3);
+}
+
+#[tokio::test]
 async fn error_classes() {
     let app = Router::new()
         .route("/slow", on_get(std::future::pending::<()>))

@@ -182,12 +182,14 @@ async fn hooks_add_attributes_and_names_and_may_panic() {
         })
         .with_response_attributes(|response, attributes| {
             attributes.both("app.ok", response.status().is_success());
+            attributes.span("app.is_text", response.headers()["content-type"] == "text/plain; charset=utf-8");
             panic!("a test panics here");
         });
     serve_one(layer, get("/users/42")).await;
     assert_served_once(&telemetry);
     let span = telemetry.span("answer");
     assert!(span.has("app.path_length", 9) && span.has("app.ok", true), "{}", telemetry.tree());
+    assert!(span.has("app.is_text", true), "{}", telemetry.tree());
     let point = &telemetry.points(SERVER_DURATION)[0];
     assert!(point.has("app.api", true) && point.has("app.ok", true));
     assert!(point.attribute("app.path_length").is_none());

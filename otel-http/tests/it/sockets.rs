@@ -4,6 +4,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::routing::get as on_get;
 use futures_util::stream;
+use http_body::Body as _;
 use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
@@ -48,6 +49,16 @@ async fn the_client_span_is_the_server_span_s_parent_in_both_versions() {
             assert!(span.has("network.protocol.version", version), "{}", telemetry.tree());
         }
         assert!(server.has("network.peer.address", "127.0.0.1"));
+    }
+}
+
+#[tokio::test]
+async fn an_empty_body_is_known_to_be_empty_before_it_is_read() {
+    let telemetry = TestTelemetry::new();
+    for (path, length) in [("/users/42", 3), ("/nowhere", 0)] {
+        let response = app(&telemetry).oneshot(get(path)).await.unwrap();
+        assert_eq!(response.body().is_end_stream(), length == 0, "{path}");
+        assert_eq!(response.body().size_hint().exact(), Some(length), "{path}");
     }
 }
 
