@@ -77,6 +77,13 @@ impl<B: Body, O: BodyObserver<B::Error>> ObservedBody<B, O> {
         Self { body: Some(body), observer: Some(observer), remaining }
     }
 
+    /// Says the length that is announced for a body that does not know its own: servers take no more of it.
+    #[must_use]
+    pub fn with_announced_length(mut self, length: Option<u64>) -> Self {
+        self.remaining = self.remaining.or(length);
+        self
+    }
+
     /// A body that nobody observes, of the same type.
     pub fn unobserved(body: B) -> Self {
         Self { body: Some(body), observer: None, remaining: None }

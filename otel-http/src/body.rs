@@ -29,6 +29,10 @@ impl<B: Body> ResponseBody<B> {
         Self { body: ObservedBody::new(body, operation) }
     }
 
+    pub(crate) fn with_announced_length(self, length: Option<u64>) -> Self {
+        Self { body: self.body.with_announced_length(length) }
+    }
+
     pub(crate) fn unobserved(body: B) -> Self {
         Self { body: ObservedBody::unobserved(body) }
     }

@@ -41,6 +41,9 @@ pub use server::{
 const DURATION_BUCKETS: [f64; 14] =
     [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
+/// On the span of a request whose caller did not wait for its end. The conventions have no word for it.
+const ENDED_EARLY: &str = "otel_http.ended_early";
+
 /// The version of the conventions that this crate follows.
 const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.45.0";
 

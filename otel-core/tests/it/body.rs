@@ -85,6 +85,18 @@ async fn nothing_more_to_come_is_the_end_without_another_poll() {
 }
 
 #[tokio::test]
+async fn what_the_headers_announce_is_the_end_if_the_body_is_dropped_then() {
+    for (announced, expected) in [(Some(5), &["end"][..]), (Some(6), &[]), (None, &[])] {
+        let (body, log) = observed(frames(vec![data("abc"), data("de")]));
+        let mut body = body.with_announced_length(announced);
+        body.frame().await.unwrap().unwrap();
+        body.frame().await.unwrap().unwrap();
+        drop(body);
+        assert_eq!(log.borrow()[2..], *expected, "{announced:?}");
+    }
+}
+
+#[tokio::test]
 async fn trailers_are_seen() {
     let mut trailers = HeaderMap::new();
     trailers.insert("grpc-status", HeaderValue::from_static("0"));

@@ -228,7 +228,7 @@ async fn a_transaction_in_a_closure() {
     let mut connection = pool.acquire().await.unwrap();
     let work = async move {
         let count = connection.transaction(|transaction| {
-            Box::pin(async move { Ok::<_, sqlx::Error>(count_on(&mut **transaction).await) })
+            Box::pin(async move { Ok::<_, sqlx::Error>(count_on(transaction).await) })
         });
         assert_eq!(count.await.unwrap(), 3);
         let failed = connection.transaction(|transaction| {

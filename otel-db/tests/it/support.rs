@@ -43,7 +43,7 @@ pub(crate) fn mariadb_url() -> Option<String> {
 /// Everything follows the conventions, but for what is this crate's own.
 #[track_caller]
 pub(crate) fn assert_conventional(telemetry: &TestTelemetry) {
-    assert_eq!(Conventions::new().allow("otel_db").check(telemetry), [], "{}", telemetry.tree());
+    assert_eq!(Conventions::new().check(telemetry), [], "{}", telemetry.tree());
 }
 
 /// The value of an up-down counter or gauge, of all series together.

@@ -29,7 +29,7 @@ pub(crate) fn latest(telemetry: &TestTelemetry) -> GenAi {
 #[track_caller]
 pub(crate) fn assert_conventions(telemetry: &TestTelemetry) {
     // That of MCP 1.41; a later version of the core renames it.
-    let conventions = Conventions::new().allow("otel_genai").allow("rpc.response.status_code");
+    let conventions = Conventions::new().allow("rpc.response.status_code");
     assert_eq!(conventions.check(telemetry), [], "{}", telemetry.tree());
     telemetry.assert_nothing_in_flight();
 }

@@ -15,12 +15,12 @@ use otel_core::{AttributeNames, Attributes, Convention, ErrorType, EventLog, InF
 
 use super::host::{HostPattern, Server};
 use super::metrics::{ClientMetrics, SizeMetrics};
-use crate::HttpRequest;
 use crate::cached::{Route, repeated_text};
 use crate::header::shown;
 use crate::method::MethodName;
 use crate::protocol::{protocol_version, status_error};
 use crate::url::SecretKeys;
+use crate::{ENDED_EARLY, HttpRequest};
 use otel_core::HeaderCapture;
 use otel_core::call_hook;
 
@@ -147,6 +147,12 @@ impl Convention for ClientConvention {
         );
         // "For HTTP status codes in the 4xx range span status [...] SHOULD be set to Error in case of SpanKind.CLIENT".
         if response.status.as_u16() >= 400 { Err(status_error(response.status)) } else { Ok(()) }
+    }
+
+    /// Nobody waits for the answer, or the rest of it, any more. That is no error.
+    fn on_cancel(&self, attributes: &mut Attributes<'_>) -> Result<(), ErrorType> {
+        attributes.span(ENDED_EARLY, true);
+        Ok(())
     }
 
     fn on_exception(&self, error_type: &ErrorType, context: &Context) {

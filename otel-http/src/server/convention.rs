@@ -25,7 +25,7 @@ use crate::forwarded::Forwarded;
 use crate::header::shown;
 use crate::protocol::{is_server_error, status_error};
 use crate::url::SecretKeys;
-use crate::{HttpRequest, HttpResponse};
+use crate::{ENDED_EARLY, HttpRequest, HttpResponse};
 use otel_core::HeaderCapture;
 use otel_core::call_hook;
 
@@ -198,6 +198,12 @@ impl Convention for ServerConvention {
         }
         // "For HTTP status codes in the 4xx range span status MUST be left unset in case of SpanKind.SERVER".
         if is_server_error(status) { Err(status_error(status)) } else { Ok(()) }
+    }
+
+    /// Nobody waits for the answer, or the rest of it, any more. That is no error.
+    fn on_cancel(&self, attributes: &mut Attributes<'_>) -> Result<(), ErrorType> {
+        attributes.span(ENDED_EARLY, true);
+        Ok(())
     }
 
     fn on_exception(&self, error_type: &ErrorType, context: &Context) {

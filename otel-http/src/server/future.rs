@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use http::header::CONTENT_LENGTH;
 use http::{Method, Response, StatusCode};
 use http_body::Body;
 use otel_core::Operation;
@@ -163,7 +164,17 @@ impl Observed {
             return response.map(ResponseBody::unobserved);
         }
         let captured = self.bodies.as_ref().and_then(|bodies| bodies.begin_response(response.headers()));
-        response.map(|body| ResponseBody::new(body, EndsOperation::Server(self.operation, captured)))
+        let length = announced_length(&response);
+        let ends = EndsOperation::Server(self.operation, captured);
+        response.map(|body| ResponseBody::new(body, ends).with_announced_length(length))
+    }
+}
+
+/// The length that the headers of a response say, if its body does not: a stream of a file, for example.
+fn announced_length<B: Body>(response: &Response<B>) -> Option<u64> {
+    match response.body().size_hint().exact() {
+        Some(_) => None,
+        None => response.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok(),
     }
 }
 

@@ -20,11 +20,11 @@ use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::{HttpConnector, dns::Name};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use opentelemetry::trace::Status;
-use otel_testing::{Conventions, SpanDataExt, TestTelemetry};
+use otel_testing::{SpanDataExt, TestTelemetry};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower::{BoxError, ServiceBuilder, ServiceExt, service_fn};
 
-use crate::support::{CLIENT_DURATION, client_layer, get, serve};
+use crate::support::{CLIENT_DURATION, client_layer, conventions, get, serve};
 
 /// The clients, each with both versions of HTTP and both ends of its span.
 #[derive(Clone, Copy, Debug)]
@@ -219,7 +219,7 @@ fn assert_sent_once(telemetry: &TestTelemetry, case: Case, error_type: Option<&s
     assert_eq!(span.status, expected, "{case:?}: {tree}");
     let on_metric = telemetry.points(CLIENT_DURATION)[0].attribute("error.type").is_some();
     assert_eq!(on_metric, error_type.is_some(), "{case:?}");
-    assert_eq!(Conventions::new().check(telemetry), [], "{case:?}");
+    assert_eq!(conventions().check(telemetry), [], "{case:?}");
 }
 
 #[tokio::test]

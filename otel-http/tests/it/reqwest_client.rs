@@ -116,3 +116,14 @@ async fn filtered_calls_still_carry_their_caller_s_context() {
     assert_eq!(sent, format!("00-{}-{}-01", caller.trace_id(), caller.span_id()));
     assert_eq!(telemetry.spans().len(), 1);
 }
+
+#[tokio::test]
+async fn a_request_body_that_fails_is_told_as_such() {
+    let telemetry = TestTelemetry::new();
+    let address = serve(Router::new().route("/", post(|body: String| async move { body }))).await;
+    let pieces = futures_util::stream::iter([Ok("a"), Err(std::io::Error::other("the disk is gone"))]);
+    let request = reqwest_client(&telemetry).post(format!("http://{address}/"));
+    let error = request.body(reqwest::Body::wrap_stream(pieces)).send().await.unwrap_err();
+    let span = telemetry.span("POST");
+    assert!(span.has("error.type", "body"), "{error:?} {}", telemetry.tree());
+}

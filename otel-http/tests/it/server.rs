@@ -43,6 +43,8 @@ async fn every_fact_of_a_request() {
             "network.peer.address=192.0.2.7",
             "network.peer.port=5555",
             "network.protocol.version=1.1",
+            // `call` reads no body.
+            "otel_http.ended_early=true",
             "server.address=shop.example",
             "server.port=8080",
             "url.path=/users/42",

@@ -62,6 +62,24 @@ async fn an_empty_body_is_known_to_be_empty_before_it_is_read() {
     }
 }
 
+/// As when files are served: the server takes no more than the length that the headers say, and does not ask for an end.
+#[tokio::test]
+async fn a_stream_of_an_announced_length_has_passed_when_its_length_has() {
+    let telemetry = TestTelemetry::new();
+    let file = || async {
+        let pieces = stream::iter(["Ada ", "Byron"].map(Ok::<_, std::convert::Infallible>));
+        ([("content-length", "9")], Body::from_stream(pieces))
+    };
+    let layer = server_layer(&telemetry).with_body_sizes(true).build();
+    let address = serve(Router::new().route("/file", on_get(file)).layer(layer)).await;
+    let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
+    let response = client.get(format!("http://{address}/file").parse().unwrap()).await.unwrap();
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "Ada Byron");
+    eventually(BOUND, || telemetry.histogram_count(SERVER_DURATION) == 1).await;
+    assert_eq!(telemetry.histogram_count("http.server.response.body.size"), 1);
+    assert!(telemetry.span("GET /file").attribute("otel_http.ended_early").is_none(), "{}", telemetry.tree());
+}
+
 #[tokio::test]
 async fn a_client_that_goes_away_midway_leaves_nothing_in_flight() {
     for path in ["/endless", "/slow"] {

@@ -77,5 +77,5 @@ pub(crate) fn assert_served_once(telemetry: &TestTelemetry) {
 
 /// What the tests' applications may say beside the conventions.
 pub(crate) fn conventions() -> Conventions {
-    Conventions::new().allow("app").allow("shop").allow("customer").allow("otel_http")
+    Conventions::new().allow("app").allow("shop").allow("customer")
 }

@@ -14,8 +14,12 @@ pub use violation::{Violation, ViolationKind};
 
 use crate::AssertTelemetry;
 
+/// What the crates of this family emit beside the conventions is in these namespaces.
+const FAMILY: [&str; 3] = ["otel_db", "otel_genai", "otel_http"];
+
 /// The rules that telemetry is checked against: the OpenTelemetry semantic conventions (core 1.45.0; GenAI and MCP 1.41.1
-/// and later additions), and what a project allows beyond them.
+/// and later additions), what the crates of this family have beside them (`otel_http`, `otel_db`, `otel_genai`), and what a
+/// project allows.
 ///
 /// Looked at: attributes of spans, events, links, metric points, log records, scopes and resources; kinds of spans; names,
 /// instruments, units and required attributes of metrics; required attributes of spans and events. Not looked at: whether
@@ -44,7 +48,7 @@ pub struct Conventions {
 }
 
 impl Conventions {
-    /// The conventions and nothing else.
+    /// The conventions, and nothing of one's own.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -77,7 +81,7 @@ impl Conventions {
     fn allows(&self, name: &str) -> bool {
         // Each dot ends a namespace.
         let ends = name.match_indices('.').map(|(dot, _)| dot).chain([name.len()]);
-        ends.into_iter().any(|end| self.allowed.contains(&name[..end]))
+        ends.into_iter().any(|end| FAMILY.contains(&&name[..end]) || self.allowed.contains(&name[..end]))
     }
 
     fn is_open(&self, attribute: &str) -> bool {

@@ -334,6 +334,8 @@ fn what_is_allowed_is_no_violation() {
     span(&telemetry, SpanKind::Internal, vec![attribute("shop.tier", "gold"), attribute("busy_ns", 1)]);
     span(&telemetry, SpanKind::Client, changed(database(), "db.system.name", "my.database"));
     telemetry.meter_provider().meter("shop").u64_counter("shop.orders").build().add(1, &[]);
+    // What this family has beside the conventions is known.
+    span(&telemetry, SpanKind::Internal, vec![attribute("otel_http.ended_early", true)]);
     let conventions = Conventions::new().allow("shop").allow("busy_ns").allow_any_value_of("db.system.name");
     telemetry.assert_conventions_of(&conventions);
     // A namespace ends with a dot.
