@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::Path;
@@ -256,13 +256,16 @@ fn on_503() -> retry::Policy {
 
 #[tokio::test]
 async fn retries_are_counted_and_bounded() {
-    for (failures, sends, last) in [(0, 1, 200), (1, 2, 200), (2, 3, 200), (9, 3, 503)] {
+    for (failures, sends, waited, last) in [(0, 1, 0, 200), (1, 2, 10, 200), (2, 3, 30, 200), (9, 3, 30, 503)]
+    {
         let telemetry = TestTelemetry::new();
         let address = serve(flaky(failures)).await;
-        let policy = on_503().delay(|resend| Duration::from_millis(1) * resend);
+        let policy = on_503().delay(|resend| Duration::from_millis(10) * resend);
         let client = builder(&telemetry).retry(policy).build().unwrap();
         let request = client.post(format!("http://{address}/a")).url_template("/{letter}").body("body");
+        let start = Instant::now();
         assert_eq!(request.send().await.unwrap().status().as_u16(), last);
+        assert!(start.elapsed() >= Duration::from_millis(waited), "{:?}", start.elapsed());
         let spans = assert_sends(&telemetry, sends);
         assert!(spans.iter().all(|span| span.name == "POST /{letter}"), "the URL is the same");
         assert_eq!(spans[0].has("error.type", "503"), failures > 0);

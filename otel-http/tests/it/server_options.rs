@@ -216,6 +216,23 @@ async fn handlers_add_attributes_until_the_body_ends() {
 }
 
 #[tokio::test]
+async fn handlers_add_no_more_than_64_attributes() {
+    let telemetry = TestTelemetry::new();
+    let handler = |Extension(attributes): Extension<RequestAttributes>| async move {
+        for index in (0..100).chain(0..10) {
+            attributes.span(format!("shop.{index}"), index);
+        }
+    };
+    let layer = server_layer(&telemetry).with_request_attributes(true).build();
+    call(&Router::new().route("/", on_get(handler)).layer(layer), get("/")).await;
+    let span = telemetry.span("GET /");
+    let added: Vec<_> =
+        span.attributes.iter().filter(|added| added.key.as_str().starts_with("shop.")).collect();
+    assert_eq!(added.len(), 64);
+    assert!(span.has("shop.63", 63));
+}
+
+#[tokio::test]
 async fn chosen_baggage_is_copied_to_the_span() {
     let telemetry = TestTelemetry::new();
     let w3c = TextMapCompositePropagator::new(vec![
