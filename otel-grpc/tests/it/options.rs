@@ -141,6 +141,30 @@ async fn what_the_layer_says_is_said_once() {
 }
 
 #[tokio::test]
+async fn neither_a_caller_nor_a_hook_alone_says_what_the_layer_says() {
+    let by_caller = |telemetry: &TestTelemetry| {
+        let layer = server_layer(telemetry).with_propagator(BaggagePropagator::new());
+        layer.with_baggage_attributes(["rpc.method"])
+    };
+    let by_hook = |telemetry: &TestTelemetry| {
+        server_layer(telemetry)
+            .with_response_attributes(|_, attributes| attributes.both("rpc.method", "late"))
+    };
+    for layer in [&by_caller as &dyn Fn(&TestTelemetry) -> _, &by_hook] {
+        let telemetry = TestTelemetry::new();
+        let mut client = EchoClient::new(channel(serve(layer(&telemetry).build()).await));
+        let mut request = Asked::new(Kind::Unary, Code::Ok, End::Trailers).request(words("one"));
+        request.metadata_mut().insert("baggage", "rpc.method=theirs".parse().unwrap());
+        client.unary(request).await.unwrap();
+        eventually(BOUND, || telemetry.histogram_count(SERVER_DURATION) == 1).await;
+        let span = of_kind(&telemetry, &SpanKind::Server);
+        let methods = span.attributes.iter().filter(|attribute| attribute.key.as_str() == "rpc.method");
+        assert_eq!(methods.count(), 1, "{}", telemetry.tree());
+        assert!(span.has("rpc.method", Kind::Unary.method()), "{}", telemetry.tree());
+    }
+}
+
+#[tokio::test]
 async fn hooks_that_panic_break_nothing() {
     let telemetry = TestTelemetry::new();
     let server = server_layer(&telemetry)

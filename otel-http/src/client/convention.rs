@@ -44,7 +44,7 @@ pub(crate) type SpanNameOf = Arc<dyn Fn(&HttpRequest<'_>) -> Option<Cow<'static,
 pub(crate) type AddFromRequest = Arc<dyn Fn(&HttpRequest<'_>, &mut Attributes<'_>) + Send + Sync>;
 
 /// What a client says itself.
-const OURS: [&str; 13] = [
+const OURS: [&str; 14] = [
     "error.type",
     "http.request.header.",
     "http.request.method",
@@ -53,6 +53,7 @@ const OURS: [&str; 13] = [
     "http.response.header.",
     "http.response.status_code",
     "network.protocol.version",
+    ENDED_EARLY,
     "server.address",
     "server.port",
     "server.service.name",

@@ -86,7 +86,7 @@ pub(crate) struct ServerResponse<'a> {
 }
 
 /// What the layer says itself.
-pub(super) const OURS: [&str; 20] = [
+pub(super) const OURS: [&str; 21] = [
     "client.address",
     "error.type",
     "http.request.body.content",
@@ -100,6 +100,7 @@ pub(super) const OURS: [&str; 20] = [
     "network.peer.address",
     "network.peer.port",
     "network.protocol.version",
+    ENDED_EARLY,
     "server.address",
     "server.port",
     "url.path",
