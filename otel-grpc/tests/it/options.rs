@@ -144,23 +144,26 @@ async fn what_the_layer_says_is_said_once() {
 async fn neither_a_caller_nor_a_hook_alone_says_what_the_layer_says() {
     let by_caller = |telemetry: &TestTelemetry| {
         let layer = server_layer(telemetry).with_propagator(BaggagePropagator::new());
-        layer.with_baggage_attributes(["rpc.method"])
+        layer.with_baggage_attributes(["rpc.method", "app.own"])
     };
     let by_hook = |telemetry: &TestTelemetry| {
-        server_layer(telemetry)
-            .with_response_attributes(|_, attributes| attributes.both("rpc.method", "late"))
+        server_layer(telemetry).with_response_attributes(|_, attributes| {
+            attributes.both("rpc.method", "theirs");
+            attributes.both("app.own", "theirs");
+        })
     };
     for layer in [&by_caller as &dyn Fn(&TestTelemetry) -> _, &by_hook] {
         let telemetry = TestTelemetry::new();
         let mut client = EchoClient::new(channel(serve(layer(&telemetry).build()).await));
         let mut request = Asked::new(Kind::Unary, Code::Ok, End::Trailers).request(words("one"));
-        request.metadata_mut().insert("baggage", "rpc.method=theirs".parse().unwrap());
+        request.metadata_mut().insert("baggage", "rpc.method=theirs,app.own=theirs".parse().unwrap());
         client.unary(request).await.unwrap();
         eventually(BOUND, || telemetry.histogram_count(SERVER_DURATION) == 1).await;
         let span = of_kind(&telemetry, &SpanKind::Server);
         let methods = span.attributes.iter().filter(|attribute| attribute.key.as_str() == "rpc.method");
         assert_eq!(methods.count(), 1, "{}", telemetry.tree());
         assert!(span.has("rpc.method", Kind::Unary.method()), "{}", telemetry.tree());
+        assert!(span.has("app.own", "theirs"), "{}", telemetry.tree());
     }
 }
 
