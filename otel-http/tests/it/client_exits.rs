@@ -222,6 +222,10 @@ fn assert_sent_once(telemetry: &TestTelemetry, case: Case, error_type: Option<&s
     assert_eq!(conventions().check(telemetry), [], "{case:?}");
 }
 
+fn ended_early(telemetry: &TestTelemetry) -> bool {
+    telemetry.span("GET").has("otel_http.ended_early", true)
+}
+
 #[tokio::test]
 async fn answers() {
     let address = server().await;
@@ -238,6 +242,7 @@ async fn answers() {
             assert_eq!(active(&telemetry), f64::from(u8::from(still_open)), "{case:?}");
             let length = body.collect().await.unwrap().to_bytes().len();
             assert_sent_once(&telemetry, case, error_type);
+            assert!(!ended_early(&telemetry), "{case:?}");
             let span = telemetry.span("GET");
             assert!(span.has("http.response.status_code", i64::from(code)), "{case:?}");
             assert!(span.has("network.protocol.version", if case.http2 { "2" } else { "1.1" }), "{case:?}");
@@ -306,6 +311,7 @@ async fn dropped_before_and_while_polled() {
             } else {
                 // "cancelled by the caller is not an error"
                 assert_sent_once(&telemetry, case, None);
+                assert!(ended_early(&telemetry), "{case:?}");
             }
         }
     }

@@ -40,8 +40,10 @@ enum Client {
     LeavesAfter(usize),
 }
 
-const CASES: [Case; 14] = [
+const CASES: [Case; 16] = [
     Case { path: "/ok", status: Some(200), error_type: None, client: Client::Reads },
+    Case { path: "/stream", status: Some(200), error_type: None, client: Client::Reads },
+    Case { path: "/file", status: Some(200), error_type: None, client: Client::Reads },
     Case { path: "/empty", status: Some(204), error_type: None, client: Client::Reads },
     Case { path: "/missing", status: Some(404), error_type: None, client: Client::Reads },
     Case { path: "/broken", status: Some(503), error_type: Some("503"), client: Client::Reads },
@@ -67,6 +69,11 @@ async fn handle(request: Request<hyper::body::Incoming>) -> Result<Response<Body
     let answer = |status: u16, body: Body| Ok(Response::builder().status(status).body(body).unwrap());
     match request.uri().path() {
         "/ok" => answer(200, Body::from("hello")),
+        "/stream" => answer(200, Body::from_stream(blocks().take(3))),
+        "/file" => {
+            let response = Response::builder().header("content-length", 3 * 16_384);
+            Ok(response.body(Body::from_stream(blocks().take(3))).unwrap())
+        }
         "/empty" => answer(204, Body::empty()),
         "/missing" => answer(404, Body::from("missing")),
         "/broken" => answer(503, Body::from("broken")),
@@ -198,6 +205,8 @@ async fn each_leaves_one_span_one_duration_and_nothing_in_flight() {
             assert_eq!(error_type.as_deref(), case.error_type, "{what}: {tree}");
             let expected = if case.error_type.is_some() { Status::error("") } else { Status::Unset };
             assert_eq!(span.status, expected, "{what}");
+            let is_early = span.has("otel_http.ended_early", true);
+            assert_eq!(is_early, case.client != Client::Reads, "{what}: {tree}");
             assert!(span.has("network.protocol.version", if http2 { "2" } else { "1.1" }), "{what}");
             assert!(!tree.contains("hunter2"));
         }
