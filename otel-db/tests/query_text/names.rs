@@ -43,6 +43,15 @@ const NAMES: &[(Dialect, &str, &str, Option<&str>)] = &[
         Some("t"),
     ),
     (Dialect::Oracle, "MERGE INTO t x USING (SELECT * FROM s) y ON (x.a = y.a)", "MERGE t SELECT s", None),
+    // What is no table's business.
+    (Dialect::PostgreSql, "DO $$ BEGIN DELETE FROM t; END $$", "DO", None),
+    (
+        Dialect::Sqlite,
+        "ATTACH DATABASE 'x' AS y; SELECT * FROM y.t; DETACH y",
+        "ATTACH; SELECT y.t; DETACH",
+        Some("y.t"),
+    ),
+    (Dialect::PostgreSql, "INSERT INTO t (a) VALUES (1) ON CONFLICT DO NOTHING", "INSERT t", Some("t")),
     // Batches.
     (Dialect::Generic, "SELECT 1; SELECT 2 FROM t; UPDATE u SET a = 1;", "SELECT; SELECT t; UPDATE u", None),
     (Dialect::Generic, "BEGIN; INSERT INTO t VALUES (1); COMMIT", "BEGIN; INSERT t; COMMIT", Some("t")),

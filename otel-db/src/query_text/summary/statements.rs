@@ -9,11 +9,11 @@ impl Reader<'_> {
     /// The first word of a statement.
     pub(super) fn statement(&mut self, token: Token, keyword: Keyword) {
         use Keyword::{
-            Alter, Analyze, Backup, Begin, Bulk, Call, Checkpoint, Comment, Commit, Copy, Create, Deallocate,
-            Delete, Deny, Describe, Disable, Drop, Enable, Exec, Execute, Explain, Grant, Insert, Kill,
-            Listen, Load, Lock, Merge, Notify, Optimize, Pragma, Prepare, Refresh, Reindex, Release, Replace,
-            Restore, Revoke, Rollback, Savepoint, Set, Show, Start, Truncate, Unlisten, Update, Use, Vacuum,
-            Values, With,
+            Alter, Analyze, Attach, Backup, Begin, Bulk, Call, Checkpoint, Comment, Commit, Copy, Create,
+            Deallocate, Delete, Deny, Describe, Detach, Disable, Do, Drop, Enable, Exec, Execute, Explain,
+            Grant, Insert, Kill, Listen, Load, Lock, Merge, Notify, Optimize, Pragma, Prepare, Refresh,
+            Reindex, Release, Replace, Restore, Revoke, Rollback, Savepoint, Set, Show, Start, Truncate,
+            Unlisten, Update, Use, Vacuum, Values, With,
         };
         let next = match keyword {
             With => {
@@ -43,7 +43,7 @@ impl Reader<'_> {
             Values => Clause::Done,
             Show | Grant | Revoke | Deny | Set | Pragma | Vacuum | Analyze | Listen | Notify | Unlisten
             | Savepoint | Release | Deallocate | Prepare | Comment | Kill | Load | Checkpoint | Reindex
-            | Describe => Clause::Skip,
+            | Describe | Do | Attach | Detach => Clause::Skip,
             _ => {
                 self.unknown_statement();
                 return;
