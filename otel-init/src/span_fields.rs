@@ -19,6 +19,9 @@ use tracing_subscriber::registry::LookupSpan;
 /// As many fields as `tracing` allows a span are kept of each span.
 const MOST: usize = 32;
 
+/// Fields that tell the span what to be. `tracing-opentelemetry` reads them, and they are no attributes of the span either.
+const FOR_THE_SPAN: [&str; 4] = ["otel.name", "otel.kind", "otel.status_code", "otel.status_description"];
+
 thread_local! {
     /// The fields of the spans around the event that this thread emits at the moment.
     static CURRENT: RefCell<Vec<(&'static str, AnyValue)>> = const { RefCell::new(Vec::new()) };
@@ -92,7 +95,7 @@ impl Fields {
     fn set(&mut self, name: &'static str, value: AnyValue) {
         if let Some((_, known)) = self.0.iter_mut().find(|(known, _)| *known == name) {
             *known = value;
-        } else if self.0.len() < MOST {
+        } else if self.0.len() < MOST && !FOR_THE_SPAN.contains(&name) {
             self.0.push((name, value));
         }
     }

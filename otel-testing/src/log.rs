@@ -26,7 +26,7 @@ pub struct Log {
     pub target: String,
     /// The logger that emitted it.
     pub scope: Scope,
-    /// The event name.
+    /// The event name, if an event of `tracing` has one of its own (`info!(name: "order.placed", ..)`).
     pub event_name: Option<&'static str>,
     /// When it happened, if the source said so.
     pub timestamp: Option<SystemTime>,

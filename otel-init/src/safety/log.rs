@@ -45,6 +45,8 @@ impl<P: LogProcessor> LogProcessor for SafeLogProcessor<P> {
         if admitted.is_empty() {
             return;
         }
+        // After the drop rules, which may ask for what goes.
+        self.safety.tidy(record);
         span_fields::add_to(record);
         Context::map_current(|context| {
             for attribute in self.safety.baggage.of(context) {
@@ -127,7 +129,7 @@ impl Safety {
     }
 
     /// Takes away the attributes that are not kept.
-    fn retain(&self, record: &mut SdkLogRecord, is_kept: impl Fn(&Key) -> bool) {
+    pub(super) fn retain(&self, record: &mut SdkLogRecord, is_kept: impl Fn(&Key) -> bool) {
         if record.attributes_iter().all(|(key, _)| is_kept(key)) {
             return;
         }

@@ -1,12 +1,14 @@
 //! What every span and log record passes before it is queued, whatever the exporter.
 //!
-//! In this order: drop rules, baggage attributes, one value for each key, redaction, lengths, counts. Redaction comes
-//! before the lengths, because a secret that is cut in two is not recognised any more.
+//! In this order: drop rules, what the bridge from `tracing` adds to log records, baggage attributes, one value for each
+//! key, redaction, lengths, counts. Redaction comes before the lengths, because a secret that is cut in two is not
+//! recognised any more.
 
 mod action;
 mod attributes;
 mod audit;
 mod baggage;
+mod bridged;
 mod caps;
 mod chain;
 mod clean;

@@ -352,3 +352,34 @@ fn what_sqlx_logs_of_a_statement_is_exported_without_its_text() {
     let all = ["summary", "db.statement", "elapsed_secs"];
     assert_eq!(log(Redaction::new().without_secrets(), "sqlx::query"), all);
 }
+
+/// As `tracing-log` and the bridge make it of a record of the `log` crate.
+fn record_of_the_log_crate(record: &mut SdkLogRecord, target: &str) {
+    record.set_event_name("log event");
+    record.set_target("log");
+    record.set_body("body".into());
+    for (key, value) in [("log.target", target), ("log.file", "/builder/store.rs"), ("log.module_path", "m")]
+    {
+        record.add_attribute(key, value.to_owned());
+    }
+    record.add_attribute("log.line", 7);
+    record.add_attribute("mine", "kept");
+}
+
+#[test]
+fn a_record_of_the_log_crate_says_its_target_and_drop_rules_see_it_as_it_came() {
+    let unnamed = safety(Redaction::new(), UNLIMITED);
+    let record = log_through(&unnamed, |record| record_of_the_log_crate(record, "legacy::store")).unwrap();
+    assert_eq!(record.target().map(|target| &**target), Some("legacy::store"));
+    assert_eq!(log_texts(&record), pairs(&[("mine", "kept")]));
+    let record = log_through(&unnamed, |record| record_of_the_log_crate(record, "password=hunter2")).unwrap();
+    assert_eq!(record.target().map(|target| &**target), Some("password=REDACTED"));
+
+    let settings = SafetySettings {
+        drop_rules: vec![DropRule::attribute("log.target", "legacy::*")],
+        ..SafetySettings::default()
+    };
+    let dropping = Arc::new(Safety::new(&settings, UNLIMITED).unwrap());
+    assert!(log_through(&dropping, |record| record_of_the_log_crate(record, "legacy::store")).is_none());
+    assert!(log_through(&dropping, |record| record_of_the_log_crate(record, "other")).is_some());
+}

@@ -1,7 +1,9 @@
 //! Log records: the fields of the spans around them.
 
+use std::sync::Arc;
+
 use otel_init::Telemetry;
-use otel_testing::OtlpReceiver;
+use otel_testing::{OtlpReceiver, ReceivedLog};
 
 use crate::child;
 
@@ -54,4 +56,61 @@ fn records_have_the_fields_of_the_spans_around_them() {
 #[test]
 fn the_fields_of_spans_can_be_left_off() {
     records("logs::the_fields_of_spans_can_be_left_off", false);
+}
+
+/// Two events, a record of the `log` crate, and what the collector has of each.
+fn told(test: &str, check: impl FnOnce(&[Arc<ReceivedLog>])) {
+    if !child::is_child() {
+        child::run(test, &[("RUST_LOG", "error")]);
+        return;
+    }
+    let receiver = OtlpReceiver::start().unwrap();
+    let telemetry = Telemetry::builder().with_endpoint(receiver.http_endpoint()).install().unwrap();
+    let span = tracing::info_span!(
+        "work",
+        otel.name = "renamed",
+        otel.kind = "server",
+        otel.status_code = tracing::field::Empty,
+        otel.status_description = tracing::field::Empty,
+        otel.scope = "theirs",
+    );
+    span.in_scope(|| {
+        span.record("otel.status_code", "error").record("otel.status_description", "it broke");
+        tracing::info!("unnamed");
+        tracing::info!(name: "order.placed", "named");
+    });
+    log::warn!(target: "legacy::store", "logged");
+    telemetry.shutdown_blocking().unwrap();
+    check(&receiver.logs());
+}
+
+fn of<'a>(logs: &'a [Arc<ReceivedLog>], message: &str) -> &'a ReceivedLog {
+    logs.iter().find(|log| log.message() == message).unwrap_or_else(|| panic!("{logs:?}"))
+}
+
+#[test]
+fn a_record_has_an_event_name_when_the_application_gave_one() {
+    told("logs::a_record_has_an_event_name_when_the_application_gave_one", |logs| {
+        assert_eq!(of(logs, "unnamed").event_name, "", "where it stands is no name");
+        assert_eq!(of(logs, "named").event_name, "order.placed");
+        assert_eq!(of(logs, "logged").event_name, "");
+    });
+}
+
+#[test]
+fn a_record_of_the_log_crate_is_like_an_event() {
+    told("logs::a_record_of_the_log_crate_is_like_an_event", |logs| {
+        let logged = of(logs, "logged");
+        assert_eq!(logged.scope.name, "legacy::store");
+        assert!(logged.attributes.is_empty(), "{logged:?}");
+    });
+}
+
+#[test]
+fn fields_that_are_meant_for_the_span_are_not_on_records() {
+    told("logs::fields_that_are_meant_for_the_span_are_not_on_records", |logs| {
+        let attributes = &of(logs, "unnamed").attributes;
+        assert_eq!(attributes.len(), 1, "{attributes:?}");
+        assert!(attributes.has("otel.scope", "theirs"), "{attributes:?}");
+    });
 }

@@ -51,6 +51,7 @@ fn events_become_logs_of_the_span_around_them_whoever_made_it() {
     assert!(in_tracing.has("items", 3) && in_tracing.has("paid", true));
     assert_eq!(in_tracing.severity_text, Some("INFO"));
     assert_eq!(in_tracing.target, module_path!());
+    assert_eq!(in_tracing.event_name, None, "where it stands is no name");
 
     let query = telemetry.span("query");
     assert_eq!(in_native.span_id, Some(query.span_context.span_id()));
