@@ -134,8 +134,9 @@ pub(crate) mod event {
     }
 }
 
-/// Names of this crate's own: no convention has a price.
+/// Names of this crate's own: no convention has a price, or says that nobody waited for the end.
 pub(crate) mod own {
+    pub(crate) const ENDED_EARLY: &str = "otel_genai.ended_early";
     pub(crate) const ESTIMATED_COST: &str = "otel_genai.estimated_cost";
     pub(crate) const PRICE_TABLE_VERSION: &str = "otel_genai.price_table.version";
     pub(crate) const ESTIMATED_COST_METRIC: &str = "otel_genai.client.estimated_cost";

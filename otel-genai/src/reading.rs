@@ -91,6 +91,8 @@ impl Reading {
 
 impl Drop for Reading {
     fn drop(&mut self) {
+        // Of what is not read nobody knows whether it was all.
+        self.inference.guard.is_waiting = self.reader.is_some();
         self.settle();
     }
 }

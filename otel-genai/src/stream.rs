@@ -73,11 +73,12 @@ impl Inference {
     /// while let Some(token) = tokens.next().await { /* ... */ }
     /// # });
     /// ```
-    pub fn watch<S, R>(self, stream: S, read: R) -> StreamGuard<S, R>
+    pub fn watch<S, R>(mut self, stream: S, read: R) -> StreamGuard<S, R>
     where
         S: Stream,
         R: FnMut(&S::Item, &mut Chunk<'_>),
     {
+        self.guard.is_waiting = true;
         StreamGuard { inner: stream, read, inference: Some(self) }
     }
 

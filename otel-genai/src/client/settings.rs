@@ -76,7 +76,9 @@ impl LayerSettings {
         request.stream = endpoint.streaming().unwrap_or(request.stream);
         let mut call = self.genai.call_of(endpoint.api(), endpoint.provider().clone(), request);
         call.facts.server = Some(server);
-        Call { inference: call.start_in(parent), api: endpoint.api() }
+        let mut inference = call.start_in(parent);
+        inference.guard.is_waiting = true;
+        Call { inference, api: endpoint.api() }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::GenAi;
 use crate::content::CapturedContent;
 use crate::event::{EventAttributes, any_value};
 use crate::metrics::Tally;
-use crate::names::{attribute, event};
+use crate::names::{attribute, event, own};
 use crate::provider::ResponseFacts;
 use otel_core::call_hook;
 
@@ -37,6 +37,8 @@ pub(crate) struct Guard {
     pub(crate) response: ResponseFacts,
     pub(crate) extra: Vec<KeyValue>,
     failure: Option<ErrorType>,
+    /// Something is on its way that a drop would cut off.
+    pub(crate) is_waiting: bool,
     clock: Clock,
 }
 
@@ -68,6 +70,7 @@ impl Guard {
             response: ResponseFacts::default(),
             extra: Vec::new(),
             failure: None,
+            is_waiting: false,
             clock: Clock::start(),
         }
     }
@@ -105,7 +108,9 @@ impl Guard {
     /// Awaits `future` inside; an error is the outcome, unless a later call goes well.
     pub(crate) async fn call<T, E>(&mut self, future: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         let mut future = pin!(future);
+        self.is_waiting = true;
         let result = poll_fn(|cx| self.run(|| future.as_mut().poll(cx))).await;
+        self.is_waiting = false;
         self.failure = result.is_err().then(error_type_of::<E>);
         result
     }
@@ -166,6 +171,10 @@ impl Guard {
         extra.extend(captured.span_attributes);
         extra.extend(self.genai.response_attributes(&self.response));
         let failure = self.failure();
+        let is_cut = matches!(exit, Exit::Drop) && self.is_waiting && !self.response.complete;
+        if is_cut && failure.is_none() && !std::thread::panicking() {
+            extra.push(KeyValue::new(own::ENDED_EARLY, true));
+        }
         let answer = Answer {
             facts: &self.facts,
             response: &self.response,

@@ -9,7 +9,7 @@ use otel_genai::provider::Provider;
 use otel_genai::{GenAi, Inference};
 use otel_testing::{SpanDataExt, TestTelemetry};
 
-use crate::support::{DURATION, TOKENS, assert_conventions, genai};
+use crate::support::{DURATION, EARLY, TOKENS, assert_conventions, genai};
 
 fn start(genai: &GenAi) -> Inference {
     let mut chat = genai.chat(Provider::OpenAi, "gpt-4o").start();
@@ -65,6 +65,17 @@ async fn an_error_that_leaves_the_function() {
     };
     assert!(ask.await.is_err());
     assert_once(&telemetry, Some("core::fmt::Error"));
+    assert!(telemetry.span("chat gpt-4o").attribute(EARLY).is_none(), "the call came to its end");
+}
+
+#[tokio::test]
+async fn dropped_when_the_call_had_its_answer() {
+    let telemetry = TestTelemetry::new();
+    let mut chat = start(&genai(&telemetry));
+    chat.call(async { Ok::<_, std::fmt::Error>(()) }).await.unwrap();
+    drop(chat);
+    assert_once(&telemetry, None);
+    assert!(telemetry.span("chat gpt-4o").attribute(EARLY).is_none(), "{}", telemetry.tree());
 }
 
 #[tokio::test]
@@ -95,6 +106,7 @@ async fn cancelled_while_it_waits() {
     assert!(poll!(&mut asked).is_pending());
     drop(asked);
     assert_once(&telemetry, None);
+    assert!(telemetry.span("chat gpt-4o").has(EARLY, true), "{}", telemetry.tree());
 }
 
 #[tokio::test]

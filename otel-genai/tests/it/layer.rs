@@ -18,7 +18,7 @@ use serde_json::Value;
 use tower::{BoxError, Layer, ServiceExt};
 
 use crate::fake::{ARGUMENT, COMPLETION, KEY, PROMPT, request, serve};
-use crate::support::{DURATION, TOKENS, assert_conventions, genai};
+use crate::support::{DURATION, EARLY, TOKENS, assert_conventions, genai};
 
 pub(crate) type AnyBody = Pin<Box<dyn http_body::Body<Data = Bytes, Error = BoxError> + Send>>;
 
@@ -156,7 +156,7 @@ async fn a_stream_that_is_dropped_and_one_that_is_stuck_tell_what_was_known() {
         body.frame().await.unwrap().unwrap();
         drop(body);
         assert_once(&telemetry, "stuck", None);
-        telemetry.assert_span(span("chat stuck").has("gen_ai.response.model", "gpt-4o-1"));
+        telemetry.assert_span(span("chat stuck").has("gen_ai.response.model", "gpt-4o-1").has(EARLY, true));
     }
     let telemetry = TestTelemetry::new();
     let (_, body) = Kind::Reqwest.chat(&telemetry, address, "stuck", true).await.unwrap();
@@ -231,6 +231,24 @@ async fn a_timeout_a_refused_connection_and_a_caller_that_goes_away() {
         assert!(poll!(&mut sent).is_pending());
         drop(sent);
         assert_once(&telemetry, "slow", None);
+        telemetry.assert_span(span("chat slow").has(EARLY, true));
+    }
+}
+
+/// As clients do that know the last line of the protocol.
+#[tokio::test]
+async fn a_stream_that_is_dropped_behind_its_last_line_was_whole() {
+    let address = serve().await;
+    for kind in KINDS {
+        let telemetry = TestTelemetry::new();
+        let (_, mut body) = kind.chat(&telemetry, address, "gpt-4o", true).await.unwrap();
+        let mut seen = Vec::new();
+        while !seen.ends_with(b"data: [DONE]\n\n") {
+            seen.extend_from_slice(body.frame().await.unwrap().unwrap().data_ref().unwrap());
+        }
+        drop(body);
+        assert_once(&telemetry, "gpt-4o", None);
+        telemetry.assert_span(span("chat gpt-4o").has_no(EARLY));
     }
 }
 

@@ -10,7 +10,7 @@ use otel_genai::Inference;
 use otel_genai::provider::{Api, Provider};
 use otel_testing::{SpanDataExt, TestTelemetry};
 
-use crate::support::{DURATION, assert_conventions, genai};
+use crate::support::{DURATION, EARLY, assert_conventions, genai};
 
 const FIRST: &str = "gen_ai.client.operation.time_to_first_chunk";
 const NEXT: &str = "gen_ai.client.operation.time_per_output_chunk";
@@ -54,6 +54,7 @@ async fn to_the_end() {
     let seen: Vec<_> = watch(&telemetry, items).collect().await;
     assert_eq!(seen.len(), 5);
     assert_once(&telemetry, 5, (1, 2), None);
+    assert!(telemetry.span("chat gpt-4o").attribute(EARLY).is_none(), "{}", telemetry.tree());
 }
 
 #[tokio::test]
@@ -65,6 +66,7 @@ async fn dropped_in_the_middle() {
     assert!(items.next().now_or_never().is_none());
     drop(items);
     assert_once(&telemetry, 2, (1, 1), None);
+    assert!(telemetry.span("chat gpt-4o").has(EARLY, true), "{}", telemetry.tree());
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use otel_genai::content::ContentPolicy;
 use otel_genai::{GenAi, GenAiBuilder, GenAiConventions};
 use otel_testing::{AssertTelemetry, Conventions, TestTelemetry};
 
+pub(crate) const EARLY: &str = "otel_genai.ended_early";
 pub(crate) const DURATION: &str = "gen_ai.client.operation.duration";
 pub(crate) const TOKENS: &str = "gen_ai.client.token.usage";
 
