@@ -89,6 +89,15 @@ const NAMES: &[(Dialect, &str, &str, Option<&str>)] = &[
     (Dialect::MySql, "INSERT INTO function VALUES (1)", "INSERT function", Some("function")),
     (Dialect::Sqlite, "INSERT OR REPLACE INTO t VALUES (1)", "INSERT t", Some("t")),
     (Dialect::SqlServer, "UPDATE TOP (10) t SET a = 1", "UPDATE t", Some("t")),
+    // Cursors, and what connections do for themselves.
+    (Dialect::PostgreSql, "DECLARE c CURSOR FOR SELECT a FROM t", "SELECT t", Some("t")),
+    (Dialect::PostgreSql, "FETCH FORWARD 100 FROM c", "FETCH", None),
+    (Dialect::PostgreSql, "MOVE 5 IN c", "MOVE", None),
+    (Dialect::PostgreSql, "CLOSE c", "CLOSE", None),
+    (Dialect::SqlServer, "OPEN c; FETCH NEXT FROM c INTO @a; CLOSE c", "FETCH; CLOSE", None),
+    (Dialect::PostgreSql, "RESET ROLE", "RESET", None),
+    (Dialect::PostgreSql, "DISCARD ALL", "DISCARD", None),
+    (Dialect::MySql, "HANDLER t READ FIRST", "HANDLER", None),
 ];
 
 /// The text, its summary, and the procedure.

@@ -9,11 +9,11 @@ impl Reader<'_> {
     /// The first word of a statement.
     pub(super) fn statement(&mut self, token: Token, keyword: Keyword) {
         use Keyword::{
-            Alter, Analyze, Attach, Backup, Begin, Bulk, Call, Checkpoint, Comment, Commit, Copy, Create,
-            Deallocate, Delete, Deny, Describe, Detach, Disable, Do, Drop, Enable, Exec, Execute, Explain,
-            Grant, Insert, Kill, Listen, Load, Lock, Merge, Notify, Optimize, Pragma, Prepare, Refresh,
-            Reindex, Release, Replace, Restore, Revoke, Rollback, Savepoint, Set, Show, Start, Truncate,
-            Unlisten, Update, Use, Vacuum, Values, With,
+            Alter, Analyze, Attach, Backup, Begin, Bulk, Call, Checkpoint, Close, Comment, Commit, Copy,
+            Create, Deallocate, Delete, Deny, Describe, Detach, Disable, Discard, Do, Drop, Enable, Exec,
+            Execute, Explain, Fetch, Grant, Handler, Insert, Kill, Listen, Load, Lock, Merge, Move, Notify,
+            Optimize, Pragma, Prepare, Refresh, Reindex, Release, Replace, Reset, Restore, Revoke, Rollback,
+            Savepoint, Set, Show, Start, Truncate, Unlisten, Update, Use, Vacuum, Values, With,
         };
         let next = match keyword {
             With => {
@@ -43,7 +43,9 @@ impl Reader<'_> {
             Values => Clause::Done,
             Show | Grant | Revoke | Deny | Set | Pragma | Vacuum | Analyze | Listen | Notify | Unlisten
             | Savepoint | Release | Deallocate | Prepare | Comment | Kill | Load | Checkpoint | Reindex
-            | Describe | Do | Attach | Detach => Clause::Skip,
+            | Describe | Do | Attach | Detach | Fetch | Move | Close | Handler | Reset | Discard => {
+                Clause::Skip
+            }
             _ => {
                 self.unknown_statement();
                 return;
