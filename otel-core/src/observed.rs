@@ -12,16 +12,17 @@ use http::Extensions;
 /// use otel_core::AlreadyObserved;
 ///
 /// let mut request = http::Request::new(());
-/// AlreadyObserved::mark(request.extensions_mut());
+/// assert!(AlreadyObserved::mark(request.extensions_mut()));
 /// assert!(AlreadyObserved::is_marked(request.extensions()));
+/// assert!(!AlreadyObserved::mark(request.extensions_mut()));
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct AlreadyObserved(());
 
 impl AlreadyObserved {
-    /// Marks the request that has these extensions.
-    pub fn mark(extensions: &mut Extensions) {
-        extensions.insert(Self(()));
+    /// Marks the request that has these extensions. Whether it was not marked before.
+    pub fn mark(extensions: &mut Extensions) -> bool {
+        extensions.insert(Self(())).is_none()
     }
 
     /// Whether a layer further out observes the request that has these extensions.

@@ -89,6 +89,8 @@ const NAMES: &[(Dialect, &str, &str, Option<&str>)] = &[
     (Dialect::MySql, "INSERT INTO function VALUES (1)", "INSERT function", Some("function")),
     (Dialect::Sqlite, "INSERT OR REPLACE INTO t VALUES (1)", "INSERT t", Some("t")),
     (Dialect::SqlServer, "UPDATE TOP (10) t SET a = 1", "UPDATE t", Some("t")),
+    (Dialect::PostgreSql, "TABLE ONLY s.t ORDER BY a", "TABLE s.t", Some("s.t")),
+    (Dialect::MySql, "TABLE t LIMIT 5", "TABLE t", Some("t")),
     // Cursors, and what connections do for themselves.
     (Dialect::PostgreSql, "DECLARE c CURSOR FOR SELECT a FROM t", "SELECT t", Some("t")),
     (Dialect::PostgreSql, "FETCH FORWARD 100 FROM c", "FETCH", None),

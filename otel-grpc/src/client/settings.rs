@@ -34,9 +34,14 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// Starts the call's operation, unless the filter says no, and writes its context into the request.
+    /// Starts the call's operation, unless the filter says no or a layer further out has it already, and writes its
+    /// context into the request.
     pub(super) fn begin<A>(&self, request: &mut Request<A>) -> Option<Call<ClientSide>> {
         if self.instrumenter.is_idle() {
+            return None;
+        }
+        // Whether or not it is wanted, nobody wants it as plain HTTP.
+        if !AlreadyObserved::mark(request.extensions_mut()) {
             return None;
         }
         let parent = Context::current();
@@ -45,8 +50,6 @@ impl Settings {
         let wanted = self.filter.as_ref().is_none_or(|wanted| call_hook(|| wanted(&grpc), true));
         let call = wanted.then(|| self.start(&parent, &grpc));
         self.inject(call.as_ref().map_or(&parent, |(call, _)| call.context_of(&parent)), request);
-        // Whether or not it is wanted, nobody wants it as plain HTTP.
-        AlreadyObserved::mark(request.extensions_mut());
         let (call, attempts) = call?;
         if let Some(attempts) = attempts {
             request.extensions_mut().insert(Attempts(attempts));

@@ -125,6 +125,17 @@ async fn two_server_layers_give_one_span() {
 }
 
 #[tokio::test]
+async fn two_client_layers_give_one_span() {
+    let telemetry = TestTelemetry::new();
+    let address = serve(server_layer(&telemetry).build()).await;
+    let layer = client_layer(&telemetry).build();
+    let channel = ServiceBuilder::new().layer(layer.clone()).layer(layer).service(channel(address));
+    let origin = format!("http://{address}").parse().unwrap();
+    EchoClient::with_origin(channel, origin).call(&well(Kind::ServerStream)).await.unwrap();
+    settled(&telemetry).await;
+}
+
+#[tokio::test]
 async fn of_a_layer_of_http_and_one_of_grpc_the_one_further_in_has_a_child_of_the_other_s_span() {
     for is_http_outside in [true, false] {
         let telemetry = TestTelemetry::new();

@@ -13,7 +13,7 @@ impl Reader<'_> {
             Create, Deallocate, Delete, Deny, Describe, Detach, Disable, Discard, Do, Drop, Enable, Exec,
             Execute, Explain, Fetch, Grant, Handler, Insert, Kill, Listen, Load, Lock, Merge, Move, Notify,
             Optimize, Pragma, Prepare, Refresh, Reindex, Release, Replace, Reset, Restore, Revoke, Rollback,
-            Savepoint, Set, Show, Start, Truncate, Unlisten, Update, Use, Vacuum, Values, With,
+            Savepoint, Set, Show, Start, Table, Truncate, Unlisten, Update, Use, Vacuum, Values, With,
         };
         let next = match keyword {
             With => {
@@ -30,7 +30,8 @@ impl Reader<'_> {
             Insert => Clause::Insert,
             Delete => Clause::Delete { candidate: None },
             Update => target(true, After::Tables),
-            Merge | Replace | Copy => target(true, After::Done),
+            // `TABLE t` is short for `SELECT * FROM t`.
+            Merge | Replace | Copy | Table => target(true, After::Done),
             Truncate | Lock | Optimize | Bulk => target(true, After::Skip),
             Use => target(false, After::Skip),
             Enable | Disable | Backup | Restore => Clause::Skip,
