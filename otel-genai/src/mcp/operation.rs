@@ -17,7 +17,7 @@ use super::facts::{McpAnswer, McpFacts, Side};
 use super::message::set_on_span;
 use super::meta::MetaInjector;
 use crate::GenAi;
-use crate::names::attribute;
+use crate::names::{attribute, own};
 use crate::operation::{captured_message, error_type, error_type_of};
 
 /// A request or a notification of MCP that is on its way. Dropping it ends it as cancelled.
@@ -27,6 +27,8 @@ pub struct McpMessage {
     genai: GenAi,
     side: Side,
     answer: McpAnswer,
+    /// Whether a call has begun that has not come back.
+    is_waiting: bool,
     state: State,
 }
 
@@ -46,7 +48,7 @@ impl McpMessage {
     pub(super) fn start(genai: GenAi, parent: &Context, facts: &McpFacts, links: Vec<Link>) -> Self {
         let operation = genai.mcp(facts.side).start_with_links(parent, &facts, links);
         let state = State::Own(Some(operation));
-        Self { genai, side: facts.side, answer: McpAnswer::default(), state }
+        Self { genai, side: facts.side, answer: McpAnswer::default(), is_waiting: false, state }
     }
 
     pub(super) fn joined(genai: GenAi, context: &Context, facts: &McpFacts) -> Self {
@@ -60,7 +62,7 @@ impl McpMessage {
         set_on_span(context, span);
         let context = context.clone();
         let state = State::Joined { context, started: Instant::now(), metric, has_ended: false };
-        Self { genai, side: facts.side, answer: McpAnswer::default(), state }
+        Self { genai, side: facts.side, answer: McpAnswer::default(), is_waiting: false, state }
     }
 
     /// The context with the operation's span: the parent of everything that happens inside.
@@ -104,14 +106,17 @@ impl McpMessage {
         }
     }
 
-    /// Awaits `future` inside of the operation. An `Err` is the operation's outcome, by the name of the error's type.
+    /// Awaits `future` inside of the operation. An `Err` is the operation's outcome, by the name of the error's type. If this
+    /// is dropped before, the span says so: `otel_genai.ended_early`.
     ///
     /// # Errors
     ///
     /// What the future returns, unchanged.
     pub async fn call<T, E>(&mut self, future: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         let mut future = pin!(future);
+        self.is_waiting = true;
         let result = poll_fn(|cx| self.run(|| future.as_mut().poll(cx))).await;
+        self.is_waiting = false;
         self.answer.error_type = result.is_err().then(error_type_of::<E>);
         result
     }
@@ -171,6 +176,9 @@ impl McpMessage {
         match &mut self.state {
             State::Own(operation) => {
                 let Some(mut operation) = operation.take() else { return };
+                if self.is_waiting && !has_ended && !std::thread::panicking() {
+                    operation.attributes().span(own::ENDED_EARLY, true);
+                }
                 operation.on_response(&&self.answer);
                 if has_ended {
                     operation.end();

@@ -1,17 +1,20 @@
 //! Messages of MCP, by hand.
 
+use std::future::pending;
+
+use futures_util::poll;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::propagation::TextMapCompositePropagator;
 use opentelemetry::trace::{Status, Tracer, TracerProvider};
 use opentelemetry::{Context, KeyValue};
 use otel_core::propagation::{BaggagePropagator, TraceContextPropagator};
 use otel_genai::content::{ContentPolicy, ContentPolicyBuilder};
-use otel_genai::mcp::McpTransport;
+use otel_genai::mcp::{McpMessage, McpTransport};
 use otel_genai::{GenAi, GenAiBuilder, GenAiConventions};
 use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, span};
 use serde_json::{Map, Value, json};
 
-use crate::support::{assert_conventions, builder};
+use crate::support::{EARLY, assert_conventions, builder};
 
 const CLIENT: &str = "mcp.client.operation.duration";
 const SERVER: &str = "mcp.server.operation.duration";
@@ -120,6 +123,27 @@ fn outcomes() {
     genai.mcp_client("ping").start().fail("timeout");
     drop(genai.mcp_client("ping").start());
     assert_eq!((telemetry.spans().len(), telemetry.histogram_count(CLIENT)), (2, 2));
+}
+
+#[tokio::test]
+async fn a_message_that_nobody_waits_for_says_so() {
+    let sides: [fn(&GenAi) -> McpMessage; 2] =
+        [|genai| genai.mcp_client("ping").start(), |genai| genai.mcp_server("ping").start()];
+    for start in sides {
+        let telemetry = TestTelemetry::new();
+        let mut message = start(&mcp(&telemetry));
+        let mut asked = Box::pin(async move { message.call(pending::<Result<(), std::fmt::Error>>()).await });
+        assert!(poll!(&mut asked).is_pending());
+        drop(asked);
+        telemetry.assert_span(span("ping").status(Status::Unset).has_no("error.type").has(EARLY, true));
+        // Whoever has the answer may drop the message.
+        telemetry.clear();
+        let mut message = start(&mcp(&telemetry));
+        message.call(async { Ok::<_, std::fmt::Error>(()) }).await.unwrap();
+        drop(message);
+        telemetry.assert_span(span("ping").status(Status::Unset).has_no(EARLY));
+        assert_conventions(&telemetry);
+    }
 }
 
 /// JSON-RPC wants an integer, and not all servers have read that.
