@@ -46,7 +46,8 @@ pub enum Queue {
         /// How many bytes may wait or be on their way; 64 MiB by default.
         max_bytes: usize,
     },
-    /// The batch processors of the SDK: objects wait, at most 2048 if nothing else is said.
+    /// The batch processors of the SDK: objects wait, at most 2048 if nothing else is said. What could not be sent waits beside
+    /// them for the next batch, up to 16 MiB, of which the oldest give way.
     Sdk,
 }
 

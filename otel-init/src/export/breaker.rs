@@ -16,7 +16,7 @@ pub enum CircuitState {
     Closed,
     /// After repeated failure, or because the collector asked for it, nothing is sent for a while. Spans and log records
     /// wait: what comes finds room up to a quarter of that of [`Queue::Encoded`](crate::Queue::Encoded), or goes to the disk.
-    /// What leaves another queue meanwhile, and data points, are lost and counted as failed.
+    /// What leaves another queue meanwhile, and data points, wait up to 16 MiB, of which the oldest give way.
     Open,
     /// The pause is over: the next export is an attempt, which decides.
     HalfOpen,

@@ -137,12 +137,6 @@ pub(super) fn watch<R: OtlpRequest>(sender: &Arc<Sender>, shelf: Shelf) {
             "{waiting} items of {signal} that another process left on disk are sent to {endpoint}"
         ));
     }
-    let (weak, shelf_of_flush): (Weak<Sender>, _) = (Arc::downgrade(sender), shelf.clone());
-    sender.monitor.drain_with(move || {
-        if let Some(sender) = weak.upgrade() {
-            let _ = sender.runtime.block_on(sender.drain::<R>(&shelf_of_flush));
-        }
-    });
     let weak: Weak<Sender> = Arc::downgrade(sender);
     let spawned = thread::Builder::new().name("otel-init-disk".to_owned()).spawn(move || {
         let _suppressed = Context::enter_telemetry_suppressed_scope();

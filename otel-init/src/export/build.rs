@@ -16,12 +16,14 @@ use super::disk::Disk;
 use super::exporter::{Named, SignalExporter, Sink};
 use super::grpc::GrpcTransport;
 use super::http::HttpTransport;
+use super::message::OtlpRequest;
 use super::monitor::{Monitor, Target, Warnings};
 use super::runtime::RuntimeEntry;
-use super::sender::Sender;
+use super::sender::{Sender, drained_by_flush};
 use super::shelf::Shelf;
 use super::tls;
 use super::transport::Transport;
+use super::unsent::Unsent;
 use crate::caught::caught;
 use crate::config::{BatchConfig, Config, ExporterConfig, Factory, OtlpConfig};
 use crate::control::Live;
@@ -154,17 +156,16 @@ impl Workshop<'_> {
             runtime: self.runtime.clone(),
             timeout: bound.map_or(otlp.timeout, |bound| otlp.timeout.min(bound)),
             is_json: otlp.protocol == Protocol::HttpJson,
-            shelf: shelf.clone(),
+            unsent: Unsent::default(),
+            shelf,
             is_shelf_refusing: AtomicBool::new(false),
             keeper: OnceLock::new(),
             draining: tokio::sync::Mutex::default(),
         });
-        if let Some(shelf) = shelf {
-            match otlp.signal {
-                Signal::Traces => watch::<ExportTraceServiceRequest>(&sender, shelf),
-                Signal::Metrics => watch::<ExportMetricsServiceRequest>(&sender, shelf),
-                Signal::Logs => watch::<ExportLogsServiceRequest>(&sender, shelf),
-            }
+        match otlp.signal {
+            Signal::Traces => look_after::<ExportTraceServiceRequest>(&sender),
+            Signal::Metrics => look_after::<ExportMetricsServiceRequest>(&sender),
+            Signal::Logs => look_after::<ExportLogsServiceRequest>(&sender),
         }
         Ok(sender)
     }
@@ -189,6 +190,13 @@ impl Workshop<'_> {
                 Sink::Metrics(Named { exporter, runtime, timeout })
             }
         }
+    }
+}
+
+fn look_after<R: OtlpRequest + 'static>(sender: &Arc<Sender>) {
+    drained_by_flush::<R>(sender);
+    if let Some(shelf) = &sender.shelf {
+        watch::<R>(sender, shelf.clone());
     }
 }
 

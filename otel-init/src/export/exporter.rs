@@ -81,7 +81,11 @@ impl SignalExporter {
 
     fn end(&self, timeout: Duration) -> OTelSdkResult {
         let ended = caught(|| match &self.sink {
-            Sink::Otlp(_) | Sink::Console => Ok(()),
+            Sink::Otlp(sender) => {
+                sender.give_up_unsent();
+                Ok(())
+            }
+            Sink::Console => Ok(()),
             Sink::Spans(named) => named.exporter.end(timeout),
             Sink::Metrics(named) => named.exporter.end(timeout),
             Sink::Logs(named) => named.exporter.end(timeout),

@@ -3,7 +3,8 @@
 //! Spans and log records come encoded (`encoded`) from the tasks of `crate::wire`; everything else comes from the SDK's batch
 //! threads, through exporters (`exporter`) that encode each batch (`message`). Both hand it to a `sender`, which sends it
 //! inside the private runtime (`runtime`) over one of two transports (`http`, `grpc`), again if need be (`retry`), not at all
-//! for a while after repeated failure (`breaker`), and counts every item once (`tally`).
+//! for a while after repeated failure (`breaker`), and counts every item once (`tally`). What could not be delivered waits, on
+//! disk (`shelf`, `buffered`) or in memory (`unsent`).
 //!
 //! Upstream's exporter is not used: it reads the variables of the process over what it is given, hides what a collector
 //! rejected, and its transports depend on the features that other crates turn on.
@@ -36,6 +37,7 @@ mod stdout;
 mod tally;
 mod tls;
 mod transport;
+mod unsent;
 
 pub use breaker::CircuitState;
 

@@ -18,8 +18,9 @@ use super::retry::Backoff;
 use super::runtime::RuntimeEntry;
 use super::shelf::Shelf;
 use super::transport::{Answer, Retry, SendError, Transport};
+use super::unsent::{EncodedRequest, Unsent};
 use crate::caught::caught_while;
-use crate::diagnostics;
+use crate::{Signal, diagnostics};
 
 /// What collectors take by default, less some room for headers.
 pub(crate) const LARGEST_BODY: usize = 4 * 1024 * 1024 - 64 * 1024;
@@ -33,7 +34,8 @@ pub(super) struct Sender {
     /// For one request, retries included.
     pub(super) timeout: Duration,
     pub(super) is_json: bool,
-    /// Where requests wait, if they do.
+    pub(super) unsent: Unsent,
+    /// Where requests wait on disk, if they do.
     pub(super) shelf: Option<Shelf>,
     /// Whether that failed the last time.
     pub(super) is_shelf_refusing: AtomicBool,
@@ -44,41 +46,40 @@ pub(super) struct Sender {
 }
 
 impl Sender {
-    /// Sends all of `request`, in pieces if it is too large. Every item is counted once, whatever happens.
+    /// Sends all of `request`, in pieces if it is too large, and what waits. Every item is counted once, whatever happens.
     pub(super) async fn export<R: OtlpRequest>(&self, request: R) -> OTelSdkResult {
         let mut pending = vec![request];
+        let mut pieces = Vec::new();
         let mut result = Ok(());
         while let Some(request) = pending.pop() {
             let items = request.items();
             if items == 0 {
                 continue;
             }
-            let sent = match self.encoded(&request) {
+            let cause = match self.encoded(&request) {
                 Ok(body) if body.len() <= LARGEST_BODY => {
-                    if let Some(shelf) = &self.shelf
-                        && self.store(shelf, &request.encode_to_vec(), items).is_ok()
-                    {
-                        continue;
+                    let stored = self
+                        .shelf
+                        .as_ref()
+                        .is_some_and(|shelf| self.store(shelf, &request.encode_to_vec(), items).is_ok());
+                    if !stored {
+                        pieces.push(EncodedRequest::new(body, items));
                     }
-                    self.deliver::<R>(body).await
+                    continue;
                 }
                 Ok(body) => match request.halves() {
                     Some((first, second)) => {
                         pending.extend([second, first]);
                         continue;
                     }
-                    None => Err(SendError::final_(too_large(body.len()))),
+                    None => too_large(body.len()),
                 },
-                Err(error) => Err(error),
+                Err(error) => error.cause,
             };
-            match sent {
-                Ok(rejected) => self.delivered(items, &rejected),
-                Err(error) => {
-                    self.monitor.failed(items, &error.cause);
-                    result = Err(OTelSdkError::InternalFailure(error.cause));
-                }
-            }
+            self.monitor.failed(items, &cause);
+            result = Err(OTelSdkError::InternalFailure(cause));
         }
+        let result = result.and(self.send_with_unsent::<R>(pieces).await);
         match &self.shelf {
             Some(shelf) => result.and(self.send_kept::<R>(shelf).await),
             None => result,
@@ -175,6 +176,24 @@ impl Sender {
             None => cause,
         }
     }
+}
+
+/// Has a flush send what waits here, which the SDK knows nothing of.
+pub(super) fn drained_by_flush<R: OtlpRequest>(sender: &Arc<Sender>) {
+    let weak = Arc::downgrade(sender);
+    sender.monitor.drain_with(move || {
+        let Some(sender) = weak.upgrade() else { return };
+        // What cannot be delivered is told by the monitor.
+        sender.runtime.block_on(async {
+            // A flush collects data points, and sends them with those that wait.
+            if sender.monitor.signal() != Signal::Metrics {
+                let _ = sender.send_with_unsent::<R>(Vec::new()).await;
+            }
+            if let Some(shelf) = &sender.shelf {
+                let _ = sender.drain::<R>(shelf).await;
+            }
+        });
+    });
 }
 
 /// Marks, and takes back, a cause that is repeated while nothing is sent.

@@ -122,25 +122,36 @@ impl Tally {
         self.filtered.fetch_add(count, Ordering::Relaxed);
     }
 
-    /// Counts data points, which are made when they are collected.
+    /// Counts data points, which are made when they are collected, and sent at once.
     pub(super) fn collected(&self, count: u64) {
         self.created(count);
-        self.departures().in_flight += count;
+        self.arrivals.own().queued.fetch_add(count, Ordering::AcqRel);
+        self.resumed(count);
     }
 
     /// So many left the queue to be sent.
     pub(super) fn taken(&self, count: u64) {
         self.leave_room(count);
+        self.resumed(count);
+    }
+
+    /// So many that were taken wait in the queue again.
+    pub(super) fn put_back(&self, count: u64, cause: &str) {
+        if let Some(bound) = self.bound.get() {
+            bound.waiting.fetch_add(count, Ordering::AcqRel);
+        }
+        self.set_aside(count, cause);
+    }
+
+    /// So many that were set aside are to be sent.
+    pub(super) fn resumed(&self, count: u64) {
         let mut departures = self.departures();
         departures.taken += count;
         departures.in_flight += count;
     }
 
-    /// So many that were taken wait again.
-    pub(super) fn put_back(&self, count: u64, cause: &str) {
-        if let Some(bound) = self.bound.get() {
-            bound.waiting.fetch_add(count, Ordering::AcqRel);
-        }
+    /// So many that were taken wait beside the queue.
+    pub(super) fn set_aside(&self, count: u64, cause: &str) {
         let mut departures = self.departures();
         departures.taken -= count;
         departures.landed(count);

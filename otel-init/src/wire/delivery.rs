@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use opentelemetry_sdk::Resource;
 
 use super::buffers::{Buffers, Chunk};
+use super::overtaken::Overtaken;
 use super::request::{Bounds, EncodedResource, EncodedScope, Planned, Request, planned};
 use super::worker::{Batch, Schedule};
 use crate::sync::Arc;
@@ -14,9 +15,6 @@ use crate::sync::Arc;
 /// Buffers that are kept to be filled again, and how large each may be.
 const MOST_SPARES: usize = 32;
 const LARGEST_SPARE: usize = 1 << 20;
-
-/// A request that fails so often while others get through would be tried for ever.
-const MOST_OVERTAKEN: u32 = 3;
 
 /// Who sends more often pays for the way of the requests, and who sends less often holds a core for long.
 const PERIOD: Duration = Duration::from_millis(2);
@@ -81,10 +79,7 @@ pub(super) struct Delivery<D> {
 struct Waiting {
     planned: Planned,
     from: Arc<Taken>,
-    /// How many had been delivered when it failed last.
-    failed_after: Option<u64>,
-    /// How often it failed again though another one had got through.
-    overtaken: u32,
+    overtaken: Overtaken,
 }
 
 /// What was taken at once. All of it stays until the last of its requests is gone.
@@ -170,8 +165,7 @@ impl<D: Destination> Delivery<D> {
         let waiting = planned.into_iter().map(|planned| Waiting {
             planned,
             from: Arc::clone(&from),
-            failed_after: None,
-            overtaken: 0,
+            overtaken: Overtaken::default(),
         });
         self.waiting.extend(waiting);
     }
@@ -184,11 +178,7 @@ impl<D: Destination> Delivery<D> {
 
     /// Behind all others, because it may be this request that the collector fails of.
     fn keep(&mut self, mut request: Waiting, cause: &str, occasion: Occasion) {
-        let before = request.failed_after.replace(self.delivered);
-        if before.is_some_and(|delivered| delivered != self.delivered) {
-            request.overtaken += 1;
-        }
-        if request.overtaken >= MOST_OVERTAKEN {
+        if request.overtaken.fails(self.delivered) {
             self.destination.give_up(request.planned.entries(), cause);
             return self.forget(request);
         }

@@ -8,6 +8,7 @@
 mod buffers;
 mod delivery;
 mod log;
+mod overtaken;
 mod processor;
 mod protobuf;
 mod request;
@@ -19,5 +20,6 @@ mod value;
 mod worker;
 
 pub(crate) use delivery::{Destination, Failure};
+pub(crate) use overtaken::Overtaken;
 pub(crate) use processor::{Lost, WireLogProcessor, WireSpanProcessor};
 pub(crate) use worker::{Batch, Schedule};

@@ -10,6 +10,9 @@ use otel_init::{Signal, Telemetry};
 
 use crate::child;
 
+/// Less than forever: a machine that is shared may stand still for seconds.
+const STALLED: Duration = Duration::from_secs(20);
+
 /// Something of each signal, and the longest that one round of it took.
 fn work(rounds: usize) -> Duration {
     let tracer = global::tracer("absent");
@@ -60,7 +63,7 @@ fn work_without_a_collector() {
     work(1);
     let start = Instant::now();
     let error = telemetry.shutdown_blocking().unwrap_err();
-    assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
+    assert!(start.elapsed() < STALLED, "{:?}", start.elapsed());
     let signals: Vec<_> = error.failures().iter().map(|failure| failure.signal()).collect();
     assert_eq!(signals, [Signal::Traces, Signal::Metrics, Signal::Logs]);
     for failure in error.failures() {
@@ -130,7 +133,7 @@ fn shut_down_before_a_silent_collector() {
     let start = Instant::now();
     let error = telemetry.shutdown_blocking().unwrap_err();
     assert!(start.elapsed() >= bound, "{:?}", start.elapsed());
-    assert!(start.elapsed() < bound * 3, "{:?}", start.elapsed());
+    assert!(start.elapsed() < STALLED, "{:?}", start.elapsed());
     assert_eq!(error.failures().len(), 3, "{error}");
     for failure in error.failures() {
         assert_eq!(failure.cause(), "the collector did not answer within 1s");
@@ -146,7 +149,7 @@ fn expect_silence(test: &str, protocol: &str) {
         test,
         &[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint), ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)],
     );
-    assert!(finished.elapsed < Duration::from_secs(10), "{:?}", finished.elapsed);
+    assert!(finished.elapsed < STALLED, "{:?}", finished.elapsed);
 }
 
 #[test]
@@ -156,8 +159,8 @@ fn an_export_that_is_not_answered_ends_with_its_own_timeout() {
         work(1);
         let start = Instant::now();
         let error = telemetry.flush_blocking().unwrap_err();
-        assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
-        assert!(error.to_string().contains("did not answer"), "{error}");
+        assert!(start.elapsed() < STALLED, "{:?}", start.elapsed());
+        assert!(error.to_string().contains("did not answer within 300ms"), "{error}");
         return;
     }
     let endpoint = silent_collector();

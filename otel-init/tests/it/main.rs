@@ -26,3 +26,4 @@ mod sampling;
 mod scripted;
 mod shutdown;
 mod tls;
+mod unsent;

@@ -36,6 +36,8 @@ mod buffers;
 mod delivery;
 #[path = "../../src/wire/log.rs"]
 mod log;
+#[path = "../../src/wire/overtaken.rs"]
+mod overtaken;
 #[path = "../../src/wire/processor.rs"]
 mod processor;
 #[path = "../../src/wire/protobuf.rs"]
