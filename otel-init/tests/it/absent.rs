@@ -8,10 +8,7 @@ use opentelemetry::global;
 use opentelemetry::trace::{Span, Tracer};
 use otel_init::{Signal, Telemetry};
 
-use crate::child;
-
-/// Less than forever: a machine that is shared may stand still for seconds.
-const STALLED: Duration = Duration::from_secs(20);
+use crate::{STALLED, child};
 
 /// Something of each signal, and the longest that one round of it took.
 fn work(rounds: usize) -> Duration {

@@ -53,3 +53,11 @@ pub(crate) fn run(test: &str, variables: &[(&str, &str)]) -> Finished {
     assert!(harness.contains("1 passed"), "no test is called {test}:\n{harness}");
     Finished { console, output: harness.into_owned(), elapsed }
 }
+
+/// Runs `action`, which is the whole test, in a process of its own.
+pub(crate) fn alone(test: &str, action: impl Fn()) {
+    if is_child() {
+        return action();
+    }
+    run(test, &[("RUST_LOG", "error")]);
+}

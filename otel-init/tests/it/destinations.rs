@@ -15,14 +15,7 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use otel_init::{OtlpDestination, Protocol, Signal, Telemetry, opentelemetry, opentelemetry_sdk};
 use otel_testing::{OtlpReceiver, Reply};
 
-use crate::child;
-
-fn alone(test: &str, action: impl Fn()) {
-    if child::is_child() {
-        return action();
-    }
-    child::run(test, &[("RUST_LOG", "error")]);
-}
+use crate::child::{self, alone};
 
 fn spans(count: usize) {
     let tracer = global::tracer("destinations");

@@ -7,12 +7,12 @@ use opentelemetry::trace::{Span, Tracer};
 use otel_init::{CircuitState, Queue, Signal, SignalHealth, Telemetry, TelemetryBuilder};
 use otel_testing::{OtlpReceiver, Reply, eventually_blocking};
 
-use crate::child;
+use crate::STALLED;
+use crate::child::{self, alone};
+use crate::protocols::{endpoint, for_each_protocol};
 use crate::scripted::{DyingConnections, Reaction, Scripted};
 
 const SPANS: u64 = 100;
-const PROTOCOLS: [&str; 3] = ["http/protobuf", "http/json", "grpc"];
-
 /// Traces alone, to `endpoint`, with a second for each export.
 fn install(endpoint: &str, protocol: &'static str) -> Telemetry {
     install_with(endpoint, protocol, "2500", Duration::from_secs(4))
@@ -49,9 +49,6 @@ fn builder<const N: usize>(
         }
     })
 }
-
-/// Nobody's timeout is so long, and a machine that is shared may stand still for seconds.
-const STALLED: Duration = Duration::from_secs(20);
 
 /// Makes spans, and expects that none of them made the application wait.
 fn work(count: u64) {
@@ -92,30 +89,6 @@ fn lifetime(endpoint: &str, protocol: &'static str) -> SignalHealth {
     let health = traces(&telemetry);
     assert_eq!((health.created, health.queued), (SPANS, 0), "{health:?}");
     health
-}
-
-/// Runs `action` once in a process of its own for each protocol.
-fn for_each_protocol(test: &str, action: impl Fn(&'static str)) {
-    const PROTOCOL: &str = "TEST_PROTOCOL";
-    if child::is_child() {
-        let chosen = std::env::var(PROTOCOL).unwrap();
-        return action(PROTOCOLS.into_iter().find(|protocol| *protocol == chosen).unwrap());
-    }
-    for protocol in PROTOCOLS {
-        child::run(test, &[(PROTOCOL, protocol), ("RUST_LOG", "error")]);
-    }
-}
-
-/// Runs `action` in a process of its own.
-fn alone(test: &str, action: impl Fn()) {
-    if child::is_child() {
-        return action();
-    }
-    child::run(test, &[("RUST_LOG", "error")]);
-}
-
-fn endpoint(receiver: &OtlpReceiver, protocol: &str) -> String {
-    if protocol == "grpc" { receiver.grpc_endpoint() } else { receiver.http_endpoint() }
 }
 
 #[test]

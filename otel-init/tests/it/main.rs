@@ -20,6 +20,7 @@ mod load;
 mod logs;
 mod metrics;
 mod panics;
+mod protocols;
 mod runbook;
 mod safety;
 mod sampling;
@@ -27,3 +28,6 @@ mod scripted;
 mod shutdown;
 mod tls;
 mod unsent;
+
+/// Longer than the timeouts of the tests, which are of a few seconds: a machine that is shared may stand still for some.
+const STALLED: std::time::Duration = std::time::Duration::from_secs(20);

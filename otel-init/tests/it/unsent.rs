@@ -9,29 +9,9 @@ use otel_init::opentelemetry_sdk::metrics::Temporality;
 use otel_init::{CircuitState, Queue, Signal, SignalHealth, Telemetry, TelemetryBuilder};
 use otel_testing::{OtlpReceiver, Reply, eventually_blocking};
 
-use crate::child;
+use crate::child::alone;
+use crate::protocols::{endpoint, for_each_protocol};
 use crate::scripted::{Reaction, Scripted};
-
-const PROTOCOLS: [&str; 3] = ["http/protobuf", "http/json", "grpc"];
-
-/// Runs `action` once in a process of its own for each protocol.
-fn for_each_protocol(test: &str, action: impl Fn(&'static str)) {
-    const PROTOCOL: &str = "TEST_PROTOCOL";
-    if child::is_child() {
-        let chosen = std::env::var(PROTOCOL).unwrap();
-        return action(PROTOCOLS.into_iter().find(|protocol| *protocol == chosen).unwrap());
-    }
-    for protocol in PROTOCOLS {
-        child::run(test, &[(PROTOCOL, protocol), ("RUST_LOG", "error")]);
-    }
-}
-
-fn alone(test: &str, action: impl Fn()) {
-    if child::is_child() {
-        return action();
-    }
-    child::run(test, &[("RUST_LOG", "error")]);
-}
 
 /// `signal` alone, sent by flushes alone.
 fn builder(signal: Signal, endpoint: &str, protocol: &'static str) -> TelemetryBuilder {
@@ -45,10 +25,6 @@ fn builder(signal: Signal, endpoint: &str, protocol: &'static str) -> TelemetryB
     });
     let builder = builder.with_queue(Queue::Sdk).with_shutdown_timeout(Duration::from_secs(60));
     others.fold(builder, |builder, other| builder.with_exporters(other, ["none"]))
-}
-
-fn endpoint(receiver: &OtlpReceiver, protocol: &str) -> String {
-    if protocol == "grpc" { receiver.grpc_endpoint() } else { receiver.http_endpoint() }
 }
 
 #[track_caller]
