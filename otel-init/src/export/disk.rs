@@ -13,6 +13,8 @@ use fs4::FileExt;
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 
 const LOCK: &str = "lock";
+/// How often a new folder is made after others took one away that was not locked yet.
+const STARTS: usize = 8;
 pub(super) const SUFFIX: &str = "otlp";
 
 /// The folder of this process, shared by all destinations.
@@ -37,12 +39,11 @@ impl Disk {
     /// Makes the folder of this process and takes over those of processes that are gone.
     pub(crate) fn open(base: &Path, max_size: u64) -> io::Result<Self> {
         private_folder(base)?;
-        let id = RandomIdGenerator::default().new_trace_id();
-        let folder = base.join(format!("process-{id}"));
-        private_folder(&folder)?;
-        let lock = private_file(&folder.join(LOCK))?;
-        // Another process may look at it in this moment and take it for an orphan.
-        FileExt::try_lock(&lock).map_err(|_| io::Error::other("its lock is taken"))?;
+        // Others that start in this moment may take a folder whose lock is not held yet for an orphan, and remove it.
+        let mut starts = (0..STARTS).map(|_| own_folder(base));
+        let (folder, lock) = starts.find_map(Result::transpose).unwrap_or_else(|| {
+            Err(io::Error::other("other processes remove each folder that is made in it"))
+        })?;
         let mut disk = Self { folder, _lock: lock, max_size, warnings: Vec::new(), state: Mutex::default() };
         disk.warnings = disk.adopt(base);
         disk.lock().size = disk.files().iter().map(|(_, size)| size).sum();
@@ -77,6 +78,8 @@ impl Disk {
             match self.adopt_files(&folder) {
                 // What is left is the lock, and what a process was writing when it ended.
                 Ok(()) => drop(fs::remove_dir_all(&folder)),
+                // Another process has taken it over while this one waited for its turn.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && !folder.exists() => {}
                 Err(error) => warnings.push(left(error)),
             }
         }
@@ -123,6 +126,22 @@ impl Drop for Disk {
     }
 }
 
+/// A folder with a lock that is held, or none if another process has removed it before it was.
+fn own_folder(base: &Path) -> io::Result<Option<(PathBuf, File)>> {
+    let id = RandomIdGenerator::default().new_trace_id();
+    let folder = base.join(format!("process-{id}"));
+    private_folder(&folder)?;
+    let path = folder.join(LOCK);
+    let lock = match private_file(&path) {
+        Ok(lock) => lock,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    // Who removes the folder holds the lock until it is gone. So if it is still there, it stays.
+    let is_held = FileExt::try_lock(&lock).is_ok() && path.exists();
+    Ok(is_held.then_some((folder, lock)))
+}
+
 /// Telemetry is nobody else's business.
 fn private_folder(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
@@ -143,8 +162,33 @@ pub(super) fn private_file(path: &Path) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::sync::Barrier;
+    use std::thread;
 
     use super::{Disk, LOCK};
+
+    #[test]
+    fn processes_that_start_at_once_leave_each_other_their_folders() {
+        let base = std::env::temp_dir().join(format!("otel-init-disk-{}-at-once", std::process::id()));
+        let _ = fs::remove_dir_all(&base);
+        for _ in 0..200 {
+            let together = Barrier::new(4);
+            let start = || {
+                together.wait();
+                Disk::open(&base, 1000)
+            };
+            let disks: Vec<_> = thread::scope(|scope| {
+                let threads: Vec<_> = (0..4).map(|_| scope.spawn(start)).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            for disk in disks {
+                let disk = disk.unwrap();
+                assert!(disk.folder.join(LOCK).exists());
+                assert!(disk.warnings.is_empty(), "{:?}", disk.warnings);
+            }
+        }
+        fs::remove_dir_all(base).unwrap();
+    }
 
     #[test]
     fn a_file_that_cannot_be_moved_stays_for_the_next_start() {
