@@ -22,8 +22,8 @@ mod require;
 mod sender;
 mod snapshot;
 mod spans;
-#[cfg(feature = "tls")]
 mod strict;
+#[cfg(feature = "tls")]
 mod tls;
 mod traces;
 mod tracing_subscriber;
