@@ -186,8 +186,8 @@ pub trait AssertTelemetry {
     }
 
     /// None of these texts is anywhere in what would be exported: names, keys, values, bodies, descriptions, states,
-    /// resources, as it is or as JSON and URLs write it. Plant a secret of your own in a request, and assert that it is not
-    /// found.
+    /// resources, as it is or as JSON, URLs and forms write it, also within each other. Plant a secret of your own in a
+    /// request, and assert that it is not found.
     ///
     /// ```
     /// # use otel_testing::{AssertTelemetry, TestTelemetry};

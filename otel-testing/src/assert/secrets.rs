@@ -1,12 +1,16 @@
 //! Where a text is found in what would be exported.
 
+use std::borrow::Cow;
+
 use crate::captured::Captured;
 use crate::{AttributeValue, Attributes, ReceivedMetric, ReceivedResource, Scope};
+
+/// More than anybody nests, and few enough to be looked at in no time.
+const MOST_READINGS: usize = 32;
 
 /// One line per secret and place. Everything that OTLP carries is looked at: names, keys, values, descriptions, bodies,
 /// states, scopes and resources.
 pub(super) fn found(captured: &Captured, secrets: &[String]) -> Vec<String> {
-    let secrets = secrets.iter().map(|secret| (secret.as_str(), forms(secret))).collect();
     let mut search = Search { secrets, found: Vec::new() };
     for span in &captured.spans {
         let place = format!("span {:?}", span.name);
@@ -57,40 +61,88 @@ pub(super) fn found(captured: &Captured, secrets: &[String]) -> Vec<String> {
     search.found
 }
 
-/// As it is, as a text in JSON, and as it stands in URLs and forms: attributes hold all of these.
-fn forms(secret: &str) -> Vec<String> {
-    let json = serde_json::Value::from(secret).to_string();
-    let url = |digits: fn(u8) -> String| -> String {
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-        secret
-            .bytes()
-            .map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { digits(byte) })
-            .collect()
+/// A text as it is, and as it is read where it stands in JSON, in a URL or in a form, which may stand in each other. The
+/// text is decoded and not the secret encoded: each writer has an opinion of its own on what it must escape.
+fn readings(bytes: &[u8]) -> Vec<Cow<'_, [u8]>> {
+    let mut readings = vec![Cow::Borrowed(bytes)];
+    let mut next = 0;
+    while let Some(reading) = readings.get(next).filter(|_| readings.len() < MOST_READINGS) {
+        let decoded = [from_json(reading), from_url(reading, false), from_url(reading, true)];
+        next += 1;
+        for reading in decoded.into_iter().flatten().map(Cow::Owned) {
+            if !readings.contains(&reading) {
+                readings.push(reading);
+            }
+        }
+    }
+    readings
+}
+
+/// Without the escapes of JSON; `None` if there are none.
+fn from_json(bytes: &[u8]) -> Option<Vec<u8>> {
+    if !bytes.contains(&b'\\') {
+        return None;
+    }
+    let (mut plain, mut rest) = (Vec::with_capacity(bytes.len()), bytes);
+    while let [first, ..] = rest {
+        let (read, length) = match rest {
+            [b'\\', escaped @ (b'"' | b'\\' | b'/'), ..] => (Some(char::from(*escaped)), 2),
+            [b'\\', b'n', ..] => (Some('\n'), 2),
+            [b'\\', b't', ..] => (Some('\t'), 2),
+            [b'\\', b'r', ..] => (Some('\r'), 2),
+            _ => character(rest).map_or((None, 1), |(character, length)| (Some(character), length)),
+        };
+        match read {
+            Some(read) => plain.extend_from_slice(read.encode_utf8(&mut [0; 4]).as_bytes()),
+            None => plain.push(*first),
+        }
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    Some(plain)
+}
+
+/// The character that an escape like `\u00e9` stands for, or two of them, and how long that is.
+fn character(bytes: &[u8]) -> Option<(char, usize)> {
+    let unit = |at: usize| -> Option<u16> {
+        let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
+        u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
     };
-    let upper = url(|byte| format!("%{byte:02X}"));
-    let mut forms = vec![
-        secret.to_owned(),
-        json[1..json.len() - 1].to_owned(),
-        upper.replace("%20", "+"),
-        url(|byte| format!("%{byte:02x}")),
-        upper,
-    ];
-    forms.sort_unstable();
-    forms.dedup();
-    forms
+    let units = [Some(unit(0)?), unit(6)];
+    let character = char::decode_utf16(units.into_iter().flatten()).next()?.ok()?;
+    Some((character, 6 * character.len_utf16()))
+}
+
+/// Percent-decoded; `None` if nothing is encoded. In forms a plus is a space.
+fn from_url(bytes: &[u8], is_form: bool) -> Option<Vec<u8>> {
+    if !bytes.iter().any(|byte| *byte == b'%' || (is_form && *byte == b'+')) {
+        return None;
+    }
+    let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let (mut plain, mut rest) = (Vec::with_capacity(bytes.len()), bytes);
+    while let [first, after @ ..] = rest {
+        let pair = after.first().and_then(digit).zip(after.get(1).and_then(digit));
+        let (byte, length) = match (first, pair) {
+            (b'%', Some((high, low))) => (high << 4 | low, 3),
+            (b'+', _) if is_form => (b' ', 1),
+            _ => (*first, 1),
+        };
+        plain.push(byte);
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    Some(plain)
 }
 
 struct Search<'a> {
-    /// With the forms that each may have.
-    secrets: Vec<(&'a str, Vec<String>)>,
+    secrets: &'a [String],
     found: Vec<String>,
 }
 
 impl Search<'_> {
     fn bytes(&mut self, place: &str, bytes: &[u8]) {
-        for (secret, forms) in &self.secrets {
-            let is_there = |form: &String| bytes.windows(form.len()).any(|window| window == form.as_bytes());
-            if forms.iter().any(is_there) {
+        let readings = readings(bytes);
+        for secret in self.secrets {
+            let is_in = |text: &[u8]| text.windows(secret.len()).any(|window| window == secret.as_bytes());
+            if readings.iter().any(|reading| is_in(reading)) {
                 self.found.push(format!("{secret:?} is in {place}"));
             }
         }

@@ -170,6 +170,14 @@ fn a_secret_is_found_as_json_and_urls_write_it() {
         ("p@ss/word", "https://shop.test/?q=p%40ss%2Fword".to_owned()),
         ("p@ss word", "q=p%40ss+word".to_owned()),
         ("p@ss/word", "q=p%40ss%2fword".to_owned()),
+        // Each writer escapes what it must, and some more than that.
+        ("p@ss word", "https://shop.test/?q=p@ss%20word".to_owned()),
+        ("a*b~c d", "q=a*b%7Ec+d".to_owned()),
+        ("p\u{e4}ss\u{1f511}", r#"{"content":"p\u00e4ss\ud83d\udd11"}"#.to_owned()),
+        ("a/b\"c", r#"{"content":"a\/b\"c"}"#.to_owned()),
+        // JSON within JSON, as the arguments of a tool are, and a URL within another one.
+        ("two \"words\"", json!({"arguments": json!({"key": "two \"words\""}).to_string()}).to_string()),
+        ("p@ss", "next=%2Flogin%3Ftoken%3Dp%2540ss".to_owned()),
     ] {
         let telemetry = TestTelemetry::new();
         let mut started = telemetry.tracer_provider().tracer("shop").start("checkout");
