@@ -79,9 +79,13 @@ impl ExpectedTrace {
         );
         let Some((best, found)) = best else { return differences };
         differences.extend(found);
-        let more = tops.iter().filter(|top| top.span_id != best.span_id);
-        differences
-            .extend(more.map(|top| format!("{:?} stands beside the root, its parent is missing", top.name)));
+        // By its place: what was sent twice is there twice.
+        let more = tops.iter().filter(|top| !ptr::eq(**top, best));
+        differences.extend(more.map(|top| match top.parent_span_id {
+            _ if top.span_id == best.span_id => format!("{:?} is there twice", top.name),
+            Some(_) => format!("{:?} stands beside the root, its parent is missing", top.name),
+            None => format!("{:?} stands beside the root, it has no parent", top.name),
+        }));
         differences
     }
 

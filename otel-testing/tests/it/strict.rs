@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use opentelemetry::metrics::MeterProvider;
 use opentelemetry::trace::{Span, Tracer, TracerProvider};
 use opentelemetry::{Context, KeyValue};
-use otel_testing::{AssertTelemetry, Captured, ExpectedTrace, TestTelemetry, span};
+use otel_testing::{AssertTelemetry, Captured, ExpectedTrace, TestTelemetry, assert_trace, span};
 use serde_json::{Value, json};
 
 /// The message of an assertion that has to fail.
@@ -68,6 +68,21 @@ fn sums(exports: &[Value]) -> Captured {
         .to_string()
     };
     Captured::from_otlp_json(&exports.iter().map(export).collect::<Vec<_>>().join("\n")).unwrap()
+}
+
+#[test]
+fn a_root_that_was_sent_twice_is_one_too_many() {
+    let sent = |id: &str| {
+        json!({"resourceSpans": [{"scopeSpans": [{"spans": [
+            {"traceId": "5b8efff798038103d269b633813fc60c", "spanId": id, "name": "checkout"}]}]}]})
+        .to_string()
+    };
+    let twice = Captured::from_otlp_json(&sent("eee19b7ec3c1b174").repeat(2)).unwrap();
+    let message = fails(|| assert_trace!(twice, "checkout"));
+    assert!(message.contains("\"checkout\" is there twice"), "{message}");
+    let two = [sent("eee19b7ec3c1b174"), sent("eee19b7ec3c1b175")].concat();
+    let message = fails(|| assert_trace!(Captured::from_otlp_json(&two).unwrap(), "checkout"));
+    assert!(message.contains("\"checkout\" stands beside the root, it has no parent"), "{message}");
 }
 
 /// A set of attributes has no order.
