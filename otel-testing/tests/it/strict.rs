@@ -33,6 +33,21 @@ fn a_large_total_of_whole_numbers_is_exact() {
 }
 
 #[test]
+fn what_is_tiny_or_infinite_is_not_close_to_everything() {
+    let telemetry = TestTelemetry::new();
+    let meter = telemetry.meter_provider().meter("shop");
+    meter.f64_histogram("seconds").build().record(0.2, &[]);
+    let cost = meter.f64_counter("cost").build();
+    cost.add(0.0, &[]);
+    fails(|| _ = telemetry.assert_metric("seconds").point([]).has_sum(f64::INFINITY));
+    fails(|| _ = telemetry.assert_metric("cost").has_total(f64::INFINITY));
+    fails(|| _ = telemetry.assert_metric("cost").has_total(3e-10));
+    cost.add(1e-10, &[]);
+    cost.add(2e-10, &[]);
+    telemetry.assert_metric("cost").has_total(3e-10);
+}
+
+#[test]
 fn whatever_counts_what_is_under_way_must_be_at_zero() {
     for name in ["shop.requests_in_flight", "jobs_pending", "shop.active_orders", "shop.in_flight.orders"] {
         let telemetry = TestTelemetry::new();
