@@ -7,7 +7,7 @@ use opentelemetry_sdk::metrics::Temporality;
 use super::exponential;
 use crate::{HistogramPoint, Metric, Number, Point, PointValue, ReceivedMetric};
 
-/// One entry per sender, scope and name. Cumulative metrics and gauges show the last export, deltas are added up.
+/// One entry per sender, scope, name and unit. Cumulative metrics and gauges show the last export, deltas are added up.
 pub(super) fn metrics(received: &[Arc<ReceivedMetric>]) -> Vec<Metric> {
     let mut merged: Vec<(Arc<ReceivedMetric>, Metric)> = Vec::new();
     for next in received {
@@ -16,6 +16,9 @@ pub(super) fn metrics(received: &[Arc<ReceivedMetric>]) -> Vec<Metric> {
                 && metric.name == next.metric.name
                 && metric.scope == next.metric.scope
                 && metric.kind == next.metric.kind
+                // "Identifying properties" too (metrics data model): of two instruments in conflict each counts for itself.
+                && metric.unit == next.metric.unit
+                && metric.temporality == next.metric.temporality
         });
         match same {
             None => merged.push((Arc::clone(next), next.metric.clone())),

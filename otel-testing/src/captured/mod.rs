@@ -23,7 +23,7 @@ pub struct Captured {
     pub spans: Vec<Arc<ReceivedSpan>>,
     /// Names of the spans that have not ended; known in memory only.
     pub open_spans: Vec<String>,
-    /// Metrics, one entry per scope and name. Of several exports the last one counts; deltas are added up.
+    /// Metrics, one entry per scope, name and unit. Of several exports the last one counts; deltas are added up.
     pub metrics: Vec<Metric>,
     /// Log records in the order of their arrival.
     pub logs: Vec<Arc<ReceivedLog>>,

@@ -188,6 +188,21 @@ fn deltas_of_exponential_histograms_are_added_up() {
     assert_eq!(sum.positive, (0, vec![1, 2, 2]));
 }
 
+/// As in memory: otherwise the last one would hide the others.
+#[test]
+fn metrics_of_one_name_and_two_units_are_two() {
+    let metric = |unit: &str, temporality: u8, count: u8| {
+        format!(
+            r#"{{"name": "orders", "unit": "{unit}", "sum": {{"aggregationTemporality": {temporality}, "isMonotonic": true,
+                "dataPoints": [{{"asInt": "{count}"}}]}}}}"#
+        )
+    };
+    let metrics = [metric("1", 2, 5), metric("{order}", 2, 2), metric("{order}", 1, 1)].join(",");
+    let export = format!(r#"{{"resourceMetrics": [{{"scopeMetrics": [{{"metrics": [{metrics}]}}]}}]}}"#);
+    let captured = Captured::from_otlp_json(&export).unwrap();
+    assert_eq!((captured.metrics.len(), captured.total("orders")), (3, 8.0));
+}
+
 #[test]
 fn a_delta_without_a_value_takes_nothing_away() {
     let captured = exports("sum", [r#"{"asInt": "5"}"#, r#"{"flags": 1}"#]);
