@@ -49,7 +49,7 @@ pub(super) fn in_flight(captured: &Captured) -> Vec<String> {
 
 pub(super) fn ids_in_metrics(captured: &Captured) -> Vec<String> {
     let mut lines = Vec::new();
-    for metric in &captured.metrics {
+    for metric in captured.metrics_and_exports() {
         for point in &metric.points {
             for (key, value) in point.attributes.iter() {
                 if let Some(reason) = looks_like_id::reason(key, value) {

@@ -94,6 +94,11 @@ impl Captured {
         self.points(name).into_iter().map(Point::total).sum()
     }
 
+    /// The metrics, and every export that they were merged from: of a gauge the last one hides those before.
+    pub(crate) fn metrics_and_exports(&self) -> impl Iterator<Item = &Metric> {
+        self.metrics.iter().chain(self.exports.iter().map(|export| &export.metric))
+    }
+
     /// All spans as a tree of text, and the names of those that have not ended.
     #[must_use]
     pub fn tree(&self) -> String {

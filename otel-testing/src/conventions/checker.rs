@@ -32,7 +32,7 @@ impl<'a> Checker<'a> {
             self.span(span);
             sources.push((&span.resource.attributes, &span.scope.attributes));
         }
-        for one in &captured.metrics {
+        for one in captured.metrics_and_exports() {
             metric::check(self, one);
         }
         for export in &captured.exports {

@@ -128,6 +128,24 @@ fn a_secret_is_found_in_every_export_of_a_metric_and_in_its_resource() {
     assert!(message.contains("token of the resource"), "{message}");
 }
 
+/// What a gauge said first has left the process, too.
+#[test]
+fn every_export_of_a_metric_is_looked_at() {
+    let export = |unit: &str, user: &str| {
+        format!(
+            r#"{{"resourceMetrics": [{{"scopeMetrics": [{{"metrics": [{{"name": "system.memory.usage", "unit": "{unit}",
+                "gauge": {{"dataPoints": [{{"asInt": "1", "attributes": [
+                    {{"key": "user", "value": {{"stringValue": "{user}"}}}}]}}]}}}}]}}]}}]}}"#
+        )
+    };
+    let exports = [export("By", "6f1c1f0e-6d0c-4b9e-9d39-2f7c3b0f6a11"), export("By", "one")].concat();
+    let captured = Captured::from_otlp_json(&exports).unwrap();
+    let message = panic_message(|| captured.assert_no_ids_in_metrics());
+    assert!(message.contains("looks like a UUID"), "{message}");
+    let message = panic_message(|| captured.assert_conventions());
+    assert!(message.contains("user is not in the conventions"), "{message}");
+}
+
 #[test]
 fn the_places_of_a_secret_are_named() {
     let telemetry = TestTelemetry::new();
