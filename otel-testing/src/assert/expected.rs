@@ -38,11 +38,7 @@ impl Expected {
     #[must_use]
     pub fn accepts(&self, value: &AttributeValue) -> bool {
         match &self.rule {
-            // Not even a number that is none equals itself.
-            Rule::Equal(AttributeValue::Double(expected)) if expected.is_nan() => {
-                value.as_double().is_some_and(f64::is_nan)
-            }
-            Rule::Equal(expected) => expected == value,
+            Rule::Equal(expected) => is_same(expected, value),
             Rule::Predicate(predicate) => predicate(value),
         }
     }
@@ -92,7 +88,7 @@ pub fn any_value() -> Expected {
 pub fn one_of<V: Into<AttributeValue>>(values: impl IntoIterator<Item = V>) -> Expected {
     let values: Vec<AttributeValue> = values.into_iter().map(Into::into).collect();
     let text = format!("one of {}", AttributeValue::Array(values.clone()));
-    Expected::matching(text, move |value| values.contains(value))
+    Expected::matching(text, move |value| values.iter().any(|expected| is_same(expected, value)))
 }
 
 /// A text that contains `part`.
@@ -109,6 +105,32 @@ pub fn starting_with(start: impl Into<String>) -> Expected {
     Expected::matching(format!("a text that starts with {start:?}"), move |value| {
         value.as_str().is_some_and(|text| text.starts_with(&start))
     })
+}
+
+/// Maps have no order, senders keep them in hash maps; and not even a number that is none equals itself.
+fn is_same(expected: &AttributeValue, value: &AttributeValue) -> bool {
+    match (expected, value) {
+        (AttributeValue::Double(expected), AttributeValue::Double(value)) => {
+            expected == value || (expected.is_nan() && value.is_nan())
+        }
+        (AttributeValue::Array(expected), AttributeValue::Array(values)) => {
+            expected.len() == values.len()
+                && expected.iter().zip(values).all(|(expected, value)| is_same(expected, value))
+        }
+        (AttributeValue::Map(expected), AttributeValue::Map(entries)) => {
+            let [expected, entries] = [expected, entries].map(|map| {
+                let mut entries: Vec<&(String, AttributeValue)> = map.iter().collect();
+                entries.sort_by(|left, right| left.0.cmp(&right.0));
+                entries
+            });
+            expected.len() == entries.len()
+                && expected
+                    .iter()
+                    .zip(entries)
+                    .all(|((name, expected), (key, value))| name == key && is_same(expected, value))
+        }
+        _ => expected == value,
+    }
 }
 
 pub(crate) fn type_name(value: &AttributeValue) -> &'static str {

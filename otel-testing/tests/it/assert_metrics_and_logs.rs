@@ -2,7 +2,7 @@ use insta::assert_snapshot;
 use opentelemetry::KeyValue;
 use opentelemetry::logs::Severity;
 use opentelemetry::metrics::MeterProvider;
-use otel_testing::{AssertTelemetry, Captured, ExpectedLog, TestTelemetry, log};
+use otel_testing::{AssertTelemetry, AttributeValue, Captured, ExpectedLog, TestTelemetry, log, one_of};
 
 use crate::spans::panic_message;
 
@@ -127,6 +127,28 @@ fn a_log_is_in_a_span_of_its_own_trace() {
     let captured = Captured::from_otlp_json(&json).unwrap();
     captured.assert_log(log("paid").in_span("checkout"));
     assert!(captured.snapshot().to_string().contains("in \"checkout\""), "{}", captured.snapshot());
+}
+
+/// Senders keep maps in hash maps: the order of one is another one each time.
+#[test]
+fn a_map_has_no_order() {
+    let received = Captured::from_otlp_json(
+        r#"{"resourceLogs": [{"scopeLogs": [{"logRecords": [{"body": {"stringValue": "placed"}, "attributes": [
+            {"key": "cart", "value": {"kvlistValue": {"values": [
+                {"key": "size", "value": {"intValue": "2"}}, {"key": "items", "value": {"arrayValue": {"values": [
+                    {"kvlistValue": {"values": [{"key": "b", "value": {}}, {"key": "a", "value": {}}]}}]}}}]}}}]}]}]}]}"#,
+    )
+    .unwrap();
+    let map = |entries: &[(&str, AttributeValue)]| {
+        AttributeValue::Map(entries.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect())
+    };
+    let item = map(&[("a", AttributeValue::Empty), ("b", AttributeValue::Empty)]);
+    let cart =
+        |size: i64| map(&[("items", AttributeValue::Array(vec![item.clone()])), ("size", size.into())]);
+    received.assert_log(log("placed").has("cart", cart(2)));
+    received.assert_log(log("placed").has("cart", one_of([cart(1), cart(2)])));
+    received.assert_logs(0, log("placed").has("cart", cart(3)));
+    received.assert_logs(0, log("placed").has("cart", map(&[("size", 2.into())])));
 }
 
 #[test]
