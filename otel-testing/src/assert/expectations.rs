@@ -270,7 +270,8 @@ fn attribute_value(value: Value) -> AttributeValue {
 fn missing_service(name: &str, captured: &Captured) -> Option<String> {
     let of_spans = captured.spans.iter().map(|span| span.service());
     let of_logs = captured.logs.iter().map(|log| log.service());
-    let mut seen: Vec<&str> = of_spans.chain(of_logs).collect();
+    let of_metrics = captured.exports.iter().map(|export| export.service());
+    let mut seen: Vec<&str> = of_spans.chain(of_logs).chain(of_metrics).collect();
     seen.sort_unstable();
     seen.dedup();
     let nearest = closest::nearest_name(seen.iter().copied(), name);

@@ -55,6 +55,16 @@ fn what_is_there_meets_them() {
 }
 
 #[test]
+fn a_service_may_send_nothing_but_metrics() {
+    let resource = Resource::builder_empty().with_service_name("stock").build();
+    let telemetry = TestTelemetry::builder().with_resource(resource).build();
+    telemetry.meter_provider().meter("shop").u64_counter("orders").build().add(1, &[]);
+    let services = Expectations::from_json(r#"{"services": ["stock", "payments"]}"#).unwrap();
+    let unmet = services.unmet(&telemetry).concat();
+    assert_eq!(unmet, "expected the service \"payments\", there are [\"stock\"]; the closest is \"stock\"\n");
+}
+
+#[test]
 fn each_that_is_not_met_says_what_is_there_instead() {
     insta::assert_snapshot!(unmet(
         r#"{
