@@ -57,6 +57,8 @@ impl<'a> Ids<'a> {
             "links": span.links.iter().map(link).collect::<Vec<_>>(),
             "name": span.name,
             "parent": match &span.parent_span_id {
+                // A client and its server may both be here.
+                Some(parent) if self.spans.contains_key(parent.as_str()) => self.number(parent),
                 Some(_) if span.parent_is_remote() => "remote".into(),
                 Some(parent) => self.number(parent),
                 None => Value::Null,

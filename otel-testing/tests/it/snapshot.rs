@@ -1,8 +1,10 @@
 use insta::assert_snapshot;
 use opentelemetry::logs::{Logger, LoggerProvider};
 use opentelemetry::metrics::MeterProvider;
-use opentelemetry::trace::{Span, Tracer, TracerProvider};
-use opentelemetry::{InstrumentationScope, KeyValue};
+use opentelemetry::trace::{
+    Span, SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer, TracerProvider,
+};
+use opentelemetry::{Context, InstrumentationScope, KeyValue};
 use otel_testing::{AssertTelemetry, Captured, OtlpReceiver, Snapshot, TestTelemetry};
 
 use crate::receiver::send_everything;
@@ -53,6 +55,26 @@ fn attributes_of_scopes_are_redacted_too() {
     logger.emit(logger.create_log_record());
     let json = telemetry.snapshot().redact(["port"]).to_json();
     assert_eq!((json.matches("[redacted]").count(), json.contains("40001")), (3, false), "{json}");
+}
+
+/// Which of two requests a server has answered.
+#[test]
+fn a_remote_parent_that_is_there_is_named() {
+    let telemetry = TestTelemetry::new();
+    let tracer = telemetry.tracer_provider().tracer("shop");
+    let (first, second) = (tracer.start("GET"), tracer.start("GET"));
+    let answered = second.span_context();
+    for (trace_id, span_id) in
+        [(answered.trace_id(), answered.span_id()), (TraceId::from(1), SpanId::from(1))]
+    {
+        let parent = SpanContext::new(trace_id, span_id, TraceFlags::SAMPLED, true, TraceState::NONE);
+        let caller = Context::new().with_remote_span_context(parent);
+        tracer.start_with_context("handle", &caller).end();
+    }
+    drop((first, second));
+    let json: serde_json::Value = serde_json::from_str(&telemetry.snapshot().to_json()).unwrap();
+    let parents = [2, 3].map(|at: usize| json["spans"][at]["parent"].clone());
+    assert_eq!(parents, [serde_json::json!(2), serde_json::json!("remote")]);
 }
 
 #[test]
