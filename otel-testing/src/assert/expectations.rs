@@ -130,8 +130,7 @@ struct SpanEntry {
     failed: Option<bool>,
     service: Option<String>,
     child_of: Option<String>,
-    #[serde(default)]
-    root: bool,
+    root: Option<bool>,
     #[serde(default)]
     attributes: BTreeMap<String, Value>,
     count: Option<usize>,
@@ -188,9 +187,11 @@ impl SpanEntry {
         if let Some(parent) = self.child_of {
             expected = expected.child_of(parent);
         }
-        if self.root {
-            expected = expected.root();
-        }
+        expected = match self.root {
+            Some(true) => expected.root(),
+            Some(false) => expected.not_root(),
+            None => expected,
+        };
         let attributes = self.attributes.into_iter();
         let expected =
             attributes.fold(expected, |expected, (key, value)| expected.has(&key, value_of(value)));

@@ -125,6 +125,11 @@ impl ExpectedSpan {
         self.with(Condition::Root)
     }
 
+    /// With a parent, here or elsewhere.
+    pub fn not_root(self) -> Self {
+        self.with(Condition::NotRoot)
+    }
+
     /// Whose parent is in another process.
     pub fn with_remote_parent(self) -> Self {
         self.with(Condition::RemoteParent)

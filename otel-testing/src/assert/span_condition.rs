@@ -14,6 +14,7 @@ pub(super) enum Condition {
     Failed,
     NotFailed,
     Root,
+    NotRoot,
     RemoteParent,
     ChildOf(String),
     Event(String, AttributeConditions),
@@ -33,6 +34,7 @@ impl Condition {
             Self::Failed => "failed".to_owned(),
             Self::NotFailed => "not failed".to_owned(),
             Self::Root => "root".to_owned(),
+            Self::NotRoot => "not root".to_owned(),
             Self::RemoteParent => "with a remote parent".to_owned(),
             Self::ChildOf(parent) => format!("child of {parent:?}"),
             Self::Event(name, attributes) => {
@@ -79,6 +81,9 @@ impl Condition {
                 span.parent_span_id.is_none(),
                 format!("its parent is {}, expected none", describe_parent(span, captured)),
             ),
+            Self::NotRoot => {
+                unless(span.parent_span_id.is_some(), "it has no parent, expected one".to_owned())
+            }
             Self::RemoteParent => unless(
                 span.parent_is_remote() && span.parent_span_id.is_some(),
                 format!("its parent is {}, expected a remote one", describe_parent(span, captured)),

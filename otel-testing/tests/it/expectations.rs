@@ -84,6 +84,14 @@ fn each_that_is_not_met_says_what_is_there_instead() {
 }
 
 #[test]
+fn what_is_no_root_has_a_parent() {
+    assert_eq!(unmet(r#"{"spans": [{"name": "charge", "root": false}]}"#), "");
+    let unmet = unmet(r#"{"spans": [{"name": "checkout", "root": false}]}"#);
+    assert!(unmet.contains("\"checkout\", not root"), "{unmet}");
+    assert!(unmet.contains("it has no parent, expected one"), "{unmet}");
+}
+
+#[test]
 fn orphans_are_named() {
     let telemetry = TestTelemetry::new();
     let tracer = telemetry.tracer_provider().tracer("shop");
