@@ -151,6 +151,17 @@ fn a_command_is_told_where_to_send_and_its_failure_is_passed_on() {
 }
 
 #[test]
+fn a_timeout_that_is_none_is_refused() {
+    for timeout in ["-1", "NaN", "soon"] {
+        let timeout = format!("--timeout={timeout}");
+        let output = program(&[&timeout, "--", "true"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{timeout}");
+        let said = text(&output.stderr);
+        assert!(said.contains("expected a number of seconds"), "{said}");
+    }
+}
+
+#[test]
 fn what_it_cannot_do_is_said() {
     let cases = [
         (vec!["--expect", "/nowhere/expected.json"], "/nowhere/expected.json: No such file"),

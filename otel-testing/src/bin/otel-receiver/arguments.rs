@@ -25,8 +25,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) expect: Option<PathBuf>,
     /// How many seconds expectations are waited for; after a command that has ended, from then on
-    #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
-    timeout: f64,
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub(crate) timeout: Duration,
     /// Shows no traces, only the summary
     #[arg(long, short)]
     pub(crate) quiet: bool,
@@ -59,13 +59,17 @@ impl Arguments {
         self.http.unwrap_or_else(|| self.usual(4318))
     }
 
-    pub(crate) fn timeout(&self) -> Duration {
-        Duration::try_from_secs_f64(self.timeout).unwrap_or(Duration::MAX)
-    }
-
     /// A command learns the port, everybody else must know it.
     fn usual(&self, port: u16) -> SocketAddr {
         let port = if self.command.is_empty() { port } else { 0 };
         (Ipv4Addr::LOCALHOST, port).into()
+    }
+}
+
+/// More than a clock can express is for ever; less than nothing is a mistake.
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds >= 0.0 => Ok(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)),
+        _ => Err("expected a number of seconds, 0 or more".to_owned()),
     }
 }
