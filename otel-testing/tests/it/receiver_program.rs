@@ -98,6 +98,18 @@ fn it_ends_when_what_it_expects_has_come() {
 }
 
 #[test]
+fn lines_on_standard_output_stand_alone() {
+    let expected = File::new("piped.json", r#"{"spans": [{"name": "checkout"}]}"#);
+    let (child, errors, endpoint) =
+        start(&["--timeout", "30", "--expect", expected.as_argument(), "--json", "-"]);
+    send(&endpoint);
+    let (code, shown, said) = end(child, errors);
+    assert_eq!(code, Some(0), "{said}");
+    let line: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(line["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["traceId"], TRACE);
+}
+
+#[test]
 fn what_is_not_met_in_time_is_named_and_fails() {
     let expected = File::new("unmet.json", r#"{"spans": [{"name": "refund"}], "most_orphans": 0}"#);
     let (child, errors, endpoint) =

@@ -18,7 +18,7 @@ pub(crate) struct Arguments {
     /// Where OTLP over HTTP is taken [default: 127.0.0.1:4318, or a free port for a command]
     #[arg(long, value_name = "ADDRESS:PORT")]
     http: Option<SocketAddr>,
-    /// Writes each request as a line of OTLP/JSON, to standard output for "-"
+    /// Writes each request as a line of OTLP/JSON, to standard output for "-", which shows no traces then
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
     /// Ends when what has arrived is what this JSON file expects
@@ -57,6 +57,11 @@ impl Arguments {
 
     pub(crate) fn http_address(&self) -> SocketAddr {
         self.http.unwrap_or_else(|| self.usual(4318))
+    }
+
+    /// Whoever reads lines of JSON there wants no trees between them.
+    pub(crate) fn writes_to_output(&self) -> bool {
+        self.json.as_deref().is_some_and(|path| path.as_os_str() == "-")
     }
 
     /// A command learns the port, everybody else must know it.

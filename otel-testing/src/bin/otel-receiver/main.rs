@@ -39,7 +39,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     let expectations = arguments.expect.as_deref().map(read).transpose()?;
     let receiver = start(&arguments)?;
     eprintln!("OTLP over gRPC on {}, over HTTP on {}", receiver.grpc_endpoint(), receiver.http_endpoint());
-    let mut traces = Traces::new(arguments.quiet);
+    let mut traces = Traces::new(arguments.quiet || arguments.writes_to_output());
     let command_code = match arguments.command.as_slice() {
         [] => None,
         command => Some(show_while(&receiver, &mut traces, command::run(command, &receiver)).await?),
@@ -87,7 +87,7 @@ fn start(arguments: &Arguments) -> Result<OtlpReceiver, Failure> {
         .with_max_items(arguments.max_items);
     let builder = match &arguments.json {
         None => builder,
-        Some(path) if path.as_os_str() == "-" => builder.with_json_lines(io::stdout()),
+        Some(_) if arguments.writes_to_output() => builder.with_json_lines(io::stdout()),
         Some(path) => {
             let file = File::create(path).map_err(|error| format!("{}: {error}", path.display()))?;
             builder.with_json_lines(file)
