@@ -214,7 +214,11 @@ fn record_v1_41_tokens(tokens: &Histogram<u64>, tally: &Tally, attributes: &[Key
     if !counts {
         return;
     }
-    for (kind, count) in [("input", tally.usage.input_tokens), ("output", tally.usage.output_tokens)] {
+    // "When systems report both used tokens and billable tokens, instrumentation MUST report billable tokens."
+    let usage = &tally.usage;
+    let input = usage.billed_input_tokens.or(usage.input_tokens);
+    let output = usage.billed_output_tokens.or(usage.output_tokens);
+    for (kind, count) in [("input", input), ("output", output)] {
         if let Some(count) = count.and_then(positive) {
             tokens.record(count, &with(attributes, attribute::TOKEN_TYPE, kind));
         }

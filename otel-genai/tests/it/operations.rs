@@ -142,6 +142,21 @@ fn the_metrics_of_a_call_and_their_buckets() {
     assert_eq!((sum("input"), sum("output")), (Some(100.0), Some(20.0)));
 }
 
+/// As Cohere does.
+#[test]
+fn what_is_billed_counts_more_than_what_was_used() {
+    let telemetry = TestTelemetry::new();
+    let mut chat = genai(&telemetry).chat(Provider::Cohere, "command-r").start();
+    let usage = &mut chat.response().usage;
+    (usage.input_tokens, usage.billed_input_tokens) = (Some(100), Some(40));
+    (usage.output_tokens, usage.billed_output_tokens) = (Some(10), None);
+    chat.end();
+    let tokens = telemetry.assert_metric(TOKENS);
+    tokens.point([KeyValue::new("gen_ai.token.type", "input")]).has_sum(40.0);
+    tokens.point([KeyValue::new("gen_ai.token.type", "output")]).has_sum(10.0);
+    telemetry.assert_span(span("chat command-r").has("gen_ai.usage.input_tokens", 100));
+}
+
 #[test]
 fn embeddings_have_their_own_attributes() {
     let telemetry = TestTelemetry::new();
