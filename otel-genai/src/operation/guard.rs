@@ -20,7 +20,7 @@ use crate::content::CapturedContent;
 use crate::event::{EventAttributes, any_value};
 use crate::metrics::Tally;
 use crate::names::{attribute, event, own};
-use crate::provider::ResponseFacts;
+use crate::provider::{ResponseFacts, Usage};
 use otel_core::call_hook;
 
 /// An operation that runs; whatever holds it ends it by dropping it.
@@ -153,11 +153,11 @@ impl Guard {
 
     /// Hands the operation all that is known.
     fn tell(&mut self, operation: &mut Operation<GenAiConvention>, exit: &Exit) {
+        // On metrics the calls inside have counted their tokens themselves.
+        let mut counted = self.response.usage;
         if let Some(used) = self.inner.used.as_ref().filter(|_| self.facts.is_composite()) {
-            let total = used.total();
-            let usage = &mut self.response.usage;
-            if usage.input_tokens.is_none() && usage.output_tokens.is_none() {
-                *usage = total;
+            if counted.input_tokens.is_none() && counted.output_tokens.is_none() {
+                (self.response.usage, counted) = (used.total(), Usage::default());
             }
         }
         if self.facts.family == Family::Inference || self.facts.is_composite() {
@@ -185,7 +185,7 @@ impl Guard {
         };
         operation.on_response(&answer);
         *operation.tally() =
-            Tally { family: self.facts.family, usage: self.response.usage, cost: cost.map(|(cost, _)| cost) };
+            Tally { family: self.facts.family, usage: counted, cost: cost.map(|(cost, _)| cost) };
         let failed = match exit {
             Exit::Fail(error_type) => Some(error_type.clone()),
             _ => failure,

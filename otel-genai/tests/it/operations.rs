@@ -236,6 +236,27 @@ fn agents_of_services_are_clients() {
     telemetry.assert_span(span("invoke_agent").internal().has_no("gen_ai.agent.name"));
 }
 
+/// A remote agent may call back tools that ask models here.
+#[test]
+fn tokens_inside_of_a_remote_agent_are_counted_once() {
+    let telemetry = TestTelemetry::new();
+    let genai = genai(&telemetry);
+    let mut agent = genai.invoke_agent(Provider::AwsBedrock, "clerk").remote().start();
+    agent.run(|| {
+        let mut chat = genai.chat(Provider::OpenAi, "gpt-4o").start();
+        (chat.response().usage.input_tokens, chat.response().usage.output_tokens) = (Some(100), Some(10));
+        chat.end();
+    });
+    agent.end();
+    assert_eq!(telemetry.metric(TOKENS).total(), 110.0);
+    telemetry.assert_span(span("invoke_agent clerk").has("gen_ai.usage.input_tokens", 100));
+    // What the service itself reports is its own.
+    let mut agent = genai.invoke_agent(Provider::AwsBedrock, "clerk").remote().start();
+    agent.response().usage.input_tokens = Some(7);
+    agent.end();
+    assert_eq!(telemetry.metric(TOKENS).total(), 117.0);
+}
+
 #[test]
 fn a_retrieval() {
     let telemetry = TestTelemetry::new();
