@@ -35,6 +35,8 @@ pub(super) enum ResponseField {
     /// At the root, where they mean that only beside a message.
     RootErrorKind,
     RootErrorCode,
+    /// At the root, where it means that unless a code says that all is well.
+    RootErrorMessage,
     /// A text that is an embedding in base64.
     EncodedEmbedding,
     Modality,

@@ -157,6 +157,7 @@ impl ResponseVisitor {
             // AWS puts a namespace before it.
             F::RootErrorKind => set(&mut self.root_error.kind, text.rsplit('#').next().unwrap_or(text)),
             F::RootErrorCode => set(&mut self.root_error.code, text),
+            F::RootErrorMessage => set(&mut self.root_error.message, text),
             F::Modality => self.modality = modality(text),
             _ => {}
         }

@@ -520,3 +520,28 @@ fn an_incomplete_response_says_why() {
     );
     assert_eq!(facts.finish_reasons, ["max_output_tokens"]);
 }
+
+/// Of compatible servers, some say at the root of each answer that it is one.
+#[test]
+fn a_message_beside_the_code_0_is_no_error() {
+    let whole = r#"{"code":0,"message":"Success","sid":"1","choices":[{"message":{"content":"hi"},"index":0}],
+        "usage":{"prompt_tokens":6,"completion_tokens":4}}"#;
+    let chunk =
+        r#"data:{"code":0,"message":"Success","id":"1","choices":[{"delta":{"content":"hi"},"index":0}]}"#;
+    let stream = format!("{chunk}\n\n{chunk}\n\ndata:[DONE]\n\n");
+    for (streaming, body) in [(false, whole), (true, &*stream)] {
+        let mut reader = ResponseReader::new(Api::OpenAiChat, streaming);
+        reader.read(body.as_bytes());
+        assert_eq!(reader.finish().error, None, "{body}");
+    }
+    for body in [
+        r#"{"code":10013,"message":"no","sid":"1"}"#,
+        r#"{"message":"no","code":"10013"}"#,
+        r#"{"object":"error","message":"no","code":10013}"#,
+    ] {
+        let mut reader = ResponseReader::new(Api::OpenAiChat, false);
+        reader.read(body.as_bytes());
+        let error = reader.finish().error.unwrap();
+        assert_eq!((error.message.as_deref(), error.code.as_deref()), (Some("no"), Some("10013")), "{body}");
+    }
+}

@@ -52,6 +52,11 @@ impl ResponseVisitor {
     /// What stands at the root of an event belongs to the message of the same event.
     pub(super) fn end_error(&mut self) {
         let root = std::mem::take(&mut self.root_error);
+        // `{"code": 0, "message": "Success", "choices": [..]}` is what iFlytek's servers say of each answer.
+        let message = root.message.filter(|_| root.code.as_deref() != Some("0"));
+        if message.is_some() {
+            self.error().message = message;
+        }
         if let Some(error) = &mut self.facts.error {
             if error.message.is_some() && error.kind.is_none() && error.code.is_none() {
                 (error.kind, error.code) = (root.kind, root.code);
