@@ -16,16 +16,15 @@ use crate::provider::{RequestFacts, ResponseFacts, Usage};
 ///
 /// <https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/>
 pub(crate) fn span_name(facts: &OperationFacts, names: &Names) -> Cow<'static, str> {
+    if facts.is_model_call() {
+        return named(facts.name, facts.request.model.as_deref(), &names.models);
+    }
     let target = match facts.family {
-        Family::Inference | Family::Embeddings => {
-            let model = facts.request.model.as_deref();
-            return named(facts.name, model, &names.models);
-        }
         Family::Agent => facts.agent.name.as_deref(),
         Family::Tool => facts.tool.name.as_deref(),
         Family::Workflow => facts.workflow_name.as_deref(),
         Family::OtherClient if facts.name == "retrieval" => facts.data_source_id.as_deref(),
-        Family::OtherClient | Family::Other => facts.agent.name.as_deref(),
+        _ => facts.agent.name.as_deref(),
     };
     named(facts.name, target, &names.others)
 }

@@ -13,7 +13,7 @@ pub(crate) enum Family {
     Inference,
     /// `embeddings`
     Embeddings,
-    /// Another call of a service: `retrieval`, `create_agent`, a remote agent, memory.
+    /// Another call of a service: `rerank`, `retrieval`, `create_agent`, a remote agent, memory.
     OtherClient,
     /// `invoke_agent` in this process.
     Agent,
@@ -102,13 +102,23 @@ impl OperationFacts {
     /// The call that an API stands for.
     pub(crate) fn of_api(api: Api, provider: Provider) -> Self {
         let name = api.operation_name();
-        let family = if name == "embeddings" { Family::Embeddings } else { Family::Inference };
+        let family = match name {
+            "embeddings" => Family::Embeddings,
+            // No model writes anything.
+            "rerank" => Family::OtherClient,
+            _ => Family::Inference,
+        };
         Self { provider: Some(provider), api: Some(api), ..Self::new(name, family) }
     }
 
     /// Whether the operation is one that the unreleased conventions have added.
     pub(crate) fn is_unreleased(&self) -> bool {
         self.name == "plan" || self.name.contains("memory")
+    }
+
+    /// Whether it is one call of a model.
+    pub(crate) fn is_model_call(&self) -> bool {
+        matches!(self.family, Family::Inference | Family::Embeddings) || self.name == "rerank"
     }
 
     /// Whether the span covers all that happens inside, such as calls of models.

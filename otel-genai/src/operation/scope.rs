@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use opentelemetry::Context;
 use opentelemetry::trace::SpanId;
 
-use super::facts::{Family, OperationFacts};
+use super::facts::OperationFacts;
 use crate::provider::Usage;
 
 /// Lies in the context of an operation.
@@ -33,7 +33,7 @@ impl Scope {
     /// The scope inside of an operation.
     pub(crate) fn inside(&self, facts: &OperationFacts, span_id: SpanId) -> Self {
         Self {
-            is_model_call: matches!(facts.family, Family::Inference | Family::Embeddings),
+            is_model_call: facts.is_model_call(),
             tool: facts.tool.name.as_deref().map(|name| (name.to_owned(), span_id)),
             conversation_id: facts.request.conversation_id.clone().or_else(|| self.conversation_id.clone()),
             used: if facts.is_composite() { Some(Arc::default()) } else { self.used.clone() },

@@ -1,6 +1,7 @@
 //! The unreleased conventions.
 
-use otel_genai::provider::Provider;
+use opentelemetry::trace::TraceContextExt;
+use otel_genai::provider::{Api, Provider, RequestReader};
 use otel_genai::{GenAi, MemoryOperation};
 use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, span};
 
@@ -122,4 +123,20 @@ fn the_scope_names_the_schema_of_released_conventions_alone() {
     let url = telemetry.span("chat gpt-4o").instrumentation_scope.schema_url().map(str::to_owned);
     assert_eq!(url.as_deref(), Some("https://opentelemetry.io/schemas/1.41.1"));
     assert!(telemetry.span("chat gpt-4o").attribute("gen_ai.prompt.name").is_none());
+}
+
+/// It is none of `chat`, `generate_content` and `text_completion`, and no model has counted tokens in it.
+#[test]
+fn a_reranking_is_another_call_of_a_service() {
+    let telemetry = TestTelemetry::new();
+    let genai = latest(&telemetry);
+    let mut reader = RequestReader::new(Api::CohereRerank);
+    reader.read(br#"{"model":"rerank-v3.5","query":"q","documents":["a"]}"#);
+    let rerank = genai.call_of(Api::CohereRerank, Provider::Cohere, reader.finish()).start();
+    assert!(rerank.context().has_active_span());
+    rerank.fail("overloaded");
+    telemetry.assert_span(span("rerank rerank-v3.5").client().has("error.type", "overloaded"));
+    assert_eq!(telemetry.histogram_count(DURATION), 1);
+    let names: Vec<String> = telemetry.metrics().into_iter().map(|metric| metric.name).collect();
+    assert_eq!((names, telemetry.logs().len()), (vec![DURATION.to_owned()], 0));
 }
