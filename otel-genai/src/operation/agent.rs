@@ -123,6 +123,12 @@ impl Agent {
         &mut self.guard.response
     }
 
+    /// Somebody waits for the outcome: a drop cuts it off.
+    #[cfg(feature = "rig")]
+    pub(crate) fn wait(&mut self) {
+        self.guard.is_waiting = true;
+    }
+
     /// `gen_ai.agent.id`, of an agent that was just made.
     pub fn set_id(&mut self, id: impl Into<String>) {
         let id = opentelemetry::KeyValue::new(crate::names::attribute::AGENT_ID, id.into());

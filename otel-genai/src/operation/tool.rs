@@ -72,6 +72,12 @@ pub struct Tool {
 impl Tool {
     guard_methods!();
 
+    /// Somebody waits for the outcome: a drop cuts it off.
+    #[cfg(feature = "rig")]
+    pub(crate) fn wait(&mut self) {
+        self.guard.is_waiting = true;
+    }
+
     /// The arguments of the call; recorded only if content is captured into spans.
     pub fn set_arguments(&mut self, arguments: &Value) {
         self.guard.capture_json(attribute::TOOL_CALL_ARGUMENTS, Captured::ToolArguments, arguments);

@@ -37,7 +37,8 @@ impl Run {
     pub(super) fn start(telemetry: &AgentTelemetry, name: Option<&str>) -> Self {
         let name = name.unwrap_or_default().to_owned();
         let agent = telemetry.genai.invoke_agent(telemetry.provider.clone(), name);
-        let agent = agent.with_model(&*telemetry.model).start();
+        let mut agent = agent.with_model(&*telemetry.model).start();
+        agent.wait();
         Self { tools: HashMap::new(), chat: None, offered: Vec::new(), failure: None, agent: Some(agent) }
     }
 
@@ -64,7 +65,9 @@ impl Run {
         if telemetry.genai.content_policy().captures() {
             facts.content = content::of_request(request);
         }
-        self.chat = Some((id, chat.start_in(agent.context())));
+        let mut chat = chat.start_in(agent.context());
+        chat.guard.is_waiting = true;
+        self.chat = Some((id, chat));
     }
 
     /// A part of an answer that streams has come.
@@ -102,6 +105,7 @@ impl Run {
             tool = tool.with_call_id(call_id.wire());
         }
         let mut tool = tool.start_in(agent.context());
+        tool.wait();
         if let Some(arguments) = event.tool_args().filter(|_| telemetry.genai.content_policy().captures()) {
             let json = serde_json::from_str(arguments).unwrap_or_else(|_| Value::from(arguments));
             tool.set_arguments(&json);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::StreamExt;
+use opentelemetry::trace::Status;
 use otel_genai::content::ContentPolicy;
 use otel_genai::provider::Provider;
 use otel_genai::rig::AgentTelemetry;
@@ -15,7 +16,7 @@ use rig_agent::tool::{Tool, ToolContext};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use crate::support::{DURATION, TOKENS, assert_conventions, builder, genai, latest};
+use crate::support::{DURATION, EARLY, TOKENS, assert_conventions, builder, genai, latest};
 
 /// Answers, fails or hangs, as it is asked to.
 #[derive(Clone, Default)]
@@ -169,9 +170,23 @@ async fn a_prompt_that_is_dropped_ends_as_cancelled() {
     }
     assert_conventions(&telemetry);
     telemetry.assert_no_secrets(["c4n4ry"]);
-    let cancelled = |name| span(name).internal().has_no("error.type");
+    let cancelled = |name| span(name).internal().has_no("error.type").has(EARLY, true);
     telemetry.assert_span(cancelled("execute_tool lookup_orders").child_of("invoke_agent clerk"));
     telemetry.assert_span(cancelled("invoke_agent clerk").has("gen_ai.usage.output_tokens", 5));
+}
+
+#[tokio::test]
+async fn a_stream_that_is_dropped_says_so() {
+    let telemetry = TestTelemetry::new();
+    let events = ["one", "two"].map(MockStreamEvent::text).into_iter();
+    let model = MockCompletionModel::from_stream_turns([events.collect::<Vec<_>>()]);
+    let agent = agent(genai(&telemetry), model, Lookup::default(), ());
+    let mut stream = agent.prompt("c4n4ry-prompt").stream();
+    assert!(stream.next().await.is_some());
+    drop(stream);
+    for name in ["chat gpt-4o", "invoke_agent clerk"] {
+        telemetry.assert_span(span(name).status(Status::Unset).has(EARLY, true));
+    }
 }
 
 #[tokio::test]
