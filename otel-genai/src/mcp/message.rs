@@ -63,9 +63,9 @@ impl McpMessageBuilder {
         self
     }
 
-    /// `mcp.resource.uri`
+    /// `mcp.resource.uri`, without a user's name and password, as in a URL.
     pub fn with_resource_uri(mut self, uri: impl Into<String>) -> Self {
-        self.facts.resource_uri = Some(uri.into());
+        self.facts.resource_uri = Some(without_credentials(uri.into()));
         self
     }
 
@@ -151,6 +151,20 @@ impl McpMessageBuilder {
             return (ambient.with_cleared_baggage(), vec![link]);
         }
         (caller, if other { vec![Link::with_context(ambient_span)] } else { Vec::new() })
+    }
+}
+
+/// "[A URL] MUST NOT contain credentials passed via URL in form of `https://username:password@www.example.com/`": what is
+/// said of `url.full` is as true of other URIs.
+///
+/// <https://opentelemetry.io/docs/specs/semconv/registry/attributes/url/>
+fn without_credentials(uri: String) -> String {
+    let Some(start) = uri.find("://").map(|at| at + "://".len()) else { return uri };
+    let (scheme, rest) = uri.split_at(start);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    match authority.rfind('@') {
+        Some(at) => format!("{scheme}REDACTED:REDACTED{}", &rest[at..]),
+        None => uri,
     }
 }
 
