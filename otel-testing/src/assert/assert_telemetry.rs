@@ -40,7 +40,8 @@ pub trait AssertTelemetry {
         self.assert_spans(1, expected);
     }
 
-    /// No span is like this.
+    /// No span that has ended is like this. One that is still open is not looked at:
+    /// [`assert_all_spans_ended`](Self::assert_all_spans_ended) finds those.
     ///
     /// # Panics
     ///

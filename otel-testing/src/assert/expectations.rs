@@ -215,14 +215,13 @@ impl LogEntry {
 impl MetricEntry {
     fn difference(&self, captured: &Captured) -> Option<String> {
         let named: Vec<_> = captured.metrics.iter().filter(|metric| metric.name == self.name).collect();
-        match (named.first(), &self.unit) {
-            (None, _) => Some(metric::missing(&self.name, &captured.metrics)),
-            (Some(first), Some(unit)) if named.iter().all(|metric| metric.unit != *unit) => Some(format!(
-                "the unit of the metric {:?} is {:?}, expected {unit:?}\n",
-                self.name, first.unit
-            )),
-            _ => None,
+        if named.is_empty() {
+            return Some(metric::missing(&self.name, &captured.metrics));
         }
+        let unit = self.unit.as_ref()?;
+        // Several services may send it.
+        let other = named.iter().find(|metric| metric.unit != *unit)?;
+        Some(format!("the unit of the metric {:?} is {:?}, expected {unit:?}\n", self.name, other.unit))
     }
 }
 

@@ -11,6 +11,9 @@ use serde_json::{Error, Value};
 const DOUBLES: &[&str] =
     &["doubleValue", "asDouble", "sum", "min", "max", "zeroThreshold", "explicitBounds", "quantile", "value"];
 
+/// The messages of which the generated types want the only field, which Protobuf's JSON leaves out where it is empty.
+const LISTS: &[&str] = &["arrayValue", "kvlistValue"];
+
 pub(super) fn from_slice<T: DeserializeOwned>(json: &[u8]) -> Result<T, Error> {
     from_value(serde_json::from_slice(json)?)
 }
@@ -28,8 +31,16 @@ struct Field {
 impl Field {
     /// "null is an accepted value for all field types and treated as the default value", so it is as good as absent.
     fn entries(object: serde_json::Map<String, Value>) -> impl Iterator<Item = (String, Self)> {
-        object.into_iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| {
+        object.into_iter().filter(|(_, value)| !value.is_null()).map(|(key, mut value)| {
             let is_double = DOUBLES.contains(&key.as_str());
+            if LISTS.contains(&key.as_str())
+                && let Value::Object(list) = &mut value
+            {
+                let values = list.entry("values").or_insert(Value::Null);
+                if values.is_null() {
+                    *values = Value::Array(Vec::new());
+                }
+            }
             (key, Self { is_double, value })
         })
     }

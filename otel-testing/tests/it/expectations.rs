@@ -92,6 +92,19 @@ fn what_is_no_root_has_a_parent() {
 }
 
 #[test]
+fn a_unit_is_that_of_every_service() {
+    let telemetry = TestTelemetry::new();
+    for unit in ["s", "ms"] {
+        let meter = telemetry.meter_provider().meter(unit);
+        meter.f64_histogram("shop.duration").with_unit(unit).build().record(1.0, &[]);
+    }
+    let seconds =
+        Expectations::from_json(r#"{"metrics": [{"name": "shop.duration", "unit": "s"}]}"#).unwrap();
+    let unmet = seconds.unmet(&telemetry).concat();
+    assert_eq!(unmet, "the unit of the metric \"shop.duration\" is \"ms\", expected \"s\"\n");
+}
+
+#[test]
 fn orphans_are_named() {
     let telemetry = TestTelemetry::new();
     let tracer = telemetry.tracer_provider().tracer("shop");

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use otel_testing::{AssertTelemetry, Captured, OtlpReceiver, span};
+use otel_testing::{AssertTelemetry, AttributeValue, Captured, OtlpReceiver, span};
 use prost::Message;
 use reqwest::blocking::Client;
 use serde_json::Value;
@@ -95,6 +95,21 @@ fn ids_are_lower_case_hex_and_64_bit_integers_strings() {
         log["attributes"][0],
         serde_json::json!({ "key": "bytes", "value": { "bytesValue": "AP8=" } })
     );
+}
+
+/// "The generator may leave out fields that have their default value", <https://protobuf.dev/programming-guides/json/>.
+#[test]
+fn lists_that_are_empty_may_leave_out_their_field() {
+    let attributes = serde_json::json!([
+        {"key": "list", "value": {"arrayValue": {}}},
+        {"key": "map", "value": {"kvlistValue": {"values": null}}},
+    ]);
+    let scope = serde_json::json!({"logRecords": [{"attributes": attributes}]});
+    let document = serde_json::json!({"resourceLogs": [{"scopeLogs": [scope]}]}).to_string();
+    let captured = Captured::from_otlp_json(&document).unwrap();
+    let attribute = |key: &str| captured.logs[0].attribute(key).cloned();
+    assert_eq!(attribute("list"), Some(AttributeValue::Array(Vec::new())));
+    assert_eq!(attribute("map"), Some(AttributeValue::Map(Vec::new())));
 }
 
 /// Every place of OTLP that holds a double, each with a value that JSON has no number for.
