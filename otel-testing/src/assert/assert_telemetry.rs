@@ -81,7 +81,8 @@ pub trait AssertTelemetry {
     ///
     /// # Panics
     ///
-    /// When there is none, or several scopes have one.
+    /// When there is none, or several scopes or services have one; of services,
+    /// [`of_service`](Captured::of_service) chooses.
     #[track_caller]
     fn assert_metric(&self, name: &str) -> MetricAssertion {
         MetricAssertion::new(&self.captured(), name)

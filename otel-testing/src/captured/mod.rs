@@ -68,6 +68,26 @@ impl Captured {
         Self { spans, open_spans: Vec::new(), metrics: merge::metrics(&exports), logs, exports }
     }
 
+    /// What the service of this name (`service.name`) sent, to assert of it alone where several send to one receiver. Parents
+    /// in other services are not there then.
+    ///
+    /// ```no_run
+    /// use otel_testing::{AssertTelemetry, OtlpReceiver};
+    ///
+    /// let receiver = OtlpReceiver::start()?;
+    /// receiver.captured().of_service("orders").assert_metric("http.server.request.duration").is_histogram();
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn of_service(&self, name: &str) -> Self {
+        let mut captured = self.clone();
+        captured.spans.retain(|span| span.service() == name);
+        captured.logs.retain(|log| log.service() == name);
+        captured.exports.retain(|export| export.service() == name);
+        captured.metrics = merge::metrics(&captured.exports);
+        captured
+    }
+
     /// Spans and logs by trace, in the order in which the traces began.
     #[must_use]
     pub fn traces(&self) -> Vec<ReceivedTrace> {

@@ -1,7 +1,7 @@
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::MeterProvider;
 use opentelemetry_sdk::metrics::{Aggregation, Instrument, Stream, Temporality};
-use otel_testing::{Captured, MetricKind, Number, PointValue, TestTelemetry};
+use otel_testing::{AssertTelemetry, Captured, MetricKind, Number, PointValue, TestTelemetry};
 
 #[test]
 fn counters_and_up_down_counters_of_both_number_types() {
@@ -186,6 +186,30 @@ fn deltas_of_exponential_histograms_are_added_up() {
     let PointValue::ExponentialHistogram(sum) = &point.value else { panic!("{point:?}") };
     assert_eq!((sum.min, sum.max, sum.scale, sum.zero_count), (Some(1.0), Some(5.0), 0, 1));
     assert_eq!(sum.positive, (0, vec![1, 2, 2]));
+}
+
+#[test]
+fn of_several_services_one_is_looked_at() {
+    let export = |service: &str, count: u8| {
+        let name = format!(r#"{{"key": "service.name", "value": {{"stringValue": "{service}"}}}}"#);
+        let resource = format!(r#""resource": {{"attributes": [{name}]}}"#);
+        let point = format!(r#"{{"dataPoints": [{{"asInt": "{count}"}}], "aggregationTemporality": 2}}"#);
+        let metrics = format!(r#""scopeMetrics": [{{"metrics": [{{"name": "orders", "sum": {point}}}]}}]"#);
+        let span = r#""scopeSpans": [{"spans": [{"name": "charge"}]}]"#;
+        let log = r#""scopeLogs": [{"logRecords": [{"body": {"stringValue": "placed"}}]}]"#;
+        format!(
+            r#"{{"resourceMetrics": [{{{resource}, {metrics}}}], "resourceSpans": [{{{resource}, {span}}}],
+                "resourceLogs": [{{{resource}, {log}}}]}}"#
+        )
+    };
+    let all = [export("shop", 1), export("stock", 2), export("shop", 3)].concat();
+    let captured = Captured::from_otlp_json(&all).unwrap();
+    let shop = captured.of_service("shop");
+    shop.assert_metric("orders").is_up_down_counter().has_total(3);
+    shop.assert_spans(2, "charge");
+    shop.assert_logs(2, "placed");
+    let nobody = captured.of_service("shops");
+    assert!(nobody.metrics.is_empty() && nobody.spans.is_empty() && nobody.logs.is_empty());
 }
 
 /// As in memory: otherwise the last one would hide the others.
