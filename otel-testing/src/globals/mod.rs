@@ -5,7 +5,9 @@ mod tracer;
 
 use std::sync::{Arc, Once, Weak};
 
+use opentelemetry::propagation::TextMapCompositePropagator;
 use opentelemetry::{Context, global};
+use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 
 use crate::TestTelemetry;
 use crate::test_telemetry::Inner;
@@ -21,7 +23,17 @@ fn install() {
     INSTALLED.call_once(|| {
         global::set_tracer_provider(tracer::RoutingTracerProvider::new());
         global::set_meter_provider(instruments::RoutingMeterProvider);
+        if global::get_text_map_propagator(|set| set.fields().next().is_none()) {
+            global::set_text_map_propagator(propagator());
+        }
     });
+}
+
+pub(crate) fn propagator() -> TextMapCompositePropagator {
+    TextMapCompositePropagator::new(vec![
+        Box::new(TraceContextPropagator::new()),
+        Box::new(BaggagePropagator::new()),
+    ])
 }
 
 fn routed(context: &Context) -> Option<Arc<Inner>> {

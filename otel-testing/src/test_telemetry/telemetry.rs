@@ -3,6 +3,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
+use opentelemetry::propagation::TextMapCompositePropagator;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry::{Context, ContextGuard};
 use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
@@ -86,11 +87,31 @@ impl TestTelemetry {
         self.inner.logger_provider.clone()
     }
 
+    /// W3C trace context and baggage, as services have them. Give it to the builders of a client and of a server
+    /// (`with_propagator`): what a test runs of both is one trace only if both have one.
+    ///
+    /// ```
+    /// use opentelemetry::Context;
+    /// use opentelemetry::propagation::TextMapPropagator;
+    /// use opentelemetry::trace::{TraceContextExt, Tracer, TracerProvider};
+    /// use otel_testing::TestTelemetry;
+    ///
+    /// let telemetry = TestTelemetry::new();
+    /// let span = telemetry.tracer_provider().tracer("shop").start("checkout");
+    /// let mut headers = std::collections::HashMap::new();
+    /// telemetry.propagator().inject_context(&Context::new().with_span(span), &mut headers);
+    /// assert!(headers.contains_key("traceparent"));
+    /// ```
+    #[must_use]
+    pub fn propagator(&self) -> TextMapCompositePropagator {
+        globals::propagator()
+    }
+
     /// A context in which code that uses the global tracer and meter providers is captured here. Attach it, or run a future
     /// in it with [`FutureExt::with_context`](opentelemetry::trace::FutureExt::with_context); tasks that carry the context
     /// on are captured too, and tests in parallel do not see each other.
     ///
-    /// The first call sets the global providers of the process. What they cannot find by the context needs explicit
+    /// The first call sets the global providers of the process, and [`propagator`](Self::propagator) if it has none. What they cannot find by the context needs explicit
     /// providers: observable instruments, whose callbacks run in no context, tracers and meters that were taken from the
     /// global providers before, and code that starts from an empty [`Context`]. A test of code that sets global providers
     /// itself belongs in a process of its own.

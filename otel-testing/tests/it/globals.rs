@@ -1,11 +1,16 @@
+use std::collections::HashMap;
 use std::sync::{Barrier, LazyLock};
 use std::thread;
 
+use axum::body::Body;
+use opentelemetry::baggage::BaggageExt;
 use opentelemetry::global::{self, BoxedTracer};
 use opentelemetry::metrics::{Counter, Histogram};
 use opentelemetry::trace::{FutureExt, Span, TraceContextExt, Tracer};
 use opentelemetry::{Context, KeyValue};
-use otel_testing::{AssertTelemetry, TestTelemetry, span};
+use otel_http::{HttpClientLayer, HttpServerLayer};
+use otel_testing::{AssertTelemetry, TestTelemetry, assert_trace, span};
+use tower::{Layer, ServiceExt};
 
 /// As libraries keep them. Taken after the providers were set, because the first test to need one attaches first.
 static TRACER: LazyLock<BoxedTracer> = LazyLock::new(|| global::tracer("shop"));
@@ -97,6 +102,44 @@ fn ids_count_up_on_request() {
         telemetry.spans().iter().map(|span| span.span_context.span_id().to_string()).collect();
     assert_eq!(ids, ["0000000000000001", "0000000000000002"]);
     assert_eq!(telemetry.spans()[1].span_context.trace_id().to_string(), "00000000000000000000000000000002");
+}
+
+#[test]
+fn context_is_propagated_where_the_global_providers_are_used() {
+    let telemetry = TestTelemetry::new();
+    let _attached = telemetry.attach();
+    let mut headers = HashMap::new();
+    TRACER.in_span("checkout", |context| {
+        let context = context.with_baggage([KeyValue::new("tier", "gold")]);
+        global::get_text_map_propagator(|propagator| propagator.inject_context(&context, &mut headers));
+    });
+    let trace_id = telemetry.span("checkout").span_context.trace_id().to_string();
+    assert!(headers["traceparent"].contains(&trace_id), "{headers:?}");
+    assert_eq!(headers["baggage"], "tier=gold");
+}
+
+/// The server runs on a task of its own, where only the headers tell of the client.
+#[tokio::test]
+async fn a_client_and_its_server_are_one_trace_by_their_propagators() {
+    let telemetry = TestTelemetry::new();
+    let server_layer = HttpServerLayer::builder()
+        .for_axum()
+        .with_tracer_provider(telemetry.tracer_provider())
+        .with_propagator(telemetry.propagator())
+        .build();
+    let client_layer = HttpClientLayer::builder()
+        .with_tracer_provider(telemetry.tracer_provider())
+        .with_propagator(telemetry.propagator())
+        .build();
+    let router = axum::Router::new().route("/cart", axum::routing::get(|| async { "3" })).layer(server_layer);
+    let client = client_layer.layer(tower::service_fn(move |request| {
+        let answer = router.clone().oneshot(request);
+        async { tokio::spawn(answer).await.unwrap() }
+    }));
+    let request = axum::http::Request::get("http://shop.example/cart").body(Body::empty()).unwrap();
+    let response = client.oneshot(request).await.unwrap();
+    axum::body::to_bytes(Body::new(response.into_body()), 10).await.unwrap();
+    assert_trace!(telemetry, span("GET").client() => { span("GET /cart").server() });
 }
 
 /// The harness of this process captures standard error, so the message is looked for in that of another one.
