@@ -22,15 +22,19 @@ impl ExporterName {
         let Some(text) = environment.text(&variable) else {
             return vec![Self::Otlp];
         };
-        let (mut chosen, mut is_any_known) = (Vec::new(), false);
+        let (mut chosen, mut unknown, mut is_any_known) = (Vec::new(), Vec::new(), false);
         for name in distinct(text.split(',')) {
             match Self::parse(signal, &name, registry) {
                 Ok(exporter) => {
                     chosen.extend(exporter);
                     is_any_known = true;
                 }
-                Err(instead) => environment.warn(format!("{variable} is {name:?}: {instead}")),
+                Err(instead) => unknown.push((name, instead)),
             }
+        }
+        let effect = if is_any_known { "it is ignored" } else { "it is ignored, otlp is used" };
+        for (name, instead) in unknown {
+            environment.warn(format!("{variable} is {name:?}: {instead}; {effect}"));
         }
         if is_any_known {
             return chosen;
@@ -72,7 +76,7 @@ impl ExporterName {
             "prometheus" if signal == Signal::Metrics => {
                 Err("build otel-init with its feature `prometheus`, or write otlp, which Prometheus takes")
             }
-            _ => Err("expected otlp, console or none; it is ignored"),
+            _ => Err("expected otlp, console or none"),
         }
     }
 }

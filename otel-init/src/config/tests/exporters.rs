@@ -217,11 +217,13 @@ fn several_exporters_can_be_named_and_unknown_ones_are_told() {
     }
     let config = resolve(&[("OTEL_TRACES_EXPORTER", "jaeger,console")]);
     assert!(otlp(&config, Signal::Traces).is_none() && is_on_console(&config, Signal::Traces));
+    let jaeger = "write otlp, and let the collector convert; Jaeger takes OTLP itself";
+    assert_eq!(config.warnings, [format!("OTEL_TRACES_EXPORTER is \"jaeger\": {jaeger}; it is ignored")]);
+    let config = resolve(&[("OTEL_TRACES_EXPORTER", "otpl")]);
+    assert!(otlp(&config, Signal::Traces).is_some() && !is_on_console(&config, Signal::Traces));
     assert_eq!(
         config.warnings,
-        [
-            "OTEL_TRACES_EXPORTER is \"jaeger\": write otlp, and let the collector convert; Jaeger takes OTLP itself"
-        ]
+        ["OTEL_TRACES_EXPORTER is \"otpl\": expected otlp, console or none; it is ignored, otlp is used"]
     );
 }
 
