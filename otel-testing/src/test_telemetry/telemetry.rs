@@ -150,7 +150,8 @@ impl TestTelemetry {
     /// A `tracing` subscriber bound to these providers: spans of `tracing` become spans here, and nest under native ones
     /// and these under them; events become logs. Give it to `tracing::subscriber::with_default` or `set_default`.
     ///
-    /// All levels count, except that `hyper` and `h2` speak only from `WARN` on, and OpenTelemetry's own events not at all.
+    /// All levels count, except that the crates a client or a server is made of (`h2`, `hyper`, `reqwest`, `rustls`, `tonic`,
+    /// `tower`) speak only from `WARN` on, and OpenTelemetry's own events not at all.
     /// Source location, thread and busy time are left out of the spans, to keep what a test compares small.
     ///
     /// ```
@@ -166,11 +167,14 @@ impl TestTelemetry {
     #[must_use]
     pub fn subscriber(&self) -> impl tracing::Subscriber + for<'a> LookupSpan<'a> + Send + Sync + 'static {
         // Internal events would feed the pipeline with itself; a client's wire noise is no one's expectation.
+        let wire =
+            ["h2", "hyper", "reqwest", "rustls", "tonic", "tower"].map(|name| (name, LevelFilter::WARN));
         let targets = Targets::new()
             .with_default(LevelFilter::TRACE)
             .with_target("opentelemetry", LevelFilter::OFF)
-            .with_target("hyper", LevelFilter::WARN)
-            .with_target("h2", LevelFilter::WARN);
+            .with_targets(wire)
+            // Begins like `tower`; what it says belongs to the application.
+            .with_target("tower_http", LevelFilter::TRACE);
         let spans = tracing_opentelemetry::layer()
             .with_tracer(self.inner.tracer_provider.tracer("tracing"))
             .with_context_activation(true)

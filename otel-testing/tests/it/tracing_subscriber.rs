@@ -76,6 +76,7 @@ fn internal_and_wire_noise_is_left_out() {
         tracing::error!(target: "opentelemetry_sdk", "internal");
         tracing::debug!(target: "hyper::proto", "noise");
         tracing::trace!(target: "h2::frame", "noise");
+        tracing::debug!(target: "tower::buffer::worker", "noise");
         tracing::warn!(target: "hyper::proto", "worth hearing");
         tracing::trace!(target: "tower_http::trace", "the application's own layer");
     });
