@@ -43,8 +43,8 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipeline {
-    /// Builds everything and sets nothing global. `before_processors` gets the meter provider before the processors of
-    /// the other signals exist: they bind the SDK's own counters to the global meter provider they find then.
+    /// Builds everything and sets nothing global. `before_processors` gets the meter provider, if anybody reads it, before the
+    /// processors of the other signals exist: they bind the SDK's own counters to the global meter provider they find then.
     pub(crate) fn build(
         config: &mut Config,
         before_processors: impl FnOnce(&SdkMeterProvider),
@@ -81,9 +81,13 @@ impl Pipeline {
             }
         }
         let meter_provider = builder.build();
-        before_processors(&meter_provider);
+        // Without a reader nobody asks an instrument, and the SDK calls each that wants to be asked an error.
+        let is_read = !metrics.is_empty() || prometheus_address.is_some();
         let sampling = Arc::new(SamplingControl::new(&config.sampler.sampling, config.sampler.file.clone()));
-        sampling::observe(&meter_provider, &sampling);
+        if is_read {
+            before_processors(&meter_provider);
+            sampling::observe(&meter_provider, &sampling);
+        }
         let making = Making {
             config,
             safety: &safety,
@@ -94,16 +98,8 @@ impl Pipeline {
         let (logger_provider, logs) = making.logs(log_exporters);
         let (tracer_provider, traces) = making.traces(span_exporters, &sampling);
         let outlets: Vec<Outlet> = [traces, metrics, logs].into_iter().flatten().collect();
-        for outlet in &outlets {
-            let index = outlets.iter().filter(|other| other.signal() == outlet.signal());
-            let index = index.take_while(|other| !Arc::ptr_eq(&other.monitor, &outlet.monitor)).count();
-            self_metrics::observe(&meter_provider, &outlet.monitor, index);
-        }
-        if config.process_metrics {
-            runtime_metrics::observe_process(&meter_provider);
-        }
-        if let Some(runtime) = &config.tokio_metrics {
-            runtime_metrics::observe_tokio(&meter_provider, runtime);
+        if is_read {
+            observe(config, &meter_provider, &outlets);
         }
         Ok(Self {
             tracer_provider,
@@ -183,6 +179,21 @@ fn metrics(
     }
     builder = builder.with_view(move |instrument: &Instrument| views.otherwise(instrument));
     (builder, outlets)
+}
+
+/// What the telemetry and the process say of themselves.
+fn observe(config: &Config, meter_provider: &SdkMeterProvider, outlets: &[Outlet]) {
+    for outlet in outlets {
+        let index = outlets.iter().filter(|other| other.signal() == outlet.signal());
+        let index = index.take_while(|other| !Arc::ptr_eq(&other.monitor, &outlet.monitor)).count();
+        self_metrics::observe(meter_provider, &outlet.monitor, index);
+    }
+    if config.process_metrics {
+        runtime_metrics::observe_process(meter_provider);
+    }
+    if let Some(runtime) = &config.tokio_metrics {
+        runtime_metrics::observe_tokio(meter_provider, runtime);
+    }
 }
 
 /// What the providers of spans and logs are made of.

@@ -70,6 +70,25 @@ fn a_failed_install_leaves_the_meter_provider_of_before() {
     child::run("install::a_failed_install_leaves_the_meter_provider_of_before", &[]);
 }
 
+/// The SDK calls an instrument that nobody can ask an error.
+#[test]
+fn without_exporters_of_metrics_observable_instruments_are_no_errors() {
+    if child::is_child() {
+        let telemetry = Telemetry::builder().install().unwrap();
+        let _size = global::meter("install").u64_observable_gauge("queue.size").with_callback(|_| ()).build();
+        drop(telemetry);
+        return;
+    }
+    let off = [
+        ("OTEL_TRACES_EXPORTER", "console"),
+        ("OTEL_METRICS_EXPORTER", "none"),
+        ("OTEL_LOGS_EXPORTER", "none"),
+    ];
+    let finished =
+        child::run("install::without_exporters_of_metrics_observable_instruments_are_no_errors", &off);
+    assert_eq!(finished.lines("ERROR"), Vec::<&str>::new(), "{}", finished.console);
+}
+
 #[test]
 fn a_disabled_sdk_propagates_and_records_nothing() {
     if child::is_child() {
