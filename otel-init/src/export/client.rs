@@ -106,7 +106,7 @@ fn connecting(protocol: Protocol, is_https: bool, tls: &TlsSource) -> Result<Hyp
     let mut http = HttpConnector::new();
     // A request ends with a small write, which would wait for the acknowledgement of the large ones before it.
     http.set_nodelay(true);
-    let connector = if is_https || tls.has_files() {
+    let connector = if is_https {
         http.enforce_http(false);
         let config = tls.client_config().map_err(|error| error.to_string())?;
         let builder = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http();

@@ -58,11 +58,6 @@ impl TlsSource {
         [&self.files.authority, &self.files.client_certificate, &self.files.client_key].into_iter().flatten()
     }
 
-    /// Whether anything is to be read besides the system's certificates.
-    pub(super) fn has_files(&self) -> bool {
-        self.files().next().is_some()
-    }
-
     /// When and how long the files are; nothing where the system's certificates are used.
     pub(super) fn stamp(&self) -> TlsStamp {
         let stamp = |path: &PathBuf| {

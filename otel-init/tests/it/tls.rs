@@ -125,6 +125,23 @@ fn own_authority_and_client_certificate_are_used_and_wanted() {
 }
 
 #[test]
+fn an_authority_changes_nothing_where_there_is_no_tls() {
+    if child::is_child() {
+        return export_a_span();
+    }
+    let receiver = OtlpReceiver::start().unwrap();
+    let variables = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.http_endpoint()),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere/ca.pem".to_owned()),
+        ("OTEL_METRICS_EXPORTER", "none".to_owned()),
+        ("OTEL_LOGS_EXPORTER", "none".to_owned()),
+    ];
+    let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let finished = child::run("tls::an_authority_changes_nothing_where_there_is_no_tls", &variables);
+    assert_eq!(receiver.spans().len(), 1, "{}", finished.console);
+}
+
+#[test]
 fn certificates_are_read_again_when_their_file_changes() {
     const FILE: &str = "TEST_CA_FILE";
     if child::is_child() {
