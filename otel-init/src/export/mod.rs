@@ -9,6 +9,7 @@
 //! Upstream's exporter is not used: it reads the variables of the process over what it is given, hides what a collector
 //! rejected, and its transports depend on the features that other crates turn on.
 
+mod advice;
 mod any;
 mod breaker;
 mod buffered;

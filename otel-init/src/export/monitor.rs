@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::advice::advice;
 use super::breaker::{Breaker, CircuitState};
 use super::retry::Urgency;
 use super::sender::PAUSED;
@@ -165,11 +166,7 @@ impl Monitor {
     pub(super) fn failed(&self, items: u64, cause: &str) {
         self.tally.failed(items, cause);
         self.failed_for(cause, None);
-        self.warn_failing(
-            cause,
-            "The service goes on, but its telemetry is lost until this works: start a collector there, or point \
-             OTEL_EXPORTER_OTLP_ENDPOINT (`endpoint` in a configuration file) to one.",
-        );
+        self.warn_failing(cause, "The service goes on, but its telemetry is lost until this works");
     }
 
     /// What could not be delivered waits to be sent again.
@@ -177,8 +174,7 @@ impl Monitor {
         self.failed_for(cause, IN_MEMORY);
         self.warn_failing(
             cause,
-            "The service goes on, and its telemetry waits in memory while there is room: start a collector there, or point \
-             OTEL_EXPORTER_OTLP_ENDPOINT (`endpoint` in a configuration file) to one.",
+            "The service goes on, and its telemetry waits in memory while there is room",
         );
     }
 
@@ -188,11 +184,13 @@ impl Monitor {
         self.failed(items, cause);
     }
 
-    fn warn_failing(&self, cause: &str, what_now: &str) {
+    fn warn_failing(&self, cause: &str, effect: &str) {
         if self.warnings.may_warn(&self.authority, cause, Instant::now()) {
             diagnostics::warn(&format!(
-                "cannot export {} to {}: {cause}. {what_now} This message comes at most once a minute.",
-                self.signal, self.endpoint
+                "cannot export {} to {}: {cause}. {effect}: {}. This message comes at most once a minute.",
+                self.signal,
+                self.endpoint,
+                advice(cause)
             ));
         }
     }
@@ -212,7 +210,7 @@ impl Monitor {
     pub(super) fn postponed(&self, cause: &str) {
         self.tally.postponed(cause);
         self.failed_for(cause, ON_DISK);
-        self.warn_failing(cause, "It is kept on disk and sent when this works, by this process or the next.");
+        self.warn_failing(cause, "It is kept on disk and sent when this works, by this process or the next");
     }
 
     pub(super) fn warn_disk(&self, folder: &Path, cause: &str) {

@@ -1,0 +1,92 @@
+//! What to do about an export that fails, in a few words. The runbook has the long form, in the same order of thought.
+
+/// Where nothing more is known: most often nothing listens there.
+const START_ONE: &str = "start a collector there, or point OTEL_EXPORTER_OTLP_ENDPOINT (`endpoint` in a configuration file) \
+                         to one";
+
+/// Texts of causes, and what to do. The first line counts that has one: what a collector answered stands before the others,
+/// because its own words follow and may hold anything.
+const ADVICE: &[(&[&str], &str)] = &[
+    (
+        &[
+            "the collector answered 401",
+            "the collector answered 403",
+            "gRPC status Unauthenticated",
+            "gRPC status PermissionDenied",
+        ],
+        "check OTEL_EXPORTER_OTLP_HEADERS (`headers` in a configuration file)",
+    ),
+    (
+        &["the collector answered 404", "the collector answered 405"],
+        "check the path: OTEL_EXPORTER_OTLP_ENDPOINT is a base, an endpoint of a single signal is used as it is",
+    ),
+    (&["the collector answered 413"], "raise the collector's limit for the size of a request"),
+    (
+        &[
+            "the collector answered 429",
+            "the collector answered 502",
+            "the collector answered 503",
+            "the collector answered 504",
+            "gRPC status Unavailable",
+            "gRPC status ResourceExhausted",
+            "did not answer",
+        ],
+        "the collector has too much to do, or what is behind it is away",
+    ),
+    (
+        &["gRPC status Unimplemented", "which is no gRPC", "http2 error"],
+        "the port speaks HTTP/1, most likely: set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, or take the other port",
+    ),
+    (&["the collector answered", "gRPC status"], "see what it says"),
+    (
+        &["invalid HTTP version parsed", "received unexpected message from connection"],
+        "the port speaks gRPC, most likely: set OTEL_EXPORTER_OTLP_PROTOCOL=grpc, or take the other port",
+    ),
+    (&["a redirect to"], "make the collector itself the endpoint"),
+    (
+        &["cannot read the", "in PEM form", "do not fit"],
+        "correct the file or the setting that names it (OTEL_EXPORTER_OTLP_CERTIFICATE, _CLIENT_CERTIFICATE, _CLIENT_KEY); it \
+         is read again when it changes",
+    ),
+    (
+        &["invalid peer certificate"],
+        "renew the collector's certificate, or name its authority in OTEL_EXPORTER_OTLP_CERTIFICATE",
+    ),
+];
+
+/// What to do about this cause.
+pub(super) fn advice(cause: &str) -> &'static str {
+    let known = ADVICE.iter().find(|(texts, _)| texts.iter().any(|text| cause.contains(text)));
+    known.map_or(START_ONE, |(_, advice)| advice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::advice;
+
+    #[test]
+    fn the_advice_is_about_the_cause() {
+        for (cause, begins) in [
+            ("tcp connect error: Connection refused (os error 111)", "start a collector"),
+            (
+                "the collector answered 401 Unauthorized: Connection refused",
+                "check OTEL_EXPORTER_OTLP_HEADERS",
+            ),
+            ("gRPC status Unauthenticated: no token", "check OTEL_EXPORTER_OTLP_HEADERS"),
+            ("the collector answered 404 Not Found", "check the path"),
+            ("the collector answered 413 Payload Too Large", "raise the collector's limit"),
+            ("the collector did not answer in time", "the collector has too much to do"),
+            (
+                "export is paused for a minute at most, last: gRPC status Unavailable",
+                "the collector has too much",
+            ),
+            ("gRPC status Unimplemented", "the port speaks HTTP/1"),
+            ("the collector answered 400 Bad Request: http2", "see what it says"),
+            ("invalid HTTP version parsed", "the port speaks gRPC"),
+            ("cannot read the CA certificates in /nowhere: No such file", "correct the file"),
+            ("invalid peer certificate: UnknownIssuer", "renew the collector's certificate"),
+        ] {
+            assert!(advice(cause).starts_with(begins), "{cause}: {}", advice(cause));
+        }
+    }
+}
