@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use fs4::FileExt;
+use fs4::{FileExt, TryLockError};
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 
 const LOCK: &str = "lock";
@@ -137,9 +137,16 @@ fn own_folder(base: &Path) -> io::Result<Option<(PathBuf, File)>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    // Who removes the folder holds the lock until it is gone. So if it is still there, it stays.
-    let is_held = FileExt::try_lock(&lock).is_ok() && path.exists();
-    Ok(is_held.then_some((folder, lock)))
+    match FileExt::try_lock(&lock) {
+        // Who removes the folder holds the lock until it is gone. So if it is still there, it stays.
+        Ok(()) => Ok(path.exists().then_some((folder, lock))),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => {
+            // Some file systems have no locks.
+            let _ = fs::remove_dir_all(&folder);
+            Err(error)
+        }
+    }
 }
 
 /// Telemetry is nobody else's business.
