@@ -41,7 +41,7 @@ mod span_fields;
 mod subscriber;
 mod sync;
 mod telemetry;
-mod tracers;
+mod traces;
 mod wire;
 
 pub use opentelemetry;
@@ -66,4 +66,4 @@ pub use safety::{DropRule, Redact, RedactWith, Redaction, SpanSelector};
 pub use signal::Signal;
 pub use signals::shutdown_signal;
 pub use telemetry::Telemetry;
-pub use tracers::{ThreadTracer, TracerProvider};
+pub use traces::{Span, Tracer, TracerProvider};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::metrics::{Instrument, MeterProviderBuilder, PeriodicReader, SdkMeterProvider};
-use opentelemetry_sdk::trace::{SdkTracerProvider, SpanLimits};
+use opentelemetry_sdk::trace::{Sampler, SpanLimits};
 
 use crate::config::{BatchConfig, Config};
 use crate::control::{Control, Live};
@@ -20,7 +20,7 @@ use crate::queue;
 use crate::safety::{GuardedSampler, Intake, Lane, Lanes, SafeLogProcessor, SafeSpanProcessor, Safety};
 use crate::sampling::{self, AlwaysOff, Sampling, SamplingControl};
 use crate::self_metrics::{self, Processed};
-use crate::tracers::TracerProvider;
+use crate::traces::{ProcessSpans, TracerProvider};
 use crate::{InstallError, runtime_metrics};
 
 /// Everything between the API and the wire.
@@ -127,7 +127,7 @@ impl Pipeline {
     /// Providers that record and export nothing, for `OTEL_SDK_DISABLED`.
     pub(crate) fn disabled(resource: &Resource) -> Self {
         Self {
-            tracer_provider: SdkTracerProvider::builder().with_resource(resource.clone()).build().into(),
+            tracer_provider: TracerProvider::new(Sampler::AlwaysOff, SpanLimits::default(), None),
             meter_provider: SdkMeterProvider::builder().with_resource(resource.clone()).build(),
             logger_provider: SdkLoggerProvider::builder().with_resource(resource.clone()).build(),
             outlets: Vec::new(),
@@ -229,17 +229,15 @@ impl Making<'_> {
         exporters: Vec<(SignalExporter, BatchConfig)>,
         sampling: &SamplingControl,
     ) -> (TracerProvider, Vec<Outlet>) {
-        let resource = &self.config.resource;
         let sampler = GuardedSampler {
             inner: sampling.sampler(),
             live: Arc::clone(&self.safety.live),
             caps: self.safety.caps.clone(),
             told: Arc::default(),
         };
-        let limits = with_room_for_duplicates(self.config.span_limits);
-        let builder = || SdkTracerProvider::builder().with_sampler(sampler.clone()).with_span_limits(limits);
+        let limits = self.config.span_limits;
         if exporters.is_empty() {
-            return (builder().with_resource(resource.clone()).build().into(), Vec::new());
+            return (TracerProvider::new(sampler, limits, None), Vec::new());
         }
         let (mut lanes, mut outlets) = (Vec::new(), Vec::new());
         for (index, (exporter, batch)) in exporters.into_iter().enumerate() {
@@ -252,7 +250,8 @@ impl Making<'_> {
         }
         let lanes = Lanes::new(lanes, Arc::clone(self.is_ending));
         let processor = SafeSpanProcessor::new(Arc::clone(self.safety), lanes);
-        (TracerProvider::new(builder, resource, sampling.processor(processor)), outlets)
+        let processor: Box<dyn ProcessSpans> = Box::new(sampling.processor(processor));
+        (TracerProvider::new(sampler, limits, Some(processor)), outlets)
     }
 
     /// What the queue is made with, what comes before it, and the most entries that wait.
@@ -273,17 +272,5 @@ impl Making<'_> {
         let resource = &self.config.resource;
         let making = queue::Making { queue, resource, batch, processed, runtime: self.runtime };
         (making, intake, most_entries)
-    }
-}
-
-/// The SDK counts a key that is set again as one more attribute and drops what comes after its limit. The exact limits are
-/// enforced when the span ends and each key counts once; the SDK's bound the memory until then. One more for what marks a
-/// span whose trace id is not random.
-fn with_room_for_duplicates(limits: SpanLimits) -> SpanLimits {
-    SpanLimits {
-        max_attributes_per_span: limits.max_attributes_per_span.saturating_mul(4).saturating_add(1),
-        max_attributes_per_event: limits.max_attributes_per_event.saturating_mul(4),
-        max_attributes_per_link: limits.max_attributes_per_link.saturating_mul(4),
-        ..limits
     }
 }

@@ -13,13 +13,14 @@ use opentelemetry_sdk::logs::{
     BatchConfigBuilder as LogBatchConfigBuilder, BatchLogProcessor, LogProcessor, SdkLogRecord,
 };
 use opentelemetry_sdk::trace::{
-    BatchConfigBuilder as SpanBatchConfigBuilder, BatchSpanProcessor, Span, SpanData, SpanProcessor,
+    BatchConfigBuilder as SpanBatchConfigBuilder, BatchSpanProcessor, SpanData, SpanProcessor,
 };
 
 use crate::Protocol;
 use crate::config::{BatchConfig, ExporterConfig};
 use crate::export::{LARGEST_BODY, RuntimeEntry, SignalExporter};
 use crate::self_metrics::Processed;
+use crate::traces::ProcessSpans;
 use crate::wire::{Batch, Lost, Schedule, WireLogProcessor, WireSpanProcessor};
 
 /// Sending it is one short run of the export's threads, which may have to share a core with requests. With the resource it
@@ -188,24 +189,26 @@ fn schedule(batch: BatchConfig) -> Schedule {
     Schedule { delay, batch, max_request_bytes: 1024 * 1024 }
 }
 
-impl SpanProcessor for SpanQueue {
-    fn on_start(&self, _span: &mut Span, _context: &Context) {}
+impl ProcessSpans for SpanQueue {
+    fn on_start(&self, _: &mut SpanData, _: &Context) {}
 
-    fn on_end(&self, span: SpanData) {
+    fn on_end(&self, span: Box<SpanData>) {
         match self {
-            Self::Encoded(queue) => queue.on_end(span),
-            Self::Sdk(queue) => queue.on_end(span),
+            Self::Encoded(queue) => queue.on_end(&span),
+            Self::Sdk(queue) => queue.on_end(*span),
         }
     }
+}
 
-    fn force_flush(&self) -> OTelSdkResult {
+impl SpanQueue {
+    pub(crate) fn force_flush(&self) -> OTelSdkResult {
         match self {
             Self::Encoded(queue) => queue.force_flush(),
             Self::Sdk(queue) => queue.force_flush(),
         }
     }
 
-    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+    pub(crate) fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
         match self {
             Self::Encoded(queue) => queue.shutdown_with_timeout(timeout),
             Self::Sdk(queue) => queue.shutdown_with_timeout(timeout),

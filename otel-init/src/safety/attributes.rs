@@ -81,7 +81,7 @@ pub(super) fn judged<V: SafeValue>(
 
 /// Of several items with one key, the last value stays, in the place of the first: "setting an attribute with the same
 /// key as an existing attribute SHOULD overwrite the existing attribute's value". The SDK keeps them all.
-pub(super) fn keep_last<T>(items: &mut Vec<T>, key: impl Fn(&T) -> &Key) {
+pub(crate) fn keep_last<T>(items: &mut Vec<T>, key: impl Fn(&T) -> &Key) {
     if !has_duplicates(items, &key) {
         return;
     }

@@ -1,18 +1,16 @@
 //! Spans on their way to the queue.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use opentelemetry::Context;
-use opentelemetry::trace::{Span as _, Status};
-use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
+use opentelemetry::trace::Status;
+use opentelemetry_sdk::trace::SpanData;
 
 use super::attributes::protect;
-use crate::Signal;
-
 use super::chain::Safety;
 use super::intake::{Admitted, Lanes};
+use crate::Signal;
+use crate::traces::ProcessSpans;
 
 /// Protects spans and hands them on, to each destination.
 #[derive(Debug)]
@@ -27,17 +25,15 @@ impl<P> SafeSpanProcessor<P> {
     }
 }
 
-impl<P: SpanProcessor> SpanProcessor for SafeSpanProcessor<P> {
-    fn on_start(&self, span: &mut Span, context: &Context) {
-        for attribute in self.safety.baggage.of(context) {
-            span.set_attribute(attribute);
-        }
+impl<P: ProcessSpans> ProcessSpans for SafeSpanProcessor<P> {
+    fn on_start(&self, span: &mut SpanData, parent: &Context) {
+        span.attributes.extend(self.safety.baggage.of(parent));
         if let Some(caps) = &self.safety.caps {
-            caps.started(span.span_context(), context);
+            caps.started(&span.span_context, parent);
         }
     }
 
-    fn on_end(&self, mut span: SpanData) {
+    fn on_end(&self, mut span: Box<SpanData>) {
         if let Some(caps) = &self.safety.caps {
             caps.ended(&span.span_context);
         }
@@ -65,14 +61,6 @@ impl<P: SpanProcessor> SpanProcessor for SafeSpanProcessor<P> {
             Admitted::One(None) => {}
             Admitted::Some(lanes) => lanes.iter().for_each(|lane| lane.processor.on_end(span.clone())),
         }
-    }
-
-    fn force_flush(&self) -> OTelSdkResult {
-        self.lanes.each(P::force_flush)
-    }
-
-    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.lanes.end(|processor| processor.shutdown_with_timeout(timeout))
     }
 }
 

@@ -8,7 +8,7 @@ use opentelemetry::logs::{AnyValue, LogRecord, Logger, LoggerProvider};
 use opentelemetry::trace::{Event, Span as _, Tracer, TracerProvider};
 use opentelemetry::{Context, Key, KeyValue};
 use opentelemetry_sdk::logs::{InMemoryLogExporter, SdkLogRecord, SdkLoggerProvider, SimpleLogProcessor};
-use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SimpleSpanProcessor, SpanData};
+use opentelemetry_sdk::trace::{InMemorySpanExporter, Sampler, SpanData, SpanLimits};
 
 use super::{
     AttributeLimits, DropRule, Intake, Lane, Lanes, Limits, Redact, Redaction, SafeLogProcessor,
@@ -16,6 +16,7 @@ use super::{
 };
 use crate::export::Tally;
 use crate::self_metrics::Processed;
+use crate::traces::{self, Exporting};
 
 const UNLIMITED: Limits = limits(128, None);
 
@@ -46,23 +47,19 @@ fn span_through(safety: &Arc<Safety>, attributes: Vec<KeyValue>) -> Option<SpanD
     .pop()
 }
 
-fn spans_through(
-    safety: &Arc<Safety>,
-    work: impl FnOnce(&opentelemetry_sdk::trace::SdkTracer),
-) -> Vec<SpanData> {
+fn spans_through(safety: &Arc<Safety>, work: impl FnOnce(&traces::Tracer)) -> Vec<SpanData> {
     spans_counted(safety, &Arc::default(), work)
 }
 
 fn spans_counted(
     safety: &Arc<Safety>,
     tally: &Arc<Tally>,
-    work: impl FnOnce(&opentelemetry_sdk::trace::SdkTracer),
+    work: impl FnOnce(&traces::Tracer),
 ) -> Vec<SpanData> {
     let exporter = InMemorySpanExporter::default();
-    let lanes = lanes(tally, SimpleSpanProcessor::new(exporter.clone()));
-    let provider = SdkTracerProvider::builder()
-        .with_span_processor(SafeSpanProcessor::new(Arc::clone(safety), lanes))
-        .build();
+    let processor = SafeSpanProcessor::new(Arc::clone(safety), lanes(tally, Exporting(exporter.clone())));
+    let provider =
+        traces::TracerProvider::new(Sampler::AlwaysOn, SpanLimits::default(), Some(Box::new(processor)));
     work(&provider.tracer("test"));
     exporter.get_finished_spans().unwrap()
 }

@@ -3,8 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use opentelemetry_sdk::trace::SpanProcessor;
-
 use super::buffer::KeepBuffer;
 use super::export_feedback::{ExportFeedback, ExportState};
 use super::file::WatchedFile;
@@ -15,6 +13,7 @@ use super::rate_limit::RateLimit;
 use super::sampling::Sampling;
 use super::ticker::Ticker;
 use crate::export::Tally;
+use crate::traces::ProcessSpans;
 
 /// The parts of an installed [`Sampling`].
 #[derive(Debug)]
@@ -52,8 +51,8 @@ impl SamplingControl {
         self.sampler.clone()
     }
 
-    pub(crate) fn processor<P: SpanProcessor + 'static>(&self, next: P) -> SamplingProcessor<P> {
-        SamplingProcessor::new(self.buffer.clone(), self.flusher.clone(), next)
+    pub(crate) fn processor<P: ProcessSpans>(&self, next: P) -> SamplingProcessor<P> {
+        SamplingProcessor::new(self.buffer.clone(), &self.flusher, next)
     }
 
     /// Lets go of what waits without need.

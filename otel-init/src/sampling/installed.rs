@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceId};
+use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt, TraceId, TraceState};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
-use otel_core::propagation::{RemoteDecision, is_sampling_forced};
+use otel_core::propagation::{RemoteDecision, is_sampling_forced, remote_decision};
 
 use super::buffer::KeepBuffer;
 use super::composable::{ComposableSampler, Intent, NewSpan};
@@ -25,6 +25,8 @@ pub(crate) struct InstalledSampler(Arc<Installed>);
 #[derive(Debug)]
 struct Installed {
     sampling: Sampling,
+    /// Whether the head samples every trace that begins here, as by default, until [`Live`] says otherwise.
+    samples_all: bool,
     live: Arc<Live>,
     buffer: Option<Arc<KeepBuffer>>,
     export: ExportFeedback,
@@ -37,7 +39,8 @@ impl InstalledSampler {
         buffer: Option<Arc<KeepBuffer>>,
         export: ExportFeedback,
     ) -> Self {
-        Self(Arc::new(Installed { sampling, live, buffer, export }))
+        let samples_all = sampling.samples_all();
+        Self(Arc::new(Installed { sampling, samples_all, live, buffer, export }))
     }
 }
 
@@ -51,6 +54,9 @@ impl ShouldSample for InstalledSampler {
         attributes: &[KeyValue],
         links: &[Link],
     ) -> SamplingResult {
+        if let Some(result) = parent_context.and_then(|parent| self.0.at_once(parent)) {
+            return result;
+        }
         let export = Some(&self.0.export);
         let start = Start { trace_id, name, kind: span_kind, attributes, links, export };
         composite::with_new_span(parent_context, start, |span| self.0.decide(span))
@@ -58,6 +64,30 @@ impl ShouldSample for InstalledSampler {
 }
 
 impl Installed {
+    /// The decision for the most frequent spans, which needs no look at anything but the parent: those below a sampled one of
+    /// this process, and those that begin a trace where all are sampled.
+    fn at_once(&self, context: &Context) -> Option<SamplingResult> {
+        let span = context.span();
+        let parent = span.span_context();
+        let trace_state = match parent.is_valid() {
+            true if parent.is_remote() || !parent.is_sampled() => return None,
+            true if !self.sampling.is_parent_based || self.sampling.branches.local_sampled.is_some() => {
+                return None;
+            }
+            true => parent.trace_state().clone(),
+            // A decision may have come without ids.
+            false if !self.samples_all || self.live.is_changed() || remote_decision(context).is_some() => {
+                return None;
+            }
+            false => TraceState::NONE,
+        };
+        Some(SamplingResult {
+            decision: SamplingDecision::RecordAndSample,
+            attributes: Vec::new(),
+            trace_state,
+        })
+    }
+
     fn decide(&self, span: &NewSpan<'_>) -> SamplingResult {
         match span.parent {
             Some(parent) if !parent.is_remote() && self.sampling.is_parent_based => self.below(parent, span),
@@ -148,7 +178,6 @@ impl Installed {
 
     /// Whether the trace of a span whose parent is not sampled may still be kept.
     fn is_watched(&self, span: &NewSpan<'_>) -> bool {
-        use opentelemetry::trace::TraceContextExt;
         let Some(buffer) = &self.buffer else { return false };
         // A parent that has ended records nothing; then the buffer knows whether it did.
         span.context.span().is_recording() || buffer.watches(span.trace_id)

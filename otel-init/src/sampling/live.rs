@@ -1,5 +1,6 @@
 //! What is sampled may be changed while the process runs, for a while or until it is changed back.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -81,9 +82,11 @@ pub(crate) struct Live {
     /// Whether what is configured looks at attributes.
     reads_attributes: bool,
     /// Whether this is the sampler of the process, which instrumentations are told of.
-    is_installed: std::sync::atomic::AtomicBool,
+    is_installed: AtomicBool,
     changes: Mutex<Changes>,
     effective: ArcSwapOption<Active>,
+    /// Whether there is one; asked for each span.
+    is_changed: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -104,20 +107,29 @@ impl Live {
         Self {
             configured,
             reads_attributes,
-            is_installed: std::sync::atomic::AtomicBool::new(false),
+            is_installed: AtomicBool::new(false),
             changes: Mutex::default(),
             effective: ArcSwapOption::empty(),
+            is_changed: AtomicBool::new(false),
         }
     }
 
     /// From now on instrumentations are told whether attributes are looked at.
     pub(crate) fn mark_installed(&self) {
-        self.is_installed.store(true, std::sync::atomic::Ordering::Release);
+        self.is_installed.store(true, Ordering::Release);
         self.announce();
+    }
+
+    /// Whether something else holds than what is configured.
+    pub(super) fn is_changed(&self) -> bool {
+        self.is_changed.load(Ordering::Relaxed)
     }
 
     /// What the change wants for this span, if there is one that says something about it.
     pub(super) fn intent(&self, span: &NewSpan<'_>) -> Option<Intent> {
+        if !self.is_changed() {
+            return None;
+        }
         let active = self.effective.load();
         let active = active.as_ref()?;
         if let Some(expires) = active.expires {
@@ -178,12 +190,15 @@ impl Live {
     }
 
     fn apply(&self, changes: &Changes) {
-        self.effective.store(changes.by_handle.clone().or_else(|| changes.by_file.clone()));
+        let effective = changes.by_handle.clone().or_else(|| changes.by_file.clone());
+        let is_changed = effective.is_some();
+        self.effective.store(effective);
+        self.is_changed.store(is_changed, Ordering::Relaxed);
         self.announce();
     }
 
     fn announce(&self) {
-        if self.is_installed.load(std::sync::atomic::Ordering::Acquire) {
+        if self.is_installed.load(Ordering::Acquire) {
             let by_change =
                 self.effective.load().as_ref().is_some_and(|active| active.change.rules.reads_attributes());
             otel_core::announce_sampler(self.reads_attributes || by_change);

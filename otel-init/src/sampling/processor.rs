@@ -1,32 +1,24 @@
-//! Spans on their way to the exporter: those that wait, and the flags of all.
+//! Spans on their way to the exporter: those that wait until it is known whether their trace is kept.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use opentelemetry::trace::{Span as _, SpanContext, TraceContextExt, TraceFlags, TraceState};
-use opentelemetry::{Context, KeyValue};
-use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
-use otel_core::propagation::has_random_trace_id;
+use opentelemetry::Context;
+use opentelemetry::trace::{SpanContext, TraceContextExt};
+use opentelemetry_sdk::trace::SpanData;
 
 use super::buffer::{KeepBuffer, Released};
 use super::ot_state;
 use super::threshold::Threshold;
 use super::ticker::Ticker;
+use crate::traces::ProcessSpans;
 
-/// <https://www.w3.org/TR/trace-context-2/#random-trace-id-flag>
-const RANDOM: TraceFlags = TraceFlags::new(0x02);
-/// Marks a span whose trace id is not known to be random, from its start to its end. The SDK keeps no flag for it.
-const NOT_RANDOM: &str = "otel_init.trace_id.not_random";
-
-/// Holds spans back until it is known whether their trace is kept, and completes their flags.
+/// Holds spans back until it is known whether their trace is kept.
 #[derive(Debug)]
 pub(crate) struct SamplingProcessor<P> {
     inner: Arc<Inner<P>>,
-    flusher: Flusher,
-    sweeper: Option<Ticker>,
+    _sweeper: Option<Ticker>,
 }
 
 /// Lets go of what waits without need, for a flush that does not come from the provider.
@@ -45,7 +37,7 @@ trait Flush: fmt::Debug + Send + Sync {
     fn flush(&self);
 }
 
-impl<P: SpanProcessor> Flush for Inner<P> {
+impl<P: ProcessSpans> Flush for Inner<P> {
     fn flush(&self) {
         if let Some(buffer) = &self.buffer {
             self.forward(buffer.sweep(Instant::now(), true));
@@ -59,101 +51,69 @@ struct Inner<P> {
     next: P,
 }
 
-impl<P: SpanProcessor + 'static> SamplingProcessor<P> {
-    pub(super) fn new(buffer: Option<Arc<KeepBuffer>>, flusher: Flusher, next: P) -> Self {
-        Self { inner: Arc::new(Inner { buffer, next }), flusher, sweeper: None }
-    }
-
-    /// Looks at what waits once a second, as long as the processor lives.
-    fn sweeper(&self) -> Option<Ticker> {
-        let buffer = Arc::clone(self.inner.buffer.as_ref()?);
-        let inner = Arc::downgrade(&self.inner);
-        let sweep = move || {
-            let Some(inner) = inner.upgrade() else { return false };
-            inner.forward(buffer.sweep(Instant::now(), false));
-            true
-        };
-        Some(Ticker::start("otel-init-keep", sweep))
+impl<P: ProcessSpans> SamplingProcessor<P> {
+    pub(super) fn new(buffer: Option<Arc<KeepBuffer>>, flusher: &Flusher, next: P) -> Self {
+        let inner = Arc::new(Inner { buffer, next });
+        let flushed: Arc<dyn Flush> = Arc::<Inner<P>>::clone(&inner);
+        // An installation has one of these.
+        let _ = flusher.0.set(Arc::downgrade(&flushed));
+        let sweeper = sweeper(&inner);
+        Self { inner, _sweeper: sweeper }
     }
 }
 
-impl<P: SpanProcessor> Inner<P> {
+/// Looks at what waits once a second, as long as the processor lives.
+fn sweeper<P: ProcessSpans>(inner: &Arc<Inner<P>>) -> Option<Ticker> {
+    let buffer = Arc::clone(inner.buffer.as_ref()?);
+    let inner = Arc::downgrade(inner);
+    let sweep = move || {
+        let Some(inner) = inner.upgrade() else { return false };
+        inner.forward(buffer.sweep(Instant::now(), false));
+        true
+    };
+    Some(Ticker::start("otel-init-keep", sweep))
+}
+
+impl<P: ProcessSpans> Inner<P> {
     fn forward(&self, released: Vec<Released>) {
         for Released { mut span, is_kept } in released {
-            complete_flags(&mut span, is_kept);
-            self.next.on_end(span);
+            if is_kept {
+                mark_as_kept(&mut span);
+            }
+            self.next.on_end(Box::new(span));
         }
     }
 }
 
-impl<P: SpanProcessor + 'static> SpanProcessor for SamplingProcessor<P> {
-    fn on_start(&self, span: &mut Span, context: &Context) {
+impl<P: ProcessSpans> ProcessSpans for SamplingProcessor<P> {
+    fn on_start(&self, span: &mut SpanData, parent: &Context) {
         if let Some(buffer) = &self.inner.buffer {
-            let parent = context.span();
-            let parent = parent.span_context();
-            buffer.open(span.span_context().trace_id(), !parent.is_valid() || parent.is_remote());
+            let above = parent.span();
+            let above = above.span_context();
+            buffer.open(span.span_context.trace_id(), !above.is_valid() || above.is_remote());
         }
-        let is_told = span.span_context().trace_flags() & RANDOM == RANDOM;
-        if !is_told && !has_random_trace_id(context) {
-            span.set_attribute(KeyValue::new(NOT_RANDOM, true));
-        }
-        self.inner.next.on_start(span, context);
+        self.inner.next.on_start(span, parent);
     }
 
-    fn on_end(&self, mut span: SpanData) {
+    fn on_end(&self, span: Box<SpanData>) {
         match &self.inner.buffer {
-            Some(buffer) => self.inner.forward(buffer.close(span)),
-            None => {
-                complete_flags(&mut span, false);
-                self.inner.next.on_end(span);
-            }
+            Some(buffer) => self.inner.forward(buffer.close(*span)),
+            None => self.inner.next.on_end(span),
         }
     }
 
-    fn force_flush(&self) -> OTelSdkResult {
-        self.inner.flush();
-        self.inner.next.force_flush()
-    }
-
-    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+    fn stop(&self) {
         if let Some(buffer) = &self.inner.buffer {
             self.inner.forward(buffer.end());
         }
-        self.inner.next.shutdown_with_timeout(timeout)
-    }
-
-    fn set_resource(&mut self, resource: &Resource) {
-        // Called once, when the provider is built, before anybody shares what is inside.
-        if let Some(inner) = Arc::get_mut(&mut self.inner) {
-            inner.next.set_resource(resource);
-        }
-        if self.sweeper.is_none() {
-            let inner: Arc<dyn Flush> = Arc::clone(&self.inner) as Arc<dyn Flush>;
-            let _ = self.flusher.0.set(Arc::downgrade(&inner));
-            self.sweeper = self.sweeper();
-        }
+        self.inner.next.stop();
     }
 }
 
-/// The random flag, which the SDK's own context cannot hold for a trace that began here; for a kept span the sampled flag
-/// and the threshold that says that it stands for itself.
-fn complete_flags(span: &mut SpanData, is_kept: bool) {
-    let marker = span.attributes.iter().position(|attribute| attribute.key.as_str() == NOT_RANDOM);
-    if let Some(index) = marker {
-        span.attributes.remove(index);
-    }
+/// It is exported, so it is sampled, and the threshold says that it stands for itself.
+fn mark_as_kept(span: &mut SpanData) {
     let known = &span.span_context;
-    let mut flags = known.trace_flags();
-    if marker.is_none() {
-        flags = flags | RANDOM;
-    }
-    let state = if is_kept {
-        flags = flags.with_sampled(true);
-        ot_state::with_threshold(known.trace_state(), Some(Threshold::ALWAYS))
-    } else if flags == known.trace_flags() {
-        return;
-    } else {
-        TraceState::clone(known.trace_state())
-    };
+    let flags = known.trace_flags().with_sampled(true);
+    let state = ot_state::with_threshold(known.trace_state(), Some(Threshold::ALWAYS));
     span.span_context = SpanContext::new(known.trace_id(), known.span_id(), flags, known.is_remote(), state);
 }

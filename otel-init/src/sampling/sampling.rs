@@ -194,6 +194,11 @@ impl Sampling {
         }
     }
 
+    /// Whether every trace that begins here is sampled, and nobody is told how many it stands for.
+    pub(super) fn samples_all(&self) -> bool {
+        self.limits.is_empty() && matches!(&self.head, Head::Sdk(sampler) if sampler.samples_all())
+    }
+
     /// Whether spans that are not sampled must build their attributes first.
     pub(crate) fn reads_attributes(&self) -> bool {
         self.head.reads_attributes()

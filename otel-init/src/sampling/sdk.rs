@@ -13,17 +13,28 @@ pub(crate) struct SdkSampler {
     sampler: Arc<dyn ShouldSample>,
     name: String,
     reads_attributes: bool,
+    samples_all: bool,
 }
 
 impl SdkSampler {
     /// One of those that look at nothing but trace ids and parents.
     pub(crate) fn named(sampler: Sampler, name: String) -> Self {
-        Self { sampler: Arc::new(sampler), name, reads_attributes: false }
+        let samples_all = match sampler {
+            Sampler::AlwaysOn => true,
+            Sampler::TraceIdRatioBased(ratio) => ratio >= 1.0,
+            _ => false,
+        };
+        Self { sampler: Arc::new(sampler), name, reads_attributes: false, samples_all }
     }
 
     pub(super) fn unknown(sampler: Box<dyn ShouldSample>) -> Self {
         let name = format!("{sampler:?}");
-        Self { sampler: Arc::from(sampler), name, reads_attributes: true }
+        Self { sampler: Arc::from(sampler), name, reads_attributes: true, samples_all: false }
+    }
+
+    /// Whether it is known to sample every span.
+    pub(super) fn samples_all(&self) -> bool {
+        self.samples_all
     }
 }
 

@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use opentelemetry::{Context, InstrumentationScope};
+use opentelemetry::InstrumentationScope;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord};
-use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
+use opentelemetry_sdk::trace::SpanData;
 
 use super::buffers::{Buffers, Pushed};
 use super::delivery::Destination;
@@ -44,6 +44,18 @@ impl WireSpanProcessor {
         let (wire, sending) = Wire::new(resource, max_bytes, schedule, destination, lost);
         (Self(wire), sending)
     }
+
+    pub(crate) fn on_end(&self, span: &SpanData) {
+        self.0.push(&span.instrumentation_scope, None, |out| super::span::span(out, span));
+    }
+
+    pub(crate) fn force_flush(&self) -> OTelSdkResult {
+        self.0.worker.flush()
+    }
+
+    pub(crate) fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.0.worker.shutdown(timeout)
+    }
 }
 
 impl WireLogProcessor {
@@ -57,22 +69,6 @@ impl WireLogProcessor {
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (wire, sending) = Wire::new(resource, max_bytes, schedule, destination, lost);
         (Self(wire), sending)
-    }
-}
-
-impl SpanProcessor for WireSpanProcessor {
-    fn on_start(&self, _span: &mut Span, _context: &Context) {}
-
-    fn on_end(&self, span: SpanData) {
-        self.0.push(&span.instrumentation_scope, None, |out| super::span::span(out, &span));
-    }
-
-    fn force_flush(&self) -> OTelSdkResult {
-        self.0.worker.flush()
-    }
-
-    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.0.worker.shutdown(timeout)
     }
 }
 

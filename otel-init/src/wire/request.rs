@@ -33,7 +33,7 @@ impl Scope for EncodedScope {
     type Key<'a> = (&'a InstrumentationScope, Option<&'a str>);
 
     fn is(&self, (scope, target): Self::Key<'_>) -> bool {
-        self.target.as_deref() == target && self.scope == *scope
+        self.target.as_deref() == target && (is_copy(&self.scope, scope) || self.scope == *scope)
     }
 
     fn new((scope, target): Self::Key<'_>) -> Self {
@@ -47,6 +47,20 @@ impl Scope for EncodedScope {
     fn len(&self) -> usize {
         self.head.len() + self.tail.len()
     }
+}
+
+/// Whether one is a copy of the other, as those of a tracer are: their texts stand in the same place. That is seen at once;
+/// comparing all of them is not.
+fn is_copy(scope: &InstrumentationScope, other: &InstrumentationScope) -> bool {
+    let is_same = |a: Option<&str>, b: Option<&str>| match (a, b) {
+        (Some(a), Some(b)) => std::ptr::eq(a, b),
+        (a, b) => a.is_none() && b.is_none(),
+    };
+    std::ptr::eq(scope.name(), other.name())
+        && is_same(scope.version(), other.version())
+        && is_same(scope.schema_url(), other.schema_url())
+        && scope.attributes().next().is_none()
+        && other.attributes().next().is_none()
 }
 
 /// An encoded resource: what stands before its scopes, and what behind them.

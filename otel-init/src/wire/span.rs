@@ -2,8 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use opentelemetry::trace::{Event, Link, SpanContext, SpanId, SpanKind, Status};
-use opentelemetry_sdk::trace::SpanData;
+use opentelemetry::trace::{Event, Link, SpanContext, SpanId, SpanKind, Status, TraceState};
+use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
 use super::protobuf::{bytes, fixed32, fixed64, long_message, message, uint};
 use super::value::attributes;
@@ -17,29 +17,63 @@ const IS_REMOTE: u32 = 0x200;
 pub(super) fn span(out: &mut Vec<u8>, span: &SpanData) {
     let context = &span.span_context;
     long_message(out, ENTRY, |out| {
-        bytes(out, 1, &context.trace_id().to_bytes());
-        bytes(out, 2, &context.span_id().to_bytes());
+        ids(out, context);
         trace_state(out, 3, context);
         if span.parent_span_id != SpanId::INVALID {
             bytes(out, 4, &span.parent_span_id.to_bytes());
         }
         bytes(out, 5, span.name.as_bytes());
         uint(out, 6, kind(&span.span_kind));
-        fixed64(out, 7, unix_nanos(span.start_time));
-        fixed64(out, 8, unix_nanos(span.end_time));
+        times(out, span);
         attributes(out, 9, &span.attributes);
         uint(out, 10, span.dropped_attributes_count.into());
-        for entry in &span.events.events {
-            event(out, entry);
+        if !span.events.events.is_empty() || span.events.dropped_count > 0 {
+            events(out, &span.events);
         }
-        uint(out, 12, span.events.dropped_count.into());
-        for entry in &span.links.links {
-            link(out, entry);
+        if !span.links.links.is_empty() || span.links.dropped_count > 0 {
+            links(out, &span.links);
         }
-        uint(out, 14, span.links.dropped_count.into());
         message(out, 15, |out| status(out, &span.status));
         fixed32(out, 16, flags(context, span.parent_span_is_remote));
     });
+}
+
+/// Fields 1 and 2. Their sizes are known, so they are written at once.
+fn ids(out: &mut Vec<u8>, context: &SpanContext) {
+    let mut fields = [0; 2 + 16 + 2 + 8];
+    fields[..2].copy_from_slice(&[1 << 3 | 2, 16]);
+    fields[2..18].copy_from_slice(&context.trace_id().to_bytes());
+    fields[18..20].copy_from_slice(&[2 << 3 | 2, 8]);
+    fields[20..].copy_from_slice(&context.span_id().to_bytes());
+    out.extend_from_slice(&fields);
+}
+
+/// Fields 7 and 8, likewise.
+fn times(out: &mut Vec<u8>, span: &SpanData) {
+    let mut fields = [0; 1 + 8 + 1 + 8];
+    fields[0] = 7 << 3 | 1;
+    fields[1..9].copy_from_slice(&unix_nanos(span.start_time).to_le_bytes());
+    fields[9] = 8 << 3 | 1;
+    fields[10..].copy_from_slice(&unix_nanos(span.end_time).to_le_bytes());
+    out.extend_from_slice(&fields);
+}
+
+/// Out of the way of spans that have none.
+#[inline(never)]
+fn events(out: &mut Vec<u8>, events: &SpanEvents) {
+    for entry in &events.events {
+        event(out, entry);
+    }
+    uint(out, 12, events.dropped_count.into());
+}
+
+/// Out of the way of spans that have none.
+#[inline(never)]
+fn links(out: &mut Vec<u8>, links: &SpanLinks) {
+    for entry in &links.links {
+        link(out, entry);
+    }
+    uint(out, 14, links.dropped_count.into());
 }
 
 fn event(out: &mut Vec<u8>, event: &Event) {
@@ -54,8 +88,7 @@ fn event(out: &mut Vec<u8>, event: &Event) {
 fn link(out: &mut Vec<u8>, link: &Link) {
     let context = &link.span_context;
     message(out, 13, |out| {
-        bytes(out, 1, &context.trace_id().to_bytes());
-        bytes(out, 2, &context.span_id().to_bytes());
+        ids(out, context);
         trace_state(out, 3, context);
         attributes(out, 4, &link.attributes);
         uint(out, 5, link.dropped_attributes_count.into());
@@ -76,8 +109,9 @@ fn status(out: &mut Vec<u8>, status: &Status) {
 
 fn trace_state(out: &mut Vec<u8>, field: u32, context: &SpanContext) {
     // Mostly there is none, and the text is made anew each time.
-    let text = context.trace_state().header();
-    bytes(out, field, text.as_bytes());
+    if *context.trace_state() != TraceState::NONE {
+        bytes(out, field, context.trace_state().header().as_bytes());
+    }
 }
 
 fn flags(context: &SpanContext, is_remote: bool) -> u32 {

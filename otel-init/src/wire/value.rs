@@ -13,6 +13,8 @@ const DOUBLE: u32 = 4;
 const ARRAY: u32 = 5;
 const MAP: u32 = 6;
 const BYTES: u32 = 7;
+/// The key of `KeyValue.value`.
+const VALUE: u8 = 2 << 3 | 2;
 /// The field of `ArrayValue` and `KeyValueList`.
 const VALUES: u32 = 1;
 
@@ -34,7 +36,7 @@ pub(super) fn attributes(out: &mut Vec<u8>, field: u32, attributes: &[KeyValue])
 fn short_text(out: &mut Vec<u8>, field: u32, key: &str, text: &str) -> bool {
     let is_short = short_head(out, field, key, 2 + text.len());
     if is_short {
-        out.extend_from_slice(&[(STRING << 3 | 2) as u8, text.len() as u8]);
+        out.extend_from_slice(&[VALUE, 2 + text.len() as u8, (STRING << 3 | 2) as u8, text.len() as u8]);
         out.extend_from_slice(text.as_bytes());
     }
     is_short
@@ -42,14 +44,16 @@ fn short_text(out: &mut Vec<u8>, field: u32, key: &str, text: &str) -> bool {
 
 /// Numbers are short, if their key is.
 fn short_integer(out: &mut Vec<u8>, field: u32, key: &str, number: i64) -> bool {
-    let is_short = short_head(out, field, key, 1 + varint_len(number as u64));
+    let any_len = 1 + varint_len(number as u64);
+    let is_short = short_head(out, field, key, any_len);
     if is_short {
+        out.extend_from_slice(&[VALUE, any_len as u8]);
         integer(out, number);
     }
     is_short
 }
 
-/// Everything before the content of the `AnyValue`, which is `any_len` long; or nothing, if the whole is not short.
+/// The key, and everything before it, of an attribute whose `AnyValue` is `any_len` long; or nothing, if the whole is not short.
 fn short_head(out: &mut Vec<u8>, field: u32, key: &str, any_len: usize) -> bool {
     let len = 2 + key.len() + 2 + any_len;
     if len >= 0x80 || field >= 16 || key.is_empty() {
@@ -58,7 +62,6 @@ fn short_head(out: &mut Vec<u8>, field: u32, key: &str, any_len: usize) -> bool 
     out.reserve(2 + len);
     out.extend_from_slice(&[(field << 3 | 2) as u8, len as u8, 0x0a, key.len() as u8]);
     out.extend_from_slice(key.as_bytes());
-    out.extend_from_slice(&[0x12, any_len as u8]);
     true
 }
 

@@ -5,7 +5,7 @@ use opentelemetry::InstrumentationScope;
 use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks, SpanProcessor as _};
+use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 use prost::Message as _;
 use shuttle::future::block_on;
 
@@ -78,7 +78,7 @@ impl Service {
 
     fn end_span(&self, id: u64) {
         if self.tally.admit() {
-            self.processor.on_end(span(id));
+            self.processor.on_end(&span(id));
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{Status, TraceContextExt, Tracer, TracerProvider};
 use opentelemetry::{Context, KeyValue};
-use opentelemetry_sdk::trace::{SdkTracer, SpanData};
+use opentelemetry_sdk::trace::SpanData;
 use otel_core::propagation::TraceContextPropagator;
 
 use super::super::{AlwaysOff, AlwaysOn, Keep, Probability, Rule, RuleBased, Sampling};
@@ -24,7 +24,7 @@ fn remote(flags: &str) -> Context {
     TraceContextPropagator::new().extract(&HashMap::from([("traceparent".to_owned(), parent)]))
 }
 
-pub(super) fn start(tracer: &SdkTracer, name: &'static str, context: &Context) -> Context {
+pub(super) fn start(tracer: &crate::Tracer, name: &'static str, context: &Context) -> Context {
     context.with_span(tracer.start_with_context(name, context))
 }
 

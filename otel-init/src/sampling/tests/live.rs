@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use opentelemetry::trace::{Span as _, Tracer, TracerProvider};
 use opentelemetry::{Context, KeyValue};
-use opentelemetry_sdk::trace::SdkTracerProvider;
+use opentelemetry_sdk::trace::Sampler;
 
 use super::super::file::WatchedFile;
 use super::super::live::{Live, SamplerHandle};
-use super::super::{AlwaysOff, Sampling, SamplingChange};
+use super::super::{AlwaysOff, RateLimit, Sampling, SamplingChange};
 use super::{Exported, installed};
 
-fn request(provider: &SdkTracerProvider, exported: &Exported, route: &'static str) -> Option<String> {
+fn request(provider: &crate::TracerProvider, exported: &Exported, route: &'static str) -> Option<String> {
     let tracer = provider.tracer("test");
     let builder = tracer.span_builder("request").with_attributes([KeyValue::new("http.route", route)]);
     tracer.build_with_context(builder, &Context::new()).end();
@@ -39,6 +39,23 @@ fn ratio_and_rules_hold_until_they_are_taken_back() {
     handle.reset();
     assert_eq!(request(&provider, &exported, "/checkout"), None);
     assert_eq!(handle.description(), "always_off");
+}
+
+/// As by default: such a head is not even asked while nothing else is said.
+#[test]
+fn a_change_holds_where_all_is_sampled_and_so_does_a_limit() {
+    let all = |ratio| Sampling::sdk_named(Sampler::TraceIdRatioBased(ratio), "all".to_owned());
+    let (provider, exported, control) = installed(&all(1.0));
+    assert_eq!(request(&provider, &exported, "/").as_deref(), Some(""));
+    control.handle().set_ratio(0.0);
+    assert_eq!(request(&provider, &exported, "/"), None);
+    control.handle().reset();
+    assert!(request(&provider, &exported, "/").is_some());
+    for (sampling, expected) in [(all(1.0).with_rate_limit(RateLimit::per_second(3.0)), 3), (all(0.0), 0)] {
+        let (provider, exported, _control) = installed(&sampling);
+        let sampled = (0..100).filter(|_| request(&provider, &exported, "/").is_some()).count();
+        assert!((expected..=expected + 3).contains(&sampled), "{sampling}: {sampled}");
+    }
 }
 
 #[test]

@@ -10,14 +10,13 @@ mod vectors;
 use opentelemetry::trace::{SpanKind, TraceId};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::trace::{
-    InMemorySpanExporter, SdkTracerProvider, SimpleSpanProcessor, SpanData, SpanExporter,
-};
+use opentelemetry_sdk::trace::{InMemorySpanExporter, SpanData, SpanExporter, SpanLimits};
 use std::time::Duration;
 
 use super::composable::NewSpan;
 use super::composite::{Start, with_new_span};
 use super::{Sampling, SamplingControl};
+use crate::traces::{Exporting, TracerProvider};
 
 /// What was exported.
 #[derive(Clone, Debug, Default)]
@@ -49,13 +48,11 @@ impl SpanExporter for Exported {
 }
 
 /// A provider that samples so, what it has exported, and its controls.
-pub(super) fn installed(sampling: &Sampling) -> (SdkTracerProvider, Exported, SamplingControl) {
+pub(super) fn installed(sampling: &Sampling) -> (TracerProvider, Exported, SamplingControl) {
     let control = SamplingControl::new(sampling, None);
     let exported = Exported::default();
-    let provider = SdkTracerProvider::builder()
-        .with_sampler(control.sampler())
-        .with_span_processor(control.processor(SimpleSpanProcessor::new(exported.clone())))
-        .build();
+    let processor = control.processor(Exporting(exported.clone()));
+    let provider = TracerProvider::new(control.sampler(), SpanLimits::default(), Some(Box::new(processor)));
     (provider, exported, control)
 }
 

@@ -12,7 +12,7 @@ use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status, TraceFlags, Tr
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkError;
-use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks, SpanProcessor as _};
+use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 use prost::Message as _;
 
 use crate::wire::buffers::{Buffers, Pushed};
@@ -156,7 +156,7 @@ fn eight_threads_and_a_shutdown_at_any_moment_lose_nothing_that_was_taken() {
                 let processor = Arc::clone(&processor);
                 thread::spawn(move || {
                     for number in 0..500 {
-                        processor.on_end(span(thread * 500 + number, format!("span {number}")));
+                        processor.on_end(&span(thread * 500 + number, format!("span {number}")));
                     }
                 })
             })
@@ -198,7 +198,7 @@ fn what_finds_no_room_is_counted_and_room_comes_back() {
     let lost = Arc::new(AtomicUsize::new(0));
     let one = 100_000;
     let processor = processor(10 * one + one / 2, schedule(1), held(began, gone_on), &lost);
-    let push = |id| processor.on_end(span(id, "n".repeat(one)));
+    let push = |id| processor.on_end(&span(id, "n".repeat(one)));
 
     push(0);
     assert_eq!(beginnings.recv().unwrap(), 1);
@@ -235,7 +235,7 @@ fn a_shutdown_that_takes_too_long_says_so() {
     let (go_on, gone_on) = sync_channel(1);
     let lost = Arc::default();
     let processor = processor(1 << 20, schedule(1), held(began, gone_on), &lost);
-    processor.on_end(span(1, "slow".to_owned()));
+    processor.on_end(&span(1, "slow".to_owned()));
     assert_eq!(beginnings.recv().unwrap(), 1);
     let result = processor.shutdown_with_timeout(Duration::from_millis(1));
     assert!(matches!(result, Err(OTelSdkError::Timeout(_))), "{result:?}");
@@ -303,7 +303,7 @@ fn what_fills_half_of_the_room_is_sent_though_it_is_no_batch() {
     let lost = Arc::default();
     let processor = processor(1_000_000, schedule(100_000), held(began, gone_on), &lost);
     (0..10).for_each(|_| go_on.send(()).unwrap());
-    (0..7).for_each(|id| processor.on_end(span(id, "n".repeat(100_000))));
+    (0..7).for_each(|id| processor.on_end(&span(id, "n".repeat(100_000))));
     assert!(beginnings.recv_timeout(Duration::from_secs(10)).unwrap() > 0);
 }
 
@@ -316,10 +316,10 @@ fn what_is_no_batch_is_sent_so_long_after_what_was_sent_last() {
     let processor = processor(1 << 20, Schedule { delay, ..schedule(100) }, to, &lost);
     for id in 0..5 {
         let before = Instant::now();
-        processor.on_end(span(2 * id, "flushed".to_owned()));
+        processor.on_end(&span(2 * id, "flushed".to_owned()));
         processor.force_flush().unwrap();
         came.recv().unwrap();
-        processor.on_end(span(2 * id + 1, "waits".to_owned()));
+        processor.on_end(&span(2 * id + 1, "waits".to_owned()));
         came.recv_timeout(Duration::from_secs(10)).unwrap();
         assert!(before.elapsed() >= delay, "{:?}", before.elapsed());
     }
@@ -329,7 +329,7 @@ fn what_is_no_batch_is_sent_so_long_after_what_was_sent_last() {
 fn nobody_waits_for_a_worker_that_is_gone() {
     let lost = Arc::default();
     let processor = processor(1 << 20, schedule(100), By(|_, _| panic!("a bug of ours")), &lost);
-    processor.on_end(span(1, "last".to_owned()));
+    processor.on_end(&span(1, "last".to_owned()));
     for _ in 0..2 {
         assert!(matches!(processor.force_flush(), Err(OTelSdkError::AlreadyShutdown)));
     }
@@ -367,7 +367,7 @@ fn nobody_waits_for_what_is_not_polled_any_more() {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build().unwrap();
         if runs {
             runtime.spawn(sending);
-            processor.on_end(span(1, "last".to_owned()));
+            processor.on_end(&span(1, "last".to_owned()));
             beginnings.recv().unwrap();
         } else {
             drop(sending);

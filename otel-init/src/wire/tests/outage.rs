@@ -4,8 +4,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use opentelemetry_sdk::trace::SpanProcessor as _;
-
 use super::handover::{ids, processor, schedule, span};
 use crate::wire::{Destination, Failure};
 
@@ -87,7 +85,7 @@ fn what_could_not_be_sent_is_sent_once_the_collector_is_back() {
     let processor = processor(1 << 20, schedule(10), Arc::clone(&collector), &lost);
     for round in 0..3 {
         collector.goes_down();
-        (0..100).for_each(|id| processor.on_end(span(round * 100 + id, "span".to_owned())));
+        (0..100).for_each(|id| processor.on_end(&span(round * 100 + id, "span".to_owned())));
         for _ in 0..3 {
             assert!(processor.force_flush().unwrap_err().to_string().contains("away"));
         }
@@ -103,7 +101,7 @@ fn while_nothing_is_sent_a_quarter_of_the_room_is_kept() {
     const SPAN: usize = 10_000;
     let (collector, lost) = (Arc::<Collector>::default(), Arc::default());
     let processor = processor(100 * SPAN, schedule(10), Arc::clone(&collector), &lost);
-    let push = |ids: std::ops::Range<u64>| ids.for_each(|id| processor.on_end(span(id, "n".repeat(SPAN))));
+    let push = |ids: std::ops::Range<u64>| ids.for_each(|id| processor.on_end(&span(id, "n".repeat(SPAN))));
     for _ in 0..3 {
         collector.goes_down();
         push(0..1);
@@ -130,14 +128,14 @@ fn what_the_collector_always_fails_of_is_given_up_and_the_rest_gets_through() {
     let (collector, lost) = (Arc::<Collector>::default(), Arc::<AtomicUsize>::default());
     collector.with(|state| state.refused = vec![3]);
     let processor = processor(1 << 20, schedule(1), Arc::clone(&collector), &lost);
-    processor.on_end(span(3, "span".to_owned()));
+    processor.on_end(&span(3, "span".to_owned()));
     for _ in 0..10 {
         // As far as anybody knows, the collector is away.
         processor.force_flush().unwrap_err();
         assert_eq!(collector.outcome(), (vec![], 0));
     }
     let others = (4..10).take_while(|id| {
-        processor.on_end(span(*id, "span".to_owned()));
+        processor.on_end(&span(*id, "span".to_owned()));
         // An error, as long as there is something to fail of.
         let _ = processor.force_flush();
         collector.outcome().1 == 0
@@ -153,7 +151,7 @@ fn at_the_end_what_waits_is_given_up() {
     let (collector, lost) = (Arc::<Collector>::default(), Arc::default());
     let processor = processor(1 << 20, schedule(10), Arc::clone(&collector), &lost);
     collector.goes_down();
-    (0..100).for_each(|id| processor.on_end(span(id, "span".to_owned())));
+    (0..100).for_each(|id| processor.on_end(&span(id, "span".to_owned())));
     processor.force_flush().unwrap_err();
     let (attempts, kept) = collector.with(|state| (state.attempts, state.kept));
     assert_eq!(attempts, kept);

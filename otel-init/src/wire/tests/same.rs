@@ -10,7 +10,6 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span};
 use opentelemetry_proto::transform::logs::tonic::group_logs_by_resource_and_scope;
 use opentelemetry_proto::transform::trace::tonic::group_spans_by_resource_and_scope;
 use opentelemetry_sdk::logs::{LogBatch, LogProcessor as _};
-use opentelemetry_sdk::trace::SpanProcessor as _;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use prost::Message;
@@ -58,7 +57,7 @@ proptest! {
         );
         send_on_a_thread(sending);
         for span in &spans {
-            processor.on_end(span.clone());
+            processor.on_end(span);
         }
         processor.shutdown_with_timeout(Duration::from_secs(10)).unwrap();
 
