@@ -7,12 +7,13 @@ use opentelemetry_sdk::metrics::Temporality;
 use super::exponential;
 use crate::{HistogramPoint, Metric, Number, Point, PointValue, ReceivedMetric};
 
-/// One entry per sender, scope, name and unit. Cumulative metrics and gauges show the last export, deltas are added up.
+/// One entry per sender, scope, name and unit. Cumulative metrics and gauges show the last export, which may have them in
+/// several parts; deltas are added up.
 pub(super) fn metrics(received: &[Arc<ReceivedMetric>]) -> Vec<Metric> {
     let mut merged: Vec<(Arc<ReceivedMetric>, Metric)> = Vec::new();
     for next in received {
-        let same = merged.iter_mut().find(|(first, metric)| {
-            first.resource.is_same(&next.resource)
+        let same = merged.iter_mut().find(|(last, metric)| {
+            last.resource.is_same(&next.resource)
                 && metric.name == next.metric.name
                 && metric.scope == next.metric.scope
                 && metric.kind == next.metric.kind
@@ -25,7 +26,11 @@ pub(super) fn metrics(received: &[Arc<ReceivedMetric>]) -> Vec<Metric> {
             Some((_, metric)) if metric.temporality == Some(Temporality::Delta) => {
                 add_points(metric, &next.metric.points);
             }
-            Some((_, metric)) => *metric = next.metric.clone(),
+            // Each part of a `ResourceMetrics` has its resource, the same one.
+            Some((last, metric)) if Arc::ptr_eq(&last.resource, &next.resource) => {
+                replace_points(metric, &next.metric.points);
+            }
+            Some(same) => *same = (Arc::clone(next), next.metric.clone()),
         }
     }
     merged.into_iter().map(|(_, metric)| metric).collect()
@@ -38,6 +43,15 @@ fn add_points(metric: &mut Metric, points: &[Point]) {
                 known.value = sum(&known.value, &point.value);
                 known.exemplars.extend(point.exemplars.iter().cloned());
             }
+            None => metric.points.push(point.clone()),
+        }
+    }
+}
+
+fn replace_points(metric: &mut Metric, points: &[Point]) {
+    for point in points {
+        match metric.points.iter_mut().find(|known| known.attributes.is_same(&point.attributes)) {
+            Some(known) => *known = point.clone(),
             None => metric.points.push(point.clone()),
         }
     }

@@ -212,6 +212,25 @@ fn of_several_services_one_is_looked_at() {
     assert!(nobody.metrics.is_empty() && nobody.spans.is_empty() && nobody.logs.is_empty());
 }
 
+/// A sender may name a scope twice in one export; the next export takes the place of all of it.
+#[test]
+fn points_of_one_export_are_seen_together() {
+    let part = |tier: &str, count: u8| {
+        let attributes = format!(r#"[{{"key": "tier", "value": {{"stringValue": "{tier}"}}}}]"#);
+        let points = format!(r#"[{{"asInt": "{count}", "attributes": {attributes}}}]"#);
+        let sum = format!(r#"{{"aggregationTemporality": 2, "isMonotonic": true, "dataPoints": {points}}}"#);
+        format!(r#"{{"scope": {{"name": "shop"}}, "metrics": [{{"name": "orders", "sum": {sum}}}]}}"#)
+    };
+    let export =
+        |parts: &[String]| format!(r#"{{"resourceMetrics": [{{"scopeMetrics": [{}]}}]}}"#, parts.join(","));
+    let first = export(&[part("gold", 1), part("silver", 2), part("silver", 3)]);
+    let captured = Captured::from_otlp_json(&first).unwrap();
+    captured.assert_metric("orders").has_series(2).has_total(4);
+    let second = export(&[part("bronze", 5), part("gold", 7)]);
+    let captured = Captured::from_otlp_json(&(first + &second)).unwrap();
+    captured.assert_metric("orders").has_series(2).has_total(12);
+}
+
 /// As in memory: otherwise the last one would hide the others.
 #[test]
 fn metrics_of_one_name_and_two_units_are_two() {
