@@ -23,6 +23,10 @@ impl AttributeConditions {
         self.no_others = true;
     }
 
+    pub(super) fn allows_others(&self) -> bool {
+        !self.no_others
+    }
+
     pub(super) fn describe(&self, into: &mut Vec<String>) {
         into.extend(self.expected.iter().map(|(key, value)| format!("{key} = {value}")));
         into.extend(self.absent.iter().map(|key| format!("no {key}")));

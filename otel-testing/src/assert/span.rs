@@ -105,7 +105,7 @@ impl ExpectedSpan {
         self
     }
 
-    /// With these attributes and, together with those of [`ExpectedSpan::has`], no others.
+    /// With these attributes and, together with those of [`ExpectedSpan::has`], no others, also none that were dropped.
     pub fn has_exactly(mut self, attributes: impl IntoIterator<Item = KeyValue>) -> Self {
         let attributes: Vec<KeyValue> = attributes.into_iter().collect();
         for (key, value) in attributes.iter().collect::<Attributes>().iter() {
@@ -211,6 +211,11 @@ impl ExpectedSpan {
         differences
             .extend(self.conditions.iter().filter_map(|condition| condition.difference(span, captured)));
         self.attributes.differences(&span.attributes, &mut differences);
+        // Those may be any.
+        if span.dropped_attributes > 0 && !self.attributes.allows_others() {
+            differences
+                .push(format!("attributes that were dropped: {}, expected 0", span.dropped_attributes));
+        }
         differences
     }
 

@@ -75,6 +75,18 @@ fn an_attribute_that_is_there_twice_is_one_too_many() {
     assert!(message.contains("tier is there twice") || message.contains("keeps one"), "{message}");
 }
 
+/// Nobody knows what they were.
+#[test]
+fn with_attributes_that_were_dropped_nothing_is_exact() {
+    let sent = r#"{"resourceSpans": [{"scopeSpans": [{"spans": [{"name": "checkout", "droppedAttributesCount": 2,
+        "attributes": [{"key": "tier", "value": {"stringValue": "gold"}}]}]}]}]}"#;
+    let captured = Captured::from_otlp_json(sent).unwrap();
+    captured.assert_span(span("checkout").has("tier", "gold"));
+    let exactly = span("checkout").has_exactly([KeyValue::new("tier", "gold")]);
+    let message = fails(|| captured.assert_span(exactly));
+    assert!(message.contains("attributes that were dropped: 2, expected 0"), "{message}");
+}
+
 fn sums(exports: &[Value]) -> Captured {
     let export = |points: &Value| {
         json!({"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"name": "orders", "sum": {
