@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use opentelemetry::KeyValue;
@@ -42,8 +43,9 @@ impl MetricAssertion {
             [metric] => Self { metric: (*metric).clone() },
             [] => fail(&missing(name, &captured.metrics)),
             several => fail(&format!(
-                "expected one metric {name:?}, there are {}\n{}",
+                "expected one metric {name:?}, there are {}\n{}{}",
                 several.len(),
+                services(captured, name),
                 list(&captured.metrics)
             )),
         }
@@ -203,6 +205,17 @@ pub(super) fn missing(name: &str, metrics: &[Metric]) -> String {
     let nearest = nearest_name(metrics.iter().map(|metric| metric.name.as_str()), name);
     let nearest = nearest.map(|nearest| format!("the closest is {nearest:?}\n")).unwrap_or_default();
     format!("expected the metric {name:?}, there is none\n{nearest}{}", list(metrics))
+}
+
+/// Who sent the metric, if several did: they are the reason why there are several.
+fn services(captured: &Captured, name: &str) -> String {
+    let named = captured.exports.iter().filter(|export| export.name() == name);
+    let services: BTreeSet<&str> = named.map(|export| export.service()).collect();
+    if services.len() < 2 {
+        return String::new();
+    }
+    let services: Vec<String> = services.iter().map(|service| format!("{service:?}")).collect();
+    format!("of the services {}: Captured::of_service chooses one\n", services.join(", "))
 }
 
 /// Metrics and their points as lines.

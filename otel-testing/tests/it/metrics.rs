@@ -3,6 +3,8 @@ use opentelemetry::metrics::MeterProvider;
 use opentelemetry_sdk::metrics::{Aggregation, Instrument, Stream, Temporality};
 use otel_testing::{AssertTelemetry, Captured, MetricKind, Number, PointValue, TestTelemetry};
 
+use crate::spans::panic_message;
+
 #[test]
 fn counters_and_up_down_counters_of_both_number_types() {
     let telemetry = TestTelemetry::new();
@@ -208,6 +210,9 @@ fn of_several_services_one_is_looked_at() {
     shop.assert_metric("orders").is_up_down_counter().has_total(3);
     shop.assert_spans(2, "charge");
     shop.assert_logs(2, "placed");
+    let message = panic_message(|| _ = captured.assert_metric("orders"));
+    let expected = "there are 2\nof the services \"shop\", \"stock\": Captured::of_service chooses one\n";
+    assert!(message.contains(expected), "{message}");
     let nobody = captured.of_service("shops");
     assert!(nobody.metrics.is_empty() && nobody.spans.is_empty() && nobody.logs.is_empty());
 }
