@@ -12,7 +12,7 @@ use super::facts::{McpFacts, McpTransport, Side};
 use super::meta::MetaExtractor;
 use super::operation::McpMessage;
 use crate::GenAi;
-use crate::operation::{Scope, Server};
+use crate::operation::{Scope, Server, ToolScope};
 
 impl GenAi {
     /// A request or a notification that a client of MCP sends, by its method: `tools/call`.
@@ -111,8 +111,8 @@ impl McpMessageBuilder {
 
     /// Starts the operation; `ambient` is in the place of what is current.
     pub fn start_in(self, ambient: &Context) -> McpMessage {
-        if self.facts.side == Side::Client && self.is_this_tool(ambient) {
-            return McpMessage::joined(self.genai, ambient, &self.facts);
+        if let Some(tool) = self.same_tool(ambient) {
+            return McpMessage::joined(self.genai, ambient, &self.facts, tool);
         }
         let (parent, links) = match self.facts.side {
             Side::Client => (ambient.clone(), Vec::new()),
@@ -121,14 +121,12 @@ impl McpMessageBuilder {
         McpMessage::start(self.genai, &parent, &self.facts, links)
     }
 
-    /// Whether the innermost span is that of the same tool's execution.
-    fn is_this_tool(&self, ambient: &Context) -> bool {
-        let Some((tool, span_id)) = Scope::of(ambient).tool.filter(|_| !ambient.is_telemetry_suppressed())
-        else {
-            return false;
-        };
-        let is_innermost = ambient.span().span_context().span_id() == span_id;
-        is_innermost && self.facts.method == "tools/call" && self.facts.tool.as_deref() == Some(&*tool)
+    /// The execution of the tool that is called, if its span is the innermost one.
+    fn same_tool(&self, ambient: &Context) -> Option<ToolScope> {
+        let tool = Scope::of(ambient).tool.filter(|_| !ambient.is_telemetry_suppressed())?;
+        let is_innermost = ambient.span().span_context().span_id() == tool.span_id;
+        let is_call = self.facts.side == Side::Client && self.facts.method == "tools/call";
+        (is_innermost && is_call && self.facts.tool.as_deref() == Some(&*tool.name)).then_some(tool)
     }
 
     /// "The server uses [the context in `_meta`] as parent, and links to the ambient context", such as the span of the HTTP

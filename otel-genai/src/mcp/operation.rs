@@ -18,7 +18,7 @@ use super::message::set_on_span;
 use super::meta::MetaInjector;
 use crate::GenAi;
 use crate::names::{attribute, own};
-use crate::operation::{captured_message, error_type, error_type_of};
+use crate::operation::{ToolScope, captured_message, error_type, error_type_of};
 
 /// A request or a notification of MCP that is on its way. Dropping it ends it as cancelled.
 #[derive(Debug)]
@@ -38,6 +38,7 @@ enum State {
     /// The span is that of a tool's execution; the metric is ours.
     Joined {
         context: Context,
+        tool: ToolScope,
         started: Instant,
         metric: Vec<KeyValue>,
         has_ended: bool,
@@ -51,7 +52,7 @@ impl McpMessage {
         Self { genai, side: facts.side, answer: McpAnswer::default(), is_waiting: false, state }
     }
 
-    pub(super) fn joined(genai: GenAi, context: &Context, facts: &McpFacts) -> Self {
+    pub(super) fn joined(genai: GenAi, context: &Context, facts: &McpFacts, tool: ToolScope) -> Self {
         let (mut span, mut metric) = (Vec::with_capacity(10), Vec::with_capacity(8));
         let convention = genai.mcp(facts.side).convention();
         convention.on_start(&facts, &mut Attributes::to_lists(&mut span, &mut metric));
@@ -61,7 +62,7 @@ impl McpMessage {
         });
         set_on_span(context, span);
         let context = context.clone();
-        let state = State::Joined { context, started: Instant::now(), metric, has_ended: false };
+        let state = State::Joined { context, tool, started: Instant::now(), metric, has_ended: false };
         Self { genai, side: facts.side, answer: McpAnswer::default(), is_waiting: false, state }
     }
 
@@ -189,7 +190,7 @@ impl McpMessage {
     }
 
     fn finish_joined(&mut self) {
-        let State::Joined { context, started, metric, has_ended } = &mut self.state else { return };
+        let State::Joined { context, tool, started, metric, has_ended } = &mut self.state else { return };
         if mem::replace(has_ended, true) {
             return;
         }
@@ -197,6 +198,8 @@ impl McpMessage {
         let (convention, mut span) = (instrumenter.convention(), Vec::new());
         let outcome = convention.on_response(&&self.answer, &mut Attributes::to_lists(&mut span, metric));
         set_on_span(context, span);
+        // Whatever runs the tool may try again, or say another error, and a span must not say a thing twice.
+        tool.set_failure(outcome.clone().err());
         if let Err(error_type) = outcome {
             metric.push(KeyValue::new(attribute::ERROR_TYPE, error_type));
         }

@@ -27,6 +27,6 @@ pub(crate) use guard::{Exit, Guard, error_type, error_type_of};
 pub use inference::{Inference, InferenceBuilder};
 pub use memory::{Memory, MemoryBuilder, MemoryOperation};
 pub use retrieval::{Retrieval, RetrievalBuilder};
-pub(crate) use scope::Scope;
+pub(crate) use scope::{Scope, ToolScope};
 pub use tool::{Tool, ToolBuilder};
 pub use workflow::{Workflow, WorkflowBuilder};

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use opentelemetry::Context;
 use opentelemetry::trace::SpanId;
+use otel_core::ErrorType;
 
 use super::facts::OperationFacts;
 use crate::provider::Usage;
@@ -13,11 +14,20 @@ use crate::provider::Usage;
 pub(crate) struct Scope {
     /// The innermost operation is a call of a model: whatever observes the client inside of it sees the same call again.
     pub(crate) is_model_call: bool,
-    /// The tool that is being executed, and the span that says so.
-    pub(crate) tool: Option<(String, SpanId)>,
+    pub(crate) tool: Option<ToolScope>,
     pub(crate) conversation_id: Option<String>,
     /// What the calls inside of the innermost agent have used.
     pub(crate) used: Option<Arc<Used>>,
+}
+
+/// The tool that is being executed.
+#[derive(Clone, Debug)]
+pub(crate) struct ToolScope {
+    pub(crate) name: String,
+    /// The span that says so.
+    pub(crate) span_id: SpanId,
+    /// How the last message of MCP ended that shares the span.
+    failure: Arc<Mutex<Option<ErrorType>>>,
 }
 
 /// Tokens of all calls inside of an agent.
@@ -34,10 +44,24 @@ impl Scope {
     pub(crate) fn inside(&self, facts: &OperationFacts, span_id: SpanId) -> Self {
         Self {
             is_model_call: facts.is_model_call(),
-            tool: facts.tool.name.as_deref().map(|name| (name.to_owned(), span_id)),
+            tool: facts.tool.name.as_deref().map(|name| ToolScope::new(name, span_id)),
             conversation_id: facts.request.conversation_id.clone().or_else(|| self.conversation_id.clone()),
             used: if facts.is_composite() { Some(Arc::default()) } else { self.used.clone() },
         }
+    }
+}
+
+impl ToolScope {
+    fn new(name: &str, span_id: SpanId) -> Self {
+        Self { name: name.to_owned(), span_id, failure: Arc::default() }
+    }
+
+    pub(crate) fn set_failure(&self, failure: Option<ErrorType>) {
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
+    }
+
+    pub(crate) fn failure(&self) -> Option<ErrorType> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

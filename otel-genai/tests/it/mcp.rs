@@ -1,6 +1,7 @@
 //! Messages of MCP, by hand.
 
 use std::future::pending;
+use std::slice::from_ref;
 
 use futures_util::poll;
 use opentelemetry::baggage::BaggageExt;
@@ -10,7 +11,7 @@ use opentelemetry::{Context, KeyValue};
 use otel_core::propagation::{BaggagePropagator, TraceContextPropagator};
 use otel_genai::content::{ContentPolicy, ContentPolicyBuilder};
 use otel_genai::mcp::{McpMessage, McpTransport};
-use otel_genai::{GenAi, GenAiBuilder, GenAiConventions};
+use otel_genai::{GenAi, GenAiBuilder, GenAiConventions, Tool};
 use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, span};
 use serde_json::{Map, Value, json};
 
@@ -332,6 +333,39 @@ fn a_tool_that_is_executed_through_mcp_has_one_span() {
     tool.run(|| genai.mcp_client("tools/call").with_tool("other").start().end());
     tool.end();
     otel_testing::assert_trace!(telemetry, "execute_tool lookup" => { "tools/call other" });
+}
+
+/// "[`error.type`] If and only if the operation fails" holds for the message as for the tool, and the span is that of both.
+#[test]
+fn the_span_of_a_tool_has_the_error_of_its_message() {
+    let joined = |answers: &[Value], end: fn(Tool)| {
+        let telemetry = TestTelemetry::new();
+        let genai = mcp(&telemetry);
+        let mut tool = genai.execute_tool("lookup").start();
+        for answer in answers {
+            tool.run(|| {
+                let mut call = genai.mcp_client("tools/call").with_tool("lookup").start();
+                call.respond(answer);
+                call.end();
+            });
+        }
+        end(tool);
+        let recorded = telemetry.span("execute_tool lookup");
+        let is_error = |pair: &&KeyValue| pair.key.as_str() == "error.type";
+        let said = recorded.attributes.iter().filter(is_error).count();
+        let error_type = recorded.attribute("error.type").map(ToString::to_string);
+        assert_eq!(said, usize::from(error_type.is_some()), "twice");
+        assert_eq!(matches!(recorded.status, Status::Error { .. }), error_type.is_some());
+        error_type
+    };
+    let (refused, fine) = (json!({ "error": { "code": -32602 } }), json!({ "result": {} }));
+    let failed = json!({ "result": { "isError": true } });
+    assert_eq!(joined(from_ref(&refused), Tool::end).as_deref(), Some("-32602"));
+    assert_eq!(joined(from_ref(&refused), drop).as_deref(), Some("-32602"));
+    assert_eq!(joined(&[refused.clone(), failed], Tool::end).as_deref(), Some("tool_error"));
+    // What is said of the tool itself counts more, and so does a message that was sent again.
+    assert_eq!(joined(from_ref(&refused), |tool| tool.fail("no_order")).as_deref(), Some("no_order"));
+    assert_eq!(joined(&[refused, fine], Tool::end), None);
 }
 
 /// The joined span is of the kind of the outer one, which the checker takes for an MCP span.
