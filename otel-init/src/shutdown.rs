@@ -72,6 +72,7 @@ impl Lifecycle {
         let start = Instant::now();
         let outlets = &self.pipeline.outlets;
         self.pipeline.stop_recording();
+        outlets.iter().for_each(|outlet| outlet.monitor.shutting_down(start + self.timeout));
         // Metrics come last if there is time: the SDK counts what the other signals sent.
         let numbered = outlets.iter().cloned().enumerate();
         let (metrics, others): (Vec<_>, Vec<_>) =

@@ -32,6 +32,8 @@ pub(crate) struct Monitor {
     pub(crate) tally: Arc<Tally>,
     pub(crate) urgency: Urgency,
     pub(super) breaker: Breaker,
+    /// When the shutdown gives up, once it has begun.
+    shutdown_ends: OnceLock<Instant>,
     /// Sends what waits on disk.
     drain: OnceLock<Drain>,
 }
@@ -93,6 +95,7 @@ impl Monitor {
             tally: Arc::default(),
             urgency: Urgency::default(),
             breaker: Breaker::new(),
+            shutdown_ends: OnceLock::new(),
             drain: OnceLock::new(),
         }
     }
@@ -131,6 +134,12 @@ impl Monitor {
         let _ = self.drain.set(Drain(Box::new(drain)));
     }
 
+    /// The shutdown has begun, and waits until then.
+    pub(crate) fn shutting_down(&self, until: Instant) {
+        // There is one.
+        let _ = self.shutdown_ends.set(until);
+    }
+
     /// How many exports have failed so far.
     pub(crate) fn failed_exports(&self) -> u64 {
         self.failed_exports.load(Ordering::Acquire)
@@ -166,16 +175,24 @@ impl Monitor {
     pub(super) fn failed(&self, items: u64, cause: &str) {
         self.tally.failed(items, cause);
         self.failed_for(cause, None);
-        self.warn_failing(cause, "The service goes on, but its telemetry is lost until this works");
+        let effect = match self.shutdown_ends.get() {
+            Some(_) => format!("The service is shutting down: {items} items are lost"),
+            None => "The service goes on, but its telemetry is lost until this works".to_owned(),
+        };
+        self.warn_failing(cause, &effect);
     }
 
     /// What could not be delivered waits to be sent again.
     pub(super) fn kept_in_memory(&self, cause: &str) {
         self.failed_for(cause, IN_MEMORY);
-        self.warn_failing(
-            cause,
-            "The service goes on, and its telemetry waits in memory while there is room",
-        );
+        let effect = match self.shutdown_ends.get() {
+            Some(end) => {
+                let left = end.saturating_duration_since(Instant::now());
+                format!("The service is shutting down: what is not sent within {left:.1?} is lost")
+            }
+            None => "The service goes on, and its telemetry waits in memory while there is room".to_owned(),
+        };
+        self.warn_failing(cause, &effect);
     }
 
     /// What waited to be sent again is not.

@@ -147,6 +147,34 @@ fn expect_silence(test: &str, protocol: &str) {
         &[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint), ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)],
     );
     assert!(finished.elapsed < STALLED, "{:?}", finished.elapsed);
+    assert_eq!(finished.lines("The service goes on"), Vec::<&str>::new(), "{}", finished.console);
+}
+
+#[test]
+fn what_fails_while_the_service_shuts_down_is_told_as_lost() {
+    if child::is_child() {
+        let telemetry = Telemetry::builder().install().unwrap();
+        work(2);
+        telemetry.shutdown_blocking().unwrap_err();
+        return;
+    }
+    let test = "absent::what_fails_while_the_service_shuts_down_is_told_as_lost";
+    // What has the queue of the SDK is kept at first.
+    let lost = "The service is shutting down: 2 items are lost";
+    let kept = "The service is shutting down: what is not sent within ";
+    for (protocol, effect) in [("http/protobuf", lost), ("grpc", lost), ("http/json", kept)] {
+        let endpoint = silent_collector();
+        let variables = [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "300"),
+        ];
+        let finished = child::run(test, &variables);
+        let warnings = finished.lines("cannot export");
+        assert_eq!(warnings.len(), 1, "{}", finished.console);
+        assert!(warnings[0].contains("did not answer within 300ms"), "{}", warnings[0]);
+        assert!(warnings[0].contains(effect), "{protocol}: {}", warnings[0]);
+    }
 }
 
 #[test]
