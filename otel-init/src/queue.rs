@@ -26,7 +26,7 @@ use crate::wire::{Batch, Lost, Schedule, WireLogProcessor, WireSpanProcessor};
 /// Sending it is one short run of the export's threads, which may have to share a core with requests. With the resource it
 /// still fits in what HTTP/2 lets through at once: "the initial value for the flow-control window is 65,535 octets".
 /// <https://www.rfc-editor.org/rfc/rfc9113#section-6.9.2>
-const BATCH_BYTES: usize = 60 * 1024;
+pub(crate) const BATCH_BYTES: usize = 60 * 1024;
 /// The way of a request costs next to nothing for each entry then, and the processor's cache still holds it.
 const MOST_BATCH_BYTES: usize = 512 * 1024;
 

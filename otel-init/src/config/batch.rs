@@ -9,12 +9,16 @@ use opentelemetry_sdk::metrics::Temporality;
 
 use super::Settings;
 use super::environment::Environment;
+use crate::Queue;
+use crate::queue::BATCH_BYTES;
 
 pub(crate) const QUEUE: usize = 2048;
 pub(crate) const BATCH: usize = 512;
 pub(crate) const SPAN_DELAY: Duration = Duration::from_secs(5);
 pub(crate) const LOG_DELAY: Duration = Duration::from_secs(1);
 pub(crate) const INTERVAL: Duration = Duration::from_secs(60);
+/// What holds without a bound on it, in words.
+pub(super) const EXPORT_TIMEOUT: &str = "the timeout of the exporter";
 
 /// How finished spans or log records wait for their export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,20 +35,26 @@ pub(crate) struct BatchConfig {
 }
 
 impl BatchConfig {
-    pub(crate) fn spans(environment: &Environment<'_>) -> Self {
-        Self::resolve("OTEL_BSP", SPAN_DELAY, environment)
+    pub(crate) fn spans(queue: Queue, environment: &Environment<'_>) -> Self {
+        Self::resolve("OTEL_BSP", SPAN_DELAY, queue, environment)
     }
 
-    pub(crate) fn logs(environment: &Environment<'_>) -> Self {
-        Self::resolve("OTEL_BLRP", LOG_DELAY, environment)
+    pub(crate) fn logs(queue: Queue, environment: &Environment<'_>) -> Self {
+        Self::resolve("OTEL_BLRP", LOG_DELAY, queue, environment)
     }
 
     /// `prefix` is `OTEL_BSP` or `OTEL_BLRP`.
-    fn resolve(prefix: &str, default_delay: Duration, environment: &Environment<'_>) -> Self {
-        let given = environment.size(&format!("{prefix}_MAX_QUEUE_SIZE"));
+    fn resolve(prefix: &str, default_delay: Duration, queue: Queue, environment: &Environment<'_>) -> Self {
+        let default = |bytes: usize, entries: usize| match queue {
+            Queue::Encoded { .. } => format!("{bytes} bytes, or {entries} entries in a queue of the SDK,"),
+            Queue::Sdk => entries.to_string(),
+        };
+        let most_bytes = if let Queue::Encoded { max_bytes } = queue { max_bytes } else { 0 };
+        let size = format!("{prefix}_MAX_QUEUE_SIZE");
+        let given = environment.size(&size, default(most_bytes, QUEUE));
         let max_queue_size = given.unwrap_or(QUEUE);
         let batch = format!("{prefix}_MAX_EXPORT_BATCH_SIZE");
-        let given_batch = environment.size(&batch);
+        let given_batch = environment.size(&batch, default(BATCH_BYTES, BATCH));
         let max_export_batch_size = given_batch.unwrap_or(BATCH);
         if given_batch.is_some() && max_export_batch_size > max_queue_size {
             environment.warn(format!(
@@ -57,15 +67,16 @@ impl BatchConfig {
             max_export_batch_size: max_export_batch_size.min(max_queue_size),
             is_batch_size_given: given_batch.is_some(),
             schedule_delay: environment
-                .milliseconds(&[&format!("{prefix}_SCHEDULE_DELAY")])
+                .milliseconds(&[&format!("{prefix}_SCHEDULE_DELAY")], default_delay.as_millis())
                 .unwrap_or(default_delay),
-            export_timeout: environment.milliseconds(&[&format!("{prefix}_EXPORT_TIMEOUT")]),
+            export_timeout: environment.milliseconds(&[&format!("{prefix}_EXPORT_TIMEOUT")], EXPORT_TIMEOUT),
         }
     }
 }
 
 pub(crate) fn metric_interval(settings: &Settings, environment: &Environment<'_>) -> Duration {
-    let interval = environment.milliseconds(&["OTEL_METRIC_EXPORT_INTERVAL"]);
+    let otherwise = settings.metric_export_interval.unwrap_or(INTERVAL);
+    let interval = environment.milliseconds(&["OTEL_METRIC_EXPORT_INTERVAL"], otherwise.as_millis());
     settings.metric_export_interval.or(interval).unwrap_or(INTERVAL)
 }
 
@@ -75,7 +86,7 @@ pub(crate) fn temporality(settings: &Settings, environment: &Environment<'_>) ->
     }
     let name = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE";
     environment
-        .choice(&[name], "cumulative, delta or lowmemory", |value| match value {
+        .choice(&[name], "cumulative, delta or lowmemory", "cumulative", |value| match value {
             "cumulative" => Some(Temporality::Cumulative),
             "delta" => Some(Temporality::Delta),
             "lowmemory" => Some(Temporality::LowMemory),
@@ -92,7 +103,7 @@ pub(crate) fn exponential_histograms(settings: &Settings, environment: &Environm
     let name = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION";
     let expected = "explicit_bucket_histogram or base2_exponential_bucket_histogram";
     environment
-        .choice(&[name], expected, |value| match value {
+        .choice(&[name], expected, "explicit_bucket_histogram", |value| match value {
             "explicit_bucket_histogram" => Some(false),
             "base2_exponential_bucket_histogram" => Some(true),
             _ => None,

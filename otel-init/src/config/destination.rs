@@ -193,10 +193,10 @@ struct Timing {
 impl Timing {
     fn resolve(settings: &Settings, environment: &Environment<'_>) -> Self {
         Self {
-            spans: BatchConfig::spans(environment),
-            logs: BatchConfig::logs(environment),
+            spans: BatchConfig::spans(settings.queue, environment),
+            logs: BatchConfig::logs(settings.queue, environment),
             interval: batch::metric_interval(settings, environment),
-            metric_timeout: environment.milliseconds(&["OTEL_METRIC_EXPORT_TIMEOUT"]),
+            metric_timeout: environment.milliseconds(&["OTEL_METRIC_EXPORT_TIMEOUT"], batch::EXPORT_TIMEOUT),
             temporality: batch::temporality(settings, environment),
         }
     }

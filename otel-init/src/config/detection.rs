@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use opentelemetry::{Context, Key, Value};
 
-use super::environment::Environment;
+use super::environment::{Environment, listed};
 use super::{LONGEST_WAIT, Settings};
 use crate::detectors;
 use crate::registry::{DetectorFunction, Registry};
@@ -56,6 +56,7 @@ pub(crate) fn chosen(settings: &Settings, environment: &Environment<'_>) -> Vec<
         let own = own.map(|detector| detector.name.to_owned());
         own.chain(registry.detectors.keys().cloned()).collect::<Vec<_>>()
     };
+    let mut unknown = Vec::new();
     let mut chosen = match (&settings.detectors, environment.text(VARIABLE)) {
         (Some(names), _) => names.clone(),
         (None, Some(text)) => {
@@ -66,10 +67,7 @@ pub(crate) fn chosen(settings: &Settings, environment: &Environment<'_>) -> Vec<
                     "none" => is_none = true,
                     "" => {}
                     _ if is_known(&name, registry) => chosen.push(name),
-                    _ => environment.warn(format!(
-                        "{VARIABLE} names {name:?}, which is not known; known are {}, all and none",
-                        names(registry).join(", ")
-                    )),
+                    _ => unknown.push(name),
                 }
             }
             if chosen.is_empty() && !is_none {
@@ -83,6 +81,13 @@ pub(crate) fn chosen(settings: &Settings, environment: &Environment<'_>) -> Vec<
     chosen.retain(|name| !settings.without_detectors.contains(name));
     chosen.sort();
     chosen.dedup();
+    for name in unknown {
+        environment.warn(format!(
+            "{VARIABLE} names {name:?}, which is not known; known are {}, all and none; {} is used",
+            names(registry).join(", "),
+            listed(chosen.iter().map(String::as_str))
+        ));
+    }
     chosen
 }
 

@@ -2,11 +2,12 @@
 
 use super::environment::Environment;
 use crate::DiskBuffer;
+use crate::disk_buffer::MAX_SIZE;
 
 pub(super) fn resolve(environment: &Environment<'_>) -> Option<DiskBuffer> {
     // Both are read, so that a size without a folder is checked too.
-    let size =
-        environment.parsed("OTEL_INIT_DISK_BUFFER_MAX_SIZE", "a number of bytes", |value| value.parse().ok());
+    let name = "OTEL_INIT_DISK_BUFFER_MAX_SIZE";
+    let size = environment.parsed(&[name], "a number of bytes", MAX_SIZE, |value| value.parse().ok());
     let buffer = DiskBuffer::new(environment.text("OTEL_INIT_DISK_BUFFER_DIRECTORY")?);
     Some(size.map_or(buffer.clone(), |size| buffer.with_max_size(size)))
 }

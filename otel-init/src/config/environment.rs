@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::time::Duration;
 
 /// The variables and what was wrong with them.
@@ -27,7 +28,7 @@ impl<'a> Environment<'a> {
             return None;
         }
         if value.contains(char::REPLACEMENT_CHARACTER) {
-            self.warn(format!("{name} is not UTF-8; the value is ignored"));
+            self.warn(format!("{name} is not UTF-8; it counts as not set"));
             return None;
         }
         self.used.borrow_mut().insert(name.to_owned());
@@ -44,32 +45,42 @@ impl<'a> Environment<'a> {
         self.used.borrow().clone()
     }
 
-    /// The value as `parse` understands it. A value it refuses is reported, naming the variable and what it may be.
+    /// The first of `names` that has a value which `parse` understands: the variable of a signal before the general one. Each
+    /// value it refuses is reported, naming the variable, what it may be, and what is used: another one of them, or `default`.
     pub(crate) fn parsed<T>(
         &self,
-        name: &str,
+        names: &[&str],
         expected: &str,
-        parse: impl FnOnce(&str) -> Option<T>,
+        default: impl Display,
+        parse: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
-        let value = self.text(name)?;
-        let parsed = parse(&value);
-        if parsed.is_none() {
-            self.refuse(name);
-            self.warn(format!("{name} is {value:?}, expected {expected}; the value is ignored"));
+        let mut refused = Vec::new();
+        let understood = names.iter().find_map(|name| {
+            let value = self.text(name)?;
+            let Some(parsed) = parse(&value) else {
+                self.refuse(name);
+                refused.push((name, value));
+                return None;
+            };
+            Some((parsed, format!("{value:?} of {name}")))
+        });
+        let used = understood.as_ref().map_or_else(|| default.to_string(), |(_, used)| used.clone());
+        for (name, value) in refused {
+            self.warn(format!("{name} is {value:?}, expected {expected}; {used} is used"));
         }
-        parsed
+        understood.map(|(parsed, _)| parsed)
     }
 
-    /// The first of `names` that has one of the values `parse` knows, in any case: the variable of a signal before the
-    /// general one.
+    /// The same for values in any case.
     pub(crate) fn choice<T>(
         &self,
         names: &[&str],
         expected: &str,
+        default: impl Display,
         parse: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
         // "Enum values SHOULD be interpreted in a case-insensitive manner."
-        names.iter().find_map(|name| self.parsed(name, expected, |value| parse(&value.to_ascii_lowercase())))
+        self.parsed(names, expected, default, |value| parse(&value.to_ascii_lowercase()))
     }
 
     /// `true` in any case is true, everything else is false.
@@ -85,21 +96,21 @@ impl<'a> Environment<'a> {
     }
 
     /// The size of a queue or a batch. The SDK allocates a whole queue at once, so there is an upper bound.
-    pub(crate) fn size(&self, name: &str) -> Option<usize> {
-        self.parsed(name, "a whole number from 1 to 1000000", |value| {
+    pub(crate) fn size(&self, name: &str, default: impl Display) -> Option<usize> {
+        self.parsed(&[name], "a whole number from 1 to 1000000", default, |value| {
             value.parse().ok().filter(|number| (1..=1_000_000).contains(number))
         })
     }
 
     /// A whole number, zero included.
-    pub(crate) fn count(&self, name: &str) -> Option<u32> {
-        self.parsed(name, "a whole number", |value| value.parse().ok())
+    pub(crate) fn count(&self, names: &[&str], default: impl Display) -> Option<u32> {
+        self.parsed(names, "a whole number", default, |value| value.parse().ok())
     }
 
     /// Milliseconds above zero.
-    pub(crate) fn milliseconds(&self, names: &[&str]) -> Option<Duration> {
+    pub(crate) fn milliseconds(&self, names: &[&str], default: impl Display) -> Option<Duration> {
         let parse = |value: &str| value.parse().ok().filter(|number| *number > 0).map(Duration::from_millis);
-        names.iter().find_map(|name| self.parsed(name, "a whole number of milliseconds above 0", parse))
+        self.parsed(names, "a whole number of milliseconds above 0", default, parse)
     }
 
     /// Keeps a warning, once.
@@ -113,4 +124,10 @@ impl<'a> Environment<'a> {
     pub(crate) fn into_warnings(self) -> Vec<String> {
         self.warnings.into_inner()
     }
+}
+
+/// What is used of a list, as its variable has it.
+pub(crate) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(",") }
 }

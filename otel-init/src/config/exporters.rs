@@ -1,7 +1,7 @@
 //! `OTEL_{TRACES,METRICS,LOGS}_EXPORTER`, and the same names given in code.
 
 use super::destination::NamedExporter;
-use super::environment::Environment;
+use super::environment::{Environment, listed};
 use crate::registry::Registry;
 use crate::{InstallError, Signal};
 
@@ -22,25 +22,23 @@ impl ExporterName {
         let Some(text) = environment.text(&variable) else {
             return vec![Self::Otlp];
         };
-        let (mut chosen, mut unknown, mut is_any_known) = (Vec::new(), Vec::new(), false);
+        let (mut chosen, mut unknown, mut is_none) = (Vec::new(), Vec::new(), false);
         for name in distinct(text.split(',')) {
             match Self::parse(signal, &name, registry) {
-                Ok(exporter) => {
-                    chosen.extend(exporter);
-                    is_any_known = true;
-                }
+                Ok(Some(exporter)) => chosen.push((name, exporter)),
+                Ok(None) => is_none = true,
                 Err(instead) => unknown.push((name, instead)),
             }
         }
-        let effect = if is_any_known { "it is ignored" } else { "it is ignored, otlp is used" };
+        if chosen.is_empty() && !is_none {
+            environment.refuse(&variable);
+            chosen.push(("otlp".to_owned(), Self::Otlp));
+        }
+        let used = listed(chosen.iter().map(|(name, _)| name.as_str()));
         for (name, instead) in unknown {
-            environment.warn(format!("{variable} is {name:?}: {instead}; {effect}"));
+            environment.warn(format!("{variable} is {name:?}: {instead}; it is ignored, {used} is used"));
         }
-        if is_any_known {
-            return chosen;
-        }
-        environment.refuse(&variable);
-        vec![Self::Otlp]
+        chosen.into_iter().map(|(_, exporter)| exporter).collect()
     }
 
     /// The names that the code chose: there a wrong one is an error.

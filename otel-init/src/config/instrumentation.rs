@@ -29,7 +29,7 @@ pub(super) fn resolve(names: &[String], environment: &Environment<'_>) -> Instru
     for variable in &all {
         if let Some(name) = name_in(variable, ENABLED) {
             // Anything but `false` leaves it on: a typing error must not take data away.
-            let is_on = environment.parsed(variable, "true or false", |value| {
+            let is_on = environment.parsed(&[variable], "true or false", true, |value| {
                 match value.to_ascii_lowercase().as_str() {
                     "true" => Some(true),
                     "false" => Some(false),
@@ -45,7 +45,7 @@ pub(super) fn resolve(names: &[String], environment: &Environment<'_>) -> Instru
             let (paths, others): (Vec<_>, Vec<_>) = paths.partition(|path| path.starts_with(['/', '*']));
             for path in others {
                 environment.warn(format!(
-                    "{variable} has {path:?}, which no path is like: one begins with / or *, as in /health*"
+                    "{variable} has {path:?}, which no path is like, so it leaves out no request: one begins with / or *, as in /health*"
                 ));
             }
             found.excluded_paths.push((name, paths.into_iter().map(str::to_owned).collect()));

@@ -282,14 +282,17 @@ impl SubscriberConfig {
 }
 
 fn own_level(environment: &Environment<'_>) -> Option<LevelFilter> {
-    environment.choice(&["OTEL_LOG_LEVEL"], "none, error, warn, info, debug or all", |value| match value {
-        "none" | "off" => Some(LevelFilter::OFF),
-        "error" | "fatal" => Some(LevelFilter::ERROR),
-        "warn" | "warning" => Some(LevelFilter::WARN),
-        "info" => Some(LevelFilter::INFO),
-        "debug" => Some(LevelFilter::DEBUG),
-        "trace" | "verbose" | "all" => Some(LevelFilter::TRACE),
-        _ => None,
+    let default = "info for this crate and warn for the SDK";
+    environment.choice(&["OTEL_LOG_LEVEL"], "none, error, warn, info, debug or all", default, |value| {
+        match value {
+            "none" | "off" => Some(LevelFilter::OFF),
+            "error" | "fatal" => Some(LevelFilter::ERROR),
+            "warn" | "warning" => Some(LevelFilter::WARN),
+            "info" => Some(LevelFilter::INFO),
+            "debug" => Some(LevelFilter::DEBUG),
+            "trace" | "verbose" | "all" => Some(LevelFilter::TRACE),
+            _ => None,
+        }
     })
 }
 

@@ -100,7 +100,9 @@ impl Variables {
         let [own, general] = self.names("PROTOCOL");
         let expected = "grpc, http/protobuf or http/json";
         // "the default SHOULD be http/protobuf".
-        environment.choice(&[&own, &general], expected, Protocol::from_name).unwrap_or(Protocol::HttpProtobuf)
+        environment
+            .choice(&[&own, &general], expected, Protocol::HttpProtobuf, Protocol::from_name)
+            .unwrap_or(Protocol::HttpProtobuf)
     }
 
     fn is_insecure(&self, environment: &Environment<'_>) -> bool {
@@ -139,13 +141,29 @@ impl Variables {
     }
 
     fn headers(&self, environment: &Environment<'_>) -> HeaderMap {
-        let [own, general] = self.names("HEADERS");
-        [own, general].iter().find_map(|name| read_headers(name, environment)).unwrap_or_default()
+        let names = self.names("HEADERS");
+        let mut refused = Vec::new();
+        let understood = names.iter().find_map(|name| match read_headers(name, environment)? {
+            Ok(headers) => Some((name, headers)),
+            Err(place) => {
+                environment.refuse(name);
+                refused.push((name, place));
+                None
+            }
+        });
+        let used = understood.as_ref().map_or("none".to_owned(), |(name, _)| format!("those of {name}"));
+        for (name, place) in refused {
+            environment.warn(format!(
+                "{name} cannot be read in its entry {place} and is ignored as a whole, expected key=value,key=value with \
+                 values percent-encoded; {used} are used in their place"
+            ));
+        }
+        understood.map(|(_, headers)| headers).unwrap_or_default()
     }
 
     fn timeout(&self, environment: &Environment<'_>) -> Duration {
         let [own, general] = self.names("TIMEOUT");
-        environment.milliseconds(&[&own, &general]).unwrap_or(TIMEOUT)
+        environment.milliseconds(&[&own, &general], TIMEOUT.as_millis()).unwrap_or(TIMEOUT)
     }
 
     fn compression(&self, environment: &Environment<'_>) -> Option<Compression> {
@@ -156,7 +174,7 @@ impl Variables {
             "none" => Some(None),
             _ => None,
         };
-        environment.choice(&[&own, &general], "gzip, zstd or none", parse).unwrap_or(None)
+        environment.choice(&[&own, &general], "gzip, zstd or none", "none", parse).unwrap_or(None)
     }
 
     fn tls(&self, environment: &Environment<'_>) -> TlsConfig {
@@ -178,28 +196,16 @@ impl Variables {
     }
 }
 
-/// Reads `key=value,key=value`. Warnings leave the value out: it is likely a secret.
-fn read_headers(name: &str, environment: &Environment<'_>) -> Option<HeaderMap> {
-    let text = environment.text(name)?;
-    match parse_headers(&text) {
-        Ok(headers) => {
-            headers.iter().filter(|(_, value)| is_without_secret(value)).for_each(|(key, _)| {
-                environment.warn(format!(
-                    "{name} has {key}, and in it no secret: a variable that should be there is not set, or was not \
-                     replaced"
-                ));
-            });
-            Some(headers)
-        }
-        Err(place) => {
-            environment.refuse(name);
-            environment.warn(format!(
-                "{name} cannot be read in its entry {place} and is ignored as a whole, expected key=value,key=value with \
-                 values percent-encoded"
-            ));
-            None
-        }
+/// Reads `key=value,key=value`. The error is the place of an entry that cannot be read. Warnings leave the value out: it is
+/// likely a secret.
+fn read_headers(name: &str, environment: &Environment<'_>) -> Option<Result<HeaderMap, usize>> {
+    let headers = parse_headers(&environment.text(name)?);
+    for (key, _) in headers.iter().flatten().filter(|(_, value)| is_without_secret(value)) {
+        environment.warn(format!(
+            "{name} has {key}, and in it no secret: a variable that should be there is not set, or was not replaced"
+        ));
     }
+    Some(headers)
 }
 
 /// What is left of `Bearer ${TOKEN}` where a shell knows no such variable, and where nobody looks for one.

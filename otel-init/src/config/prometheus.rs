@@ -26,7 +26,9 @@ impl PrometheusConfig {
         Self {
             host: environment.text("OTEL_EXPORTER_PROMETHEUS_HOST").unwrap_or(default.host),
             port: environment
-                .parsed("OTEL_EXPORTER_PROMETHEUS_PORT", "a port, 0 to 65535", |value| value.parse().ok())
+                .parsed(&["OTEL_EXPORTER_PROMETHEUS_PORT"], "a port, 0 to 65535", default.port, |value| {
+                    value.parse().ok()
+                })
                 .unwrap_or(default.port),
             ..default
         }

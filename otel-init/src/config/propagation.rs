@@ -3,7 +3,7 @@
 use opentelemetry::propagation::TextMapCompositePropagator;
 use otel_core::propagation::PropagatorRegistry;
 
-use super::environment::Environment;
+use super::environment::{Environment, listed};
 
 const NAME: &str = "OTEL_PROPAGATORS";
 const DEFAULT: [&str; 2] = ["tracecontext", "baggage"];
@@ -23,7 +23,7 @@ impl PropagatorConfig {
             Some(text) => text.split(',').map(str::trim).filter(|name| !name.is_empty()).collect(),
             None => DEFAULT.to_vec(),
         };
-        let (mut known, mut is_none): (Vec<String>, _) = (Vec::new(), false);
+        let (mut known, mut unknown, mut is_none): (Vec<String>, _, _) = (Vec::new(), Vec::new(), false);
         for name in names {
             if registry.names().any(|other| other == name) {
                 // "Values MUST be deduplicated in order to register a `Propagator` only once."
@@ -33,16 +33,20 @@ impl PropagatorConfig {
             } else if name == "none" {
                 is_none = true;
             } else {
-                let supported: Vec<_> = registry.names().collect();
-                environment.warn(format!(
-                    "{NAME} names {name:?}, which is not supported; supported are {} and none",
-                    supported.join(", ")
-                ));
+                unknown.push(name);
             }
         }
         if known.is_empty() && !is_none {
             environment.refuse(NAME);
             known = DEFAULT.map(str::to_owned).to_vec();
+        }
+        let supported: Vec<_> = registry.names().collect();
+        for name in unknown {
+            environment.warn(format!(
+                "{NAME} names {name:?}, which is not supported; supported are {} and none; {} is used",
+                supported.join(", "),
+                listed(known.iter().map(String::as_str))
+            ));
         }
         Self { names: known, registry: registry.clone() }
     }

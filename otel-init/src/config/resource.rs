@@ -77,7 +77,7 @@ fn from_environment(environment: &Environment<'_>) -> Vec<(Key, Value)> {
             environment.refuse(ATTRIBUTES);
             environment.warn(format!(
                 "{ATTRIBUTES} cannot be read in its entry {place} and is ignored as a whole, expected \
-                 key=value,key=value with values percent-encoded"
+                 key=value,key=value with values percent-encoded; the resource has none of them"
             ));
             return Vec::new();
         }

@@ -14,6 +14,8 @@ const NAME: &str = "OTEL_TRACES_SAMPLER";
 const ARGUMENT: &str = "OTEL_TRACES_SAMPLER_ARG";
 const FILE: &str = "OTEL_INIT_SAMPLER_FILE";
 const DEBUG_KEY: &str = "OTEL_INIT_DEBUG_KEY";
+/// Traces a second.
+const RATE: f64 = 100.0;
 
 /// Which traces are recorded.
 #[derive(Debug, Clone)]
@@ -33,11 +35,15 @@ impl SamplerConfig {
                 unused_argument(environment, "the code says what is sampled");
                 sampling.clone()
             }
-            preset => of_variables(&settings.registry, environment).unwrap_or_else(|| {
-                // "The specified value will only be used if OTEL_TRACES_SAMPLER is set."
-                unused_argument(environment, &format!("it needs a sampler in {NAME}"));
-                preset.clone().unwrap_or_else(|| sdk(true, Sampler::AlwaysOn, "always_on".to_owned()))
-            }),
+            preset => {
+                let otherwise =
+                    preset.clone().unwrap_or_else(|| sdk(true, Sampler::AlwaysOn, "always_on".to_owned()));
+                if environment.text(NAME).is_none() {
+                    // "The specified value will only be used if OTEL_TRACES_SAMPLER is set."
+                    unused_argument(environment, &format!("it needs a sampler in {NAME}"));
+                }
+                of_variables(&settings.registry, environment, &otherwise).unwrap_or(otherwise)
+            }
         };
         let is_used = environment.used().contains(ARGUMENT);
         let argument = if is_used { environment.text(ARGUMENT) } else { None };
@@ -69,8 +75,12 @@ impl SamplerConfig {
     }
 }
 
-/// The sampler that the variable names.
-fn of_variables(registry: &Registry, environment: &Environment<'_>) -> Option<Sampling> {
+/// The sampler that the variable names; `otherwise` is used if there is none.
+fn of_variables(
+    registry: &Registry,
+    environment: &Environment<'_>,
+    otherwise: &Sampling,
+) -> Option<Sampling> {
     let added: String = registry.sampler_names().map(|name| format!(", {name}")).collect();
     let expected = format!(
         "always_on, always_off, traceidratio, probability, rate_limiting or adaptive, each with parentbased_ too, or \
@@ -78,21 +88,21 @@ fn of_variables(registry: &Registry, environment: &Environment<'_>) -> Option<Sa
     );
     let added = environment.text(NAME).filter(|name| registry.has_sampler(name));
     let Some(added) = added else {
-        return environment.choice(&[NAME], &expected, |name| named(name, environment));
+        return environment.choice(&[NAME], &expected, otherwise, |name| named(name, environment));
     };
     let made = registry.sampler(&added, environment.text(ARGUMENT).as_deref())?;
     if made.is_err() {
         environment.refuse(NAME);
         environment.refuse(ARGUMENT);
         environment
-            .warn(format!("{NAME} is {added:?}: the function that makes it panicked; the value is ignored"));
+            .warn(format!("{NAME} is {added:?}: the function that makes it panicked; {otherwise} is used"));
     }
     made.ok()
 }
 
 fn named(name: &str, environment: &Environment<'_>) -> Option<Sampling> {
-    if Sampling::preset(name, None).is_some() {
-        return Sampling::preset(name, ratio(environment));
+    if let Some(own) = Sampling::preset_ratio(name) {
+        return Sampling::preset(name, Some(ratio(environment, own)));
     }
     let (parent_based, root) = match name.strip_prefix("parentbased_") {
         Some(root) => (true, root),
@@ -106,10 +116,10 @@ fn named(name: &str, environment: &Environment<'_>) -> Option<Sampling> {
         }
         "traceidratio" => {
             // "If unset, default is 1.0."
-            let ratio = ratio(environment).unwrap_or(1.0);
+            let ratio = ratio(environment, 1.0);
             return Some(sdk(parent_based, Sampler::TraceIdRatioBased(ratio), format!("{root} {ratio}")));
         }
-        "probability" => Sampling::probability(ratio(environment).unwrap_or(1.0)),
+        "probability" => Sampling::probability(ratio(environment, 1.0)),
         "rate_limiting" => {
             let limit = RateLimit::per_second(traces_per_second(environment));
             Sampling::probability(1.0).with_rate_limit(limit)
@@ -125,7 +135,9 @@ fn debug_key(environment: &Environment<'_>) -> Option<String> {
     let key = environment.text(DEBUG_KEY)?;
     if key.len() < SHORTEST_KEY {
         environment.refuse(DEBUG_KEY);
-        environment.warn(format!("{DEBUG_KEY} has fewer than {SHORTEST_KEY} bytes; the value is ignored"));
+        environment.warn(format!(
+            "{DEBUG_KEY} has fewer than {SHORTEST_KEY} bytes; no debug header is accepted with it"
+        ));
         return None;
     }
     Some(key)
@@ -144,15 +156,14 @@ pub(crate) fn sdk(parent_based: bool, head: Sampler, name: String) -> Sampling {
     if parent_based { sampling } else { sampling.without_parent() }
 }
 
-fn ratio(environment: &Environment<'_>) -> Option<f64> {
-    environment.parsed(ARGUMENT, "a number from 0 to 1", |value| {
-        value.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio))
-    })
+fn ratio(environment: &Environment<'_>, default: f64) -> f64 {
+    let parse = |value: &str| value.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio));
+    environment.parsed(&[ARGUMENT], "a number from 0 to 1", default, parse).unwrap_or(default)
 }
 
 fn traces_per_second(environment: &Environment<'_>) -> f64 {
     let parse = |value: &str| value.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate >= 0.0);
-    environment.parsed(ARGUMENT, "a number of traces a second", parse).unwrap_or(100.0)
+    environment.parsed(&[ARGUMENT], "a number of traces a second", RATE, parse).unwrap_or(RATE)
 }
 
 impl fmt::Display for SamplerConfig {

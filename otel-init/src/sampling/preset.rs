@@ -43,14 +43,25 @@ impl Sampling {
 
     /// One of the presets by its name, with another probability than its own; `None` if there is none of that name.
     pub(crate) fn preset(name: &str, ratio: Option<f64>) -> Option<Self> {
-        let (make, own): (fn(f64) -> Self, f64) = match name {
-            "development" => (Self::development_with, 1.0),
-            "staging" => (Self::staging_with, 0.5),
-            "production" => (Self::production_with, 0.05),
-            "emergency" => (Self::emergency_with, 0.1),
-            _ => return None,
-        };
-        Some(make(ratio.unwrap_or(own)))
+        let ratio = ratio.or_else(|| Self::preset_ratio(name))?;
+        match name {
+            "development" => Some(Self::development_with(ratio)),
+            "staging" => Some(Self::staging_with(ratio)),
+            "production" => Some(Self::production_with(ratio)),
+            "emergency" => Some(Self::emergency_with(ratio)),
+            _ => None,
+        }
+    }
+
+    /// The probability that a preset has by itself.
+    pub(crate) fn preset_ratio(name: &str) -> Option<f64> {
+        match name {
+            "development" => Some(1.0),
+            "staging" => Some(0.5),
+            "production" => Some(0.05),
+            "emergency" => Some(0.1),
+            _ => None,
+        }
     }
 
     fn development_with(ratio: f64) -> Self {

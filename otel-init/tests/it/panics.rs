@@ -65,7 +65,9 @@ fn the_function_of_a_sampler() {
     });
     told_once(
         finished,
-        &["OTEL_TRACES_SAMPLER is \"Careful\": the function that makes it panicked; the value is ignored"],
+        &[
+            "OTEL_TRACES_SAMPLER is \"Careful\": the function that makes it panicked; parentbased_always_on is used",
+        ],
     );
 }
 

@@ -218,7 +218,10 @@ fn several_exporters_can_be_named_and_unknown_ones_are_told() {
     let config = resolve(&[("OTEL_TRACES_EXPORTER", "jaeger,console")]);
     assert!(otlp(&config, Signal::Traces).is_none() && is_on_console(&config, Signal::Traces));
     let jaeger = "write otlp, and let the collector convert; Jaeger takes OTLP itself";
-    assert_eq!(config.warnings, [format!("OTEL_TRACES_EXPORTER is \"jaeger\": {jaeger}; it is ignored")]);
+    assert_eq!(
+        config.warnings,
+        [format!("OTEL_TRACES_EXPORTER is \"jaeger\": {jaeger}; it is ignored, console is used")]
+    );
     let config = resolve(&[("OTEL_TRACES_EXPORTER", "otpl")]);
     assert!(otlp(&config, Signal::Traces).is_some() && !is_on_console(&config, Signal::Traces));
     assert_eq!(
@@ -294,14 +297,45 @@ fn what_is_ignored_is_shown_without_secrets_and_with_what_holds_instead() {
         (
             vec![("OTEL_EXPORTER_OTLP_HEADERS", "a=1,hunter2")],
             "OTEL_EXPORTER_OTLP_HEADERS cannot be read in its entry 2 and is ignored as a whole, expected \
-             key=value,key=value with values percent-encoded",
+             key=value,key=value with values percent-encoded; none are used in their place",
+        ),
+        (
+            vec![("OTEL_EXPORTER_OTLP_HEADERS", "a=1"), ("OTEL_EXPORTER_OTLP_LOGS_HEADERS", "hunter2")],
+            "OTEL_EXPORTER_OTLP_LOGS_HEADERS cannot be read in its entry 1 and is ignored as a whole, expected \
+             key=value,key=value with values percent-encoded; those of OTEL_EXPORTER_OTLP_HEADERS are used in their place",
+        ),
+        (
+            vec![("OTEL_EXPORTER_OTLP_TIMEOUT", "7000"), ("OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", "7s")],
+            "OTEL_EXPORTER_OTLP_LOGS_TIMEOUT is \"7s\", expected a whole number of milliseconds above 0; \"7000\" of \
+             OTEL_EXPORTER_OTLP_TIMEOUT is used",
+        ),
+        (
+            vec![("OTEL_EXPORTER_OTLP_TIMEOUT", "7s")],
+            "OTEL_EXPORTER_OTLP_TIMEOUT is \"7s\", expected a whole number of milliseconds above 0; 10000 is used",
+        ),
+        (
+            vec![("OTEL_EXPORTER_OTLP_PROTOCOL", "http")],
+            "OTEL_EXPORTER_OTLP_PROTOCOL is \"http\", expected grpc, http/protobuf or http/json; http/protobuf is used",
+        ),
+        (
+            vec![("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "1k")],
+            "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT is \"1k\", expected a whole number; no limit is used",
+        ),
+        (
+            vec![("OTEL_BSP_MAX_QUEUE_SIZE", "1k")],
+            "OTEL_BSP_MAX_QUEUE_SIZE is \"1k\", expected a whole number from 1 to 1000000; 67108864 bytes, or 2048 entries in \
+             a queue of the SDK, is used",
+        ),
+        (
+            vec![("OTEL_INIT_DEBUG_KEY", "hunter2")],
+            "OTEL_INIT_DEBUG_KEY has fewer than 16 bytes; no debug header is accepted with it",
         ),
         (
             vec![("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/key")],
             "OTEL_EXPORTER_OTLP_CLIENT_*: a client certificate and its key are needed together; only the key is set, and \
              it is ignored: connections have no client certificate",
         ),
-        (vec![("OTEL_SERVICE_NAME", "a\u{fffd}b")], "OTEL_SERVICE_NAME is not UTF-8; the value is ignored"),
+        (vec![("OTEL_SERVICE_NAME", "a\u{fffd}b")], "OTEL_SERVICE_NAME is not UTF-8; it counts as not set"),
     ] {
         assert_eq!(resolve(&variables).warnings, [expected], "{variables:?}");
     }

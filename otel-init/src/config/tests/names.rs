@@ -52,10 +52,37 @@ fn every_variable_bears_nonsense() {
             // The two files of a client are told together.
             let shown = if name.contains("CLIENT") { "OTEL_EXPORTER_OTLP_CLIENT_*" } else { name };
             assert!(warning.contains(shown), "{name}: {warning}");
+            let instead = [
+                " is used",
+                " are used",
+                "it counts as false",
+                "has no effect",
+                "is ignored: ",
+                "has none of",
+                "is accepted",
+            ];
+            assert!(instead.iter().any(|words| warning.contains(words)), "what holds instead? {warning}");
         }
         let shown = config.effective().to_string();
         let is_used = is_text || *name == "OTEL_SDK_DISABLED" || name.ends_with("INSECURE");
         assert!(is_used || !shown.contains(&format!("  # {name}\n")), "{name}\n{shown}");
+    }
+}
+
+#[test]
+fn of_a_list_what_is_known_holds() {
+    for (name, value, used) in [
+        ("OTEL_PROPAGATORS", "b3,zipkin,baggage", "b3,baggage"),
+        ("OTEL_PROPAGATORS", "zipkin", "tracecontext,baggage"),
+        ("OTEL_PROPAGATORS", "none,zipkin", "none"),
+        ("OTEL_INIT_RESOURCE_DETECTORS", "host,ec2", "host"),
+        ("OTEL_INIT_RESOURCE_DETECTORS", "ec2,none", "none"),
+        ("OTEL_TRACES_EXPORTER", "console,otpl,otlp", "console,otlp"),
+        ("OTEL_TRACES_EXPORTER", "none,otpl", "none"),
+    ] {
+        let config = resolve(&[(name, value)]);
+        let [warning] = &config.warnings[..] else { panic!("{:?}", config.warnings) };
+        assert!(warning.starts_with(name) && warning.ends_with(&format!(" {used} is used")), "{warning}");
     }
 }
 
@@ -142,7 +169,7 @@ fn a_misspelt_variable_of_the_process_is_named() {
         [
             "OTEL_INSTRUMENTATION_DB_EXCLUDED_URLS is set but not supported, it has no effect; set \
              OTEL_INSTRUMENTATION_DB_EXCLUDED_PATHS instead, to paths such as /health*",
-            "OTEL_INSTRUMENTATION_GRPC_EXCLUDED_PATHS has \"https://x/y\", which no path is like: one begins with / or *, as in /health*",
+            "OTEL_INSTRUMENTATION_GRPC_EXCLUDED_PATHS has \"https://x/y\", which no path is like, so it leaves out no request: one begins with / or *, as in /health*",
             "OTEL_SERVICE_NAMES is set but not known, it has no effect; is it misspelt?"
         ]
     );

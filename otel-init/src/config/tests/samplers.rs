@@ -77,3 +77,26 @@ fn the_argument_of_the_sampler_belongs_to_whoever_was_chosen() {
         }
     }
 }
+
+/// The argument of a sampler that is misspelt is no mistake of its own.
+#[test]
+fn one_warning_says_which_sampler_is_used_instead() {
+    let production = || Settings { sampling: Some(Sampling::production()), ..Settings::default() };
+    let misspelt = [("OTEL_TRACES_SAMPLER", "always"), ("OTEL_TRACES_SAMPLER_ARG", "0.2")];
+    for (settings, used) in [
+        (Settings::default(), "parentbased_always_on is used"),
+        (production(), "production: probability 5 %, "),
+    ] {
+        let config = resolve_with(&settings, &misspelt);
+        let [warning] = &config.warnings[..] else { panic!("{:?}", config.warnings) };
+        assert!(warning.starts_with("OTEL_TRACES_SAMPLER is \"always\", expected always_on, "), "{warning}");
+        assert!(warning.contains(&format!("; {used}")) && warning.ends_with(" is used"), "{warning}");
+        let shown = config.effective().to_string();
+        assert!(!shown.contains("  # OTEL_TRACES_SAMPLER"), "{shown}");
+    }
+    for (name, used) in [("traceidratio", "1"), ("staging", "0.5"), ("rate_limiting", "100")] {
+        let config = resolve(&[("OTEL_TRACES_SAMPLER", name), ("OTEL_TRACES_SAMPLER_ARG", "x")]);
+        let [warning] = &config.warnings[..] else { panic!("{:?}", config.warnings) };
+        assert!(warning.ends_with(&format!("; {used} is used")), "{warning}");
+    }
+}
