@@ -96,6 +96,12 @@ impl Endpoint {
         &self.url
     }
 
+    /// Whether there is something behind the host, if only a slash.
+    pub(crate) fn has_path(&self) -> bool {
+        let (_, rest) = self.url.split_once("://").unwrap_or_default();
+        rest.split('?').next().is_some_and(|rest| rest.contains('/'))
+    }
+
     /// The URL without user name, password and query, which may be secret.
     pub(crate) fn shown(&self) -> &str {
         &self.shown

@@ -11,7 +11,7 @@ use super::file::{self, FileConfig, FileError};
 use super::origins::OriginFile;
 use super::sampler::SamplerConfig;
 use super::{
-    Config, ExporterConfig, LONGEST_WAIT, Origins, PropagatorConfig, Settings, SubscriberConfig, proxy,
+    Config, ExporterConfig, LONGEST_WAIT, Origins, PropagatorConfig, Settings, SubscriberConfig, otlp, proxy,
     resource,
 };
 use crate::error::InstallErrorKind;
@@ -51,6 +51,9 @@ impl Config {
         file.warnings.drain(..).for_each(|warning| environment.warn(format!("{path}: {warning}")));
         code_over(&mut file, settings)?;
         proxy::note(&mut file.destinations, lookup);
+        otlp::note_without_path(&file.destinations, &environment, |signal| {
+            format!("{path}: the endpoint of {signal}")
+        });
         let telemetry_level = settings.telemetry_level.or(file.telemetry_level).unwrap_or(LevelFilter::INFO);
         let shutdown_timeout = settings.shutdown_timeout.or(file.shutdown_timeout);
         let subscriber = (!settings.without_tracing_subscriber).then(|| SubscriberConfig {

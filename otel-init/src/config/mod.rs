@@ -160,6 +160,9 @@ impl Config {
         let detectors = detection::chosen(settings, &environment);
         let mut destinations = Destinations::resolve(settings, &environment)?;
         proxy::note(&mut destinations, lookup);
+        otlp::note_without_path(&destinations, &environment, |signal| {
+            format!("OTEL_EXPORTER_OTLP_{}_ENDPOINT", signal.as_str().to_uppercase())
+        });
         let config = Self {
             is_disabled: environment.boolean("OTEL_SDK_DISABLED").unwrap_or(false),
             resource: resource::resolve(&detectors, settings, &environment),

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::endpoint::Endpoint;
 use super::environment::Environment;
-use super::{HeaderProvider, Settings, percent};
+use super::{Destinations, HeaderProvider, Settings, percent};
 use crate::{InstallError, Protocol, Signal};
 
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
@@ -84,6 +84,25 @@ impl OtlpConfig {
             unused_proxy: None,
             is_added: false,
         })
+    }
+}
+
+/// Warns of endpoints of one signal whose path was forgotten. `named` is what said it.
+pub(super) fn note_without_path(
+    destinations: &Destinations,
+    environment: &Environment<'_>,
+    named: impl Fn(Signal) -> String,
+) {
+    for otlp in destinations.otlp().filter(|otlp| otlp.protocol != Protocol::Grpc) {
+        let (signal, shown) = (otlp.signal, otlp.endpoint.shown());
+        // "If an URL contains no path part, the root path `/` MUST be used": hardly what was meant.
+        if !otlp.endpoint.has_path() {
+            environment.warn(format!(
+                "{} is {shown:?}, which has no path: an endpoint of a single signal is used as it is, so {signal} go to \
+                 {shown}/, and collectors take them at {shown}/v1/{signal}; a / at its end says that this is meant",
+                named(signal)
+            ));
+        }
     }
 }
 

@@ -341,6 +341,50 @@ fn what_is_ignored_is_shown_without_secrets_and_with_what_holds_instead() {
     }
 }
 
+/// "[..] the root path / MUST be used": the specification means it, and who leaves the path out does not.
+#[test]
+fn an_endpoint_of_one_signal_that_has_no_path_is_told() {
+    let why = |shown: &str, signal: &str| {
+        format!(
+            "{shown:?}, which has no path: an endpoint of a single signal is used as it is, so {signal} go to {shown}/, and \
+             collectors take them at {shown}/v1/{signal}; a / at its end says that this is meant"
+        )
+    };
+    let url = "http://user:hunter2@collector:4318?key=hunter2";
+    let config = resolve(&[("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", url)]);
+    let expected = format!("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT is {}", why("http://collector:4318", "logs"));
+    assert_eq!(config.warnings, [expected]);
+
+    let path = std::env::temp_dir().join(format!("otel-init-no-path-{}.yaml", std::process::id()));
+    let of_file = |exporter: &str, url: &str| {
+        let text = format!(
+            "file_format: '1.0'\ntracer_provider: {{processors: [{{batch: {{exporter: {{{exporter}: {{endpoint: '{url}'}}}}}}}}]}}\n"
+        );
+        std::fs::write(&path, text).unwrap();
+        let config_file = Some(path.display().to_string());
+        let config = resolve_with(&Settings { config_file, ..Settings::default() }, &[]);
+        std::fs::remove_file(&path).unwrap();
+        config.warnings
+    };
+    let expected =
+        format!("{}: the endpoint of traces is {}", path.display(), why("http://collector:4318", "traces"));
+    assert_eq!(of_file("otlp_http", url), [expected]);
+
+    for url in ["http://collector:4318/", "http://collector/otlp", "http://collector/v1/traces?a=b"] {
+        assert_eq!(of_file("otlp_http", url), Vec::<String>::new(), "{url}");
+        let variables = [("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", url)];
+        assert_eq!(resolve(&variables).warnings, Vec::<String>::new(), "{url}");
+    }
+    // gRPC has paths of its own.
+    assert_eq!(of_file("otlp_grpc", url), Vec::<String>::new());
+    for variables in [
+        [("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", url), ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")],
+        [("OTEL_EXPORTER_OTLP_ENDPOINT", url), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")],
+    ] {
+        assert_eq!(resolve(&variables).warnings, Vec::<String>::new(), "{variables:?}");
+    }
+}
+
 #[test]
 fn a_header_without_its_secret_is_a_warning() {
     for (value, is_told) in [
