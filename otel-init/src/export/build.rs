@@ -1,5 +1,6 @@
 //! Exporters as the configuration has them.
 
+use std::cell::RefCell;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_sdk::metrics::Temporality;
 use rustls::RootCertStore;
 
+use super::advice::advice;
 use super::buffered::watch;
 use super::client::Client;
 use super::disk::Disk;
@@ -72,8 +74,10 @@ pub(crate) fn build(
             None
         }
     });
-    let workshop = Workshop { config, runtime, redactor, guard, live, roots, warnings: Arc::default(), disk };
-    let mut exporters = Exporters { warnings: problems, ..Exporters::default() };
+    let problems = RefCell::new(problems);
+    let workshop =
+        Workshop { config, runtime, redactor, guard, live, roots, warnings: Arc::default(), disk, problems };
+    let mut exporters = Exporters::default();
     let destinations = &config.destinations;
     for to in &destinations.traces {
         let exporter =
@@ -89,6 +93,7 @@ pub(crate) fn build(
             workshop.make(Signal::Logs, &to.exporter, Temporality::default(), to.batch.export_timeout)?;
         exporters.logs.push((exporter, to.batch));
     }
+    exporters.warnings = workshop.problems.into_inner();
     Ok(exporters)
 }
 
@@ -102,6 +107,8 @@ struct Workshop<'a> {
     roots: RootCertStore,
     warnings: Arc<Warnings>,
     disk: Option<Arc<Disk>>,
+    /// What the operator should know.
+    problems: RefCell<Vec<String>>,
 }
 
 impl Workshop<'_> {
@@ -120,7 +127,11 @@ impl Workshop<'_> {
         let monitor = Arc::new(Monitor::new(signal, target, Arc::clone(&self.warnings)));
         let mut temporality = temporality;
         let sink = match config {
-            ExporterConfig::Otlp(otlp) => Sink::Otlp(self.sender(otlp, &monitor, bound)?),
+            ExporterConfig::Otlp(otlp) => {
+                let sender = self.sender(otlp, &monitor, bound)?;
+                self.check(otlp, &sender);
+                Sink::Otlp(sender)
+            }
             ExporterConfig::Console => Sink::Console,
             ExporterConfig::Named(named) => caught(|| self.named(&named.factory, &mut temporality, bound))
                 .map_err(|_| {
@@ -168,6 +179,21 @@ impl Workshop<'_> {
             Signal::Logs => look_after::<ExportLogsServiceRequest>(&sender),
         }
         Ok(sender)
+    }
+
+    /// Certificates that cannot be used are told now: the first export may be a minute away.
+    fn check(&self, otlp: &OtlpConfig, sender: &Sender) {
+        let Some(problem) = sender.transport.client().problem() else { return };
+        let warning = format!(
+            "nothing is exported to {}: {problem}. The service starts all the same: {}",
+            otlp.endpoint.authority(),
+            advice(&problem)
+        );
+        let mut problems = self.problems.borrow_mut();
+        // Signals mostly share the collector.
+        if !problems.contains(&warning) {
+            problems.push(warning);
+        }
     }
 
     fn named(&self, factory: &Factory, temporality: &mut Temporality, bound: Option<Duration>) -> Sink {

@@ -52,6 +52,11 @@ impl Client {
         }
     }
 
+    /// Why nothing can be sent by it for now.
+    pub(super) fn problem(&self) -> Option<String> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).client.as_ref().err().cloned()
+    }
+
     /// A server that wants a client certificate closes the connection after the handshake, and hyper may see no more than
     /// that. So the operator is told what it could be.
     pub(super) fn explained(&self, cause: String) -> String {

@@ -141,6 +141,52 @@ fn an_authority_changes_nothing_where_there_is_no_tls() {
     assert_eq!(receiver.spans().len(), 1, "{}", finished.console);
 }
 
+/// An export may be a minute away, and what is wrong is known before.
+#[test]
+fn certificates_that_cannot_be_read_are_told_at_the_start() {
+    const TOLD: &str = "EXPECTED_WARNINGS";
+    if child::is_child() {
+        let telemetry = Telemetry::builder().install().unwrap();
+        let warnings = telemetry.config().warnings();
+        assert_eq!(warnings.len().to_string(), std::env::var(TOLD).unwrap(), "{warnings:?}");
+        return;
+    }
+    let test = "tls::certificates_that_cannot_be_read_are_told_at_the_start";
+    let files = Files::new("start");
+    let (certificate, of_other_key) = (&files.files.client_certificate, &files.files.authority);
+    let missing = ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere/ca.pem");
+    let fine = ("OTEL_EXPORTER_OTLP_CERTIFICATE", files.authority());
+    for protocol in PROTOCOLS {
+        for (scheme, variables, told) in [
+            ("http", vec![missing], None),
+            ("https", vec![fine], None),
+            ("https", vec![missing], Some("cannot read the certificate authority from /nowhere/ca.pem")),
+            (
+                "https",
+                vec![
+                    fine,
+                    ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", certificate.to_str().unwrap()),
+                    ("OTEL_EXPORTER_OTLP_CLIENT_KEY", of_other_key.to_str().unwrap()),
+                ],
+                Some("cannot read the client key from "),
+            ),
+        ] {
+            let endpoint = format!("{scheme}://127.0.0.1:1");
+            let count = usize::from(told.is_some()).to_string();
+            let mut all = vec![
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+                ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
+                (TOLD, &count),
+            ];
+            all.extend(variables);
+            let finished = child::run(test, &all);
+            let lines = finished.lines("nothing is exported to 127.0.0.1:1: ");
+            assert_eq!(lines.len(), usize::from(told.is_some()), "{}", finished.console);
+            assert!(lines.iter().zip(told).all(|(line, told)| line.contains(told)), "{lines:?}");
+        }
+    }
+}
+
 #[test]
 fn certificates_are_read_again_when_their_file_changes() {
     const FILE: &str = "TEST_CA_FILE";
