@@ -97,9 +97,7 @@ impl Settings {
             false => receive(self.instrumenter.providers(), current, http.headers, self.trust),
         };
         if is_unwanted {
-            let operation = self.instrumenter.inert(parent);
-            let (has_route, has_own_name, names, tells_ids) = (true, true, None, false);
-            return Begun { operation, method, has_route, has_own_name, names, tells_ids }.unless_idle();
+            return self.hand_on(parent, method);
         }
         if self.instrumenter.convention().metrics.remote_contexts && !is_nested {
             self.count_caller(http, &parent, &links);
@@ -128,14 +126,18 @@ impl Settings {
         operation.tally().series = Some(series);
         operation.attach_only_if_needed();
         if added.is_some() || bodies.is_some() {
-            let (added, names) = (added.cloned(), names.clone());
-            operation.add_at_end(move |to| {
-                bodies.iter().for_each(|bodies| bodies.write(to));
-                checked(names.as_ref(), to, |to| added.iter().for_each(|added| added.write(to)));
-            });
+            add_at_end(&mut operation, added.cloned(), bodies, names.clone());
         }
         let may_know = |may_know: &MayKnow| call_hook(|| may_know(http, peer), false);
         let tells_ids = self.trace_response.as_ref().is_some_and(may_know);
+        Begun { operation, method, has_route, has_own_name, names, tells_ids }.unless_idle()
+    }
+
+    /// For a request that nobody wants observed.
+    #[cold]
+    fn hand_on(&self, parent: Context, method: MethodName) -> Option<Begun> {
+        let operation = self.instrumenter.inert(parent);
+        let (has_route, has_own_name, names, tells_ids) = (true, true, None, false);
         Begun { operation, method, has_route, has_own_name, names, tells_ids }.unless_idle()
     }
 
@@ -159,6 +161,7 @@ impl Settings {
         Series { method, scheme, version, route, status: None, synthetic }
     }
 
+    #[cold]
     fn count_caller(&self, http: &HttpRequest<'_>, parent: &Context, links: &[Link]) {
         let has_header = || TRACE_CONTEXT.iter().any(|name| http.headers.contains_key(*name));
         let caller = match () {
@@ -190,6 +193,19 @@ impl Settings {
             _ => "http",
         }
     }
+}
+
+#[cold]
+fn add_at_end(
+    operation: &mut Operation<ServerConvention>,
+    added: Option<RequestAttributes>,
+    bodies: Option<Bodies>,
+    names: Option<Names>,
+) {
+    operation.add_at_end(move |to| {
+        bodies.iter().for_each(|bodies| bodies.write(to));
+        checked(names.as_ref(), to, |to| added.iter().for_each(|added| added.write(to)));
+    });
 }
 
 /// One of the schemes that metrics carry, however a proxy writes it: "An implementation should accept uppercase letters as
