@@ -16,6 +16,7 @@ use super::ot_state::OtState;
 use super::rate_limited::limited;
 use super::samplers::of_parent;
 use super::sampling::{Head, Sampling};
+use super::sdk::SdkSampler;
 use super::threshold::Threshold;
 
 /// Decides as a [`Sampling`] says, and as it was told since.
@@ -25,8 +26,8 @@ pub(crate) struct InstalledSampler(Arc<Installed>);
 #[derive(Debug)]
 struct Installed {
     sampling: Sampling,
-    /// Whether the head samples every trace that begins here, as by default, until [`Live`] says otherwise.
-    samples_all: bool,
+    /// The head, if it is one of the SDK's and only [`Live`] may say otherwise.
+    head_alone: Option<SdkSampler>,
     live: Arc<Live>,
     buffer: Option<Arc<KeepBuffer>>,
     export: ExportFeedback,
@@ -39,8 +40,8 @@ impl InstalledSampler {
         buffer: Option<Arc<KeepBuffer>>,
         export: ExportFeedback,
     ) -> Self {
-        let samples_all = sampling.samples_all();
-        Self(Arc::new(Installed { sampling, samples_all, live, buffer, export }))
+        let head_alone = sampling.sdk_alone().filter(|_| buffer.is_none()).cloned();
+        Self(Arc::new(Installed { sampling, head_alone, live, buffer, export }))
     }
 }
 
@@ -54,37 +55,36 @@ impl ShouldSample for InstalledSampler {
         attributes: &[KeyValue],
         links: &[Link],
     ) -> SamplingResult {
-        if let Some(result) = parent_context.and_then(|parent| self.0.at_once(parent)) {
-            return result;
-        }
         let export = Some(&self.0.export);
         let start = Start { trace_id, name, kind: span_kind, attributes, links, export };
-        composite::with_new_span(parent_context, start, |span| self.0.decide(span))
+        let at_once = parent_context.and_then(|parent| self.0.at_once(parent, start));
+        at_once.unwrap_or_else(|| composite::with_new_span(parent_context, start, |span| self.0.decide(span)))
     }
 }
 
 impl Installed {
-    /// The decision for the most frequent spans, which needs no look at anything but the parent: those below a sampled one of
-    /// this process, and those that begin a trace where all are sampled.
-    fn at_once(&self, context: &Context) -> Option<SamplingResult> {
+    /// The decision for the most frequent spans, which needs to know little: those below a sampled one of this process, and
+    /// those that begin a trace where a sampler of the SDK has the only say, as by default.
+    fn at_once(&self, context: &Context, start: Start<'_>) -> Option<SamplingResult> {
         let span = context.span();
         let parent = span.span_context();
-        let trace_state = match parent.is_valid() {
-            true if parent.is_remote() || !parent.is_sampled() => return None,
-            true if !self.sampling.is_parent_based || self.sampling.branches.local_sampled.is_some() => {
-                return None;
-            }
-            true => parent.trace_state().clone(),
-            // A decision may have come without ids.
-            false if !self.samples_all || self.live.is_changed() || remote_decision(context).is_some() => {
-                return None;
-            }
-            false => TraceState::NONE,
-        };
-        Some(SamplingResult {
-            decision: SamplingDecision::RecordAndSample,
-            attributes: Vec::new(),
-            trace_state,
+        if parent.is_valid() {
+            let follows = self.sampling.is_parent_based && self.sampling.branches.local_sampled.is_none();
+            let is_sampled = follows && !parent.is_remote() && parent.is_sampled();
+            return is_sampled.then(|| sampled(Vec::new(), parent.trace_state().clone()));
+        }
+        let head = self.head_alone.as_ref()?;
+        // A decision may have come without ids.
+        if self.live.is_changed() || remote_decision(context).is_some() || is_sampling_forced(context) {
+            return None;
+        }
+        Some(match head.sample(context, start) {
+            Some(attributes) => sampled(attributes, TraceState::NONE),
+            None => SamplingResult {
+                decision: SamplingDecision::Drop,
+                attributes: Vec::new(),
+                trace_state: TraceState::NONE,
+            },
         })
     }
 
@@ -182,6 +182,10 @@ impl Installed {
         // A parent that has ended records nothing; then the buffer knows whether it did.
         span.context.span().is_recording() || buffer.watches(span.trace_id)
     }
+}
+
+fn sampled(attributes: Vec<KeyValue>, trace_state: TraceState) -> SamplingResult {
+    SamplingResult { decision: SamplingDecision::RecordAndSample, attributes, trace_state }
 }
 
 fn uncounted(intent: Intent) -> Intent {

@@ -194,9 +194,12 @@ impl Sampling {
         }
     }
 
-    /// Whether every trace that begins here is sampled, and nobody is told how many it stands for.
-    pub(super) fn samples_all(&self) -> bool {
-        self.limits.is_empty() && matches!(&self.head, Head::Sdk(sampler) if sampler.samples_all())
+    /// The head, if it is one of the SDK's and nothing takes away from what it samples.
+    pub(super) fn sdk_alone(&self) -> Option<&SdkSampler> {
+        match &self.head {
+            Head::Sdk(sampler) if self.limits.is_empty() => Some(sampler),
+            _ => None,
+        }
     }
 
     /// Whether spans that are not sampled must build their attributes first.

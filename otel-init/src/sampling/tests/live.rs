@@ -41,7 +41,7 @@ fn ratio_and_rules_hold_until_they_are_taken_back() {
     assert_eq!(handle.description(), "always_off");
 }
 
-/// As by default: such a head is not even asked while nothing else is said.
+/// As by default: such a head has the only say as long as nothing else is said.
 #[test]
 fn a_change_holds_where_all_is_sampled_and_so_does_a_limit() {
     let all = |ratio| Sampling::sdk_named(Sampler::TraceIdRatioBased(ratio), "all".to_owned());
