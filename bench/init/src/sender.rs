@@ -11,7 +11,8 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::Failure;
 
-pub const DROPPED: &str = "made and dropped";
+pub const DROPPED: &str = "SDK, made and dropped";
+pub const OURS_DROPPED: &str = "otel-init, made and dropped";
 pub const OURS: &str = "otel-init";
 pub const NO_REDACTION: &str = "otel-init, no redaction";
 pub const SDK_QUEUE: &str = "otel-init, SDK's queue";
@@ -42,7 +43,7 @@ pub fn run(
         _ => {
             let telemetry = ours(protocol, compression, endpoint, sender)?;
             let provider = telemetry.tracer_provider();
-            let measured = sent.measure(provider, || Ok(provider.sdk().force_flush()?))?;
+            let measured = sent.measure(provider, || Ok(telemetry.flush_blocking().map(drop)?))?;
             let report = telemetry.shutdown_blocking()?;
             if report.health().signal(otel_init::Signal::Traces).is_none_or(|traces| traces.lost() > 0) {
                 return Err(report.to_string().into());
@@ -154,6 +155,7 @@ fn ours(
     });
     let builder = match sender {
         NO_REDACTION => builder.with_redaction(otel_init::Redaction::new().without_secrets()),
+        OURS_DROPPED => builder.with_drop_rule(otel_init::DropRule::span_name("*")),
         SDK_QUEUE => builder.with_queue(otel_init::Queue::Sdk),
         _ => builder,
     };
