@@ -46,6 +46,9 @@ fn records(test: &str, has_fields: bool) {
         assert_eq!(attributes("two"), Vec::<String>::new());
     }
     assert_eq!(attributes("three"), Vec::<String>::new());
+    // Those of the span: sampled, of a trace whose id is random.
+    let flags = |message: &str| logs.iter().find(|log| log.message() == message).map(|log| log.flags);
+    assert_eq!([flags("one"), flags("two"), flags("three")], [Some(3), Some(3), Some(0)]);
 }
 
 #[test]
