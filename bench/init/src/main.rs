@@ -1,4 +1,4 @@
-//! Processor time of each span, from its end to the answer of a local sink that only counts.
+//! Processor time of each span and each log record, to the answer of a local sink that only counts.
 //!
 //! The sender and the sink are processes of their own; the time is that of the sender's process, user and system, so
 //! a busy machine changes it little. The senders take turns, and the median of the turns is shown: whole, and without what it
@@ -14,12 +14,12 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
-use sender::{DROPPED, OURS, OURS_DROPPED, SDK};
+use sender::{DROPPED, LOGS, LOGS_SDK, OURS, OURS_DROPPED, SDK};
 
 type Failure = Box<dyn std::error::Error>;
 
 const TURNS: usize = 5;
-const SPANS: usize = 200_000;
+const ITEMS: usize = 200_000;
 /// As many spans as fit in the queue of the SDK, so that it drops none.
 const SHORT: usize = 2000;
 /// As many as fit in the memory of ours.
@@ -32,21 +32,21 @@ fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["sink"] => Ok(bench_sink::run()?),
-        ["send", sender, protocol, compression, endpoint, threads, round, spans] => {
-            let (threads, round, spans) = (threads.parse()?, round.parse()?, spans.parse()?);
-            sender::run(sender, protocol, compression, endpoint, threads, round, spans)
+        ["send", sender, protocol, compression, endpoint, threads, round, items] => {
+            let (threads, round, items) = (threads.parse()?, round.parse()?, items.parse()?);
+            sender::run(sender, protocol, compression, endpoint, threads, round, items)
         }
         [] => compare(),
         other => Err(format!("unknown: {other:?}").into()),
     }
 }
 
-/// Microseconds of processor time for each span.
+/// Microseconds of processor time for each.
 #[derive(Debug, Clone, Copy)]
 struct Cost {
     /// All threads.
     whole: f64,
-    /// The threads that end the spans.
+    /// The threads that make them.
     pushing: f64,
 }
 
@@ -68,7 +68,7 @@ fn compare() -> Result<(), Failure> {
                 &format!("http://{address}"),
                 &threads,
                 &round,
-                &SPANS.to_string(),
+                &ITEMS.to_string(),
             ])
             .output()?;
         let text = String::from_utf8(output.stdout)?;
@@ -106,6 +106,17 @@ fn compare() -> Result<(), Failure> {
                 of_sdk / export
             );
         }
+    }
+    println!("\n| protocol | compression | sender | us of CPU | |\n|---|---|---|---|---|");
+    for way in WAYS {
+        let (mut upstream, mut own) = (Vec::new(), Vec::new());
+        for _ in 0..TURNS {
+            upstream.push(measure(LOGS_SDK, way, 1, SHORT)?.whole);
+            own.push(measure(LOGS, way, 1, SHORT)?.whole);
+        }
+        let ((protocol, compression), upstream, own) = (way, median(upstream), median(own));
+        println!("| {protocol} | {compression} | {LOGS_SDK} | {upstream:.2} | 1.0x |");
+        println!("| {protocol} | {compression} | {LOGS} | {own:.2} | {:.1}x |", upstream / own);
     }
     println!(
         "\n| sender | pushing threads | us of their CPU | spans per second of all | |\n|---|---|---|---|---|"

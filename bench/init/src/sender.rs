@@ -1,11 +1,15 @@
-//! The process that makes spans and sends them.
+//! The process that makes spans or log records and sends them.
 
 use std::time::Duration;
 
+use opentelemetry::logs::{LogRecord as _, Logger, LoggerProvider, Severity};
 use opentelemetry::trace::{Span as _, SpanKind, Tracer, TracerProvider};
 use opentelemetry::{Context, KeyValue};
-use opentelemetry_otlp::{Compression, WithExportConfig, WithHttpConfig, WithTonicConfig};
+use opentelemetry_otlp::{
+    Compression, LogExporter, SpanExporter, WithExportConfig, WithHttpConfig, WithTonicConfig,
+};
 use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::logs::{BatchLogProcessor, SdkLoggerProvider};
 use opentelemetry_sdk::trace::{BatchSpanProcessor, SdkTracerProvider, Span, SpanData, SpanProcessor};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -17,9 +21,11 @@ pub const OURS: &str = "otel-init";
 pub const NO_REDACTION: &str = "otel-init, no redaction";
 pub const SDK_QUEUE: &str = "otel-init, SDK's queue";
 pub const SDK: &str = "SDK + opentelemetry-otlp";
+pub const LOGS: &str = "log records, otel-init";
+pub const LOGS_SDK: &str = "log records, SDK + opentelemetry-otlp";
 
-/// Sends `spans`, after each `round` what was not sent yet, and prints the microseconds of processor time for each span:
-/// of the process, and of the threads that make and end spans.
+/// Sends so many `items`, after each `round` what was not sent yet, and prints the microseconds of processor time for each of
+/// them: of the process, and of the threads that make them.
 pub fn run(
     sender: &str,
     protocol: &str,
@@ -27,77 +33,82 @@ pub fn run(
     endpoint: &str,
     threads: usize,
     round: usize,
-    spans: usize,
+    items: usize,
 ) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let _entered = runtime.enter();
-    let sent = Sent { threads, round, spans };
+    let sent = Sent { threads, round, items };
     let (whole, pushing) = match sender {
         DROPPED | SDK => {
             let provider = match sender {
                 SDK => upstream(protocol, compression, endpoint)?,
                 _ => SdkTracerProvider::builder().with_span_processor(Drop).build(),
             };
-            sent.measure(&provider, || Ok(provider.force_flush()?))?
+            sent.measure(|requests| spans(&provider, requests), || Ok(provider.force_flush()?))?
+        }
+        LOGS_SDK => {
+            let provider = upstream_logs(protocol, compression, endpoint)?;
+            sent.measure(|requests| logs(&provider, requests), || Ok(provider.force_flush()?))?
         }
         _ => {
             let telemetry = ours(protocol, compression, endpoint, sender)?;
-            let provider = telemetry.tracer_provider();
-            let measured = sent.measure(provider, || Ok(telemetry.flush_blocking().map(drop)?))?;
+            let flush = || Ok(telemetry.flush_blocking().map(drop)?);
+            let measured = match sender {
+                LOGS => sent.measure(|requests| logs(telemetry.logger_provider(), requests), flush)?,
+                _ => sent.measure(|requests| spans(telemetry.tracer_provider(), requests), flush)?,
+            };
             let report = telemetry.shutdown_blocking()?;
-            if report.health().signal(otel_init::Signal::Traces).is_none_or(|traces| traces.lost() > 0) {
+            let signal = if sender == LOGS { otel_init::Signal::Logs } else { otel_init::Signal::Traces };
+            if report.health().signal(signal).is_none_or(|health| health.lost() > 0) {
                 return Err(report.to_string().into());
             }
             measured
         }
     };
-    println!("{} {}", whole / spans as f64 * 1e6, pushing / spans as f64 * 1e6);
+    println!("{} {}", whole / items as f64 * 1e6, pushing / items as f64 * 1e6);
     Ok(())
 }
 
-/// How many spans, and by whom.
+/// How many spans or log records, and by whom.
 struct Sent {
     threads: usize,
     round: usize,
-    spans: usize,
+    items: usize,
 }
+
+type Requests<'a> = std::iter::Take<std::iter::Cycle<std::slice::Iter<'a, Request>>>;
 
 impl Sent {
     /// Seconds of processor time: of the process, and of the threads that pushed.
-    fn measure<P: TracerProvider + Sync>(
+    fn measure(
         &self,
-        provider: &P,
+        push: impl Fn(Requests<'_>) + Sync,
         flush: impl Fn() -> Result<(), Failure>,
     ) -> Result<(f64, f64), Failure> {
-        self.push(provider);
+        self.push(&push);
         flush()?;
         let start = seconds(ClockId::ProcessCPUTime);
         let mut pushing = 0.0;
-        for _ in 0..self.spans / self.round {
-            pushing += self.push(provider);
+        for _ in 0..self.items / self.round {
+            pushing += self.push(&push);
             flush()?;
         }
         Ok((seconds(ClockId::ProcessCPUTime) - start, pushing))
     }
 
     /// One round.
-    fn push<P: TracerProvider + Sync>(&self, provider: &P) -> f64 {
-        let push = || push(provider, self.round / self.threads);
+    fn push(&self, push: &(impl Fn(Requests<'_>) + Sync)) -> f64 {
+        let push = || {
+            let requests: Vec<Request> = (0..REQUESTS).map(Request::new).collect();
+            let start = seconds(ClockId::ThreadCPUTime);
+            push(requests.iter().cycle().take(self.round / self.threads));
+            seconds(ClockId::ThreadCPUTime) - start
+        };
         std::thread::scope(|scope| {
             let pushers: Vec<_> = (0..self.threads).map(|_| scope.spawn(push)).collect();
             pushers.into_iter().map(|pusher| pusher.join().unwrap_or(f64::NAN)).sum()
         })
     }
-}
-
-fn push<P: TracerProvider>(provider: &P, spans: usize) -> f64 {
-    let requests: Vec<Request> = (0..REQUESTS).map(Request::new).collect();
-    let start = seconds(ClockId::ThreadCPUTime);
-    let tracer = provider.tracer("bench");
-    for request in requests.iter().cycle().take(spans) {
-        make(&tracer, request);
-    }
-    seconds(ClockId::ThreadCPUTime) - start
 }
 
 /// Different ones, so that nothing is the same again too soon.
@@ -115,8 +126,33 @@ impl Request {
     }
 }
 
+fn spans(provider: &impl TracerProvider, requests: Requests<'_>) {
+    let tracer = provider.tracer("bench");
+    requests.for_each(|request| span(&tracer, request));
+}
+
+fn logs(provider: &impl LoggerProvider, requests: Requests<'_>) {
+    let logger = provider.logger("bench");
+    requests.for_each(|request| log(&logger, request));
+}
+
+/// What an access log has.
+fn log(logger: &impl Logger, request: &Request) {
+    let mut record = logger.create_log_record();
+    record.set_severity_number(Severity::Info);
+    record.set_severity_text("INFO");
+    record.set_target("shop::users");
+    record.set_body("a request was answered".into());
+    record.add_attribute("url.path", request.path.clone());
+    record.add_attribute("client.address", request.address.clone());
+    record.add_attribute("http.route", "/users/{id}");
+    record.add_attribute("http.response.status_code", 200);
+    record.add_attribute("duration_ms", 1.25);
+    logger.emit(record);
+}
+
 /// A span with the ten attributes that an HTTP server span has.
-fn make<T: Tracer>(tracer: &T, request: &Request) {
+fn span<T: Tracer>(tracer: &T, request: &Request) {
     let attributes = vec![
         KeyValue::new("http.request.method", "GET"),
         KeyValue::new("url.scheme", "https"),
@@ -145,11 +181,12 @@ fn ours(
 ) -> Result<otel_init::Telemetry, Failure> {
     let (protocol, compression, endpoint) =
         (protocol.to_owned(), compression.to_owned(), endpoint.to_owned());
+    let other = if sender == LOGS { "OTEL_TRACES_EXPORTER" } else { "OTEL_LOGS_EXPORTER" };
     let builder = otel_init::Telemetry::builder().with_environment(move |name| match name {
         "OTEL_EXPORTER_OTLP_PROTOCOL" => Some(protocol.clone()),
         "OTEL_EXPORTER_OTLP_COMPRESSION" => Some(compression.clone()),
         "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(endpoint.clone()),
-        "OTEL_METRICS_EXPORTER" | "OTEL_LOGS_EXPORTER" => Some("none".to_owned()),
+        name if name == "OTEL_METRICS_EXPORTER" || name == other => Some("none".to_owned()),
         "RUST_LOG" => Some("off".to_owned()),
         _ => None,
     });
@@ -165,10 +202,10 @@ fn ours(
 fn upstream(protocol: &str, compression: &str, endpoint: &str) -> Result<SdkTracerProvider, Failure> {
     let is_zstd = compression == "zstd";
     let exporter = if protocol == "grpc" {
-        let builder = opentelemetry_otlp::SpanExporter::builder().with_tonic().with_endpoint(endpoint);
+        let builder = SpanExporter::builder().with_tonic().with_endpoint(endpoint);
         if is_zstd { builder.with_compression(Compression::Zstd) } else { builder }.build()?
     } else {
-        let builder = opentelemetry_otlp::SpanExporter::builder().with_http();
+        let builder = SpanExporter::builder().with_http();
         let builder = builder.with_endpoint(format!("{endpoint}/v1/traces"));
         let builder = if is_zstd { builder.with_compression(Compression::Zstd) } else { builder };
         // Its blocking client must not be made inside of a runtime.
@@ -176,6 +213,21 @@ fn upstream(protocol: &str, compression: &str, endpoint: &str) -> Result<SdkTrac
     };
     let processor = BatchSpanProcessor::builder(exporter).build();
     Ok(SdkTracerProvider::builder().with_span_processor(processor).build())
+}
+
+fn upstream_logs(protocol: &str, compression: &str, endpoint: &str) -> Result<SdkLoggerProvider, Failure> {
+    let is_zstd = compression == "zstd";
+    let exporter = if protocol == "grpc" {
+        let builder = LogExporter::builder().with_tonic().with_endpoint(endpoint);
+        if is_zstd { builder.with_compression(Compression::Zstd) } else { builder }.build()?
+    } else {
+        let builder = LogExporter::builder().with_http().with_endpoint(format!("{endpoint}/v1/logs"));
+        let builder = if is_zstd { builder.with_compression(Compression::Zstd) } else { builder };
+        // Its blocking client must not be made inside of a runtime.
+        std::thread::spawn(move || builder.build()).join().map_err(|_| "the exporter panicked")??
+    };
+    let processor = BatchLogProcessor::builder(exporter).build();
+    Ok(SdkLoggerProvider::builder().with_log_processor(processor).build())
 }
 
 /// Takes spans and drops them: what is left is the cost of making them.
