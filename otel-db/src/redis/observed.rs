@@ -208,16 +208,25 @@ fn pipeline_lookup(pipeline: &Pipeline, answers: &[Value]) -> Option<Lookup> {
     sum
 }
 
-/// An answer may be an error of the server's: the first of them counts.
+/// An answer may be an error of the server's, or have one inside, as that of a transaction: the first of them counts.
 fn end<T>(operation: DbOperation, answer: &RedisResult<T>, values: &[Value]) {
-    let refused = values.iter().find_map(|value| match value {
-        Value::ServerError(error) => Some(refusal(error.code())),
-        _ => None,
-    });
-    match (answer, refused) {
+    match (answer, values.iter().find_map(refused)) {
         (Err(error), _) => operation.fail(failure_of(error)),
         (Ok(_), Some(failure)) => operation.fail(failure),
         (Ok(_), None) => operation.end(),
+    }
+}
+
+/// The crate `redis` makes an error of any that is inside of an answer. Its parser bounds how deep that is.
+fn refused(value: &Value) -> Option<DbFailure> {
+    match value {
+        Value::ServerError(error) => Some(refusal(error.code())),
+        Value::Array(values) | Value::Set(values) | Value::Push { data: values, .. } => {
+            values.iter().find_map(refused)
+        }
+        Value::Map(pairs) => pairs.iter().find_map(|(key, value)| refused(key).or_else(|| refused(value))),
+        Value::Attribute { data, .. } => refused(data),
+        _ => None,
     }
 }
 

@@ -116,6 +116,32 @@ async fn errors_timeouts_and_cancellations() {
     assert_conventional(&telemetry);
 }
 
+/// The server answers a transaction with one array, and what it refused is in there.
+#[tokio::test]
+async fn a_refused_command_fails_its_transaction() {
+    let telemetry = TestTelemetry::new();
+    let Some((mut cache, address)) = connect(&telemetry).await else { return };
+    let text = key("canary-text");
+    let () = cache.set(&text, "canary-value").await.unwrap();
+    telemetry.clear();
+    let refused: Result<(), RedisError> =
+        redis::pipe().atomic().set(key("one"), 1).lpush(&text, 1).query_async(&mut cache).await;
+    assert!(refused.is_err());
+    // This one is not even queued, so that nothing runs.
+    let aborted: Result<(), RedisError> =
+        redis::pipe().atomic().cmd("SET").set(key("one"), 1).query_async(&mut cache).await;
+    assert!(aborted.is_err());
+    let span = &telemetry.spans()[0];
+    assert!(span.name.contains("MULTI") && span.name.ends_with(&address), "{}", span.name);
+    assert_eq!(span.attribute("error.type").map(ToString::to_string).as_deref(), Some("WRONGTYPE"));
+    let code = span.attribute("db.response.status_code").map(ToString::to_string);
+    assert_eq!(code.as_deref(), Some("WRONGTYPE"));
+    let aborted = telemetry.spans()[1].attribute("error.type").map(ToString::to_string);
+    assert_eq!(aborted.as_deref(), Some("EXECABORT"));
+    telemetry.assert_no_secrets(["canary-value", "canary-text"]);
+    assert_conventional(&telemetry);
+}
+
 /// The first word of an error is its code, but for the scripts of people who do not know.
 #[tokio::test]
 async fn the_first_word_of_an_error_is_no_code_unless_it_looks_like_one() {
