@@ -7,8 +7,14 @@ use std::sync::Arc;
 
 use opentelemetry::{StringValue, Value};
 
+use crate::DbSystem;
 use crate::client::{Known, Series, Source};
 use crate::query_text::{QueryRules, Statement};
+
+/// A batch of Redis, and one that is a transaction:
+/// <https://opentelemetry.io/docs/specs/semconv/db/redis/>
+pub(crate) const PIPELINE: &str = "PIPELINE";
+pub(crate) const TRANSACTION: &str = "MULTI";
 
 /// A call as filters and other hooks see it, before it is made.
 ///
@@ -35,11 +41,13 @@ pub struct DbRequest<'a> {
     pub(crate) stored_procedure: Option<Cow<'a, str>>,
     pub(crate) namespace: Option<Cow<'a, str>>,
     pub(crate) batch_size: Option<usize>,
+    /// What a batch is called.
+    batch_word: &'static str,
     pub(crate) parameters: Vec<(Cow<'static, str>, String)>,
 }
 
 impl<'a> DbRequest<'a> {
-    pub(crate) fn new(rules: QueryRules, client: u64) -> Self {
+    pub(crate) fn new(system: DbSystem, rules: QueryRules, client: u64) -> Self {
         Self {
             query: None,
             rules,
@@ -53,6 +61,7 @@ impl<'a> DbRequest<'a> {
             stored_procedure: None,
             namespace: None,
             batch_size: None,
+            batch_word: if system == DbSystem::REDIS { PIPELINE } else { "BATCH" },
             parameters: Vec::new(),
         }
     }
@@ -134,10 +143,13 @@ impl<'a> DbRequest<'a> {
         }
     }
 
-    /// A name as it stands for a batch: "prefixed with `BATCH `".
+    /// A name as it stands for a batch: "prefixed with `BATCH `", for Redis "prepended by `MULTI ` or `PIPELINE `". A name
+    /// that says so itself stays.
     pub(crate) fn batched<'s>(&self, name: &'s str) -> Cow<'s, str> {
+        let first = name.split(' ').next().unwrap_or_default();
+        let says_so = first == self.batch_word || (first == TRANSACTION && self.batch_word == PIPELINE);
         match self.batch_size {
-            Some(_) if name != "BATCH" && !name.starts_with("BATCH ") => format!("BATCH {name}").into(),
+            Some(_) if !says_so => format!("{} {name}", self.batch_word).into(),
             _ => name.into(),
         }
     }

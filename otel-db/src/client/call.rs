@@ -26,7 +26,7 @@ pub struct DbCall<'a> {
 impl<'a> DbCall<'a> {
     fn new(client: &'a DbClient) -> Self {
         let convention = client.convention();
-        Self { client, request: DbRequest::new(convention.rules, convention.id) }
+        Self { client, request: DbRequest::new(convention.system, convention.rules, convention.id) }
     }
 
     /// To say more of the call than its query.
@@ -111,7 +111,8 @@ impl<'a> DbCall<'a> {
     }
 
     /// How many operations the call submits, each for itself: `db.operation.batch.size`. 1 is no batch. The operation's
-    /// name and the summary get the `BATCH` that the conventions ask for.
+    /// name and the summary get the `BATCH` that the conventions ask for; for Redis it is `PIPELINE`, unless the name begins
+    /// with `MULTI`.
     pub fn batch_size(mut self, operations: usize) -> Self {
         self.said().batch_size = (operations != 1).then_some(operations);
         self

@@ -11,6 +11,7 @@ use redis::{
 
 use super::cache::Lookup;
 use crate::client::{DbOptions, client_setters};
+use crate::request::{PIPELINE, TRANSACTION};
 use crate::{DbClient, DbClientBuilder, DbFailure, DbOperation, DbSystem};
 
 /// A connection of the crate `redis` whose commands are observed.
@@ -159,14 +160,17 @@ impl<C> Connection<C> {
         self.client.operation(name).safe_query_text(text).start()
     }
 
-    /// "`BATCH`", and the command if they are all the same; a transaction is `MULTI`.
+    /// "If the individual operations are known to have the same command then that command SHOULD be used prepended by `MULTI `
+    /// or `PIPELINE `. Otherwise `db.operation.name` SHOULD be `MULTI` or `PIPELINE`." One command in a pipeline is a call of
+    /// its own.
     fn start_pipeline(&self, pipeline: &Pipeline) -> DbOperation {
         let mut names = pipeline.cmd_iter().map(name_of);
-        let first = names.next();
-        let name = match first {
-            _ if pipeline.is_transaction() => Cow::Borrowed("MULTI"),
-            Some(first) if names.all(|name| name == first) => first,
-            _ => Cow::Borrowed("BATCH"),
+        let shared = names.next().filter(|first| names.all(|name| name == *first));
+        let name = match (pipeline.is_transaction(), shared) {
+            (true, Some(shared)) => format!("{TRANSACTION} {shared}").into(),
+            (true, None) => Cow::Borrowed(TRANSACTION),
+            (false, Some(shared)) => shared,
+            (false, None) => Cow::Borrowed(PIPELINE),
         };
         self.client.operation(name).batch_size(pipeline.len()).start()
     }

@@ -65,7 +65,11 @@ fn names() {
     );
     assert_eq!(name(mongo, |db| db.operation("insert").collection("songs").batch_size(1)), "insert songs");
     // The number of a database says nothing in a name.
-    assert_eq!(name(DbSystem::REDIS, |db| db.operation("GET")), "GET host:6379");
+    let redis = DbSystem::REDIS;
+    assert_eq!(name(redis, |db| db.operation("GET")), "GET host:6379");
+    assert_eq!(name(redis, |db| db.operation("GET").batch_size(2)), "PIPELINE GET host:6379");
+    assert_eq!(name(redis, |db| db.operation("PIPELINE").batch_size(2)), "PIPELINE host:6379");
+    assert_eq!(name(redis, |db| db.operation("MULTI SET").batch_size(2)), "MULTI SET host:6379");
 
     let telemetry = TestTelemetry::new();
     client(&telemetry, DbSystem::REDIS).build().operation("GET").start().end();

@@ -69,18 +69,29 @@ async fn pipelines_transactions_and_scripts() {
     let () = redis::pipe().set(&one, 1).set(&other, 2).query_async(&mut cache).await.unwrap();
     let () = redis::pipe().get(&one).del(&other).query_async(&mut cache).await.unwrap();
     let () = redis::pipe().atomic().set(&one, 3).incr(&one, 1).query_async(&mut cache).await.unwrap();
+    let () = redis::pipe().atomic().del(&one).del(&other).query_async(&mut cache).await.unwrap();
+    // One command is no batch, whatever it came in.
+    let () = redis::pipe().get(&one).query_async(&mut cache).await.unwrap();
+    let () = redis::pipe().atomic().get(&one).query_async(&mut cache).await.unwrap();
     let answer: i32 = Script::new(&format!("return 7 -- {one}")).invoke_async(&mut cache).await.unwrap();
     assert_eq!(answer, 7);
     let facts: Vec<_> = telemetry
         .spans()
         .iter()
-        .take(3)
+        .take(6)
         .map(|span| {
             (span.name.to_string(), span.attribute("db.operation.batch.size").map(ToString::to_string))
         })
         .collect();
-    let expected =
-        ["BATCH SET", "BATCH", "BATCH MULTI"].map(|name| (format!("{name} {address}"), Some("2".to_owned())));
+    let expected = [
+        ("PIPELINE SET", Some("2")),
+        ("PIPELINE", Some("2")),
+        ("MULTI", Some("2")),
+        ("MULTI DEL", Some("2")),
+        ("GET", None),
+        ("MULTI GET", None),
+    ];
+    let expected = expected.map(|(name, size)| (format!("{name} {address}"), size.map(ToOwned::to_owned)));
     assert_eq!(facts, expected);
     // The crate `redis` loads a script when the server does not know it.
     telemetry.assert_span(span(format!("EVALSHA {address}")).failed().has("error.type", "NOSCRIPT"));
@@ -108,7 +119,7 @@ async fn errors_timeouts_and_cancellations() {
 
     let failed = |name: &str, code: &str| span(format!("{name} {address}")).failed().has("error.type", code);
     telemetry.assert_span(failed("LPUSH", "WRONGTYPE").has("db.response.status_code", "WRONGTYPE"));
-    telemetry.assert_span(failed("BATCH LPUSH", "WRONGTYPE"));
+    telemetry.assert_span(failed("PIPELINE LPUSH", "WRONGTYPE"));
     telemetry.assert_span(failed("UNKNOWN", "ERR"));
     telemetry
         .assert_span(span(format!("BLPOP {address}")).has("otel_db.ended_early", true).has_no("error.type"));
@@ -132,7 +143,7 @@ async fn a_refused_command_fails_its_transaction() {
         redis::pipe().atomic().cmd("SET").set(key("one"), 1).query_async(&mut cache).await;
     assert!(aborted.is_err());
     let span = &telemetry.spans()[0];
-    assert!(span.name.contains("MULTI") && span.name.ends_with(&address), "{}", span.name);
+    assert_eq!(span.name, format!("MULTI {address}"));
     assert_eq!(span.attribute("error.type").map(ToString::to_string).as_deref(), Some("WRONGTYPE"));
     let code = span.attribute("db.response.status_code").map(ToString::to_string);
     assert_eq!(code.as_deref(), Some("WRONGTYPE"));
@@ -181,7 +192,7 @@ async fn connections_that_are_lost_and_answers_that_do_not_come() {
     assert!(one.is_err());
     let many: Result<(), RedisError> = redis::pipe().get("a").get("b").query_async(&mut cache).await;
     assert!(many.is_err());
-    for name in ["SET", "BATCH GET"] {
+    for name in ["SET", "PIPELINE GET"] {
         telemetry.assert_span(
             span(format!("{name} {address}"))
                 .failed()
@@ -204,7 +215,7 @@ async fn what_is_dropped_before_it_was_polled_has_not_happened() {
     let mut running = Box::pin(pipeline.query_async::<()>(&mut cache));
     assert!(futures_util::poll!(&mut running).is_pending());
     drop(running);
-    telemetry.assert_span(span(format!("BATCH BLPOP {address}")).has("otel_db.ended_early", true));
+    telemetry.assert_span(span(format!("PIPELINE BLPOP {address}")).has("otel_db.ended_early", true));
     telemetry.assert_all_spans_ended();
     assert_eq!(telemetry.histogram_count(DURATION), 1);
 }
