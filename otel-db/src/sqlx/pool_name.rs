@@ -39,7 +39,11 @@ impl Drop for PoolName {
 pub(super) fn default_name(target: &Target) -> String {
     let mut name = String::new();
     if let Some(address) = &target.address {
-        name.push_str(address);
+        // The path of a socket may have colons too: `/cloudsql/project:region:instance`.
+        match address.contains(':') && !address.starts_with('/') {
+            true => name.push_str(&format!("[{address}]")),
+            false => name.push_str(address),
+        }
         if let Some(port) = target.port.or(target.system.default_port()) {
             name.push_str(&format!(":{port}"));
         }
@@ -74,6 +78,8 @@ mod tests {
         };
         assert_eq!(name(Some("db"), Some(6432), Some("shop")), "db:6432/shop");
         assert_eq!(name(Some("db"), None, None), "db:5432");
+        assert_eq!(name(Some("::1"), Some(6432), Some("shop")), "[::1]:6432/shop");
+        assert_eq!(name(Some("/run/a:b"), Some(6432), Some("shop")), "/run/a:b:6432/shop");
         assert_eq!(name(None, None, Some("shop")), "shop");
         assert_eq!(name(None, None, None), "postgresql");
     }

@@ -6,7 +6,7 @@ use percent_encoding::percent_decode_str;
 use sqlx::any::{Any, AnyConnectOptions};
 use sqlx::error::DatabaseError;
 
-use super::{Driver, Target, hand_on_to_connection, sealed::Sealed};
+use super::{Driver, Target, address_of, hand_on_to_connection, sealed::Sealed};
 use crate::DbSystem;
 
 impl Sealed for Any {}
@@ -29,12 +29,9 @@ impl Driver for Any {
             DbSystem::SQLITE => file_name(url.as_str()),
             _ => decoded(path),
         };
-        Target {
-            system,
-            address: url.host_str().filter(|_| system != DbSystem::SQLITE).map(ToOwned::to_owned),
-            port: url.port(),
-            namespace,
-        }
+        // A socket's path is there with its slashes encoded.
+        let host = url.host_str().filter(|_| system != DbSystem::SQLITE).and_then(decoded);
+        Target { system, address: host.as_deref().map(address_of), port: url.port(), namespace }
     }
 
     fn status_code(error: &dyn DatabaseError) -> Option<Cow<'static, str>> {
@@ -76,6 +73,14 @@ mod tests {
             ("mariadb://ada:secret@db/shop", DbSystem::MARIADB, Some("db"), None, Some("shop")),
             ("mysql://ada@db/my%20shop", DbSystem::MYSQL, Some("db"), None, Some("my shop")),
             ("mysql://ada@db/%ff", DbSystem::MYSQL, Some("db"), None, None),
+            ("mysql://ada@[::1]:3307/shop", DbSystem::MYSQL, Some("::1"), Some(3307), Some("shop")),
+            (
+                "postgres://ada@%2Frun%2Fpostgresql/shop",
+                DbSystem::POSTGRESQL,
+                Some("/run/postgresql"),
+                None,
+                Some("shop"),
+            ),
             ("sqlite://my%20shop.db", DbSystem::SQLITE, None, None, Some("my shop.db")),
             ("sqlite:///home/ada/shop.db?mode=rwc", DbSystem::SQLITE, None, None, Some("shop.db")),
             ("sqlite://shop.db", DbSystem::SQLITE, None, None, Some("shop.db")),

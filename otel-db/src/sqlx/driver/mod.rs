@@ -84,6 +84,13 @@ pub struct Target {
     pub(super) namespace: Option<String>,
 }
 
+/// The name or address in a URL's host: an IPv6 address has brackets there, which sqlx keeps in its options.
+#[cfg(any(feature = "sqlx-any", feature = "sqlx-mysql", feature = "sqlx-postgres"))]
+fn address_of(host: &str) -> String {
+    let inside = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    inside.unwrap_or(host).to_owned()
+}
+
 mod sealed {
     pub trait Sealed {}
 }

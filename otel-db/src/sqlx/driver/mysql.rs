@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use sqlx::error::DatabaseError;
 use sqlx::mysql::{MySql, MySqlConnectOptions, MySqlDatabaseError};
 
-use super::{Driver, Target, hand_on_to_connection, sealed::Sealed};
+use super::{Driver, Target, address_of, hand_on_to_connection, sealed::Sealed};
 use crate::DbSystem;
 
 impl Sealed for MySql {}
@@ -18,7 +18,7 @@ impl Driver for MySql {
         let socket = options.get_socket().and_then(|path| path.to_str());
         Target {
             system: DbSystem::MYSQL,
-            address: Some(socket.unwrap_or_else(|| options.get_host()).to_owned()),
+            address: Some(address_of(socket.unwrap_or_else(|| options.get_host()))),
             port: Some(options.get_port()),
             namespace: options.get_database().map(ToOwned::to_owned),
         }
@@ -41,13 +41,18 @@ mod tests {
 
     #[test]
     fn the_target_is_what_the_url_says() {
-        let target = MySql::target(&"mysql://ada:secret@db.internal:3307/shop".parse().unwrap());
-        let expected = Target {
-            system: DbSystem::MYSQL,
-            address: Some("db.internal".to_owned()),
-            port: Some(3307),
-            namespace: Some("shop".to_owned()),
-        };
-        assert_eq!(target, expected);
+        for (url, address) in [
+            ("mysql://ada:secret@db.internal:3307/shop", "db.internal"),
+            ("mysql://ada:secret@[::1]:3307/shop", "::1"),
+        ] {
+            let target = MySql::target(&url.parse().unwrap());
+            let expected = Target {
+                system: DbSystem::MYSQL,
+                address: Some(address.to_owned()),
+                port: Some(3307),
+                namespace: Some("shop".to_owned()),
+            };
+            assert_eq!(target, expected, "{url}");
+        }
     }
 }

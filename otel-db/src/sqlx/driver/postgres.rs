@@ -2,7 +2,7 @@
 
 use sqlx::postgres::{PgConnectOptions, Postgres};
 
-use super::{Driver, Target, hand_on_to_connection, sealed::Sealed};
+use super::{Driver, Target, address_of, hand_on_to_connection, sealed::Sealed};
 use crate::DbSystem;
 
 impl Sealed for Postgres {}
@@ -19,7 +19,7 @@ impl Driver for Postgres {
         let schema = options.get_options().and_then(first_schema);
         Target {
             system: DbSystem::POSTGRESQL,
-            address: Some(address.to_owned()),
+            address: Some(address_of(address)),
             port: Some(options.get_port()),
             namespace: Some(match schema {
                 Some(schema) => format!("{database}|{schema}"),
@@ -55,6 +55,7 @@ mod tests {
             ("postgres://ada@db.internal/shop?options[search_path]=app", "db.internal", 5432, "shop|app"),
             ("postgres://ada@db.internal/shop?options[search_path]=%22$user%22", "db.internal", 5432, "shop"),
             ("postgres://ada@db.internal", "db.internal", 5432, "ada"),
+            ("postgres://ada@[2001:db8::1]:6432/shop", "2001:db8::1", 6432, "shop"),
             ("postgres://ada@%2Frun%2Fpostgresql/shop", "/run/postgresql", 5432, "shop"),
         ] {
             let target = Postgres::target(&url.parse().unwrap());
