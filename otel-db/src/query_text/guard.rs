@@ -168,6 +168,13 @@ impl Guard {
                 self.state = State::CustomSetting;
                 Verdict::Token
             }
+            // `SET "app.token" TO ..`
+            (State::Setting, Kind::Name | Kind::DoubleQuoted)
+                if text[token.start..token.end].contains('.') =>
+            {
+                self.state = State::CustomSetting;
+                Verdict::Token
+            }
             (State::CustomSetting, Kind::Symbol(b'=')) => {
                 self.state = State::Secret;
                 Verdict::Token
@@ -237,6 +244,8 @@ impl Guard {
             State::CustomSetting if word.eq_ignore_ascii_case("to") => State::Secret,
             State::Secrets | State::Setting if is_one_of(word, &["password", "passwd"]) => State::Secret,
             State::Secrets | State::Setting if identified && word.eq_ignore_ascii_case("by") => State::Secret,
+            // `ALTER ROLE joe SET app.token TO ..`
+            State::Secrets if word.eq_ignore_ascii_case("set") => State::Setting,
             State::Copy if word.eq_ignore_ascii_case("stdin") => State::CopyFromInput,
             State::Insert if word.eq_ignore_ascii_case("select") => State::InsertSelect,
             State::InsertSelect if word.eq_ignore_ascii_case("input") => State::Insert,
