@@ -24,13 +24,15 @@ use crate::{DbClient, DbFailure, DbOperation};
 pub struct Instrumentation {
     client: DbClient,
     running: Option<DbOperation>,
+    /// The query that goes on once `running`, the lookup of a type, has ended.
+    waiting: Option<DbOperation>,
 }
 
 impl Instrumentation {
     /// Statements become calls of `client`.
     #[must_use]
     pub fn new(client: &DbClient) -> Self {
-        Self { client: client.clone(), running: None }
+        Self { client: client.clone(), running: None, waiting: None }
     }
 }
 
@@ -41,10 +43,14 @@ impl DieselInstrumentation for Instrumentation {
                 let mut text = WithoutBinds(String::new());
                 // It fails when there is no more to write.
                 let _ = write!(text, "{query}");
+                // Of a query that could not bind its values diesel tells no end: any other query shows that it is over.
+                self.waiting = self.running.take().filter(|_| text.looks_up_type());
                 self.running = Some(self.client.query(text.sql()).start());
             }
             InstrumentationEvent::FinishQuery { error, .. } => {
-                let Some(operation) = self.running.take() else { return };
+                let Some(operation) = std::mem::replace(&mut self.running, self.waiting.take()) else {
+                    return;
+                };
                 match error {
                     // No row is an answer.
                     None | Some(Error::NotFound) => operation.end(),
@@ -85,6 +91,12 @@ struct WithoutBinds(String);
 impl WithoutBinds {
     fn sql(&self) -> &str {
         self.0.split(BINDS).next().unwrap_or_default()
+    }
+
+    /// Whether it asks PostgreSQL for the number of a type, which diesel does between the start and the end of the query that
+    /// binds a value of it.
+    fn looks_up_type(&self) -> bool {
+        self.sql().contains("pg_type")
     }
 }
 

@@ -1,8 +1,9 @@
 //! diesel's hook, on SQLite in memory.
 
 use std::cell::RefCell;
+use std::sync::{Arc, Mutex};
 
-use diesel::connection::SimpleConnection;
+use diesel::connection::{Instrumentation as _, InstrumentationEvent, SimpleConnection};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use otel_db::diesel::Instrumentation;
@@ -15,6 +16,12 @@ diesel::table! {
     songs (id) {
         id -> Integer,
         name -> Text,
+    }
+}
+
+diesel::table! {
+    pg_type (oid) {
+        oid -> Integer,
     }
 }
 
@@ -72,6 +79,36 @@ fn transactions_and_errors() {
     telemetry.assert_no_secrets(["canary"]);
     telemetry.assert_all_spans_ended();
     assert_conventional(&telemetry);
+}
+
+/// On PostgreSQL, diesel looks a type up between the start and the end of the query that binds a value of it. Here another
+/// connection with the same hook does so.
+#[test]
+fn a_query_goes_on_while_a_type_is_looked_up() {
+    let telemetry = TestTelemetry::new();
+    let hook = Arc::new(Mutex::new(Instrumentation::new(&client(&telemetry, DbSystem::SQLITE).build())));
+    let mut types = SqliteConnection::establish(":memory:").unwrap();
+    types.batch_execute("CREATE TABLE pg_type (oid INTEGER PRIMARY KEY)").unwrap();
+    types.set_instrumentation({
+        let hook = Arc::clone(&hook);
+        move |event: InstrumentationEvent<'_>| hook.lock().unwrap().on_connection_event(event)
+    });
+    let mut connection = connect(&TestTelemetry::new());
+    connection.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+        let starts = matches!(event, InstrumentationEvent::StartQuery { .. });
+        hook.lock().unwrap().on_connection_event(event);
+        for _ in 0..if starts { 2 } else { 0 } {
+            assert_eq!(pg_type::table.count().get_result::<i64>(&mut types).unwrap(), 0);
+        }
+    });
+    insert(&mut connection, "one").unwrap();
+    insert(&mut connection, "one").unwrap_err();
+
+    telemetry.assert_spans(4, span("SELECT `pg_type`").has_no("otel_db.ended_early"));
+    telemetry.assert_span(span("INSERT `songs`").has_no("otel_db.ended_early").has_no("error.type"));
+    telemetry.assert_span(span("INSERT `songs`").failed().has("error.type", "unique_violation"));
+    assert_eq!(telemetry.histogram_count(DURATION), 6);
+    telemetry.assert_all_spans_ended();
 }
 
 #[test]
