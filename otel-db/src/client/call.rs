@@ -57,12 +57,8 @@ impl<'a> DbCall<'a> {
         let statements: Vec<_> = texts.iter().map(|text| rules.statement(text)).collect();
         let first = statements.first();
         let are_alike = texts.iter().all(|text| Some(text) == texts.first());
-        // "it SHOULD be the concatenation of the individual query texts with a separator, unless they are identical"
         let all: Option<Vec<&str>> = statements.iter().map(|one| Some(&**one.text()?)).collect();
-        call.request.text = match are_alike {
-            true => first.and_then(|one| Some(one.text()?.to_string().into())),
-            false => all.map(|texts| texts.join("; ").into()),
-        };
+        call.request.text = all.and_then(|texts| joined(&texts, are_alike));
         let summary = first.and_then(|one| one.summary());
         let share_summary = statements.iter().all(|one| one.summary() == summary);
         call.request.summary = Some(match summary.filter(|_| share_summary) {
@@ -152,6 +148,25 @@ impl<'a> DbCall<'a> {
         }
         DbOperation::new(operation, convention)
     }
+}
+
+/// A batch has any number of statements, and each has a text of up to 32 KiB.
+const LONGEST_BATCH: usize = 32 * 1024;
+
+/// "It SHOULD be the concatenation of the individual query texts with a separator, unless they are identical". `?` stands for
+/// what is left out, as it does in a statement that is too long.
+fn joined<'t>(texts: &[&str], are_alike: bool) -> Option<Cow<'t, str>> {
+    let (first, others) = texts.split_first()?;
+    let mut joined = (*first).to_owned();
+    for text in others.iter().filter(|_| !are_alike) {
+        joined.push_str("; ");
+        if joined.len() + text.len() > LONGEST_BATCH {
+            joined.push('?');
+            break;
+        }
+        joined.push_str(text);
+    }
+    Some(joined.into())
 }
 
 impl fmt::Debug for DbCall<'_> {

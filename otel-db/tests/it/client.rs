@@ -78,6 +78,27 @@ fn names() {
     assert_eq!(names, ["GET", "mongodb"]);
 }
 
+/// Collectors refuse a request that is too large, with everything else that is in it.
+#[test]
+fn the_text_of_a_batch_is_bounded_as_that_of_a_statement() {
+    let telemetry = TestTelemetry::new();
+    let texts: Vec<_> =
+        (0..5_000).map(|table| format!("INSERT INTO t{table:0>4} VALUES ('s3cret')")).collect();
+    let texts: Vec<_> = texts.iter().map(String::as_str).collect();
+    postgres(&telemetry).batch(&texts).start().end();
+    let span = &telemetry.spans()[0];
+    let text = span.attribute("db.query.text").map(ToString::to_string).unwrap_or_default();
+    assert!(
+        text.starts_with("INSERT INTO t0000 VALUES (?); INSERT INTO t0001 VALUES (?); "),
+        "{}",
+        text.len()
+    );
+    assert!(text.ends_with(" VALUES (?); ?"), "{}", text.len());
+    assert!((32_000..32 * 1024 + 3).contains(&text.len()), "{}", text.len());
+    assert_eq!(span.attribute("db.operation.batch.size"), Some(&5_000.into()));
+    telemetry.assert_no_secrets(["s3cret"]);
+}
+
 #[test]
 fn the_port_is_left_out_where_it_says_nothing() {
     for (system, address, port, expected) in [
