@@ -29,6 +29,8 @@ pub(crate) const TRANSACTION: &str = "MULTI";
 pub struct DbRequest<'a> {
     pub(crate) query: Option<&'a str>,
     pub(crate) rules: QueryRules,
+    /// The query is no statement of SQL.
+    is_command: bool,
     /// The client's number, see [`Series`].
     client: u64,
     known: OnceCell<Option<Known>>,
@@ -42,7 +44,7 @@ pub struct DbRequest<'a> {
     pub(crate) namespace: Option<Cow<'a, str>>,
     pub(crate) batch_size: Option<usize>,
     /// What a batch is called.
-    batch_word: &'static str,
+    pub(crate) batch_word: &'static str,
     pub(crate) parameters: Vec<(Cow<'static, str>, String)>,
 }
 
@@ -50,6 +52,7 @@ impl<'a> DbRequest<'a> {
     pub(crate) fn new(system: DbSystem, rules: QueryRules, client: u64) -> Self {
         Self {
             query: None,
+            is_command: system.has_commands(),
             rules,
             client,
             known: OnceCell::new(),
@@ -124,7 +127,8 @@ impl<'a> DbRequest<'a> {
 
     /// Read when somebody asks, and once: a call that nobody observes costs no look into the cache.
     fn known(&self) -> Option<&Known> {
-        let read = || self.query.map(|query| self.rules.known(query, self.client));
+        let statement = self.query.filter(|_| !self.is_command);
+        let read = || statement.map(|query| self.rules.known(query, self.client));
         self.known.get_or_init(read).as_ref()
     }
 

@@ -78,6 +78,11 @@ impl DbSystem {
         })
     }
 
+    /// Whether a query is a command: a word, and values with nothing around them.
+    pub(crate) fn has_commands(self) -> bool {
+        matches!(self.0, "redis" | "valkey" | "memcached")
+    }
+
     pub(crate) fn dialect(self) -> Dialect {
         Dialect::of_system(self.0)
     }

@@ -38,6 +38,12 @@ impl<'a> DbCall<'a> {
     pub(super) fn of_query(client: &'a DbClient, text: &'a str) -> Self {
         let mut call = Self::new(client);
         call.request.query = Some(text);
+        if client.system().has_commands() {
+            let (name, text) = command(text).unzip();
+            let request = call.said();
+            request.operation = Some(name.unwrap_or("UNKNOWN").into());
+            request.text = text.map(Cow::Owned);
+        }
         call
     }
 
@@ -53,6 +59,10 @@ impl<'a> DbCall<'a> {
         }
         let mut call = Self::new(client);
         call.request.is_plain = false;
+        call.request.batch_size = Some(texts.len());
+        if client.system().has_commands() {
+            return call.say_commands(texts);
+        }
         let rules = client.convention().rules;
         let statements: Vec<_> = texts.iter().map(|text| rules.statement(text)).collect();
         let first = statements.first();
@@ -65,8 +75,18 @@ impl<'a> DbCall<'a> {
             Some(summary) => format!("BATCH {summary}").into(),
             None => "BATCH".into(),
         });
-        call.request.batch_size = Some(texts.len());
         call
+    }
+
+    fn say_commands(mut self, texts: &[&'a str]) -> Self {
+        let request = self.said();
+        let commands: Option<Vec<_>> = texts.iter().map(|text| command(text)).collect();
+        let (names, sanitized): (Vec<_>, Vec<_>) = commands.unwrap_or_default().into_iter().unzip();
+        let shared = names.first().filter(|first| names.iter().all(|name| name == *first));
+        request.operation = Some((*shared.unwrap_or(&request.batch_word)).into());
+        let sanitized: Vec<_> = sanitized.iter().map(String::as_str).collect();
+        request.text = joined(&sanitized, texts.iter().all(|text| Some(text) == texts.first()));
+        self
     }
 
     /// The operation's name, where the client's interface names one: `db.operation.name`. It is not read from SQL.
@@ -167,6 +187,16 @@ fn joined<'t>(texts: &[&str], are_alike: bool) -> Option<Cow<'t, str>> {
         joined.push_str(text);
     }
     Some(joined.into())
+}
+
+/// The name of a command of Redis or its like, and the command without its values; `None` for what is none.
+fn command(text: &str) -> Option<(&str, String)> {
+    let mut words = text.split_ascii_whitespace();
+    let name = words.next()?;
+    // Of the others none is kept, but for a word that belongs to the name: `CONFIG SET`.
+    let values: Vec<_> = words.take(2).map(str::as_bytes).collect();
+    let text = crate::query_text::redis::sanitize(name, &values);
+    (text != "?").then_some((name, text))
 }
 
 impl fmt::Debug for DbCall<'_> {

@@ -87,6 +87,7 @@ impl DbClient {
     }
 
     /// A call that sends one statement of a query language, as it is sent: its literals are removed here.
+    /// For Redis, Valkey and memcached it is a command, `SET key value`: all but its name is removed.
     pub fn query<'a>(&'a self, text: &'a str) -> DbCall<'a> {
         DbCall::of_query(self, text)
     }

@@ -78,6 +78,53 @@ fn names() {
     assert_eq!(names, ["GET", "mongodb"]);
 }
 
+/// What these systems are sent is a word and values, with nothing around them that a reader of SQL would take for a literal.
+#[test]
+fn a_command_is_no_sql() {
+    let telemetry = TestTelemetry::new();
+    let redis = client(&telemetry, DbSystem::REDIS).with_server_address("host").build();
+    redis.query("SET session:1 s3cret EX 60").start().end();
+    redis.query(" AUTH s3cret").start().end();
+    redis.query("CONFIG SET requirepass s3cret").start().end();
+    redis.query("PING").start().end();
+    redis.query("\"s3cret\" word").start().end();
+    redis.query("").start().end();
+    redis.batch(&["GET s3cret", "GET b"]).start().end();
+    redis.batch(&["GET s3cret", "DEL b"]).start().end();
+    redis.batch(&["GET s3cret", "\"s3cret\" word"]).start().end();
+    redis.batch(&[]).start().end();
+    client(&telemetry, DbSystem::MEMCACHED).build().query("set s3cret 0 60 6\r\ns3cret").start().end();
+
+    let facts = |span: &opentelemetry_sdk::trace::SpanData| {
+        let of = |key: &str| span.attribute(key).map(ToString::to_string);
+        assert_eq!(of("db.query.summary"), None);
+        (span.name.to_string(), of("db.operation.name"), of("db.query.text"))
+    };
+    let facts: Vec<_> = telemetry.spans().iter().map(facts).collect();
+    let expected = [
+        ("SET host:6379", Some("SET"), Some("SET ?")),
+        ("AUTH host:6379", Some("AUTH"), Some("AUTH ?")),
+        ("CONFIG host:6379", Some("CONFIG"), Some("CONFIG SET ?")),
+        ("PING host:6379", Some("PING"), Some("PING")),
+        ("UNKNOWN host:6379", Some("UNKNOWN"), None),
+        ("UNKNOWN host:6379", Some("UNKNOWN"), None),
+        ("PIPELINE GET host:6379", Some("PIPELINE GET"), Some("GET ?; GET ?")),
+        ("PIPELINE host:6379", Some("PIPELINE"), Some("GET ?; DEL ?")),
+        ("PIPELINE host:6379", Some("PIPELINE"), None),
+        ("PIPELINE host:6379", Some("PIPELINE"), None),
+        ("set", Some("set"), Some("set ?")),
+    ];
+    let owned = |text: Option<&str>| text.map(ToOwned::to_owned);
+    let expected = expected.map(|(name, operation, text)| (name.to_owned(), owned(operation), owned(text)));
+    assert_eq!(facts, expected);
+    telemetry.assert_no_secrets(["s3cret"]);
+    assert_conventional(&telemetry);
+
+    let telemetry = TestTelemetry::new();
+    client(&telemetry, DbSystem::new("valkey")).build().query("GET s3cret").start().end();
+    telemetry.assert_span(span("GET").has("db.query.text", "GET ?"));
+}
+
 /// Collectors refuse a request that is too large, with everything else that is in it.
 #[test]
 fn the_text_of_a_batch_is_bounded_as_that_of_a_statement() {
