@@ -132,3 +132,20 @@ fn statements_are_named_by_what_they_do_and_what_they_do_it_to() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// PostgreSQL, MySQL and MariaDB execute what was prepared under a name; for SQL Server it is a procedure's.
+#[test]
+fn a_prepared_statement_is_no_procedure() {
+    for (dialect, text, summary, procedure) in [
+        (Dialect::PostgreSql, "EXECUTE s_1 (1, 'x')", "EXECUTE s_1", None),
+        (Dialect::MySql, "EXECUTE s_1 USING @a", "EXECUTE s_1", None),
+        (Dialect::MySql, "EXECUTE s_1; CALL p(1)", "EXECUTE s_1; CALL p", Some("p")),
+        (Dialect::PostgreSql, "CALL p(1)", "CALL p", Some("p")),
+        (Dialect::SqlServer, "EXECUTE p 1", "EXECUTE p", Some("p")),
+        (Dialect::Generic, "EXECUTE p", "EXECUTE p", Some("p")),
+    ] {
+        let statement = QueryRules::new(dialect).statement(text);
+        let found = statement.stored_procedure().map(AsRef::as_ref);
+        assert_eq!((statement.summary().map(AsRef::as_ref), found), (Some(summary), procedure), "{text}");
+    }
+}

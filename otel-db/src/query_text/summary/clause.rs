@@ -34,8 +34,10 @@ pub(super) enum Clause {
     },
     /// The next name is what the operation works on.
     Target(Target),
-    /// After CALL or EXEC.
-    Call,
+    /// After CALL or EXEC, or behind the EXECUTE of what was prepared under a name.
+    Call {
+        prepared: bool,
+    },
     /// After BEGIN and its like.
     Transaction,
     /// The rest names nothing, but a query may begin.
@@ -101,7 +103,7 @@ impl Reader<'_> {
             Clause::Delete { candidate } => self.delete(token, keyword, candidate),
             Clause::Definition { start, end } => self.definition(token, keyword, (start, end)),
             Clause::Target(target) => self.target(token, keyword, target),
-            Clause::Call => self.call(token, keyword),
+            Clause::Call { .. } => self.call(token, keyword),
             Clause::Transaction if matches!(keyword, Keyword::Transaction | Keyword::Tran) => {
                 self.output.object(token.start, token.end);
                 self.clause = Clause::Skip;
@@ -126,7 +128,7 @@ impl Reader<'_> {
                 self.clause = Clause::Delete { candidate: Some(self.qualified(token)) };
             }
             Clause::Target(target) => self.named_target(token, target),
-            Clause::Call => self.procedure(token),
+            Clause::Call { .. } => self.procedure(token),
             _ => {}
         }
     }

@@ -31,6 +31,7 @@ pub(super) fn summary(text: &str, rules: QueryRules, reading: Reading) -> Summar
         text,
         insert_without_into: rules.dialect().grammar().insert_without_into,
         update_statistics: rules.dialect() == super::Dialect::SqlServer,
+        executes_prepared: matches!(rules.dialect(), super::Dialect::PostgreSql | super::Dialect::MySql),
         tokens: reading::tokens(text, rules, reading),
         peeked: None,
         last: None,
@@ -51,6 +52,7 @@ struct Reader<'a> {
     text: &'a str,
     insert_without_into: bool,
     update_statistics: bool,
+    executes_prepared: bool,
     tokens: Tokens<'a>,
     peeked: Option<Token>,
     last: Option<Token>,
@@ -164,7 +166,7 @@ impl<'a> Reader<'a> {
             Clause::Skip => Clause::Skip,
             Clause::Begin => Clause::Begin,
             Clause::Target(_) if self.last_word == Keyword::Top => Clause::Expression,
-            clause @ (Clause::Target(_) | Clause::Call) => {
+            clause @ (Clause::Target(_) | Clause::Call { .. }) => {
                 *clause = Clause::Done;
                 Clause::Opened
             }

@@ -35,7 +35,8 @@ impl Reader<'_> {
             Truncate | Lock | Optimize | Bulk => target(true, After::Skip),
             Use => target(false, After::Skip),
             Enable | Disable | Backup | Restore => Clause::Skip,
-            Call | Exec | Execute => Clause::Call,
+            Call | Exec => Clause::Call { prepared: false },
+            Execute => Clause::Call { prepared: self.executes_prepared },
             Begin | Commit | Rollback | Start => Clause::Transaction,
             Explain => {
                 self.explained = true;
@@ -223,7 +224,10 @@ impl Reader<'_> {
 
     pub(super) fn procedure(&mut self, token: Token) {
         let (start, end) = self.qualified(token);
-        self.output.procedure(start, end);
+        match self.clause {
+            Clause::Call { prepared: true } => self.output.object(start, end),
+            _ => self.output.procedure(start, end),
+        }
         self.clause = Clause::Skip;
     }
 }
