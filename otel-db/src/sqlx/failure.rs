@@ -20,6 +20,7 @@ pub(super) fn failure_of<DB: Driver>(error: &Error) -> DbFailure {
             | io::ErrorKind::HostUnreachable
             | io::ErrorKind::NetworkUnreachable
             | io::ErrorKind::NotFound => DbFailure::new("connect"),
+            _ if is_lookup(error) => DbFailure::new("connect"),
             _ => DbFailure::new("connection_lost"),
         },
         Error::Tls(_) => DbFailure::new("tls"),
@@ -40,5 +41,29 @@ pub(super) fn failure_of<DB: Driver>(error: &Error) -> DbFailure {
         Error::AnyDriverError(_) => DbFailure::new("any_driver"),
         Error::Migrate(_) => DbFailure::new("migrate"),
         _ => DbFailure::OTHER,
+    }
+}
+
+/// A host without an address. The kind that it has cannot be named outside of the standard library.
+fn is_lookup(error: &io::Error) -> bool {
+    error.to_string().starts_with("failed to lookup address information")
+}
+
+#[cfg(all(test, feature = "sqlx-sqlite"))]
+mod tests {
+    use std::net::ToSocketAddrs;
+
+    use super::*;
+
+    #[test]
+    fn errors_of_connections() {
+        let of = |error: io::Error| failure_of::<sqlx::Sqlite>(&Error::Io(error));
+        // No name is so long: nobody is asked for its address.
+        let no_address = ("a".repeat(300).as_str(), 1).to_socket_addrs().unwrap_err();
+        assert_eq!(of(no_address), DbFailure::new("connect"));
+        assert_eq!(of(io::ErrorKind::ConnectionRefused.into()), DbFailure::new("connect"));
+        assert_eq!(of(io::ErrorKind::UnexpectedEof.into()), DbFailure::new("connection_lost"));
+        assert_eq!(of(io::Error::other("text")), DbFailure::new("connection_lost"));
+        assert_eq!(of(io::ErrorKind::TimedOut.into()), DbFailure::TIMEOUT);
     }
 }
