@@ -128,15 +128,19 @@ impl Guard {
 
     #[inline]
     pub(super) fn see(&mut self, text: &str, token: &Token) -> Verdict {
-        if self.state == State::Plain && token.kind != Kind::Symbol(b';') && !self.may_be_call(token) {
+        if self.state == State::Plain && token.kind != Kind::Symbol(b';') && !self.may_begin(token) {
             return Verdict::Token;
         }
         self.look(text, token)
     }
 
-    /// EXEC and EXECUTE begin a call wherever they stand: SQL Server asks for no semicolon.
-    fn may_be_call(&self, token: &Token) -> bool {
-        self.words_as_arguments && token.kind == Kind::Word && matches!(token.end - token.start, 4 | 7)
+    /// EXEC and EXECUTE begin a call wherever they stand: SQL Server asks for no semicolon. IDENTIFIED BY is followed by a
+    /// password wherever it stands: Oracle has it in the columns of tables.
+    fn may_begin(&self, token: &Token) -> bool {
+        let length = token.end - token.start;
+        self.identified
+            || (token.kind == Kind::Word
+                && (length == "identified".len() || (self.words_as_arguments && matches!(length, 4 | 7))))
     }
 
     fn look(&mut self, text: &str, token: &Token) -> Verdict {
@@ -146,6 +150,7 @@ impl Guard {
             self.identified = false;
             return if data { Verdict::Data } else { Verdict::Token };
         }
+        self.identified &= matches!(token.kind, Kind::Word | Kind::Comment);
         match (self.state, token.kind) {
             (_, Kind::Comment) => Verdict::Token,
             (State::Person | State::Secret, Kind::Word | Kind::Name | Kind::DoubleQuoted) => {
@@ -236,6 +241,7 @@ impl Guard {
     fn word(&mut self, word: &str) {
         let identified = std::mem::replace(&mut self.identified, word.eq_ignore_ascii_case("identified"));
         self.state = match self.state {
+            _ if identified && word.eq_ignore_ascii_case("by") => State::Secret,
             _ if self.words_as_arguments && is_one_of(word, &["exec", "execute"]) => State::Procedure,
             State::Batch if self.begins_call(word) => State::Arguments,
             State::Batch | State::Start | State::Numbered => self.statement(word),
@@ -243,7 +249,6 @@ impl Guard {
             State::Keyed if is_one_of(word, &KEYS) => State::Secret,
             State::CustomSetting if word.eq_ignore_ascii_case("to") => State::Secret,
             State::Secrets | State::Setting if is_one_of(word, &["password", "passwd"]) => State::Secret,
-            State::Secrets | State::Setting if identified && word.eq_ignore_ascii_case("by") => State::Secret,
             // `ALTER ROLE joe SET app.token TO ..`
             State::Secrets if word.eq_ignore_ascii_case("set") => State::Setting,
             State::Copy if word.eq_ignore_ascii_case("stdin") => State::CopyFromInput,
@@ -262,7 +267,9 @@ impl Guard {
         const SECRETS: [&str; 8] =
             ["administer", "connect", "validate", "check", "export", "import", "recover", "grant"];
         match word.as_bytes()[0].to_ascii_lowercase() {
-            b'c' | b'a' | b'd' if is_one_of(word, &["create", "alter", "drop"]) => State::Object,
+            b'c' | b'a' | b'd' | b'm' if is_one_of(word, &["create", "alter", "drop", "modify"]) => {
+                State::Object
+            }
             b'c' if word.eq_ignore_ascii_case("copy") => State::Copy,
             b'a' | b'p' if is_one_of(word, &["attach", "pragma"]) => State::Keyed,
             b'i' if self.inline_formats && word.eq_ignore_ascii_case("insert") => State::Insert,
@@ -303,6 +310,8 @@ fn object(word: &str) -> State {
     ];
     if is_one_of(word, &["user", "login"]) {
         State::Person
+    } else if word.eq_ignore_ascii_case("password") {
+        State::Secret // MaxDB's `ALTER PASSWORD old TO new`
     } else if is_one_of(word, &WITH_SECRETS) {
         State::Secrets
     } else if is_one_of(word, &["or", "replace"]) {
