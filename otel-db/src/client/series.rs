@@ -40,7 +40,7 @@ enum Kept {
 /// A statement that was read, and what is known of its calls by the client that asked.
 #[derive(Clone, Debug)]
 pub(crate) enum Known {
-    /// It was read now, and may not come again: nothing is kept of its calls.
+    /// It was read now, and may not come again, or other clients have all the room: nothing is kept of its calls.
     New(Arc<Statement>),
     Statement(Arc<Statement>),
     Series(Arc<Series>),
@@ -273,6 +273,23 @@ mod tests {
         let known = QueryRules::new(Dialect::Sqlite).known(read, client);
         assert!(matches!(known, Known::Series(series) if series.instrument == after.id));
         assert_eq!((count(&first, &base), count(&second, &base)), (Some(1), Some(2)));
+    }
+
+    /// To bind an instrument takes locks: whoever finds no room for what came of it does not try again with each call.
+    #[test]
+    fn a_client_for_which_there_is_no_room_binds_nothing() {
+        let telemetry = TestTelemetry::new();
+        let meter = telemetry.meter_provider().meter("test");
+        let series = DurationSeries::new(meter.f64_histogram("duration").build(), true, true);
+        let (read, base) = ("SELECT id FROM labels", [KeyValue::new("db.query.summary", "SELECT labels")]);
+        read_once(read);
+        let clients: Vec<_> = (0..65).map(|_| next_id()).collect();
+        assert!(clients.iter().all(|client| !call(&series, *client, read, &base, &[])));
+        let known = |client| QueryRules::new(Dialect::Sqlite).known(read, client);
+        assert!(clients[..64].iter().all(|client| matches!(known(*client), Known::Series(_))));
+        assert!(matches!(known(clients[64]), Known::New(_)));
+        assert!(!call(&series, clients[64], read, &base, &[]));
+        assert_eq!(count(&telemetry, &base), Some(66));
     }
 
     #[test]

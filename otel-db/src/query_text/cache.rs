@@ -140,6 +140,8 @@ impl Entry {
     fn known(&self, client: Option<u64>) -> Known {
         match self.series.iter().find(|(of, _)| Some(*of) == client) {
             Some((_, series)) => Known::Series(Arc::clone(series)),
+            // There is no room for what would be learnt.
+            None if self.series.len() >= MOST_CLIENTS => Known::New(Arc::clone(&self.statement)),
             None => Known::Statement(Arc::clone(&self.statement)),
         }
     }
