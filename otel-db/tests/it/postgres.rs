@@ -6,7 +6,7 @@ use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, span};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, Executor};
 
-use crate::support::{assert_at_rest, assert_conventional, observed, postgres_url};
+use crate::support::{BOUND, DURATION, assert_at_rest, assert_conventional, observed, postgres_url};
 
 #[tokio::test]
 async fn the_server_and_the_database_are_recorded_but_never_the_password() {
@@ -84,4 +84,29 @@ async fn copy_in_and_out() {
     telemetry.assert_no_secrets(["canary-a", "canary-b"]);
     assert_at_rest(&telemetry).await;
     assert!(telemetry.spans()[0].attribute("db.query.text").is_some());
+}
+
+/// A connection that breaks while data are sent has failed the COPY, although nobody asks for its end any more.
+#[tokio::test]
+async fn a_copy_that_loses_its_connection_has_failed() {
+    let Some(url) = postgres_url() else { return };
+    let telemetry = TestTelemetry::new();
+    let pool = observed(&telemetry, PgPoolOptions::new().connect(&url).await.unwrap());
+    let table = format!("lost_{}", std::process::id());
+    pool.inner().execute(AssertSqlSafe(format!("CREATE TABLE {table} (name TEXT)"))).await.unwrap();
+    let mut connection = pool.acquire().await.unwrap();
+    let id: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(connection.inner()).await.unwrap();
+    let mut copy = connection.copy_in_raw(&format!("COPY {table} FROM STDIN")).await.unwrap();
+    let kill = sqlx::query("SELECT pg_terminate_backend($1)").bind(id);
+    kill.execute(pool.inner()).await.unwrap();
+    // The other end may not have gone away at once.
+    let sent = async { while copy.send(&[b'a'; 1 << 16][..]).await.is_ok() {} };
+    tokio::time::timeout(BOUND, sent).await.unwrap();
+    // As `?` leaves it.
+    drop(copy);
+    let failed = span(format!("COPY {table}")).failed().has("error.type", "connection_lost");
+    telemetry.assert_span(failed.has_no("otel_db.ended_early"));
+    assert_eq!(telemetry.histogram_count(DURATION), 1);
+    let _ = connection.close().await;
+    assert_at_rest(&telemetry).await;
 }

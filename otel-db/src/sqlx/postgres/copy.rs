@@ -85,7 +85,8 @@ fn end<T>(operation: DbOperation, result: &Result<T, Error>) {
 #[must_use = "finish or abort it"]
 pub struct PgCopyIn<C: DerefMut<Target = PgConnection>> {
     inner: Inner<C>,
-    operation: DbOperation,
+    /// Until it has failed.
+    operation: Option<DbOperation>,
 }
 
 impl<C: DerefMut<Target = PgConnection>> PgCopyIn<C> {
@@ -94,7 +95,26 @@ impl<C: DerefMut<Target = PgConnection>> PgCopyIn<C> {
         copy: impl Future<Output = Result<Inner<C>, Error>>,
     ) -> Result<Self, Error> {
         let (inner, operation) = begin(operation, copy).await?;
-        Ok(Self { inner, operation })
+        Ok(Self { inner, operation: Some(operation) })
+    }
+
+    /// Sends some of the data, as [`Inner::send`] does.
+    ///
+    /// # Errors
+    ///
+    /// What sqlx returns: the connection broke, and the operation has failed with that.
+    pub async fn send(&mut self, data: impl Deref<Target = [u8]>) -> Result<&mut Self, Error> {
+        let Some(operation) = &mut self.operation else {
+            self.inner.send(data).await?;
+            return Ok(self);
+        };
+        let result = operation.observe(self.inner.send(data)).await.map(drop);
+        if result.is_err()
+            && let Some(operation) = self.operation.take()
+        {
+            end(operation, &result);
+        }
+        result.map(|()| self)
     }
 
     /// All data was sent. Returns how many rows there were.
@@ -103,7 +123,8 @@ impl<C: DerefMut<Target = PgConnection>> PgCopyIn<C> {
     ///
     /// What sqlx returns.
     pub async fn finish(self) -> Result<u64, Error> {
-        let Self { inner, mut operation } = self;
+        let Self { inner, operation } = self;
+        let Some(mut operation) = operation else { return inner.finish().await };
         let result = operation.observe(inner.finish()).await;
         end(operation, &result);
         result
@@ -115,7 +136,8 @@ impl<C: DerefMut<Target = PgConnection>> PgCopyIn<C> {
     ///
     /// What sqlx returns.
     pub async fn abort(self, message: impl Into<String>) -> Result<(), Error> {
-        let Self { inner, mut operation } = self;
+        let Self { inner, operation } = self;
+        let Some(mut operation) = operation else { return inner.abort(message).await };
         let result = operation.observe(inner.abort(message)).await;
         if result.is_err() {
             end(operation, &result);
