@@ -135,6 +135,24 @@ fn a_span_has_the_flags_of_its_trace() {
 }
 
 #[test]
+fn a_parent_without_ids_is_no_parent() {
+    let (provider, exporter) = always();
+    for (trace_id, span_id) in [(0, 8), (7, 0), (0, 0_u64)] {
+        let (trace_id, span_id) = (TraceId::from(trace_id), SpanId::from(span_id));
+        let above = SpanContext::new(trace_id, span_id, TraceFlags::SAMPLED, true, TraceState::NONE);
+        drop(
+            provider
+                .tracer("shop")
+                .start_with_context("root", &Context::new().with_remote_span_context(above)),
+        );
+        let span = exporter.get_finished_spans().unwrap().remove(0);
+        assert!(span.span_context.is_valid() && span.span_context.trace_id() != trace_id);
+        assert_eq!((span.parent_span_id, span.parent_span_is_remote), (SpanId::INVALID, false));
+        exporter.reset();
+    }
+}
+
+#[test]
 fn the_last_error_counts_and_ok_is_the_last_word() {
     let (provider, exporter) = always();
     for (said, expected) in [

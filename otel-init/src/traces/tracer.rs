@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use opentelemetry::trace::{
-    Link, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, TraceFlags, TraceState,
+    Link, SpanBuilder, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceState,
 };
 use opentelemetry::{Context, InstrumentationScope, KeyValue};
 use opentelemetry_sdk::trace::{IdGenerator, SamplingDecision, SpanData, SpanEvents, SpanLimits, SpanLinks};
@@ -95,7 +95,8 @@ fn started(
     let start_time = start_time.unwrap_or_else(SystemTime::now);
     let mut data = Box::new(SpanData {
         span_context,
-        parent_span_id: above.span_id(),
+        // What has but one of the ids is none.
+        parent_span_id: if above.is_valid() { above.span_id() } else { SpanId::INVALID },
         parent_span_is_remote: above.is_valid() && above.is_remote(),
         span_kind: span_kind.unwrap_or(SpanKind::Internal),
         name,
