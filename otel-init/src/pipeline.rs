@@ -8,7 +8,6 @@ use std::time::Duration;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::metrics::{Instrument, MeterProviderBuilder, PeriodicReader, SdkMeterProvider};
-use opentelemetry_sdk::trace::{Sampler, SpanLimits};
 
 use crate::config::{BatchConfig, Config};
 use crate::control::{Control, Live};
@@ -127,7 +126,7 @@ impl Pipeline {
     /// Providers that record and export nothing, for `OTEL_SDK_DISABLED`.
     pub(crate) fn disabled(resource: &Resource) -> Self {
         Self {
-            tracer_provider: TracerProvider::new(Sampler::AlwaysOff, SpanLimits::default(), None),
+            tracer_provider: TracerProvider::disabled(),
             meter_provider: SdkMeterProvider::builder().with_resource(resource.clone()).build(),
             logger_provider: SdkLoggerProvider::builder().with_resource(resource.clone()).build(),
             outlets: Vec::new(),

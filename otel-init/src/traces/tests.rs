@@ -114,6 +114,15 @@ fn nothing_is_recorded_where_telemetry_is_suppressed_or_nobody_wants_it() {
 }
 
 #[test]
+fn where_telemetry_is_disabled_the_callers_trace_goes_through() {
+    let disabled = crate::pipeline::Pipeline::disabled(&opentelemetry_sdk::Resource::builder_empty().build());
+    let (tracer, caller) = (disabled.tracer_provider.tracer("shop"), remote("01"));
+    let span = tracer.start_with_context("span", &caller);
+    assert_eq!(span.span_context(), caller.span().span_context());
+    assert!(!span.is_recording() && !tracer.start("root").span_context().is_valid());
+}
+
+#[test]
 fn a_span_has_the_flags_of_its_trace() {
     let invalid = Context::new().with_remote_span_context(SpanContext::empty_context());
     // The parent, and the flags of a span that is sampled. One that is not lacks but the last bit.
