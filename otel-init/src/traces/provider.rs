@@ -1,5 +1,6 @@
 //! Where tracers come from.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -32,7 +33,6 @@ pub struct TracerProvider {
 }
 
 /// What all spans of a provider share.
-#[derive(Debug)]
 pub(super) struct Shared {
     pub(super) sampler: Box<dyn ShouldSample>,
     pub(super) limits: SpanLimits,
@@ -40,6 +40,13 @@ pub(super) struct Shared {
     /// `None` where nobody wants spans: they have ids, and record nothing.
     pub(super) processor: Option<Box<dyn ProcessSpans>>,
     is_stopped: AtomicBool,
+}
+
+/// A span is shown with what it shares. Not with the spans of others, which may wait in the processor with their secrets.
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("is_stopped", &self.is_stopped()).finish_non_exhaustive()
+    }
 }
 
 impl Shared {

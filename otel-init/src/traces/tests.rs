@@ -16,6 +16,7 @@ use otel_core::propagation::TraceContextPropagator;
 use proptest::prelude::*;
 
 use super::{Exporting, Span, TracerProvider};
+use crate::sampling::{AlwaysOn, Keep, Sampling, SamplingControl};
 
 fn exporting(sampler: Sampler, limits: SpanLimits) -> (TracerProvider, InMemorySpanExporter) {
     let exporter = InMemorySpanExporter::default();
@@ -120,6 +121,24 @@ fn where_telemetry_is_disabled_the_callers_trace_goes_through() {
     let span = tracer.start_with_context("span", &caller);
     assert_eq!(span.span_context(), caller.span().span_context());
     assert!(!span.is_recording() && !tracer.start("root").span_context().is_valid());
+}
+
+#[test]
+fn what_is_shown_of_a_span_is_its_own_and_not_what_others_wait_with() {
+    let keep = Keep::errors();
+    let control = SamplingControl::new(&Sampling::new(AlwaysOn).with_keep(keep), None);
+    let processor = control.processor(Exporting(InMemorySpanExporter::default()));
+    let provider = TracerProvider::new(control.sampler(), SpanLimits::default(), Some(Box::new(processor)));
+    let tracer = provider.tracer("shop");
+    let request = Context::new().with_span(tracer.start("request"));
+    let mut waits = tracer.start_with_context("login", &request);
+    waits.set_attribute(KeyValue::new("password", "not redacted yet"));
+    waits.end();
+    let shown = [format!("{:?}", tracer.start("order")), format!("{tracer:?}"), format!("{provider:?}")];
+    assert!(shown[0].contains("order") && shown[1].contains("shop"), "{shown:?}");
+    for text in shown {
+        assert!(!text.contains("not redacted yet") && text.len() < 2000, "{text}");
+    }
 }
 
 #[test]

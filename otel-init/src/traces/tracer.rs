@@ -1,5 +1,6 @@
 //! How a span starts.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -19,7 +20,7 @@ use crate::shards::Shards;
 const RANDOM: TraceFlags = TraceFlags::new(0x02);
 
 /// Starts the spans of one instrumentation scope; made by a [`TracerProvider`](super::TracerProvider).
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Tracer {
     /// Each span counts a reference, which would be slower for all if all threads shared it.
     shards: Arc<Shards<Arc<Scoped>>>,
@@ -36,6 +37,12 @@ impl Tracer {
     pub(super) fn new(scope: &InstrumentationScope, shared: &Arc<Shared>) -> Self {
         let make = || Arc::new(Scoped { scope: scope.clone(), shared: Arc::clone(shared) });
         Self { shards: Arc::new(Shards::new(make)) }
+    }
+}
+
+impl fmt::Debug for Tracer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.shards.own().fmt(f)
     }
 }
 
