@@ -83,10 +83,11 @@ impl KeepBuffer {
     }
 
     pub(super) fn open_at(&self, trace_id: TraceId, is_local_root: bool, now: Instant) {
+        let mut shard = self.shard(trace_id);
+        // Asked under the lock, which the end takes after it has said so: what comes later would stay for good.
         if self.is_closed.load(Ordering::Acquire) {
             return;
         }
-        let mut shard = self.shard(trace_id);
         let trace = match shard.entry(trace_id) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(vacant) => {

@@ -1,5 +1,7 @@
 //! Traces that wait: how long, and what comes after their end.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use opentelemetry::Context;
@@ -43,6 +45,30 @@ fn a_span_that_fails_after_the_end_of_a_sampled_trace_keeps_the_threshold_of_the
     assert!((10..90).contains(&late), "{late}");
     let health = control.health();
     assert_eq!((health.kept_traces, health.dropped_spans, health.waiting_bytes), (0, 0, 0));
+}
+
+#[test]
+fn what_begins_while_all_this_ends_takes_no_room_for_good() {
+    for round in 0..200 {
+        let (provider, _, control) = installed(&never().with_keep(Keep::errors()));
+        let tracer = provider.tracer("test");
+        let begun = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..300 {
+                        start(&tracer, "request", &Context::new()).span().end();
+                        begun.fetch_add(1, Ordering::Relaxed);
+                    }
+                });
+            }
+            while begun.load(Ordering::Relaxed) < 10 * round {
+                thread::yield_now();
+            }
+            provider.stop();
+        });
+        assert_eq!(control.health().waiting_bytes, 0, "round {round}");
+    }
 }
 
 #[test]
