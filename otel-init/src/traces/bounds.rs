@@ -18,6 +18,11 @@ pub(super) fn add(attributes: &mut Vec<KeyValue>, attribute: KeyValue, limit: us
 
 #[cold]
 fn add_to_full(attributes: &mut Vec<KeyValue>, attribute: KeyValue, limit: usize) -> u32 {
+    // A loop may set one again and again.
+    if let Some(known) = attributes.iter_mut().rev().find(|known| known.key == attribute.key) {
+        *known = attribute;
+        return 0;
+    }
     attributes.push(attribute);
     cut(attributes, limit)
 }
@@ -52,6 +57,17 @@ mod tests {
         assert_eq!(add(&mut attributes, KeyValue::new("same", "last"), 3), 0);
         let third = KeyValue::new("third", true);
         assert_eq!(attributes, [KeyValue::new("same", "last"), KeyValue::new("second", true), third]);
+    }
+
+    #[test]
+    fn a_key_that_is_set_again_on_a_full_span_is_set_in_its_place() {
+        let mut attributes: Vec<_> = (0..8).map(|n| KeyValue::new(format!("key {n}"), 0)).collect();
+        let place = attributes.as_ptr();
+        for value in 1..100 {
+            assert_eq!(add(&mut attributes, KeyValue::new("key 5", value), 8), 0);
+            assert_eq!((attributes.as_ptr(), attributes.len()), (place, 8), "the list is not made anew");
+            assert_eq!(attributes[5], KeyValue::new("key 5", value));
+        }
     }
 
     #[test]
