@@ -16,10 +16,12 @@ use crate::export::{self, ExportRuntime, Exporters, RuntimeEntry, SignalExporter
 use crate::metrics::{AttributeGuard, Views};
 use crate::outlet::{Outlet, Way};
 use crate::queue;
-use crate::safety::{GuardedSampler, Intake, Lane, Lanes, SafeLogProcessor, SafeSpanProcessor, Safety};
+use crate::safety::{
+    GuardedSampler, Intake, Lane, Lanes, SafeLogProcessor, SafeSpanProcessor, Safety, counted,
+};
 use crate::sampling::{self, AlwaysOff, Sampling, SamplingControl};
 use crate::self_metrics::{self, Processed};
-use crate::traces::{ProcessSpans, TracerProvider};
+use crate::traces::TracerProvider;
 use crate::{InstallError, runtime_metrics};
 
 /// Everything between the API and the wire.
@@ -249,7 +251,7 @@ impl Making<'_> {
         }
         let lanes = Lanes::new(lanes, Arc::clone(self.is_ending));
         let processor = SafeSpanProcessor::new(Arc::clone(self.safety), lanes);
-        let processor: Box<dyn ProcessSpans> = Box::new(sampling.processor(processor));
+        let processor = counted(self.safety.caps.as_ref(), sampling.processor(processor));
         (TracerProvider::new(sampler, limits, Some(processor)), outlets)
     }
 

@@ -7,13 +7,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use opentelemetry::trace::{Link, SpanContext, SpanId, SpanKind, TraceContextExt, TraceId, TraceState};
 use opentelemetry::{Context, KeyValue};
-use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
+use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample, SpanData};
 use std::sync::Arc;
 
 use crate::Signal;
 use crate::caught::{Once, caught};
 use crate::control::Live;
 use crate::diagnostics;
+use crate::traces::ProcessSpans;
 
 /// Threads that work on different traces mostly take different locks.
 const SHARDS: usize = 32;
@@ -77,7 +78,7 @@ impl Caps {
     }
 
     /// A span that is recorded has started.
-    pub(super) fn started(&self, span: &SpanContext, parent: &Context) {
+    fn started(&self, span: &SpanContext, parent: &Context) {
         let mut traces = self.shard(span.trace_id());
         if traces.len() >= MOST_TRACES && !traces.contains_key(&span.trace_id()) {
             return;
@@ -89,7 +90,7 @@ impl Caps {
         trace.depths.insert(span.span_id(), depth);
     }
 
-    pub(super) fn ended(&self, span: &SpanContext) {
+    fn ended(&self, span: &SpanContext) {
         let mut traces = self.shard(span.trace_id());
         if let Some(trace) = traces.get_mut(&span.trace_id()) {
             trace.depths.remove(&span.span_id());
@@ -104,6 +105,37 @@ impl Caps {
         let place = usize::try_from(hash % SHARDS as u64).unwrap_or_default();
         // There are as many as `SHARDS`, so the place is always there.
         self.shards[place].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What comes first where there are caps: they know each span from its start to its end, also those that wait behind it, or
+/// go no further.
+pub(crate) fn counted<P: ProcessSpans>(caps: Option<&Arc<Caps>>, next: P) -> Box<dyn ProcessSpans> {
+    match caps {
+        Some(caps) => Box::new(Counted { caps: Arc::clone(caps), next }),
+        None => Box::new(next),
+    }
+}
+
+#[derive(Debug)]
+struct Counted<P> {
+    caps: Arc<Caps>,
+    next: P,
+}
+
+impl<P: ProcessSpans> ProcessSpans for Counted<P> {
+    fn on_start(&self, span: &mut SpanData, parent: &Context) {
+        self.caps.started(&span.span_context, parent);
+        self.next.on_start(span, parent);
+    }
+
+    fn on_end(&self, span: Box<SpanData>) {
+        self.caps.ended(&span.span_context);
+        self.next.on_end(span);
+    }
+
+    fn stop(&self) {
+        self.next.stop();
     }
 }
 

@@ -38,7 +38,7 @@ pub use redaction::Redaction;
 
 pub(crate) use attributes::keep_last;
 pub(crate) use audit::AuditSettings;
-pub(crate) use caps::GuardedSampler;
+pub(crate) use caps::{GuardedSampler, counted};
 pub(crate) use chain::{Safety, SafetySettings};
 pub(crate) use drop_rule::DropRules;
 pub(crate) use glob::Globs;

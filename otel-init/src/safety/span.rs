@@ -28,15 +28,9 @@ impl<P> SafeSpanProcessor<P> {
 impl<P: ProcessSpans> ProcessSpans for SafeSpanProcessor<P> {
     fn on_start(&self, span: &mut SpanData, parent: &Context) {
         span.attributes.extend(self.safety.baggage.of(parent));
-        if let Some(caps) = &self.safety.caps {
-            caps.started(&span.span_context, parent);
-        }
     }
 
     fn on_end(&self, mut span: Box<SpanData>) {
-        if let Some(caps) = &self.safety.caps {
-            caps.ended(&span.span_context);
-        }
         if !span.span_context.is_sampled() {
             return;
         }

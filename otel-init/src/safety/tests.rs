@@ -5,16 +5,19 @@ use std::sync::Arc;
 
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::logs::{AnyValue, LogRecord, Logger, LoggerProvider};
-use opentelemetry::trace::{Event, Span as _, Tracer, TracerProvider};
+use opentelemetry::trace::{
+    Event, Span as _, SpanContext, TraceContextExt, TraceFlags, TraceState, Tracer, TracerProvider,
+};
 use opentelemetry::{Context, Key, KeyValue};
 use opentelemetry_sdk::logs::{InMemoryLogExporter, SdkLogRecord, SdkLoggerProvider, SimpleLogProcessor};
 use opentelemetry_sdk::trace::{InMemorySpanExporter, Sampler, SpanData, SpanLimits};
 
 use super::{
-    AttributeLimits, DropRule, Intake, Lane, Lanes, Limits, Redact, Redaction, SafeLogProcessor,
-    SafeSpanProcessor, Safety, SafetySettings,
+    AttributeLimits, DropRule, GuardedSampler, Intake, Lane, Lanes, Limits, Redact, Redaction,
+    SafeLogProcessor, SafeSpanProcessor, Safety, SafetySettings, counted,
 };
 use crate::export::Tally;
+use crate::sampling::{Keep, Sampling, SamplingControl};
 use crate::self_metrics::Processed;
 use crate::traces::{self, Exporting};
 
@@ -62,6 +65,27 @@ fn spans_counted(
         traces::TracerProvider::new(Sampler::AlwaysOn, SpanLimits::default(), Some(Box::new(processor)));
     work(&provider.tracer("test"));
     exporter.get_finished_spans().unwrap()
+}
+
+#[test]
+fn a_span_that_is_not_kept_is_no_more_one_of_its_trace() {
+    let settings = SafetySettings { max_spans_per_trace: Some(2), ..SafetySettings::default() };
+    let safety = Arc::new(Safety::new(&settings, UNLIMITED).unwrap());
+    let control = SamplingControl::new(&Sampling::probability(0.0).with_keep(Keep::errors()), None);
+    let exporter = InMemorySpanExporter::default();
+    let next = SafeSpanProcessor::new(Arc::clone(&safety), lanes(&Arc::default(), Exporting(exporter)));
+    let caps = safety.caps.clone();
+    let sampler =
+        GuardedSampler { inner: control.sampler(), live: Arc::default(), caps, told: Arc::default() };
+    let processor = counted(safety.caps.as_ref(), control.processor(next));
+    let provider = traces::TracerProvider::new(sampler, SpanLimits::default(), Some(processor));
+    let caller = SpanContext::new(7.into(), 8.into(), TraceFlags::default(), true, TraceState::NONE);
+    let caller = Context::new().with_remote_span_context(caller);
+    for request in 0..5 {
+        let span = provider.tracer("test").start_with_context("request", &caller);
+        assert!(span.is_recording(), "request {request}: the others have ended");
+    }
+    assert_eq!(safety.caps.as_ref().map(|caps| caps.cut()), Some(0));
 }
 
 fn log_through(safety: &Arc<Safety>, fill: impl FnOnce(&mut SdkLogRecord)) -> Option<SdkLogRecord> {
@@ -152,7 +176,7 @@ fn counts_and_lengths_are_limited_after_duplicates() {
     let spans = spans_through(&safety, |tracer| {
         let mut span = tracer.start("span");
         span.add_event("event", attributes());
-        span.add_link(opentelemetry::trace::SpanContext::NONE, attributes());
+        span.add_link(SpanContext::NONE, attributes());
         span.end();
     });
     let event: &Event = &spans[0].events[0];
