@@ -36,6 +36,7 @@ pub(crate) struct Caps {
 #[derive(Debug, Default)]
 struct Trace {
     count: u64,
+    is_cut: bool,
     /// Of the spans that are not ended.
     depths: HashMap<SpanId, u32>,
 }
@@ -59,11 +60,12 @@ impl Caps {
 
     /// Whether one more span may be recorded below this parent.
     fn allows(&self, parent: Option<&SpanContext>, trace_id: TraceId) -> bool {
-        let traces = self.shard(trace_id);
-        let Some(trace) = traces.get(&trace_id) else { return true };
+        let mut traces = self.shard(trace_id);
+        let Some(trace) = traces.get_mut(&trace_id) else { return true };
         let depth =
             parent.and_then(|parent| trace.depths.get(&parent.span_id())).map_or(1, |depth| depth + 1);
         let (is_allowed, count) = (trace.count < self.spans && depth <= self.depth, trace.count);
+        trace.is_cut |= !is_allowed;
         drop(traces);
         if !is_allowed {
             self.cut.fetch_add(1, Ordering::Relaxed);
@@ -75,6 +77,15 @@ impl Caps {
             }
         }
         is_allowed
+    }
+
+    /// Whether the span of `parent` was cut, as far as it is known. What is below would be recorded for a trace that may be kept,
+    /// and nobody knows how deep that is.
+    fn has_cut(&self, parent: &Context, trace_id: TraceId) -> bool {
+        let span = parent.span();
+        let above = span.span_context();
+        let is_silent = !above.is_remote() && !above.is_sampled() && !span.is_recording();
+        is_silent && self.shard(trace_id).get(&trace_id).is_some_and(|trace| trace.is_cut)
     }
 
     /// A span that is recorded has started.
@@ -173,6 +184,9 @@ impl<S: ShouldSample + Clone + 'static> ShouldSample for GuardedSampler<S> {
         }
         let Some(caps) = &self.caps else { return result };
         let parent = parent_context.filter(|context| context.has_active_span());
+        if parent.is_some_and(|context| caps.has_cut(context, trace_id)) {
+            return nothing(parent_context);
+        }
         let parent = parent.map(|context| context.span().span_context().clone());
         if caps.allows(parent.as_ref(), trace_id) { result } else { nothing(parent_context) }
     }

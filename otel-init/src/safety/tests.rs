@@ -12,6 +12,7 @@ use opentelemetry::{Context, Key, KeyValue};
 use opentelemetry_sdk::logs::{InMemoryLogExporter, SdkLogRecord, SdkLoggerProvider, SimpleLogProcessor};
 use opentelemetry_sdk::trace::{InMemorySpanExporter, Sampler, SpanData, SpanLimits};
 
+use super::caps::Caps;
 use super::{
     AttributeLimits, DropRule, GuardedSampler, Intake, Lane, Lanes, Limits, Redact, Redaction,
     SafeLogProcessor, SafeSpanProcessor, Safety, SafetySettings, counted,
@@ -67,11 +68,10 @@ fn spans_counted(
     exporter.get_finished_spans().unwrap()
 }
 
-#[test]
-fn a_span_that_is_not_kept_is_no_more_one_of_its_trace() {
-    let settings = SafetySettings { max_spans_per_trace: Some(2), ..SafetySettings::default() };
-    let safety = Arc::new(Safety::new(&settings, UNLIMITED).unwrap());
-    let control = SamplingControl::new(&Sampling::probability(0.0).with_keep(Keep::errors()), None);
+/// A provider with these caps whose sampler samples this share, and which may keep the others.
+fn capped(settings: &SafetySettings, share: f64) -> (traces::TracerProvider, Arc<Caps>) {
+    let safety = Arc::new(Safety::new(settings, UNLIMITED).unwrap());
+    let control = SamplingControl::new(&Sampling::probability(share).with_keep(Keep::errors()), None);
     let exporter = InMemorySpanExporter::default();
     let next = SafeSpanProcessor::new(Arc::clone(&safety), lanes(&Arc::default(), Exporting(exporter)));
     let caps = safety.caps.clone();
@@ -79,13 +79,37 @@ fn a_span_that_is_not_kept_is_no_more_one_of_its_trace() {
         GuardedSampler { inner: control.sampler(), live: Arc::default(), caps, told: Arc::default() };
     let processor = counted(safety.caps.as_ref(), control.processor(next));
     let provider = traces::TracerProvider::new(sampler, SpanLimits::default(), Some(processor));
+    (provider, safety.caps.clone().unwrap())
+}
+
+#[test]
+fn a_span_that_is_not_kept_is_no_more_one_of_its_trace() {
+    let settings = SafetySettings { max_spans_per_trace: Some(2), ..SafetySettings::default() };
+    let (provider, caps) = capped(&settings, 0.0);
     let caller = SpanContext::new(7.into(), 8.into(), TraceFlags::default(), true, TraceState::NONE);
     let caller = Context::new().with_remote_span_context(caller);
     for request in 0..5 {
         let span = provider.tracer("test").start_with_context("request", &caller);
         assert!(span.is_recording(), "request {request}: the others have ended");
     }
-    assert_eq!(safety.caps.as_ref().map(|caps| caps.cut()), Some(0));
+    assert_eq!(caps.cut(), 0);
+}
+
+#[test]
+fn what_is_below_a_cut_span_is_not_recorded_where_traces_may_be_kept() {
+    let settings = SafetySettings { max_span_depth: Some(3), ..SafetySettings::default() };
+    for share in [0.0, 1.0] {
+        let (provider, caps) = capped(&settings, share);
+        let mut levels = vec![Context::new()];
+        for level in 1..=12 {
+            let above = levels.last().unwrap();
+            let span = provider.tracer("test").start_with_context("level", above);
+            assert_eq!(span.is_recording(), level <= 3, "level {level}, {share} sampled");
+            levels.push(above.with_span(span));
+        }
+        assert_eq!(caps.cut(), 1, "what is below is not asked for");
+        assert!(provider.tracer("test").start_with_context("beside", &levels[1]).is_recording());
+    }
 }
 
 fn log_through(safety: &Arc<Safety>, fill: impl FnOnce(&mut SdkLogRecord)) -> Option<SdkLogRecord> {
