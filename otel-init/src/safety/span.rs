@@ -74,10 +74,12 @@ impl Safety {
             if let Some(name) = redactor.name(&event.name) {
                 event.name = name.into();
             }
-            event.dropped_attributes_count += protect(&mut event.attributes, redactor, limits.event);
+            let dropped = protect(&mut event.attributes, redactor, limits.event);
+            event.dropped_attributes_count = event.dropped_attributes_count.saturating_add(dropped);
         }
         for link in &mut span.links.links {
-            link.dropped_attributes_count += protect(&mut link.attributes, redactor, limits.link);
+            let dropped = protect(&mut link.attributes, redactor, limits.link);
+            link.dropped_attributes_count = link.dropped_attributes_count.saturating_add(dropped);
         }
     }
 }

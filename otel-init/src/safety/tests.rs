@@ -6,7 +6,7 @@ use std::sync::Arc;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::logs::{AnyValue, LogRecord, Logger, LoggerProvider};
 use opentelemetry::trace::{
-    Event, Span as _, SpanContext, TraceContextExt, TraceFlags, TraceState, Tracer, TracerProvider,
+    Event, Link, Span as _, SpanContext, TraceContextExt, TraceFlags, TraceState, Tracer, TracerProvider,
 };
 use opentelemetry::{Context, Key, KeyValue};
 use opentelemetry_sdk::logs::{InMemoryLogExporter, SdkLogRecord, SdkLoggerProvider, SimpleLogProcessor};
@@ -110,6 +110,20 @@ fn what_is_below_a_cut_span_is_not_recorded_where_traces_may_be_kept() {
         assert_eq!(caps.cut(), 1, "what is below is not asked for");
         assert!(provider.tracer("test").start_with_context("beside", &levels[1]).is_recording());
     }
+}
+
+#[test]
+fn counts_that_somebody_else_made_do_not_overflow() {
+    let safety = safety(Redaction::default(), limits(1, None));
+    let two = || vec![KeyValue::new("a", 1), KeyValue::new("b", 1)];
+    let events = vec![Event::new("event", std::time::SystemTime::now(), two(), u32::MAX)];
+    let other = SpanContext::new(7.into(), 8.into(), TraceFlags::default(), true, TraceState::NONE);
+    let links = vec![Link::new(other, two(), u32::MAX)];
+    let spans = spans_through(&safety, |tracer| {
+        drop(tracer.span_builder("span").with_events(events).with_links(links).start(tracer));
+    });
+    assert_eq!(spans[0].events[0].dropped_attributes_count, u32::MAX);
+    assert_eq!(spans[0].links[0].dropped_attributes_count, u32::MAX);
 }
 
 fn log_through(safety: &Arc<Safety>, fill: impl FnOnce(&mut SdkLogRecord)) -> Option<SdkLogRecord> {

@@ -122,8 +122,8 @@ fn rank(status: &Status) -> u8 {
 
 pub(super) fn add_event(data: &mut SpanData, mut event: Event, limits: &SpanLimits) {
     if data.events.events.len() < limits.max_events_per_span as usize {
-        event.dropped_attributes_count +=
-            cut(&mut event.attributes, limits.max_attributes_per_event as usize);
+        let dropped = cut(&mut event.attributes, limits.max_attributes_per_event as usize);
+        event.dropped_attributes_count = event.dropped_attributes_count.saturating_add(dropped);
         data.events.events.push(event);
     } else {
         data.events.dropped_count += 1;

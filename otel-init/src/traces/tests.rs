@@ -229,6 +229,23 @@ fn what_a_sampler_adds_counts_with_the_rest() {
     assert_eq!(span.span_context.trace_state().header(), "a=b");
 }
 
+#[test]
+fn counts_that_somebody_else_made_do_not_overflow() {
+    let limits =
+        SpanLimits { max_attributes_per_event: 1, max_attributes_per_link: 1, ..SpanLimits::default() };
+    let (provider, exporter) = exporting(Sampler::AlwaysOn, limits);
+    let tracer = provider.tracer("shop");
+    let linked = SpanContext::new(7.into(), 8.into(), TraceFlags::SAMPLED, true, TraceState::NONE);
+    let builder = tracer
+        .span_builder("span")
+        .with_events(vec![Event::new("event", SystemTime::now(), attributes(2), u32::MAX)])
+        .with_links(vec![Link::new(linked, attributes(2), u32::MAX)]);
+    drop(builder.start(&tracer));
+    let span = exporter.get_finished_spans().unwrap().remove(0);
+    let counts = [span.events[0].dropped_attributes_count, span.links[0].dropped_attributes_count];
+    assert_eq!(counts, [u32::MAX; 2]);
+}
+
 /// What an instrumentation may do with a span. Keys are different ones: of equal ones the SDK keeps all.
 #[derive(Clone, Debug)]
 enum Step {

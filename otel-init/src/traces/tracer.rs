@@ -127,7 +127,8 @@ fn bounded_links(mut links: Vec<Link>, limits: &SpanLimits) -> SpanLinks {
     let dropped = links.len().saturating_sub(most);
     links.truncate(most);
     for link in &mut links {
-        link.dropped_attributes_count += cut(&mut link.attributes, limits.max_attributes_per_link as usize);
+        let dropped = cut(&mut link.attributes, limits.max_attributes_per_link as usize);
+        link.dropped_attributes_count = link.dropped_attributes_count.saturating_add(dropped);
     }
     let mut bounded = SpanLinks::default();
     bounded.links = links;
