@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -18,7 +19,6 @@ const SHARDS: usize = 64;
 const TRACE_BYTES: usize = 256;
 
 /// The traces that wait, and what became of the others.
-#[derive(Debug)]
 pub(crate) struct KeepBuffer {
     keep: Keep,
     shards: Box<[Mutex<Shard>]>,
@@ -260,6 +260,17 @@ impl KeepBuffer {
     fn shard(&self, trace_id: TraceId) -> MutexGuard<'_, Shard> {
         let [.., last] = trace_id.to_bytes();
         lock(&self.shards[usize::from(last) % SHARDS])
+    }
+}
+
+/// Without what waits: it is not redacted yet.
+impl fmt::Debug for KeepBuffer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("KeepBuffer")
+            .field("keep", &self.keep)
+            .field("counts", &self.counts())
+            .finish()
     }
 }
 

@@ -132,5 +132,21 @@ fn kind(kind: &SpanKind) -> u64 {
 /// Zero for what was before 1970, and what does not fit.
 pub(super) fn unix_nanos(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    since.as_secs().wrapping_mul(1_000_000_000).wrapping_add(since.subsec_nanos().into())
+    let nanos = since.as_secs().checked_mul(1_000_000_000);
+    nanos.and_then(|nanos| nanos.checked_add(since.subsec_nanos().into())).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::unix_nanos;
+
+    #[test]
+    fn a_time_that_does_not_fit_is_none() {
+        let last = Duration::from_nanos(u64::MAX);
+        assert_eq!(unix_nanos(UNIX_EPOCH + last), u64::MAX);
+        assert_eq!(unix_nanos(UNIX_EPOCH + last + Duration::from_nanos(1)), 0);
+        assert_eq!(unix_nanos(UNIX_EPOCH - last), 0);
+    }
 }

@@ -75,6 +75,19 @@ fn a_trace_with_an_error_leaves_whole_and_stands_for_itself() {
 }
 
 #[test]
+fn what_waits_is_not_shown() {
+    let (provider, _exported, control) = installed(&never().with_keep(Keep::errors()));
+    let tracer = provider.tracer("test");
+    let root = start(&tracer, "root", &Context::new());
+    let waiting = start(&tracer, "waiting", &root);
+    waiting.span().set_attribute(KeyValue::new("password", "hunter2"));
+    waiting.span().end();
+    assert_eq!(control.health().waiting_spans, 1);
+    let shown = format!("{control:?}");
+    assert!(shown.contains("waiting_spans: 1") && !shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
 fn what_is_neither_wrong_nor_slow_is_as_the_head_said() {
     let keep = Keep::errors().with_slower_than(SLOW);
     for (sampling, expected) in [(never(), 0), (Sampling::new(AlwaysOn), 2)] {
