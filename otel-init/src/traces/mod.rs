@@ -1,7 +1,7 @@
 //! Spans from their start to the first processor.
 //!
-//! They are not the SDK's. A span of the SDK is copied four times on its way, counts references that all threads share, cannot
-//! hold the flag of a random trace id, and keeps an attribute that is set twice twice.
+//! They are not the SDK's. A span of the SDK is moved by value through each processor, counts references that all threads share,
+//! cannot hold the flag of a random trace id, and keeps an attribute that is set twice twice.
 
 mod bounds;
 mod processor;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use opentelemetry::trace::{
-    Link, SpanBuilder, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceState,
+    Link, SpanBuilder, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags,
 };
 use opentelemetry::{Context, InstrumentationScope, KeyValue};
 use opentelemetry_sdk::trace::{IdGenerator, SamplingDecision, SpanData, SpanEvents, SpanLimits, SpanLinks};
@@ -72,8 +72,8 @@ impl opentelemetry::trace::Tracer for Tracer {
         let is_sampled = sampled.decision == SamplingDecision::RecordAndSample;
         let flags = if has_random_trace_id(parent) { RANDOM } else { TraceFlags::NOT_SAMPLED };
         let flags = flags.with_sampled(is_sampled);
-        let state: TraceState = sampled.trace_state;
-        let context = SpanContext::new(trace_id, shared.ids.new_span_id(), flags, false, state);
+        let span_id = shared.ids.new_span_id();
+        let context = SpanContext::new(trace_id, span_id, flags, false, sampled.trace_state);
         match &shared.processor {
             Some(processor) if sampled.decision != SamplingDecision::Drop => {
                 let mut data = started(scoped, context, above, builder, sampled.attributes);
