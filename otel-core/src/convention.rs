@@ -28,7 +28,8 @@ pub trait Convention: Send + Sync + 'static {
     /// The instruments.
     type Metrics: Send + Sync + 'static;
 
-    /// Numbers that grow while the operation runs and are recorded at its end: bytes, messages, tokens. `()` for none.
+    /// What is kept of an operation while it runs, apart from its attributes: numbers that are recorded at its end, what is
+    /// needed when the answer is there. `()` for nothing.
     type Tally: Default + Send + Sync + 'static;
 
     /// Makes the instruments; called once for each meter provider.

@@ -37,7 +37,7 @@ pub use installed::{Install, binds_instruments, is_path_excluded};
 pub use instrumenter::Instrumenter;
 pub use link::{link_from, links_from};
 pub use observed::AlreadyObserved;
-pub use operation::Operation;
+pub use operation::{Entered, Operation};
 pub use providers::Providers;
 pub use served::ServerLayer;
 pub use text::bounded;

@@ -21,7 +21,7 @@ use crate::{Attributes, Convention, ErrorType, InFlight};
 /// | [`end`](Self::end) | what the convention says of the response |
 /// | [`fail`](Self::fail) | `Error`, the given class |
 /// | dropped | what the convention says of a cancellation; by default no error |
-/// | panic inside [`run`](Self::run), or dropped while unwinding | `Error`, `panic` |
+/// | panic after [`enter`](Self::enter) or inside [`run`](Self::run), or dropped while unwinding | `Error`, `panic` |
 #[must_use = "dropping the operation ends it as cancelled"]
 pub struct Operation<C: Convention> {
     /// Boxed, because operations move a lot: into a future, out of it, into a body, each in boxes of their own.
@@ -99,13 +99,20 @@ impl<C: Convention> Operation<C> {
         started: Started,
         in_flight: Option<InFlight>,
     ) -> Self {
-        let running = Some(Running { bound, started });
-        Self { state: Box::new(State::new(running, span, attributes, in_flight)) }
+        let mut operation = Self::inert(span.context);
+        let state = &mut *operation.state;
+        state.running = Some(Running { bound, started });
+        state.is_recording = span.is_recording;
+        state.attributes = attributes;
+        state.in_flight = in_flight;
+        operation
     }
 
     pub(crate) fn inert(context: Context) -> Self {
-        let span = StartedSpan { context, is_recording: false };
-        Self { state: Box::new(State::new(None, span, Vec::new(), None)) }
+        // Made where it stays: it is large, and to build it elsewhere and copy it costs more than to fill it.
+        let mut state: Box<State<C>> = Box::default();
+        state.context = context;
+        Self { state }
     }
 
     /// Whether nothing is recorded: the operation has ended, or none was wanted where it started.
@@ -128,7 +135,7 @@ impl<C: Convention> Operation<C> {
         self.state.attributes()
     }
 
-    /// The numbers that the metrics record at the end.
+    /// What the convention keeps of the operation: numbers that the metrics record at the end, for example.
     pub fn tally(&mut self) -> &mut C::Tally {
         &mut self.state.tally
     }
@@ -179,14 +186,20 @@ impl<C: Convention> Operation<C> {
             || self.state.running.as_ref().is_none_or(|running| running.bound.propagates_unknown_formats());
     }
 
-    /// Runs `f` with the operation's context attached. A panic in `f` goes on, and ends the operation as failed.
-    pub fn run<R>(&mut self, f: impl FnOnce() -> R) -> R {
+    /// Makes the operation's context current until what is returned is dropped, on this thread, so not across an `.await`.
+    /// A panic until then goes on, and ends the operation as failed.
+    #[inline]
+    #[must_use = "the context is current only as long as this is there"]
+    pub fn enter(&mut self) -> Entered<'_, C> {
         let attached = self.attach();
-        let on_panic = FailOnUnwind(&mut self.state);
-        let result = f();
-        std::mem::forget(on_panic);
-        drop(attached);
-        result
+        Entered { state: &mut self.state, was_panicking: std::thread::panicking(), _attached: attached }
+    }
+
+    /// Runs `f` with the operation's context current, as [`enter`](Self::enter) does.
+    #[inline]
+    pub fn run<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        let _entered = self.enter();
+        f()
     }
 
     /// Ends the operation with the outcome of its response.
@@ -200,27 +213,23 @@ impl<C: Convention> Operation<C> {
     }
 }
 
-impl<C: Convention> State<C> {
-    fn new(
-        running: Option<Running<C>>,
-        span: StartedSpan,
-        attributes: Vec<KeyValue>,
-        in_flight: Option<InFlight>,
-    ) -> Self {
-        let StartedSpan { context, is_recording } = span;
+impl<C: Convention> Default for State<C> {
+    fn default() -> Self {
         Self {
-            running,
-            context,
-            attributes,
+            running: None,
+            context: Context::new(),
+            attributes: Vec::new(),
             outcome: Ok(()),
-            in_flight,
-            is_recording,
+            in_flight: None,
+            is_recording: false,
             attaches: true,
             at_end: None,
             tally: C::Tally::default(),
         }
     }
+}
 
+impl<C: Convention> State<C> {
     /// Also while the operation ends, when it counts as inert already.
     fn attributes(&mut self) -> Attributes<'_> {
         Attributes::to_span(&self.context, self.is_recording, &mut self.attributes)
@@ -287,11 +296,26 @@ fn contained(f: impl FnOnce()) {
     }
 }
 
-/// Ends the operation when `run` unwinds: whoever owns the operation may drop it only much later.
-struct FailOnUnwind<'a, C: Convention>(&'a mut State<C>);
+/// While it is there, an operation's context is current; made by [`Operation::enter`].
+///
+/// It ends the operation when the thread unwinds: whoever owns the operation may drop it only much later.
+pub struct Entered<'a, C: Convention> {
+    state: &'a mut State<C>,
+    was_panicking: bool,
+    _attached: Option<ContextGuard>,
+}
 
-impl<C: Convention> Drop for FailOnUnwind<'_, C> {
+impl<C: Convention> Drop for Entered<'_, C> {
+    #[inline]
     fn drop(&mut self) {
-        self.0.finish(Exit::Failed(ErrorType::PANIC));
+        if std::thread::panicking() && !self.was_panicking {
+            self.state.finish(Exit::Failed(ErrorType::PANIC));
+        }
+    }
+}
+
+impl<C: Convention> fmt::Debug for Entered<'_, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entered").finish_non_exhaustive()
     }
 }

@@ -8,7 +8,6 @@ use http_body::{Body, Frame, SizeHint};
 use otel_core::{BodyObserver, ObservedBody, Operation};
 use pin_project_lite::pin_project;
 
-use crate::capture::Captured;
 use crate::client::ClientBody;
 use crate::error::error_type;
 use crate::server::ServerConvention;
@@ -67,27 +66,29 @@ impl<B: Body + Default> Default for ResponseBody<B> {
 /// The operation that ends with the body.
 #[derive(Debug)]
 pub(crate) enum EndsOperation {
-    Server(Operation<ServerConvention>, Option<Captured>),
+    Server(Operation<ServerConvention>),
     Client(ClientBody),
 }
 
 impl<E> BodyObserver<E> for EndsOperation {
     fn around_poll<R>(&mut self, poll: impl FnOnce() -> R) -> R {
         match self {
-            Self::Server(operation, _) => operation.run(poll),
+            Self::Server(operation) => operation.run(poll),
             Self::Client(client) => BodyObserver::<E>::around_poll(client, poll),
         }
     }
 
     fn data(&mut self, bytes: usize) {
         match self {
-            Self::Server(operation, _) => *operation.tally().response.get_or_insert(0) += bytes as u64,
+            Self::Server(operation) => *operation.tally().response.get_or_insert(0) += bytes as u64,
             Self::Client(client) => BodyObserver::<E>::data(client, bytes),
         }
     }
 
     fn chunk(&mut self, chunk: &impl Buf) {
-        if let Self::Server(_, Some(captured)) = self {
+        if let Self::Server(operation) = self
+            && let Some(captured) = &mut operation.tally().captured
+        {
             captured.add(chunk);
         }
         BodyObserver::<E>::data(self, chunk.remaining());
@@ -95,14 +96,14 @@ impl<E> BodyObserver<E> for EndsOperation {
 
     fn end(self) {
         match self {
-            Self::Server(operation, _) => operation.end(),
+            Self::Server(operation) => operation.end(),
             Self::Client(client) => BodyObserver::<E>::end(client),
         }
     }
 
     fn error(self, error: &E) {
         match self {
-            Self::Server(operation, _) => operation.fail(error_type::<E>()),
+            Self::Server(operation) => operation.fail(error_type::<E>()),
             Self::Client(client) => client.error(error),
         }
     }

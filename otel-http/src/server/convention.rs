@@ -17,9 +17,9 @@ use otel_core::{
 };
 
 use super::metrics::{ServerMetrics, Wanted};
-use super::request_size::RequestSize;
 use super::series::Series;
 use super::settings::known_scheme;
+use super::tally::RequestTally;
 use crate::cached::{Route, repeated_host, repeated_text};
 use crate::forwarded::Forwarded;
 use crate::header::shown;
@@ -65,15 +65,6 @@ pub(crate) struct ServerRequest<'a> {
     /// The parent's context, with the caller's baggage.
     pub(super) context: &'a Context,
     pub(super) names: Option<&'a Names>,
-}
-
-/// What is known of a request when it ends.
-#[derive(Debug, Default)]
-pub(crate) struct RequestTally {
-    pub(super) series: Option<Series>,
-    /// Bytes of the bodies, as far as they are known.
-    pub(crate) request: RequestSize,
-    pub(crate) response: Option<u64>,
 }
 
 /// A response's head.

@@ -12,8 +12,8 @@ use std::time::Duration;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{BoundHistogram, Counter, Histogram, Meter, UpDownCounter};
 
-use super::convention::RequestTally;
 use super::series::{QuickHash, Series, SeriesKey};
+use super::tally::RequestTally;
 use crate::{DURATION_BUCKETS, size_histogram};
 
 #[derive(Debug)]

@@ -11,6 +11,7 @@ mod route;
 mod series;
 mod service;
 mod settings;
+mod tally;
 mod trace_response;
 mod upgrade;
 

@@ -9,9 +9,9 @@ use http_body::Body;
 use otel_core::ServerLayer;
 use tower_service::Service;
 
-use super::future::{Observed, ResponseFuture};
+use super::future::ResponseFuture;
 use super::request_size::RequestSize;
-use super::settings::Settings;
+use super::settings::{Bodies, Settings};
 use super::{HttpUpgrade, RequestAttributes};
 use crate::HttpRequest;
 use crate::body::ResponseBody;
@@ -60,28 +60,30 @@ where
             let route = settings.route_of(&http).map(Route::into_http_route);
             return ResponseFuture::nested(self.inner.call(request), route);
         }
-        let bodies = settings.bodies(http.headers);
-        let Some(mut begun) = settings.begin(&http, attributes.as_ref(), bodies.clone()) else {
+        let Some(mut operation) = settings.begin(&http, attributes.as_ref()) else {
             return ResponseFuture::unobserved(self.inner.call(request));
         };
         // A layer inside is silent, unless this one only hands the context on.
-        if !begun.operation.is_inert() {
+        if !operation.is_inert() {
             if settings.records_body_sizes() {
-                begun.operation.tally().request = size_of(&mut request);
+                operation.tally().request = size_of(&mut request);
             }
             ServerLayer::Http.mark(request.extensions_mut());
         }
         #[cfg(feature = "axum")]
-        if let Some(place) = bodies.as_ref().and_then(|bodies| bodies.request()) {
+        if let Some(place) = operation.tally().bodies.as_ref().and_then(Bodies::request) {
             crate::axum::capture_body(&mut request, place.clone());
         }
-        let upgrade = settings.upgrades.then(|| HttpUpgrade::new(begun.operation.context().clone()));
-        if let Some(upgrade) = &upgrade {
+        if settings.upgrades {
+            let upgrade = HttpUpgrade::new(operation.context().clone());
             request.extensions_mut().insert(upgrade.clone());
+            operation.tally().upgrade = Some(upgrade);
         }
-        let mut observed = Observed::new(begun, request.method(), bodies, upgrade);
-        let future = observed.operation.run(|| self.inner.call(request));
-        ResponseFuture::observed(future, observed)
+        // Not in a closure, which would be one more place that the request is copied to.
+        let entered = operation.enter();
+        let response = self.inner.call(request);
+        drop(entered);
+        ResponseFuture::observed(response, operation)
     }
 }
 

@@ -14,6 +14,7 @@ use otel_core::{AttributeNames, Attributes, Instrumenter, Operation, ServerLayer
 use super::RequestAttributes;
 use super::convention::{Names, OURS, ServerConvention, ServerRequest, checked};
 use super::series::Series;
+use super::tally::ExpectedBody;
 use super::trace_response::MayKnow;
 use crate::cached::Route;
 use crate::capture::{BodyCapture, Captured};
@@ -46,17 +47,6 @@ pub(super) struct Settings {
     pub(super) response_body: Option<Arc<BodyCapture>>,
 }
 
-/// A request's operation, and what is known of its name.
-pub(super) struct Begun {
-    pub(super) operation: Operation<ServerConvention>,
-    pub(super) method: MethodName,
-    pub(super) has_route: bool,
-    pub(super) has_own_name: bool,
-    pub(super) names: Option<Names>,
-    /// Whether the caller may know the ids of the span.
-    pub(super) tells_ids: bool,
-}
-
 /// Whether a request continues its caller's trace, for those who look for where that breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Caller {
@@ -82,8 +72,7 @@ impl Settings {
         &self,
         http: &HttpRequest<'_>,
         added: Option<&RequestAttributes>,
-        bodies: Option<Bodies>,
-    ) -> Option<Begun> {
+    ) -> Option<Operation<ServerConvention>> {
         let method = MethodName::of(http.method);
         let current = Context::current();
         let is_unwanted = self.is_unwanted(http);
@@ -97,7 +86,7 @@ impl Settings {
             false => receive(self.instrumenter.providers(), current, http.headers, self.trust),
         };
         if is_unwanted {
-            return self.hand_on(parent, method);
+            return self.hand_on(parent);
         }
         if self.instrumenter.convention().metrics.remote_contexts && !is_nested {
             self.count_caller(http, &parent, &links);
@@ -123,22 +112,25 @@ impl Settings {
             names: names.as_ref(),
         };
         let mut operation = self.instrumenter.start_with_links(&parent, &request, links);
-        operation.tally().series = Some(series);
         operation.attach_only_if_needed();
+        let bodies = self.bodies(http.headers);
         if added.is_some() || bodies.is_some() {
-            add_at_end(&mut operation, added.cloned(), bodies, names.clone());
+            add_at_end(&mut operation, added.cloned(), bodies.clone(), names.clone());
         }
         let may_know = |may_know: &MayKnow| call_hook(|| may_know(http, peer), false);
         let tells_ids = self.trace_response.as_ref().is_some_and(may_know);
-        Begun { operation, method, has_route, has_own_name, names, tells_ids }.unless_idle()
+        let tally = operation.tally();
+        tally.series = Some(series);
+        tally.expects = ExpectedBody::of(http.method);
+        (tally.has_route, tally.has_own_name, tally.tells_ids) = (has_route, has_own_name, tells_ids);
+        (tally.names, tally.bodies) = (names, bodies);
+        unless_idle(operation)
     }
 
     /// For a request that nobody wants observed.
     #[cold]
-    fn hand_on(&self, parent: Context, method: MethodName) -> Option<Begun> {
-        let operation = self.instrumenter.inert(parent);
-        let (has_route, has_own_name, names, tells_ids) = (true, true, None, false);
-        Begun { operation, method, has_route, has_own_name, names, tells_ids }.unless_idle()
+    fn hand_on(&self, parent: Context) -> Option<Operation<ServerConvention>> {
+        unless_idle(self.instrumenter.inert(parent))
     }
 
     /// Whether the layer's filter, or who set the process up, leaves this request out.
@@ -256,8 +248,6 @@ impl Bodies {
     }
 }
 
-impl Begun {
-    fn unless_idle(self) -> Option<Self> {
-        (!self.operation.is_inert() || hands_on(self.operation.context())).then_some(self)
-    }
+fn unless_idle(operation: Operation<ServerConvention>) -> Option<Operation<ServerConvention>> {
+    (!operation.is_inert() || hands_on(operation.context())).then_some(operation)
 }

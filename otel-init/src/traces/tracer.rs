@@ -100,22 +100,26 @@ fn started(
     }
     let dropped_attributes_count = cut(&mut attributes, limits.max_attributes_per_span as usize);
     let start_time = start_time.unwrap_or_else(SystemTime::now);
-    let mut data = Box::new(SpanData {
-        span_context,
-        // What has but one of the ids is none.
-        parent_span_id: if above.is_valid() { above.span_id() } else { SpanId::INVALID },
-        parent_span_is_remote: above.is_valid() && above.is_remote(),
-        span_kind: span_kind.unwrap_or(SpanKind::Internal),
-        name,
-        start_time,
-        end_time: start_time,
-        attributes,
-        dropped_attributes_count,
-        events: SpanEvents::default(),
-        links: links.map_or_else(SpanLinks::default, |links| bounded_links(links, limits)),
-        status: Status::Unset,
-        instrumentation_scope: scoped.scope.clone(),
-    });
+    // Written where it stays: it is large, and would be copied from the stack.
+    let mut data = Box::write(
+        Box::new_uninit(),
+        SpanData {
+            span_context,
+            // What has but one of the ids is none.
+            parent_span_id: if above.is_valid() { above.span_id() } else { SpanId::INVALID },
+            parent_span_is_remote: above.is_valid() && above.is_remote(),
+            span_kind: span_kind.unwrap_or(SpanKind::Internal),
+            name,
+            start_time,
+            end_time: start_time,
+            attributes,
+            dropped_attributes_count,
+            events: SpanEvents::default(),
+            links: links.map_or_else(SpanLinks::default, |links| bounded_links(links, limits)),
+            status: Status::Unset,
+            instrumentation_scope: scoped.scope.clone(),
+        },
+    );
     if let Some(events) = events {
         events.into_iter().for_each(|event| super::span::add_event(&mut data, event, limits));
     }
