@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 
+use bench_http::telemetry::Installed;
 use futures_util::FutureExt;
 use http_body::Body as HttpBody;
 use otel_grpc::{GrpcClientLayer, GrpcServerLayer};
@@ -10,6 +11,7 @@ use tonic::codegen::StdError;
 use tower::ServiceBuilder;
 use tracing::Level;
 
+use crate::floor::{Floor, FloorLayer};
 use crate::hello::{HelloClient, HelloServer};
 
 /// Nothing around.
@@ -43,6 +45,12 @@ pub fn ours_in_full() -> HelloClient<Ours> {
     let server = GrpcServerLayer::builder().with_grpc_metrics(true).with_message_counts(true);
     let client = GrpcClientLayer::builder().with_grpc_metrics(true).with_message_counts(true);
     ours_with(server.build(), client.with_target("http://hello.internal:50051").build())
+}
+
+/// Both ends by hand.
+pub fn by_hand(installed: &Installed) -> HelloClient<Floor<Floor<HelloServer>>> {
+    let (client, server) = (FloorLayer::client(installed), FloorLayer::server(installed));
+    HelloClient::new(ServiceBuilder::new().layer(client).layer(server).service(HelloServer))
 }
 
 /// A closure that makes one unary call.

@@ -1,6 +1,6 @@
 //! Repeats one case, for callgrind: `repeat-grpc CASE COUNT`.
 
-use bench_grpc::layers::{bare, count, our_client, our_server, ours, say};
+use bench_grpc::layers::{bare, by_hand, count, our_client, our_server, ours, say, tonic_tracing};
 use bench_http::telemetry;
 
 fn main() {
@@ -15,6 +15,8 @@ fn main() {
     let mut call: Box<dyn FnMut()> = match case.as_str() {
         "bare" => Box::new(say(bare())),
         "ours" | "ours-unsampled" => Box::new(say(ours())),
+        "floor" | "floor-unsampled" => Box::new(say(by_hand(&installed))),
+        "tonic-tracing" | "tonic-tracing-unsampled" => Box::new(tonic_tracing()),
         "client" | "client-unsampled" => Box::new(say(our_client())),
         "server" | "server-unsampled" | "server-metrics" => Box::new(say(our_server())),
         "stream-bare" => Box::new(count(bare(), 10_000)),

@@ -67,7 +67,8 @@ fn leaked(route: &str, prefix: &str) -> &'static str {
     })
 }
 
-fn parent(headers: &HeaderMap) -> Option<SpanContext> {
+/// What `traceparent` says, of a caller that samples.
+pub fn parent(headers: &HeaderMap) -> Option<SpanContext> {
     let header = headers.get("traceparent")?.to_str().ok()?;
     let trace_id = TraceId::from_hex(header.get(3..35)?).ok()?;
     let span_id = SpanId::from_hex(header.get(36..52)?).ok()?;
