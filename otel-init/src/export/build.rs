@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -193,6 +193,7 @@ impl Workshop<'_> {
         // Signals mostly share the collector.
         if !problems.contains(&warning) {
             problems.push(warning);
+            self.warnings.told(otlp.endpoint.authority(), &problem, Instant::now());
         }
     }
 

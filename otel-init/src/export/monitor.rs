@@ -296,13 +296,17 @@ impl Warnings {
         const LIMIT: usize = 8;
         let mut given = self.lock();
         given.retain(|_, at| now.duration_since(*at) < WARNING_INTERVAL);
-        // That the export is paused for it makes no other cause.
-        let key = (authority.to_owned(), cause.trim_start_matches(PAUSED).to_owned());
+        let key = key(authority, cause);
         if given.contains_key(&key) || given.len() >= LIMIT {
             return false;
         }
         given.insert(key, now);
         true
+    }
+
+    /// The start has mentioned this cause, for which exports will fail.
+    pub(super) fn told(&self, authority: &str, cause: &str, now: Instant) {
+        self.lock().insert(key(authority, cause), now);
     }
 
     /// Whether there was a warning about this host and port that has to be taken back. True for the first signal that
@@ -317,6 +321,11 @@ impl Warnings {
     fn lock(&self) -> MutexGuard<'_, HashMap<(String, String), Instant>> {
         self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn key(authority: &str, cause: &str) -> (String, String) {
+    // That the export is paused for it makes no other cause.
+    (authority.to_owned(), cause.trim_start_matches(PAUSED).to_owned())
 }
 
 #[cfg(test)]

@@ -187,6 +187,28 @@ fn certificates_that_cannot_be_read_are_told_at_the_start() {
     }
 }
 
+/// The first export fails for what was told a moment before.
+#[test]
+fn what_was_told_at_the_start_is_not_told_again_by_the_first_export() {
+    if child::is_child() {
+        return export_a_span();
+    }
+    let test = "tls::what_was_told_at_the_start_is_not_told_again_by_the_first_export";
+    for protocol in PROTOCOLS {
+        let finished = child::run(
+            test,
+            &[
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://127.0.0.1:1"),
+                ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
+                ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere/ca.pem"),
+            ],
+        );
+        assert_eq!(finished.lines("the cause: cannot read the ").len(), 1, "{}", finished.console);
+        assert_eq!(finished.lines("nothing is exported to ").len(), 1, "{}", finished.console);
+        assert_eq!(finished.lines("cannot export ").len(), 0, "{}", finished.console);
+    }
+}
+
 #[test]
 fn certificates_are_read_again_when_their_file_changes() {
     const FILE: &str = "TEST_CA_FILE";
