@@ -81,11 +81,12 @@ pub(crate) fn chosen(settings: &Settings, environment: &Environment<'_>) -> Vec<
     chosen.retain(|name| !settings.without_detectors.contains(name));
     chosen.sort();
     chosen.dedup();
+    let used = listed(chosen.iter().map(String::as_str));
+    environment.instead(VARIABLE, format!("{used} is used"));
     for name in unknown {
         environment.warn(format!(
-            "{VARIABLE} names {name:?}, which is not known; known are {}, all and none; {} is used",
-            names(registry).join(", "),
-            listed(chosen.iter().map(String::as_str))
+            "{VARIABLE} names {name:?}, which is not known; known are {}, all and none; {used} is used",
+            names(registry).join(", ")
         ));
     }
     chosen

@@ -3,7 +3,7 @@
 //! <https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/>
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::time::Duration;
 
@@ -11,16 +11,19 @@ use std::time::Duration;
 pub(crate) struct Environment<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
     warnings: RefCell<Vec<String>>,
+    /// The variables that are not UTF-8, and what holds instead.
+    illegible: RefCell<BTreeMap<String, Option<String>>>,
     /// The variables that are set and were understood.
     used: RefCell<BTreeSet<String>>,
 }
 
 impl<'a> Environment<'a> {
     pub(crate) fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self { lookup, warnings: RefCell::default(), used: RefCell::default() }
+        Self { lookup, warnings: RefCell::default(), illegible: RefCell::default(), used: RefCell::default() }
     }
 
-    /// The value without surrounding blanks, if there is one.
+    /// The value without surrounding blanks, if there is one. What is not UTF-8 counts as not set: whoever asks says with
+    /// [`Self::instead`] what that means.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         let value = (self.lookup)(name)?;
         let value = value.trim();
@@ -28,11 +31,24 @@ impl<'a> Environment<'a> {
             return None;
         }
         if value.contains(char::REPLACEMENT_CHARACTER) {
-            self.warn(format!("{name} is not UTF-8; it counts as not set"));
+            self.illegible.borrow_mut().entry(name.to_owned()).or_default();
             return None;
         }
         self.used.borrow_mut().insert(name.to_owned());
         Some(value.to_owned())
+    }
+
+    /// Whether there is a value, whatever it is.
+    pub(crate) fn is_set(&self, name: &str) -> bool {
+        (self.lookup)(name).is_some_and(|value| !value.trim().is_empty())
+    }
+
+    /// What holds instead of this variable, for the case that it was asked for and is not UTF-8.
+    pub(crate) fn instead(&self, name: &str, holds: impl Display) {
+        if let Some(said) = self.illegible.borrow_mut().get_mut(name) {
+            // The signals ask for the same variables, one after the other.
+            said.get_or_insert_with(|| holds.to_string());
+        }
     }
 
     /// The value of this variable is of no use, whoever finds that out says why.
@@ -68,6 +84,7 @@ impl<'a> Environment<'a> {
         for (name, value) in refused {
             self.warn(format!("{name} is {value:?}, expected {expected}; {used} is used"));
         }
+        names.iter().for_each(|name| self.instead(name, format!("{expected} is expected, {used} is used")));
         understood.map(|(parsed, _)| parsed)
     }
 
@@ -87,7 +104,11 @@ impl<'a> Environment<'a> {
     pub(crate) fn boolean(&self, name: &str) -> Option<bool> {
         // "Any value that represents a boolean value MUST be set to true only by the case-insensitive string "true"";
         // other values than true and false are false, with a warning.
-        let value = self.text(name)?;
+        let Some(value) = self.text(name) else {
+            let is_illegible = self.illegible.borrow().contains_key(name);
+            self.instead(name, "true or false is expected, it counts as false");
+            return is_illegible.then_some(false);
+        };
         let is_true = value.eq_ignore_ascii_case("true");
         if !is_true && !value.eq_ignore_ascii_case("false") {
             self.warn(format!("{name} is {value:?}, expected true or false; it counts as false"));
@@ -122,6 +143,10 @@ impl<'a> Environment<'a> {
     }
 
     pub(crate) fn into_warnings(self) -> Vec<String> {
+        for (name, instead) in self.illegible.take() {
+            let instead = instead.as_deref().unwrap_or("it counts as not set");
+            self.warn(format!("{name} is not UTF-8; {instead}"));
+        }
         self.warnings.into_inner()
     }
 }

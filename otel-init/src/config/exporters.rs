@@ -20,6 +20,7 @@ impl ExporterName {
     pub(crate) fn resolve(signal: Signal, registry: &Registry, environment: &Environment<'_>) -> Vec<Self> {
         let variable = format!("OTEL_{}_EXPORTER", signal.as_str().to_uppercase());
         let Some(text) = environment.text(&variable) else {
+            environment.instead(&variable, "otlp is used");
             return vec![Self::Otlp];
         };
         let (mut chosen, mut unknown, mut is_none) = (Vec::new(), Vec::new(), false);

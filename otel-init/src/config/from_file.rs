@@ -11,8 +11,8 @@ use super::file::{self, FileConfig, FileError};
 use super::origins::OriginFile;
 use super::sampler::SamplerConfig;
 use super::{
-    Config, ExporterConfig, LONGEST_WAIT, Origins, PropagatorConfig, Settings, SubscriberConfig, otlp, proxy,
-    resource,
+    Config, ExporterConfig, LONGEST_WAIT, Origins, PropagatorConfig, Settings, SubscriberConfig,
+    console_filter, otlp, proxy, resource,
 };
 use crate::error::InstallErrorKind;
 use crate::{ConsoleLogs, InstallError, SettingSource, Signal};
@@ -28,9 +28,12 @@ pub(super) fn path(settings: &Settings, environment: &Environment<'_>) -> Option
     if let Some(path) = &settings.config_file {
         return Some((path.clone(), SettingSource::Code));
     }
-    VARIABLES
+    let mut named = VARIABLES
         .iter()
-        .find_map(|name| Some((environment.text(name)?, SettingSource::Variable((*name).to_owned()))))
+        .filter_map(|name| Some((environment.text(name)?, SettingSource::Variable((*name).to_owned()))));
+    let named = named.next();
+    VARIABLES.iter().for_each(|name| environment.instead(name, "no file is read, the other variables hold"));
+    named
 }
 
 impl Config {
@@ -61,7 +64,7 @@ impl Config {
                 said if said != ConsoleLogs::default() => said,
                 _ => file.console_logs.unwrap_or_default(),
             },
-            console_filter: environment.text("RUST_LOG"),
+            console_filter: console_filter(&environment),
             own_level: file.own_level,
         });
         let (lines, attributes) = (file.lines.clone(), file.resource_lines.clone());

@@ -40,7 +40,10 @@ pub(super) fn resolve(names: &[String], environment: &Environment<'_>) -> Instru
                 found.disabled.push(name);
             }
         } else if let Some(name) = name_in(variable, EXCLUDED) {
-            let Some(list) = environment.text(variable) else { continue };
+            let Some(list) = environment.text(variable) else {
+                environment.instead(variable, "it leaves out no request");
+                continue;
+            };
             let paths = list.split(',').map(str::trim).filter(|path| !path.is_empty());
             let (paths, others): (Vec<_>, Vec<_>) = paths.partition(|path| path.starts_with(['/', '*']));
             for path in others {
@@ -50,9 +53,8 @@ pub(super) fn resolve(names: &[String], environment: &Environment<'_>) -> Instru
             }
             found.excluded_paths.push((name, paths.into_iter().map(str::to_owned).collect()));
         } else if let Some(name) = name_in(variable, OTHERS)
-            && environment.text(variable).is_some()
+            && environment.is_set(variable)
         {
-            environment.refuse(variable);
             let instead = format!("{PREFIX}{}{EXCLUDED}", name.to_ascii_uppercase());
             environment.warn(format!(
                 "{variable} is set but not supported, it has no effect; set {instead} instead, to paths such as /health*"

@@ -94,7 +94,7 @@ pub(super) fn warn_unknown(names: &[String], environment: &Environment<'_>) {
         let is_known = KNOWN.contains(&name.as_str())
             || UNSUPPORTED.iter().any(|(known, _)| known == name)
             || OTHERS.iter().any(|prefix| name.starts_with(prefix));
-        if !is_known && environment.text(name).is_some() {
+        if !is_known && environment.is_set(name) {
             environment.warn(format!("{name} is set but not known, it has no effect; is it misspelt?"));
         }
     }

@@ -278,10 +278,16 @@ impl SubscriberConfig {
     fn resolve(settings: &Settings, environment: &Environment<'_>) -> Option<Self> {
         (!settings.without_tracing_subscriber).then(|| Self {
             console: settings.console_logs,
-            console_filter: environment.text("RUST_LOG"),
+            console_filter: console_filter(environment),
             own_level: own_level(environment),
         })
     }
+}
+
+fn console_filter(environment: &Environment<'_>) -> Option<String> {
+    let filter = environment.text("RUST_LOG");
+    environment.instead("RUST_LOG", "the console shows info and above");
+    filter
 }
 
 fn own_level(environment: &Environment<'_>) -> Option<LevelFilter> {

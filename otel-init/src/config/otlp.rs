@@ -156,6 +156,9 @@ impl Variables {
         for refused in refused.into_inner() {
             environment.warn(format!("{refused}; it is ignored, {} is used", endpoint.shown_base()));
         }
+        for name in [&own, &general] {
+            environment.instead(name, format!("{} is used", endpoint.shown_base()));
+        }
         Ok(endpoint)
     }
 
@@ -171,6 +174,7 @@ impl Variables {
             }
         });
         let used = understood.as_ref().map_or("none".to_owned(), |(name, _)| format!("those of {name}"));
+        names.iter().for_each(|name| environment.instead(name, format!("{used} are sent")));
         for (name, place) in refused {
             environment.warn(format!(
                 "{name} cannot be read in its entry {place} and is ignored as a whole, expected key=value,key=value with \
@@ -197,21 +201,27 @@ impl Variables {
     }
 
     fn tls(&self, environment: &Environment<'_>) -> TlsConfig {
-        let file = |setting| {
+        let file = |setting, otherwise: &str| {
             let [own, general] = self.names(setting);
-            environment.text(&own).or_else(|| environment.text(&general)).map(PathBuf::from)
+            let path = environment.text(&own).or_else(|| environment.text(&general));
+            let used = path.as_ref().map_or(otherwise.to_owned(), |path| format!("{path} is used"));
+            [own, general].iter().for_each(|name| environment.instead(name, &used));
+            path.map(PathBuf::from)
         };
-        let (client_certificate, client_key) = (file("CLIENT_CERTIFICATE"), file("CLIENT_KEY"));
+        let authority = file("CERTIFICATE", "the authorities of the system are trusted");
+        let without = "connections have no client certificate";
+        let (client_certificate, client_key) =
+            (file("CLIENT_CERTIFICATE", without), file("CLIENT_KEY", without));
         if client_certificate.is_some() != client_key.is_some() {
             let [_, general] = self.names("CLIENT_*");
             let only = if client_key.is_some() { "the key" } else { "the certificate" };
             environment.warn(format!(
                 "{general}: a client certificate and its key are needed together; only {only} is set, and it is \
-                 ignored: connections have no client certificate"
+                 ignored: {without}"
             ));
-            return TlsConfig { authority: file("CERTIFICATE"), ..TlsConfig::default() };
+            return TlsConfig { authority, ..TlsConfig::default() };
         }
-        TlsConfig { authority: file("CERTIFICATE"), client_certificate, client_key }
+        TlsConfig { authority, client_certificate, client_key }
     }
 }
 

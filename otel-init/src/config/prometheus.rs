@@ -2,6 +2,8 @@
 
 use super::environment::Environment;
 
+const HOST: &str = "OTEL_EXPORTER_PROMETHEUS_HOST";
+
 /// The address to listen on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PrometheusConfig {
@@ -23,8 +25,10 @@ impl PrometheusConfig {
     /// "localhost" and 9464 unless the variables say otherwise.
     pub(crate) fn resolve(environment: &Environment<'_>) -> Self {
         let default = Self::default();
+        let host = environment.text(HOST);
+        environment.instead(HOST, format!("{} is used", default.host));
         Self {
-            host: environment.text("OTEL_EXPORTER_PROMETHEUS_HOST").unwrap_or(default.host),
+            host: host.unwrap_or(default.host),
             port: environment
                 .parsed(&["OTEL_EXPORTER_PROMETHEUS_PORT"], "a port, 0 to 65535", default.port, |value| {
                     value.parse().ok()

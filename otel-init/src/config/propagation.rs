@@ -23,6 +23,7 @@ impl PropagatorConfig {
             Some(text) => text.split(',').map(str::trim).filter(|name| !name.is_empty()).collect(),
             None => DEFAULT.to_vec(),
         };
+        environment.instead(NAME, format!("{} is used", listed(DEFAULT.into_iter())));
         let (mut known, mut unknown, mut is_none): (Vec<String>, _, _) = (Vec::new(), Vec::new(), false);
         for name in names {
             if registry.names().any(|other| other == name) {

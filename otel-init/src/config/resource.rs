@@ -31,7 +31,9 @@ pub(crate) fn resolve(chosen: &[String], settings: &Settings, environment: &Envi
     if let Some(name) = environment.text(SERVICE_NAME) {
         attributes.insert("service.name".into(), name.into());
     }
-    with_code(attributes, settings, None)
+    let resource = with_code(attributes, settings, None);
+    note_name(&resource, environment);
+    resource
 }
 
 /// The resource of a configuration file: code over what it says over what its detectors found.
@@ -47,7 +49,15 @@ pub(crate) fn of_file(file: &FileConfig, settings: &Settings, environment: &Envi
         attributes.insert("service.name".into(), name.into());
     }
     attributes.extend(file.resource.iter().cloned());
-    with_code(attributes, settings, file.schema_url.clone())
+    let resource = with_code(attributes, settings, file.schema_url.clone());
+    note_name(&resource, environment);
+    resource
+}
+
+/// What the service is called if the variable is not UTF-8.
+fn note_name(resource: &Resource, environment: &Environment<'_>) {
+    let name = resource.get(&"service.name".into()).unwrap_or_else(|| "".into());
+    environment.instead(SERVICE_NAME, format!("the service is called {name}"));
 }
 
 fn with_code(mut attributes: BTreeMap<Key, Value>, settings: &Settings, schema: Option<String>) -> Resource {
@@ -67,6 +77,7 @@ fn with_code(mut attributes: BTreeMap<Key, Value>, settings: &Settings, schema: 
 
 fn from_environment(environment: &Environment<'_>) -> Vec<(Key, Value)> {
     let Some(text) = environment.text(ATTRIBUTES) else {
+        environment.instead(ATTRIBUTES, "the resource has none of its attributes");
         return Vec::new();
     };
     // "In case of any error, e.g. failure during the decoding process, the entire environment variable value SHOULD be

@@ -48,6 +48,7 @@ impl SamplerConfig {
         let is_used = environment.used().contains(ARGUMENT);
         let argument = if is_used { environment.text(ARGUMENT) } else { None };
         let sampler = Self { sampling, argument, file: environment.text(FILE).map(PathBuf::from) };
+        environment.instead(FILE, "no file is watched");
         sampler.with_debug_key(debug_key(environment))
     }
 
@@ -132,7 +133,9 @@ fn named(name: &str, environment: &Environment<'_>) -> Option<Sampling> {
 
 /// A key that is long enough; the value is a secret, so the warning leaves it out.
 fn debug_key(environment: &Environment<'_>) -> Option<String> {
-    let key = environment.text(DEBUG_KEY)?;
+    let key = environment.text(DEBUG_KEY);
+    environment.instead(DEBUG_KEY, "no debug header is accepted");
+    let key = key?;
     if key.len() < SHORTEST_KEY {
         environment.refuse(DEBUG_KEY);
         environment.warn(format!(
@@ -145,7 +148,7 @@ fn debug_key(environment: &Environment<'_>) -> Option<String> {
 
 /// Says that the argument, if there is one, does nothing.
 fn unused_argument(environment: &Environment<'_>, why: &str) {
-    if environment.text(ARGUMENT).is_some() {
+    if environment.is_set(ARGUMENT) {
         environment.refuse(ARGUMENT);
         environment.warn(format!("{ARGUMENT} is set but has no effect: {why}"));
     }

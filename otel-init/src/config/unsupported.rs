@@ -27,7 +27,7 @@ pub(super) const UNSUPPORTED: &[(&str, &str)] = &[
 
 pub(crate) fn warn(environment: &Environment<'_>) {
     for (name, instead) in UNSUPPORTED {
-        if environment.text(name).is_some() {
+        if environment.is_set(name) {
             let separator = if instead.is_empty() { "" } else { "; " };
             environment
                 .warn(format!("{name} is set but not supported, it has no effect{separator}{instead}"));

@@ -335,8 +335,65 @@ fn what_is_ignored_is_shown_without_secrets_and_with_what_holds_instead() {
             "OTEL_EXPORTER_OTLP_CLIENT_*: a client certificate and its key are needed together; only the key is set, and \
              it is ignored: connections have no client certificate",
         ),
-        (vec![("OTEL_SERVICE_NAME", "a\u{fffd}b")], "OTEL_SERVICE_NAME is not UTF-8; it counts as not set"),
     ] {
+        assert_eq!(resolve(&variables).warnings, [expected], "{variables:?}");
+    }
+}
+
+#[test]
+fn what_is_not_utf_8_is_told_with_what_holds_instead() {
+    const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+    const BAD: &str = "a\u{fffd}b";
+    let unknown = resolve(&[]).resource.get(&"service.name".into()).unwrap();
+    let unknown = format!("the service is called {unknown}");
+    for (variable, others, instead) in [
+        ("OTEL_SERVICE_NAME", vec![], unknown.as_str()),
+        (
+            "OTEL_SERVICE_NAME",
+            vec![("OTEL_RESOURCE_ATTRIBUTES", "service.name=shop")],
+            "the service is called shop",
+        ),
+        ("OTEL_RESOURCE_ATTRIBUTES", vec![], "the resource has none of its attributes"),
+        (ENDPOINT, vec![], "http://localhost:4318 is used"),
+        (
+            "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+            vec![(ENDPOINT, "http://general:4318")],
+            "http://general:4318 is used",
+        ),
+        ("OTEL_EXPORTER_OTLP_HEADERS", vec![], "none are sent"),
+        (
+            "OTEL_EXPORTER_OTLP_LOGS_HEADERS",
+            vec![("OTEL_EXPORTER_OTLP_HEADERS", "a=1")],
+            "those of OTEL_EXPORTER_OTLP_HEADERS are sent",
+        ),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", vec![], "the authorities of the system are trusted"),
+        (
+            "OTEL_EXPORTER_OTLP_LOGS_CERTIFICATE",
+            vec![("OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca.pem")],
+            "/ca.pem is used",
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_TIMEOUT",
+            vec![],
+            "a whole number of milliseconds above 0 is expected, 10000 is used",
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_LOGS_TIMEOUT",
+            vec![("OTEL_EXPORTER_OTLP_TIMEOUT", "7000")],
+            "a whole number of milliseconds above 0 is expected, \"7000\" of OTEL_EXPORTER_OTLP_TIMEOUT is used",
+        ),
+        ("OTEL_SDK_DISABLED", vec![], "true or false is expected, it counts as false"),
+        ("OTEL_TRACES_EXPORTER", vec![], "otlp is used"),
+        ("OTEL_PROPAGATORS", vec![], "tracecontext,baggage is used"),
+        ("OTEL_CONFIG_FILE", vec![], "no file is read, the other variables hold"),
+        ("OTEL_INIT_DEBUG_KEY", vec![], "no debug header is accepted"),
+        ("OTEL_INIT_SAMPLER_FILE", vec![], "no file is watched"),
+        ("OTEL_INIT_DISK_BUFFER_DIRECTORY", vec![], "nothing is kept on disk"),
+        ("RUST_LOG", vec![], "the console shows info and above"),
+    ] {
+        let mut variables = others.clone();
+        variables.push((variable, BAD));
+        let expected = format!("{variable} is not UTF-8; {instead}");
         assert_eq!(resolve(&variables).warnings, [expected], "{variables:?}");
     }
 }
