@@ -69,9 +69,9 @@ impl Outlet {
 
     /// What other threads queued while the shutdown was under way.
     pub(crate) fn left_behind(&self) -> Option<SignalFailure> {
-        let queued = self.monitor.tally.counts().queued;
-        (queued > 0)
-            .then(|| self.monitor.failure(&format!("{queued} were queued after the shutdown had begun")))
+        let tally = &self.monitor.tally;
+        let late = tally.counts().queued + tally.too_late();
+        (late > 0).then(|| self.monitor.failure(&format!("{late} came after the shutdown had begun")))
     }
 
     pub(crate) fn health(&self) -> SignalHealth {

@@ -21,7 +21,7 @@ use crate::config::{BatchConfig, ExporterConfig};
 use crate::export::{LARGEST_BODY, RuntimeEntry, SignalExporter};
 use crate::self_metrics::Processed;
 use crate::traces::ProcessSpans;
-use crate::wire::{Batch, Lost, Schedule, WireLogProcessor, WireSpanProcessor};
+use crate::wire::{Batch, Lost, Refused, Schedule, WireLogProcessor, WireSpanProcessor};
 
 /// Sending it is one short run of the export's threads, which may have to share a core with requests. With the resource it
 /// still fits in what HTTP/2 lets through at once: "the initial value for the flow-control window is 65,535 octets".
@@ -165,12 +165,18 @@ impl Making<'_> {
         }
     }
 
-    /// What came in by number, and found no room by size.
+    /// What came in by number, and found no room by size, or nobody to send it.
     fn lost(&self, exporter: &SignalExporter) -> Lost {
         let (tally, processed) = (Arc::clone(&exporter.monitor.tally), Arc::clone(&self.processed));
-        Box::new(move || {
-            tally.turned_away();
-            processed.queue_full();
+        Box::new(move |refused| match refused {
+            Refused::Full => {
+                tally.turned_away();
+                processed.queue_full();
+            }
+            Refused::Ended => {
+                tally.came_too_late();
+                processed.came_too_late();
+            }
         })
     }
 }

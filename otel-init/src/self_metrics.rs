@@ -132,6 +132,7 @@ pub(crate) struct Processed {
     processed: Counter<u64>,
     /// The first is that the queue was full.
     attributes: [KeyValue; 3],
+    too_late: [KeyValue; 3],
 }
 
 impl Processed {
@@ -147,16 +148,22 @@ impl Processed {
                 "The number of {plural} for which the processing has finished, either successful or failed."
             ))
             .build();
-        let attributes = [
-            KeyValue::new("error.type", "queue_full"),
-            KeyValue::new("otel.component.type", kind),
-            KeyValue::new("otel.component.name", format!("{kind}/{index}")),
-        ];
-        Self { processed, attributes }
+        let with_error = |error: &'static str| {
+            [
+                KeyValue::new("error.type", error),
+                KeyValue::new("otel.component.type", kind),
+                KeyValue::new("otel.component.name", format!("{kind}/{index}")),
+            ]
+        };
+        Self { processed, attributes: with_error("queue_full"), too_late: with_error("already_shutdown") }
     }
 
     pub(crate) fn queue_full(&self) {
         self.processed.add(1, &self.attributes);
+    }
+
+    pub(crate) fn came_too_late(&self) {
+        self.processed.add(1, &self.too_late);
     }
 
     pub(crate) fn taken(&self, count: u64) {

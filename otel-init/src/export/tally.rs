@@ -18,6 +18,8 @@ pub(crate) struct Tally {
     dropped: AtomicU64,
     /// How many of those that were queued found no room after all.
     turned_away: AtomicU64,
+    /// How many of these because the last of the queue was being sent.
+    too_late: AtomicU64,
     retries: AtomicU64,
     is_closed: AtomicBool,
     /// Behind one lock, so that nobody ever sees an item in two places, or in none, while it goes from one to the other.
@@ -98,6 +100,17 @@ impl Tally {
     pub(crate) fn turned_away(&self) {
         self.leave_room(1);
         self.turned_away.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// One that was admitted came when the last of the queue had been taken.
+    pub(crate) fn came_too_late(&self) {
+        self.turned_away();
+        self.too_late.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// How many came too late.
+    pub(crate) fn too_late(&self) -> u64 {
+        self.too_late.load(Ordering::Acquire)
     }
 
     fn leave_room(&self, count: u64) {

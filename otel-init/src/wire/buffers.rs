@@ -41,6 +41,8 @@ struct Content<S> {
     uncalled: (usize, usize),
     /// Bytes that were taken from the room and are not used yet.
     credit: usize,
+    /// Whoever takes from here has been here for the last time.
+    has_ended: bool,
 }
 
 /// Entries of one scope, one after the other, each with its key and length.
@@ -59,12 +61,21 @@ pub(super) enum Pushed {
     KeptAndDue,
     /// There is no room.
     Full,
+    /// Nobody would take it any more.
+    Ended,
 }
 
 impl<S: Scope> Buffers<S> {
     /// For at most `max_bytes`.
     pub(super) fn new(max_bytes: usize, batch_entries: usize, batch_bytes: usize) -> Self {
-        let empty = || Content { chunks: Vec::new(), entries: 0, bytes: 0, uncalled: (0, 0), credit: 0 };
+        let empty = || Content {
+            chunks: Vec::new(),
+            entries: 0,
+            bytes: 0,
+            uncalled: (0, 0),
+            credit: 0,
+            has_ended: false,
+        };
         let shards = Shards::new(|| Mutex::new(empty()));
         let batch_bytes = AtomicUsize::new(batch_bytes);
         Self { shards, room: Room::new(max_bytes), batch_entries, batch_bytes }
@@ -78,7 +89,10 @@ impl<S: Scope> Buffers<S> {
     /// Has `encode` write one entry of the scope of `key`.
     pub(super) fn push(&self, key: S::Key<'_>, encode: impl FnOnce(&mut Vec<u8>)) -> Pushed {
         let mut content = lock(self.shards.own());
-        let Content { chunks, entries, bytes, uncalled, credit } = &mut *content;
+        let Content { chunks, entries, bytes, uncalled, credit, has_ended } = &mut *content;
+        if *has_ended {
+            return Pushed::Ended;
+        }
         // The last one used stands first.
         let (index, new_scope) = match chunks.iter().position(|chunk| chunk.scope.is(key)) {
             Some(index) => (index, 0),
@@ -134,10 +148,11 @@ impl<S: Scope> Buffers<S> {
         self.room.is_tight() || entries >= self.batch_entries || bytes >= batch_bytes
     }
 
-    /// Takes everything. `spares` are buffers to go on with.
-    pub(super) fn take(&self, into: &mut Vec<Chunk<S>>, spares: &mut Vec<Vec<u8>>) {
+    /// Takes everything; nothing comes after the last time. `spares` are buffers to go on with.
+    pub(super) fn take(&self, into: &mut Vec<Chunk<S>>, spares: &mut Vec<Vec<u8>>, is_last: bool) {
         for shard in self.shards.iter() {
             let mut content = lock(shard);
+            content.has_ended |= is_last;
             (content.entries, content.bytes, content.uncalled) = (0, 0, (0, 0));
             let credit = mem::take(&mut content.credit);
             for chunk in &mut content.chunks {

@@ -118,7 +118,7 @@ impl<D: Destination> Delivery<D> {
         if occasion == Occasion::Routine && self.destination.is_paused() {
             return Ok(());
         }
-        self.take();
+        self.take(occasion == Occasion::End);
         let mut result = Ok(());
         for _ in 0..self.waiting.len() {
             let Some(request) = self.waiting.pop_front() else { break };
@@ -154,9 +154,9 @@ impl<D: Destination> Delivery<D> {
         }
     }
 
-    fn take(&mut self) {
+    fn take(&mut self, is_last: bool) {
         let mut chunks = Vec::new();
-        self.buffers.take(&mut chunks, &mut self.spares);
+        self.buffers.take(&mut chunks, &mut self.spares, is_last);
         self.destination.taken(chunks.iter().map(|chunk| chunk.entries).sum());
         let bytes = chunks.iter().map(|chunk| chunk.bytes.len()).sum();
         self.buffers.set_batch_bytes(self.pace.next(bytes, Instant::now()));

@@ -21,5 +21,5 @@ mod worker;
 
 pub(crate) use delivery::{Destination, Failure};
 pub(crate) use overtaken::Overtaken;
-pub(crate) use processor::{Lost, WireLogProcessor, WireSpanProcessor};
+pub(crate) use processor::{Lost, Refused, WireLogProcessor, WireSpanProcessor};
 pub(crate) use worker::{Batch, Schedule};

@@ -15,8 +15,17 @@ use super::delivery::Destination;
 use super::request::EncodedScope;
 use super::worker::{Schedule, Worker};
 
-/// What happens to an entry that found no room.
-pub(crate) type Lost = Box<dyn Fn() + Send + Sync>;
+/// What happens to an entry that is not taken.
+pub(crate) type Lost = Box<dyn Fn(Refused) + Send + Sync>;
+
+/// Why an entry is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// There is no room.
+    Full,
+    /// What sends has ended.
+    Ended,
+}
 
 /// Encodes ended spans.
 #[derive(Debug)]
@@ -106,7 +115,8 @@ impl Wire {
             // A thread that is woken for nothing takes time from this one.
             Pushed::KeptAndDue if self.buffers.has_a_batch() => self.worker.call(),
             Pushed::KeptAndDue => {}
-            Pushed::Full => (self.lost)(),
+            Pushed::Full => (self.lost)(Refused::Full),
+            Pushed::Ended => (self.lost)(Refused::Ended),
         }
     }
 }

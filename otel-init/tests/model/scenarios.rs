@@ -10,8 +10,8 @@ use prost::Message as _;
 use shuttle::future::block_on;
 
 use crate::delivery::{Destination, Failure};
-use crate::processor::WireSpanProcessor;
-use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::processor::{Refused, WireSpanProcessor};
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex, thread};
 use crate::tally::{Counts, Tally};
 use crate::worker::{Batch, Schedule};
@@ -20,6 +20,7 @@ type Scenario = fn();
 
 pub(crate) const ALL: &[(&str, Scenario)] = &[
     ("a shutdown at any moment", a_shutdown_at_any_moment),
+    ("none waits for a worker that has ended", none_waits_for_a_worker_that_has_ended),
     ("a flush sends what was there before", a_flush_sends_what_was_there_before),
     ("what finds no room is counted, and room comes back", what_finds_no_room_is_counted),
     ("a queue bounded by number", a_queue_bounded_by_number),
@@ -54,6 +55,8 @@ struct Service {
     processor: Arc<WireSpanProcessor>,
     collector: Arc<Collector>,
     tally: Arc<Tally>,
+    /// `otel.sdk.processor.span.processed`.
+    processed: Arc<AtomicU64>,
     sent: Arc<Mutex<Vec<u64>>>,
 }
 
@@ -61,19 +64,30 @@ impl Service {
     fn start(max_bytes: usize, max_entries: usize) -> Self {
         let (tally, sent) = (Arc::new(Tally::default()), Arc::new(Mutex::new(Vec::new())));
         let collector = Arc::<Collector>::default();
-        let to =
-            Sink { tally: Arc::clone(&tally), collector: Arc::clone(&collector), sent: Arc::clone(&sent) };
-        let of_lost = Arc::clone(&tally);
+        let processed = Arc::<AtomicU64>::default();
+        let to = Sink {
+            tally: Arc::clone(&tally),
+            processed: Arc::clone(&processed),
+            collector: Arc::clone(&collector),
+            sent: Arc::clone(&sent),
+        };
+        let (of_lost, processed_too) = (Arc::clone(&tally), Arc::clone(&processed));
         let schedule = Schedule {
             delay: LONG,
             batch: Batch { entries: max_entries, bytes: usize::MAX, most_bytes: usize::MAX },
             max_request_bytes: 1 << 20,
         };
         let resource = Resource::builder_empty().build();
-        let lost = Box::new(move || of_lost.turned_away());
+        let lost = Box::new(move |refused| {
+            match refused {
+                Refused::Full => of_lost.turned_away(),
+                Refused::Ended => of_lost.came_too_late(),
+            }
+            processed_too.fetch_add(1, Ordering::Relaxed);
+        });
         let (processor, sending) = WireSpanProcessor::new(&resource, max_bytes, schedule, to, lost);
         thread::spawn(move || block_on(sending));
-        Self { processor: Arc::new(processor), collector, tally, sent }
+        Self { processor: Arc::new(processor), collector, tally, processed, sent }
     }
 
     fn end_span(&self, id: u64) {
@@ -130,6 +144,18 @@ fn a_shutdown_at_any_moment() {
     flush.join().unwrap();
     assert_eq!(service.exact().queued, 0);
     service.processor.force_flush().unwrap_err();
+}
+
+/// What comes while the last requests are under way is sent with them or turned away, but never waits for good. Each is counted by
+/// the processor, once.
+fn none_waits_for_a_worker_that_has_ended() {
+    let service = Service::start(1 << 20, 2);
+    let threads = service.work();
+    service.processor.shutdown_with_timeout(LONG).unwrap();
+    join(threads);
+    let counts = service.exact();
+    assert_eq!(counts.queued, 0, "{counts:?}");
+    assert_eq!(service.processed.load(Ordering::Relaxed), THREADS * SPANS);
 }
 
 fn a_flush_sends_what_was_there_before() {
@@ -220,12 +246,15 @@ fn an_outage_that_lasts() {
 /// Takes everything, unless it is away.
 struct Sink {
     tally: Arc<Tally>,
+    processed: Arc<AtomicU64>,
     collector: Arc<Collector>,
     sent: Arc<Mutex<Vec<u64>>>,
 }
 
 impl Destination for Sink {
-    fn taken(&self, _entries: usize) {}
+    fn taken(&self, entries: usize) {
+        self.processed.fetch_add(entries as u64, Ordering::Relaxed);
+    }
 
     async fn deliver(&self, body: Vec<u8>, entries: usize) -> Result<(), Failure> {
         self.tally.taken(entries as u64);

@@ -53,7 +53,7 @@ proptest! {
     fn spans_are_the_same(resource in resource(), spans in vec(span(), 1..6), batch in 1..4_usize) {
         let received = Arc::new(Received::default());
         let (processor, sending) = WireSpanProcessor::new(
-            &resource, 1 << 24, schedule(batch), Arc::clone(&received), Box::new(|| panic!("no room")),
+            &resource, 1 << 24, schedule(batch), Arc::clone(&received), Box::new(|_| panic!("no room")),
         );
         send_on_a_thread(sending);
         for span in &spans {
@@ -78,7 +78,7 @@ proptest! {
     fn logs_are_the_same(resource in resource(), logs in vec(log(), 1..6), batch in 1..4_usize) {
         let received = Arc::new(Received::default());
         let (processor, sending) = WireLogProcessor::new(
-            &resource, 1 << 24, schedule(batch), Arc::clone(&received), Box::new(|| panic!("no room")),
+            &resource, 1 << 24, schedule(batch), Arc::clone(&received), Box::new(|_| panic!("no room")),
         );
         send_on_a_thread(sending);
         let mut records: Vec<_> = logs.iter().map(record).collect();
