@@ -139,7 +139,7 @@ impl ExportRequest for ExportMetricsServiceRequest {
     }
 
     fn keep(self, kept: &mut Kept) {
-        for resource_metrics in self.resource_metrics {
+        for resource_metrics in metric::joined(self.resource_metrics) {
             metric::flatten(resource_metrics.clone(), &mut kept.metrics);
             kept.document.resource_metrics.push(resource_metrics);
         }

@@ -46,6 +46,38 @@ impl ReceivedMetric {
     }
 }
 
+/// The parts of one request, those of the same resource as one: together they are what is exported at a time, which the next
+/// export takes the place of.
+pub(super) fn joined(parts: Vec<ResourceMetrics>) -> Vec<ResourceMetrics> {
+    let mut joined: Vec<(Arc<ReceivedResource>, ResourceMetrics)> = Vec::with_capacity(parts.len());
+    for part in parts {
+        let of_part = resource(part.resource.clone(), part.schema_url.clone());
+        match joined.iter_mut().rev().find(|(known, _)| known.is_same(&of_part)) {
+            // What `write_json` has put together is several exports.
+            Some((_, known)) if !repeats(known, &part) => known.scope_metrics.extend(part.scope_metrics),
+            _ => joined.push((of_part, part)),
+        }
+    }
+    joined.into_iter().map(|(_, part)| part).collect()
+}
+
+/// Whether a series of `known` is in `next` too.
+fn repeats(known: &ResourceMetrics, next: &ResourceMetrics) -> bool {
+    let metrics = |part: &ResourceMetrics| {
+        let mut metrics = Vec::new();
+        flatten(part.clone(), &mut metrics);
+        metrics
+    };
+    let known = metrics(known);
+    metrics(next).iter().map(|next| &next.metric).any(|next| {
+        let of_same = known.iter().map(|known| &known.metric).filter(|known| {
+            (&known.name, &known.unit, &known.scope) == (&next.name, &next.unit, &next.scope)
+        });
+        let mut points = of_same.flat_map(|known| &known.points);
+        points.any(|known| next.points.iter().any(|next| known.attributes.is_same(&next.attributes)))
+    })
+}
+
 pub(super) fn flatten(metrics: ResourceMetrics, into: &mut Vec<Arc<ReceivedMetric>>) {
     let resource = resource(metrics.resource, metrics.schema_url);
     for scope_metrics in metrics.scope_metrics {

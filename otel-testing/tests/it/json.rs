@@ -207,3 +207,30 @@ fn a_text_that_is_no_otlp_is_refused_with_its_place() {
     let errors = refused.map(|text| Captured::from_otlp_json(text).unwrap_err().to_string());
     insta::assert_snapshot!(errors.join("\n"));
 }
+
+/// A sender may name a resource twice in one request, with a part of the points each time.
+#[test]
+fn points_of_one_request_are_seen_together_whoever_its_parts_name_again() {
+    let part = |attributes: &str, tier: &str, count: u8| {
+        let tier = format!(r#"[{{"key": "tier", "value": {{"stringValue": "{tier}"}}}}]"#);
+        let points = format!(r#"[{{"asInt": "{count}", "attributes": {tier}}}]"#);
+        let sum = format!(r#"{{"aggregationTemporality": 2, "isMonotonic": true, "dataPoints": {points}}}"#);
+        let metrics = format!(r#"[{{"metrics": [{{"name": "orders", "sum": {sum}}}]}}]"#);
+        format!(r#"{{"resource": {{"attributes": [{attributes}]}}, "scopeMetrics": {metrics}}}"#)
+    };
+    let request = |parts: &[String]| format!(r#"{{"resourceMetrics": [{}]}}"#, parts.join(",")).into_bytes();
+    let pair =
+        |key: &str, value: &str| format!(r#"{{"key": "{key}", "value": {{"stringValue": "{value}"}}}}"#);
+    let (name, host) = (pair("service.name", "shop"), pair("host.name", "a"));
+    let (shop, again) = (format!("{name},{host}"), format!("{host},{name}"));
+    let receiver = OtlpReceiver::start().unwrap();
+    let parts = [part(&shop, "gold", 1), part("", "none", 9), part(&again, "silver", 2)];
+    post(&receiver, "metrics", "application/json", request(&parts));
+    receiver.captured().of_service("shop").assert_metric("orders").has_series(2).has_total(3);
+    let written = Captured::from_otlp_json(&receiver.to_otlp_json().unwrap()).unwrap();
+    written.of_service("shop").assert_metric("orders").has_series(2).has_total(3);
+
+    // The next request takes the place of all of it.
+    post(&receiver, "metrics", "application/json", request(&[part(&shop, "bronze", 5)]));
+    receiver.captured().of_service("shop").assert_metric("orders").has_series(1).has_total(5);
+}
