@@ -28,14 +28,15 @@ use crate::{DbClient, DbOperation};
 #[must_use = "dropping a transaction rolls it back"]
 pub struct Transaction<'c, DB: Driver> {
     connection: Held<'c, DB>,
-    is_savepoint: bool,
     state: State,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// It may have begun or not: what has begun is rolled back if beginning fails or is cancelled midway.
+    /// It may have begun or not: what has begun is rolled back if beginning is cancelled midway.
     Beginning,
+    /// It has not begun.
+    Refused,
     Open,
     Ended,
 }
@@ -51,7 +52,9 @@ impl<'c, DB: Driver> Transaction<'c, DB> {
         statement: Option<SqlStr>,
     ) -> Result<Self, Error> {
         let mut transaction = Self::beginning(Held::Borrowed(connection));
-        let name = if transaction.is_savepoint { "SAVEPOINT" } else { "BEGIN" };
+        // sqlx makes no savepoint with a statement of one's own.
+        let is_savepoint = transaction.depth > 0 && statement.is_none();
+        let name = if is_savepoint { "SAVEPOINT" } else { "BEGIN" };
         let operation = begin_operation(transaction.client(), name, statement.as_ref());
         observe::<DB, _>(operation, transaction.begin_now(statement)).await?;
         Ok(transaction)
@@ -68,13 +71,14 @@ impl<'c, DB: Driver> Transaction<'c, DB> {
     }
 
     fn beginning(connection: Held<'c, DB>) -> Self {
-        let mut transaction = Self { connection, is_savepoint: false, state: State::Beginning };
-        transaction.is_savepoint = transaction.depth > 0;
-        transaction
+        Self { connection, state: State::Beginning }
     }
 
     async fn begin_now(&mut self, statement: Option<SqlStr>) -> Result<(), Error> {
-        DB::TransactionManager::begin(self.inner(), statement).await?;
+        if let Err(error) = DB::TransactionManager::begin(self.inner(), statement).await {
+            self.state = State::Refused;
+            return Err(error);
+        }
         self.depth += 1;
         self.state = State::Open;
         Ok(())
@@ -91,9 +95,12 @@ impl<'c, DB: Driver> Transaction<'c, DB> {
     ///
     /// What sqlx returns.
     pub async fn commit(mut self) -> Result<(), Error> {
-        let name = if self.is_savepoint { "RELEASE SAVEPOINT" } else { "COMMIT" };
-        let operation = command(self.client(), name).start();
-        observe::<DB, _>(operation, DB::TransactionManager::commit(self.inner())).await?;
+        match self.end_operation("COMMIT", "RELEASE SAVEPOINT") {
+            Some(operation) => {
+                observe::<DB, _>(operation, DB::TransactionManager::commit(self.inner())).await?;
+            }
+            None => DB::TransactionManager::commit(self.inner()).await?,
+        }
         self.ended();
         Ok(())
     }
@@ -104,14 +111,41 @@ impl<'c, DB: Driver> Transaction<'c, DB> {
     ///
     /// What sqlx returns.
     pub async fn rollback(mut self) -> Result<(), Error> {
-        let operation = command(self.client(), self.rollback_name()).start();
-        observe::<DB, _>(operation, DB::TransactionManager::rollback(self.inner())).await?;
+        match self.rollback_operation() {
+            Some(operation) => {
+                observe::<DB, _>(operation, DB::TransactionManager::rollback(self.inner())).await?;
+            }
+            None => DB::TransactionManager::rollback(self.inner()).await?,
+        }
         self.ended();
         Ok(())
     }
 
-    fn rollback_name(&self) -> &'static str {
-        if self.is_savepoint { "ROLLBACK TO SAVEPOINT" } else { "ROLLBACK" }
+    fn rollback_operation(&self) -> Option<DbOperation> {
+        self.end_operation("ROLLBACK", "ROLLBACK TO SAVEPOINT")
+    }
+
+    /// The end of what is innermost now. `None` if nothing is: then sqlx sends nothing.
+    fn end_operation(&self, of_all: &'static str, of_savepoint: &'static str) -> Option<DbOperation> {
+        let name = match self.depth {
+            0 => return None,
+            1 => of_all,
+            _ => of_savepoint,
+        };
+        Some(command(self.client(), name).start())
+    }
+
+    /// sqlx only notes here that it has to roll back, and does so when the connection is used or given back.
+    fn roll_back_later(&mut self) {
+        match self.rollback_operation() {
+            Some(mut operation) => {
+                operation.set_attribute("otel_db.rollback_on_drop", true);
+                operation.run(|| DB::TransactionManager::start_rollback(self.inner()));
+                operation.end();
+            }
+            None => DB::TransactionManager::start_rollback(self.inner()),
+        }
+        self.ended();
     }
 }
 
@@ -151,13 +185,14 @@ impl<DB: Driver> Drop for Transaction<'_, DB> {
         match self.state {
             State::Ended => {}
             State::Beginning => DB::TransactionManager::start_rollback(self.inner()),
-            State::Open => {
-                // sqlx only notes here that it has to roll back, and does so when the connection is used or given back.
-                let mut operation = command(self.client(), self.rollback_name()).start();
-                operation.set_attribute("otel_db.rollback_on_drop", true);
-                operation.run(|| DB::TransactionManager::start_rollback(self.inner()));
-                operation.end();
-                self.ended();
+            State::Open => self.roll_back_later(),
+            State::Refused => {
+                // As sqlx's own transaction does. Inside of another one it is that which is rolled back.
+                self.roll_back_later();
+                // On PostgreSQL sqlx has done so before as well.
+                while self.depth > DB::TransactionManager::get_transaction_depth(self.inner_ref()) {
+                    self.roll_back_later();
+                }
             }
         }
     }

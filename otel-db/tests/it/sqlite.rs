@@ -260,6 +260,37 @@ async fn begin_fails_and_is_cancelled() {
     assert_eq!(total(&telemetry, "db.client.connection.pending_requests"), 0.0);
 }
 
+/// sqlx rolls back when a transaction does not begin, and inside of another one it is that which it rolls back.
+#[tokio::test]
+async fn a_transaction_that_does_not_begin_takes_the_one_around_it_along() {
+    let telemetry = TestTelemetry::new();
+    let pool = observed(&telemetry, songs().await);
+    let insert = "INSERT INTO songs (name) VALUES (?)";
+    let mut outer = pool.begin().await.unwrap();
+    sqlx::query(insert).bind("a").execute(&mut *outer).await.unwrap();
+    assert!(outer.begin_with("BEGIN IMMEDIATE").await.is_err());
+    // Nothing is left to commit, and sqlx sends nothing.
+    outer.commit().await.unwrap();
+    assert_eq!(names(&telemetry), ["BEGIN", "INSERT songs", "BEGIN", "ROLLBACK"]);
+    let refused = &telemetry.spans()[2];
+    assert!(refused.has("error.type", "begin_failed") && refused.has("db.operation.name", "BEGIN"));
+    assert!(telemetry.spans()[3].has("otel_db.rollback_on_drop", true));
+    assert_eq!(count(&pool).await, 3, "it was rolled back");
+
+    telemetry.clear();
+    let mut outer = pool.begin().await.unwrap();
+    let mut savepoint = outer.begin().await.unwrap();
+    sqlx::query(insert).bind("b").execute(&mut *savepoint).await.unwrap();
+    assert!(savepoint.begin_with("BEGIN IMMEDIATE").await.is_err());
+    // What is innermost now is committed, and that is all there is.
+    savepoint.commit().await.unwrap();
+    drop(outer);
+    let expected = ["BEGIN", "SAVEPOINT", "INSERT songs", "BEGIN", "ROLLBACK TO SAVEPOINT", "COMMIT"];
+    assert_eq!(names(&telemetry), expected);
+    assert_eq!(count(&pool).await, 3);
+    assert_conventional(&telemetry);
+}
+
 #[tokio::test]
 async fn migrations() {
     let telemetry = TestTelemetry::new();
