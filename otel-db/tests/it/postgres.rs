@@ -110,3 +110,40 @@ async fn a_copy_that_loses_its_connection_has_failed() {
     let _ = connection.close().await;
     assert_at_rest(&telemetry).await;
 }
+
+/// A source that cannot be read has failed the COPY, although nobody asks for its end any more.
+#[tokio::test]
+async fn a_copy_whose_source_fails_has_failed() {
+    struct Broken(std::io::ErrorKind);
+
+    impl tokio::io::AsyncRead for Broken {
+        fn poll_read(
+            self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+            _: &mut tokio::io::ReadBuf<'_>,
+        ) -> std::task::Poll<std::io::Result<()>> {
+            std::task::Poll::Ready(Err(self.0.into()))
+        }
+    }
+
+    let Some(url) = postgres_url() else { return };
+    let telemetry = TestTelemetry::new();
+    let pool = observed(&telemetry, PgPoolOptions::new().connect(&url).await.unwrap());
+    let table = format!("sourced_{}", std::process::id());
+    pool.inner().execute(AssertSqlSafe(format!("CREATE TABLE {table} (name TEXT)"))).await.unwrap();
+    let statement = format!("COPY {table} FROM STDIN");
+    let name = format!("COPY {table}");
+
+    let mut copy = pool.copy_in_raw(&statement).await.unwrap();
+    copy.read_from(&b"a\nb\n"[..]).await.unwrap();
+    assert_eq!(copy.finish().await.unwrap(), 2);
+    telemetry.assert_span(span(&name).has_no("error.type").has_no("otel_db.ended_early"));
+
+    telemetry.clear();
+    let mut copy = pool.copy_in_raw(&statement).await.unwrap();
+    assert!(copy.read_from(Broken(std::io::ErrorKind::InvalidData)).await.is_err());
+    // As `?` leaves it.
+    drop(copy);
+    telemetry.assert_span(span(&name).failed().has("error.type", "source").has_no("otel_db.ended_early"));
+    assert_at_rest(&telemetry).await;
+}

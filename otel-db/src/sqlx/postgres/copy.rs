@@ -10,10 +10,11 @@ use futures_core::stream::BoxStream;
 use sqlx::Error;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, PgCopyIn as Inner, PgPoolCopyExt, Postgres};
+use sqlx_core::io::AsyncRead;
 
 use super::super::failure::failure_of;
 use super::super::{Connection, Pool};
-use crate::DbOperation;
+use crate::{DbFailure, DbOperation};
 
 impl Connection<Postgres> {
     /// Begins a `COPY .. FROM STDIN`. Its operation lasts until [`PgCopyIn::finish`].
@@ -81,6 +82,22 @@ fn end<T>(operation: DbOperation, result: &Result<T, Error>) {
     }
 }
 
+/// sqlx does not say which end an error of input or output is from: what happens to connections alone is told by its kind.
+fn failure_of_either(error: &Error) -> DbFailure {
+    use std::io::ErrorKind::{
+        BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, TimedOut, UnexpectedEof,
+    };
+    match error {
+        Error::Io(io) => match io.kind() {
+            BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected | TimedOut | UnexpectedEof => {
+                failure_of::<Postgres>(error)
+            }
+            _ => DbFailure::new("source"),
+        },
+        _ => failure_of::<Postgres>(error),
+    }
+}
+
 /// A [`sqlx::postgres::PgCopyIn`] that derefs to that, and whose end is observed.
 #[must_use = "finish or abort it"]
 pub struct PgCopyIn<C: DerefMut<Target = PgConnection>> {
@@ -109,12 +126,32 @@ impl<C: DerefMut<Target = PgConnection>> PgCopyIn<C> {
             return Ok(self);
         };
         let result = operation.observe(self.inner.send(data)).await.map(drop);
-        if result.is_err()
+        self.note(result.as_ref().map_err(failure_of::<Postgres>).err());
+        result.map(|()| self)
+    }
+
+    /// Sends all that `source` has, as [`Inner::read_from`] does.
+    ///
+    /// # Errors
+    ///
+    /// What sqlx returns: the connection broke, or the source could not be read, and the operation has failed with that.
+    pub async fn read_from(&mut self, source: impl AsyncRead + Unpin) -> Result<&mut Self, Error> {
+        let Some(operation) = &mut self.operation else {
+            self.inner.read_from(source).await?;
+            return Ok(self);
+        };
+        let result = operation.observe(self.inner.read_from(source)).await.map(drop);
+        self.note(result.as_ref().map_err(failure_of_either).err());
+        result.map(|()| self)
+    }
+
+    /// What failed has ended.
+    fn note(&mut self, failure: Option<DbFailure>) {
+        if let Some(failure) = failure
             && let Some(operation) = self.operation.take()
         {
-            end(operation, &result);
+            operation.fail(failure);
         }
-        result.map(|()| self)
     }
 
     /// All data was sent. Returns how many rows there were.
