@@ -4,5 +4,6 @@
 
 mod cache;
 mod observed;
+mod script;
 
 pub use observed::{Builder, Connection, client_builder};

@@ -10,6 +10,7 @@ use redis::{
 };
 
 use super::cache::Lookup;
+use super::script::Script;
 use crate::client::{DbOptions, client_setters};
 use crate::request::{PIPELINE, TRANSACTION};
 use crate::{DbClient, DbClientBuilder, DbFailure, DbOperation, DbSystem};
@@ -157,7 +158,17 @@ impl<C> Connection<C> {
             _ => b"",
         });
         let text = crate::query_text::redis::sanitize(name, &values.collect::<Vec<_>>());
-        self.client.operation(name).safe_query_text(text).start()
+        let call = self.client.operation(name).safe_query_text(text);
+        match Script::of(name, command) {
+            Some(Script::Function(function)) => call.stored_procedure(function).start(),
+            // A service may make a script for each call, so digests are in no name and no metric.
+            Some(Script::Digest(digest)) => {
+                let mut operation = call.start();
+                operation.set_attribute("db.stored_procedure.name", digest);
+                operation
+            }
+            None => call.start(),
+        }
     }
 
     /// "If the individual operations are known to have the same command then that command SHOULD be used prepended by `MULTI `

@@ -99,6 +99,43 @@ async fn pipelines_transactions_and_scripts() {
     assert_conventional(&telemetry);
 }
 
+/// `db.stored_procedure.name`: "if operation applies to a specific Lua script".
+#[tokio::test]
+async fn scripts_and_functions_are_named() {
+    let telemetry = TestTelemetry::new();
+    let Some((mut cache, address)) = connect(&telemetry).await else { return };
+    let script = Script::new("return 7");
+    let _: i32 = script.invoke_async(&mut cache).await.unwrap();
+    let digest = script.get_hash().to_owned();
+    telemetry.assert_span(
+        span(format!("EVALSHA {address}"))
+            .has("db.stored_procedure.name", digest.clone())
+            .has_no("error.type"),
+    );
+    // A service may make a script for each call: digests are in no name and no metric.
+    let points = telemetry.points(DURATION);
+    assert!(points.iter().all(|point| point.attribute("db.stored_procedure.name").is_none()));
+
+    telemetry.clear();
+    let function = key("f").replace('-', "_");
+    for (command, name) in
+        [("FCALL", function.as_str()), ("FCALL_RO", "canary name"), ("EVALSHA_RO", "canary")]
+    {
+        let called: Result<i32, RedisError> =
+            redis::cmd(command).arg(name).arg(0).query_async(&mut cache).await;
+        called.unwrap_err();
+    }
+    telemetry.assert_span(
+        span(format!("FCALL {function}")).has("db.stored_procedure.name", function.clone()).failed(),
+    );
+    telemetry.assert_span(span(format!("FCALL_RO {address}")).has_no("db.stored_procedure.name"));
+    telemetry.assert_span(span(format!("EVALSHA_RO {address}")).has_no("db.stored_procedure.name"));
+    let points = telemetry.points(DURATION);
+    assert!(points.iter().any(|point| point.has("db.stored_procedure.name", function.as_str())));
+    telemetry.assert_no_secrets(["canary"]);
+    assert_conventional(&telemetry);
+}
+
 #[tokio::test]
 async fn errors_timeouts_and_cancellations() {
     let telemetry = TestTelemetry::new();
