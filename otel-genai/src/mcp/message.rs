@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::fmt::Display;
 
+use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{Link, TraceContextExt};
-use opentelemetry::{Context, KeyValue};
 use serde_json::{Map, Value};
 
 use super::facts::{McpFacts, McpTransport, Side};
@@ -18,7 +18,8 @@ impl GenAi {
     /// A request or a notification that a client of MCP sends, by its method: `tools/call`.
     ///
     /// When the tool is being executed by [`execute_tool`](Self::execute_tool) around it, there is one span of both: "the
-    /// MCP instrumentation SHOULD add [its attributes] to the existing tool execution span".
+    /// MCP instrumentation SHOULD add [its attributes] to the existing tool execution span". Of several calls in one
+    /// execution the span tells of the last to end; the metric counts each.
     pub fn mcp_client(&self, method: impl Into<Cow<'static, str>>) -> McpMessageBuilder {
         McpMessageBuilder::new(self, Side::Client, method.into())
     }
@@ -164,9 +165,4 @@ fn without_credentials(uri: String) -> String {
         Some(at) => format!("{scheme}REDACTED:REDACTED{}", &rest[at..]),
         None => uri,
     }
-}
-
-/// Attributes of the joined span.
-pub(super) fn set_on_span(context: &Context, attributes: Vec<KeyValue>) {
-    context.span().set_attributes(attributes);
 }

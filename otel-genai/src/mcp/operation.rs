@@ -14,7 +14,6 @@ use serde_json::{Map, Value};
 
 use super::convention::McpConvention;
 use super::facts::{McpAnswer, McpFacts, Side};
-use super::message::set_on_span;
 use super::meta::MetaInjector;
 use crate::GenAi;
 use crate::names::{attribute, own};
@@ -35,11 +34,12 @@ pub struct McpMessage {
 #[derive(Debug)]
 enum State {
     Own(Option<Operation<McpConvention>>),
-    /// The span is that of a tool's execution; the metric is ours.
+    /// The span is that of a tool's execution, which writes our attributes at its end; the metric is ours.
     Joined {
         context: Context,
         tool: ToolScope,
         started: Instant,
+        span: Vec<KeyValue>,
         metric: Vec<KeyValue>,
         has_ended: bool,
     },
@@ -60,9 +60,9 @@ impl McpMessage {
         span.retain(|pair: &KeyValue| {
             !matches!(pair.key.as_str(), attribute::OPERATION_NAME | attribute::TOOL_NAME)
         });
-        set_on_span(context, span);
-        let context = context.clone();
-        let state = State::Joined { context, tool, started: Instant::now(), metric, has_ended: false };
+        tool.announce(&span);
+        let (context, started) = (context.clone(), Instant::now());
+        let state = State::Joined { context, tool, started, span, metric, has_ended: false };
         Self { genai, side: facts.side, answer: McpAnswer::default(), is_waiting: false, state }
     }
 
@@ -87,8 +87,9 @@ impl McpMessage {
         match &mut self.state {
             State::Own(Some(operation)) => operation.attributes().span(attribute::JSONRPC_REQUEST_ID, id),
             State::Own(None) => {}
-            State::Joined { context, .. } => {
-                set_on_span(context, vec![KeyValue::new(attribute::JSONRPC_REQUEST_ID, id)]);
+            State::Joined { span, .. } => {
+                span.retain(|pair| pair.key.as_str() != attribute::JSONRPC_REQUEST_ID);
+                span.push(KeyValue::new(attribute::JSONRPC_REQUEST_ID, id));
             }
         }
     }
@@ -190,16 +191,17 @@ impl McpMessage {
     }
 
     fn finish_joined(&mut self) {
-        let State::Joined { context, tool, started, metric, has_ended } = &mut self.state else { return };
+        let State::Joined { context, tool, started, span, metric, has_ended } = &mut self.state else {
+            return;
+        };
         if mem::replace(has_ended, true) {
             return;
         }
         let instrumenter = self.genai.mcp(self.side);
-        let (convention, mut span) = (instrumenter.convention(), Vec::new());
-        let outcome = convention.on_response(&&self.answer, &mut Attributes::to_lists(&mut span, metric));
-        set_on_span(context, span);
+        let convention = instrumenter.convention();
+        let outcome = convention.on_response(&&self.answer, &mut Attributes::to_lists(span, metric));
         // Whatever runs the tool may try again, or say another error, and a span must not say a thing twice.
-        tool.set_failure(outcome.clone().err());
+        tool.tell(mem::take(span), outcome.clone().err());
         if let Err(error_type) = outcome {
             metric.push(KeyValue::new(attribute::ERROR_TYPE, error_type));
         }

@@ -14,7 +14,7 @@ use super::attributes;
 use super::clock::Clock;
 use super::convention::{Answer, GenAiConvention};
 use super::facts::{Family, OperationFacts};
-use super::scope::Scope;
+use super::scope::{Scope, ToolScope};
 use crate::GenAi;
 use crate::content::CapturedContent;
 use crate::event::{EventAttributes, any_value};
@@ -170,6 +170,7 @@ impl Guard {
         let mut extra = mem::take(&mut self.extra);
         extra.extend(captured.span_attributes);
         extra.extend(self.genai.response_attributes(&self.response));
+        extra.extend(self.inner.tool.iter().flat_map(ToolScope::take_attributes));
         let failure = self.failure();
         let is_cut = matches!(exit, Exit::Drop) && self.is_waiting && !self.response.complete;
         if is_cut && failure.is_none() && !std::thread::panicking() {

@@ -1,9 +1,10 @@
 //! What an operation tells those inside of it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use opentelemetry::Context;
 use opentelemetry::trace::SpanId;
+use opentelemetry::{Context, KeyValue};
 use otel_core::ErrorType;
 
 use super::facts::OperationFacts;
@@ -26,8 +27,16 @@ pub(crate) struct ToolScope {
     pub(crate) name: String,
     /// The span that says so.
     pub(crate) span_id: SpanId,
-    /// How the last message of MCP ended that shares the span.
-    failure: Arc<Mutex<Option<ErrorType>>>,
+    /// The message of MCP that shares the span. Of several, one that was tried again for example, the span tells of the one
+    /// that was the last to end: it must not say a thing twice.
+    message: Arc<Mutex<SharedMessage>>,
+}
+
+/// What the span of a tool says of a message of MCP.
+#[derive(Debug, Default)]
+struct SharedMessage {
+    attributes: Vec<KeyValue>,
+    failure: Option<ErrorType>,
 }
 
 /// Tokens of all calls inside of an agent.
@@ -53,15 +62,33 @@ impl Scope {
 
 impl ToolScope {
     fn new(name: &str, span_id: SpanId) -> Self {
-        Self { name: name.to_owned(), span_id, failure: Arc::default() }
+        Self { name: name.to_owned(), span_id, message: Arc::default() }
     }
 
-    pub(crate) fn set_failure(&self, failure: Option<ErrorType>) {
-        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
+    /// A message has begun, which may not end before the tool does.
+    pub(crate) fn announce(&self, attributes: &[KeyValue]) {
+        let mut message = self.message();
+        if message.attributes.is_empty() {
+            message.attributes = attributes.to_vec();
+        }
+    }
+
+    /// A message has ended: this is in the place of what was said before.
+    pub(crate) fn tell(&self, attributes: Vec<KeyValue>, failure: Option<ErrorType>) {
+        *self.message() = SharedMessage { attributes, failure };
+    }
+
+    /// Once, at the tool's end.
+    pub(crate) fn take_attributes(&self) -> Vec<KeyValue> {
+        mem::take(&mut self.message().attributes)
     }
 
     pub(crate) fn failure(&self) -> Option<ErrorType> {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.message().failure.clone()
+    }
+
+    fn message(&self) -> MutexGuard<'_, SharedMessage> {
+        self.message.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -368,6 +368,40 @@ fn the_span_of_a_tool_has_the_error_of_its_message() {
     assert_eq!(joined(&[refused, fine], Tool::end), None);
 }
 
+/// A call that is tried again, or two at the same time: a span must not say a thing twice, and it is the last to end that it tells of.
+#[test]
+fn of_two_messages_that_share_the_span_of_a_tool_it_has_the_last() {
+    let telemetry = TestTelemetry::new();
+    let genai = mcp(&telemetry);
+    let mut tool = genai.execute_tool("lookup").start();
+    tool.run(|| {
+        let start = |id: u8| genai.mcp_client("tools/call").with_tool("lookup").with_request_id(id).start();
+        let mut slow = start(1);
+        let mut quick = start(2);
+        slow.set_request_id(3);
+        quick.respond(&json!({ "error": { "code": -32602 } }));
+        quick.end();
+        slow.end();
+    });
+    tool.end();
+    let recorded = telemetry.span("execute_tool lookup");
+    assert_eq!(recorded.attributes.len(), recorded.attribute_map().len(), "{}", telemetry.tree());
+    assert!(recorded.has("jsonrpc.request.id", "3") && recorded.has("mcp.method.name", "tools/call"));
+    assert!(
+        recorded.attribute("rpc.response.status_code").is_none()
+            && recorded.attribute("error.type").is_none()
+    );
+    assert_eq!(telemetry.histogram_count(CLIENT), 2);
+
+    // One that has not ended when the tool does is told of as far as it is known.
+    telemetry.clear();
+    let mut tool = genai.execute_tool("lookup").start();
+    let late = tool.run(|| genai.mcp_client("tools/call").with_tool("lookup").with_request_id(4).start());
+    tool.end();
+    drop(late);
+    telemetry.assert_span(span("execute_tool lookup").has("jsonrpc.request.id", "4"));
+}
+
 /// The joined span is of the kind of the outer one, which the checker takes for an MCP span.
 #[track_caller]
 fn assert_conventions_of_joined(telemetry: &TestTelemetry) {
