@@ -26,6 +26,10 @@
 //! let result = client.call_tool(CallToolRequestParams::new("lookup_order")).await?;
 //! # Ok(()) }
 //! ```
+//!
+//! What a server asks of its client has spans too: [`McpServerPeer`] sends it, [`McpClientHandler`] observes what arrives.
+
+mod to_client;
 
 use std::borrow::Cow;
 
@@ -36,9 +40,10 @@ use ::rmcp::model::{
 };
 use ::rmcp::service::{
     NotificationContext, Peer, PeerRequestOptions, RequestContext, RoleClient, RoleServer, Service,
-    ServiceError,
+    ServiceError, ServiceRole,
 };
 
+pub use self::to_client::{McpClientHandler, McpServerPeer};
 use crate::GenAi;
 use crate::mcp::{McpMessage, McpMessageBuilder, McpTransport};
 
@@ -63,17 +68,6 @@ impl<S> McpServer<S> {
         self.transport = Some(transport);
         self
     }
-
-    fn observe(&self, message: McpMessageBuilder, version: Option<ProtocolVersion>) -> McpMessageBuilder {
-        let message = match version {
-            Some(version) => message.with_protocol_version(version.to_string()),
-            None => message,
-        };
-        match self.transport {
-            Some(transport) => message.with_transport(transport),
-            None => message,
-        }
-    }
 }
 
 impl<S: Service<RoleServer>> Service<RoleServer> for McpServer<S> {
@@ -84,10 +78,11 @@ impl<S: Service<RoleServer>> Service<RoleServer> for McpServer<S> {
     ) -> Result<ServerResult, ErrorData> {
         let message = self.genai.mcp_server(request.method().to_owned()).with_request_id(&context.id);
         let message = message.with_meta(&serde_json::Value::Object(context.meta.0.0.clone()));
-        let message = self.observe(about(message, &request), context.protocol_version());
+        let message = described(about(message, &request), self.transport, context.protocol_version());
         let mut message = message.start();
         let result = message.call(self.inner.handle_request(request, context)).await;
-        finish(message, &result, |error| Some(error));
+        note_tool_error(&mut message, &result);
+        finish(message, result.as_ref().err());
         result
     }
 
@@ -96,19 +91,10 @@ impl<S: Service<RoleServer>> Service<RoleServer> for McpServer<S> {
         notification: ClientNotification,
         context: NotificationContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        let value = serde_json::to_value(&notification).unwrap_or_default();
-        let message = self.genai.mcp_server(value["method"].as_str().unwrap_or("_OTHER").to_owned());
-        // rmcp reads it into the extensions, and looks for it in the notification when they are gone from there.
-        let meta = context.extensions.get::<NotificationMetaObject>().unwrap_or(&context.meta);
-        let meta = serde_json::Value::Object(meta.0.0.clone());
-        let message = message.with_meta(&meta);
-        let mut message = self.observe(message, None).start();
+        let message = notified(&self.genai, &notification, &context);
+        let mut message = described(message, self.transport, None).start();
         let result = message.call(self.inner.handle_notification(notification, context)).await;
-        if let Err(error) = &result {
-            message.clear_error();
-            message.set_error(i64::from(error.code.0), &error.message);
-        }
-        message.end();
+        finish(message, result.as_ref().err());
         result
     }
 
@@ -167,30 +153,13 @@ impl McpClient {
     /// # Errors
     ///
     /// What rmcp returns, unchanged.
-    pub async fn request(&self, mut request: ClientRequest) -> Result<ServerResult, ServiceError> {
+    pub async fn request(&self, request: ClientRequest) -> Result<ServerResult, ServiceError> {
         let message = about(self.genai.mcp_client(request.method().to_owned()), &request);
-        let message = match self.peer.peer_info() {
-            Some(server) => message.with_protocol_version(server.protocol_version.to_string()),
-            None => message,
-        };
-        let message = match self.transport {
-            Some(transport) => message.with_transport(transport),
-            None => message,
-        };
-        let mut message = message.start();
-        message.inject(&mut request.get_meta_mut().0.0);
-        let sent = self.peer.send_cancellable_request(request, PeerRequestOptions::no_options());
-        let result = match message.call(sent).await {
-            Ok(handle) => {
-                message.set_request_id(&handle.id);
-                message.call(handle.await_response()).await
-            }
-            Err(error) => Err(error),
-        };
-        finish(message, &result, |error| match error {
-            ServiceError::McpError(error) => Some(error),
-            _ => None,
-        });
+        let version = self.peer.peer_info().map(|server| server.protocol_version.clone());
+        let mut message = described(message, self.transport, version).start();
+        let result = answered(&mut message, &self.peer, request).await;
+        note_tool_error(&mut message, &result);
+        finish(message, result.as_ref().err().and_then(of_protocol));
         result
     }
 }
@@ -205,20 +174,67 @@ fn about(message: McpMessageBuilder, request: &ClientRequest) -> McpMessageBuild
     }
 }
 
-fn finish<E>(
-    mut message: McpMessage,
-    result: &Result<ServerResult, E>,
-    of_protocol: impl Fn(&E) -> Option<&ErrorData>,
-) {
-    match result {
-        Ok(ServerResult::CallToolResult(result)) if result.is_error == Some(true) => message.set_tool_error(),
-        Ok(_) => {}
-        Err(error) => {
-            if let Some(error) = of_protocol(error) {
-                message.clear_error();
-                message.set_error(i64::from(error.code.0), &error.message);
-            }
-        }
+fn described(
+    message: McpMessageBuilder,
+    transport: Option<McpTransport>,
+    version: Option<ProtocolVersion>,
+) -> McpMessageBuilder {
+    let message = match version {
+        Some(version) => message.with_protocol_version(version.to_string()),
+        None => message,
+    };
+    match transport {
+        Some(transport) => message.with_transport(transport),
+        None => message,
+    }
+}
+
+/// A notification that has arrived.
+fn notified<R: ServiceRole>(
+    genai: &GenAi,
+    notification: &R::PeerNot,
+    context: &NotificationContext<R>,
+) -> McpMessageBuilder {
+    let value = serde_json::to_value(notification).unwrap_or_default();
+    let message = genai.mcp_server(value["method"].as_str().unwrap_or("_OTHER").to_owned());
+    // rmcp reads it into the extensions, and looks for it in the notification when they are gone from there.
+    let meta = context.extensions.get::<NotificationMetaObject>().unwrap_or(&context.meta);
+    message.with_meta(&serde_json::Value::Object(meta.0.0.clone()))
+}
+
+/// Sends a request inside of the message's operation, and waits for the answer.
+async fn answered<R: ServiceRole>(
+    message: &mut McpMessage,
+    peer: &Peer<R>,
+    mut request: R::Req,
+) -> Result<R::PeerResp, ServiceError> {
+    message.inject(&mut request.get_meta_mut().0.0);
+    let sent = peer.send_cancellable_request(request, PeerRequestOptions::no_options());
+    let handle = message.call(sent).await?;
+    message.set_request_id(&handle.id);
+    message.call(handle.await_response()).await
+}
+
+fn note_tool_error<E>(message: &mut McpMessage, result: &Result<ServerResult, E>) {
+    if let Ok(ServerResult::CallToolResult(result)) = result
+        && result.is_error == Some(true)
+    {
+        message.set_tool_error();
+    }
+}
+
+/// The protocol says more of an error than its type.
+fn finish(mut message: McpMessage, error: Option<&ErrorData>) {
+    if let Some(error) = error {
+        message.clear_error();
+        message.set_error(i64::from(error.code.0), &error.message);
     }
     message.end();
+}
+
+fn of_protocol(error: &ServiceError) -> Option<&ErrorData> {
+    match error {
+        ServiceError::McpError(error) => Some(error),
+        _ => None,
+    }
 }

@@ -1,7 +1,9 @@
 //! Clients and servers of the crate `rmcp`, over a pipe.
 
+use opentelemetry::trace::SpanKind;
+use otel_genai::GenAi;
 use otel_genai::mcp::McpTransport;
-use otel_genai::rmcp::{McpClient, McpServer};
+use otel_genai::rmcp::{McpClient, McpClientHandler, McpServer, McpServerPeer};
 use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, span};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ListToolsRequest,
@@ -109,5 +111,71 @@ async fn a_notification_is_a_child_of_the_span_in_its_meta() {
     for name in ["notifications/progress", "notifications/roots/list_changed"] {
         let span = telemetry.span(name);
         assert_eq!(span.parent_span_id.to_string(), "b7ad6b7169203331", "{}", telemetry.tree());
+    }
+}
+
+/// Asks whoever calls its tool.
+struct Curious(GenAi);
+
+impl ServerHandler for Curious {
+    fn get_info(&self) -> ServerConfig {
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+    }
+
+    async fn call_tool(
+        &self,
+        _: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let peer =
+            McpServerPeer::new(self.0.clone(), context.peer.clone()).with_transport(McpTransport::Stdio);
+        let url =
+            json!({ "mode": "url", "message": "c4n4ry", "url": "https://shop.test", "elicitationId": "1" });
+        for (method, params) in [
+            ("elicitation/create", url),
+            ("sampling/createMessage", json!({ "messages": [], "systemPrompt": "c4n4ry", "maxTokens": 1 })),
+        ] {
+            let request = serde_json::from_value(json!({ "method": method, "params": params })).unwrap();
+            assert_eq!(peer.request(request).await.is_ok(), method == "elicitation/create");
+        }
+        context.peer.notify_tool_list_changed().await.unwrap();
+        Ok(CallToolResult::success(Vec::new()).into())
+    }
+}
+
+/// "As observed on the sender" and "on the receiver": which of them is the server does not matter.
+#[tokio::test]
+async fn what_a_server_asks_of_its_client() {
+    let telemetry = TestTelemetry::new();
+    let genai = mcp_builder(&telemetry).build();
+    let (client_end, server_end) = tokio::io::duplex(4096);
+    let server = McpServer::new(genai.clone(), Curious(genai.clone()));
+    let served = tokio::spawn(async move { server.serve(server_end).await.unwrap().waiting().await });
+    let handler = McpClientHandler::new(genai.clone(), ()).with_transport(McpTransport::Stdio);
+    let running = handler.serve(client_end).await.unwrap();
+    let client = McpClient::new(genai, running.peer().clone());
+    client.call_tool(CallToolRequestParams::new("ask")).await.unwrap();
+    otel_testing::eventually(std::time::Duration::from_secs(20), || {
+        !telemetry.spans_named("notifications/tools/list_changed").is_empty()
+    })
+    .await;
+    running.cancel().await.unwrap();
+    served.await.unwrap().unwrap();
+
+    assert_conventions(&telemetry);
+    telemetry.assert_no_secrets(["c4n4ry"]);
+    for (name, error_type) in [("elicitation/create", None), ("sampling/createMessage", Some("-32601"))] {
+        let spans = telemetry.spans_named(name);
+        let [received, sent] = &spans[..] else { panic!("{}", telemetry.tree()) };
+        assert_eq!((&sent.span_kind, &received.span_kind), (&SpanKind::Client, &SpanKind::Server));
+        assert!(received.is_child_of(sent), "{}", telemetry.tree());
+        assert!(telemetry.spans_named("tools/call ask").iter().any(|call| sent.is_child_of(call)));
+        for span in [sent, received] {
+            assert_eq!(span.attribute("error.type").map(ToString::to_string).as_deref(), error_type);
+            assert!(
+                span.has("network.transport", "pipe") && span.attribute("mcp.protocol.version").is_some()
+            );
+            assert!(span.attribute("jsonrpc.request.id").is_some());
+        }
     }
 }
