@@ -49,6 +49,23 @@ const ADVICE: &[(&[&str], &str)] = &[
          is read again when it changes",
     ),
     (
+        &["alert: CertificateRequired"],
+        "set OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY",
+    ),
+    (
+        &[
+            "alert: UnknownCA",
+            "alert: BadCertificate",
+            "alert: UnsupportedCertificate",
+            "alert: CertificateRevoked",
+            "alert: CertificateExpired",
+            "alert: CertificateUnknown",
+            "alert: AccessDenied",
+        ],
+        "the collector does not take the client certificate: renew it, or name another one in \
+         OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY",
+    ),
+    (
         &["invalid peer certificate"],
         "renew the collector's certificate, or name its authority in OTEL_EXPORTER_OTLP_CERTIFICATE",
     ),
@@ -85,6 +102,8 @@ mod tests {
             ("invalid HTTP version parsed", "the port speaks gRPC"),
             ("cannot read the CA certificates in /nowhere: No such file", "correct the file"),
             ("invalid peer certificate: UnknownIssuer", "renew the collector's certificate"),
+            ("received fatal alert: CertificateRequired", "set OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"),
+            ("received fatal alert: UnknownCA", "the collector does not take the client certificate"),
         ] {
             assert!(advice(cause).starts_with(begins), "{cause}: {}", advice(cause));
         }

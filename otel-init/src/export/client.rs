@@ -97,7 +97,10 @@ impl Client {
             match (connecting(self.protocol, self.is_https, &self.tls), &current.client) {
                 // Half-written, most likely: what was read before goes on until the files change again.
                 (Err(error), Ok(_)) => {
-                    diagnostics::warn(&format!("{error}; the certificates read before stay in use"));
+                    diagnostics::warn(&format!(
+                        "{error}; the certificates read before stay in use: correct the file, it is read again when it \
+                         changes"
+                    ));
                 }
                 (changed, _) => current.client = changed,
             }

@@ -8,7 +8,7 @@ use opentelemetry::trace::{Span, Tracer};
 use otel_init::Telemetry;
 use otel_testing::{CertificateFiles, OtlpReceiver, TestCertificates};
 
-use crate::child;
+use crate::child::{self, Finished};
 
 const PROTOCOLS: [&str; 2] = ["http/protobuf", "grpc"];
 
@@ -54,6 +54,12 @@ impl Drop for Files {
 
 /// Runs the test in a process that sends traces to this receiver. Returns why that failed; nothing when it worked.
 fn run(test: &str, protocol: &str, receiver: &OtlpReceiver, variables: &[(&str, &str)]) -> Option<String> {
+    let finished = run_all(test, protocol, receiver, variables);
+    finished.lines("the cause: ").first().map(|line| (*line).to_owned())
+}
+
+/// As [`run`], with all that the process has said.
+fn run_all(test: &str, protocol: &str, receiver: &OtlpReceiver, variables: &[(&str, &str)]) -> Finished {
     let grpc = protocol == "grpc";
     let endpoint = if grpc { receiver.grpc_endpoint() } else { receiver.http_endpoint() };
     let mut all = vec![
@@ -64,8 +70,7 @@ fn run(test: &str, protocol: &str, receiver: &OtlpReceiver, variables: &[(&str, 
         ("OTEL_LOGS_EXPORTER", "none"),
     ];
     all.extend(variables);
-    let finished = child::run(test, &all);
-    finished.lines("the cause: ").first().map(|line| (*line).to_owned())
+    child::run(test, &all)
 }
 
 #[test]
@@ -272,7 +277,15 @@ fn client_certificates_are_read_again_and_half_written_files_change_nothing() {
             ("OTEL_EXPORTER_OTLP_CLIENT_KEY", other.files.client_key.to_str().unwrap()),
             (NEXT, own.folder.to_str().unwrap()),
         ];
-        assert_eq!(run(test, protocol, &receiver, &variables), None);
+        let finished = run_all(test, protocol, &receiver, &variables);
+        let told = finished.lines("the certificates read before stay in use");
+        // The key that does not fit yet, and the authority that was cut.
+        assert_eq!(told.len(), 2, "{}", finished.console);
+        assert!(told.iter().all(|line| line.contains("correct the file")), "{told:?}");
+        let refused = finished.lines("received fatal alert");
+        assert!(
+            refused.iter().all(|line| line.contains("the collector does not take the client certificate"))
+        );
         let names: Vec<_> = receiver.spans().iter().map(|span| span.name.clone()).collect();
         // What could not be sent at first was kept.
         assert_eq!(names, ["too early", "halfway", "probe", "after"], "{protocol}");
