@@ -121,9 +121,9 @@ fn reads_only_w3c(config: &Config) -> bool {
 
 fn set_subscriber(config: &mut Config, pipeline: Option<&Pipeline>) -> Result<(), InstallError> {
     if let Some(subscriber) = &config.subscriber {
-        let warning =
+        let warnings =
             subscriber::set_global(subscriber, pipeline).map_err(InstallErrorKind::SubscriberAlreadySet)?;
-        config.warnings.extend(warning);
+        config.warnings.extend(warnings);
     }
     Ok(())
 }

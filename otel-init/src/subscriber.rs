@@ -38,13 +38,13 @@ type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
 pub(crate) fn set_global(
     config: &SubscriberConfig,
     pipeline: Option<&Pipeline>,
-) -> Result<Option<String>, SetGlobalDefaultError> {
+) -> Result<Vec<String>, SetGlobalDefaultError> {
     let mut layers: Vec<BoxedLayer> = Vec::new();
-    let mut warning = None;
+    let mut warnings = Vec::new();
     if config.console != ConsoleLogs::Off {
         let (layer, problem) =
             console::layer(config.console, config.console_filter.as_deref(), config.own_level);
-        warning = problem;
+        warnings.extend(problem);
         layers.push(layer);
     }
     if let Some(pipeline) = pipeline {
@@ -54,11 +54,11 @@ pub(crate) fn set_global(
     tracing::subscriber::set_global_default(Registry::default().with(layers))?;
     // What speaks through the `log` crate becomes an event; a logger that somebody set before stays.
     if tracing_log::LogTracer::init().is_err() {
-        warning.get_or_insert_with(|| {
-            "a logger of the `log` crate is set already, its records are not exported".into()
-        });
+        let told = "a logger of the `log` crate is set already, so what is logged by that crate is not exported: remove it, \
+                    or install the telemetry before";
+        warnings.push(told.to_owned());
     }
-    Ok(warning)
+    Ok(warnings)
 }
 
 /// Spans and events of `tracing` as spans and log records, for a subscriber that somebody else sets.

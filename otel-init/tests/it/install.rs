@@ -324,3 +324,33 @@ fn who_drops_the_guard_and_goes_on_is_told_so_once() {
     let shut_down = logs_alone(&[("SHUT_DOWN", "1")]);
     assert_eq!(shut_down.lines(TOLD), [""; 0], "{}", shut_down.console);
 }
+
+/// What one library has set must not hide what the operator has written.
+#[test]
+fn a_logger_that_is_set_already_is_told_and_so_is_a_bad_filter() {
+    struct Silent;
+
+    impl log::Log for Silent {
+        fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+            false
+        }
+
+        fn log(&self, _: &log::Record<'_>) {}
+
+        fn flush(&self) {}
+    }
+
+    let test = "install::a_logger_that_is_set_already_is_told_and_so_is_a_bad_filter";
+    if child::is_child() {
+        log::set_logger(&Silent).unwrap();
+        drop(Telemetry::builder().install().unwrap());
+        return;
+    }
+    let off =
+        [("OTEL_TRACES_EXPORTER", "none"), ("OTEL_METRICS_EXPORTER", "none"), ("OTEL_LOGS_EXPORTER", "none")];
+    let finished = child::run(test, &[off[0], off[1], off[2], ("RUST_LOG", "shop=loud")]);
+    let told = finished.lines("a logger of the `log` crate is set already");
+    assert_eq!(told.len(), 1, "{}", finished.console);
+    assert!(told[0].contains("remove it, or install the telemetry before"), "{told:?}");
+    assert_eq!(finished.lines("RUST_LOG is \"shop=loud\"").len(), 1, "{}", finished.console);
+}
