@@ -77,9 +77,33 @@ pub(super) fn advice(cause: &str) -> &'static str {
     known.map_or(START_ONE, |(_, advice)| advice)
 }
 
+/// What to do about a disk buffer that takes nothing.
+pub(super) fn of_disk(cause: &str) -> &'static str {
+    let has = |text| cause.contains(text);
+    if has("No space left") || has("quota") {
+        "make room there"
+    } else if has("No such file") {
+        "whoever deleted the folder should not, it is made again when the service starts again"
+    } else if has("Too many open files") {
+        "let this service open more (`ulimit -n`, `LimitNOFILE`)"
+    } else {
+        "let this service write there"
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::advice;
+    use super::{advice, of_disk};
+
+    #[test]
+    fn the_advice_about_a_disk_is_about_its_cause() {
+        for (code, begins) in
+            [(28, "make room"), (2, "whoever deleted"), (24, "let this service open"), (13, "let")]
+        {
+            let cause = std::io::Error::from_raw_os_error(code).to_string();
+            assert!(of_disk(&cause).starts_with(begins), "{cause}: {}", of_disk(&cause));
+        }
+    }
 
     #[test]
     fn the_advice_is_about_the_cause() {

@@ -12,6 +12,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use fs4::{FileExt, TryLockError};
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 
+use super::advice::of_disk;
+
 const LOCK: &str = "lock";
 /// How often a new folder is made after others took one away that was not locked yet.
 const STARTS: usize = 8;
@@ -62,7 +64,11 @@ impl Disk {
             }
             let left = |error: io::Error| {
                 let folder = folder.display();
-                format!("what another process left in the disk buffer {folder} is not sent: {error}")
+                let what_to_do = of_disk(&error.to_string());
+                format!(
+                    "what another process left in the disk buffer {folder} is not sent: {error}; it stays there: {what_to_do}, \
+                     and start the service again"
+                )
             };
             let lock = match OpenOptions::new().read(true).write(true).open(folder.join(LOCK)) {
                 Ok(lock) => lock,
@@ -212,6 +218,7 @@ mod tests {
         fs::create_dir(&in_the_way).unwrap();
         let warnings = disk.adopt(&base);
         assert!(warnings.len() == 1 && warnings[0].contains("process-gone is not sent: "), "{warnings:?}");
+        assert!(warnings[0].contains(", and start the service again"), "{warnings:?}");
         assert!(orphan.join("a.otlp").exists() && disk.folder.join("b.otlp").exists());
         fs::remove_dir(&in_the_way).unwrap();
         assert!(disk.adopt(&base).is_empty());

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::advice::advice;
+use super::advice::{advice, of_disk};
 use super::breaker::{Breaker, CircuitState};
 use super::retry::Urgency;
 use super::sender::PAUSED;
@@ -234,8 +234,9 @@ impl Monitor {
         if self.warnings.may_warn("disk", cause, Instant::now()) {
             let folder = folder.display();
             diagnostics::warn(&format!(
-                "the disk buffer {folder} does not take {}: {cause}. They are sent from memory until it does.",
-                self.signal
+                "the disk buffer {folder} does not take {}: {cause}. They are sent from memory until it does: {}.",
+                self.signal,
+                of_disk(cause)
             ));
         }
     }
@@ -256,7 +257,8 @@ impl Monitor {
     pub(super) fn missing_on_disk(&self, items: u64, folder: &Path) {
         self.tally.lost_from_disk(items);
         diagnostics::warn(&format!(
-            "{items} items of {} that were kept on disk are lost: their files are gone or damaged, in {}",
+            "{items} items of {} that were kept on disk are lost: their files are gone or damaged, in {}. Let nobody but this \
+             service write there",
             self.signal,
             folder.display()
         ));
@@ -266,7 +268,8 @@ impl Monitor {
     pub(super) fn warn_rejected(&self, rejected: u64, items: u64, message: &str) {
         if self.warnings.may_warn(&self.authority, message, Instant::now()) {
             diagnostics::warn(&format!(
-                "the collector at {} rejected {rejected} of {items} in {}: {message:?}",
+                "the collector at {} rejected {rejected} of {items} in {}, which are lost: {message:?}; see its log for \
+                 more",
                 self.endpoint, self.signal
             ));
         }

@@ -53,7 +53,12 @@ pub(crate) fn start(
     live: &Arc<Live>,
 ) -> Result<(PrometheusExporter, SocketAddr), String> {
     let failed = |reason: String| {
-        format!("metrics cannot be fetched by Prometheus from {}:{}: {reason}", config.host, config.port)
+        let (host, port) = (&config.host, config.port);
+        format!(
+            "metrics cannot be fetched by Prometheus from {host}:{port}: {reason}; the service runs without: free the address, \
+             or name another one by OTEL_EXPORTER_PROMETHEUS_HOST and OTEL_EXPORTER_PROMETHEUS_PORT (`host` and `port` in a \
+             configuration file)"
+        )
     };
     let registry = Registry::new();
     let mut exporter = opentelemetry_prometheus::exporter()

@@ -74,7 +74,8 @@ impl AttributeGuard {
             drop(seen);
             diagnostics::warn(&format!(
                 "the metric {metric}{} has more sets of attributes than its limit; what comes on top is counted \
-                 together, with {OVERFLOW}",
+                 together, with {OVERFLOW}: leave an attribute of many values out, or raise the limit \
+                 (`with_cardinality_limit`)",
                 of(meter)
             ));
         }

@@ -134,6 +134,20 @@ fn what_is_refused_for_good_is_sent_once() {
 }
 
 #[test]
+fn what_a_collector_rejects_is_told_with_its_words() {
+    let test = "faults::what_a_collector_rejects_is_told_with_its_words";
+    if child::is_child() {
+        let receiver = OtlpReceiver::builder().with_max_items(60).start().unwrap();
+        lifetime(&receiver.http_endpoint(), "http/protobuf");
+        return;
+    }
+    let finished = child::run(test, &[("RUST_LOG", "warn")]);
+    let told = finished.lines(" rejected 40 of 100 in traces, which are lost: \"the receiver is full");
+    assert_eq!(told.len(), 1, "{}", finished.console);
+    assert!(told[0].contains("see its log"), "{told:?}");
+}
+
+#[test]
 fn a_partial_success_is_counted() {
     for_each_protocol("faults::a_partial_success_is_counted", |protocol| {
         let receiver = OtlpReceiver::builder().with_max_items(60).start().unwrap();

@@ -100,10 +100,16 @@ fn what_overflows_and_what_looks_like_an_id_is_told_once() {
         assert!(points > 0);
     });
     if let Some(finished) = finished {
-        for text in
-            ["the metric visits of \"shop\" has more sets", "the attribute visitor of the metric visits"]
-        {
-            assert_eq!(finished.lines(text).len(), 1, "{}", finished.console);
+        for (text, what_to_do) in [
+            (
+                "the metric visits of \"shop\" has more sets",
+                "leave an attribute of many values out, or raise",
+            ),
+            ("the attribute visitor of the metric visits", "Leave it out"),
+        ] {
+            let lines = finished.lines(text);
+            assert_eq!(lines.len(), 1, "{}", finished.console);
+            assert!(lines[0].contains(what_to_do), "{lines:?}");
         }
         assert!(!finished.console.contains("0f8fad5b"), "values may be personal: {}", finished.console);
     }
@@ -250,6 +256,9 @@ fn an_address_that_is_taken_is_a_warning() {
         telemetry.shutdown_blocking().unwrap();
     });
     if let Some(finished) = finished {
-        assert_eq!(finished.lines("metrics cannot be fetched by Prometheus from 127.0.0.1:").len(), 1);
+        let lines = finished.lines("metrics cannot be fetched by Prometheus from 127.0.0.1:");
+        assert_eq!(lines.len(), 1, "{}", finished.console);
+        assert!(lines[0].contains("the service runs without: "), "{lines:?}");
+        assert!(lines[0].contains("OTEL_EXPORTER_PROMETHEUS_PORT"), "{lines:?}");
     }
 }
