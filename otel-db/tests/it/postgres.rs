@@ -147,3 +147,37 @@ async fn a_copy_whose_source_fails_has_failed() {
     telemetry.assert_span(span(&name).failed().has("error.type", "source").has_no("otel_db.ended_early"));
     assert_at_rest(&telemetry).await;
 }
+
+/// After a statement that fails the server takes no savepoint, and sqlx then rolls back twice.
+#[tokio::test]
+async fn a_savepoint_that_the_server_refuses_takes_all_around_it_along() {
+    let Some(url) = postgres_url() else { return };
+    let telemetry = TestTelemetry::new();
+    let pool = observed(&telemetry, PgPoolOptions::new().max_connections(1).connect(&url).await.unwrap());
+    for depth in [1, 2] {
+        telemetry.clear();
+        let mut connection = pool.acquire().await.unwrap();
+        let mut outer = connection.begin().await.unwrap();
+        let mut expected = vec!["BEGIN", "SELECT", "SAVEPOINT", "ROLLBACK"];
+        if depth == 1 {
+            sqlx::query("SELECT 1 / 0").execute(&mut *outer).await.unwrap_err();
+            assert!(outer.begin().await.is_err());
+        } else {
+            let mut inner = outer.begin().await.unwrap();
+            sqlx::query("SELECT 1 / 0").execute(&mut *inner).await.unwrap_err();
+            assert!(inner.begin().await.is_err());
+            inner.commit().await.unwrap();
+            expected = vec!["BEGIN", "SAVEPOINT", "SELECT", "SAVEPOINT", "ROLLBACK TO SAVEPOINT", "ROLLBACK"];
+        }
+        outer.commit().await.unwrap();
+        assert!(!connection.is_in_transaction());
+        drop(connection);
+        let names: Vec<_> = telemetry.spans().iter().map(|span| span.name.to_string()).collect();
+        assert_eq!(names, expected, "at depth {depth}");
+        telemetry.assert_span(span("SAVEPOINT").failed().has("error.type", "25P02"));
+        // It is as good as new.
+        sqlx::query("SELECT 1 AS one").execute(pool.inner()).await.unwrap();
+    }
+    assert_conventional(&telemetry);
+    assert_at_rest(&telemetry).await;
+}
