@@ -30,7 +30,10 @@ pub(crate) enum InstallErrorKind {
     Exporter { signal: Signal, endpoint: String, reason: String },
     #[error("a function given in code panicked while the configuration was put together")]
     Panicked,
-    #[error("cannot start the export threads: {0}")]
+    #[error(
+        "cannot start the export threads: {0}; raise the limits of threads and open files (`ulimit -u`, `ulimit -n`), which the \
+         service will need itself"
+    )]
     Runtime(#[source] std::io::Error),
 }
 
@@ -242,5 +245,18 @@ impl fmt::Display for Joined<'_> {
             write!(formatter, "{}{failure}", if index == 0 { "" } else { "; " })?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{InstallError, InstallErrorKind};
+
+    #[test]
+    fn threads_that_the_system_does_not_give_are_told_with_what_to_do() {
+        let error = InstallErrorKind::Runtime(std::io::Error::from_raw_os_error(11));
+        let told = InstallError::from(error).to_string();
+        assert!(told.starts_with("cannot start the export threads: "), "{told}");
+        assert!(told.contains("ulimit -u") && told.contains("ulimit -n"), "{told}");
     }
 }

@@ -176,7 +176,8 @@ fn format(fields: &mut Fields, config: &mut FileConfig) -> Result<(), FileError>
         ("1", Ok(minor)) => {
             if minor > MINOR {
                 config.warnings.push(format!(
-                    "file_format is {text}, newer than the 1.{MINOR} that this version of otel-init knows"
+                    "file_format is {text}, newer than the 1.{MINOR} that this version of otel-init knows; it is read as far as \
+                     it is known: write 1.{MINOR}, or take a later otel-init"
                 ));
             }
             Ok(())
