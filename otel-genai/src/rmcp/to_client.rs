@@ -14,8 +14,8 @@ use super::{answered, described, finish, notified, of_protocol};
 use crate::GenAi;
 use crate::mcp::McpTransport;
 
-/// A client whose server may ask it for something: for input, for what a model says, for its roots. What it is asked is observed,
-/// and the notifications that it is sent.
+/// A client whose server may ask it for something: for input, for what a model says, for its roots. What it is asked is
+/// observed, and the notifications that it is sent.
 ///
 /// The span is of kind server and its metric `mcp.server.operation.duration`: they are of whoever receives.
 ///
@@ -95,7 +95,10 @@ impl<S: Service<RoleClient>> Service<RoleClient> for McpClientHandler<S> {
 /// ```no_run
 /// # use rmcp::model::{ClientResult, ServerRequest};
 /// # use rmcp::service::{RequestContext, RoleServer};
-/// # async fn example(context: RequestContext<RoleServer>, question: ServerRequest) -> Result<ClientResult, rmcp::ServiceError> {
+/// # async fn example(
+/// #     context: RequestContext<RoleServer>,
+/// #     question: ServerRequest,
+/// # ) -> Result<ClientResult, rmcp::ServiceError> {
 /// use otel_genai::{GenAi, rmcp::McpServerPeer};
 ///
 /// McpServerPeer::new(GenAi::new(), context.peer.clone()).request(question).await

@@ -368,7 +368,8 @@ fn the_span_of_a_tool_has_the_error_of_its_message() {
     assert_eq!(joined(&[refused, fine], Tool::end), None);
 }
 
-/// A call that is tried again, or two at the same time: a span must not say a thing twice, and it is the last to end that it tells of.
+/// A call that is tried again, or two at the same time: a span must not say a thing twice, and it is the last to end that it
+/// tells of.
 #[test]
 fn of_two_messages_that_share_the_span_of_a_tool_it_has_the_last() {
     let telemetry = TestTelemetry::new();
