@@ -3,12 +3,14 @@
 use std::any::Any;
 use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, MatchedPath, OriginalUri};
-use bytes::Buf;
+use bytes::{Buf, Bytes};
 use http::{Extensions, Uri};
-use http_body::Body as _;
+use http_body::{Body as _, Frame, SizeHint};
 use otel_core::{BodyObserver, ObservedBody};
 
 use crate::HttpRequest;
@@ -33,7 +35,7 @@ pub(crate) fn peer_address(request: &HttpRequest<'_>) -> Option<SocketAddr> {
 /// Lets a copy of the beginning of an axum request's body be taken as it passes; other bodies are left alone.
 pub(crate) fn capture_body<A: 'static>(request: &mut http::Request<A>, place: Captured) {
     if let Some(body) = body_of(request) {
-        *body = Body::new(ObservedBody::new(std::mem::take(body), Copies(place)));
+        *body = observed(std::mem::take(body), Copies(place));
     }
 }
 
@@ -41,13 +43,42 @@ pub(crate) fn capture_body<A: 'static>(request: &mut http::Request<A>, place: Ca
 pub(crate) fn count_body<A: 'static>(request: &mut http::Request<A>) -> Option<Passed> {
     let body = body_of(request).filter(|body| !body.is_end_stream())?;
     let passed = Passed::default();
-    *body = Body::new(ObservedBody::new(std::mem::take(body), Counts(passed.clone())));
+    *body = observed(std::mem::take(body), Counts(passed.clone()));
     Some(passed)
 }
 
 fn body_of<A: 'static>(request: &mut http::Request<A>) -> Option<&mut Body> {
     let request: &mut dyn Any = request;
     request.downcast_mut::<http::Request<Body>>().map(http::Request::body_mut)
+}
+
+fn observed(body: Body, observer: impl BodyObserver<axum::Error> + Send + Unpin + 'static) -> Body {
+    Body::new(SameErrors(ObservedBody::new(body, observer)))
+}
+
+/// axum wraps the errors of each body in its own, and looks for what it knows ("length limit exceeded") only two deep, so one
+/// more would make a 400 of a 413.
+struct SameErrors<O: BodyObserver<axum::Error>>(ObservedBody<Body, O>);
+
+impl<O: BodyObserver<axum::Error> + Unpin> http_body::Body for SameErrors<O> {
+    type Data = Bytes;
+    type Error = axum::BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::BoxError>>> {
+        let polled = Pin::new(&mut self.0).poll_frame(cx);
+        polled.map(|frame| frame.map(|frame| frame.map_err(axum::Error::into_inner)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
+    }
 }
 
 struct Copies(Captured);

@@ -10,6 +10,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
+use otel_http::BodyCapture;
 use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry};
 use tower::{ServiceBuilder, ServiceExt};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -132,5 +133,21 @@ async fn a_compressed_body_is_counted_where_the_layer_stands() {
         assert_eq!(telemetry.spans().len(), 1, "{}", telemetry.tree());
         let sum = telemetry.metric("http.client.response.body.size").points[0].histogram().unwrap().sum;
         assert_eq!(sum == Some(text.len() as f64), is_outside, "{sum:?}");
+    }
+}
+
+/// axum tells a body that is too long by its error, and looks for it no deeper than it wraps errors itself.
+#[tokio::test]
+async fn a_body_beyond_the_limit_is_told_as_such_whatever_is_recorded_of_it() {
+    let pieces = || Body::from_stream(futures_util::stream::iter([Ok::<_, std::io::Error>("12"), Ok("34")]));
+    for (counts, captures) in [(false, false), (true, false), (false, true), (true, true)] {
+        let telemetry = TestTelemetry::new();
+        let mut layer = server_layer(&telemetry).with_body_sizes(counts);
+        if captures {
+            layer = layer.with_captured_request_body(BodyCapture::of_types(["text/plain"]));
+        }
+        let app = routes().layer(layer.build()).layer(RequestBodyLimitLayer::new(3));
+        let request = Request::post("/length").header("content-type", "text/plain").body(pieces()).unwrap();
+        assert_eq!(call(&app, request).await.status(), StatusCode::PAYLOAD_TOO_LARGE, "{counts} {captures}");
     }
 }
