@@ -15,7 +15,7 @@ use super::error::error_type;
 use super::hop::Hop;
 use super::request::RequestBuilder;
 use super::request_bytes::RequestBytes;
-use super::response::respond;
+use super::response::Sent;
 use super::sends::{self, SendRules};
 use crate::HttpRequest;
 use crate::UrlTemplate;
@@ -108,7 +108,7 @@ impl Client {
             Some(rules) => sends::execute(self, rules, &parent, request, template).await,
             None => {
                 let facts = RequestFacts { template: template.as_ref(), resend_count: 0 };
-                self.send(&parent, request, &facts, None).await
+                self.send(&parent, request, &facts, None).await.map(Sent::into_response)
             }
         }
     }
@@ -120,12 +120,12 @@ impl Client {
         mut request: Request,
         facts: &RequestFacts<'_>,
         hop: Option<&Arc<Hop>>,
-    ) -> Result<Response, Error> {
+    ) -> Result<Sent, Error> {
         let sending = self.settings.start(parent, &view(&request, &NO_EXTENSIONS), facts);
         self.settings.inject(parent, &sending, request.headers_mut());
         let Some(mut observed) = sending.observed else {
             let mut sent = pin!(self.inner.execute(request));
-            return poll_fn(|cx| Hop::watch(hop, || sent.as_mut().poll(cx))).await;
+            return poll_fn(|cx| Hop::watch(hop, || sent.as_mut().poll(cx))).await.map(Sent::unobserved);
         };
         let request_bytes = observed.counts_bytes().then(|| RequestBytes::count(&mut request));
 
@@ -137,7 +137,7 @@ impl Client {
         match result {
             Ok(response) => {
                 let bytes = request_bytes.and_then(RequestBytes::known);
-                Ok(respond(observed, response, bytes, self.settings.end_at_body))
+                Ok(Sent::new(observed, response, bytes, self.settings.end_at_body))
             }
             Err(error) => {
                 if let Some(status) = hop.and_then(|hop| hop.failed_status()) {

@@ -7,6 +7,49 @@ use super::error::class_of;
 use crate::client::{ClientBody, ClientResponse, Observed};
 use crate::error::ErrorClass;
 
+/// What came of one send, which is the call's response unless the request is sent again.
+pub(super) struct Sent {
+    response: Response,
+    /// Ends with the body; with what is known of the size of the request's.
+    waits: Option<(Observed, Option<u64>)>,
+}
+
+impl Sent {
+    pub(super) fn new(
+        observed: Observed,
+        response: Response,
+        request_bytes: Option<u64>,
+        end_at_body: bool,
+    ) -> Self {
+        match end_at_body {
+            true => Self { response, waits: Some((observed, request_bytes)) },
+            false => Self::unobserved(respond(observed, response, request_bytes, false)),
+        }
+    }
+
+    pub(super) fn unobserved(response: Response) -> Self {
+        Self { response, waits: None }
+    }
+
+    pub(super) fn response(&self) -> &Response {
+        &self.response
+    }
+
+    pub(super) fn into_response(self) -> Response {
+        match self.waits {
+            Some((observed, request_bytes)) => respond(observed, self.response, request_bytes, true),
+            None => self.response,
+        }
+    }
+
+    /// Nobody is to read the body. That its end does not come is nobody's impatience.
+    pub(super) fn discard(self) {
+        if let Some((observed, request_bytes)) = self.waits {
+            respond(observed, self.response, request_bytes, false);
+        }
+    }
+}
+
 /// Takes what came of a request, and hands it on unchanged.
 pub(super) fn respond(
     observed: Observed,

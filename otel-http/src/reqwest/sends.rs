@@ -13,6 +13,7 @@ use http::header::Entry;
 use opentelemetry::Context;
 
 use super::hop::{Hop, Redirect};
+use super::response::Sent;
 use super::{Client, redirect, retry};
 use crate::UrlTemplate;
 use crate::client::RequestFacts;
@@ -58,12 +59,16 @@ pub(super) async fn execute(
         let facts = RequestFacts { template: call.template.as_ref(), resend_count: call.sent };
         let result = client.send(parent, request, &facts, Some(&hop)).await;
         call.sent += 1;
-        if let Some(redirect) = hop.redirect() {
+        let redirect = hop.redirect();
+        let delay = match &redirect {
+            Some(_) => Some(Duration::ZERO),
+            None => call.retry(rules, result.as_ref().map(Sent::response)),
+        };
+        let Some(delay) = delay else { return result.map(Sent::into_response) };
+        result.map_or_else(drop, Sent::discard);
+        if let Some(redirect) = redirect {
             call.redirect(redirect);
-            continue;
         }
-        let Some(delay) = call.retry(rules, &result) else { return result };
-        drop(result);
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
@@ -150,14 +155,14 @@ impl Call {
     }
 
     /// How long to wait before the request is sent again; `None` if the result stands.
-    fn retry(&mut self, rules: &SendRules, result: &Result<Response, Error>) -> Option<Duration> {
+    fn retry(&mut self, rules: &SendRules, result: Result<&Response, &Error>) -> Option<Duration> {
         // Asked again, the server would say the same.
-        let is_refused_here = result.as_ref().is_err_and(|error| error.is_redirect() || error.is_builder());
+        let is_refused_here = result.is_err_and(|error| error.is_redirect() || error.is_builder());
         if !self.has_body || is_refused_here {
             return None;
         }
         let (method, url) = (self.next.method(), self.next.url());
-        let attempt = retry::Attempt { method, url, result: result.as_ref() };
+        let attempt = retry::Attempt { method, url, result };
         let delay = rules.retry.again(&attempt, self.retries)?;
         let time_left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         if time_left.is_some_and(|left| left <= delay) {

@@ -376,3 +376,27 @@ async fn calls_at_the_same_time_do_not_mix() {
     }
     assert_eq!(telemetry.spans().len(), 100);
 }
+
+/// Nobody wants the body of a redirect, nor of an answer that is asked for again.
+#[tokio::test]
+async fn an_answer_that_the_client_itself_drops_has_not_ended_early() {
+    let telemetry = TestTelemetry::new();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let app = Router::new()
+        .route("/old", any(|| async { (StatusCode::FOUND, [(header::LOCATION, "/job")], "moved") }))
+        .route(
+            "/job",
+            any(move || async move {
+                let is_first = asked.fetch_add(1, Ordering::SeqCst) == 0;
+                (if is_first { StatusCode::ACCEPTED } else { StatusCode::OK }, "body")
+            }),
+        );
+    let address = serve(app).await;
+    let until_done = retry::Policy::when(|attempt| attempt.status() == Some(StatusCode::ACCEPTED));
+    let client = builder(&telemetry).with_end_at_body(true).with_active_requests(true).retry(until_done);
+    let response = client.build().unwrap().get(format!("http://{address}/old")).send().await.unwrap();
+    assert_eq!(response.text().await.unwrap(), "body");
+    for span in assert_sends(&telemetry, 3) {
+        assert_eq!(span.attribute("otel_http.ended_early"), None, "{}", telemetry.tree());
+    }
+}
