@@ -57,7 +57,8 @@ impl TrustedProxies {
     pub fn networks<'a>(networks: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidNetwork> {
         let parse = |text: &str| {
             let address = || text.parse::<IpAddr>().map(IpNet::from);
-            text.parse::<IpNet>().or_else(|_| address()).map_err(|_| InvalidNetwork(text.to_owned()))
+            let network = text.parse::<IpNet>().or_else(|_| address());
+            network.map(canonical).map_err(|_| InvalidNetwork(text.to_owned()))
         };
         networks
             .into_iter()
@@ -106,7 +107,10 @@ impl TrustedProxies {
         let single = |name: &str, from_end: bool| single(headers, name, from_end).filter(|_| reads_x);
         let from_end = !matches!(self.trust, Trust::All);
         let client = match self.trust {
-            Trust::All => find(|element| element.client).or_else(|| real_ip(headers)),
+            Trust::All => find(|element| element.client).or_else(|| {
+                let first = || x_forwarded_for(headers).into_iter().find_map(|element| element.client);
+                if reads_x { first().or_else(|| real_ip(headers)) } else { None }
+            }),
             // What stands behind it are proxies, not the client.
             Trust::Hops(_) | Trust::Networks(_) => believed.first().and_then(|element| element.client),
         };
@@ -175,6 +179,13 @@ fn contains(networks: &[IpNet], address: IpAddr) -> bool {
     networks.iter().any(|network| network.contains(&address))
 }
 
+/// An IPv4 network in the form of IPv6 as the former.
+fn canonical(network: IpNet) -> IpNet {
+    let inside = network.prefix_len().checked_sub(96).filter(|_| network.addr().is_ipv6());
+    let mapped = inside.and_then(|length| IpNet::new(network.addr().to_canonical(), length).ok());
+    mapped.filter(|mapped| mapped.addr().is_ipv4()).unwrap_or(network)
+}
+
 impl TrustedProxies {
     /// The elements in the order of the way here.
     fn elements<'a>(&self, headers: &'a HeaderMap) -> Vec<Element<'a>> {
@@ -186,22 +197,37 @@ impl TrustedProxies {
     }
 }
 
+/// An element that is no text tells nothing, and stays a hop: what comes before it is made up as before.
 fn standard(headers: &HeaderMap) -> Vec<Element<'_>> {
-    let values = headers.get_all("forwarded").iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| split_quoted(value, ',')).map(standard_element).collect()
+    let values = headers.get_all("forwarded").iter();
+    let parts = values.flat_map(|value| split_quoted(value.as_bytes(), b',')).filter(|part| !is_empty(part));
+    parts.map(|part| text(part).map(standard_element).unwrap_or_default()).collect()
 }
 
-/// Empty places are no hops.
 fn x_forwarded_for(headers: &HeaderMap) -> Vec<Element<'_>> {
-    let values = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
-    let parts = values.flat_map(|value| value.split([',', ';'])).filter(|part| !part.trim().is_empty());
-    parts.map(|part| Element { client: address(unquoted(part)), ..Element::default() }).collect()
+    let values = headers.get_all("x-forwarded-for").iter();
+    let parts = values.flat_map(|value| value.as_bytes().split(|byte| matches!(byte, b',' | b';')));
+    let client = |part| address(unquoted(text(part)?));
+    parts
+        .filter(|part| !is_empty(part))
+        .map(|part| Element { client: client(part), ..Element::default() })
+        .collect()
+}
+
+/// Empty places are no hops: "a recipient MUST parse and ignore a reasonable number of empty list elements".
+/// <https://www.rfc-editor.org/rfc/rfc9110#section-5.6.1>
+fn is_empty(part: &[u8]) -> bool {
+    part.trim_ascii().is_empty()
+}
+
+fn text(part: &[u8]) -> Option<&str> {
+    std::str::from_utf8(part).ok().filter(|text| text.is_ascii())
 }
 
 /// <https://www.rfc-editor.org/rfc/rfc7239#section-4>
 fn standard_element(text: &str) -> Element<'_> {
     let mut element = Element::default();
-    for pair in split_quoted(text, ';') {
+    for pair in split_quoted(text.as_bytes(), b';').filter_map(self::text) {
         let Some((name, value)) = pair.split_once('=') else { continue };
         let value = unquoted(value);
         let name = name.trim();
@@ -217,15 +243,15 @@ fn standard_element(text: &str) -> Element<'_> {
 }
 
 /// Splits outside of quotation marks.
-fn split_quoted(text: &str, separator: char) -> impl Iterator<Item = &str> {
+fn split_quoted(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     let (mut in_quotes, mut is_escaped) = (false, false);
-    text.split(move |c| {
+    text.split(move |&byte| {
         if std::mem::take(&mut is_escaped) {
             return false;
         }
-        is_escaped = in_quotes && c == '\\';
-        in_quotes ^= c == '"';
-        c == separator && !in_quotes
+        is_escaped = in_quotes && byte == b'\\';
+        in_quotes ^= byte == b'"';
+        byte == separator && !in_quotes
     })
 }
 
@@ -262,9 +288,10 @@ fn address(text: &str) -> Option<&str> {
 
 /// One value of a header that has no place per hop: the first, or the one that the nearest proxy has written.
 fn single<'a>(headers: &'a HeaderMap, name: &str, from_end: bool) -> Option<&'a str> {
-    let mut values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    let mut values = headers.get_all(name).iter();
     let value = if from_end { values.next_back() } else { values.next() }?;
-    let part = if from_end { value.rsplit(',').next() } else { value.split(',').next() }?;
+    let mut parts = value.as_bytes().split(|byte| *byte == b',');
+    let part = text(if from_end { parts.next_back() } else { parts.next() }?)?;
     token(unquoted(part))
 }
 
@@ -347,6 +374,59 @@ mod tests {
             [(0, None), (1, Some("10.0.0.1")), (2, Some("192.0.2.7")), (3, Some("6.6.6.6")), (4, None)]
         {
             assert_eq!(client(&TrustedProxies::hops(hops), &pairs, "").as_deref(), expected, "{hops}");
+        }
+    }
+
+    /// Whoever calls the proxy chooses what comes before its word.
+    #[test]
+    fn what_is_no_text_hides_nothing_of_what_follows() {
+        let mut sent = HeaderMap::new();
+        let odd = |bytes: &[u8]| http::HeaderValue::from_bytes(bytes).unwrap();
+        sent.append("x-forwarded-for", odd(b"6.6.6.\xff, 192.0.2.7, 10.0.0.1"));
+        sent.append("forwarded", odd(b"for=6.6.6.\xff, for=192.0.2.7;proto=https, for=10.0.0.1"));
+        let networks = TrustedProxies::networks(["10.0.0.0/8"]).unwrap();
+        for proxies in [networks, TrustedProxies::hops(2)] {
+            for proxies in [proxies.clone().by_forwarded_header(), proxies] {
+                let read = proxies.read(&sent, "10.0.0.2".parse().ok());
+                assert_eq!(read.client, Some("192.0.2.7"), "{proxies:?}");
+            }
+        }
+        let mut sent = HeaderMap::new();
+        sent.append("x-forwarded-for", odd(b"192.0.2.7"));
+        sent.append("x-forwarded-host", odd(b"evil.example"));
+        sent.append("x-forwarded-host", odd(b"shop.\xff"));
+        assert_eq!(TrustedProxies::hops(1).read(&sent, None).host, None, "not what the client says");
+    }
+
+    #[test]
+    fn empty_places_are_no_hops() {
+        let standard = TrustedProxies::hops(1).by_forwarded_header();
+        assert_eq!(client(&standard, &[("forwarded", "for=192.0.2.7, ,")], "").as_deref(), Some("192.0.2.7"));
+        let pairs = [("forwarded", ""), ("x-forwarded-for", "192.0.2.7")];
+        assert_eq!(client(&TrustedProxies::all(), &pairs, "").as_deref(), Some("192.0.2.7"));
+    }
+
+    #[test]
+    fn what_one_header_does_not_say_another_does() {
+        let pairs =
+            [("forwarded", "proto=https"), ("x-forwarded-for", "192.0.2.7"), ("x-real-ip", "6.6.6.6")];
+        assert_eq!(client(&TrustedProxies::all(), &pairs, "").as_deref(), Some("192.0.2.7"));
+        let standard = TrustedProxies::all().by_forwarded_header();
+        assert_eq!(client(&standard, &pairs, ""), None, "the proxies do not speak through the others");
+    }
+
+    /// As the log of a server with a dual-stack socket shows them.
+    #[test]
+    fn proxies_may_be_ipv4_addresses_within_ipv6() {
+        let pairs = [("x-forwarded-for", "192.0.2.7")];
+        for network in ["::ffff:10.0.0.2", "::ffff:10.0.0.0/104"] {
+            let proxies = TrustedProxies::networks([network]).unwrap();
+            assert_eq!(
+                client(&proxies, &pairs, "::ffff:10.0.0.2").as_deref(),
+                Some("192.0.2.7"),
+                "{network}"
+            );
+            assert_eq!(client(&proxies, &pairs, "11.0.0.2"), None, "{network}");
         }
     }
 
