@@ -19,7 +19,8 @@ use super::host::{HostPattern, Server};
 /// by hand is removed too where the host is not trusted with it.
 ///
 /// A host is a name or an address, in any case, with `*` for any text and perhaps a port: `users.internal`,
-/// `*.internal` (not `internal` itself), `localhost:8080`, `[::1]:80`. The first rule that fits a host decides.
+/// `*.internal` (not `internal` itself), `localhost:8080`, `[::1]:80`. An international name is written as it is sent,
+/// `xn--bcher-kva.example`. The first rule that fits a host decides.
 ///
 /// ```
 /// use otel_http::{DestinationPolicy, HttpClientLayer};

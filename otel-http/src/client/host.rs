@@ -1,5 +1,7 @@
 //! Which hosts a rule is for.
 
+use std::net::Ipv6Addr;
+
 use crate::HttpRequest;
 use crate::url::host_and_port;
 use otel_core::glob_matches;
@@ -19,15 +21,22 @@ impl HostPattern {
             Some(parts) if !is_bare_ipv6 => parts,
             _ => (pattern, None),
         };
-        Self { host: host.trim_end_matches('.').to_ascii_lowercase(), port }
+        let host = host.trim_end_matches('.');
+        Self { host: ipv6(host).unwrap_or_else(|| host.to_ascii_lowercase()), port }
     }
 
-    /// Case and the dot at the end of a full name make no difference.
+    /// Case, the dot at the end of a full name and how an address is written make no difference.
     pub(crate) fn matches(&self, server: Server<'_>) -> bool {
         let host = server.host.trim_end_matches('.');
         let has_port = self.port.is_none_or(|port| server.port == Some(port));
-        has_port && glob_matches(&self.host, host)
+        has_port && glob_matches(&self.host, ipv6(host).as_deref().unwrap_or(host))
     }
+}
+
+/// An IPv6 address in the one form that is recommended; a `Uri` keeps it as it was written.
+fn ipv6(host: &str) -> Option<String> {
+    let address = host.contains(':').then(|| host.parse::<Ipv6Addr>().ok())?;
+    address.map(|address| address.to_string())
 }
 
 /// Whom a request goes to.
@@ -69,6 +78,9 @@ mod tests {
             ("[::1]:80", "::1", 80, true),
             ("[::1]", "::1", 81, true),
             ("::1", "::1", 81, true),
+            ("0:0::1", "::1", 81, true),
+            ("::1", "0:0:0:0:0:0:0:1", 81, true),
+            ("[2001:DB8:0:0::7]:80", "2001:db8::7", 80, true),
             ("2001:db8::*", "2001:db8::7", 81, true),
             ("", "example.com", 80, false),
         ] {
