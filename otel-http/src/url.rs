@@ -137,6 +137,23 @@ impl SecretKeys {
         redacted
     }
 
+    /// A header that may hold URLs among other words: `Link`, the source of a copy.
+    pub(crate) fn redact_urls(&self, text: &str) -> String {
+        let mut redacted = String::with_capacity(text.len() + 24);
+        let mut rest = text;
+        while !rest.is_empty() {
+            let (word, after) = rest.split_at(word_end(rest));
+            match word.contains("://") || word.contains('?') {
+                true => redacted.push_str(&self.redact_url(word)),
+                false => redacted.push_str(word),
+            }
+            let mark = after.chars().next();
+            redacted.extend(mark);
+            rest = &after[mark.map_or(0, char::len_utf8)..];
+        }
+        redacted
+    }
+
     /// The query with the values of secret keys replaced, everything else as it was sent.
     pub(crate) fn redact_query<'a>(&self, query: &'a str) -> Cow<'a, str> {
         let is_secret_pair = |pair: &str| pair.split_once('=').is_some_and(|(key, _)| self.is_secret(key));
@@ -174,6 +191,16 @@ impl SecretKeys {
             Some(own) => own.iter().any(|secret| secret.as_bytes() == key),
         }
     }
+}
+
+/// Commas and semicolons may be part of a URL.
+fn word_end(text: &str) -> usize {
+    let ends = |(at, mark): &(usize, char)| match mark {
+        ' ' | '\t' | '<' | '>' | '"' => true,
+        ',' | ';' => text[at + 1..].starts_with("http"),
+        _ => false,
+    };
+    text.char_indices().find(ends).map_or(text.len(), |(at, _)| at)
 }
 
 fn percent_decoded(text: &[u8]) -> Vec<u8> {
