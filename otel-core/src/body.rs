@@ -107,7 +107,8 @@ impl<B: Body, O: BodyObserver<B::Error>> Body for ObservedBody<B, O> {
             Poll::Ready(None) => true,
             Poll::Ready(Some(Ok(frame))) => {
                 observe_frame(observer, this.remaining, frame);
-                body.is_end_stream()
+                // Nothing comes after trailers, whether or not the body says so.
+                frame.is_trailers() || body.is_end_stream()
             }
             Poll::Ready(Some(Err(error))) => {
                 if let Some(observer) = this.observer.take() {

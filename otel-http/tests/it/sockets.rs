@@ -4,8 +4,9 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::routing::get as on_get;
 use futures_util::stream;
-use http_body::Body as _;
-use http_body_util::{BodyExt, Empty};
+use http::{HeaderMap, HeaderName};
+use http_body::{Body as _, Frame};
+use http_body_util::{BodyExt, Empty, StreamBody};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use opentelemetry::trace::SpanKind;
@@ -78,6 +79,31 @@ async fn a_stream_of_an_announced_length_has_passed_when_its_length_has() {
     eventually(BOUND, || telemetry.histogram_count(SERVER_DURATION) == 1).await;
     assert_eq!(telemetry.histogram_count("http.server.response.body.size"), 1);
     assert!(telemetry.span("GET /file").attribute("otel_http.ended_early").is_none(), "{}", telemetry.tree());
+}
+
+/// Nothing comes after trailers, and servers drop the body with them.
+#[tokio::test]
+async fn a_body_that_ends_with_trailers_has_passed_with_them() {
+    for http2 in [false, true] {
+        let telemetry = TestTelemetry::new();
+        let checked = || async {
+            let trailers =
+                HeaderMap::from_iter([(HeaderName::from_static("checksum"), "7".parse().unwrap())]);
+            let frames = [Frame::data(Bytes::from("Ada")), Frame::trailers(trailers)];
+            let body = StreamBody::new(stream::iter(frames.map(Ok::<_, std::convert::Infallible>)));
+            ([("trailer", "checksum")], Body::new(body))
+        };
+        let app = Router::new().route("/checked", on_get(checked)).layer(server_layer(&telemetry).build());
+        let address = serve(app).await;
+        let client = Client::builder(TokioExecutor::new()).http2_only(http2).build_http::<Empty<Bytes>>();
+        let request = http::Request::get(format!("http://{address}/checked")).header("te", "trailers");
+        let response = client.request(request.body(Empty::new()).unwrap()).await.unwrap();
+        let body = response.into_body().collect().await.unwrap();
+        assert_eq!(body.trailers().unwrap()["checksum"], "7");
+        eventually(BOUND, || telemetry.histogram_count(SERVER_DURATION) == 1).await;
+        let span = telemetry.span("GET /checked");
+        assert!(span.attribute("otel_http.ended_early").is_none(), "HTTP/2: {http2} {}", telemetry.tree());
+    }
 }
 
 #[tokio::test]
