@@ -20,7 +20,8 @@ static SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 pub(super) fn write(context: &Context, headers: &mut HeaderMap) {
     let span = context.span();
     let span_context = span.span_context();
-    if !span_context.is_valid() {
+    // Where no span is recorded, the ids are those of the caller's.
+    if !span_context.is_valid() || span_context.is_remote() {
         return;
     }
     let flags = u8::from(span_context.is_sampled());

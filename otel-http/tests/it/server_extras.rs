@@ -65,6 +65,22 @@ async fn ids_are_told_to_those_who_may_know() {
     assert_eq!(response.headers()["server-timing"], format!("traceparent;desc=\"{expected}\""));
 }
 
+/// Where no span is recorded, the ids of the current one are the caller's.
+#[tokio::test]
+async fn without_a_span_there_are_no_ids_to_tell() {
+    const CALLER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let telemetry = TestTelemetry::new();
+    let layer = otel_http::HttpServerLayer::builder()
+        .with_meter_provider(telemetry.meter_provider())
+        .with_propagator(opentelemetry_sdk::propagation::TraceContextPropagator::new())
+        .with_trace_response(|_, _| true);
+    let app = Router::new().route("/", on_get(|| async {})).layer(layer.build());
+    let request = Request::get("/").header("traceparent", CALLER).body(Body::empty()).unwrap();
+    let response = call(&app, request).await;
+    assert_eq!(telemetry.histogram_count(SERVER_DURATION), 1);
+    assert_eq!(response.headers().get("traceresponse"), None);
+}
+
 #[tokio::test]
 async fn errors_and_panics_are_events_and_statuses_are_not() {
     let telemetry = TestTelemetry::new();
