@@ -242,17 +242,26 @@ fn standard_element(text: &str) -> Element<'_> {
     element
 }
 
-/// Splits outside of quotation marks.
+/// Splits outside of quotation marks. One without a partner is none: whoever wrote it need not have written what follows.
 fn split_quoted(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
-    let (mut in_quotes, mut is_escaped) = (false, false);
-    text.split(move |&byte| {
-        if std::mem::take(&mut is_escaped) {
-            return false;
-        }
-        is_escaped = in_quotes && byte == b'\\';
-        in_quotes ^= byte == b'"';
-        byte == separator && !in_quotes
+    let (mut to_the_end, mut is_quoted) = (quotation(), quotation());
+    let does_not_end = text.iter().fold(false, |_, byte| to_the_end(*byte));
+    text.split(move |byte| {
+        let is_quoted = is_quoted(*byte) && !does_not_end;
+        *byte == separator && !is_quoted
     })
+}
+
+/// Whether a text is quoted, byte by byte.
+fn quotation() -> impl FnMut(u8) -> bool {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    move |byte| {
+        if !std::mem::take(&mut is_escaped) {
+            is_escaped = is_quoted && byte == b'\\';
+            is_quoted ^= byte == b'"';
+        }
+        is_quoted
+    }
 }
 
 /// The text between quotation marks, or the whole; empty when a quotation mark has no partner, or with escapes, which no host
@@ -413,6 +422,22 @@ mod tests {
         assert_eq!(client(&TrustedProxies::all(), &pairs, "").as_deref(), Some("192.0.2.7"));
         let standard = TrustedProxies::all().by_forwarded_header();
         assert_eq!(client(&standard, &pairs, ""), None, "the proxies do not speak through the others");
+    }
+
+    /// A caller that opens a quotation would else have all that the proxy adds inside of it.
+    #[test]
+    fn a_quotation_that_does_not_end_hides_nothing_of_what_follows() {
+        let proxies = TrustedProxies::hops(1).by_forwarded_header();
+        for (sent, expected) in [
+            ("for=\"6.6.6.6, for=192.0.2.7;proto=https", "192.0.2.7"),
+            ("for=6.6.6.6;host=\"x\\, for=192.0.2.7;proto=https", "192.0.2.7"),
+            ("for=\"6.6.6.6, for=\"[2001:db8::7]:5\";proto=https", "2001:db8::7"),
+            ("for=\"x\"y\", for=\"[2001:db8::7]:5\";proto=https", "2001:db8::7"),
+        ] {
+            let headers = headers(&[("forwarded", sent)]);
+            let read = proxies.read(&headers, None);
+            assert_eq!((read.client, read.scheme), (Some(expected), Some("https")), "{sent}");
+        }
     }
 
     /// As the log of a server with a dual-stack socket shows them.
