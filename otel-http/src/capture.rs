@@ -125,8 +125,34 @@ impl Captured {
 }
 
 /// The text with the values of keys that sound like a secret replaced: of JSON, which need not begin the text, and unless it
-/// does, of a form.
+/// does, of a form; of a form in parts before that.
 fn redact_secrets(text: &str) -> Cow<'_, str> {
+    match redact_parts(text) {
+        Some(redacted) => Cow::Owned(redact_pairs(&redacted).into_owned()),
+        None => redact_pairs(text),
+    }
+}
+
+/// The parts of `multipart/form-data` whose names, or whatever else their heads say, sound like a secret.
+fn redact_parts(text: &str) -> Option<String> {
+    let boundary = text.lines().next().filter(|line| line.starts_with("--"))?;
+    let delimiter = format!("\n{}", boundary.trim_end());
+    let parts = text.split(&delimiter).map(|part| {
+        let blank_lines = ["\r\n\r\n", "\n\n"].into_iter();
+        let content = blank_lines.filter_map(|line| Some(part.find(line)? + line.len())).min();
+        let (head, content) = part.split_at(content.unwrap_or(part.len()));
+        let is_secret = head.to_ascii_lowercase().contains("content-disposition")
+            && head.split([';', '"', '=', ' ', '\r', '\n']).any(is_secret_key);
+        let line_end = if content.ends_with('\r') { "\r" } else { "" };
+        match is_secret && !content.is_empty() {
+            true => format!("{head}{REDACTED}{line_end}"),
+            false => part.to_owned(),
+        }
+    });
+    Some(parts.collect::<Vec<_>>().join(&delimiter))
+}
+
+fn redact_pairs(text: &str) -> Cow<'_, str> {
     let without_json = redact_json(text);
     if text.trim_start().starts_with(['{', '[', '"']) {
         return without_json;
@@ -274,7 +300,12 @@ mod tests {
             (r#"x={"token":"y"}&pin_token=7"#, r#"x={"token":"REDACTED"}&pin_token=REDACTED"#),
             ("user=ada&password=hunter2&x=1", "user=ada&password=REDACTED&x=1"),
             ("session_id=7", "session_id=REDACTED"),
+            (
+                "--x\r\nContent-Disposition: form-data; name=\"user\"\r\n\r\nada\r\n--x\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\nhunter2\r\n--x--\r\n",
+                "--x\r\nContent-Disposition: form-data; name=\"user\"\r\n\r\nada\r\n--x\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\nREDACTED\r\n--x--\r\n",
+            ),
             ("plain text", "plain text"),
+            ("---\ntitle: a token\n\nbought", "---\ntitle: a token\n\nbought"),
         ] {
             assert_eq!(redact_secrets(text), expected, "{text}");
         }
@@ -288,6 +319,8 @@ mod tests {
             r#"{"a":"é{\"b\":\"{\\\"password\\\" : \\\"hunter2\\\"}\"}"}"#,
             r#"{"a":"é https://shop.example/?password=hunter2"}"#,
             "é=1&password=hunter2&b=1",
+            "--x\r\nContent-Disposition: form-data; filename=\"é\"; name=password\r\n\r\nhunter2\r\n\r\nhunter2\r\n--x--",
+            "--x\nContent-Disposition: form-data; name=\"p%61ssword\"\n\nhunter2\n--x--",
         ] {
             for end in (0..=text.len()).filter(|end| text.is_char_boundary(*end)) {
                 let redacted = redact_secrets(&text[..end]);
