@@ -305,7 +305,7 @@ fn single<'a>(headers: &'a HeaderMap, name: &str, from_end: bool) -> Option<&'a 
 }
 
 fn real_ip(headers: &HeaderMap) -> Option<&str> {
-    headers.get("x-real-ip")?.to_str().ok().map(str::trim).filter(|value| !value.is_empty())
+    address(headers.get("x-real-ip")?.to_str().ok()?)
 }
 
 #[cfg(test)]
@@ -457,8 +457,14 @@ mod tests {
 
     #[test]
     fn x_real_ip_is_the_last_resort() {
-        let pairs = [("x-real-ip", "192.0.2.7")];
-        assert_eq!(client(&TrustedProxies::all(), &pairs, "").as_deref(), Some("192.0.2.7"));
+        for (sent, expected) in [
+            ("192.0.2.7", Some("192.0.2.7")),
+            (" [2001:db8::7]:5", Some("2001:db8::7")),
+            ("192.0.2.7:5", Some("192.0.2.7")),
+            ("unknown", None),
+        ] {
+            assert_eq!(client(&TrustedProxies::all(), &[("x-real-ip", sent)], "").as_deref(), expected);
+        }
     }
 
     #[test]
