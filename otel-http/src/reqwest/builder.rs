@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::reqwest::Error;
+use http::header::USER_AGENT;
 use http::{HeaderMap, HeaderValue};
 
 use super::hop::reqwest_policy;
@@ -126,11 +127,12 @@ impl ClientBuilder {
     }
 
     /// The `User-Agent` of each request that has none.
-    pub fn user_agent<V>(self, user_agent: V) -> Self
+    pub fn user_agent<V>(mut self, user_agent: V) -> Self
     where
         V: TryInto<HeaderValue>,
         V::Error: Into<http::Error>,
     {
+        self.rules.default_headers.remove(USER_AGENT);
         self.configure(|inner| inner.user_agent(user_agent))
     }
 

@@ -150,7 +150,8 @@ impl Client {
         }
     }
 
-    /// The client inside: what it sends is not observed. That of a [`Client::builder`] follows no redirects.
+    /// The client inside: what it sends is not observed. That of a [`Client::builder`] follows no redirects, sends nothing
+    /// again, and knows neither the timeout of a call nor the default headers.
     #[must_use]
     pub fn inner(&self) -> &::reqwest::Client {
         &self.inner

@@ -145,3 +145,27 @@ async fn the_setters_reach_reqwest() {
         }
     }
 }
+
+#[tokio::test]
+async fn of_two_ways_to_say_the_user_agent_the_last_counts() {
+    let servers = Servers::default();
+    let address = serve(Router::new().fallback(answer).with_state(servers.clone())).await;
+    let headers = || http::HeaderMap::from_iter([(http::header::USER_AGENT, "headers".parse().unwrap())]);
+    let plain = || reqwest::Client::builder().no_proxy();
+    let ours = || Client::builder().no_proxy();
+    let plain = [
+        plain().default_headers(headers()).user_agent("setter"),
+        plain().user_agent("setter").default_headers(headers()),
+    ];
+    let ours = [
+        ours().default_headers(headers()).user_agent("setter"),
+        ours().user_agent("setter").default_headers(headers()),
+    ];
+    for (plain, ours) in plain.into_iter().zip(ours) {
+        let url = format!("http://{address}/");
+        plain.build().unwrap().get(&url).send().await.unwrap();
+        ours.build().unwrap().get(&url).send().await.unwrap();
+        let arrived = std::mem::take(&mut *servers.arrived.lock().unwrap());
+        assert_eq!(arrived[1], arrived[0]);
+    }
+}
