@@ -178,7 +178,7 @@ impl Settings {
     /// The scheme that the client used: as a trusted proxy says, as this server was told, or as HTTP/2 says. HTTP/1.1 says
     /// it only in the absolute form, and without one the connection is plain. The metric has the two known ones.
     fn scheme_of(&self, http: &HttpRequest<'_>, forwarded: &Forwarded<'_>) -> &'static str {
-        match (forwarded.scheme.and_then(known_scheme), self.scheme, http.url.scheme) {
+        match (forwarded.scheme.and_then(metric_scheme), self.scheme, http.url.scheme) {
             (Some(known), _, _) => known,
             (None, Some(told), _) => told,
             (None, None, Some("https")) => "https",
@@ -204,6 +204,16 @@ fn add_at_end(
 /// equivalent to lowercase in scheme names". <https://www.rfc-editor.org/rfc/rfc3986#section-3.1>
 pub(super) fn known_scheme(scheme: &str) -> Option<&'static str> {
     ["https", "http"].into_iter().find(|known| scheme.eq_ignore_ascii_case(known))
+}
+
+/// The one of them that a connection of WebSockets begins with, too.
+fn metric_scheme(scheme: &str) -> Option<&'static str> {
+    let is = |name| scheme.eq_ignore_ascii_case(name);
+    match () {
+        () if is("wss") => Some("https"),
+        () if is("ws") => Some("http"),
+        () => known_scheme(scheme),
+    }
 }
 
 /// The beginnings of both bodies.

@@ -273,6 +273,26 @@ async fn the_case_of_a_forwarded_scheme_makes_no_difference() {
     assert!(telemetry.points(SERVER_DURATION)[0].has("url.scheme", "https"));
 }
 
+/// Some proxies name the protocol of a WebSocket's handshake.
+#[tokio::test]
+async fn a_forwarded_scheme_of_websockets_is_as_safe_as_it_says() {
+    for (forwarded, metric) in [("wss", "https"), ("ws", "http"), ("gopher", "https")] {
+        let telemetry = TestTelemetry::new();
+        let layer = server_layer(&telemetry).with_trusted_proxies(otel_http::TrustedProxies::all());
+        let layer = layer.with_scheme("https").build();
+        let app = Router::new().route("/", on_get(|| async {})).layer(layer);
+        let request = Request::get("/").header("x-forwarded-proto", forwarded).body(Body::empty()).unwrap();
+        call(&app, request).await;
+        assert!(telemetry.span("GET /").has("url.scheme", forwarded), "{}", telemetry.tree());
+        assert!(telemetry.points(SERVER_DURATION)[0].has("url.scheme", metric), "{forwarded}");
+    }
+    let telemetry = TestTelemetry::new();
+    let layer = server_layer(&telemetry).with_trusted_proxies(otel_http::TrustedProxies::all()).build();
+    let app = Router::new().route("/", on_get(|| async {})).layer(layer);
+    call(&app, Request::get("/").header("x-forwarded-proto", "wss").body(Body::empty()).unwrap()).await;
+    assert!(telemetry.points(SERVER_DURATION)[0].has("url.scheme", "https"));
+}
+
 #[tokio::test]
 async fn hooks_cannot_say_twice_what_is_captured() {
     let telemetry = TestTelemetry::new();
