@@ -11,7 +11,7 @@ use opentelemetry::logs::Severity;
 use opentelemetry::metrics::Meter;
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, KeyValue};
-use otel_core::{AttributeNames, Attributes, Convention, ErrorType, EventLog, InFlight};
+use otel_core::{AttributeNames, Attributes, Convention, ErrorType, EventLog, InFlight, bounded};
 
 use super::host::{HostPattern, Server};
 use super::metrics::{ClientMetrics, SizeMetrics};
@@ -179,7 +179,9 @@ impl ClientConvention {
     fn on_start_of_span(&self, request: &ClientRequest<'_>, attributes: &mut Attributes<'_>) {
         let mut url = request.http.url;
         url.authority = url.authority.or_else(|| request.http.text(&HOST));
-        attributes.span("url.full", url.full(&self.secret_keys));
+        let mut full = url.full(&self.secret_keys);
+        full.truncate(bounded(&full).len());
+        attributes.span("url.full", full);
         self.request_headers.capture(
             "http.request.header.",
             request.http.headers,

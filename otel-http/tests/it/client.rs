@@ -122,6 +122,19 @@ async fn the_url_of_a_request_without_a_scheme_has_its_host() {
     }
 }
 
+/// Whoever answers with a redirect chooses where it leads to.
+#[tokio::test]
+async fn a_long_url_is_cut() {
+    let telemetry = TestTelemetry::new();
+    let client =
+        client_layer(&telemetry).build().layer(service_fn(|_: Request<Body>| answer(StatusCode::OK)));
+    let uri = format!("http://users.example/?sig=secret&a={}", "a".repeat(20_000));
+    client.oneshot(Request::get(uri).body(Body::empty()).unwrap()).await.unwrap();
+    let url = telemetry.spans()[0].attribute("url.full").map(ToString::to_string).unwrap();
+    assert_eq!(url.len(), 8 * 1024);
+    assert!(url.starts_with("http://users.example/?sig=REDACTED&a=aa"), "{url}");
+}
+
 #[tokio::test]
 async fn ends_at_the_head_or_with_the_body() {
     for end_at_body in [false, true] {
