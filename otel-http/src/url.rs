@@ -118,18 +118,12 @@ impl SecretKeys {
         let text = text.split_once('#').map_or(text, |(before, _fragment)| before);
         let (before, query) =
             text.split_once('?').map_or((text, None), |(before, query)| (before, Some(query)));
-        let (scheme, rest) =
-            before.split_once("//").map_or((None, before), |(scheme, rest)| (Some(scheme), rest));
         let mut redacted = String::with_capacity(text.len() + 24);
-        if let Some(scheme) = scheme {
-            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            redacted.push_str(scheme);
-            redacted.push_str("//");
-            push_authority(&mut redacted, authority);
-            redacted.push_str(path);
-        } else {
-            redacted.push_str(rest);
-        }
+        let (start, rest) = before.split_at(authority_start(before).unwrap_or(before.len()));
+        let (authority, path) = rest.split_at(rest.find(SLASHES).unwrap_or(rest.len()));
+        redacted.push_str(start);
+        push_authority(&mut redacted, authority);
+        redacted.push_str(path);
         if let Some(query) = query {
             redacted.push('?');
             redacted.push_str(&self.redact_query(query));
@@ -191,6 +185,16 @@ impl SecretKeys {
             Some(own) => own.iter().any(|secret| secret.as_bytes() == key),
         }
     }
+}
+
+/// As browsers read them.
+const SLASHES: [char; 2] = ['/', '\\'];
+
+/// What follows two slashes, or more: browsers do not mind.
+fn authority_start(url: &str) -> Option<usize> {
+    let are_slashes = |two: &[u8]| two.iter().all(|byte| SLASHES.contains(&char::from(*byte)));
+    let start = url.as_bytes().windows(2).position(are_slashes)?;
+    Some(url.len() - url[start..].trim_start_matches(SLASHES).len())
 }
 
 /// Commas and semicolons may be part of a URL.
@@ -279,6 +283,8 @@ mod tests {
                 "https://REDACTED:REDACTED@example.com/a?sig=REDACTED&b=1",
             ),
             ("//u@example.com", "//REDACTED:REDACTED@example.com"),
+            ("https:///user:pw@example.com/a", "https:///REDACTED:REDACTED@example.com/a"),
+            ("\\\\user:pw@example.com\\a", "\\\\REDACTED:REDACTED@example.com\\a"),
             ("/next?sig=x", "/next?sig=REDACTED"),
             ("next", "next"),
             ("", ""),
