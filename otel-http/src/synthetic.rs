@@ -15,6 +15,9 @@ const TESTS: [&str; 8] = [
     "googlehc",
 ];
 
+/// A maker of phones.
+const NO_BOTS: [&str; 1] = ["cubot"];
+
 /// `bot` or `test`; `None` for users, and for programs that do not say what they are.
 ///
 /// "This attribute MAY be derived from the contents of the `user_agent.original` attribute. Components that populate the
@@ -27,7 +30,7 @@ pub(crate) fn synthetic_type(user_agent: &str) -> Option<&'static str> {
     if has(&TESTS) {
         return Some("test");
     }
-    has(&BOTS).then_some("bot")
+    (has(&BOTS) && !has(&NO_BOTS)).then_some("bot")
 }
 
 fn contains(text: &[u8], word: &[u8]) -> bool {
@@ -47,6 +50,7 @@ mod tests {
             ("Mozilla/5.0 (compatible; AlwaysOn/1.0)", Some("test")),
             ("kube-probe/1.30", Some("test")),
             ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) Firefox/140.0", None),
+            ("Mozilla/5.0 (Linux; Android 9; CUBOT X19) Chrome/140.0 Mobile Safari/537.36", None),
             ("curl/8", None),
             ("", None),
         ] {
