@@ -228,7 +228,9 @@ fn behind(value: &str) -> &str {
 /// Whether a string, as it stands in JSON, holds JSON, a form or a URL with a key that sounds like a secret.
 fn holds_secret(string: &str) -> bool {
     let quoted: Vec<_> = string.split('"').map(|part| part.trim_end_matches('\\')).collect();
-    let in_json = |pair: &[&str]| pair[1].trim_start().starts_with(':') && is_secret_key(pair[0]);
+    // Blanks may be escaped, and those before a colon too.
+    let is_colon = |text: &str| text.trim_start_matches([' ', '\\', 'n', 'r', 't']).starts_with(':');
+    let in_json = |pair: &[&str]| is_colon(pair[1]) && is_secret_key(pair[0]);
     let in_pair = |pair: &str| pair.split_once('=').is_some_and(|(key, _)| sounds_secret(&with_hyphens(key)));
     quoted.windows(2).any(in_json)
         || string.split("\\n").flat_map(|line| line.split([' ', '?', '&', '#', ';'])).any(in_pair)
@@ -290,6 +292,7 @@ mod tests {
             (r#"{"a":"{\"password\" : \"x\"}","b":1}"#, r#"{"a":"REDACTED","b":1}"#),
             (r#"{"a":"{\"b\":\"{\\\"apiKey\\\":7}\"}","c":2}"#, r#"{"a":"REDACTED","c":2}"#),
             (r#"{"a":"{\"password\":\"cut off in the mid"#, r#"{"a":"REDACTED""#),
+            (r#"{"a":"{\"password\"\n: \"x\"}","b":1}"#, r#"{"a":"REDACTED","b":1}"#),
             (r#"{"a":"user=ada&password=x"}"#, r#"{"a":"REDACTED"}"#),
             (r#"{"a":"https://shop.example/reset?token=x#top"}"#, r#"{"a":"REDACTED"}"#),
             (r#"{"a":"first\nsession_id=x"}"#, r#"{"a":"REDACTED"}"#),
