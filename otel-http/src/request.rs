@@ -65,7 +65,8 @@ impl<'a> HttpRequest<'a> {
         self.headers
     }
 
-    /// What layers outside of this one have put into the request; on a reqwest client always empty.
+    /// What layers outside of this one have put into the request; on a reqwest client always empty, other than on its
+    /// middleware.
     #[must_use]
     pub fn extensions(&self) -> &'a Extensions {
         self.extensions
