@@ -128,7 +128,8 @@ impl Call {
 
     /// Turns the request into the one that the redirect asks for.
     fn redirect(&mut self, redirect: Redirect) {
-        let from = std::mem::replace(self.next.url_mut(), redirect.url);
+        let mut from = std::mem::replace(self.next.url_mut(), redirect.url);
+        from.set_fragment(None);
         self.referer = referer(&from, self.next.url());
         if drops_body(redirect.status, self.next.method()) {
             if *self.next.method() != Method::HEAD {
@@ -201,7 +202,6 @@ fn referer(from: &Url, to: &Url) -> Option<HeaderValue> {
     }
     let mut referer = from.clone();
     let (_, _) = (referer.set_username(""), referer.set_password(None));
-    referer.set_fragment(None);
     referer.as_str().parse().ok()
 }
 

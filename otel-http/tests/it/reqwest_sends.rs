@@ -400,3 +400,27 @@ async fn an_answer_that_the_client_itself_drops_has_not_ended_early() {
         assert_eq!(span.attribute("otel_http.ended_early"), None, "{}", telemetry.tree());
     }
 }
+
+/// A fragment is never sent, so a policy that looks for loops does not see it, and it makes no other URL.
+#[tokio::test]
+async fn a_fragment_makes_no_difference() {
+    let telemetry = TestTelemetry::new();
+    let is_first = Arc::new(AtomicUsize::new(0));
+    let bounce = move || async move {
+        match is_first.fetch_add(1, Ordering::SeqCst) {
+            0 => (StatusCode::FOUND, [(header::LOCATION, "/users/42")]).into_response(),
+            1 => (StatusCode::FOUND, [(header::LOCATION, "/end")]).into_response(),
+            _ => StatusCode::OK.into_response(),
+        }
+    };
+    let address = serve(Router::new().fallback(any(bounce))).await;
+    let policy = redirect::Policy::custom(|attempt| {
+        assert!(attempt.previous().iter().all(|url| url.fragment().is_none()), "{attempt:?}");
+        attempt.follow()
+    });
+    let client = builder(&telemetry).redirect(policy).build().unwrap();
+    let request = client.get(format!("http://{address}/users/42#top")).url_template("/users/{id}");
+    request.send().await.unwrap();
+    let names: Vec<_> = assert_sends(&telemetry, 3).iter().map(|span| span.name.to_string()).collect();
+    assert_eq!(names, ["GET /users/{id}", "GET /users/{id}", "GET"]);
+}
