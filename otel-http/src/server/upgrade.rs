@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use opentelemetry::Context;
-use otel_core::Operation;
+use otel_core::{ErrorType, Operation};
 
 use super::convention::ServerConvention;
 
@@ -59,9 +59,11 @@ impl HttpUpgrade {
 impl Drop for Slot {
     fn drop(&mut self) {
         let operation = self.operation.get_mut().unwrap_or_else(PoisonError::into_inner);
-        // A panic of the connection's task is not told from its end: it is caught before it comes here.
-        if let Some(operation) = operation.take() {
-            operation.end();
+        match operation.take() {
+            // The connection's task panics.
+            Some(operation) if std::thread::panicking() => operation.fail(ErrorType::PANIC),
+            Some(operation) => operation.end(),
+            None => {}
         }
     }
 }

@@ -212,6 +212,32 @@ async fn an_upgraded_connection_keeps_the_span_open_if_the_handler_does() {
 }
 
 #[tokio::test]
+async fn a_panic_on_an_upgraded_connection_is_one_of_the_request() {
+    let telemetry = TestTelemetry::new();
+    let handler = |Extension(upgrade): Extension<HttpUpgrade>| async move {
+        let connection = tokio::spawn(async move {
+            let _open = upgrade;
+            tokio::task::yield_now().await;
+            panic!("a test panics here")
+        });
+        drop(connection);
+        StatusCode::SWITCHING_PROTOCOLS
+    };
+    let layer = server_layer(&telemetry).with_upgrades(true).build();
+    let app = Router::new().route("/ws", on_get(handler)).layer(layer);
+    drop(call(&app, get("/ws")).await);
+    otel_testing::eventually(crate::support::BOUND, || is_in_flight(&telemetry, 0.0)).await;
+    otel_testing::eventually(crate::support::BOUND, || telemetry.spans().len() == 1).await;
+    assert_served_once(&telemetry);
+    let span = telemetry.span("GET /ws");
+    assert!(
+        span.has("error.type", "panic") && matches!(span.status, Status::Error { .. }),
+        "{}",
+        telemetry.tree()
+    );
+}
+
+#[tokio::test]
 async fn clients_record_headers_names_and_attributes_when_asked() {
     let telemetry = TestTelemetry::new();
     let layer = client_layer(&telemetry)
