@@ -148,15 +148,15 @@ fn with_entries(context: &Context, keys: &[String]) -> Context {
 
 const BAGGAGE: &str = "baggage";
 
-/// Headers that carry baggage in formats that are in use: W3C and what came before it, and Jaeger's by hand.
-const ALL_BAGGAGE: [&str; 3] = [BAGGAGE, "correlation-context", "jaeger-baggage"];
+/// Headers that carry baggage in formats that are in use: W3C and what came before it, Jaeger's by hand, SkyWalking's.
+const ALL_BAGGAGE: [&str; 4] = [BAGGAGE, "correlation-context", "jaeger-baggage", "sw8-correlation"];
 
 /// How the names of headers with one entry of baggage each begin: Jaeger's and OpenTracing's.
 const BAGGAGE_ENTRIES: [&str; 2] = ["uberctx-", "ot-baggage-"];
 
 /// Headers that carry a trace context in formats that are in use: W3C, B3, Jaeger, X-Ray, OpenTracing, Datadog, gRPC's of
-/// old, Google Cloud's, Sentry's.
-pub(crate) const TRACE_CONTEXT: [&str; 21] = [
+/// old, Google Cloud's, Sentry's, Lightstep's, Elastic's, New Relic's, SkyWalking's, Dynatrace's, Instana's.
+pub(crate) const TRACE_CONTEXT: [&str; 30] = [
     "traceparent",
     "tracestate",
     "b3",
@@ -178,6 +178,15 @@ pub(crate) const TRACE_CONTEXT: [&str; 21] = [
     "grpc-trace-bin",
     "x-cloud-trace-context",
     "sentry-trace",
+    "x-ot-span-context",
+    "elastic-apm-traceparent",
+    "newrelic",
+    "sw8",
+    "sw8-x",
+    "x-dynatrace",
+    "x-instana-t",
+    "x-instana-s",
+    "x-instana-l",
 ];
 
 fn remove(own_fields: Option<&[HeaderName]>, propagate: &Propagate, headers: &mut HeaderMap) {
@@ -240,5 +249,30 @@ mod tests {
         }
         assert_eq!(propagate_to(Some(&policy), None), Propagate::NOTHING);
         assert_eq!(propagate_to(None, None), Propagate::ALL);
+    }
+
+    /// A proxy passes on what it was sent, by services with whatever agent.
+    #[test]
+    fn what_agents_of_other_makers_write_does_not_reach_strangers() {
+        let mut headers = HeaderMap::new();
+        for name in [
+            "elastic-apm-traceparent",
+            "newrelic",
+            "sw8",
+            "sw8-x",
+            "sw8-correlation",
+            "x-dynatrace",
+            "x-instana-t",
+            "x-instana-s",
+            "x-instana-l",
+            "x-ot-span-context",
+            "X-B3-TraceId",
+            "uberctx-role",
+        ] {
+            headers.insert(HeaderName::from_bytes(name.as_bytes()).unwrap(), "1".parse().unwrap());
+        }
+        headers.insert("x-own", "1".parse().unwrap());
+        remove(Some(&[]), &Propagate::NOTHING, &mut headers);
+        assert_eq!(headers.keys().collect::<Vec<_>>(), ["x-own"]);
     }
 }
