@@ -13,6 +13,7 @@ use super::convention::ServerConvention;
 /// Layers built [with upgrades](crate::HttpServerLayerBuilder::with_upgrades) put one into each request's extensions. The
 /// span of a request that is answered with 101 ends when the last clone is dropped; where no handler has taken one, with
 /// the response's head. Other responses end with their bodies as ever.
+/// Of two layers around one service the outer one has the span, so that one must be built so.
 ///
 /// ```
 /// use otel_http::HttpUpgrade;
