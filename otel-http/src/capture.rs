@@ -135,7 +135,8 @@ fn redact_secrets(text: &str) -> Cow<'_, str> {
 
 /// The parts of `multipart/form-data` whose names, or whatever else their heads say, sound like a secret.
 fn redact_parts(text: &str) -> Option<String> {
-    let boundary = text.lines().next().filter(|line| line.starts_with("--"))?;
+    // Something may stand before the first part.
+    let boundary = text.lines().find(|line| line.starts_with("--"))?;
     let delimiter = format!("\n{}", boundary.trim_end());
     let parts = text.split(&delimiter).map(|part| {
         let blank_lines = ["\r\n\r\n", "\n\n"].into_iter();
@@ -324,6 +325,7 @@ mod tests {
             "é=1&password=hunter2&b=1",
             "--x\r\nContent-Disposition: form-data; filename=\"é\"; name=password\r\n\r\nhunter2\r\n\r\nhunter2\r\n--x--",
             "--x\nContent-Disposition: form-data; name=\"p%61ssword\"\n\nhunter2\n--x--",
+            "\r\n--x\r\ncontent-disposition: form-data; name=\"password\"\r\n\r\nhunter2\r\n--x--",
         ] {
             for end in (0..=text.len()).filter(|end| text.is_char_boundary(*end)) {
                 let redacted = redact_secrets(&text[..end]);
