@@ -73,7 +73,6 @@ impl Settings {
         http: &HttpRequest<'_>,
         added: Option<&RequestAttributes>,
     ) -> Option<Operation<ServerConvention>> {
-        let method = MethodName::of(http.method);
         let current = Context::current();
         let is_unwanted = self.is_unwanted(http);
         if is_unwanted && has_local_span(&current) {
@@ -86,11 +85,21 @@ impl Settings {
             false => receive(self.instrumenter.providers(), current, http.headers, self.trust),
         };
         if is_unwanted {
-            return self.hand_on(parent);
+            return unless_idle(self.instrumenter.inert(parent));
         }
         if self.instrumenter.convention().metrics.remote_contexts && !is_nested {
             self.count_caller(http, &parent, &links);
         }
+        unless_idle(self.start(http, added, &parent, links))
+    }
+
+    fn start(
+        &self,
+        http: &HttpRequest<'_>,
+        added: Option<&RequestAttributes>,
+        context: &Context,
+        links: Vec<Link>,
+    ) -> Operation<ServerConvention> {
         let peer = self.peer.as_ref().and_then(|peer| call_hook(|| peer(http), None));
         let read = |proxies: &TrustedProxies| proxies.read(http.headers, peer.map(|peer| peer.ip()));
         let forwarded = self.proxies.as_ref().map(read).unwrap_or_default();
@@ -99,8 +108,7 @@ impl Settings {
         let (has_route, has_own_name) = (route.is_some(), name.is_some());
         let has_own_attributes = added.is_some() || convention.has_own_attributes();
         let names = has_own_attributes.then(|| Arc::new(Mutex::new(AttributeNames::reserved(&OURS))));
-        let series = self.series(http, method, route.as_ref(), &forwarded);
-        let context = &parent;
+        let series = self.series(http, route.as_ref(), &forwarded);
         let request = ServerRequest {
             http: *http,
             series,
@@ -111,7 +119,7 @@ impl Settings {
             context,
             names: names.as_ref(),
         };
-        let mut operation = self.instrumenter.start_with_links(&parent, &request, links);
+        let mut operation = self.instrumenter.start_with_links(context, &request, links);
         operation.attach_only_if_needed();
         let bodies = self.bodies(http.headers);
         if added.is_some() || bodies.is_some() {
@@ -124,13 +132,7 @@ impl Settings {
         tally.expects = ExpectedBody::of(http.method);
         (tally.has_route, tally.has_own_name, tally.tells_ids) = (has_route, has_own_name, tells_ids);
         (tally.names, tally.bodies) = (names, bodies);
-        unless_idle(operation)
-    }
-
-    /// For a request that nobody wants observed.
-    #[cold]
-    fn hand_on(&self, parent: Context) -> Option<Operation<ServerConvention>> {
-        unless_idle(self.instrumenter.inert(parent))
+        operation
     }
 
     /// Whether the layer's filter, or who set the process up, leaves this request out.
@@ -139,13 +141,8 @@ impl Settings {
             || self.filter.as_ref().is_some_and(|wanted| !call_hook(|| wanted(http), true))
     }
 
-    fn series(
-        &self,
-        http: &HttpRequest<'_>,
-        method: MethodName,
-        route: Option<&Route>,
-        forwarded: &Forwarded<'_>,
-    ) -> Series {
+    fn series(&self, http: &HttpRequest<'_>, route: Option<&Route>, forwarded: &Forwarded<'_>) -> Series {
+        let method = MethodName::of(http.method);
         let route = route.and_then(Route::cached);
         let (scheme, version) = (self.scheme_of(http, forwarded), protocol_version(http.version));
         let user_agent = if self.synthetic_type { http.text(&USER_AGENT) } else { None };
