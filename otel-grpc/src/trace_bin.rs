@@ -9,6 +9,7 @@ use opentelemetry::Context;
 use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
+use otel_core::propagation::{RemoteDecision, with_remote_parent};
 
 /// "Implementations MUST accept padded and un-padded values and should emit un-padded values."
 /// <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests>
@@ -64,10 +65,12 @@ impl TextMapPropagator for GrpcTraceBinPropagator {
     fn extract_with_context(&self, context: &Context, extractor: &dyn Extractor) -> Context {
         let decoded = extractor.get(HEADER).filter(|text| text.len() <= 128);
         let decoded = decoded.and_then(|text| ENGINE.decode(text).ok());
-        match decoded.and_then(|bytes| decode(&bytes)) {
-            Some(remote) => context.with_remote_span_context(remote),
-            None => context.clone(),
-        }
+        let Some(remote) = decoded.and_then(|bytes| decode(&bytes)) else { return context.clone() };
+        let decision = match remote.is_sampled() {
+            true => RemoteDecision::Sampled,
+            false => RemoteDecision::NotSampled,
+        };
+        with_remote_parent(context, remote.trace_id(), remote.span_id(), decision)
     }
 
     fn fields(&self) -> FieldIter<'_> {
@@ -106,6 +109,8 @@ fn decode(bytes: &[u8]) -> Option<SpanContext> {
 mod tests {
     use std::collections::HashMap;
 
+    use opentelemetry::propagation::TextMapCompositePropagator;
+    use otel_core::propagation::TraceContextPropagator;
     use proptest::prelude::*;
 
     use super::*;
@@ -149,6 +154,36 @@ mod tests {
         let back = propagator.extract(&carrier);
         assert_eq!(back.span().span_context(), context.span().span_context());
         assert_eq!(propagator.fields().collect::<Vec<_>>(), [HEADER]);
+    }
+
+    #[test]
+    fn a_composition_keeps_the_state_and_gives_no_trace_a_random_flag() {
+        let traceparent = "00-404142434445464748494a4b4c4d4e4f-6162636465666768-01";
+        for (state, expected) in [(Some("a=1"), Some("a=1")), (None, None)] {
+            let mut carrier = HashMap::from([(HEADER.to_owned(), ENGINE.encode(EXAMPLE))]);
+            if let Some(state) = state {
+                carrier.insert("traceparent".to_owned(), traceparent.to_owned());
+                carrier.insert("tracestate".to_owned(), state.to_owned());
+            }
+            let propagator = TextMapCompositePropagator::new(vec![
+                Box::new(TraceContextPropagator::new()),
+                Box::new(GrpcTraceBinPropagator::new()),
+            ]);
+            let context = propagator.extract(&carrier);
+            // A span of this process, as an SDK starts it.
+            let parent = context.span().span_context().clone();
+            let own = SpanContext::new(
+                parent.trace_id(),
+                SpanId::from(7),
+                TraceFlags::SAMPLED,
+                false,
+                parent.trace_state().clone(),
+            );
+            let mut sent = HashMap::new();
+            propagator.inject_context(&context.with_remote_span_context(own), &mut sent);
+            assert_eq!(sent["traceparent"], "00-404142434445464748494a4b4c4d4e4f-0000000000000007-01");
+            assert_eq!(sent.get("tracestate").map(String::as_str), expected);
+        }
     }
 
     #[test]
