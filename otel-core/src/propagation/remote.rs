@@ -69,7 +69,7 @@ pub fn remote_decision(context: &Context) -> Option<RemoteDecision> {
 /// come; otherwise it says nothing of that span.
 ///
 /// When `context` already has the same remote parent, read from other headers of the same request, its trace state and
-/// its random flag stay.
+/// its random flag stay, and so does its request for debugging, if this decision is to sample.
 #[must_use]
 pub fn with_remote_parent(
     context: &Context,
@@ -94,6 +94,11 @@ pub fn with_remote_parent(
     let earlier = known.and_then(|_| RemoteParent::of_trace(context, trace_id));
     let random = known.map_or(TraceFlags::NOT_SAMPLED, |known| known.trace_flags() & RANDOM);
     let state = known.map_or(TraceState::NONE, |known| known.trace_state().clone());
+    let decision = match (earlier.map(|earlier| earlier.decision), decision) {
+        // Most formats cannot say more than that it is sampled.
+        (Some(RemoteDecision::Debug), RemoteDecision::Sampled) => RemoteDecision::Debug,
+        (_, decision) => decision,
+    };
     let parent = RemoteParent {
         trace_id,
         decision,

@@ -134,6 +134,26 @@ fn two_formats_of_the_same_parent_complete_each_other() {
 }
 
 #[test]
+fn a_debug_request_stays_whatever_format_comes_after_it() {
+    let headers = |sampled: u8| {
+        Pairs::new([
+            ("b3", format!("{TRACE}-{SPAN}-d")),
+            ("uber-trace-id", format!("{TRACE}:{SPAN}:0:{sampled}")),
+            (
+                "X-Amzn-Trace-Id",
+                format!("Root=1-{}-{};Parent={SPAN};Sampled={sampled}", &TRACE[..8], &TRACE[8..]),
+            ),
+        ])
+    };
+    for names in ["b3,jaeger", "b3,xray", "jaeger,b3", "b3,jaeger,xray"] {
+        let decision = |sampled| remote_decision(&extract(&compose(names), &headers(sampled)));
+        assert_eq!(decision(1), Some(RemoteDecision::Debug), "{names}");
+        let last_says_no = (!names.ends_with("b3")).then_some(RemoteDecision::NotSampled);
+        assert_eq!(decision(0), last_says_no.or(Some(RemoteDecision::Debug)), "{names}");
+    }
+}
+
+#[test]
 fn a_decision_that_w3c_makes_replaces_a_deferred_one() {
     let headers =
         Pairs::new([("b3", format!("{TRACE}-{SPAN}")), ("traceparent", format!("00-{TRACE}-{SPAN}-03"))]);
