@@ -79,6 +79,32 @@ impl TraceContextPropagator {
             _ => flags,
         }
     }
+
+    fn attach(
+        &self,
+        context: &Context,
+        extractor: &dyn Extractor,
+        (trace_id, span_id, flags): (TraceId, SpanId, TraceFlags),
+    ) -> Context {
+        let received =
+            extractor.get_all(TRACESTATE).map_or(Received::NOTHING, |headers| tracestate::read(&headers));
+        let span_context = SpanContext::new(trace_id, span_id, flags, true, received.state);
+        let random = flags & RANDOM == RANDOM;
+        // The note costs three allocations, so it is left only where the span context, or what is assumed without a note,
+        // does not say all.
+        let is_assumed = random && self.random_ids;
+        let earlier = context.get::<RemoteParent>();
+        if is_assumed && received.whole.is_none() && earlier.is_none() {
+            return context.with_remote_span_context(span_context);
+        }
+        let earlier = earlier.filter(|earlier| earlier.trace_id == trace_id).map(|earlier| earlier.decision);
+        let decision = match earlier {
+            Some(RemoteDecision::Debug) if flags.is_sampled() => RemoteDecision::Debug,
+            _ => RemoteDecision::of(flags),
+        };
+        let parent = RemoteParent { trace_id, decision, random, tracestate: received.whole };
+        context.with_value(parent).with_remote_span_context(span_context)
+    }
 }
 
 impl Default for TraceContextPropagator {
@@ -104,7 +130,7 @@ impl TextMapPropagator for TraceContextPropagator {
 
     fn extract_with_context(&self, context: &Context, extractor: &dyn Extractor) -> Context {
         match only(extractor).and_then(parse) {
-            Some((trace_id, span_id, flags)) => attach(context, extractor, trace_id, span_id, flags),
+            Some(parent) => self.attach(context, extractor, parent),
             None => context.clone(),
         }
     }
@@ -121,31 +147,6 @@ fn only(extractor: &dyn Extractor) -> Option<&str> {
         [one] => Some(one),
         _ => None,
     }
-}
-
-fn attach(
-    context: &Context,
-    extractor: &dyn Extractor,
-    trace_id: TraceId,
-    span_id: SpanId,
-    flags: TraceFlags,
-) -> Context {
-    let received =
-        extractor.get_all(TRACESTATE).map_or(Received::NOTHING, |headers| tracestate::read(&headers));
-    let span_context = SpanContext::new(trace_id, span_id, flags, true, received.state);
-    let random = flags & RANDOM == RANDOM;
-    // The note costs three allocations, so it is left only where the span context does not say all.
-    let earlier = context.get::<RemoteParent>();
-    if random && received.whole.is_none() && earlier.is_none() {
-        return context.with_remote_span_context(span_context);
-    }
-    let earlier = earlier.filter(|earlier| earlier.trace_id == trace_id).map(|earlier| earlier.decision);
-    let decision = match earlier {
-        Some(RemoteDecision::Debug) if flags.is_sampled() => RemoteDecision::Debug,
-        _ => RemoteDecision::of(flags),
-    };
-    let parent = RemoteParent { trace_id, decision, random, tracestate: received.whole };
-    context.with_value(parent).with_remote_span_context(span_context)
 }
 
 fn parse(header: &str) -> Option<(TraceId, SpanId, TraceFlags)> {
