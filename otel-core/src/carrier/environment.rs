@@ -47,7 +47,8 @@ impl Extractor for EnvironmentExtractor {
     }
 }
 
-/// Writes context into the environment of a command that is about to start.
+/// Writes context into the environment of a command that is about to start. With a `TRACEPARENT` of its own it inherits no
+/// `TRACESTATE`, which is that of another trace.
 ///
 /// ```
 /// # use otel_core::carrier::EnvironmentInjector;
@@ -59,18 +60,24 @@ impl Extractor for EnvironmentExtractor {
 #[derive(Debug)]
 pub struct EnvironmentInjector<'a> {
     command: &'a mut Command,
+    has_written_state: bool,
 }
 
 impl<'a> EnvironmentInjector<'a> {
     /// Writes into the environment of `command`.
     #[must_use]
     pub fn new(command: &'a mut Command) -> Self {
-        Self { command }
+        Self { command, has_written_state: false }
     }
 }
 
 impl Injector for EnvironmentInjector<'_> {
     fn set(&mut self, key: &str, value: String) {
+        match key {
+            "tracestate" => self.has_written_state = true,
+            "traceparent" if !self.has_written_state => drop(self.command.env_remove("TRACESTATE")),
+            _ => {}
+        }
         // `Command::env` would fail at spawn on a NUL byte; telemetry must not keep a job from starting.
         if !value.contains('\0') {
             self.command.env(variable_name(key), value);
@@ -95,6 +102,26 @@ mod tests {
         assert_eq!(variable_name("traceparent"), "TRACEPARENT");
         assert_eq!(variable_name("x-b3-traceid"), "X_B3_TRACEID");
         assert_eq!(variable_name("3ds"), "_3DS");
+    }
+
+    #[test]
+    fn a_child_does_not_inherit_the_state_of_another_trace() {
+        let state = |command: &Command| {
+            let variables: Vec<_> = command.get_envs().collect();
+            let found = variables.iter().find(|(name, _)| *name == "TRACESTATE")?;
+            Some(found.1.map(|value| value.to_str().unwrap().to_owned()))
+        };
+        let mut command = Command::new("true");
+        let mut injector = EnvironmentInjector::new(&mut command);
+        injector.set("traceparent", "00-1-2-01".into());
+        assert_eq!(state(&command), Some(None), "taken out of what is inherited");
+        let mut injector = EnvironmentInjector::new(&mut command);
+        injector.set("traceparent", "00-1-2-01".into());
+        injector.set("tracestate", "a=1".into());
+        assert_eq!(state(&command), Some(Some("a=1".into())));
+        let mut command = Command::new("true");
+        EnvironmentInjector::new(&mut command).set("baggage", "a=1".into());
+        assert_eq!(state(&command), None);
     }
 
     #[test]

@@ -144,22 +144,30 @@ fn join(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 
 /// Writes context into a [`HeaderMap`], in place of what stood there.
 ///
-/// A name or value that no header can hold is left out.
+/// A name or value that no header can hold is left out. A `tracestate` that came with another `traceparent`, in a request
+/// that is forwarded, goes when a new one is written: "Vendors SHOULD clean up tracestate collection on traceparent
+/// restart." <https://www.w3.org/TR/trace-context-2/#mutating-the-traceparent-field>
 #[derive(Debug)]
 pub struct HeaderInjector<'a> {
     headers: &'a mut HeaderMap,
+    has_written_state: bool,
 }
 
 impl<'a> HeaderInjector<'a> {
     /// Writes into `headers`.
     #[must_use]
     pub fn new(headers: &'a mut HeaderMap) -> Self {
-        Self { headers }
+        Self { headers, has_written_state: false }
     }
 }
 
 impl Injector for HeaderInjector<'_> {
     fn set(&mut self, key: &str, value: String) {
+        match key {
+            "tracestate" => self.has_written_state = true,
+            "traceparent" if !self.has_written_state => drop(self.headers.remove(&LISTS[0])),
+            _ => {}
+        }
         let name = match known(key) {
             Some(index) => Ok(NAMES[index].clone()),
             None => HeaderName::from_bytes(key.as_bytes()),
@@ -247,6 +255,39 @@ mod tests {
         assert_eq!(extract(&list).trace_state().header(), "a=1");
         list.append("tracestate", unreadable);
         assert_eq!(extract(&list).trace_state().header(), "");
+    }
+
+    #[test]
+    fn the_state_of_another_trace_does_not_stay_beside_a_new_parent() {
+        use crate::propagation::TraceContextPropagator;
+        use opentelemetry::Context;
+        use opentelemetry::propagation::TextMapPropagator;
+        use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
+
+        for (state, expected) in [("", None), ("ot=th:8", Some("ot=th:8"))] {
+            // A request that a gateway forwards, with what a stranger wrote into it.
+            let mut headers =
+                headers(&[("traceparent", "00-a-b-01"), ("tracestate", "ot=rv:0"), ("x-own", "1")]);
+            let state: TraceState = state.parse().unwrap();
+            let span = SpanContext::new(TraceId::from(1), SpanId::from(2), TraceFlags::SAMPLED, false, state);
+            let context = Context::new().with_remote_span_context(span);
+            TraceContextPropagator::new().inject_context(&context, &mut HeaderInjector::new(&mut headers));
+            assert_eq!(headers.get("tracestate").map(|state| state.to_str().unwrap()), expected);
+            assert_eq!(headers.get_all("tracestate").iter().count(), expected.iter().len());
+            assert_eq!(headers["x-own"], "1");
+        }
+        let mut kept = headers(&[("tracestate", "ot=rv:0")]);
+        TraceContextPropagator::new().inject_context(&Context::new(), &mut HeaderInjector::new(&mut kept));
+        assert_eq!(kept.len(), 1, "without a span nothing is written, and nothing is taken away");
+    }
+
+    #[test]
+    fn the_state_may_be_written_before_its_parent() {
+        let mut headers = HeaderMap::new();
+        let mut injector = HeaderInjector::new(&mut headers);
+        injector.set("tracestate", "a=1".into());
+        injector.set("traceparent", "00-a-b-01".into());
+        assert_eq!(headers["tracestate"], "a=1");
     }
 
     #[test]

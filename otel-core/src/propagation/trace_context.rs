@@ -24,7 +24,7 @@ const LENGTH: usize = 55;
 ///   and then `tracestate` is not looked at.
 /// - `tracestate` is joined over all its headers, its order is kept, and what the API's type cannot hold is passed on
 ///   nevertheless. More than 512 characters are shortened by whole members, the large ones first. An empty one is not
-///   sent, so a carrier that held one already keeps it: inject into new requests.
+///   sent. The carriers for headers and environments then drop one that they held; another that did keeps it.
 /// - The random flag of level 2 is passed on. A trace that began here gets it, because the ids of the SDK's generator
 ///   are random; see [`with_random_ids`](Self::with_random_ids).
 ///
