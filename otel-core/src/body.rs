@@ -84,6 +84,13 @@ impl<B: Body, O: BodyObserver<B::Error>> ObservedBody<B, O> {
         self
     }
 
+    /// For a body whose trailers say how it ended: it has not ended with its last byte, whatever length it announces.
+    #[must_use]
+    pub fn until_trailers(mut self) -> Self {
+        self.remaining = None;
+        self
+    }
+
     /// A body that nobody observes, of the same type.
     pub fn unobserved(body: B) -> Self {
         Self { body: Some(body), observer: None, remaining: None }

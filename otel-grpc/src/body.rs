@@ -32,7 +32,7 @@ where
     B::Error: 'static,
 {
     pub(crate) fn new(body: B, call: EndsCall<S>) -> Self {
-        Self { body: ObservedBody::new(body, call) }
+        Self { body: ObservedBody::new(body, call).until_trailers() }
     }
 
     pub(crate) fn unobserved(body: B) -> Self {

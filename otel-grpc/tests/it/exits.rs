@@ -1,12 +1,16 @@
 //! Every way out of a call that is no status: cancelled, out of time, broken, panicked. Four kinds of calls, both sides.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::join_all;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use http_body_util::{BodyExt, Empty, Full};
 use opentelemetry::trace::SpanKind;
 use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, eventually};
 use tonic::Code;
-use tower::ServiceBuilder;
+use tower::{ServiceBuilder, ServiceExt};
 
 use crate::echo::{Asked, EchoClient, End, Kind};
 use crate::support::{
@@ -182,4 +186,47 @@ async fn a_stream_s_span_lasts_as_long_as_the_stream() {
     let (server, client) = (of_kind(&telemetry, &SpanKind::Server), of_kind(&telemetry, &SpanKind::Client));
     assert!(server.is_child_of(&client));
     assert!(client.has("rpc.status_code", "CANCELLED") && server.has("rpc.status_code", "CANCELLED"));
+}
+
+/// What a service answers, through both layers and no socket.
+async fn answered_with<B>(
+    telemetry: &TestTelemetry,
+    response: http::Response<B>,
+) -> http::Response<impl http_body::Body<Data = Bytes, Error = Infallible>>
+where
+    B: http_body::Body<Data = Bytes, Error = Infallible> + Send + 'static,
+{
+    let response = std::sync::Mutex::new(Some(response));
+    let service = tower::service_fn(move |_: http::Request<Empty<Bytes>>| {
+        std::future::ready(Ok::<_, Infallible>(response.lock().unwrap().take().unwrap()))
+    });
+    let client = client_layer(telemetry).with_target("http://x").build();
+    let service = ServiceBuilder::new().layer(client).layer(server_layer(telemetry).build()).service(service);
+    let request =
+        http::Request::post("http://x/test.v1.Echo/Unary").header("content-type", "application/grpc");
+    service.oneshot(request.body(Empty::new()).unwrap()).await.unwrap()
+}
+
+fn status_ok() -> HeaderMap {
+    HeaderMap::from_iter([(HeaderName::from_static("grpc-status"), HeaderValue::from_static("0"))])
+}
+
+/// A body that says how long it is has not ended with its last byte: the status is still to come.
+#[tokio::test]
+async fn a_stream_that_is_dropped_before_its_trailers_is_cancelled_whatever_it_says_of_its_length() {
+    for message in [&b"\0\0\0\0\0"[..], &b""[..]] {
+        let telemetry = TestTelemetry::new();
+        let body =
+            Full::new(Bytes::from_static(message))
+                .with_trailers(std::future::ready(Some(Ok::<_, Infallible>(status_ok()))));
+        let mut response = answered_with(&telemetry, http::Response::new(Box::pin(body))).await;
+        if !message.is_empty() {
+            assert!(response.body_mut().frame().await.unwrap().unwrap().is_data());
+        }
+        drop(response);
+        settled(&telemetry).await;
+        let method = Kind::Unary.method();
+        assert_outcome(&telemetry, &SpanKind::Server, Outcome::new(method, "CANCELLED", None));
+        assert_outcome(&telemetry, &SpanKind::Client, Outcome::new(method, "CANCELLED", Some("CANCELLED")));
+    }
 }
