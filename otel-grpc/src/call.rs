@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Buf;
-use http::{Extensions, HeaderMap, Request, Response};
+use http::{Extensions, HeaderMap, Request, Response, StatusCode};
 use opentelemetry::Context;
 use otel_core::{ErrorType, Operation};
 use tonic::Code;
 
 use crate::GrpcResponse;
+use crate::code;
 use crate::convention::{GrpcConvention, write_peer};
 use crate::deadline::Deadline;
 use crate::messages::Messages;
@@ -28,6 +29,7 @@ use otel_core::call_hook;
 /// | trailers, or a response that has only trailers | the one in them |
 /// | a response without a status | what its HTTP status stands for, else `UNKNOWN` |
 /// | an error of the service or of the body | what the error stands for |
+/// | dropped by a client that got another HTTP status than 200 | what the HTTP status stands for |
 /// | dropped | `DEADLINE_EXCEEDED` if the caller's time is up, else `CANCELLED` |
 /// | panic | `UNKNOWN`, and `error.type` is `panic` |
 ///
@@ -47,6 +49,8 @@ pub(crate) struct CallParts {
     /// What is read from the response's head.
     pub(crate) head: Option<Arc<HeadRules>>,
     pub(crate) messages: Option<Box<Messages>>,
+    /// What the response stands for, if it is none of gRPC: nobody reads the page to its end.
+    pub(crate) refused: Option<Code>,
 }
 
 /// What is known of the method until the call has ended.
@@ -140,6 +144,18 @@ impl<S: Side> Call<S> {
         }
     }
 
+    /// The response has no status of gRPC, but one of HTTP. What a body without trailers stands for.
+    pub(crate) fn on_http_status(&mut self, status: StatusCode) -> Code {
+        let code = code::of_http_status(status);
+        if !S::IS_SERVER
+            && status != StatusCode::OK
+            && let Some(operation) = &mut self.operation
+        {
+            operation.tally().parts.refused = Some(code);
+        }
+        code
+    }
+
     /// Looks at data of the response.
     pub(crate) fn on_data(&mut self, data: &impl Buf) {
         let Some(operation) = &mut self.operation else { return };
@@ -172,8 +188,9 @@ impl<S: Side> Call<S> {
         if std::thread::panicking() {
             return self.panicked();
         }
-        let is_late = self.operation.as_mut().is_some_and(|operation| operation.tally().parts.is_late());
-        self.end(if is_late { Code::DeadlineExceeded } else { Code::Cancelled }, None);
+        let Some(operation) = &mut self.operation else { return };
+        let code = operation.tally().parts.when_dropped();
+        self.end(code, None);
     }
 }
 
@@ -210,6 +227,14 @@ fn told_apart<S: Side>(code: Code, parts: &CallParts) -> Code {
 }
 
 impl CallParts {
+    fn when_dropped(&self) -> Code {
+        match self.refused {
+            Some(code) => code,
+            None if self.is_late() => Code::DeadlineExceeded,
+            None => Code::Cancelled,
+        }
+    }
+
     fn is_late(&self) -> bool {
         self.deadline.is_some_and(|deadline| deadline.has_passed())
     }

@@ -85,6 +85,6 @@ where
         call.end(code, Some(response.headers()));
         return response.map(ResponseBody::unobserved);
     }
-    let without_status = code::of_http_status(response.status());
+    let without_status = call.on_http_status(response.status());
     response.map(|body| ResponseBody::new(body, EndsCall { call, without_status }))
 }

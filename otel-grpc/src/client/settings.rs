@@ -77,6 +77,7 @@ impl Settings {
             names,
             head: self.head.clone(),
             messages: Messages::wanted(self.report, rules, attempts.clone()),
+            ..CallParts::default()
         };
         (Call::new(operation, parts), attempts)
     }

@@ -68,6 +68,7 @@ impl Settings {
             names,
             head: self.head.clone(),
             messages: Messages::wanted(self.report, rules, None),
+            ..CallParts::default()
         };
         Some(Call::new(operation, parts))
     }

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use http_body_util::{BodyExt, Empty, Full};
+use http_body::Frame;
+use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use opentelemetry::trace::SpanKind;
 use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, eventually};
 use tonic::Code;
@@ -229,4 +231,45 @@ async fn a_stream_that_is_dropped_before_its_trailers_is_cancelled_whatever_it_s
         assert_outcome(&telemetry, &SpanKind::Server, Outcome::new(method, "CANCELLED", None));
         assert_outcome(&telemetry, &SpanKind::Client, Outcome::new(method, "CANCELLED", Some("CANCELLED")));
     }
+}
+
+/// A page of HTML is no message, so tonic drops it before its end.
+#[tokio::test]
+async fn a_proxy_s_page_is_what_its_http_status_stands_for() {
+    for (status, code) in [
+        (503, "UNAVAILABLE"),
+        (504, "UNAVAILABLE"),
+        (429, "UNAVAILABLE"),
+        (400, "INTERNAL"),
+        (401, "UNAUTHENTICATED"),
+        (403, "PERMISSION_DENIED"),
+        (404, "UNIMPLEMENTED"),
+        (500, "UNKNOWN"),
+        (302, "UNKNOWN"),
+    ] {
+        let telemetry = TestTelemetry::new();
+        let proxy = tower::service_fn(move |_: http::Request<tonic::body::Body>| {
+            let page = Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"<html>no healthy upstream")));
+            let unfinished = stream::iter([page]).chain(stream::pending());
+            let response = http::Response::builder().status(status).header("content-type", "text/html");
+            std::future::ready(Ok::<_, Infallible>(response.body(StreamBody::new(unfinished)).unwrap()))
+        });
+        let layer = client_layer(&telemetry).with_target("http://x").build();
+        let service = ServiceBuilder::new().layer(layer).service(proxy);
+        EchoClient::new(service).call(&hanging(Kind::Unary, End::Trailers)).await.unwrap_err();
+        let outcome = Outcome::new(Kind::Unary.method(), code, Some(code));
+        assert_outcome(&telemetry, &SpanKind::Client, outcome);
+    }
+}
+
+#[tokio::test]
+async fn for_its_server_a_page_that_is_dropped_is_cancelled() {
+    let telemetry = TestTelemetry::new();
+    let page = StreamBody::new(stream::pending::<Result<Frame<Bytes>, Infallible>>());
+    let response = http::Response::builder().status(502).body(page).unwrap();
+    drop(answered_with(&telemetry, response).await);
+    settled(&telemetry).await;
+    let method = Kind::Unary.method();
+    assert_outcome(&telemetry, &SpanKind::Client, Outcome::new(method, "UNAVAILABLE", Some("UNAVAILABLE")));
+    assert_outcome(&telemetry, &SpanKind::Server, Outcome::new(method, "CANCELLED", None));
 }
