@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
+use tonic::Code;
 
 use crate::body::{EndsCall, ResponseBody};
 use crate::call::Call;
@@ -80,11 +81,15 @@ where
         return response.map(ResponseBody::unobserved);
     }
     call.on_head(&response);
-    // "Trailers-Only": the status is there, and nobody reads what follows.
-    if let Some(code) = code::in_headers(response.headers()) {
-        call.end(code, Some(response.headers()));
-        return response.map(ResponseBody::unobserved);
-    }
-    let without_status = call.on_http_status(response.status());
+    let without_status = match code::in_headers(response.headers()) {
+        // Some servers say so before they begin, and messages follow, which tonic reads.
+        Some(Code::Ok) if !response.body().is_end_stream() => Code::Ok,
+        // "Trailers-Only": the status is there, and nobody reads what follows.
+        Some(code) => {
+            call.end(code, Some(response.headers()));
+            return response.map(ResponseBody::unobserved);
+        }
+        None => call.on_http_status(response.status()),
+    };
     response.map(|body| ResponseBody::new(body, EndsCall { call, without_status }))
 }

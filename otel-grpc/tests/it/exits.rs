@@ -202,7 +202,7 @@ where
     let service = tower::service_fn(move |_: http::Request<Empty<Bytes>>| {
         std::future::ready(Ok::<_, Infallible>(response.lock().unwrap().take().unwrap()))
     });
-    let client = client_layer(telemetry).with_target("http://x").build();
+    let client = client_layer(telemetry).with_target("http://x").with_message_counts(true).build();
     let service = ServiceBuilder::new().layer(client).layer(server_layer(telemetry).build()).service(service);
     let request =
         http::Request::post("http://x/test.v1.Echo/Unary").header("content-type", "application/grpc");
@@ -272,4 +272,29 @@ async fn for_its_server_a_page_that_is_dropped_is_cancelled() {
     let method = Kind::Unary.method();
     assert_outcome(&telemetry, &SpanKind::Client, Outcome::new(method, "UNAVAILABLE", Some("UNAVAILABLE")));
     assert_outcome(&telemetry, &SpanKind::Server, Outcome::new(method, "CANCELLED", None));
+}
+
+/// Some servers say `grpc-status: 0` before they begin. tonic reads the messages all the same.
+#[tokio::test]
+async fn a_stream_whose_status_is_in_its_head_lasts_until_its_end() {
+    let message = || Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"\0\0\0\0\x05\n\x03one")));
+    let failed =
+        HeaderMap::from_iter([(HeaderName::from_static("grpc-status"), HeaderValue::from_static("15"))]);
+    for (last, code) in [(None, "OK"), (Some(status_ok()), "OK"), (Some(failed), "DATA_LOSS")] {
+        let telemetry = TestTelemetry::new();
+        let frames = [message(), message()].into_iter().chain(last.map(|last| Ok(Frame::trailers(last))));
+        let body = StreamBody::new(stream::iter(frames.collect::<Vec<_>>()));
+        let response = http::Response::builder().header("grpc-status", "0").body(body).unwrap();
+        let mut response = answered_with(&telemetry, response).await;
+        assert!(response.body_mut().frame().await.unwrap().unwrap().is_data());
+        assert_eq!((telemetry.spans().len(), telemetry.open_spans().len()), (0, 2), "the stream goes on");
+        while response.body_mut().frame().await.is_some() {}
+        settled(&telemetry).await;
+        let method = Kind::Unary.method();
+        let error = (code != "OK").then_some(code);
+        assert_outcome(&telemetry, &SpanKind::Server, Outcome::new(method, code, error));
+        assert_outcome(&telemetry, &SpanKind::Client, Outcome::new(method, code, error));
+        let client = of_kind(&telemetry, &SpanKind::Client);
+        assert!(client.has("grpc.rcvd_messages", 2), "{}", telemetry.tree());
+    }
 }
