@@ -31,6 +31,13 @@ fn known_error(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
     if let Some(error) = error.downcast_ref::<hyper::Error>() {
         return Some(error);
     }
+    if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
+        return Some(error);
+    }
+    #[cfg(feature = "axum")]
+    if let Some(error) = error.downcast_ref::<axum::Error>() {
+        return Some(error);
+    }
     if let Some(error) = error.downcast_ref::<Box<dyn Error + Send + Sync>>() {
         return Some(&**error);
     }
@@ -137,6 +144,12 @@ mod tests {
             let again = h2::Error::from(reason.expect("made of a reason"));
             assert_eq!(ours, Status::from_error(Box::new(again)).code(), "{reason:?}");
         }
+    }
+
+    #[cfg(feature = "axum")]
+    #[test]
+    fn an_error_of_axum_s_body_is_what_it_is_around() {
+        assert_eq!(code_of(&axum::Error::new(Status::data_loss("x"))), Code::DataLoss);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Every way out of a call that is no status: cancelled, out of time, broken, panicked. Four kinds of calls, both sides.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,8 +10,10 @@ use futures_util::stream::{self, StreamExt};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::Frame;
 use http_body_util::{BodyExt, Empty, Full, StreamBody};
+use hyper_util::rt::TokioExecutor;
 use opentelemetry::trace::SpanKind;
 use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, eventually};
+use tokio::net::TcpListener;
 use tonic::Code;
 use tower::{ServiceBuilder, ServiceExt};
 
@@ -129,7 +132,7 @@ fn code_name(code: Code) -> &'static str {
 async fn a_server_that_is_not_there() {
     for kind in Kind::ALL {
         let telemetry = TestTelemetry::new();
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
         let mut client = client_of(client_layer(&telemetry), address);
@@ -297,4 +300,65 @@ async fn a_stream_whose_status_is_in_its_head_lasts_until_its_end() {
         let client = of_kind(&telemetry, &SpanKind::Client);
         assert!(client.has("grpc.rcvd_messages", 2), "{}", telemetry.tree());
     }
+}
+
+/// A server that resets every stream, before its head or after.
+async fn resetting(reason: h2::Reason, after_head: bool) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (socket, _) = listener.accept().await.unwrap();
+        let mut connection = h2::server::handshake(socket).await.unwrap();
+        while let Some(Ok((_, mut respond))) = connection.accept().await {
+            if after_head {
+                let mut body = respond.send_response(http::Response::new(()), false).unwrap();
+                body.send_reset(reason);
+            } else {
+                respond.send_reset(reason);
+            }
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_reset_is_the_status_that_the_application_sees_whichever_client_it_has() {
+    for (reason, code) in [
+        (h2::Reason::ENHANCE_YOUR_CALM, "RESOURCE_EXHAUSTED"),
+        (h2::Reason::INADEQUATE_SECURITY, "PERMISSION_DENIED"),
+        (h2::Reason::PROTOCOL_ERROR, "INTERNAL"),
+        (h2::Reason::REFUSED_STREAM, "UNAVAILABLE"),
+    ] {
+        for after_head in [false, true] {
+            let asked = hanging(Kind::Unary, End::Trailers);
+            let outcome = Outcome::new(Kind::Unary.method(), code, Some(code));
+
+            let telemetry = TestTelemetry::new();
+            let mut client = client_of(client_layer(&telemetry), resetting(reason, after_head).await);
+            let status = client.call(&asked).await.unwrap_err();
+            assert_eq!(code_name_of(status.code()), code, "{reason:?} {after_head}");
+            assert_outcome(&telemetry, &SpanKind::Client, outcome);
+
+            let telemetry = TestTelemetry::new();
+            let address = resetting(reason, after_head).await;
+            let origin: http::Uri = format!("http://{address}").parse().unwrap();
+            let mut hyper = hyper_util::client::legacy::Client::builder(TokioExecutor::new());
+            let hyper = hyper.http2_only(true).build_http();
+            let layer = client_layer(&telemetry).with_target(&origin).build();
+            let service = ServiceBuilder::new().layer(layer).service(hyper);
+            let status = EchoClient::with_origin(service, origin).call(&asked).await.unwrap_err();
+            assert_eq!(code_name_of(status.code()), code, "{reason:?} {after_head}");
+            assert_outcome(&telemetry, &SpanKind::Client, outcome);
+        }
+    }
+}
+
+fn code_name_of(code: Code) -> String {
+    // `ResourceExhausted` is `RESOURCE_EXHAUSTED`.
+    let words = format!("{code:?}");
+    let upper = words.chars().enumerate().flat_map(|(place, letter)| {
+        let gap = (place > 0 && letter.is_ascii_uppercase()).then_some('_');
+        gap.into_iter().chain([letter.to_ascii_uppercase()])
+    });
+    upper.collect()
 }
