@@ -46,9 +46,11 @@ where
         let is_recording = span.is_recording();
         let is_noop = is_of_parent(span.span_context(), parent);
         // Of a span that records nothing only the ids are worth keeping, which needs neither the box nor the lock of a span.
-        let context = match is_recording {
-            true => parent.with_span(span),
-            false => parent.with_remote_span_context(span.span_context().clone()),
+        let context = match (is_recording, is_noop) {
+            (true, _) => parent.with_span(span),
+            // The span around, if there is one, may record.
+            (false, true) => parent.clone(),
+            (false, false) => parent.with_remote_span_context(span.span_context().clone()),
         };
         NewSpan { context, is_recording, is_noop }
     }

@@ -6,6 +6,7 @@ use opentelemetry::metrics::noop::NoopMeterProvider;
 use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::noop::NoopTracerProvider;
+use opentelemetry::trace::{TraceContextExt, Tracer, TracerProvider};
 use opentelemetry::{Context, InstrumentationScope};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use otel_core::{AttributeNames, Instrumenter, Providers};
@@ -39,6 +40,24 @@ fn an_instrumenter_is_idle_while_nothing_is_recorded_or_handed_on() {
         instrumenter.start(&Context::new(), &"first").end();
         assert_eq!(instrumenter.is_idle(), expected);
     }
+}
+
+#[test]
+fn where_no_span_is_made_the_one_around_stays_current() {
+    let telemetry = TestTelemetry::new();
+    let mut providers = Providers::global();
+    providers.set_tracer_provider(NoopTracerProvider::new());
+    providers.set_meter_provider(telemetry.meter_provider());
+    let instrumenter = Instrumenter::new(InstrumentationScope::builder("jobs").build(), providers, Job);
+    let around = telemetry.tracer_provider().tracer("app").start("app");
+    let around = Context::new().with_span(around);
+    for _ in 0..2 {
+        let mut operation = instrumenter.start(&around, &"inside");
+        operation.run(|| Context::current().span().add_event("inside", Vec::new()));
+        operation.end();
+    }
+    around.span().end();
+    assert_eq!(telemetry.span("app").events.len(), 2);
 }
 
 #[test]
