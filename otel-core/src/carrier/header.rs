@@ -111,7 +111,7 @@ impl Extractor for HeaderExtractor<'_> {
     fn get(&self, key: &str) -> Option<&str> {
         match self.found(key) {
             Found::Nothing => None,
-            Found::Once(value) => value.to_str().ok(),
+            Found::Once(value) => text(value),
             Found::Several => {
                 let list = LISTS.iter().position(|name| name.as_str().eq_ignore_ascii_case(key))?;
                 self.joined[list].get_or_init(|| join(self.headers, &LISTS[list])).as_deref()
@@ -126,15 +126,20 @@ impl Extractor for HeaderExtractor<'_> {
     fn get_all(&self, key: &str) -> Option<Vec<&str>> {
         match self.found(key) {
             Found::Nothing => None,
-            Found::Once(value) => Some(vec![value.to_str().ok()?]),
+            Found::Once(value) => Some(vec![text(value)?]),
             Found::Several => Some(self.headers.get_all(key).iter().map(text_of_several).collect()),
         }
     }
 }
 
+/// Text of any language: it is for each format to say what of it is not valid, and the rest of a list is good without it.
+fn text(value: &HeaderValue) -> Option<&str> {
+    std::str::from_utf8(value.as_bytes()).ok()
+}
+
 /// A value that is no text still counts: two parents are none, and a list with it is not valid in whole.
 fn text_of_several(value: &HeaderValue) -> &str {
-    value.to_str().unwrap_or("\u{fffd}")
+    text(value).unwrap_or("\u{fffd}")
 }
 
 fn join(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
@@ -234,6 +239,22 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("baggage", HeaderValue::from_bytes(b"a=\xff").unwrap());
         assert_eq!(HeaderExtractor::new(&headers).get("baggage"), None);
+    }
+
+    #[test]
+    fn a_member_of_baggage_that_is_not_encoded_takes_no_other_with_it() {
+        use crate::propagation::BaggagePropagator;
+        use opentelemetry::baggage::BaggageExt;
+        use opentelemetry::propagation::TextMapPropagator;
+
+        let raw = HeaderValue::from_bytes("user=jos\u{e9},tenant=acme".as_bytes()).unwrap();
+        let mut sent = HeaderMap::new();
+        for _ in 0..2 {
+            sent.append("baggage", raw.clone());
+            let context = BaggagePropagator::new().extract(&HeaderExtractor::new(&sent));
+            assert_eq!(context.baggage().get("tenant").map(|tenant| tenant.as_str()), Some("acme"));
+            assert_eq!(context.baggage().len(), 1);
+        }
     }
 
     #[test]
