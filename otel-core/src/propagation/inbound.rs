@@ -5,7 +5,7 @@ use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{Link, SpanContext, TraceContextExt};
 
-use super::{is_sampling_forced, with_deferred_decision, with_forced_sampling};
+use super::{is_sampling_forced, remote_decision, with_deferred_decision, with_forced_sampling};
 use crate::Providers;
 use crate::carrier::HeaderExtractor;
 
@@ -67,10 +67,14 @@ pub fn receive(
     }
 }
 
-/// Whether a context has something that calls made in it must carry on, even with no SDK here: a span or baggage.
+/// Whether a context has something for calls and spans made in it, even if the request itself is not observed: a span,
+/// baggage, or a decision about sampling that came without a span.
 #[must_use]
 pub fn hands_on(context: &Context) -> bool {
-    context.has_active_span() || !context.baggage().is_empty()
+    context.has_active_span()
+        || !context.baggage().is_empty()
+        || remote_decision(context).is_some()
+        || is_sampling_forced(context)
 }
 
 /// Whether a span of this process is current: on a server that of a layer further out, which has read what the caller sent.
@@ -90,7 +94,7 @@ mod tests {
     use opentelemetry::propagation::{Extractor, Injector, TextMapCompositePropagator, TextMapPropagator};
     use opentelemetry::trace::TraceContextExt;
 
-    use super::{InboundTrust, receive};
+    use super::{InboundTrust, hands_on, receive};
     use crate::Providers;
     use crate::propagation::{
         BaggagePropagator, RemoteDecision, TraceContextPropagator, is_sampling_forced, remote_decision,
@@ -153,6 +157,7 @@ mod tests {
         for trust in [InboundTrust::Full, InboundTrust::IgnoreSampledFlag, InboundTrust::Public] {
             assert!(is_sampling_forced(&received(trust, Some("checked")).0), "{trust:?}");
             assert!(!is_sampling_forced(&received(trust, None).0), "{trust:?}");
+            assert!(hands_on(&received(trust, Some("checked")).0), "{trust:?}");
         }
     }
 }

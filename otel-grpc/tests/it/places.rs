@@ -17,6 +17,7 @@ use opentelemetry::trace::noop::NoopTracerProvider;
 use opentelemetry::trace::{FutureExt, SpanId, SpanKind, TraceContextExt};
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use otel_core::AlreadyObserved;
+use otel_core::propagation::{B3Propagator, RemoteDecision, remote_decision};
 use otel_grpc::GrpcServerLayer;
 use otel_http::HttpServerLayer;
 use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, eventually};
@@ -286,4 +287,25 @@ async fn with_metrics_alone_a_handler_has_what_its_caller_sent_and_what_was_ther
         assert_eq!(telemetry.histogram_count(SERVER_DURATION), call as u64 + 1);
     }
     assert_eq!(telemetry.started_spans(), 0);
+}
+
+#[tokio::test]
+async fn a_call_that_nobody_wants_hands_on_a_decision_that_came_without_ids() {
+    for (sent, expected) in [("0", Some(RemoteDecision::NotSampled)), ("d", Some(RemoteDecision::Debug))] {
+        let telemetry = TestTelemetry::new();
+        let layer = server_layer(&telemetry).with_filter(|_| false).with_propagator(B3Propagator::single());
+        let seen = Arc::new(Mutex::new(None));
+        let below = Arc::clone(&seen);
+        let service = tower::service_fn(move |_: http::Request<Empty<Bytes>>| {
+            *below.lock().unwrap() = remote_decision(&Context::current());
+            std::future::ready(Ok::<_, Infallible>(tonic::Status::ok("").into_http::<tonic::body::Body>()))
+        });
+        let request = http::Request::post("http://x/test.v1.Echo/Unary")
+            .header("content-type", "application/grpc")
+            .header("b3", sent);
+        let response = layer.build().layer(service).oneshot(request.body(Empty::new()).unwrap());
+        drop(response.await.unwrap());
+        assert_eq!(*seen.lock().unwrap(), expected);
+        assert_eq!(telemetry.started_spans(), 0);
+    }
 }
