@@ -195,6 +195,15 @@ pub(super) fn outgoing_decision(context: &Context, span_context: &SpanContext) -
     match RemoteParent::of_trace(context, span_context.trace_id()).map(|parent| parent.decision) {
         Some(RemoteDecision::Debug) => RemoteDecision::Debug,
         Some(RemoteDecision::Deferred) if span_context.is_remote() => RemoteDecision::Deferred,
+        None if begins_with_debug(context, span_context) => RemoteDecision::Debug,
         _ => RemoteDecision::of(span_context.trace_flags()),
     }
+}
+
+/// Whether the request for debugging came without ids, for the trace that has begun here since.
+fn begins_with_debug(context: &Context, span_context: &SpanContext) -> bool {
+    let without_ids = RemoteParent::of_trace(context, TraceId::INVALID);
+    !span_context.is_remote()
+        && span_context.is_sampled()
+        && without_ids.is_some_and(|told| told.decision == RemoteDecision::Debug)
 }

@@ -198,3 +198,21 @@ fn a_decision_without_ids_waits_for_a_root() {
         );
     }
 }
+
+#[test]
+fn a_debug_request_without_ids_holds_for_the_trace_that_begins_with_it() {
+    for (headers, sampled, expected) in [
+        (Pairs::new([("b3", "d")]), true, "d"),
+        (Pairs::new([("x-b3-flags", "1")]), true, "d"),
+        (Pairs::new([("b3", "d")]), false, "0"),
+        (Pairs::new([("b3", "1")]), true, "1"),
+        (Pairs::new([("b3", "0")]), true, "1"),
+    ] {
+        let propagator = compose("b3");
+        let context = extract(&propagator, &headers);
+        let flags = TraceFlags::NOT_SAMPLED.with_sampled(sampled);
+        let root = SpanContext::new(TraceId::from(1), SpanId::from(2), flags, false, TraceState::NONE);
+        let sent = inject(&propagator, &context.with_remote_span_context(root));
+        assert_eq!(sent.one("b3").unwrap().rsplit('-').next(), Some(expected), "{headers:?}");
+    }
+}
