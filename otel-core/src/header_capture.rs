@@ -10,10 +10,12 @@ use crate::{Attributes, glob_matches};
 const REDACTED: &str = "REDACTED";
 
 /// Names whose values are replaced even when they were asked for: rather one too many than a key that leaves.
-const SENSITIVE: [&str; 17] = [
+const SENSITIVE: [&str; 20] = [
     "*auth*",
     "*cookie*",
     "*token*",
+    "*bearer*",
+    "*-otp",
     "*secret*",
     "*passw*",
     "*pwd*",
@@ -21,6 +23,7 @@ const SENSITIVE: [&str; 17] = [
     "*api-key*",
     "*apikey*",
     "*-key",
+    "*accesskey*",
     "*session*",
     "*jwt*",
     "*assertion*",
@@ -172,6 +175,9 @@ mod tests {
             ("passphrase", "hunter2"),
             ("x_api_key", "hunter2"),
             ("signing_key_bin", "hunter2"),
+            ("accesskey", "hunter2"),
+            ("x-bearer", "hunter2"),
+            ("x-github-otp", "hunter2"),
             ("authorization", "Bearer x"),
         ];
         assert_eq!(captured(&capture, &sent), Vec::<String>::new());
@@ -190,6 +196,9 @@ mod tests {
                 "header.passphrase=[\"REDACTED\"]",
                 "header.x_api_key=[\"REDACTED\"]",
                 "header.signing_key_bin=[\"REDACTED\"]",
+                "header.accesskey=[\"REDACTED\"]",
+                "header.x-bearer=[\"REDACTED\"]",
+                "header.x-github-otp=[\"REDACTED\"]",
                 "header.authorization=[\"REDACTED\"]",
                 "header.x-own=[\"REDACTED\"]",
                 "header.id-bin=[\"AAE=\"]",
