@@ -241,7 +241,9 @@ impl<S: Side> GrpcConvention<S> {
         let details = details.and_then(crate::rich_error::RichError::of);
         let Some(details) = details else { return code::error_type(response.code) };
         details.write(attributes);
-        details.error_type().unwrap_or_else(|| code::error_type(response.code))
+        // A reason is remembered as a class, of which there are few: not where it is none of an error's.
+        let class = if S::is_error(response.code) { details.error_type() } else { None };
+        class.unwrap_or_else(|| code::error_type(response.code))
     }
 
     #[cfg(not(feature = "rich-errors"))]

@@ -407,35 +407,43 @@ async fn calls_nest_under_the_application_s_span_and_its_spans_under_the_server_
     assert_eq!(log.span_id, Some(server.span_context.span_id()));
 }
 
-#[tokio::test]
-async fn rich_errors_name_the_class_of_the_error() {
-    #[derive(Clone, PartialEq, Message)]
-    struct RpcStatus {
-        #[prost(int32, tag = "1")]
-        code: i32,
-        #[prost(string, tag = "2")]
-        message: String,
-        #[prost(message, repeated, tag = "3")]
-        details: Vec<Any>,
-    }
-    #[derive(Clone, PartialEq, Message)]
-    struct Any {
-        #[prost(string, tag = "1")]
-        type_url: String,
-        #[prost(bytes = "vec", tag = "2")]
-        value: Vec<u8>,
-    }
-    #[derive(Clone, PartialEq, Message)]
-    struct Info {
-        #[prost(string, tag = "1")]
-        reason: String,
-        #[prost(string, tag = "2")]
-        domain: String,
-    }
-    let info = Info { reason: "OUT_OF_COFFEE".into(), domain: "shop.example".into() };
+#[derive(Clone, PartialEq, Message)]
+struct RpcStatus {
+    #[prost(int32, tag = "1")]
+    code: i32,
+    #[prost(string, tag = "2")]
+    message: String,
+    #[prost(message, repeated, tag = "3")]
+    details: Vec<Any>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Any {
+    #[prost(string, tag = "1")]
+    type_url: String,
+    #[prost(bytes = "vec", tag = "2")]
+    value: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Info {
+    #[prost(string, tag = "1")]
+    reason: String,
+    #[prost(string, tag = "2")]
+    domain: String,
+}
+
+/// An encoded `google.rpc.Status` with a reason.
+fn details_of(reason: &str) -> Vec<u8> {
+    let info = Info { reason: reason.into(), domain: "shop.example".into() };
     let any =
         Any { type_url: "type.googleapis.com/google.rpc.ErrorInfo".into(), value: info.encode_to_vec() };
-    let details = RpcStatus { code: 8, message: "s3cr3t-message".into(), details: vec![any] }.encode_to_vec();
+    RpcStatus { code: 8, message: "s3cr3t-message".into(), details: vec![any] }.encode_to_vec()
+}
+
+#[tokio::test]
+async fn rich_errors_name_the_class_of_the_error() {
+    let details = details_of("OUT_OF_COFFEE");
     for asked in [false, true] {
         let telemetry = TestTelemetry::new();
         let server = server_layer(&telemetry).with_rich_errors(asked).build();
@@ -462,4 +470,25 @@ async fn rich_errors_name_the_class_of_the_error() {
         telemetry.assert_no_secrets(["s3cr3t"]);
         telemetry.assert_conventions_of(&Conventions::new().allow("grpc"));
     }
+}
+
+#[tokio::test]
+async fn reasons_of_what_is_no_error_take_no_room_from_those_that_are() {
+    let telemetry = TestTelemetry::new();
+    let layer = server_layer(&telemetry).with_rich_errors(true).build();
+    let answer = |code: Code, reason: String| {
+        let service = tower::service_fn(move |_: http::Request<tonic::body::Body>| {
+            let status = Status::with_details(code, "", details_of(&reason).into());
+            std::future::ready(Ok::<_, std::convert::Infallible>(status.into_http::<tonic::body::Body>()))
+        });
+        let request = http::Request::post("/test.v1.Echo/Unary").header("content-type", "application/grpc");
+        let request = request.body(tonic::body::Body::empty()).unwrap();
+        layer.layer(service).oneshot(request)
+    };
+    for number in 0..300 {
+        drop(answer(Code::NotFound, format!("NO_USER_{number}")).await);
+    }
+    drop(answer(Code::Internal, "DISK_FULL".into()).await);
+    let failed = telemetry.spans().into_iter().find(|span| span.has("rpc.status_code", "INTERNAL")).unwrap();
+    assert!(failed.has("error.type", "DISK_FULL"), "{failed:?}");
 }
