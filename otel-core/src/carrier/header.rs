@@ -149,29 +149,39 @@ fn join(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 
 /// Writes context into a [`HeaderMap`], in place of what stood there.
 ///
-/// A name or value that no header can hold is left out. A `tracestate` that came with another `traceparent`, in a request
-/// that is forwarded, goes when a new one is written: "Vendors SHOULD clean up tracestate collection on traceparent
-/// restart." <https://www.w3.org/TR/trace-context-2/#mutating-the-traceparent-field>
+/// A name or value that no header can hold is left out. What came with another parent, in a request that is forwarded,
+/// goes when a new one is written: the state and the decision of that trace. "Vendors SHOULD clean up tracestate collection
+/// on traceparent restart." <https://www.w3.org/TR/trace-context-2/#mutating-the-traceparent-field>
 #[derive(Debug)]
 pub struct HeaderInjector<'a> {
     headers: &'a mut HeaderMap,
-    has_written_state: bool,
+    /// Which of [`COMPANIONS`].
+    written: [bool; COMPANIONS.len()],
 }
+
+/// Headers that say more of the parent in another one, and may be absent beside it.
+static COMPANIONS: [(HeaderName, &str); 4] = [
+    (HeaderName::from_static("tracestate"), "traceparent"),
+    (HeaderName::from_static("x-b3-sampled"), "x-b3-traceid"),
+    (HeaderName::from_static("x-b3-flags"), "x-b3-traceid"),
+    (HeaderName::from_static("ot-tracer-sampled"), "ot-tracer-traceid"),
+];
 
 impl<'a> HeaderInjector<'a> {
     /// Writes into `headers`.
     #[must_use]
     pub fn new(headers: &'a mut HeaderMap) -> Self {
-        Self { headers, has_written_state: false }
+        Self { headers, written: [false; COMPANIONS.len()] }
     }
 }
 
 impl Injector for HeaderInjector<'_> {
     fn set(&mut self, key: &str, value: String) {
-        match key {
-            "tracestate" => self.has_written_state = true,
-            "traceparent" if !self.has_written_state => drop(self.headers.remove(&LISTS[0])),
-            _ => {}
+        for ((companion, parent), written) in COMPANIONS.iter().zip(&mut self.written) {
+            *written |= companion == key;
+            if key == *parent && !*written {
+                self.headers.remove(companion);
+            }
         }
         let name = match known(key) {
             Some(index) => Ok(NAMES[index].clone()),
@@ -300,6 +310,34 @@ mod tests {
         let mut kept = headers(&[("tracestate", "ot=rv:0")]);
         TraceContextPropagator::new().inject_context(&Context::new(), &mut HeaderInjector::new(&mut kept));
         assert_eq!(kept.len(), 1, "without a span nothing is written, and nothing is taken away");
+    }
+
+    #[test]
+    fn the_decision_of_another_trace_does_not_stay_beside_new_ids() {
+        use crate::propagation::{B3Propagator, OtTracePropagator, RemoteDecision, remote_decision};
+        use opentelemetry::Context;
+        use opentelemetry::propagation::TextMapPropagator;
+        use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
+
+        let span = SpanContext::new(
+            TraceId::from(1),
+            SpanId::from(2),
+            TraceFlags::NOT_SAMPLED,
+            false,
+            TraceState::NONE,
+        );
+        let context = Context::new().with_remote_span_context(span);
+        let (b3, ot) = (B3Propagator::multi(), OtTracePropagator::new());
+        for (propagator, stale) in [
+            (&b3 as &dyn TextMapPropagator, ("x-b3-flags", "1")),
+            (&b3, ("x-b3-sampled", "1")),
+            (&ot, ("ot-tracer-sampled", "true")),
+        ] {
+            let mut headers = headers(&[stale]);
+            propagator.inject_context(&context, &mut HeaderInjector::new(&mut headers));
+            let received = propagator.extract(&HeaderExtractor::new(&headers));
+            assert_eq!(remote_decision(&received), Some(RemoteDecision::NotSampled), "{stale:?}");
+        }
     }
 
     #[test]
