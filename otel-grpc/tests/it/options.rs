@@ -394,6 +394,9 @@ async fn a_caller_may_be_a_parent_without_deciding_what_is_recorded() {
 async fn calls_nest_under_the_application_s_span_and_its_spans_under_the_server_s() {
     let telemetry = TestTelemetry::new();
     let _logs = tracing::subscriber::set_default(telemetry.subscriber());
+    // While there is one subscriber alone, `tracing` asks that of the thread which comes to a place first, and remembers its
+    // answer for all: other tests, without a subscriber, would switch the handler's log off.
+    let _another = tracing::Dispatch::new(telemetry.subscriber());
     let mut client = connected(&telemetry).await;
     let tracer = telemetry.tracer_provider().tracer("app");
     let context = Context::current_with_span(tracer.start("app"));
