@@ -11,6 +11,7 @@ use opentelemetry::trace::{Link, SpanBuilder, TraceContextExt};
 use opentelemetry::{Context, InstrumentationScope, KeyValue};
 
 use crate::operation::{Operation, Started, StartedSpan};
+use crate::propagation::hands_on;
 use crate::providers::Propagates;
 use crate::tracer::{NewSpan, StartSpan};
 use crate::{Attributes, Convention, Providers, install_generation, sampler_reads_attributes};
@@ -61,6 +62,13 @@ impl<C: Convention> Instrumenter<C> {
             && self.shared.with_bound(is_idle)
             // Asked once more, so that an idle instrumenter looks for providers too.
             && self.shared.with_bound_at_start(is_idle)
+    }
+
+    /// Whether there is something in `context`, which the propagator has read, that must reach the work inside of a request
+    /// even if nobody observes it. A propagator of another format than those of this crate counts as if it had read something.
+    #[must_use]
+    pub fn hands_on(&self, context: &Context) -> bool {
+        hands_on(context) || self.shared.with_bound(|bound| bound.propagates_unknown_formats())
     }
 
     /// Starts an operation as a child of the span in `parent`.

@@ -9,7 +9,7 @@ use opentelemetry::Context;
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{Link, TraceContextExt};
 use otel_core::carrier::HeaderExtractor;
-use otel_core::propagation::{InboundTrust, hands_on, has_local_span, receive, with_deferred_decision};
+use otel_core::propagation::{InboundTrust, has_local_span, receive, with_deferred_decision};
 use otel_core::{Instrumenter, ServerLayer, call_hook, is_path_excluded};
 use tonic::transport::server::TcpConnectInfo;
 
@@ -48,7 +48,7 @@ impl Settings {
             if is_nested { (current, Vec::new()) } else { self.parent(current, grpc.headers) };
         if is_unwanted {
             let operation = self.instrumenter.inert(parent);
-            return hands_on(operation.context()).then(|| Call::inert(operation));
+            return self.instrumenter.hands_on(operation.context()).then(|| Call::inert(operation));
         }
         let method = Method::new(grpc.path(), self.methods.as_ref());
         let rules = &self.instrumenter.convention().rules;
@@ -58,7 +58,7 @@ impl Settings {
         let start = CallStart { grpc: *grpc, method, name, peer, context, names: names.as_ref() };
         let mut operation = self.instrumenter.start_with_links(&parent, &start, links);
         if operation.is_inert() {
-            return hands_on(operation.context()).then(|| Call::inert(operation));
+            return self.instrumenter.hands_on(operation.context()).then(|| Call::inert(operation));
         }
         operation.attach_only_if_needed();
         let parts = CallParts {

@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::future::IntoFuture;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use axum::Router;
 use axum::routing::get;
@@ -13,6 +13,8 @@ use http_body::Frame;
 use http_body_util::{BodyExt, Empty, StreamBody};
 use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt;
+use opentelemetry::propagation::text_map_propagator::FieldIter;
+use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::noop::NoopTracerProvider;
 use opentelemetry::trace::{FutureExt, SpanId, SpanKind, TraceContextExt};
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
@@ -307,5 +309,42 @@ async fn a_call_that_nobody_wants_hands_on_a_decision_that_came_without_ids() {
         drop(response.await.unwrap());
         assert_eq!(*seen.lock().unwrap(), expected);
         assert_eq!(telemetry.started_spans(), 0);
+    }
+}
+
+/// Reads a value of its own, which handlers look for.
+#[derive(Debug)]
+struct Tenants;
+
+impl TextMapPropagator for Tenants {
+    fn inject_context(&self, _: &Context, _: &mut dyn Injector) {}
+
+    fn extract_with_context(&self, context: &Context, _: &dyn Extractor) -> Context {
+        context.with_value(Before)
+    }
+
+    fn fields(&self) -> FieldIter<'_> {
+        static FIELDS: LazyLock<[String; 1]> = LazyLock::new(|| ["x-tenant".to_owned()]);
+        FieldIter::new(FIELDS.as_slice())
+    }
+}
+
+#[tokio::test]
+async fn what_a_propagator_of_one_s_own_reads_reaches_the_handler_of_every_call() {
+    for (is_wanted, is_suppressed) in [(true, false), (false, false), (true, true)] {
+        let telemetry = TestTelemetry::new();
+        let layer = server_layer(&telemetry).with_filter(move |_| is_wanted).with_propagator(Tenants);
+        let seen = Arc::new(Mutex::new(None));
+        let below = Arc::clone(&seen);
+        let service = tower::service_fn(move |_: http::Request<Empty<Bytes>>| {
+            *below.lock().unwrap() = Some(found().0);
+            std::future::ready(Ok::<_, Infallible>(tonic::Status::ok("").into_http::<tonic::body::Body>()))
+        });
+        let request = http::Request::post("/test.v1.Echo/Unary").header("content-type", "application/grpc");
+        let context = Context::new();
+        let context = if is_suppressed { context.with_telemetry_suppressed() } else { context };
+        let response = layer.build().layer(service).oneshot(request.body(Empty::new()).unwrap());
+        drop(response.with_context(context).await.unwrap());
+        assert_eq!(*seen.lock().unwrap(), Some(true), "{is_wanted} {is_suppressed}");
     }
 }
