@@ -15,6 +15,8 @@ use http::Extensions;
 /// assert!(AlreadyObserved::mark(request.extensions_mut()));
 /// assert!(AlreadyObserved::is_marked(request.extensions()));
 /// assert!(!AlreadyObserved::mark(request.extensions_mut()));
+/// AlreadyObserved::unmark(request.extensions_mut());
+/// assert!(!AlreadyObserved::is_marked(request.extensions()));
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct AlreadyObserved(());
@@ -29,5 +31,10 @@ impl AlreadyObserved {
     #[must_use]
     pub fn is_marked(extensions: &Extensions) -> bool {
         extensions.get::<Self>().is_some()
+    }
+
+    /// A request that has reached its server, in the same process, is another one when the server sends it on.
+    pub fn unmark(extensions: &mut Extensions) {
+        extensions.remove::<Self>();
     }
 }

@@ -6,7 +6,7 @@ use std::task::{Context as TaskContext, Poll};
 
 use http::{Request, Response};
 use http_body::Body;
-use otel_core::ServerLayer;
+use otel_core::{AlreadyObserved, ServerLayer};
 use tower_service::Service;
 
 use super::settings::Settings;
@@ -46,10 +46,11 @@ where
     }
 
     fn call(&mut self, mut request: Request<A>) -> Self::Future {
-        if self.settings.instrumenter.is_idle()
-            || !is_grpc(request.headers())
-            || ServerLayer::Grpc.is_marked(request.extensions())
-        {
+        if self.settings.instrumenter.is_idle() || !is_grpc(request.headers()) {
+            return ResponseFuture::unobserved(self.inner.call(request));
+        }
+        AlreadyObserved::unmark(request.extensions_mut());
+        if ServerLayer::Grpc.is_marked(request.extensions()) {
             return ResponseFuture::unobserved(self.inner.call(request));
         }
         let Some(mut call) = self.settings.begin(&GrpcRequest::new(&request)) else {

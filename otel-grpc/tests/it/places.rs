@@ -348,3 +348,21 @@ async fn what_a_propagator_of_one_s_own_reads_reaches_the_handler_of_every_call(
         assert_eq!(*seen.lock().unwrap(), Some(true), "{is_wanted} {is_suppressed}");
     }
 }
+
+/// A client and a server in one process, and the server hands the very request on.
+#[tokio::test]
+async fn a_request_that_is_served_and_sent_on_is_another_one_for_the_next_client() {
+    let telemetry = TestTelemetry::new();
+    let leaf = tower::service_fn(|_: http::Request<Empty<Bytes>>| {
+        std::future::ready(Ok::<_, Infallible>(tonic::Status::ok("").into_http::<tonic::body::Body>()))
+    });
+    let client = || client_layer(&telemetry).with_target("http://x").build();
+    let relay = client().layer(leaf);
+    let service =
+        ServiceBuilder::new().layer(client()).layer(server_layer(&telemetry).build()).service(relay);
+    let request =
+        http::Request::post("http://x/test.v1.Echo/Unary").header("content-type", "application/grpc");
+    drop(service.oneshot(request.body(Empty::new()).unwrap()).await.unwrap());
+    let kinds: Vec<_> = telemetry.spans().iter().map(|span| span.span_kind.clone()).collect();
+    assert_eq!(kinds, [SpanKind::Client, SpanKind::Server, SpanKind::Client], "{}", telemetry.tree());
+}
