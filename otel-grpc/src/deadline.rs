@@ -27,6 +27,15 @@ impl Deadline {
         Some(Self { started: Instant::now(), timeout })
     }
 
+    /// The one of two that passes first.
+    pub(crate) fn earlier(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        [one, other].into_iter().flatten().min_by_key(Self::left)
+    }
+
+    fn left(&self) -> Duration {
+        self.timeout.saturating_sub(self.started.elapsed())
+    }
+
     /// Whether a call that is cancelled now is cancelled because its time is up.
     pub(crate) fn has_passed(&self) -> bool {
         let tolerance = (self.timeout / TOLERANCE).min(MAX_TOLERANCE);

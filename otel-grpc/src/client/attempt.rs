@@ -40,9 +40,12 @@ pub(super) struct AttemptSettings {
     pub(super) methods: Option<HashSet<&'static str>>,
 }
 
-/// In a request's extensions: how many attempts its call has made.
+/// In a request's extensions: how many attempts its call has made, and when all of them must have ended.
 #[derive(Clone, Debug)]
-pub(super) struct Attempts(pub(super) Arc<AtomicU64>);
+pub(super) struct Attempts {
+    pub(super) count: Arc<AtomicU64>,
+    pub(super) deadline: Option<Deadline>,
+}
 
 impl GrpcAttemptLayer {
     pub(super) fn new(settings: Arc<AttemptSettings>) -> Self {
@@ -88,10 +91,10 @@ where
     }
 
     fn call(&mut self, mut request: Request<A>) -> Self::Future {
-        if !number(&mut request) {
+        let Some(of_call) = number(&mut request) else {
             return ResponseFuture::unobserved(self.inner.call(request));
-        }
-        let mut call = self.settings.begin(&GrpcRequest::new(&request));
+        };
+        let mut call = self.settings.begin(&GrpcRequest::new(&request), of_call.deadline);
         let request = call.watch_request(request);
         let future = call.run(|| self.inner.call(request));
         ResponseFuture::observed(future, call)
@@ -104,19 +107,19 @@ impl<S: fmt::Debug> fmt::Debug for GrpcAttempt<S> {
     }
 }
 
-/// Counts the attempt, and tells the server of those before it. `false` when no call further out is measured.
-fn number<A>(request: &mut Request<A>) -> bool {
-    let Some(Attempts(count)) = request.extensions().get() else { return false };
-    let previous = count.fetch_add(1, Ordering::Relaxed);
+/// Counts the attempt, and tells the server of those before it. `None` when no call further out is measured.
+fn number<A>(request: &mut Request<A>) -> Option<Attempts> {
+    let attempts: Attempts = request.extensions().get().cloned()?;
+    let previous = attempts.count.fetch_add(1, Ordering::Relaxed);
     if previous > 0 {
         // A map at its limit keeps what it has.
         let _ = request.headers_mut().try_insert(PREVIOUS_ATTEMPTS.clone(), HeaderValue::from(previous));
     }
-    true
+    Some(attempts)
 }
 
 impl AttemptSettings {
-    fn begin(&self, grpc: &GrpcRequest<'_>) -> Call<AttemptSide> {
+    fn begin(&self, grpc: &GrpcRequest<'_>, of_call: Option<Deadline>) -> Call<AttemptSide> {
         let parent = Context::current();
         let method = method_of(grpc, self.methods.as_ref());
         let start = CallStart { grpc: *grpc, method, name: None, peer: None, context: &parent, names: None };
@@ -126,7 +129,7 @@ impl AttemptSettings {
         }
         let rules = &self.instrumenter.convention().rules;
         let messages = Messages::wanted(MessageReport::default(), rules, None);
-        let deadline = Deadline::start(grpc.headers);
+        let deadline = Deadline::earlier(of_call, Deadline::start(grpc.headers));
         let parts = CallParts { deadline, standing: method.standing(), messages, ..CallParts::default() };
         Call::new(operation, parts)
     }

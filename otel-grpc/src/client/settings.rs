@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use http::Request;
 use opentelemetry::Context;
@@ -52,12 +51,12 @@ impl Settings {
         self.inject(call.as_ref().map_or(&parent, |(call, _)| call.context_of(&parent)), request);
         let (call, attempts) = call?;
         if let Some(attempts) = attempts {
-            request.extensions_mut().insert(Attempts(attempts));
+            request.extensions_mut().insert(attempts);
         }
         Some(call)
     }
 
-    fn start(&self, parent: &Context, grpc: &GrpcRequest<'_>) -> (Call<ClientSide>, Option<Arc<AtomicU64>>) {
+    fn start(&self, parent: &Context, grpc: &GrpcRequest<'_>) -> (Call<ClientSide>, Option<Attempts>) {
         let method = method_of(grpc, self.methods.as_ref());
         let rules = &self.instrumenter.convention().rules;
         let (name, names) = (rules.own_name(grpc), rules.names());
@@ -69,14 +68,16 @@ impl Settings {
             return (Call::inert(operation), None);
         }
         let counts_attempts = rules.grpc_metrics && rules.has_attempts_apart();
-        let attempts = counts_attempts.then(Arc::<AtomicU64>::default);
+        let deadline = Deadline::start(grpc.headers);
+        let attempts = counts_attempts.then(|| Attempts { count: Arc::default(), deadline });
+        let count = attempts.as_ref().map(|attempts| Arc::clone(&attempts.count));
         let parts = CallParts {
-            deadline: Deadline::start(grpc.headers),
+            deadline,
             standing: method.standing(),
             has_own_name,
             names,
             head: self.head.clone(),
-            messages: Messages::wanted(self.report, rules, attempts.clone()),
+            messages: Messages::wanted(self.report, rules, count),
             ..CallParts::default()
         };
         (Call::new(operation, parts), attempts)

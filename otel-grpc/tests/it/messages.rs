@@ -232,3 +232,58 @@ async fn attempts_are_measured_one_by_one_and_the_call_as_a_whole() {
     assert_eq!(retries[0].histogram().and_then(|histogram| histogram.sum), Some(2.0));
     assert!(retries[0].has("grpc.target", "dns:///shop:1"));
 }
+
+/// Asks once more after half of the time, and then nobody answers.
+#[derive(Clone)]
+struct AskLate {
+    retry: Retry,
+    after: std::time::Duration,
+}
+
+impl<B, E> tower::retry::Policy<http::Request<tonic::body::Body>, http::Response<B>, E> for AskLate {
+    type Future = futures_util::future::BoxFuture<'static, ()>;
+
+    fn retry(
+        &mut self,
+        request: &mut http::Request<tonic::body::Body>,
+        result: &mut Answer<B, E>,
+    ) -> Option<Self::Future> {
+        let _now = tower::retry::Policy::retry(&mut self.retry, request, result)?;
+        request.headers_mut().insert("x-end", http::HeaderValue::from_static("hang"));
+        let backoff = tokio::time::timeout(self.after, std::future::pending::<()>());
+        Some(Box::pin(async move { drop(backoff.await) }))
+    }
+
+    fn clone_request(
+        &mut self,
+        request: &http::Request<tonic::body::Body>,
+    ) -> Option<http::Request<tonic::body::Body>> {
+        tower::retry::Policy::<_, http::Response<B>, E>::clone_request(&mut self.retry, request)
+    }
+}
+
+#[tokio::test]
+async fn the_time_of_a_call_is_that_of_its_last_attempt_too() {
+    let telemetry = TestTelemetry::new();
+    let address = serve(server_layer(&telemetry).build()).await;
+    let calls = client_layer(&telemetry).with_grpc_metrics(true).with_target("shop:1").build();
+    let attempts = calls.attempt_layer();
+    let time = std::time::Duration::from_secs(1);
+    let policy = AskLate { retry: Retry(1), after: time / 2 };
+    let service = ServiceBuilder::new()
+        .layer(calls)
+        .layer(tower::retry::RetryLayer::new(policy))
+        .layer(attempts)
+        .service(channel(address));
+    let mut asked = Asked::new(Kind::Unary, Code::Unavailable, End::TrailersOnly);
+    asked.timeout = Some(time);
+    let answer = tokio::time::timeout(time, async { EchoClient::new(service).call(&asked).await }).await;
+    assert!(answer.is_err(), "{answer:?}");
+    let statuses = |metric: &str| {
+        let points = telemetry.points(metric);
+        let of = |status: &&str| points.iter().any(|point| point.has("grpc.status", *status));
+        ["CANCELLED", "DEADLINE_EXCEEDED", "UNAVAILABLE"].into_iter().filter(of).collect::<Vec<_>>()
+    };
+    assert_eq!(statuses("grpc.client.call.duration"), ["DEADLINE_EXCEEDED"]);
+    assert_eq!(statuses("grpc.client.attempt.duration"), ["DEADLINE_EXCEEDED", "UNAVAILABLE"]);
+}
