@@ -106,13 +106,16 @@ pub fn not_health_or_reflection(call: &GrpcRequest<'_>) -> bool {
     !service.starts_with("grpc.health.") && !service.starts_with("grpc.reflection.")
 }
 
+const GRPC: &[u8] = b"application/grpc";
+
 /// Whether the request is a gRPC call: others may pass the same layer in a router that has both.
 ///
 /// gRPC-Web is none here: its trailers are in the body, and tonic's layer for it makes plain gRPC of it.
 pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
     let is_grpc = |value: &HeaderValue| {
-        let rest = value.as_bytes().strip_prefix(b"application/grpc");
-        rest.is_some_and(|rest| matches!(rest, [] | [b'+' | b';' | b' ', ..]))
+        // "The type and subtype tokens are case-insensitive": a call that is served is observed.
+        let Some((name, rest)) = value.as_bytes().split_at_checked(GRPC.len()) else { return false };
+        name.eq_ignore_ascii_case(GRPC) && matches!(rest, [] | [b'+' | b';' | b' ', ..])
     };
     value_of(headers, &header::CONTENT_TYPE).is_some_and(is_grpc)
 }
@@ -128,6 +131,8 @@ mod tests {
             ("application/grpc+proto", true),
             ("application/grpc+json; charset=utf-8", true),
             ("application/grpc;x", true),
+            ("Application/gRPC+proto", true),
+            ("Application/gRPC-Web", false),
             ("application/grpc-web", false),
             ("application/grpc-web+proto", false),
             ("application/json", false),

@@ -99,10 +99,16 @@ pub fn not_grpc(request: &HttpRequest<'_>) -> bool {
 
 /// What only begins like it is for no gRPC layer either, so that nobody would observe it.
 fn is_grpc(content_type: &[u8]) -> bool {
-    let Some(rest) = content_type.strip_prefix(b"application/grpc") else { return false };
-    let of_web = rest.strip_prefix(b"-web").map(|web| web.strip_prefix(b"-text").unwrap_or(web));
+    let Some(rest) = without_prefix(content_type, b"application/grpc") else { return false };
+    let of_web = without_prefix(rest, b"-web").map(|web| without_prefix(web, b"-text").unwrap_or(web));
     let rest = of_web.unwrap_or(rest);
     matches!(rest, [] | [b'+' | b';' | b' ', ..])
+}
+
+/// "The type and subtype tokens are case-insensitive."
+fn without_prefix<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+    let (start, rest) = text.split_at_checked(prefix.len())?;
+    start.eq_ignore_ascii_case(prefix).then_some(rest)
 }
 
 /// A response's head as hooks see it.

@@ -366,3 +366,23 @@ async fn a_request_that_is_served_and_sent_on_is_another_one_for_the_next_client
     let kinds: Vec<_> = telemetry.spans().iter().map(|span| span.span_kind.clone()).collect();
     assert_eq!(kinds, [SpanKind::Client, SpanKind::Server, SpanKind::Client], "{}", telemetry.tree());
 }
+
+/// "The type and subtype tokens are case-insensitive."
+#[tokio::test]
+async fn of_both_layers_one_observes_a_call_however_its_type_is_written() {
+    for content_type in ["application/grpc", "Application/gRPC+proto"] {
+        let telemetry = TestTelemetry::new();
+        let http = HttpServerLayer::builder()
+            .with_tracer_provider(telemetry.tracer_provider())
+            .with_meter_provider(telemetry.meter_provider())
+            .with_filter(otel_http::not_grpc);
+        let handler = tower::service_fn(|_: http::Request<Empty<Bytes>>| {
+            std::future::ready(Ok::<_, Infallible>(tonic::Status::ok("").into_http::<tonic::body::Body>()))
+        });
+        let service = http.build().layer(server_layer(&telemetry).build().layer(handler));
+        let request = http::Request::post("http://x/test.v1.Echo/Unary").header("content-type", content_type);
+        drop(service.oneshot(request.body(Empty::new()).unwrap()).await.unwrap());
+        let names: Vec<_> = telemetry.spans().iter().map(|span| span.name.to_string()).collect();
+        assert_eq!(names, ["test.v1.Echo/Unary"], "{content_type}");
+    }
+}
