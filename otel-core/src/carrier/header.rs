@@ -111,7 +111,7 @@ impl Extractor for HeaderExtractor<'_> {
     fn get(&self, key: &str) -> Option<&str> {
         match self.found(key) {
             Found::Nothing => None,
-            Found::Once(value) => text(value),
+            Found::Once(value) => text(key, value),
             Found::Several => {
                 let list = LISTS.iter().position(|name| name.as_str().eq_ignore_ascii_case(key))?;
                 self.joined[list].get_or_init(|| join(self.headers, &LISTS[list])).as_deref()
@@ -126,24 +126,31 @@ impl Extractor for HeaderExtractor<'_> {
     fn get_all(&self, key: &str) -> Option<Vec<&str>> {
         match self.found(key) {
             Found::Nothing => None,
-            Found::Once(value) => Some(vec![text(value)?]),
-            Found::Several => Some(self.headers.get_all(key).iter().map(text_of_several).collect()),
+            Found::Once(value) => Some(vec![text(key, value)?]),
+            Found::Several => {
+                Some(self.headers.get_all(key).iter().map(|value| text_of_several(key, value)).collect())
+            }
         }
     }
 }
 
-/// Text of any language: it is for each format to say what of it is not valid, and the rest of a list is good without it.
-fn text(value: &HeaderValue) -> Option<&str> {
-    std::str::from_utf8(value.as_bytes()).ok()
+/// Headers are ASCII, and propagators of others may cut them anywhere. Only in baggage, which people write by hand, does one
+/// value of another language take no other with it.
+fn text<'a>(key: &str, value: &'a HeaderValue) -> Option<&'a str> {
+    match key.eq_ignore_ascii_case(NAMES[2].as_str()) {
+        true => std::str::from_utf8(value.as_bytes()).ok(),
+        false => value.to_str().ok(),
+    }
 }
 
 /// A value that is no text still counts: two parents are none, and a list with it is not valid in whole.
-fn text_of_several(value: &HeaderValue) -> &str {
-    text(value).unwrap_or("\u{fffd}")
+fn text_of_several<'a>(key: &str, value: &'a HeaderValue) -> &'a str {
+    text(key, value).unwrap_or("\u{fffd}")
 }
 
 fn join(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    let values: Vec<_> = headers.get_all(name).iter().map(text_of_several).collect();
+    let values: Vec<_> =
+        headers.get_all(name).iter().map(|value| text_of_several(name.as_str(), value)).collect();
     Some(values.join(","))
 }
 
@@ -265,6 +272,8 @@ mod tests {
             assert_eq!(context.baggage().get("tenant").map(|tenant| tenant.as_str()), Some("acme"));
             assert_eq!(context.baggage().len(), 1);
         }
+        sent.insert("x-b3-traceid", raw);
+        assert_eq!(HeaderExtractor::new(&sent).get("x-b3-traceid"), None, "others are ASCII");
     }
 
     #[test]
