@@ -6,12 +6,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{Status, TraceContextExt};
 use opentelemetry::{Context, ContextGuard, KeyValue};
 
 use crate::instrumenter::Bound;
-use crate::propagation::{is_sampling_forced, remote_decision};
+use crate::propagation::hands_on;
 use crate::{Attributes, Convention, ErrorType, InFlight};
 
 /// One operation that has started: a guard that ends its span and records its metrics once, on every way out.
@@ -178,11 +177,7 @@ impl<C: Convention> Operation<C> {
     /// propagator has read. What propagators of known formats read is looked for; one of another format counts as if it had
     /// read something.
     pub fn attach_only_if_needed(&mut self) {
-        let context = &self.state.context;
-        self.state.attaches = context.has_active_span()
-            || !context.baggage().is_empty()
-            || remote_decision(context).is_some()
-            || is_sampling_forced(context)
+        self.state.attaches = hands_on(&self.state.context)
             || self.state.running.as_ref().is_none_or(|running| running.bound.propagates_unknown_formats());
     }
 

@@ -69,8 +69,7 @@ pub fn receive(
 
 /// Whether a context has something for calls and spans made in it, even if the request itself is not observed: a span,
 /// baggage, or a decision about sampling that came without a span.
-#[must_use]
-pub fn hands_on(context: &Context) -> bool {
+pub(crate) fn hands_on(context: &Context) -> bool {
     context.has_active_span()
         || !context.baggage().is_empty()
         || remote_decision(context).is_some()

@@ -16,7 +16,8 @@ mod xray;
 
 pub use b3::B3Propagator;
 pub use baggage::BaggagePropagator;
-pub use inbound::{InboundTrust, hands_on, has_local_span, receive};
+pub(crate) use inbound::hands_on;
+pub use inbound::{InboundTrust, has_local_span, receive};
 pub use jaeger::JaegerPropagator;
 pub use ottrace::OtTracePropagator;
 pub use registry::{BoxedPropagator, PropagatorRegistry};

@@ -8,7 +8,7 @@ use http::HeaderMap;
 use http::header::USER_AGENT;
 use opentelemetry::trace::{Link, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
-use otel_core::propagation::{InboundTrust, hands_on, has_local_span, receive};
+use otel_core::propagation::{InboundTrust, has_local_span, receive};
 use otel_core::{AttributeNames, Attributes, Instrumenter, Operation, ServerLayer, is_path_excluded};
 
 use super::RequestAttributes;
@@ -85,12 +85,16 @@ impl Settings {
             false => receive(self.instrumenter.providers(), current, http.headers, self.trust),
         };
         if is_unwanted {
-            return unless_idle(self.instrumenter.inert(parent));
+            return self.unless_idle(self.instrumenter.inert(parent));
         }
         if self.instrumenter.convention().metrics.remote_contexts && !is_nested {
             self.count_caller(http, &parent, &links);
         }
-        unless_idle(self.start(http, added, &parent, links))
+        self.unless_idle(self.start(http, added, &parent, links))
+    }
+
+    fn unless_idle(&self, operation: Operation<ServerConvention>) -> Option<Operation<ServerConvention>> {
+        (!operation.is_inert() || self.instrumenter.hands_on(operation.context())).then_some(operation)
     }
 
     fn start(
@@ -253,8 +257,4 @@ impl Bodies {
             place.write("http.response.body.content", capture, attributes);
         }
     }
-}
-
-fn unless_idle(operation: Operation<ServerConvention>) -> Option<Operation<ServerConvention>> {
-    (!operation.is_inert() || hands_on(operation.context())).then_some(operation)
 }

@@ -1,9 +1,14 @@
 //! What a second reader broke once.
 
+use std::sync::LazyLock;
+
 use axum::body::Body;
 use axum::routing::{any, get as on_get, post};
 use axum::{Extension, Router};
 use http::{Request, StatusCode};
+use opentelemetry::Context;
+use opentelemetry::propagation::text_map_propagator::FieldIter;
+use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::{FutureExt, Span, TraceContextExt, TraceId, Tracer, TracerProvider};
 use otel_http::{HttpRoute, HttpServerLayer, HttpUpgrade, RequestAttributes};
 use otel_testing::{SpanDataExt, TestTelemetry};
@@ -111,9 +116,8 @@ async fn a_layer_that_records_nothing_leaves_it_to_the_one_inside() {
 #[tokio::test]
 async fn a_filtered_request_keeps_its_caller_s_context() {
     let telemetry = TestTelemetry::new();
-    let handler = || async {
-        opentelemetry::Context::map_current(|context| context.span().span_context().trace_id().to_string())
-    };
+    let handler =
+        || async { Context::map_current(|context| context.span().span_context().trace_id().to_string()) };
     let layer = server_layer(&telemetry).with_filter(|_| false).build();
     let app = Router::new().route("/", on_get(handler)).layer(layer);
     let request = Request::get("/").header("traceparent", PARENT).body(Body::empty()).unwrap();
@@ -123,12 +127,47 @@ async fn a_filtered_request_keeps_its_caller_s_context() {
     assert!(telemetry.spans().is_empty());
 }
 
+/// Reads a value of its own, which handlers look for.
+#[derive(Debug)]
+struct Tenants;
+
+#[derive(Debug)]
+struct Tenant;
+
+impl TextMapPropagator for Tenants {
+    fn inject_context(&self, _: &Context, _: &mut dyn Injector) {}
+
+    fn extract_with_context(&self, context: &Context, _: &dyn Extractor) -> Context {
+        context.with_value(Tenant)
+    }
+
+    fn fields(&self) -> FieldIter<'_> {
+        static FIELDS: LazyLock<[String; 1]> = LazyLock::new(|| ["x-tenant".to_owned()]);
+        FieldIter::new(FIELDS.as_slice())
+    }
+}
+
+#[tokio::test]
+async fn what_a_propagator_of_one_s_own_reads_reaches_the_handler_of_every_request() {
+    for (is_wanted, is_suppressed) in [(true, false), (false, false), (true, true)] {
+        let telemetry = TestTelemetry::new();
+        let layer = server_layer(&telemetry).with_filter(move |_| is_wanted).with_propagator(Tenants);
+        let handler =
+            || async { Context::map_current(|context| context.get::<Tenant>().is_some().to_string()) };
+        let app = Router::new().route("/", on_get(handler)).layer(layer.build());
+        let context = Context::new();
+        let context = if is_suppressed { context.with_telemetry_suppressed() } else { context };
+        let response = call(&app, get("/")).with_context(context).await;
+        let seen = axum::body::to_bytes(response.into_body(), 100).await.unwrap();
+        assert_eq!(seen, "true", "{is_wanted} {is_suppressed}");
+    }
+}
+
 #[tokio::test]
 async fn a_filtered_request_stays_below_the_span_of_another_layer_further_out() {
     let telemetry = TestTelemetry::new();
-    let handler = || async {
-        opentelemetry::Context::map_current(|context| context.span().span_context().span_id().to_string())
-    };
+    let handler =
+        || async { Context::map_current(|context| context.span().span_context().span_id().to_string()) };
     let layer = server_layer(&telemetry).with_filter(otel_http::not_grpc).build();
     let app = Router::new().route("/", on_get(handler)).layer(layer);
     // As `otel-grpc` does around a router.
@@ -136,7 +175,7 @@ async fn a_filtered_request_stays_below_the_span_of_another_layer_further_out() 
     let expected = span.span_context().span_id().to_string();
     let mut request = Request::get("/").header("traceparent", PARENT).body(Body::empty()).unwrap();
     request.headers_mut().insert("content-type", "application/grpc".parse().unwrap());
-    let context = opentelemetry::Context::current_with_span(span);
+    let context = Context::current_with_span(span);
     let response = call(&app, request).with_context(context).await;
     assert_eq!(axum::body::to_bytes(response.into_body(), 100).await.unwrap(), expected);
 }
