@@ -17,6 +17,8 @@ pub(super) enum ResponseField {
     FinishReason,
     /// Of the choice that is open.
     ChoiceFinishReason,
+    /// Beside a reason to finish it says what has stopped the model, and alone it is the reason.
+    ChoiceStopReason,
     ChoiceIndex,
     /// Some output: only whether there is any.
     Output,

@@ -31,7 +31,8 @@ fn choice(path: &[Key]) -> Option<ResponseField> {
         // Moonshot's streams.
         [Usage, rest @ ..] => return usage(rest).map(F::Tokens),
         [Index] => F::ChoiceIndex,
-        [FinishReason | StopReason] => F::ChoiceFinishReason,
+        [FinishReason] => F::ChoiceFinishReason,
+        [StopReason] => F::ChoiceStopReason,
         [Text] => F::Output,
         [ContentFilterResults, _, Filtered] => F::OutputFiltered,
         [Delta, Content | ReasoningContent | Reasoning | Refusal]

@@ -27,6 +27,7 @@ pub(super) struct ResponseVisitor {
     finish_reasons: Vec<Option<String>>,
     choice_index: Option<usize>,
     choice_finish_reason: Option<String>,
+    choice_stop_reason: Option<String>,
     tool: ToolCall,
     /// Kept to be written over: most items are no calls.
     item_id: String,
@@ -54,6 +55,7 @@ impl ResponseVisitor {
             finish_reasons: Vec::new(),
             choice_index: None,
             choice_finish_reason: None,
+            choice_stop_reason: None,
             tool: ToolCall::default(),
             item_id: String::new(),
             output_items: Vec::new(),
@@ -145,6 +147,7 @@ impl ResponseVisitor {
                 self.finish_reason(0, text.to_owned());
             }
             F::ChoiceFinishReason => set(&mut self.choice_finish_reason, text),
+            F::ChoiceStopReason => set(&mut self.choice_stop_reason, text),
             F::OutputItem if self.output_items.len() < LIST_LENGTH => self.output_items.push(text.to_owned()),
             F::ToolId => set(&mut self.tool.id, text),
             F::ItemId => text.clone_into(&mut self.item_id),

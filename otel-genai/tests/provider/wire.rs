@@ -195,3 +195,21 @@ fn an_error_may_be_in_a_list() {
     let error = whole(Api::OpenAiChat, &body).error.unwrap();
     assert_eq!(error.error_type(), Some("INVALID_ARGUMENT"));
 }
+
+/// vLLM says beside the reason what has stopped the model: a text of the caller's, or the number of a token.
+/// <https://docs.vllm.ai/en/stable/serving/openai_compatible_server/>
+#[test]
+fn what_has_stopped_the_model_is_no_reason_to_finish() {
+    for stopped_by in [json!("canary"), json!(2), Value::Null] {
+        let choice = json!({"index": 0, "finish_reason": "stop", "stop_reason": stopped_by, "message": {"content": "Hi"}});
+        let policy = ContentPolicy::builder().with_span_attributes().build();
+        let mut reader = ResponseReader::new(Api::OpenAiChat, false).with_capture(&policy);
+        reader.read(json!({"choices": [choice]}).to_string().as_bytes());
+        let facts = reader.finish();
+        assert_eq!(facts.finish_reasons, ["stop"], "{choice}");
+        assert_eq!(facts.output_messages[0].finish_reason, "stop", "{choice}");
+    }
+    // Mistral's models on Bedrock have that name for the reason.
+    let choice = json!({"index": 0, "stop_reason": "length", "message": {"content": "Hi"}});
+    assert_eq!(whole(Api::BedrockInvokeModel, &json!({"choices": [choice]})).finish_reasons, ["length"]);
+}

@@ -146,8 +146,9 @@ pub(super) fn choices(event: &Value, output: &mut Output) {
                 delta(index, message, output);
             }
         }
-        output.finish_reason(index, &choice["finish_reason"]);
-        output.finish_reason(index, &choice["stop_reason"]);
+        // vLLM says beside the reason what has stopped the model; some models of Bedrock have no other name for the reason.
+        let reason = if choice["finish_reason"].is_string() { "finish_reason" } else { "stop_reason" };
+        output.finish_reason(index, &choice[reason]);
     }
 }
 

@@ -7,7 +7,8 @@ use crate::provider::word::standard_finish_reason;
 impl ResponseVisitor {
     pub(super) fn end_choice(&mut self, position: usize) {
         let index = self.choice_index.take().unwrap_or(position);
-        if let Some(reason) = self.choice_finish_reason.take() {
+        let stopped_by = self.choice_stop_reason.take();
+        if let Some(reason) = self.choice_finish_reason.take().or(stopped_by) {
             self.finish_reason(index, reason);
         }
     }
