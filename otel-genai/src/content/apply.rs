@@ -234,6 +234,10 @@ fn drop_data(response: &mut Value) {
 
 /// `{"data": "<base64>"}` beside the type of it, whatever the provider calls the rest; Bedrock's is in a `source`.
 fn drop_media(fields: &mut Map<String, Value>) {
+    // A resource of MCP, whose type may be left out.
+    if fields.contains_key("uri") {
+        fields.remove("blob");
+    }
     let is_type = |key: &String| matches!(key.as_str(), "media_type" | "mime_type" | "mimeType" | "format");
     if !fields.keys().any(is_type) {
         return;

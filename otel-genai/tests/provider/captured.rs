@@ -71,9 +71,24 @@ fn data_stays_out_of_results_and_of_what_the_provider_ran() {
         {"type": "image_generation_call", "id": "ig_1", "status": "completed", "output_format": "png", "result": data},
         {"type": "code_interpreter_call", "outputs": [{"type": "image", "url": format!("data:image/png;base64,{data}")}]},
     ]});
-    for (api, body) in
-        [(Api::BedrockConverse, converse), (Api::AnthropicMessages, fetched), (Api::OpenAiResponses, drawn)]
-    {
+    // What a tool of MCP answers, and a file without the beginning of a URL.
+    let resource = json!({"messages": [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": [
+        {"type": "resource", "resource": {"uri": "file:///a.pdf", "blob": data}},
+    ]}]}]});
+    let file = json!({"messages": [{"role": "user", "content": [
+        {"type": "file", "file": {"filename": "a.pdf", "file_data": data}},
+    ]}]});
+    let input_file = json!({"input": [{"role": "user", "content": [
+        {"type": "input_file", "filename": "a.pdf", "file_data": data},
+    ]}]});
+    for (api, body) in [
+        (Api::BedrockConverse, converse),
+        (Api::AnthropicMessages, fetched),
+        (Api::OpenAiResponses, drawn),
+        (Api::AnthropicMessages, resource),
+        (Api::OpenAiChat, file),
+        (Api::OpenAiResponses, input_file),
+    ] {
         let captured = |builder: ContentPolicyBuilder| {
             let policy = builder.build();
             let mut reader = RequestReader::new(api).with_capture(&policy);

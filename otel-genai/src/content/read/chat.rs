@@ -104,8 +104,15 @@ pub(super) fn part(value: &Value) -> Option<Part> {
 }
 
 fn file(modality: &str, value: &Value, url: &Value) -> Option<Part> {
-    if let Some(url) = url.as_str().or_else(|| value["file_data"].as_str()) {
+    if let Some(url) = url.as_str() {
         return Some(media(modality, url));
+    }
+    if let Some(data) = value["file_data"].as_str() {
+        return Some(match media(modality, data) {
+            // Base64 without the beginning of a URL.
+            Part::Uri { mime_type, modality, uri } => Part::Blob { mime_type, modality, content: uri },
+            blob => blob,
+        });
     }
     let file_id = string(&value["file_id"])?;
     Some(Part::File { mime_type: None, modality: modality.to_owned(), file_id })
