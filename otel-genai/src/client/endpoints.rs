@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::provider::{Api, Endpoint, Provider};
+use crate::provider::{Api, Endpoint, OPENAI_PATHS, Provider};
 use otel_core::call_hook;
 
 type EndpointOf = Arc<dyn Fn(&Target<'_>) -> Option<Endpoint> + Send + Sync>;
@@ -64,14 +64,8 @@ fn is_host(host: &str, target: &Target<'_>) -> bool {
 
 /// Servers put the API below a path of their own.
 fn openai_api(path: &str) -> Option<Api> {
-    let ends = [
-        ("/chat/completions", Api::OpenAiChat),
-        ("/responses", Api::OpenAiResponses),
-        ("/completions", Api::OpenAiCompletions),
-        ("/embeddings", Api::OpenAiEmbeddings),
-    ];
     let path = path.trim_end_matches('/');
-    ends.into_iter().find(|(end, _)| path.ends_with(end)).map(|(_, api)| api)
+    OPENAI_PATHS.iter().find(|(end, _)| path.ends_with(end)).map(|(_, api)| *api)
 }
 
 impl fmt::Debug for Endpoints {

@@ -49,8 +49,10 @@ impl Endpoint {
 }
 
 /// What an OpenAI-compatible host serves is told by the end of the path, whatever stands before it.
-const OPENAI_PATHS: &[(&str, Api)] = &[
+pub(crate) const OPENAI_PATHS: &[(&str, Api)] = &[
     ("/chat/completions", Api::OpenAiChat),
+    // Mistral's agents.
+    ("/agents/completions", Api::OpenAiChat),
     ("/responses", Api::OpenAiResponses),
     ("/completions", Api::OpenAiCompletions),
     ("/embeddings", Api::OpenAiEmbeddings),
@@ -188,6 +190,8 @@ fn vertex(path: &str) -> Option<Endpoint> {
     if let Some((_, rest)) = path.split_once("/publishers/anthropic/models/") {
         let (model, method) = rest.rsplit_once(':')?;
         let streaming = match method {
+            // Not a model: it counts the tokens of a request.
+            _ if model == "count-tokens" => return None,
             "rawPredict" => false,
             "streamRawPredict" => true,
             _ => return None,

@@ -43,6 +43,7 @@ mod table;
 mod usage;
 mod word;
 
+pub(crate) use endpoint::OPENAI_PATHS;
 pub(crate) use gemini::finish_reason as gemini_finish_reason;
 pub(crate) use json::BYTE_ORDER_MARK;
 pub(crate) use word::standard_finish_reason;

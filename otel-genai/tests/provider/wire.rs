@@ -213,3 +213,16 @@ fn what_has_stopped_the_model_is_no_reason_to_finish() {
     let choice = json!({"index": 0, "stop_reason": "length", "message": {"content": "Hi"}});
     assert_eq!(whole(Api::BedrockInvokeModel, &json!({"choices": [choice]})).finish_reasons, ["length"]);
 }
+
+/// Vertex AI counts Claude's tokens by a model of that name, Mistral has chats with agents.
+/// <https://docs.claude.com/en/api/claude-on-vertex-ai>, <https://docs.mistral.ai/api/endpoint/agents>
+#[test]
+fn a_path_that_ends_like_another() {
+    let models = "/v1/projects/p/locations/global/publishers/anthropic/models";
+    assert_eq!(
+        Api::recognise("aiplatform.googleapis.com", &format!("{models}/count-tokens:rawPredict")),
+        None
+    );
+    let found = Api::recognise("api.mistral.ai", "/v1/agents/completions").unwrap();
+    assert_eq!(found.api(), Api::OpenAiChat);
+}
