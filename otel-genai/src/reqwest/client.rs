@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::time::Duration;
 
 use ::reqwest::{Body, Error, IntoUrl, Method, Request, Response};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use tower_layer::Layer;
@@ -108,8 +109,9 @@ where
 
     /// The body, as JSON.
     pub fn json(self, json: &(impl Serialize + ?Sized)) -> Self {
-        let has_type = |inner: ::reqwest::RequestBuilder| {
-            inner.header(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"))
+        let has_type = |inner: ::reqwest::RequestBuilder| match says_type(&inner) {
+            true => inner,
+            false => inner.header(CONTENT_TYPE, HeaderValue::from_static("application/json")),
         };
         match serde_json::to_vec(json) {
             Ok(body) => self.map(|inner| has_type(inner).body(body)),
@@ -145,4 +147,10 @@ where
     pub async fn send(self) -> Result<Response, Error> {
         self.client.execute(self.inner.build()?).await
     }
+}
+
+/// A builder shows nothing of the request that it holds, but a copy of it does.
+fn says_type(builder: &::reqwest::RequestBuilder) -> bool {
+    let request = builder.try_clone().and_then(|copy| copy.build().ok());
+    request.is_some_and(|request| request.headers().contains_key(CONTENT_TYPE))
 }

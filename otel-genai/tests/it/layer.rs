@@ -362,6 +362,29 @@ async fn reqwest_keeps_the_url_and_streams() {
     assert_once(&telemetry, "gpt-4o", None);
 }
 
+/// As with reqwest itself: whoever has said the type has said it. Servers may refuse a request that has two.
+#[tokio::test]
+async fn json_has_one_content_type() {
+    let address = serve().await;
+    let telemetry = TestTelemetry::new();
+    let requests = reqwest::Client::new();
+    let (inner, (sender, sent)) = (requests.clone(), std::sync::mpsc::channel());
+    let send = otel_genai::reqwest::execute_fn(move |request: reqwest::Request| {
+        let types: Vec<_> = request.headers().get_all("content-type").iter().cloned().collect();
+        sender.send(types).unwrap();
+        inner.execute(request)
+    });
+    let client = otel_genai::reqwest::Client::through(layer(&telemetry, address), requests, send);
+    for own in [None, Some("application/json; charset=utf-8")] {
+        let mut builder = client.post(format!("http://{address}/v1/chat/completions"));
+        if let Some(own) = own {
+            builder = builder.header("content-type", own);
+        }
+        builder.json(&request("gpt-4o", false)).send().await.unwrap();
+        assert_eq!(sent.recv().unwrap(), [own.unwrap_or("application/json")]);
+    }
+}
+
 /// A service of the application may do anything in the bodies that it makes, such as ask for the rest by another request.
 #[tokio::test]
 async fn a_body_that_the_application_made_is_polled_in_the_context_of_the_span() {
