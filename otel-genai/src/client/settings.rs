@@ -7,7 +7,7 @@ use opentelemetry::Context;
 use super::endpoints::{Endpoints, Target};
 use crate::GenAi;
 use crate::operation::{Inference, Scope, Server};
-use crate::provider::{Api, Endpoint, RequestReader, ResponseReader};
+use crate::provider::{Api, Endpoint, Provider, RequestReader, ResponseReader};
 use crate::reading::{Failure, Reading};
 
 #[derive(Clone, Debug)]
@@ -94,18 +94,19 @@ impl Call {
         };
         let reader = is_plain(headers).then(reader);
         let failure = (status.as_u16() >= 400)
-            .then(|| Failure { status: status.as_u16(), class: error_class(self.api, headers) });
+            .then(|| Failure { status: status.as_u16(), class: self.error_class(headers) });
         Reading::new(self.inference, reader, failure)
     }
-}
 
-/// AWS says the class in a header, perhaps behind a namespace and a `#`, and before a `:` and more; the body may have no more
-/// than a text.
-/// <https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html#operation-error-serialization>
-fn error_class(api: Api, headers: &HeaderMap) -> Option<String> {
-    let header = headers.get("x-amzn-errortype").filter(|_| api.is_bedrock())?.to_str().ok()?;
-    let name = header.split(':').next()?;
-    Some(name.rsplit('#').next().unwrap_or(name).trim().to_owned())
+    /// AWS says the class in a header, perhaps behind a namespace and a `#`, and before a `:` and more; the body may have no
+    /// more than a text.
+    /// <https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html#operation-error-serialization>
+    fn error_class(&self, headers: &HeaderMap) -> Option<String> {
+        let is_aws = self.inference.guard.facts().provider == Some(Provider::AwsBedrock);
+        let header = headers.get("x-amzn-errortype").filter(|_| is_aws || self.api.is_bedrock())?;
+        let name = header.to_str().ok()?.split(':').next()?;
+        Some(name.rsplit('#').next().unwrap_or(name).trim().to_owned())
+    }
 }
 
 /// What is compressed cannot be read: this layer belongs outside of what decompresses.

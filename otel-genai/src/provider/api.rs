@@ -24,6 +24,8 @@ pub enum Api {
     BedrockConverse,
     /// `InvokeModel` and `InvokeModelWithResponseStream` of Amazon Bedrock: the body is the model's own.
     BedrockInvokeModel,
+    /// `InvokeModel` of Amazon Bedrock with a model that makes embeddings.
+    BedrockEmbeddings,
     /// `/api/chat` of Ollama.
     OllamaChat,
     /// `/api/generate` of Ollama.
@@ -34,7 +36,7 @@ pub enum Api {
     CohereChat,
     /// `/v2/embed` of Cohere.
     CohereEmbed,
-    /// `/v2/rerank` of Cohere.
+    /// `/v2/rerank` of Cohere, and `InvokeModel` of Amazon Bedrock with a model that reranks.
     CohereRerank,
 }
 
@@ -48,7 +50,7 @@ impl Api {
     }
 
     pub(crate) const fn is_bedrock(self) -> bool {
-        matches!(self, Self::BedrockConverse | Self::BedrockInvokeModel)
+        matches!(self, Self::BedrockConverse | Self::BedrockInvokeModel | Self::BedrockEmbeddings)
     }
 
     /// The value of `gen_ai.operation.name`.
@@ -64,9 +66,11 @@ impl Api {
             | Self::CohereChat => "chat",
             Self::GeminiGenerateContent => "generate_content",
             Self::OpenAiCompletions | Self::AnthropicCompletions | Self::OllamaGenerate => "text_completion",
-            Self::OpenAiEmbeddings | Self::GeminiEmbedContent | Self::OllamaEmbed | Self::CohereEmbed => {
-                "embeddings"
-            }
+            Self::OpenAiEmbeddings
+            | Self::GeminiEmbedContent
+            | Self::BedrockEmbeddings
+            | Self::OllamaEmbed
+            | Self::CohereEmbed => "embeddings",
             Self::CohereRerank => "rerank",
         }
     }
@@ -77,6 +81,7 @@ impl Api {
             self,
             Self::OpenAiEmbeddings
                 | Self::GeminiEmbedContent
+                | Self::BedrockEmbeddings
                 | Self::OllamaEmbed
                 | Self::CohereEmbed
                 | Self::CohereRerank

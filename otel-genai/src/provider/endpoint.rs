@@ -216,19 +216,24 @@ fn bedrock(path: &str) -> Option<Endpoint> {
         return openai(Provider::AwsBedrock, path);
     }
     let (model, method) = path.strip_prefix("/model/")?.rsplit_once('/')?;
+    let model = decode(model);
     let (api, streaming) = match method {
         "converse" => (Api::BedrockConverse, false),
         "converse-stream" => (Api::BedrockConverse, true),
-        "invoke" => (Api::BedrockInvokeModel, false),
+        "invoke" => (invoked(&model), false),
         "invoke-with-response-stream" => (Api::BedrockInvokeModel, true),
         _ => return None,
     };
-    Some(Endpoint {
-        provider: Provider::AwsBedrock,
-        api,
-        model: Some(decode(model)),
-        streaming: Some(streaming),
-    })
+    Some(Endpoint { provider: Provider::AwsBedrock, api, model: Some(model), streaming: Some(streaming) })
+}
+
+/// One path for all models: what one does is in its name, if anywhere.
+fn invoked(model: &str) -> Api {
+    match () {
+        () if model.contains("embed") => Api::BedrockEmbeddings,
+        () if model.contains("rerank") => Api::CohereRerank,
+        () => Api::BedrockInvokeModel,
+    }
 }
 
 fn cohere(path: &str) -> Option<Endpoint> {

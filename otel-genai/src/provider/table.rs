@@ -11,7 +11,7 @@ pub(super) fn response(api: Api, path: &[Key]) -> Option<ResponseField> {
         Api::AnthropicMessages | Api::AnthropicCompletions => anthropic::response(path),
         Api::GeminiGenerateContent | Api::GeminiEmbedContent => gemini::response(path),
         Api::BedrockConverse => bedrock::converse(path),
-        Api::BedrockInvokeModel => bedrock::invoke_model(path),
+        Api::BedrockInvokeModel | Api::BedrockEmbeddings => bedrock::invoke_model(path),
         Api::OllamaChat | Api::OllamaGenerate | Api::OllamaEmbed => ollama::response(path),
         Api::CohereChat | Api::CohereEmbed | Api::CohereRerank => cohere::response(path),
     }
@@ -25,6 +25,7 @@ pub(super) fn response_scope(api: Api, path: &[Key]) -> Option<ResponseScope> {
         Api::GeminiGenerateContent | Api::GeminiEmbedContent => gemini::scope(path),
         Api::BedrockConverse => bedrock::converse_scope(path),
         Api::BedrockInvokeModel => bedrock::invoke_model_scope(path),
+        Api::BedrockEmbeddings => bedrock::invoke_model_scope(path).or_else(|| cohere::scope(path)),
         Api::OllamaChat | Api::OllamaGenerate | Api::OllamaEmbed => ollama::scope(path),
         Api::CohereChat | Api::CohereEmbed | Api::CohereRerank => cohere::scope(path),
     }
@@ -38,6 +39,7 @@ pub(super) fn request(api: Api, path: &[Key]) -> Option<RequestField> {
         Api::AnthropicMessages | Api::AnthropicCompletions => anthropic::request(path),
         Api::GeminiGenerateContent | Api::GeminiEmbedContent => gemini::request(path),
         Api::BedrockConverse | Api::BedrockInvokeModel => bedrock::request(path),
+        Api::BedrockEmbeddings => bedrock::request(path).or_else(|| cohere::request(path)),
         Api::OllamaChat | Api::OllamaGenerate | Api::OllamaEmbed => ollama::request(path),
         Api::CohereChat | Api::CohereEmbed | Api::CohereRerank => cohere::request(path),
     }

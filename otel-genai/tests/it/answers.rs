@@ -110,6 +110,8 @@ fn an_error_within_a_stream_is_the_outcome() {
 #[test]
 fn the_class_of_an_error_of_aws_is_in_a_header() {
     const CONVERSE: &str = "https://bedrock-runtime.eu-central-1.amazonaws.com/model/gpt-4o/converse";
+    const RERANK: &str =
+        "https://bedrock-runtime.eu-central-1.amazonaws.com/model/cohere.rerank-v3-5:0/invoke";
     const THROTTLED: &[u8] = br#"{"message":"Too many requests"}"#;
     for (url, header, body, expected) in [
         (CONVERSE, "ThrottlingException", THROTTLED, "ThrottlingException"),
@@ -132,6 +134,10 @@ fn the_class_of_an_error_of_aws_is_in_a_header() {
         assert_conventions(&telemetry);
         telemetry.assert_span(span("chat gpt-4o").failed().has("error.type", expected));
     }
+    // What Bedrock answers in the words of another.
+    let telemetry = TestTelemetry::new();
+    answered_by(RERANK, genai(&telemetry), 429, &[("x-amzn-errortype", "ThrottlingException")], THROTTLED);
+    telemetry.assert_span(span("rerank gpt-4o").failed().has("error.type", "ThrottlingException"));
 }
 
 /// "Regardless of the span sampling decision."

@@ -17,6 +17,7 @@ const APIS: &[Api] = &[
     Api::GeminiEmbedContent,
     Api::BedrockConverse,
     Api::BedrockInvokeModel,
+    Api::BedrockEmbeddings,
     Api::OllamaChat,
     Api::OllamaGenerate,
     Api::OllamaEmbed,

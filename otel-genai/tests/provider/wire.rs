@@ -1,7 +1,7 @@
 //! Facts that are legal on the wire and rare.
 
 use otel_genai::content::ContentPolicy;
-use otel_genai::provider::{Api, ResponseFacts, ResponseReader};
+use otel_genai::provider::{Api, RequestReader, ResponseFacts, ResponseReader};
 use serde_json::{Value, json};
 
 pub(crate) fn sse(api: Api, policy: &ContentPolicy, events: &[Value]) -> ResponseFacts {
@@ -225,4 +225,56 @@ fn a_path_that_ends_like_another() {
     );
     let found = Api::recognise("api.mistral.ai", "/v1/agents/completions").unwrap();
     assert_eq!(found.api(), Api::OpenAiChat);
+}
+
+/// All models of Bedrock are invoked by one path, and what they do is in their names.
+/// <https://docs.aws.amazon.com/bedrock/latest/userguide/models-supported.html>
+#[test]
+fn not_every_model_of_bedrock_chats() {
+    for (model, method, operation) in [
+        ("anthropic.claude-sonnet-4-20250514-v1:0", "invoke", "chat"),
+        ("amazon.nova-pro-v1%3A0", "invoke-with-response-stream", "chat"),
+        ("amazon.titan-embed-text-v2:0", "invoke", "embeddings"),
+        ("amazon.nova-2-multimodal-embeddings-v1:0", "invoke", "embeddings"),
+        ("arn:aws:bedrock:us-east-1:1:inference-profile%2Fus.cohere.embed-v4:0", "invoke", "embeddings"),
+        ("cohere.rerank-v3-5:0", "invoke", "rerank"),
+    ] {
+        let path = format!("/model/{model}/{method}");
+        let found = Api::recognise("bedrock-runtime.us-east-1.amazonaws.com", &path).unwrap();
+        assert_eq!((found.api().operation_name(), found.provider().as_str()), (operation, "aws.bedrock"));
+    }
+}
+
+#[test]
+fn embeddings_of_bedrock() {
+    let api = |model: &str| {
+        let path = format!("/model/{model}/invoke");
+        Api::recognise("bedrock-runtime.us-east-1.amazonaws.com", &path).unwrap().api()
+    };
+    let policy = ContentPolicy::builder().with_span_attributes().build();
+    for (model, body, answer, format, tokens) in [
+        (
+            "amazon.titan-embed-text-v2:0",
+            json!({"inputText": "canary", "dimensions": 2, "embeddingTypes": ["float"]}),
+            json!({"embedding": [0.5, 0.25], "inputTextTokenCount": 3}),
+            "float",
+            Some(3),
+        ),
+        (
+            "cohere.embed-multilingual-v3",
+            json!({"texts": ["canary"], "input_type": "search_query", "embedding_types": ["int8"]}),
+            json!({"id": "1", "response_type": "embeddings_by_type", "embeddings": {"int8": [[1, 2]]}}),
+            "int8",
+            None,
+        ),
+    ] {
+        let mut reader = RequestReader::new(api(model)).with_capture(&policy);
+        reader.read(body.to_string().as_bytes());
+        let request = reader.finish();
+        assert_eq!(request.encoding_formats, [format], "{model}");
+        assert!(request.content.is_empty(), "{model}");
+        let facts = whole(api(model), &answer);
+        assert_eq!((facts.embeddings, facts.dimensions, facts.encoding_format), (1, Some(2), Some(format)));
+        assert_eq!(facts.usage.input_tokens, tokens, "{model}");
+    }
 }

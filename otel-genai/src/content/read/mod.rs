@@ -28,6 +28,7 @@ pub(crate) fn request(api: Api, body: &Value) -> RequestContent {
         // The conventions have no content for these.
         Api::OpenAiEmbeddings
         | Api::GeminiEmbedContent
+        | Api::BedrockEmbeddings
         | Api::OllamaEmbed
         | Api::CohereEmbed
         | Api::CohereRerank => RequestContent::default(),
@@ -47,6 +48,7 @@ pub(crate) fn event(api: Api, event: &Value, output: &mut Output) {
         Api::CohereChat => chat::cohere(event, output),
         Api::OpenAiEmbeddings
         | Api::GeminiEmbedContent
+        | Api::BedrockEmbeddings
         | Api::OllamaEmbed
         | Api::CohereEmbed
         | Api::CohereRerank => {}
