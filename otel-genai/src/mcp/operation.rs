@@ -141,6 +141,8 @@ impl McpMessage {
     pub fn set_error(&mut self, code: i64, message: &str) {
         self.answer.code = Some(code);
         if !is_error(self.side, code, self.genai.conventions().is_latest()) {
+            // The protocol says more of an outcome than the type of an error that a call has returned.
+            self.answer.error_type = None;
             return;
         }
         self.answer.error_type = Some(self.genai.mcp(self.side).convention().error_type(code));

@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::slice::from_ref;
 
-use futures_util::poll;
+use futures_util::{FutureExt, poll};
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::propagation::TextMapCompositePropagator;
 use opentelemetry::trace::{Status, Tracer, TracerProvider};
@@ -270,6 +270,14 @@ fn later_conventions_do_not_blame_a_server_for_what_it_was_asked() {
         assert_eq!(span.attribute("error.type").is_some(), failed, "{code}");
         assert!(span.has("rpc.response.status_code", code.to_string()));
     }
+    // Also where the server's own function has said so: the protocol's word counts.
+    telemetry.clear();
+    let mut served = genai.mcp_server("tools/call").with_tool("lookup").start();
+    let answer = served.call(std::future::ready(Err::<(), _>(std::fmt::Error)));
+    answer.now_or_never().unwrap().unwrap_err();
+    served.respond(&json!({"error": {"code": -32602, "message": "no such order"}}));
+    served.end();
+    telemetry.assert_span(span("tools/call lookup").not_failed().has_no("error.type"));
 }
 
 #[test]
