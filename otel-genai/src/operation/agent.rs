@@ -132,6 +132,6 @@ impl Agent {
     /// `gen_ai.agent.id`, of an agent that was just made.
     pub fn set_id(&mut self, id: impl Into<String>) {
         let id = opentelemetry::KeyValue::new(crate::names::attribute::AGENT_ID, id.into());
-        self.guard.set_attribute(id);
+        self.guard.say(id);
     }
 }

@@ -38,7 +38,7 @@ impl Guard {
             Some(other) => other.to_string(),
             None => return,
         };
-        self.extra.push(KeyValue::new(key, text));
+        self.say(KeyValue::new(key, text));
     }
 
     fn captures_content(&self) -> bool {

@@ -35,7 +35,7 @@ pub(crate) struct Guard {
     inner: Scope,
     facts: OperationFacts,
     pub(crate) response: ResponseFacts,
-    pub(crate) extra: Vec<KeyValue>,
+    extra: Vec<KeyValue>,
     failure: Option<ErrorType>,
     /// Something is on its way that a drop would cut off.
     pub(crate) is_waiting: bool,
@@ -120,6 +120,12 @@ impl Guard {
         if let Some(operation) = &mut self.operation {
             operation.attributes().span(pair.key, pair.value);
         }
+    }
+
+    /// An attribute of the span alone that may be said again: the last one counts.
+    pub(crate) fn say(&mut self, pair: KeyValue) {
+        self.extra.retain(|said| said.key != pair.key);
+        self.extra.push(pair);
     }
 
     /// What is to be said of the outcome, unless something else is said later.

@@ -102,7 +102,7 @@ impl Memory {
     /// `gen_ai.memory.record.count`: how many records were found or written.
     pub fn set_record_count(&mut self, count: u32) {
         let count = opentelemetry::KeyValue::new(attribute::MEMORY_RECORD_COUNT, i64::from(count));
-        self.guard.set_attribute(count);
+        self.guard.say(count);
     }
 
     /// What is searched for; recorded only if content is captured into spans.

@@ -4,6 +4,7 @@ use http_body_util::BodyExt;
 use opentelemetry::Key;
 use otel_genai::content::ContentPolicy;
 use otel_genai::provider::Provider;
+use otel_genai::{GenAiConventions, MemoryOperation};
 use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry};
 use serde_json::{Value, json};
 
@@ -153,4 +154,35 @@ fn queries_and_documents() {
     let span = telemetry.span("retrieval kb-1");
     assert!(span.has("gen_ai.retrieval.query.text", PROMPT), "{}", telemetry.tree());
     assert!(span.has("gen_ai.retrieval.documents", r#"[{"id":"d1","score":0.5}]"#), "{}", telemetry.tree());
+}
+
+/// "The attribute keys [..] MUST be unique": of what is said again, as of a tool that is tried again, the last counts.
+/// <https://opentelemetry.io/docs/specs/otel/common/#attribute-collections>
+#[test]
+fn what_is_said_again_is_there_once() {
+    let telemetry = TestTelemetry::new();
+    let policy = ContentPolicy::builder().with_span_attributes().build();
+    let genai = builder(&telemetry).with_content_policy(policy);
+    let genai = genai.with_conventions(GenAiConventions::Latest).build();
+    let mut tool = genai.execute_tool("lookup").start();
+    tool.set_result(&json!("too many requests"));
+    tool.set_result(&json!("found"));
+    tool.end();
+    let mut memory = genai.memory(MemoryOperation::Search).start();
+    memory.set_record_count(1);
+    memory.set_record_count(2);
+    memory.end();
+    let mut agent = genai.create_agent(Provider::OpenAi, "shop").start();
+    agent.set_id("1");
+    agent.set_id("2");
+    agent.end();
+    for (name, key, value) in [
+        ("execute_tool lookup", "gen_ai.tool.call.result", "found"),
+        ("search_memory", "gen_ai.memory.record.count", "2"),
+        ("create_agent shop", "gen_ai.agent.id", "2"),
+    ] {
+        let span = telemetry.span(name);
+        let values = span.attributes.iter().filter(|pair| pair.key.as_str() == key);
+        assert_eq!(values.map(|pair| pair.value.to_string()).collect::<Vec<_>>(), [value], "{name}");
+    }
 }
