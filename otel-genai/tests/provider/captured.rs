@@ -1,6 +1,6 @@
 //! Content that is legal on the wire and rare.
 
-use otel_genai::content::{ContentPolicy, ContentPolicyBuilder, OutputMessage};
+use otel_genai::content::{ContentPolicy, ContentPolicyBuilder, Message, OutputMessage, Part};
 use otel_genai::provider::{Api, RequestReader, ResponseFacts, ResponseReader};
 use serde_json::{Value, json};
 
@@ -126,4 +126,21 @@ fn a_text_of_which_a_piece_was_left_out_is_not_shown_as_whole() {
     let facts = reader.finish();
     let text = parts(&facts)[0]["content"].as_str().unwrap().to_owned();
     assert!(text.ends_with("…[cut]"), "{}", &text[text.len() - 20..]);
+}
+
+/// Google takes one where a list is meant, and its own examples write it so.
+/// <https://ai.google.dev/gemini-api/docs/system-instructions>
+#[test]
+fn one_where_gemini_has_a_list() {
+    let body = json!({
+        "system_instruction": {"parts": {"text": "rule"}}, "contents": {"parts": {"text": "question"}},
+        "tools": {"function_declarations": {"name": "lookup"}},
+    });
+    let mut reader = RequestReader::new(Api::GeminiGenerateContent).with_capture(&spans().build());
+    reader.read(body.to_string().as_bytes());
+    let content = reader.finish().content;
+    assert_eq!(content.system_instructions, [Part::Text("rule".to_owned())]);
+    assert_eq!(content.input_messages, [Message::text("user", "question")]);
+    let tools: Vec<_> = content.tool_definitions.iter().map(|tool| tool.name.as_str()).collect();
+    assert_eq!(tools, ["lookup"]);
 }

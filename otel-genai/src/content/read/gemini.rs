@@ -9,9 +9,9 @@ use crate::content::output::{Block, Output};
 pub(super) fn request(body: &Value) -> RequestContent {
     let instructions = either(body, "systemInstruction", "system_instruction");
     RequestContent {
-        system_instructions: list(&instructions["parts"]).filter_map(part).collect(),
-        input_messages: list(&body["contents"]).map(message).collect(),
-        tool_definitions: list(&body["tools"]).flat_map(definitions).collect(),
+        system_instructions: many(&instructions["parts"]).filter_map(part).collect(),
+        input_messages: many(&body["contents"]).map(message).collect(),
+        tool_definitions: many(&body["tools"]).flat_map(definitions).collect(),
         truncated: false,
     }
 }
@@ -20,8 +20,13 @@ fn either<'a>(value: &'a Value, camel: &str, snake: &str) -> &'a Value {
     if value[camel].is_null() { &value[snake] } else { &value[camel] }
 }
 
+/// Of a list with one element the element alone will do.
+fn many(value: &Value) -> impl Iterator<Item = &Value> {
+    list(value).chain(Some(value).filter(|value| value.is_object()))
+}
+
 fn message(value: &Value) -> Message {
-    let parts: Vec<_> = list(&value["parts"]).filter_map(part).collect();
+    let parts: Vec<_> = many(&value["parts"]).filter_map(part).collect();
     let is_result = |part: &Part| matches!(part, Part::ToolCallResponse { .. });
     let who = if !parts.is_empty() && parts.iter().all(is_result) {
         "tool".to_owned()
@@ -68,9 +73,10 @@ fn definitions(tools: &Value) -> Vec<ToolDefinition> {
         let schema = either(value, "parameters", "parametersJsonSchema");
         tool("function", &value["name"], &value["description"], schema)
     };
-    let mut definitions: Vec<_> = list(functions).filter_map(function).collect();
+    let mut definitions: Vec<_> = many(functions).filter_map(function).collect();
     // Tools that the provider runs: `{"googleSearch": {}}`.
-    let others = tools.as_object().into_iter().flatten().filter(|(_, value)| value.is_object());
+    let is_other = |(kind, value): &(&String, &Value)| value.is_object() && !kind.starts_with("function");
+    let others = tools.as_object().into_iter().flatten().filter(is_other);
     definitions.extend(others.map(|(kind, _)| ToolDefinition {
         kind: kind.clone(),
         name: kind.clone(),
