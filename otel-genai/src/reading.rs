@@ -54,7 +54,12 @@ impl Reading {
             return;
         };
         // The body of an answer that came whole is no stream.
-        if self.inference.guard.facts().request.stream {
+        if chunks > 0 && self.inference.guard.facts().request.stream {
+            // It is on the times of chunks, too. Whatever else is known comes at the end.
+            let model = &mut self.inference.guard.response.model;
+            if model.is_none() {
+                *model = reader.model().map(str::to_owned);
+            }
             self.inference.chunks(chunks);
         }
     }

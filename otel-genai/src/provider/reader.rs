@@ -84,6 +84,11 @@ impl ResponseReader {
         self.payload.visitor.facts().output_chunks
     }
 
+    /// The model that answers, as soon as that is known.
+    pub(crate) fn model(&self) -> Option<&str> {
+        self.payload.visitor.facts().model.as_deref()
+    }
+
     /// The response came to its own end. False after a stream that was cut.
     #[must_use]
     pub fn is_complete(&self) -> bool {

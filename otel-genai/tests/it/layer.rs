@@ -10,6 +10,7 @@ use futures_util::{FutureExt, StreamExt, poll};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy;
 use hyper_util::rt::TokioExecutor;
+use opentelemetry::KeyValue;
 use opentelemetry::trace::{Status, TraceContextExt};
 use otel_genai::provider::{Endpoint, Provider};
 use otel_genai::{GenAi, GenAiLayer, RequestBody};
@@ -144,6 +145,11 @@ async fn a_stream() {
         telemetry.assert_span(expected.has("gen_ai.usage.output_tokens", 10));
         let count = |name: &str| telemetry.histogram_count(&format!("gen_ai.client.operation.{name}"));
         assert_eq!((count("time_to_first_chunk"), count("time_per_output_chunk")), (1, 9), "{kind:?}");
+        // As on the duration, with which they are to be compared.
+        for name in ["time_to_first_chunk", "time_per_output_chunk", "duration"] {
+            let metric = telemetry.assert_metric(&format!("gen_ai.client.operation.{name}"));
+            metric.has_series(1).point([KeyValue::new("gen_ai.response.model", "gpt-4o-1")]);
+        }
     }
 }
 
