@@ -11,9 +11,6 @@ use serde_json::{Error, Value};
 const DOUBLES: &[&str] =
     &["doubleValue", "asDouble", "sum", "min", "max", "zeroThreshold", "explicitBounds", "quantile", "value"];
 
-/// The messages of which the generated types want the only field, which Protobuf's JSON leaves out where it is empty.
-const LISTS: &[&str] = &["arrayValue", "kvlistValue"];
-
 pub(super) fn from_slice<T: DeserializeOwned>(json: &[u8]) -> Result<T, Error> {
     from_value(serde_json::from_slice(json)?)
 }
@@ -33,14 +30,7 @@ impl Field {
     fn entries(object: serde_json::Map<String, Value>) -> impl Iterator<Item = (String, Self)> {
         object.into_iter().filter(|(_, value)| !value.is_null()).map(|(key, mut value)| {
             let is_double = DOUBLES.contains(&key.as_str());
-            if LISTS.contains(&key.as_str())
-                && let Value::Object(list) = &mut value
-            {
-                let values = list.entry("values").or_insert(Value::Null);
-                if values.is_null() {
-                    *values = Value::Array(Vec::new());
-                }
-            }
+            complete(&key, &mut value);
             (key, Self { is_double, value })
         })
     }
@@ -100,6 +90,40 @@ impl IntoDeserializer<'_, Error> for Field {
 
     fn into_deserializer(self) -> Self {
         self
+    }
+}
+
+/// Of some messages the generated types want every field, and Protobuf's JSON leaves out those that are empty.
+fn complete(field: &str, value: &mut Value) {
+    let (list, text) = (Value::Array(Vec::new()), Value::from(""));
+    match field {
+        "arrayValue" => fill(value, &[("values", &list)]),
+        "kvlistValue" => {
+            fill(value, &[("values", &list)]);
+            if let Some(values) = value.get_mut("values") {
+                each(values, &[("key", &text)]);
+            }
+        }
+        "attributes" | "filteredAttributes" | "metadata" => each(value, &[("key", &text)]),
+        "entityRefs" => each(
+            value,
+            &[("schemaUrl", &text), ("type", &text), ("idKeys", &list), ("descriptionKeys", &list)],
+        ),
+        _ => {}
+    }
+}
+
+fn each(messages: &mut Value, fields: &[(&str, &Value)]) {
+    messages.as_array_mut().into_iter().flatten().for_each(|message| fill(message, fields));
+}
+
+fn fill(message: &mut Value, fields: &[(&str, &Value)]) {
+    let Value::Object(message) = message else { return };
+    for (name, empty) in fields {
+        let field = message.entry(*name).or_insert(Value::Null);
+        if field.is_null() {
+            field.clone_from(empty);
+        }
     }
 }
 

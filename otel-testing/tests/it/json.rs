@@ -112,6 +112,28 @@ fn lists_that_are_empty_may_leave_out_their_field() {
     assert_eq!(attribute("map"), Some(AttributeValue::Map(Vec::new())));
 }
 
+/// As above, of the messages of which the generated types want every field.
+#[test]
+fn texts_that_are_empty_may_leave_out_their_field() {
+    let document = r#"{
+        "resourceSpans": [{"resource": {"entityRefs": [{"type": "service", "idKeys": ["service.name"]}, {}]},
+            "scopeSpans": [{"spans": [{"name": "charge"}]}]}],
+        "resourceMetrics": [{"scopeMetrics": [{"metrics": [{"name": "m", "gauge": {"dataPoints": [
+            {"asInt": 1, "attributes": [{"value": {"boolValue": true}}]}]}}]}]}],
+        "resourceLogs": [{"scopeLogs": [{"logRecords": [{"body": {"kvlistValue": {"values": [{"key": null}]}}}]}]}]
+    }"#;
+    let captured = Captured::from_otlp_json(document).unwrap();
+    captured.assert_span("charge");
+    assert!(captured.points("m")[0].has("", true));
+    assert_eq!(captured.logs[0].body, AttributeValue::Map(vec![(String::new(), AttributeValue::Empty)]));
+    // What is something else is refused.
+    for map in ["1", "[]", r#"{"values": 1}"#, r#"{"values": [1]}"#] {
+        let body = format!(r#"{{"body": {{"kvlistValue": {map}}}}}"#);
+        let document = format!(r#"{{"resourceLogs": [{{"scopeLogs": [{{"logRecords": [{body}]}}]}}]}}"#);
+        assert!(Captured::from_otlp_json(&document).is_err(), "{map}");
+    }
+}
+
 /// Every place of OTLP that holds a double, each with a value that JSON has no number for.
 const NO_NUMBERS: &str = r#"{
     "resourceSpans": [{"scopeSpans": [{"spans": [{"name": "charge", "attributes": [
