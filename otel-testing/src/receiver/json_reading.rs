@@ -93,7 +93,8 @@ impl IntoDeserializer<'_, Error> for Field {
     }
 }
 
-/// Of some messages the generated types want every field, and Protobuf's JSON leaves out those that are empty.
+/// Of some messages the generated types want every field, and Protobuf's JSON leaves out those that are empty. Integers and
+/// bytes they take in one form only.
 fn complete(field: &str, value: &mut Value) {
     let (list, text) = (Value::Array(Vec::new()), Value::from(""));
     match field {
@@ -109,8 +110,33 @@ fn complete(field: &str, value: &mut Value) {
             value,
             &[("schemaUrl", &text), ("type", &text), ("idKeys", &list), ("descriptionKeys", &list)],
         ),
+        // All of 32 bits that are no enumeration.
+        "flags"
+        | "droppedAttributesCount"
+        | "droppedEventsCount"
+        | "droppedLinksCount"
+        | "scale"
+        | "offset" => {
+            if let Some(number) = value.as_str().and_then(|text| text.parse::<i64>().ok()) {
+                *value = number.into();
+            }
+        }
+        "bytesValue" => {
+            if let Value::String(text) = value {
+                *text = standard_base64(text);
+            }
+        }
         _ => {}
     }
+}
+
+/// "Either standard or URL-safe base64 encoding with/without paddings are accepted."
+fn standard_base64(text: &str) -> String {
+    let mut standard = text.trim_end_matches('=').replace('-', "+").replace('_', "/");
+    while standard.len() % 4 > 1 {
+        standard.push('=');
+    }
+    standard
 }
 
 fn each(messages: &mut Value, fields: &[(&str, &Value)]) {

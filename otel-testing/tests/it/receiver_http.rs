@@ -228,6 +228,30 @@ fn takes_every_form_of_a_number() {
     assert_eq!((sizes.bounds.as_slice(), sizes.bucket_counts.as_slice()), (&[0.5, 1.0][..], &[1, 0, 1][..]));
 }
 
+/// So it says of integers, too, and of bytes: "Either standard or URL-safe base64 encoding with/without paddings are
+/// accepted." Enumerations are integers in OTLP, and nothing else.
+#[test]
+fn takes_every_form_of_an_integer_and_of_bytes() {
+    let receiver = OtlpReceiver::start().unwrap();
+    let span = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"a","flags":"768","droppedAttributesCount":"2",
+        "attributes":[{"key":"padded","value":{"bytesValue":"_-8="}},{"key":"bare","value":{"bytesValue":"_-8"}},
+            {"key":"standard","value":{"bytesValue":"/+8="}}]}]}]}]}"#;
+    assert_eq!(post(&receiver, "/v1/traces", &[JSON], span).status(), 200);
+    let span = &receiver.spans()[0];
+    assert!(span.parent_is_remote());
+    assert_eq!(span.dropped_attributes, 2);
+    for key in ["padded", "bare", "standard"] {
+        assert!(span.has(key, vec![0xff_u8, 0xef]), "{key}");
+    }
+    let metric = r#"{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"m","exponentialHistogram":{"dataPoints":[
+        {"count":1,"scale":"-1","positive":{"offset":"-2","bucketCounts":["1"]}}]}}]}]}]}"#;
+    assert_eq!(post(&receiver, "/v1/metrics", &[JSON], metric).status(), 200);
+    for span in [r#"{"kind":"3"}"#, r#"{"flags":"1x"}"#, r#"{"flags":"-1"}"#, r#"{"flags":""}"#] {
+        let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{span}]}}]}}]}}"#);
+        assert_eq!(post(&receiver, "/v1/traces", &[JSON], body).status(), 400, "{span}");
+    }
+}
+
 #[test]
 fn a_text_that_is_no_number_is_refused() {
     for number in ["nan", "inf", "0x10", "", "1 2"] {
