@@ -18,6 +18,8 @@ pub struct Metric {
     pub description: String,
     /// Unit in UCUM, such as `s` or `{request}`; empty if none was given.
     pub unit: String,
+    /// What the sender says of it beside; the SDK of today has none, a collector may.
+    pub metadata: Attributes,
     /// What it is.
     pub kind: MetricKind,
     /// Cumulative or delta; gauges have none.

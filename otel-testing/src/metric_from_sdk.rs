@@ -31,6 +31,7 @@ fn from_sdk(scope: &Scope, metric: &SdkMetric) -> Metric {
         name: metric.name().to_owned(),
         description: metric.description().to_owned(),
         unit: metric.unit().to_owned(),
+        metadata: Attributes::default(),
         kind,
         temporality,
         points,

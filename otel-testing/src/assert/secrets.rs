@@ -38,6 +38,7 @@ pub(super) fn found(captured: &Captured, secrets: &[String]) -> Vec<String> {
         for text in [&metric.name, &metric.description, &metric.unit] {
             search.text(&place, text);
         }
+        search.attributes(&format!("the metadata of {place}"), &metric.metadata);
         search.scope(&place, &metric.scope);
         search.resource(resource);
         for point in &metric.points {

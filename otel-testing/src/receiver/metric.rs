@@ -128,6 +128,7 @@ fn received(scope: &Scope, metric: proto::Metric) -> Metric {
         name: metric.name,
         description: metric.description,
         unit: metric.unit,
+        metadata: attributes(metric.metadata),
         kind,
         temporality,
         points,

@@ -107,16 +107,20 @@ fn a_secret_is_found_in_every_export_of_a_metric_and_in_its_resource() {
         format!(
             r#"{{"resourceMetrics": [{{
                 "resource": {{"attributes": [{{"key": "token", "value": {{"stringValue": "{token}"}}}}]}},
-                "scopeMetrics": [{{"metrics": [{{"name": "orders", "gauge": {{"dataPoints": [
+                "scopeMetrics": [{{"metrics": [{{"name": "orders",
+                "metadata": [{{"key": "owner", "value": {{"stringValue": "fifth"}}}}], "gauge": {{"dataPoints": [
                     {{"asInt": "1", "attributes": [{{"key": "seat", "value": {{"stringValue": "{seat}"}}}}]}}]}}}}]}}]}}]}}"#
         )
     };
     let exports = [export("first", "second"), export("first", "third")].concat();
     let captured = Captured::from_otlp_json(&exports).unwrap();
     captured.assert_no_secrets(["fourth"]);
-    for (canary, place) in
-        [("first", "token of the resource"), ("second", "seat of metric"), ("third", "seat of metric")]
-    {
+    for (canary, place) in [
+        ("first", "token of the resource"),
+        ("second", "seat of metric"),
+        ("third", "seat of metric"),
+        ("fifth", "owner of the metadata of metric"),
+    ] {
         let message = panic_message(|| captured.assert_no_secrets([canary]));
         assert!(message.contains(place), "{message}");
     }
