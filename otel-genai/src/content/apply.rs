@@ -8,6 +8,7 @@ use opentelemetry::{Key, KeyValue};
 use serde_json::{Map, Value};
 
 use super::limits;
+use super::media::drop_media_parts;
 use super::message::{each_string, json_length};
 use super::policy::{CapturedContent, ContentPolicy, UploadedContent};
 use super::{Message, OutputMessage, Part, RequestContent};
@@ -96,6 +97,13 @@ impl ContentPolicy {
 
     /// What a call says stays, but for its content. The schema requires a `response`.
     fn empty(&self, part: &mut Part) {
+        if self.hidden.media {
+            match part {
+                Part::ToolCallResponse { response, .. } => drop_media_parts(response),
+                Part::Other { fields, .. } => fields.values_mut().for_each(drop_media_parts),
+                _ => {}
+            }
+        }
         match part {
             Part::ToolCall { arguments, .. } if self.hidden.tool_arguments => *arguments = None,
             Part::ToolCallResponse { response, .. } if self.hidden.tool_results => {

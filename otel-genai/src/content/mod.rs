@@ -3,6 +3,7 @@
 mod apply;
 mod capture;
 mod limits;
+mod media;
 mod message;
 mod output;
 mod policy;

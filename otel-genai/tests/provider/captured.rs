@@ -144,3 +144,40 @@ fn one_where_gemini_has_a_list() {
     let tools: Vec<_> = content.tool_definitions.iter().map(|tool| tool.name.as_str()).collect();
     assert_eq!(tools, ["lookup"]);
 }
+
+/// "also where only a URI or a file's id refers to them": in what a tool has answered no less than in a message.
+#[test]
+fn media_stay_out_of_answers_of_tools_too() {
+    let anthropic = json!({"messages": [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": [
+        {"type": "image", "source": {"type": "url", "url": "https://example.com/canary.png"}},
+        {"type": "document", "source": {"type": "file", "file_id": "canary"}},
+        {"type": "text", "text": "seen"},
+    ]}]}]});
+    let responses = json!({"input": [
+        {"type": "function_call_output", "call_id": "c", "output": [
+            {"type": "input_image", "image_url": "https://example.com/canary.png"},
+            {"type": "input_file", "file_id": "canary"},
+            {"type": "input_text", "text": "seen"},
+        ]},
+        {"type": "computer_call_output", "call_id": "d", "output": {"type": "computer_screenshot", "file_id": "canary"}},
+    ]});
+    let converse = json!({"messages": [{"role": "user", "content": [{"toolResult": {"toolUseId": "t", "content": [
+        {"video": {"format": "mp4", "source": {"s3Location": {"uri": "s3://canary"}}}},
+        {"json": {"image": "seen", "type": "document"}},
+    ]}}]}]});
+    for (api, body) in [
+        (Api::AnthropicMessages, anthropic),
+        (Api::OpenAiResponses, responses),
+        (Api::BedrockConverse, converse),
+    ] {
+        let captured = |builder: ContentPolicyBuilder| {
+            let policy = builder.build();
+            let mut reader = RequestReader::new(api).with_capture(&policy);
+            reader.read(body.to_string().as_bytes());
+            format!("{:?}", policy.apply(reader.finish().content, Vec::new()))
+        };
+        assert!(captured(spans()).contains("canary"), "{api:?}");
+        let hidden = captured(spans().without_media());
+        assert!(!hidden.contains("canary") && hidden.contains("seen"), "{api:?}: {hidden}");
+    }
+}
