@@ -18,7 +18,7 @@ pub enum Api {
     AnthropicCompletions,
     /// `generateContent` and `streamGenerateContent` of Gemini and Vertex AI.
     GeminiGenerateContent,
-    /// `embedContent` and `batchEmbedContents` of Gemini.
+    /// `embedContent` and `batchEmbedContents` of Gemini, and `predict` of Vertex AI with a model of embeddings.
     GeminiEmbedContent,
     /// `Converse` and `ConverseStream` of Amazon Bedrock.
     BedrockConverse,

@@ -160,13 +160,15 @@ fn anthropic(path: &str) -> Option<Endpoint> {
 /// `/v1beta/models/{model}:generateContent`
 fn google(provider: Provider, path: &str) -> Option<Endpoint> {
     let (before, method) = path.rsplit_once(':')?;
+    let model = decode(before.rsplit('/').next()?);
     let (api, streaming) = match method {
         "generateContent" => (Api::GeminiGenerateContent, false),
         "streamGenerateContent" => (Api::GeminiGenerateContent, true),
         "embedContent" | "batchEmbedContents" => (Api::GeminiEmbedContent, false),
+        // Of images and much else, too.
+        "predict" if model.contains("embedding") => (Api::GeminiEmbedContent, false),
         _ => return None,
     };
-    let model = decode(before.rsplit('/').next()?);
     Some(Endpoint {
         provider,
         api,

@@ -51,6 +51,8 @@ pub(super) enum ResponseField {
 pub(super) enum Tokens {
     /// All of the input.
     Input,
+    /// Of the input a part: all of them are the whole.
+    InputPart,
     /// The input but for what was read from and written to a cache.
     UncachedInput,
     /// Beside the input: results of tools that the provider ran.

@@ -21,7 +21,7 @@ pub(super) fn response(path: &[Key]) -> Option<ResponseField> {
         }),
         [UsageMetadata, PromptTokensDetails | CandidatesTokensDetails, Item, Modality] => F::Modality,
         [UsageMetadata, PromptTokensDetails | CandidatesTokensDetails, Item, TokenCount] => F::ModalityTokens,
-        [Predictions, Item, Embeddings, Statistics, TokenCount] => F::Tokens(Tokens::Input),
+        [Predictions, Item, Embeddings, Statistics, TokenCount] => F::Tokens(Tokens::InputPart),
         [PromptFeedback, BlockReason] => F::PromptBlocked,
         [Error, Code] => F::ErrorCode,
         [Error, Status] => F::ErrorKind,

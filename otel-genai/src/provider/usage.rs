@@ -56,6 +56,11 @@ impl Counts {
         let usage = &mut self.usage;
         let slot = match tokens {
             Tokens::Input => &mut usage.input_tokens,
+            Tokens::InputPart => {
+                let before = usage.input_tokens.unwrap_or(0);
+                usage.input_tokens = Some(before.saturating_add(count));
+                return;
+            }
             Tokens::UncachedInput => &mut self.uncached_input,
             Tokens::ToolInput => &mut self.tool_input,
             Tokens::Output => &mut usage.output_tokens,

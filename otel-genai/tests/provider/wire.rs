@@ -278,3 +278,26 @@ fn embeddings_of_bedrock() {
         assert_eq!(facts.usage.input_tokens, tokens, "{model}");
     }
 }
+
+/// Models of embeddings on Vertex AI are asked for predictions, as those of images are; each text has its count.
+/// <https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/text-embeddings-api>
+#[test]
+fn embeddings_of_vertex_ai() {
+    let models = "/v1/projects/p/locations/us-central1/publishers/google/models";
+    let found = |model: &str| {
+        Api::recognise("us-central1-aiplatform.googleapis.com", &format!("{models}/{model}:predict"))
+    };
+    assert_eq!(found("imagen-4.0-generate-001"), None);
+    let endpoint = found("text-embedding-005").unwrap();
+    assert_eq!(
+        (endpoint.api().operation_name(), endpoint.model()),
+        ("embeddings", Some("text-embedding-005"))
+    );
+    let prediction = |tokens: u32| {
+        let statistics = json!({"truncated": false, "token_count": tokens});
+        json!({"embeddings": {"statistics": statistics, "values": [0.5, 0.25, 0.125]}})
+    };
+    let facts = whole(endpoint.api(), &json!({"predictions": [prediction(6), prediction(4)]}));
+    assert_eq!((facts.embeddings, facts.dimensions), (2, Some(3)));
+    assert_eq!(facts.usage.input_tokens, Some(10));
+}
