@@ -6,7 +6,7 @@
 use otel_genai::content::ContentPolicy;
 use otel_genai::provider::{Api, RequestReader, ResponseFacts, ResponseReader};
 
-const APIS: [Api; 16] = [
+const APIS: [Api; 17] = [
     Api::OpenAiChat,
     Api::OpenAiResponses,
     Api::OpenAiCompletions,
@@ -23,6 +23,7 @@ const APIS: [Api; 16] = [
     Api::CohereChat,
     Api::CohereEmbed,
     Api::CohereRerank,
+    Api::BedrockEmbeddings,
 ];
 
 const TYPES: [&str; 5] = [
