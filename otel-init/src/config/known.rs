@@ -85,7 +85,7 @@ pub(super) const KNOWN: &[&str] = &[
 ];
 
 /// Instrumentations have their own, and so have other tools.
-const OTHERS: &[&str] = &["OTEL_INSTRUMENTATION_", "OTEL_SEMCONV_", "OTEL_RUST_", "OTEL_INIT_"];
+const OTHERS: &[&str] = &["OTEL_INSTRUMENTATION_", "OTEL_SEMCONV_", "OTEL_RUST_"];
 
 /// Names each variable of `names` that looks like one of OpenTelemetry's and that nobody reads: a typing error, most
 /// likely.

@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-const MARK: &str = "OTEL_INIT_TEST_CHILD";
+const MARK: &str = "TEST_CHILD_OF_OTEL_INIT";
 
 /// Whether this is the process that was started by [`run`].
 pub(crate) fn is_child() -> bool {
