@@ -66,6 +66,11 @@ const ADVICE: &[(&[&str], &str)] = &[
          OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY",
     ),
     (
+        &["received corrupt message"],
+        "the port speaks no TLS, most likely: write http in the endpoint, or take the other port",
+    ),
+    (&["Too many open files"], "let this service open more (`ulimit -n`, `LimitNOFILE`)"),
+    (
         &["invalid peer certificate"],
         "renew the collector's certificate, or name its authority in OTEL_EXPORTER_OTLP_CERTIFICATE",
     ),
@@ -125,6 +130,8 @@ mod tests {
             ("the collector answered 400 Bad Request: http2", "see what it says"),
             ("invalid HTTP version parsed", "the port speaks gRPC"),
             ("cannot read the CA certificates in /nowhere: No such file", "correct the file"),
+            ("received corrupt message of type InvalidContentType", "the port speaks no TLS"),
+            ("tcp open error: Too many open files (os error 24)", "let this service open more"),
             ("invalid peer certificate: UnknownIssuer", "renew the collector's certificate"),
             ("received fatal alert: CertificateRequired", "set OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"),
             ("received fatal alert: UnknownCA", "the collector does not take the client certificate"),
