@@ -3,6 +3,7 @@
 //! Everything goes through `tracing` under the target `otel_init`, which the OpenTelemetry layers leave out: a message
 //! about a failed export must not be exported. Without any `tracing` subscriber it goes to standard error.
 
+use std::cell::RefCell;
 use std::io::Write;
 
 /// The target of every message of this crate.
@@ -11,7 +12,7 @@ pub(crate) const TARGET: &str = "otel_init";
 pub(crate) fn warn(message: &str) {
     if tracing::dispatcher::has_been_set() {
         tracing::warn!(target: TARGET, "{message}");
-    } else {
+    } else if !is_held(warn, message) {
         to_stderr("warning", message);
     }
 }
@@ -20,7 +21,40 @@ pub(crate) fn warn(message: &str) {
 pub(crate) fn info(message: &str) {
     if tracing::dispatcher::has_been_set() {
         tracing::info!(target: TARGET, "{message}");
+    } else {
+        // Without a subscriber nobody wants it.
+        let _ = is_held(info, message);
     }
+}
+
+/// A message, and the function that was to say it.
+type Said = (fn(&str), String);
+
+thread_local! {
+    /// What was said before there was a subscriber, while somebody holds it.
+    static HELD: RefCell<Option<Vec<Said>>> = const { RefCell::new(None) };
+}
+
+/// Keeps what this thread says while there is no subscriber, and says it when it is dropped.
+#[must_use]
+pub(crate) struct Held;
+
+pub(crate) fn hold() -> Held {
+    HELD.set(Some(Vec::new()));
+    Held
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        HELD.take().iter().flatten().for_each(|(say, message)| say(message));
+    }
+}
+
+fn is_held(say: fn(&str), message: &str) -> bool {
+    // A thread that ends has none any more.
+    let kept =
+        HELD.try_with(|held| held.borrow_mut().as_mut().map(|held| held.push((say, message.to_owned()))));
+    kept.is_ok_and(|kept| kept.is_some())
 }
 
 /// For whoever looks for a mistake.

@@ -56,6 +56,8 @@ pub(crate) fn install_nothing(
 
 /// The claim is the caller's to keep.
 pub(crate) fn install(_claim: &Claim, mut config: Config) -> Result<Telemetry, InstallError> {
+    // The subscriber comes last.
+    let held = diagnostics::hold();
     let pipeline =
         if config.is_disabled { install_disabled(&mut config) } else { install_enabled(&mut config) }?;
     global::set_text_map_propagator(propagator(&config));
@@ -63,6 +65,7 @@ pub(crate) fn install(_claim: &Claim, mut config: Config) -> Result<Telemetry, I
         diagnostics::warn(warning);
     }
     diagnostics::info(&config.summary());
+    drop(held);
     let has_panic_hook = config.panic_hook;
     let telemetry = Telemetry::new(pipeline, config);
     if has_panic_hook {

@@ -119,9 +119,11 @@ fn killed_during_an_outage_everything_on_disk_arrives_once() {
     drop(receiver);
     let receiver = OtlpReceiver::builder().with_http_address(address).start().unwrap();
     // An answer that comes after the timeout makes a second delivery, so there is time here.
-    let recovery = [(PHASE, "recovery"), ("OTEL_EXPORTER_OTLP_TIMEOUT", "30000")];
+    let recovery = [(PHASE, "recovery"), ("OTEL_EXPORTER_OTLP_TIMEOUT", "30000"), ("RUST_LOG", "info")];
     let variables: Vec<_> = variables.into_iter().chain(recovery).collect();
-    child::run(test, &variables);
+    let next = child::run(test, &variables);
+    let told = next.lines(&format!("{SPANS} items of traces that another process left on disk are sent to "));
+    assert_eq!(told.len(), 1, "{}", next.console);
     let mut indexes: Vec<_> =
         receiver.spans().iter().map(|span| span.attribute("index").unwrap().to_string()).collect();
     assert_eq!(indexes.len() as u64, SPANS);

@@ -131,6 +131,36 @@ fn changes_are_lines_on_the_console_and_a_file_makes_them_too() {
 }
 
 #[test]
+fn what_a_file_does_at_the_start_is_told() {
+    let name = "sampling::what_a_file_does_at_the_start_is_told";
+    if child::is_child() {
+        let telemetry = Telemetry::builder().install().unwrap();
+        let is_there = !std::env::var("OTEL_INIT_SAMPLER_FILE").unwrap().starts_with("/no/");
+        assert_eq!(otel_core::sampler_reads_attributes(), is_there, "a rule by route looks at them");
+        telemetry.shutdown_blocking().unwrap();
+        return;
+    }
+    let path = std::env::temp_dir().join(format!("otel-init-it-sampler-early-{}.json", std::process::id()));
+    std::fs::write(&path, r#"{"rules": [{"route": "/checkout", "ratio": 1}]}"#).unwrap();
+    let none = ["TRACES", "METRICS", "LOGS"].map(|signal| format!("OTEL_{signal}_EXPORTER"));
+    let mut variables: Vec<(&str, &str)> = none.iter().map(|name| (name.as_str(), "none")).collect();
+    let file = path.to_string_lossy();
+    variables.push(("OTEL_INIT_SAMPLER_FILE", &file));
+    let finished = child::run(name, &variables);
+    std::fs::remove_file(&path).unwrap();
+    let told = finished.lines("the sampler was changed by its file: route /checkout: probability 100 %");
+    assert_eq!(told.len(), 1, "{}", finished.console);
+
+    // A warning is a line like others.
+    variables.pop();
+    variables.push(("OTEL_INIT_SAMPLER_FILE", "/no/such/folder/sampler.json"));
+    let told = child::run(name, &variables);
+    let told =
+        told.lines(" WARN otel_init: the sampler's file /no/such/folder/sampler.json cannot be used: ");
+    assert_eq!(told.len(), 1);
+}
+
+#[test]
 fn the_key_of_a_variable_signs_for_a_trace() {
     const KEY: &str = "a key that is long enough";
     const DEBUG_HEADER: http::HeaderName = http::HeaderName::from_static("x-debug-trace");
