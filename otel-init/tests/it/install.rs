@@ -101,6 +101,8 @@ fn a_disabled_sdk_propagates_and_records_nothing() {
         tracing::info!("still on the console");
         let report = telemetry.shutdown_blocking().unwrap();
         assert_eq!(report.signals(), []);
+        let told = report.to_string();
+        assert_eq!(told, "nothing was sent: every signal is switched off, or fetched by Prometheus");
         return;
     }
     let finished = child::run(

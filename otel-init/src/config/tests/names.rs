@@ -139,7 +139,7 @@ fn a_misspelt_variable_of_the_process_is_named() {
     let names = [
         "OTEL_SERVICE_NAMES",
         "OTEL_SERVICE_NAME",
-        "OTEL_INIT_SAMPLER_FIEL",
+        "OTEL_INIT_SAMPLER_FILES",
         "OTEL_INSTRUMENTATION_HTTP_ENABLED",
         "OTEL_INSTRUMENTATION_GRPC_EXCLUDED_PATHS",
         "OTEL_INSTRUMENTATION_DB_EXCLUDED_URLS",
@@ -172,7 +172,7 @@ fn a_misspelt_variable_of_the_process_is_named() {
              OTEL_INSTRUMENTATION_DB_EXCLUDED_PATHS instead, to paths such as /health*",
             "OTEL_INSTRUMENTATION_GRPC_EXCLUDED_PATHS has \"https://x/y\", which no path is like, so it leaves out no request: one begins with / or *, as in /health*",
             "OTEL_SERVICE_NAMES is set but not known, it has no effect; is it misspelt?",
-            "OTEL_INIT_SAMPLER_FIEL is set but not known, it has no effect; is it misspelt?"
+            "OTEL_INIT_SAMPLER_FILES is set but not known, it has no effect; is it misspelt?"
         ]
     );
 }
