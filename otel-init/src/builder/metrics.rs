@@ -24,10 +24,11 @@ impl TelemetryBuilder {
 
     /// Sets how many sets of attributes an instrument may have, unless a view says otherwise. The default is 2000. What
     /// comes on top of it is counted in one set, with `otel.metric.overflow`, and named in
-    /// [`Health::overflowing_metrics`](crate::Health::overflowing_metrics). Zero counts as not set.
+    /// [`Health::overflowing_metrics`](crate::Health::overflowing_metrics). Zero counts as not set, and more than a million as
+    /// a million: the SDK makes room for all of them at once.
     pub fn with_cardinality_limit(mut self, limit: usize) -> Self {
         if limit > 0 {
-            self.settings.cardinality.get_or_insert_default().set_default(limit.min(usize::MAX - 1));
+            self.settings.cardinality.get_or_insert_default().set_default(limit);
         }
         self
     }

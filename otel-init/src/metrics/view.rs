@@ -6,6 +6,7 @@ use opentelemetry::Key;
 use opentelemetry_sdk::metrics::{Aggregation, Instrument, InstrumentKind, Stream};
 
 use super::CardinalityLimits;
+use super::cardinality::bounded;
 use crate::safety::Globs;
 
 /// Changes what some instruments become: another name, other buckets, fewer attributes, nothing at all.
@@ -147,10 +148,10 @@ impl View {
         self
     }
 
-    /// Bounds how many sets of attributes there may be, at least 1. What comes on top becomes one set, with
-    /// `otel.metric.overflow`.
+    /// Bounds how many sets of attributes there may be, from 1 to a million: the SDK makes room for all of them at once. What
+    /// comes on top becomes one set, with `otel.metric.overflow`.
     pub fn with_cardinality_limit(mut self, limit: usize) -> Self {
-        self.cardinality_limit = Some(limit);
+        self.cardinality_limit = Some(bounded(limit));
         self
     }
 

@@ -153,6 +153,26 @@ fn secrets_in_the_attributes_of_metrics_are_masked() {
 }
 
 #[test]
+fn a_limit_that_no_memory_holds_is_no_end_of_the_service() {
+    alone("metrics::a_limit_that_no_memory_holds_is_no_end_of_the_service", || {
+        let receiver = OtlpReceiver::start().unwrap();
+        let telemetry = metrics_to(&receiver)
+            .with_cardinality_limit(usize::MAX)
+            .with_view(View::new("visits").with_cardinality_limit(usize::MAX / 2))
+            .install()
+            .unwrap();
+        for name in ["orders", "visits"] {
+            global::meter("shop").u64_counter(name).build().add(1, &[KeyValue::new("country", "de")]);
+        }
+        telemetry.shutdown_blocking().unwrap();
+        let metrics = receiver.metrics();
+        for name in ["orders", "visits"] {
+            assert!(metrics.iter().any(|metric| metric.name() == name), "{name} of {metrics:?}");
+        }
+    });
+}
+
+#[test]
 fn the_process_and_its_runtime_are_measured_by_request() {
     alone("metrics::the_process_and_its_runtime_are_measured_by_request", || {
         let receiver = OtlpReceiver::start().unwrap();
