@@ -99,19 +99,30 @@ impl SafeValue for AnyValue {
             Self::Bytes(bytes) if bytes.len() > limit => {
                 Some(Self::Bytes(Box::new(bytes.iter().take(limit).copied().collect())))
             }
-            Self::ListAny(values) => values.iter().any(|value| value.shortened(limit).is_some()).then(|| {
-                let shortened = |value: &Self| value.shortened(limit).unwrap_or_else(|| value.clone());
-                Self::ListAny(Box::new(values.iter().map(shortened).collect()))
-            }),
-            Self::Map(entries) => entries.values().any(|value| value.shortened(limit).is_some()).then(|| {
-                let shortened = |value: &Self| value.shortened(limit).unwrap_or_else(|| value.clone());
-                Self::Map(Box::new(
-                    entries.iter().map(|(key, value)| (key.clone(), shortened(value))).collect(),
-                ))
-            }),
+            Self::ListAny(values) => {
+                let shortened: Vec<_> = values.iter().map(|value| (value, value.shortened(limit))).collect();
+                shortened.iter().any(|(_, short)| short.is_some()).then(|| {
+                    let values = shortened.into_iter().map(|(value, short)| short_or(value, short));
+                    Self::ListAny(Box::new(values.collect()))
+                })
+            }
+            Self::Map(entries) => {
+                let shortened: Vec<_> =
+                    entries.iter().map(|(key, value)| (key, value, value.shortened(limit))).collect();
+                shortened.iter().any(|(_, _, short)| short.is_some()).then(|| {
+                    let entries = shortened.into_iter();
+                    let entries = entries.map(|(key, value, short)| (key.clone(), short_or(value, short)));
+                    Self::Map(Box::new(entries.collect()))
+                })
+            }
             _ => None,
         }
     }
+}
+
+/// Looked for once: each level that looks twice doubles the time of all below it.
+fn short_or(value: &AnyValue, short: Option<AnyValue>) -> AnyValue {
+    short.unwrap_or_else(|| value.clone())
 }
 
 /// What the rules make of a value that has no key: a log's body. Its maps have keys again.
@@ -248,6 +259,21 @@ mod tests {
         ] {
             assert_eq!(cut(text, limit), expected, "{text} {limit}");
         }
+    }
+
+    #[test]
+    fn a_text_below_many_levels_is_found_once() {
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            // As deep as JSON may be that somebody sends.
+            let nested = (0..126).fold(AnyValue::from("abcd"), |inner, level| match level % 2 {
+                0 => AnyValue::ListAny(Box::new(vec![AnyValue::from("ab"), inner])),
+                _ => AnyValue::Map(Box::new(HashMap::from([(Key::new("key"), inner)]))),
+            });
+            let short = format!("{:?}", nested.shortened(3));
+            let _ = tell.send(short.contains("abc") && !short.contains("abcd"));
+        });
+        assert_eq!(told.recv_timeout(std::time::Duration::from_secs(30)), Ok(true));
     }
 
     #[test]
