@@ -266,7 +266,9 @@ impl Monitor {
 
     /// The collector took the request, but not all of it.
     pub(super) fn warn_rejected(&self, rejected: u64, items: u64, message: &str) {
-        if self.warnings.may_warn(&self.authority, message, Instant::now()) {
+        // It comes from outside.
+        let message: String = message.chars().take(200).collect();
+        if self.warnings.may_warn(&self.authority, &message, Instant::now()) {
             diagnostics::warn(&format!(
                 "the collector at {} rejected {rejected} of {items} in {}, which are lost: {message:?}; see its log for \
                  more",
@@ -362,6 +364,14 @@ mod tests {
         }
         assert!(!monitor.warnings.may_warn("a:1", "refused", Instant::now()), "it was told");
         assert_eq!(monitor.failed_exports(), 2);
+    }
+
+    #[test]
+    fn what_a_collector_says_of_what_it_rejected_is_not_told_without_end() {
+        let monitor = Monitor::new(Signal::Traces, Target::named("a:1"), Arc::default());
+        monitor.warn_rejected(1, 2, &"é\n".repeat(1 << 20));
+        let told: Vec<_> = monitor.warnings.lock().keys().map(|(_, text)| text.chars().count()).collect();
+        assert_eq!(told, [200]);
     }
 
     #[test]
