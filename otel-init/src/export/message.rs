@@ -30,7 +30,7 @@ pub(super) trait OtlpRequest: Message + serde::Serialize + Clone + Default + Siz
     /// Spans, log records or data points in it.
     fn items(&self) -> u64;
 
-    /// Two requests with half of the entries each; `None` if there is one entry.
+    /// Two requests with half of the entries each, or of the data points of the one metric; `None` if there is one item.
     fn halves(&self) -> Option<(Self, Self)>;
 
     /// What a protobuf answer says was not taken.
@@ -50,7 +50,7 @@ pub(super) trait OtlpRequest: Message + serde::Serialize + Clone + Default + Siz
 
 /// The three requests have the same shape without a common trait.
 macro_rules! request {
-    ($request:ty, $response:ty, $path:literal, $resources:ident, $scopes:ident, $entries:ident, $rejected:ident, $json:literal, $items:expr) => {
+    ($request:ty, $response:ty, $path:literal, $resources:ident, $scopes:ident, $entries:ident, $rejected:ident, $json:literal, $items:expr, $keep_items:expr) => {
         impl OtlpRequest for $request {
             const GRPC_PATH: &'static str = $path;
             const REJECTED: &'static str = $json;
@@ -73,7 +73,16 @@ macro_rules! request {
                 let scopes = self.$resources.iter().flat_map(|resource| &resource.$scopes);
                 let entries: usize = scopes.map(|scope| scope.$entries.len()).sum();
                 if entries < 2 {
-                    return None;
+                    let items = usize::try_from(self.items()).ok().filter(|items| *items > 1)?;
+                    let part = |kept: Range<usize>| {
+                        let mut part = self.clone();
+                        let scopes = part.$resources.iter_mut().flat_map(|resource| &mut resource.$scopes);
+                        scopes
+                            .flat_map(|scope| &mut scope.$entries)
+                            .for_each(|entry| $keep_items(entry, &kept));
+                        part
+                    };
+                    return Some((part(0..items / 2), part(items / 2..items)));
                 }
                 let (mut first, mut second) = (self.clone(), self.clone());
                 keep(&mut first, &(0..entries / 2));
@@ -101,7 +110,8 @@ request!(
     spans,
     rejected_spans,
     "rejectedSpans",
-    |_| 1
+    |_| 1,
+    |_, _| {}
 );
 request!(
     ExportMetricsServiceRequest,
@@ -112,7 +122,8 @@ request!(
     metrics,
     rejected_data_points,
     "rejectedDataPoints",
-    data_points
+    data_points,
+    keep_points
 );
 request!(
     ExportLogsServiceRequest,
@@ -123,7 +134,8 @@ request!(
     log_records,
     rejected_log_records,
     "rejectedLogRecords",
-    |_| 1
+    |_| 1,
+    |_, _| {}
 );
 
 fn data_points(metric: &Metric) -> usize {
@@ -137,15 +149,33 @@ fn data_points(metric: &Metric) -> usize {
     }
 }
 
+fn keep_points(metric: &mut Metric, kept: &Range<usize>) {
+    fn keep<P>(points: &mut Vec<P>, kept: &Range<usize>) {
+        points.truncate(kept.end);
+        points.drain(..kept.start.min(points.len()));
+    }
+    match &mut metric.data {
+        None => {}
+        Some(Data::Gauge(data)) => keep(&mut data.data_points, kept),
+        Some(Data::Sum(data)) => keep(&mut data.data_points, kept),
+        Some(Data::Histogram(data)) => keep(&mut data.data_points, kept),
+        Some(Data::ExponentialHistogram(data)) => keep(&mut data.data_points, kept),
+        Some(Data::Summary(data)) => keep(&mut data.data_points, kept),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use opentelemetry_proto::tonic::collector::trace::v1::{
         ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
     };
+    use opentelemetry_proto::tonic::metrics::v1::{
+        Histogram, HistogramDataPoint, NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum,
+    };
     use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
     use prost::Message;
 
-    use super::{OtlpRequest, Rejected};
+    use super::{Data, ExportMetricsServiceRequest, Metric, OtlpRequest, Rejected};
 
     fn request(scopes: &[usize]) -> ExportTraceServiceRequest {
         let scope_spans = scopes
@@ -166,6 +196,34 @@ mod tests {
         }
         assert!(request(&[1]).halves().is_none());
         assert!(request(&[]).halves().is_none());
+    }
+
+    #[test]
+    fn the_points_of_one_metric_are_divided() {
+        let point =
+            |number: usize| NumberDataPoint { time_unix_nano: number as u64, ..NumberDataPoint::default() };
+        let of = |points: std::ops::Range<usize>| {
+            let data = Sum {
+                data_points: points.map(point).collect(),
+                is_monotonic: true,
+                aggregation_temporality: 1,
+            };
+            let metric = Metric { name: "a".to_owned(), data: Some(Data::Sum(data)), ..Metric::default() };
+            let full = ScopeMetrics { metrics: vec![metric], ..ScopeMetrics::default() };
+            let scope_metrics = vec![ScopeMetrics::default(), full];
+            let resource_metrics = vec![ResourceMetrics { scope_metrics, ..ResourceMetrics::default() }];
+            ExportMetricsServiceRequest { resource_metrics }
+        };
+        assert_eq!(of(0..5).halves(), Some((of(0..2), of(2..5))));
+        assert_eq!(of(0..2).halves(), Some((of(0..1), of(1..2))));
+        assert_eq!(of(0..1).halves(), None);
+        assert_eq!(of(0..0).halves(), None);
+        let points = vec![HistogramDataPoint::default(); 3];
+        let mut histograms = of(0..1);
+        histograms.resource_metrics[0].scope_metrics[1].metrics[0].data =
+            Some(Data::Histogram(Histogram { data_points: points, aggregation_temporality: 2 }));
+        let (first, second) = histograms.halves().unwrap();
+        assert_eq!((first.items(), second.items()), (1, 2));
     }
 
     #[test]
