@@ -35,6 +35,10 @@ impl<T: Clone> Completion<T> {
         wakers.into_iter().for_each(Waker::wake);
     }
 
+    pub(crate) fn is_complete(&self) -> bool {
+        self.lock().result.is_some()
+    }
+
     /// Blocks this thread until the result is there.
     pub(crate) fn wait(&self) -> T {
         let mut state = self.lock();

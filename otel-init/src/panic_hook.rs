@@ -2,21 +2,22 @@
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::{self, PanicHookInfo};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 
 use opentelemetry::trace::{Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
-use crate::shutdown::Lifecycle;
+use crate::shutdown::{Flushed, Lifecycle};
 
 /// Puts a hook before the one that is set, which runs as before. It does nothing once the guard is gone.
 pub(crate) fn install(lifecycle: &Arc<Lifecycle>) {
     let lifecycle = Arc::downgrade(lifecycle);
     let previous = panic::take_hook();
+    let last = Mutex::new(None);
     panic::set_hook(Box::new(move |info| {
         record(info);
-        flush(&lifecycle);
+        flush(&lifecycle, &last);
         previous(info);
     }));
 }
@@ -44,17 +45,27 @@ fn record(info: &PanicHookInfo<'_>) {
     span.set_status(Status::error(message));
 }
 
-/// Sends what is finished. A panic of the main thread ends the process soon, so that thread waits; the others go on.
-fn flush(lifecycle: &Weak<Lifecycle>) {
+/// The last flush for a thread that goes on.
+type Last = Mutex<Option<Arc<Flushed>>>;
+
+/// Sends what is finished. A panic of the main thread ends the process soon, so that thread waits; the others go on. They may
+/// panic with each request while the collector is away: one flush is under way for all of them.
+fn flush(lifecycle: &Weak<Lifecycle>, last: &Last) {
     let Some(lifecycle) = lifecycle.upgrade() else {
         return;
     };
     if lifecycle.is_shutdown_begun() {
         return;
     }
-    let flushed = lifecycle.begin_flush();
     if thread::current().name() == Some("main") {
         // What could not be delivered is told by the shutdown.
-        let _ = flushed.wait();
+        let _ = lifecycle.begin_flush().wait();
+        return;
+    }
+    // Who holds it begins one.
+    if let Ok(mut last) = last.try_lock()
+        && last.as_ref().is_none_or(|flushed| flushed.is_complete())
+    {
+        *last = Some(lifecycle.begin_flush());
     }
 }

@@ -14,6 +14,7 @@ use crate::pipeline::Pipeline;
 use crate::{Health, Signal};
 
 pub(crate) type ShutdownResult = Result<ShutdownReport, ShutdownError>;
+pub(crate) type Flushed = Completion<Result<FlushReport, FlushError>>;
 type Attempt = fn(&Outlet, Duration) -> Result<(), SignalFailure>;
 
 /// A pipeline with an end.
@@ -31,7 +32,7 @@ impl Lifecycle {
     }
 
     /// Begins a flush; the result comes within the bound. After a shutdown it is what that could not deliver.
-    pub(crate) fn begin_flush(self: &Arc<Self>) -> Arc<Completion<Result<FlushReport, FlushError>>> {
+    pub(crate) fn begin_flush(self: &Arc<Self>) -> Arc<Flushed> {
         let completion = Arc::new(Completion::new());
         let (lifecycle, flushed) = (Arc::clone(self), Arc::clone(&completion));
         on_helper_thread("otel-init-flush", move || {

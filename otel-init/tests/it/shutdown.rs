@@ -281,6 +281,39 @@ fn is_sigterm_caught() -> bool {
     u64::from_str_radix(mask.trim(), 16).unwrap() & sigterm != 0
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn many_panics_while_the_collector_is_away_do_not_make_as_many_threads() {
+    fn threads() -> usize {
+        let threads = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+        let names = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("comm")).ok());
+        names
+            .filter(|name| name.starts_with("otel-init-flush") || name.starts_with("otel-init-signa"))
+            .count()
+    }
+    if child::is_child() {
+        let receiver = OtlpReceiver::start().unwrap();
+        receiver.respond_with(otel_testing::Reply::Hang);
+        let telemetry = Telemetry::builder()
+            .with_panic_hook()
+            .with_endpoint(receiver.http_endpoint())
+            .with_shutdown_timeout(Duration::from_secs(20))
+            .install()
+            .unwrap();
+        global::tracer("shutdown").start("finished before").end();
+        for _ in 0..100 {
+            std::panic::catch_unwind(|| panic!("the order is impossible")).unwrap_err();
+        }
+        let threads = threads();
+        assert!((1..20).contains(&threads), "{threads}");
+        receiver.respond_with(otel_testing::Reply::Accept);
+        // Not the shutdown is looked at.
+        std::mem::forget(telemetry);
+        return;
+    }
+    child::run("shutdown::many_panics_while_the_collector_is_away_do_not_make_as_many_threads", &[]);
+}
+
 #[test]
 fn a_panic_is_recorded_on_its_span_and_sent_without_the_guard() {
     if child::is_child() {
