@@ -9,8 +9,8 @@ pub(crate) const MAX_SIZE: u64 = 512 * 1024 * 1024;
 ///
 /// Each batch is written there before it is sent and removed when the collector took it, so an outage that is longer than
 /// the queues, or a crash, loses nothing that had left them. What a process leaves behind, the next one that is given the
-/// same folder sends: also several processes may share it. After a crash in the very moment of sending, a batch may arrive
-/// twice.
+/// same folder and exports to the same URL sends: also several processes may share it. After a crash in the very moment of
+/// sending, a batch may arrive twice.
 ///
 /// Files hold what would have been sent, after redaction, readable by their owner alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,8 +26,9 @@ impl DiskBuffer {
         Self { folder: folder.into(), max_size: MAX_SIZE }
     }
 
-    /// Bounds the size of all files of this process, in bytes. When it is full, the oldest batches of the same destination
-    /// are dropped, and counted as such.
+    /// Bounds the size of all files of this process, in bytes. When it is full, batches of processes before that were for
+    /// other URLs go first; a warning has told of them at the start. Then the oldest batches of the same destination are
+    /// dropped, and counted as such.
     pub fn with_max_size(mut self, bytes: u64) -> Self {
         self.max_size = bytes;
         self

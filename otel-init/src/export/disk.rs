@@ -35,6 +35,8 @@ pub(crate) struct Disk {
 pub(super) struct State {
     pub(super) size: u64,
     pub(super) sequence: u64,
+    /// What the files begin with that somebody here sends.
+    pub(super) names: Vec<String>,
 }
 
 impl Disk {
@@ -116,6 +118,28 @@ impl Disk {
             .collect();
         files.sort();
         files
+    }
+
+    /// Those that nobody here sends: the process that left them had other destinations.
+    pub(super) fn stranded(&self) -> Vec<(PathBuf, u64)> {
+        let names = self.lock().names.clone();
+        let is_ours = |path: &Path| {
+            let file = path.file_name().unwrap_or_default().to_string_lossy();
+            names.iter().any(|name| file.starts_with(name))
+        };
+        self.files().into_iter().filter(|(path, _)| !is_ours(path)).collect()
+    }
+
+    /// What the operator should know of them, once all destinations are there.
+    pub(super) fn left_over(&self) -> Option<String> {
+        let stranded = self.stranded().len();
+        let folder = self.folder.display();
+        (stranded > 0).then(|| {
+            format!(
+                "{stranded} requests that another process left in the disk buffer are not sent: they were for URLs that this \
+                 service does not export to. They wait in {folder} for a process that does, until their room is needed"
+            )
+        })
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {

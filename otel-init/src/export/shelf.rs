@@ -76,6 +76,7 @@ impl Shelf {
         let digest = ring::digest::digest(&ring::digest::SHA256, url.as_bytes());
         let hash: String = digest.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
         let name = if place == 0 { format!("{signal}-{hash}-") } else { format!("{signal}-{hash}.{place}-") };
+        disk.lock().names.push(name.clone());
         let shelf = Self { disk, name, sending: Arc::default(), kept: Arc::default() };
         for (path, size) in shelf.files() {
             let items = items_of(&path).unwrap_or(0);
@@ -101,8 +102,8 @@ impl Shelf {
         self.sending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes a request. If there is no room, the oldest of this destination make it: the items that were lost by that are
-    /// added to `lost`, whether or not it was written in the end.
+    /// Writes a request. If there is no room, what nobody here sends makes it, and then the oldest of this destination: the items
+    /// that were lost by that are added to `lost`, whether or not it was written in the end.
     pub(crate) fn store(&self, body: &[u8], items: u64, lost: &mut u64) -> io::Result<()> {
         let size = (HEAD + body.len()) as u64;
         if size > self.disk.max_size {
@@ -147,11 +148,18 @@ impl Shelf {
         if missing() == 0 {
             return Ok(());
         }
+        let stranded = self.disk.stranded();
         let stored = self.stored();
         let may_go = stored.iter().filter(|stored| self.under_way().as_ref() != Some(&stored.path));
         let may_go: Vec<_> = may_go.collect();
         // Nothing is thrown away for a request that would not fit all the same.
-        let is_enough = may_go.iter().map(|stored| stored.size).sum::<u64>() >= missing();
+        let sizes = may_go.iter().map(|stored| stored.size).chain(stranded.iter().map(|(_, size)| *size));
+        let is_enough = sizes.sum::<u64>() >= missing();
+        for (path, size) in stranded.into_iter().filter(|_| is_enough) {
+            if missing() > 0 && fs::remove_file(path).is_ok() {
+                self.shrink(size);
+            }
+        }
         for oldest in may_go.into_iter().filter(|_| is_enough) {
             if missing() == 0 {
                 return Ok(());
@@ -353,6 +361,28 @@ mod tests {
         assert_eq!(lost, [0, 0, 0, 1, 2]);
         assert_eq!(stored(&shelf, &[0; 1000], 1), (0, false));
         assert_eq!(shelf.stored().iter().map(|stored| stored.items).collect::<Vec<_>>(), [3, 4, 5]);
+        fs::remove_dir_all(base).unwrap();
+    }
+
+    #[test]
+    fn what_nobody_here_sends_makes_room_first() {
+        let base = folder("stranded");
+        let most = 3 * (HEAD as u64 + 10);
+        let disk = Arc::new(Disk::open(&base, most).unwrap());
+        let before = shelf(&disk, "http://before");
+        (1..=2).for_each(|items| assert_eq!(stored(&before, &[0; 10], items), (0, true)));
+        drop((before, disk));
+        // The collector has another address now.
+        let disk = Arc::new(Disk::open(&base, most).unwrap());
+        let shelf = shelf(&disk, "http://a");
+        assert_eq!(disk.stranded().len(), 2);
+        for items in 1..=3 {
+            assert_eq!(stored(&shelf, &[0; 10], items), (0, true), "{items}");
+        }
+        assert_eq!((shelf.stored().len(), disk.stranded().len()), (3, 0));
+        assert_eq!(stored(&shelf, &[0; 10], 4), (1, true));
+        assert_eq!(disk.lock().size, most);
+        drop((shelf, disk));
         fs::remove_dir_all(base).unwrap();
     }
 

@@ -65,6 +65,35 @@ fn work() {
 }
 
 #[test]
+fn what_was_for_another_url_is_told() {
+    let test = "disk::what_was_for_another_url_is_told";
+    if child::is_child() {
+        let telemetry = Telemetry::builder()
+            .with_exporters(Signal::Metrics, ["none"])
+            .with_exporters(Signal::Logs, ["none"])
+            .install()
+            .unwrap();
+        global::tracer("disk").start("span").end();
+        let _ = telemetry.shutdown_blocking();
+        return;
+    }
+    let folder = Folder::new("another-url");
+    let receiver = OtlpReceiver::start().unwrap();
+    receiver.respond_with(Reply::Unavailable);
+    let run = |query: &str| {
+        let endpoint = format!("{}{query}", receiver.http_endpoint());
+        let variables = [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "300"),
+            (FOLDER, folder.path()),
+        ];
+        child::run(test, &variables).lines("that another process left in the disk buffer are not sent").len()
+    };
+    assert_eq!((run("?tenant=1"), run("?tenant=1")), (0, 0), "the same");
+    assert_eq!((run(""), run("")), (1, 1), "another, until somebody exports there");
+}
+
+#[test]
 fn killed_during_an_outage_everything_on_disk_arrives_once() {
     let test = "disk::killed_during_an_outage_everything_on_disk_arrives_once";
     const PHASE: &str = "TEST_PHASE";
