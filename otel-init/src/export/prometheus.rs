@@ -30,6 +30,9 @@ use crate::safety::Redactor;
 
 /// Who scrapes comes with one connection, or two.
 const MOST_CONNECTIONS: usize = 16;
+/// They say whose a metric is, as the instrumentation scope does elsewhere, and what came after its limit.
+const NO_ATTRIBUTES: [&str; 4] =
+    ["otel_scope_name", "otel_scope_version", "otel_scope_schema_url", "otel_metric_overflow"];
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What answers a scrape.
@@ -158,10 +161,15 @@ impl Page {
         let mut families = self.registry.gather();
         for family in &mut families {
             let name = family.name().to_owned();
+            // Its labels are the resource, which was protected by its own keys.
+            let is_target = name == "target_info";
             for metric in family.mut_metric() {
                 for label in metric.mut_label() {
                     self.guard.judge_label(&name, label.name(), label.value());
-                    match self.redactor.attribute(label.name(), label.value()) {
+                    if is_target || NO_ATTRIBUTES.contains(&label.name()) {
+                        continue;
+                    }
+                    match self.redactor.label(label.name(), label.value()) {
                         Ok(None) => {}
                         Ok(Some(redacted)) => label.set_value(redacted),
                         // An empty label is the same as none.

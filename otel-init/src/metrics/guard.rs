@@ -11,7 +11,7 @@ use crate::diagnostics;
 use crate::export::attributes_of_metric;
 
 /// "otel.metric.overflow", true, marks the set of all that came after the limit.
-const OVERFLOW: &str = "otel.metric.overflow";
+pub(crate) const OVERFLOW: &str = "otel.metric.overflow";
 
 /// No more names than this are kept.
 const MOST: usize = 100;

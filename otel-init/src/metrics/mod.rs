@@ -7,5 +7,5 @@ mod view;
 pub use view::View;
 
 pub(crate) use cardinality::CardinalityLimits;
-pub(crate) use guard::AttributeGuard;
+pub(crate) use guard::{AttributeGuard, OVERFLOW};
 pub(crate) use view::Views;

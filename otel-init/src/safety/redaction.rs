@@ -2,8 +2,8 @@
 
 use super::action::Redact;
 
-/// Which values are removed or changed before export, in spans, span events, links and log records: keys by glob,
-/// texts by pattern.
+/// Which values are removed or changed before export, in spans, span events, links, log records and the attributes of
+/// metrics: keys by glob, texts by pattern.
 ///
 /// The preset for secrets is on by default: passwords, tokens, keys and cookies by the name of their attribute, and by
 /// their form wherever they stand (`Bearer ..`, JSON Web Tokens, private keys, keys of the large clouds and services,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use opentelemetry::KeyValue;
+use opentelemetry::{KeyValue, Value};
 use regex::Captures;
 
 use super::action::{LazyHashKey, REDACTED, Redact};
@@ -16,12 +16,15 @@ use super::plain_keys::PlainKeys;
 use super::prefilter::{has_assignment, may_be_secret_key, may_hold_secret};
 use super::preset::{self, Form};
 use super::redaction::Redaction;
+use super::value::{SafeValue, Verdict};
 
 /// Decides about keys and looks through texts.
 #[derive(Debug)]
 pub(crate) struct Redactor {
-    allowed: Option<Globs>,
-    keys: Globs,
+    keys: Keys,
+    /// The same, where keys are labels of Prometheus.
+    #[cfg(feature = "prometheus")]
+    labels: Keys,
     key_actions: Vec<Redact>,
     secret_keys: Option<Pattern>,
     forms: PatternSet,
@@ -33,9 +36,17 @@ pub(crate) struct Redactor {
     id: RulesId,
     hash_key: LazyHashKey,
     redacted: AtomicU64,
-    /// Of keys.
-    decided: Memory<Decided>,
     plain: PlainKeys,
+}
+
+/// Rules for keys.
+#[derive(Debug)]
+struct Keys {
+    allowed: Option<Globs>,
+    /// One for each action.
+    globs: Globs,
+    no_secrets: Vec<String>,
+    decided: Memory<Decided>,
 }
 
 #[derive(Debug)]
@@ -92,8 +103,17 @@ impl Redactor {
         if rules.has_personal_data {
             keys.extend(preset::PERSON_KEYS.iter().map(|(glob, action)| ((*glob).to_owned(), action())));
         }
-        let globs =
-            |globs: Vec<&String>| Globs::new(globs).map_err(|error| ("the globs of keys".to_owned(), error));
+        let named = |name: fn(&str) -> String| {
+            let allowed = rules.allowed_keys.as_ref().map(|allowed| allowed.iter().map(|glob| name(glob)));
+            let keys = Keys {
+                allowed: allowed.map(Globs::new).transpose()?,
+                globs: Globs::new(keys.iter().map(|(glob, _)| name(glob)))?,
+                no_secrets: preset::NO_SECRET_KEYS.iter().map(|key| name(key)).collect(),
+                decided: Memory::new(),
+            };
+            Ok(keys)
+        };
+        let globs = |name| named(name).map_err(|error| ("the globs of keys".to_owned(), error));
         let value_rules = value_rules(rules)?;
         let forms =
             PatternSet::new(value_rules.iter().map(|rule| rule.pattern.source().to_owned()).collect());
@@ -101,12 +121,9 @@ impl Redactor {
             forms.check().map_err(|error| ("the patterns of values".to_owned(), error))?;
         }
         Ok(Self {
-            allowed: rules
-                .allowed_keys
-                .as_ref()
-                .map(|allowed| globs(allowed.iter().collect()))
-                .transpose()?,
-            keys: globs(keys.iter().map(|(glob, _)| glob).collect())?,
+            keys: globs(str::to_owned)?,
+            #[cfg(feature = "prometheus")]
+            labels: globs(as_label)?,
             key_actions: keys.into_iter().map(|(_, action)| action).collect(),
             secret_keys: rules.has_secrets.then(|| Pattern::preset(preset::SECRET_KEYS)),
             forms,
@@ -120,7 +137,6 @@ impl Redactor {
             id: RulesId::new(),
             hash_key: LazyHashKey::new(rules.hash_key.clone()),
             redacted: AtomicU64::new(0),
-            decided: Memory::new(),
             plain: PlainKeys::new(),
         })
     }
@@ -135,10 +151,14 @@ impl Redactor {
     }
 
     pub(super) fn decide(&self, key: &str) -> KeyDecision<'_> {
-        self.decision(self.decided.recall(key, || match &self.allowed {
+        self.decision(self.decided(&self.keys, key))
+    }
+
+    fn decided(&self, keys: &Keys, key: &str) -> Decided {
+        keys.decided.recall(key, || match &keys.allowed {
             Some(allowed) if !allowed.is_match(key) => Decided::NotAllowed,
-            _ => self.by_rule(key),
-        }))
+            _ => self.by_rule(keys, key),
+        })
     }
 
     /// Whether each key is there once, and none says anything about its value.
@@ -152,13 +172,15 @@ impl Redactor {
 
     /// As if every key were allowed: for the resource, and for the keys inside of a value.
     pub(super) fn decide_allowed(&self, key: &str) -> KeyDecision<'_> {
-        self.decision(self.by_rule(key))
+        self.decision(self.by_rule(&self.keys, key))
     }
 
-    fn by_rule(&self, key: &str) -> Decided {
-        match self.keys.first_match(key) {
+    fn by_rule(&self, keys: &Keys, key: &str) -> Decided {
+        match keys.globs.first_match(key) {
             Some(index) => Decided::Own(index),
-            None if self.is_secret_key(key) => Decided::Secret,
+            None if self.is_secret_key(key) && !keys.no_secrets.iter().any(|known| known == key) => {
+                Decided::Secret
+            }
             None => Decided::Scan,
         }
     }
@@ -179,7 +201,6 @@ impl Redactor {
     fn is_secret_key(&self, key: &str) -> bool {
         let fits = |keys: &Pattern| keys.regex().is_none_or(|keys| keys.is_match(key));
         self.secret_keys.as_ref().is_some_and(|keys| may_be_secret_key(key) && fits(keys))
-            && !preset::NO_SECRET_KEYS.contains(&key)
     }
 
     pub(super) fn apply(&self, action: &Redact, text: &str) -> Option<String> {
@@ -204,9 +225,21 @@ impl Redactor {
         if is_clean { None } else { self.text(name) }
     }
 
-    /// A text under a key: what replaces it, nothing if it stays, an error if it is removed.
-    pub(crate) fn attribute(&self, key: &str, text: &str) -> Result<Option<String>, Removed> {
-        let redacted = match self.decide(key) {
+    /// A value under a key: what replaces it, nothing if it stays, an error if it is removed.
+    pub(crate) fn attribute(&self, key: &str, value: &Value) -> Result<Option<Value>, Removed> {
+        let redacted = match value.redacted(&self.decide(key), self) {
+            Verdict::Same => return Ok(None),
+            Verdict::Changed(changed) => Some(changed),
+            Verdict::Drop => None,
+        };
+        self.count();
+        redacted.map(Some).ok_or(Removed)
+    }
+
+    /// A label of Prometheus, by the rules for the keys that it may stand for.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn label(&self, label: &str, text: &str) -> Result<Option<String>, Removed> {
+        let redacted = match self.decision(self.decided(&self.labels, label)) {
             KeyDecision::Keep => return Ok(None),
             KeyDecision::NotAllowed => None,
             KeyDecision::Apply(action) => self.apply(action, text),
@@ -276,6 +309,14 @@ impl Redactor {
             action => self.apply(action, whole),
         }
     }
+}
+
+/// A key or a glob as the exporter of Prometheus writes it in a label: it knows letters, digits and colons.
+#[cfg(feature = "prometheus")]
+fn as_label(key: &str) -> String {
+    let is_known =
+        |character: char| character.is_ascii_alphanumeric() || [':', '*', '?'].contains(&character);
+    key.chars().map(|character| if is_known(character) { character } else { '_' }).collect()
 }
 
 fn value_rules(rules: &Redaction) -> Result<Vec<ValueRule>, (String, regex::Error)> {

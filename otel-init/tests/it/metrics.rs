@@ -153,6 +153,49 @@ fn secrets_in_the_attributes_of_metrics_are_masked() {
 }
 
 #[test]
+fn rules_for_keys_hold_for_values_of_every_kind() {
+    alone("metrics::rules_for_keys_hold_for_values_of_every_kind", || {
+        let receiver = OtlpReceiver::start().unwrap();
+        let redaction = Redaction::new().with_key("customer.number", Redact::Drop).with_allowed_keys([
+            "customer.*",
+            "user.*",
+            "api_key",
+            "notes",
+            "shelf",
+            "is_gift",
+        ]);
+        let telemetry =
+            metrics_to(&receiver).with_redaction(redaction).with_cardinality_limit(1).install().unwrap();
+        let texts = |texts: &[&'static str]| {
+            let texts: Vec<opentelemetry::StringValue> = texts.iter().map(|text| (*text).into()).collect();
+            opentelemetry::Value::Array(texts.into())
+        };
+        let attributes = [
+            KeyValue::new("customer.number", 4711),
+            KeyValue::new("user.pin", 8642),
+            KeyValue::new("api_key", texts(&["hunter2"])),
+            KeyValue::new("notes", texts(&["fine", "password=hunter3"])),
+            KeyValue::new("shelf", 97_531),
+            KeyValue::new("is_gift", true),
+            KeyValue::new("till", 8080),
+        ];
+        let orders = global::meter("shop").u64_counter("orders").build();
+        orders.add(1, &attributes);
+        orders.add(1, &[KeyValue::new("shelf", 2)]);
+        telemetry.shutdown_blocking().unwrap();
+        let metrics = receiver.metrics();
+        let orders = metrics.iter().find(|metric| metric.name() == "orders").unwrap();
+        let text = format!("{orders:?}");
+        for secret in ["4711", "8642", "hunter2", "hunter3", "8080"] {
+            assert!(!text.contains(secret), "{secret} is in {text}");
+        }
+        for harmless in ["fine", "97531", "is_gift", "notes", "otel.metric.overflow"] {
+            assert!(text.contains(harmless), "{harmless} is not in {text}");
+        }
+    });
+}
+
+#[test]
 fn a_limit_that_no_memory_holds_is_no_end_of_the_service() {
     alone("metrics::a_limit_that_no_memory_holds_is_no_end_of_the_service", || {
         let receiver = OtlpReceiver::start().unwrap();
@@ -253,6 +296,56 @@ fn prometheus_fetches_what_was_measured() {
     if let Some(finished) = finished {
         assert_eq!(finished.lines("WARN").len(), 0, "{}", finished.console);
     }
+}
+
+#[cfg(feature = "prometheus")]
+#[test]
+fn rules_for_keys_hold_on_the_page_for_prometheus_where_keys_have_no_dots() {
+    use std::io::{Read, Write};
+    alone("metrics::rules_for_keys_hold_on_the_page_for_prometheus_where_keys_have_no_dots", || {
+        let redaction = Redaction::new()
+            .with_key("shop.customer", Redact::Drop)
+            .with_key("page.*-token", Redact::Keep)
+            .with_personal_data()
+            .with_allowed_keys(["shop.*", "user.id", "http.route", "page.*", "k8s.secret.name"]);
+        let telemetry = Telemetry::builder()
+            .with_exporters(Signal::Metrics, ["prometheus"])
+            .with_exporters(Signal::Traces, ["none"])
+            .with_exporters(Signal::Logs, ["none"])
+            .with_environment(|name| (name == "OTEL_EXPORTER_PROMETHEUS_PORT").then(|| "0".to_owned()))
+            .with_service_name("shop")
+            .with_redaction(redaction)
+            .with_cardinality_limit(1)
+            .install()
+            .unwrap();
+        let attributes = [
+            KeyValue::new("shop.customer", "Ada"),
+            KeyValue::new("user.id", "ada-1815"),
+            KeyValue::new("session.id", "not allowed"),
+            KeyValue::new("http.route", "/orders"),
+            KeyValue::new("page.next-token", "third"),
+            KeyValue::new("k8s.secret.name", "tls"),
+        ];
+        let orders = global::meter("till").u64_counter("orders").build();
+        orders.add(3, &attributes);
+        orders.add(4, &[KeyValue::new("http.route", "/other")]);
+        let mut connection = std::net::TcpStream::connect(telemetry.prometheus_address().unwrap()).unwrap();
+        write!(connection, "GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+        let mut page = String::new();
+        connection.read_to_string(&mut page).unwrap();
+        for hidden in ["Ada", "ada-1815", "not allowed"] {
+            assert!(!page.contains(hidden), "{hidden} is in {page}");
+        }
+        let line = page.lines().find(|line| line.contains("http_route")).unwrap_or_else(|| panic!("{page}"));
+        for kept in ["http_route=\"/orders\"", "page_next_token=\"third\"", "k8s_secret_name=\"tls\""] {
+            assert!(line.contains(kept), "{kept} is not in {line}");
+        }
+        assert!(page.contains("otel_metric_overflow=\"true\""), "{page}");
+        // They say whose the metric is, and were protected before.
+        assert!(line.contains("otel_scope_name=\"till\""), "{line}");
+        assert!(page.contains("service_name=\"shop\""), "{page}");
+        telemetry.shutdown_blocking().unwrap();
+    });
 }
 
 #[cfg(feature = "prometheus")]
