@@ -34,6 +34,9 @@ pub enum ConsoleLogs {
     Off,
 }
 
+/// How the targets of upstream's crates begin.
+const UPSTREAM: &str = "opentelemetry";
+
 /// Upstream's own lines for what this crate reports in one line, or in the result of a shutdown. Shown if `RUST_LOG`
 /// names `opentelemetry`.
 const SAID_BETTER_ELSEWHERE: &[&str] = &[
@@ -59,7 +62,7 @@ where
     S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
 {
     let (levels, warning) = levels(rust_log.unwrap_or_default(), own_level);
-    let shows_upstream = rust_log.is_some_and(|directives| directives.contains("opentelemetry"));
+    let shows_upstream = rust_log.is_some_and(names_upstream);
     let news = filter_fn(move |metadata| shows_upstream || !SAID_BETTER_ELSEWHERE.contains(&metadata.name()));
     // https://no-color.org
     let is_colored =
@@ -92,8 +95,11 @@ fn levels(rust_log: &str, own_level: Option<LevelFilter>) -> (EnvFilter, Option<
     let directives = if rust_log.is_empty() { "info" } else { rust_log };
     let mut completed = directives.to_owned();
     if directives != "off" {
-        for (target, default) in [(TARGET, LevelFilter::INFO), ("opentelemetry", LevelFilter::WARN)] {
-            if !directives.contains(target) {
+        for (target, default, is_named) in [
+            (TARGET, LevelFilter::INFO, names_this(directives)),
+            (UPSTREAM, LevelFilter::WARN, names_upstream(directives)),
+        ] {
+            if !is_named {
                 let level = own_level.unwrap_or(default);
                 completed = format!("{completed},{target}={level}");
             }
@@ -106,6 +112,20 @@ fn levels(rust_log: &str, own_level: Option<LevelFilter>) -> (EnvFilter, Option<
             (EnvFilter::new("info,opentelemetry=warn"), Some(warning))
         }
     }
+}
+
+/// Whether one of the directives is about what this crate says: those about `hotel_init` and `otel_init_demo` are not.
+fn names_this(directives: &str) -> bool {
+    targets(directives).any(|target| target == TARGET)
+}
+
+/// Whether one of the directives is about what upstream's crates say.
+fn names_upstream(directives: &str) -> bool {
+    targets(directives).any(|target| target.starts_with(UPSTREAM))
+}
+
+fn targets(directives: &str) -> impl Iterator<Item = &str> {
+    directives.split(',').filter_map(|directive| directive.split(['=', '[']).next().map(str::trim))
 }
 
 /// Adds the ids of the span, native or of `tracing`, to the end of an event.
@@ -170,6 +190,10 @@ mod tests {
             ("shop=debug", "opentelemetry=warn,otel_init=info,shop=debug"),
             ("error,otel_init=off", "otel_init=off,opentelemetry=warn,error"),
             ("opentelemetry=trace", "opentelemetry=trace,otel_init=info"),
+            ("opentelemetry_sdk", "opentelemetry_sdk=trace,otel_init=info"),
+            ("hotel_init=debug", "opentelemetry=warn,otel_init=info,hotel_init=debug"),
+            ("my_opentelemetry=debug", "opentelemetry=warn,otel_init=info,my_opentelemetry=debug"),
+            ("otel_init_demo=debug", "opentelemetry=warn,otel_init=info,otel_init_demo=debug"),
             ("off", "off"),
         ] {
             let (filter, warning) = levels(rust_log, None);
