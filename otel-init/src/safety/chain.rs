@@ -114,10 +114,35 @@ impl Safety {
                 Verdict::Drop => None,
             }
         });
-        Resource::builder_empty().with_attributes(protected).build()
+        match resource.schema_url() {
+            Some(url) => Resource::builder_empty().with_schema_url(protected, url.to_owned()).build(),
+            None => Resource::builder_empty().with_attributes(protected).build(),
+        }
     }
 }
 
 fn invalid(setting: &'static str, value: String, error: &regex::Error) -> InstallError {
     InstallErrorKind::InvalidConfiguration { setting, value, reason: error.to_string() }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::KeyValue;
+    use opentelemetry_sdk::Resource;
+
+    use super::{Safety, SafetySettings};
+    use crate::safety::Limits;
+
+    #[test]
+    fn a_protected_resource_has_its_schema() {
+        let safety = Safety::new(&SafetySettings::default(), Limits::default()).unwrap();
+        let attributes = [KeyValue::new("service.name", "shop"), KeyValue::new("api.key", "hunter2")];
+        let url = "https://opentelemetry.io/schemas/1.42.0";
+        let resource = Resource::builder_empty().with_schema_url(attributes.clone(), url).build();
+        let protected = safety.protected_resource(&resource);
+        assert_eq!(protected.schema_url(), Some(url));
+        assert_eq!(protected.get(&"api.key".into()), Some("REDACTED".into()));
+        let without = Resource::builder_empty().with_attributes(attributes).build();
+        assert_eq!(safety.protected_resource(&without).schema_url(), None);
+    }
 }
