@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use opentelemetry::{KeyValue, Value};
-use regex::Captures;
+use regex::{Captures, Regex};
 
 use super::action::{LazyHashKey, REDACTED, Redact};
 use super::attributes::has_duplicates;
@@ -266,10 +266,26 @@ impl Redactor {
         if self.is_clean(text) {
             return Scanned::Clean;
         }
+        let rules = self.forms.matches(text);
+        let rules: Vec<_> = rules.into_iter().filter_map(|index| self.value_rules.get(index)).collect();
+        match self.by_rules(text, &rules) {
+            // A match that its check refused, or that was redacted before, is put back as it was.
+            Some(Cow::Owned(changed)) if changed != text => Scanned::Changed(changed),
+            Some(_) => Scanned::Clean,
+            None => Scanned::Drop,
+        }
+    }
+
+    /// What these rules make of it, one after the other; `None` if one says to remove it.
+    fn by_rules<'t>(&self, text: &'t str, rules: &[&ValueRule]) -> Option<Cow<'t, str>> {
         let mut current = Cow::Borrowed(text);
-        for rule in self.forms.matches(text).into_iter().filter_map(|index| self.value_rules.get(index)) {
+        for (place, rule) in rules.iter().enumerate() {
             let mut is_dropped = false;
-            let Some(pattern) = rule.pattern.regex() else { return Scanned::Drop };
+            let pattern = rule.pattern.regex()?;
+            if matches!(rule.action, Redact::Keep) {
+                let later = rules.get(place + 1..).unwrap_or_default();
+                return self.around(pattern, &current, later).map(Cow::Owned);
+            }
             let replaced = pattern.replace_all(&current, |found: &Captures<'_>| {
                 self.replacement(rule, found).unwrap_or_else(|| {
                     is_dropped = true;
@@ -277,17 +293,25 @@ impl Redactor {
                 })
             });
             if is_dropped {
-                return Scanned::Drop;
+                return None;
             }
             if let Cow::Owned(changed) = replaced {
                 current = Cow::Owned(changed);
             }
         }
-        // A match that its check refused, or that was redacted before, is put back as it was.
-        match current {
-            Cow::Owned(changed) if changed != text => Scanned::Changed(changed),
-            _ => Scanned::Clean,
+        Some(current)
+    }
+
+    /// What the later rules make of all but what is to be kept.
+    fn around(&self, kept: &Regex, text: &str, later: &[&ValueRule]) -> Option<String> {
+        let (mut all, mut end) = (String::with_capacity(text.len()), 0);
+        for kept in kept.find_iter(text) {
+            all.push_str(&self.by_rules(text.get(end..kept.start())?, later)?);
+            all.push_str(kept.as_str());
+            end = kept.end();
         }
+        all.push_str(&self.by_rules(text.get(end..)?, later)?);
+        Some(all)
     }
 
     fn is_too_short(&self, text: &[u8]) -> bool {
@@ -345,7 +369,7 @@ mod tests {
 
     use super::super::preset::{SHORTEST_BARE_SECRET, SHORTEST_SECRET};
     use super::Redactor;
-    use crate::Redaction;
+    use crate::{Redact, Redaction};
 
     #[test]
     fn the_presets_can_be_compiled() {
@@ -353,6 +377,28 @@ mod tests {
         redactor.forms.check().unwrap();
         assert!(redactor.value_rules.iter().all(|rule| rule.pattern.regex().is_some()));
         assert!(redactor.secret_keys.unwrap().regex().is_some());
+    }
+
+    #[test]
+    fn what_a_rule_for_values_keeps_is_exempt_from_later_ones() {
+        let redaction = Redaction::new()
+            .with_value(r"gone-\d+", Redact::replace("gone"))
+            .with_value(r"sk_test_\w+", Redact::Keep)
+            .with_value("kept", Redact::Drop);
+        let redactor = Redactor::new(&redaction).unwrap();
+        for (text, expected) in [
+            ("sk_test_0123456789abcdef0", None),
+            ("token=sk_test_0123456789abcdef0", None),
+            ("a gone-1 sk_test_0123456789abcdef0 b gone-2", Some("a gone sk_test_0123456789abcdef0 b gone")),
+            (
+                "sk_live_0123456789abcdef0 and sk_test_0123456789abcdef0 and password=hunter2",
+                Some("REDACTED and sk_test_0123456789abcdef0 and password=REDACTED"),
+            ),
+            ("sk_test_0123456789abcdef0_kept", None),
+            ("kept sk_test_0123456789abcdef0", Some("REDACTED")),
+        ] {
+            assert_eq!(redactor.text(text).as_deref(), expected, "{text}");
+        }
     }
 
     #[test]
