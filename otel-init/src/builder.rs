@@ -68,7 +68,8 @@ impl TelemetryBuilder {
     }
 
     /// Sets the collector for all signals, such as `http://collector:4318`. Over HTTP, `/v1/traces`, `/v1/metrics` and
-    /// `/v1/logs` are appended. It wins over `OTEL_EXPORTER_OTLP_ENDPOINT` and its variants for one signal.
+    /// `/v1/logs` are appended. It wins over `OTEL_EXPORTER_OTLP_ENDPOINT` and its variants for one signal. A user and a
+    /// password in it, percent-encoded, become an `authorization` header, unless there is one.
     ///
     /// A URL that cannot be used makes [`install`](Self::install) fail.
     pub fn with_endpoint(mut self, url: impl Into<String>) -> Self {

@@ -2,8 +2,9 @@
 //!
 //! <https://opentelemetry.io/docs/specs/otel/protocol/exporter/#endpoint-urls-for-otlphttp>
 
-use http::Uri;
+use http::{HeaderValue, Uri};
 
+use super::percent;
 use crate::{Protocol, Signal};
 
 /// A checked URL, and the same without credentials to show.
@@ -14,6 +15,10 @@ pub(crate) struct Endpoint {
     shown_base: String,
     authority: String,
     is_https: bool,
+    /// Without user name and password.
+    target: String,
+    /// What these are as a header.
+    authorization: Option<HeaderValue>,
 }
 
 impl Endpoint {
@@ -27,9 +32,11 @@ impl Endpoint {
         Self {
             url: format!("{base}{path}"),
             shown: format!("{base}{path}"),
-            shown_base: base,
+            shown_base: base.clone(),
             authority: format!("localhost:{port}"),
             is_https: false,
+            target: format!("{base}{path}"),
+            authorization: None,
         }
     }
 
@@ -78,22 +85,43 @@ impl Endpoint {
             _ => return Err("the scheme must be http or https".to_owned()),
         };
         let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
-        let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host).to_owned();
+        let (user, authority) = match authority.rsplit_once('@') {
+            Some((user, host)) => (Some(user), host.to_owned()),
+            None => (None, authority.to_owned()),
+        };
         // `Uri` takes any text for a port, and a client the default one then.
         let after_colon = authority.rsplit_once(':').map(|(_, port)| port);
         let port = after_colon.filter(|port| !port.ends_with(']'));
         if port.is_some_and(|port| port.parse::<std::num::NonZeroU16>().is_err()) {
             return Err("the port must be a number from 1 to 65535".to_owned());
         }
-        let shown = format!("{}://{authority}{}", if is_https { "https" } else { "http" }, uri.path());
+        let scheme = if is_https { "https" } else { "http" };
+        let (target, authorization) = match user {
+            Some(user) => {
+                let rest = uri.path_and_query().map(|rest| rest.as_str()).unwrap_or_default();
+                (format!("{scheme}://{authority}{rest}"), basic(user))
+            }
+            None => (url.clone(), None),
+        };
+        let shown = format!("{scheme}://{authority}{}", uri.path());
         let shown = shown.trim_end_matches('/').to_owned();
         let shown_base = shown.strip_suffix(path).unwrap_or(&shown).to_owned();
-        Ok(Self { url, shown, shown_base, authority, is_https })
+        Ok(Self { url, shown, shown_base, authority, is_https, target, authorization })
     }
 
-    /// The URL to send to. It may hold credentials.
+    /// The URL as it was given. It may hold credentials.
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The URL to send to. User name and password are no part of it, its query is.
+    pub(crate) fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The header for a user name and a password in the URL.
+    pub(crate) fn authorization(&self) -> Option<&HeaderValue> {
+        self.authorization.as_ref()
     }
 
     /// Whether there is something behind the host, if only a slash.
@@ -134,6 +162,29 @@ impl Endpoint {
     pub(crate) fn is_https(&self) -> bool {
         self.is_https
     }
+}
+
+/// `user:password` of a URL, as HTTP wants it: <https://www.rfc-editor.org/rfc/rfc7617>.
+fn basic(user: &str) -> Option<HeaderValue> {
+    let (name, password) = user.split_once(':').unwrap_or((user, ""));
+    let decoded = |text: &str| percent::decode(text).unwrap_or_else(|| text.to_owned());
+    let credentials = base64(format!("{}:{}", decoded(name), decoded(password)).as_bytes());
+    let mut value = HeaderValue::from_str(&format!("Basic {credentials}")).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digits = |chunk: &[u8]| {
+        let bits = (0..3).fold(0_usize, |bits, place| {
+            bits << 8 | usize::from(chunk.get(place).copied().unwrap_or_default())
+        });
+        let digit =
+            |place: usize| if place > chunk.len() { b'=' } else { DIGITS[bits >> (18 - 6 * place) & 63] };
+        [0, 1, 2, 3].map(|place| char::from(digit(place)))
+    };
+    bytes.chunks(3).flat_map(digits).collect()
 }
 
 impl std::fmt::Debug for Endpoint {
@@ -181,10 +232,28 @@ mod tests {
             false,
         )
         .unwrap();
-        assert!(endpoint.url().contains("user:secret@"));
+        assert_eq!(endpoint.target(), "https://collector:4318/v1/traces?key=secret");
+        // `printf user:secret | base64`
+        assert_eq!(endpoint.authorization().unwrap(), "Basic dXNlcjpzZWNyZXQ=");
         assert_eq!(endpoint.shown(), "https://collector:4318/v1/traces");
         assert_eq!(endpoint.authority(), "collector:4318");
         assert!(!format!("{endpoint:?}").contains("secret"));
+    }
+
+    #[test]
+    fn bytes_are_written_as_rfc_4648_has_it() {
+        for (bytes, text) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("fooba", "Zm9vYmE="),
+            ("foobar", "Zm9vYmFy"),
+            ("\u{7ff}\u{3fff}~", "37/jv79+"),
+        ] {
+            assert_eq!(super::base64(bytes.as_bytes()), text, "{bytes}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, TE, USER_AGENT};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, TE, USER_AGENT};
 use http::uri::InvalidUri;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
 use http_body_util::{BodyExt, Limited};
@@ -38,7 +38,10 @@ impl GrpcTransport {
     pub(super) fn new(config: &OtlpConfig, client: Client) -> Result<Self, InvalidUri> {
         let mut headers = config.headers.clone();
         headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(EXPORTER));
-        let origin: Uri = config.endpoint.url().parse()?;
+        if let Some(authorization) = config.endpoint.authorization() {
+            headers.entry(AUTHORIZATION).or_insert_with(|| authorization.clone());
+        }
+        let origin: Uri = config.endpoint.target().parse()?;
         Ok(Self {
             client,
             origin: origin.to_string().trim_end_matches('/').to_owned(),

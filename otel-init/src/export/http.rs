@@ -5,7 +5,7 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION, RETRY_AFTER, USER_AGENT};
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 
@@ -45,9 +45,12 @@ impl HttpTransport {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static(compression.as_str()));
         }
         headers.extend(config.headers.clone());
+        if let Some(authorization) = config.endpoint.authorization() {
+            headers.entry(AUTHORIZATION).or_insert_with(|| authorization.clone());
+        }
         Ok(Self {
             client,
-            url: config.endpoint.url().parse()?,
+            url: config.endpoint.target().parse()?,
             headers,
             provider: config.header_provider.clone(),
             coding: Coding::new(config.compression),

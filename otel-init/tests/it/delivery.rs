@@ -6,6 +6,7 @@ use otel_init::{Protocol, Telemetry};
 use otel_testing::{AssertTelemetry as _, Conventions, OtlpReceiver, ReceivedRequest, Signal};
 
 use crate::child;
+use crate::protocols::{endpoint, for_each_protocol};
 
 /// A native span in a `tracing` span in a native span, a handled error, a counter.
 fn work() {
@@ -52,6 +53,38 @@ fn all_signals_arrive_over_grpc() {
         [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()), ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")];
     child::run("delivery::all_signals_arrive_over_grpc", &variables);
     expect_all_signals(&receiver, otel_testing::Protocol::Grpc);
+}
+
+#[test]
+fn a_user_and_a_password_in_the_endpoint_are_sent_as_such() {
+    for_each_protocol("delivery::a_user_and_a_password_in_the_endpoint_are_sent_as_such", |protocol| {
+        let receiver = OtlpReceiver::start().unwrap();
+        let with_user = endpoint(&receiver, protocol).replace("://", "://shop:p%40ss%20word@");
+        let telemetry = Telemetry::builder()
+            .with_endpoint(with_user)
+            .with_exporters(otel_init::Signal::Metrics, ["none"])
+            .with_environment(move |name| match name {
+                "OTEL_EXPORTER_OTLP_PROTOCOL" => Some(protocol.to_owned()),
+                // A header of one's own wins.
+                "OTEL_EXPORTER_OTLP_LOGS_HEADERS" => Some("authorization=Bearer%20token".to_owned()),
+                _ => None,
+            })
+            .install()
+            .unwrap();
+        global::tracer("delivery").start("span").end();
+        tracing::info!("record");
+        let report = telemetry.shutdown_blocking();
+        let requests = receiver.requests();
+        let sent = |signal| {
+            let request = requests.iter().find(|request| request.signal == signal);
+            request.and_then(|request| request.header("authorization").map(str::to_owned))
+        };
+        // `printf 'shop:p@ss word' | base64`
+        let basic = Some("Basic c2hvcDpwQHNzIHdvcmQ=".to_owned());
+        assert_eq!(sent(Signal::Traces), basic, "{protocol}: {report:?} {requests:?}");
+        assert_eq!(sent(Signal::Logs), Some("Bearer token".to_owned()), "{protocol}: {report:?}");
+        assert!(report.is_ok(), "{report:?}");
+    });
 }
 
 fn expect_all_signals(receiver: &OtlpReceiver, protocol: otel_testing::Protocol) {
