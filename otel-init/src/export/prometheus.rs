@@ -34,6 +34,9 @@ const MOST_CONNECTIONS: usize = 16;
 const NO_ATTRIBUTES: [&str; 4] =
     ["otel_scope_name", "otel_scope_version", "otel_scope_schema_url", "otel_metric_overflow"];
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// For one scrape, of which Prometheus itself waits 10 seconds unless it is told otherwise. Who asks and does not read would keep
+/// others out.
+const LONGEST: Duration = Duration::from_secs(20);
 
 /// What answers a scrape.
 #[derive(Debug)]
@@ -114,11 +117,12 @@ async fn serve(connection: TcpStream, page: Arc<Page>) {
         async move { Ok::<_, Infallible>(answer(&request, page).await) }
     });
     // Whoever hangs up has what it wanted.
-    let _ = http1::Builder::new()
+    let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(connection), service)
-        .await;
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(connection), service);
+    let _ = tokio::time::timeout(LONGEST, serving).await;
 }
 
 async fn answer(request: &Request<Incoming>, page: Arc<Page>) -> Response<Full<Bytes>> {

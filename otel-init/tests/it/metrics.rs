@@ -350,6 +350,38 @@ fn rules_for_keys_hold_on_the_page_for_prometheus_where_keys_have_no_dots() {
 
 #[cfg(feature = "prometheus")]
 #[test]
+fn who_asks_for_the_page_and_does_not_read_it_takes_it_from_nobody_for_long() {
+    use std::io::{Read, Write};
+    alone("metrics::who_asks_for_the_page_and_does_not_read_it_takes_it_from_nobody_for_long", || {
+        let telemetry = Telemetry::builder()
+            .with_exporters(Signal::Metrics, ["prometheus"])
+            .with_exporters(Signal::Traces, ["none"])
+            .with_exporters(Signal::Logs, ["none"])
+            .with_environment(|name| (name == "OTEL_EXPORTER_PROMETHEUS_PORT").then(|| "0".to_owned()))
+            .install()
+            .unwrap();
+        // More than the system takes for who does not read.
+        let orders = global::meter("till").u64_counter("orders").build();
+        for number in 0..2000 {
+            orders.add(1, &[KeyValue::new("note", format!("{number:08192}x"))]);
+        }
+        let address = telemetry.prometheus_address().unwrap();
+        let ask = || {
+            let mut connection = std::net::TcpStream::connect(address).unwrap();
+            connection.set_read_timeout(Some(Duration::from_secs(40))).unwrap();
+            write!(connection, "GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+            connection
+        };
+        let _idle: Vec<_> = (0..16).map(|_| ask()).collect();
+        let mut page = Vec::new();
+        ask().read_to_end(&mut page).unwrap();
+        assert!(page.starts_with(b"HTTP/1.1 200 OK") && page.len() > 2000 * 8192, "{}", page.len());
+        telemetry.shutdown_blocking().unwrap();
+    });
+}
+
+#[cfg(feature = "prometheus")]
+#[test]
 fn an_address_that_is_taken_is_a_warning() {
     let finished = alone("metrics::an_address_that_is_taken_is_a_warning", || {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
