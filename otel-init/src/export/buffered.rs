@@ -127,7 +127,7 @@ impl Sender {
     }
 }
 
-/// Has a thread send what waits on disk, also while the service makes nothing new, for as long as the sender lives.
+/// Has a thread send what waits on disk, also while the service makes nothing new, until the shutdown has ended.
 pub(super) fn watch<R: OtlpRequest>(sender: &Arc<Sender>, shelf: Shelf) {
     let waiting: u64 = shelf.stored().iter().map(|stored| stored.items).sum();
     sender.monitor.tally.recovered(waiting);
@@ -140,7 +140,8 @@ pub(super) fn watch<R: OtlpRequest>(sender: &Arc<Sender>, shelf: Shelf) {
     let weak: Weak<Sender> = Arc::downgrade(sender);
     let spawned = thread::Builder::new().name("otel-init-disk".to_owned()).spawn(move || {
         let _suppressed = Context::enter_telemetry_suppressed_scope();
-        while let Some(sender) = weak.upgrade() {
+        // After the shutdown the files are for the next process.
+        while let Some(sender) = weak.upgrade().filter(|sender| !sender.runtime.is_cut()) {
             // What it cannot deliver is told by the monitor.
             let _ = sender.runtime.block_on(sender.drain::<R>(&shelf));
             drop(sender);

@@ -92,6 +92,11 @@ impl RuntimeEntry {
         self.handle.block_on(future)
     }
 
+    /// Whether exporting was ended.
+    pub(crate) fn is_cut(&self) -> bool {
+        *self.cut.borrow()
+    }
+
     /// Polls `future` with this runtime as the current one, whoever drives it, until it is done or cut.
     pub(crate) async fn run<F: Future>(&self, future: F) -> Result<F::Output, Cut> {
         let mut receiver = self.cut.clone();

@@ -93,6 +93,35 @@ fn what_was_for_another_url_is_told() {
     assert_eq!((run(""), run("")), (1, 1), "another, until somebody exports there");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn after_the_shutdown_nobody_looks_after_the_disk() {
+    fn has_keeper() -> bool {
+        let threads = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+        let mut names = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("comm")).ok());
+        names.any(|name| name.trim() == "otel-init-disk")
+    }
+    let test = "disk::after_the_shutdown_nobody_looks_after_the_disk";
+    if child::is_child() {
+        let receiver = OtlpReceiver::start().unwrap();
+        receiver.respond_with(Reply::Unavailable);
+        let telemetry = Telemetry::builder()
+            .with_endpoint(receiver.http_endpoint())
+            .with_shutdown_timeout(Duration::from_millis(500))
+            .install()
+            .unwrap();
+        work();
+        assert!(has_keeper());
+        telemetry.shutdown_blocking().unwrap_err();
+        assert!(of(&telemetry, Signal::Metrics).stored > 0);
+        // The guard is there, and the global providers.
+        eventually_blocking(PATIENCE, || !has_keeper());
+        return;
+    }
+    let folder = Folder::new("no-keeper");
+    child::run(test, &[(FOLDER, folder.path())]);
+}
+
 #[test]
 fn killed_during_an_outage_everything_on_disk_arrives_once() {
     let test = "disk::killed_during_an_outage_everything_on_disk_arrives_once";
