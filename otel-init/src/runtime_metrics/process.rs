@@ -2,7 +2,10 @@
 //!
 //! <https://opentelemetry.io/docs/specs/semconv/system/process-metrics/>
 
+use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs::{read_dir, read_to_string};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use opentelemetry::KeyValue;
@@ -111,15 +114,18 @@ fn faults(meter: &Meter) {
 }
 
 fn switches(meter: &Meter) {
+    const KINDS: [(&str, &str); 2] =
+        [("voluntary", "voluntary_ctxt_switches"), ("involuntary", "nonvoluntary_ctxt_switches")];
+    let known: Mutex<[Switches; 2]> = Mutex::default();
     let _ = meter
         .u64_observable_counter("process.context_switches")
         .with_unit("{context_switch}")
         .with_description("Number of times the process has been context switched.")
-        .with_callback(|observer| {
-            for (kind, key) in
-                [("voluntary", "voluntary_ctxt_switches"), ("involuntary", "nonvoluntary_ctxt_switches")]
-            {
-                if let Some(count) = of_all_threads(key) {
+        .with_callback(move |observer| {
+            let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+            for ((kind, key), known) in KINDS.into_iter().zip(known.iter_mut()) {
+                if let Some(threads) = of_each_thread(key) {
+                    let count = known.total(threads);
                     observer.observe(count, &[KeyValue::new("process.context_switch.type", kind)]);
                 }
             }
@@ -148,12 +154,31 @@ fn status(key: &str) -> Option<i64> {
     entry(&read_to_string("/proc/self/status").ok()?, key)
 }
 
-/// The sum of a value that each thread counts for itself.
-fn of_all_threads(key: &str) -> Option<u64> {
+/// What each thread counts for itself.
+fn of_each_thread(key: &str) -> Option<impl Iterator<Item = (OsString, u64)>> {
     let threads = read_dir("/proc/self/task").ok()?.flatten();
-    let counts =
-        threads.filter_map(|thread| entry::<u64>(&read_to_string(thread.path().join("status")).ok()?, key));
-    Some(counts.sum())
+    Some(threads.filter_map(move |thread| {
+        Some((thread.file_name(), entry(&read_to_string(thread.path().join("status")).ok()?, key)?))
+    }))
+}
+
+/// The sum of all threads, also of those that have ended since: it must not become less.
+#[derive(Default)]
+struct Switches {
+    threads: HashMap<OsString, u64>,
+    ended: u64,
+}
+
+impl Switches {
+    fn total(&mut self, threads: impl Iterator<Item = (OsString, u64)>) -> u64 {
+        let now: HashMap<_, _> = threads.collect();
+        // It is gone, or its id is another's.
+        let has_ended = |thread, count| now.get(thread).is_none_or(|now| now < count);
+        let ended = self.threads.iter().filter(|(thread, count)| has_ended(*thread, *count));
+        self.ended += ended.map(|(_, count)| count).sum::<u64>();
+        self.threads = now;
+        self.ended + self.threads.values().sum::<u64>()
+    }
 }
 
 /// `key:  value unit`
@@ -183,7 +208,27 @@ impl Stat {
 
 #[cfg(test)]
 mod tests {
-    use super::{Stat, entry};
+    use std::ffi::OsString;
+
+    use super::{Stat, Switches, entry};
+
+    #[test]
+    fn what_a_thread_has_counted_stays_when_it_ends() {
+        let mut switches = Switches::default();
+        let threads = |counts: &[(&str, u64)]| -> Vec<(OsString, u64)> {
+            counts.iter().map(|(thread, count)| ((*thread).into(), *count)).collect()
+        };
+        for (counts, expected) in [
+            (&[("1", 10), ("2", 500)][..], 510),
+            (&[("1", 11)], 511),
+            // A new thread, with the id of one that has ended.
+            (&[("1", 11), ("2", 3)], 514),
+            (&[("1", 12), ("2", 1)], 516),
+            (&[], 516),
+        ] {
+            assert_eq!(switches.total(threads(counts).into_iter()), expected, "{counts:?}");
+        }
+    }
 
     #[test]
     fn fields_are_counted_behind_the_name() {
