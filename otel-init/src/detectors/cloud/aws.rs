@@ -59,15 +59,16 @@ fn ecs(uri: &str) -> Vec<(Key, Value)> {
         return Vec::new();
     };
     let arn = text(&task, "/TaskARN");
-    // arn:aws:ecs:region:account:task/..
+    // arn:aws:ecs:region:account:task/.., in China arn:aws-cn:..
     let part = |place: usize| arn.as_deref()?.split(':').nth(place).map(str::to_owned);
-    let cluster =
-        text(&task, "/Cluster").map(|cluster| match (cluster.starts_with("arn:"), part(3), part(4)) {
-            (false, Some(region), Some(account)) => {
-                format!("arn:aws:ecs:{region}:{account}:cluster/{cluster}")
+    let cluster = text(&task, "/Cluster").map(|cluster| {
+        match (cluster.starts_with("arn:"), part(1), part(3), part(4)) {
+            (false, Some(partition), Some(region), Some(account)) => {
+                format!("arn:{partition}:ecs:{region}:{account}:cluster/{cluster}")
             }
             _ => cluster,
-        });
+        }
+    });
     let mut attributes = cloud("aws", "aws_ecs");
     attributes.extend(
         [

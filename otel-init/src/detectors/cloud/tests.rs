@@ -105,7 +105,7 @@ fn a_task_and_a_function_of_amazon_are_known_by_their_variables() {
         ("/v4/1", r#"{"DockerId":"d1","ContainerARN":"arn:aws:ecs:eu-west-1:123:container/c"}"#),
         (
             "/v4/1/task",
-            r#"{"Cluster":"shop","TaskARN":"arn:aws:ecs:eu-west-1:123:task/shop/t","Family":"orders","Revision":"7","LaunchType":"FARGATE","AvailabilityZone":"eu-west-1b"}"#,
+            r#"{"Cluster":"shop","TaskARN":"arn:aws-cn:ecs:eu-west-1:123:task/shop/t","Family":"orders","Revision":"7","LaunchType":"FARGATE","AvailabilityZone":"eu-west-1b"}"#,
         ),
     ]);
     let uri = format!("{}/v4/1", server.base);
@@ -114,7 +114,7 @@ fn a_task_and_a_function_of_amazon_are_known_by_their_variables() {
         ("cloud.platform", "aws_ecs"),
         ("cloud.account.id", "123"),
         ("cloud.region", "eu-west-1"),
-        ("aws.ecs.cluster.arn", "arn:aws:ecs:eu-west-1:123:cluster/shop"),
+        ("aws.ecs.cluster.arn", "arn:aws-cn:ecs:eu-west-1:123:cluster/shop"),
         ("aws.ecs.launchtype", "fargate"),
         ("aws.ecs.task.revision", "7"),
         ("container.id", "d1"),
