@@ -267,8 +267,9 @@ impl TelemetryBuilder {
     /// Fails if a value given in code or in the file cannot be used. Files with certificates are not opened, and no collector
     /// is asked.
     pub fn check(&self) -> Result<EffectiveConfig, InstallError> {
-        let config = self.resolve()?;
+        let mut config = self.resolve()?;
         config.check()?;
+        config.protect_resource();
         Ok(config.effective())
     }
 

@@ -77,6 +77,7 @@ pub(crate) fn install(_claim: &Claim, mut config: Config) -> Result<Telemetry, I
 /// "If the SDK is disabled, propagators are still configured", and so is the console.
 fn install_disabled(config: &mut Config) -> Result<Pipeline, InstallError> {
     set_subscriber(config, None)?;
+    config.protect_resource();
     Ok(Pipeline::disabled(&config.resource))
 }
 

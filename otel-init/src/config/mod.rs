@@ -231,6 +231,14 @@ impl Config {
         }
     }
 
+    /// Where nothing is exported, the resource is shown all the same. Without rules that can be read, nothing of it is.
+    pub(crate) fn protect_resource(&mut self) {
+        let nothing = || Resource::builder_empty().build();
+        let redactor = self.safety.redactor();
+        self.resource =
+            redactor.map_or_else(|_| nothing(), |redactor| redactor.protected_resource(&self.resource));
+    }
+
     /// What is compiled when it is installed can be compiled.
     pub(crate) fn check(&self) -> Result<(), InstallError> {
         self.safety.check()?;

@@ -53,7 +53,7 @@ impl SafetySettings {
         self.baggage().map(|_| ())
     }
 
-    fn redactor(&self) -> Result<Redactor, InstallError> {
+    pub(crate) fn redactor(&self) -> Result<Redactor, InstallError> {
         Redactor::new(&self.redaction).map_err(|(rule, error)| invalid("a redaction rule", rule, &error))
     }
 
@@ -103,12 +103,19 @@ impl Safety {
         self.redactor.redacted()
     }
 
+    /// See [`Redactor::protected_resource`].
+    pub(crate) fn protected_resource(&self, resource: &Resource) -> Resource {
+        self.redactor.protected_resource(resource)
+    }
+}
+
+impl Redactor {
     /// The resource under the same rules, but for limits and the list of allowed keys: it describes the service, and
     /// the operator wrote it.
     pub(crate) fn protected_resource(&self, resource: &Resource) -> Resource {
         let protected = resource.iter().filter_map(|(key, value)| {
-            let decision = self.redactor.decide_allowed(key.as_str());
-            match value.redacted(&decision, &self.redactor) {
+            let decision = self.decide_allowed(key.as_str());
+            match value.redacted(&decision, self) {
                 Verdict::Same => Some(KeyValue::new(key.clone(), value.clone())),
                 Verdict::Changed(changed) => Some(KeyValue::new(key.clone(), changed)),
                 Verdict::Drop => None,

@@ -16,6 +16,30 @@ fn makes_spans() -> bool {
 }
 
 #[test]
+fn secrets_in_the_resource_are_not_shown_where_nothing_is_exported() {
+    let secret = |builder: otel_init::TelemetryBuilder| {
+        builder.with_resource_attribute("api.key", "hunter2").with_environment(|name| match name {
+            "OTEL_SDK_DISABLED" => Some("true".to_owned()),
+            "OTEL_RESOURCE_ATTRIBUTES" => Some("db.url=postgres://app:hunter3@db/shop".to_owned()),
+            _ => None,
+        })
+    };
+    let expect = |config: &otel_init::EffectiveConfig| {
+        let shown = config.to_string();
+        assert!(!shown.contains("hunter"), "{shown}");
+        assert_eq!(config.setting("resource.attributes.api.key").unwrap().value(), "REDACTED");
+        assert!(shown.contains("postgres://REDACTED@db/shop"), "{shown}");
+    };
+    child::alone("install::secrets_in_the_resource_are_not_shown_where_nothing_is_exported", || {
+        expect(&secret(Telemetry::builder()).check().unwrap());
+        let telemetry = secret(Telemetry::builder()).install().unwrap();
+        expect(telemetry.config());
+        assert_eq!(telemetry.resource().get(&"api.key".into()), Some("REDACTED".into()));
+        telemetry.shutdown_blocking().unwrap();
+    });
+}
+
+#[test]
 fn a_second_install_is_an_error() {
     if child::is_child() {
         let telemetry = Telemetry::builder().install().unwrap();
