@@ -115,9 +115,28 @@ impl Redaction {
     }
 
     /// Sets the key of [`Redact::Hash`]. Without one, a random key is made at start: then hashes can be compared within
-    /// one process only.
+    /// one process only. An empty one, such as a variable that is not set, is none: everybody could compute those hashes.
     pub fn with_hash_key(mut self, key: impl AsRef<[u8]>) -> Self {
-        self.hash_key = Some(HashKey(key.as_ref().to_vec()));
+        let key = key.as_ref();
+        self.hash_key = (!key.is_empty()).then(|| HashKey(key.to_vec()));
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::redactor::Redactor;
+    use super::Redaction;
+    use crate::Redact;
+
+    #[test]
+    fn a_key_of_nothing_is_none() {
+        let hashed = |key: &str| {
+            let redaction = Redaction::new().with_value("ada", Redact::Hash).with_hash_key(key);
+            Redactor::new(&redaction).unwrap().text("ada").unwrap()
+        };
+        // Everybody could compute it: `printf ada | openssl dgst -sha256 -hmac ''`.
+        assert_ne!(hashed(""), hashed(""));
+        assert_eq!(hashed("key"), hashed("key"));
     }
 }
