@@ -48,8 +48,8 @@ fn record(info: &PanicHookInfo<'_>) {
 /// The last flush for a thread that goes on.
 type Last = Mutex<Option<Arc<Flushed>>>;
 
-/// Sends what is finished. A panic of the main thread ends the process soon, so that thread waits; the others go on. They may
-/// panic with each request while the collector is away: one flush is under way for all of them.
+/// Sends what is finished. A panic that ends the process waits for that; the other threads go on. They may panic with each
+/// request while the collector is away: one flush is under way for all of them.
 fn flush(lifecycle: &Weak<Lifecycle>, last: &Last) {
     let Some(lifecycle) = lifecycle.upgrade() else {
         return;
@@ -57,7 +57,7 @@ fn flush(lifecycle: &Weak<Lifecycle>, last: &Last) {
     if lifecycle.is_shutdown_begun() {
         return;
     }
-    if thread::current().name() == Some("main") {
+    if ends_the_process(thread::current().name(), cfg!(panic = "abort")) {
         // What could not be delivered is told by the shutdown.
         let _ = lifecycle.begin_flush().wait();
         return;
@@ -67,5 +67,28 @@ fn flush(lifecycle: &Weak<Lifecycle>, last: &Last) {
         && last.as_ref().is_none_or(|flushed| flushed.is_complete())
     {
         *last = Some(lifecycle.begin_flush());
+    }
+}
+
+/// A panic of the main thread does, soon, and one of any thread where panics abort, as soon as the hooks have run.
+fn ends_the_process(thread: Option<&str>, aborts: bool) -> bool {
+    aborts || thread == Some("main")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ends_the_process;
+
+    #[test]
+    fn where_panics_abort_each_of_them_is_the_last() {
+        for (thread, aborts, expected) in [
+            (Some("main"), false, true),
+            (Some("tokio-runtime-worker"), false, false),
+            (None, false, false),
+            (Some("tokio-runtime-worker"), true, true),
+            (None, true, true),
+        ] {
+            assert_eq!(ends_the_process(thread, aborts), expected, "{thread:?} {aborts}");
+        }
     }
 }
