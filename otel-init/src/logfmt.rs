@@ -4,6 +4,7 @@ use std::fmt::{self, Debug, Write};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
+use tracing_log::NormalizeEvent;
 use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime as Clock};
@@ -27,14 +28,16 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let metadata = event.metadata();
+        // What a record of the `log` crate says of itself is in fields of the event that it became.
+        let of_log = event.normalized_metadata();
+        let metadata = of_log.as_ref().unwrap_or_else(|| event.metadata());
         write!(writer, "ts=")?;
         Clock.format_time(&mut writer)?;
         let level = metadata.level().as_str().to_ascii_lowercase();
         write!(writer, " level={level} target={}", metadata.target())?;
-        let mut pairs = Pairs::default();
+        let mut pairs = Pairs { is_of_log: of_log.is_some(), ..Pairs::default() };
         event.record(&mut pairs);
-        write!(writer, "{}", pairs.0)?;
+        write!(writer, "{}", pairs.text)?;
         for span in context.event_scope().into_iter().flat_map(|scope| scope.from_root()) {
             if let Some(fields) = span.extensions().get::<FormattedFields<N>>() {
                 write!(writer, "{}", fields.fields)?;
@@ -48,23 +51,34 @@ impl FormatFields<'_> for LogfmtFields {
     fn format_fields<R: RecordFields>(&self, mut writer: Writer<'_>, fields: R) -> fmt::Result {
         let mut pairs = Pairs::default();
         fields.record(&mut pairs);
-        write!(writer, "{}", pairs.0)
+        write!(writer, "{}", pairs.text)
     }
 }
 
 /// ` key=value` for each field. Nothing can fail when writing to a text.
 #[derive(Default)]
-struct Pairs(String);
+struct Pairs {
+    text: String,
+    /// Whether fields are there that only say where a record of the `log` crate comes from.
+    is_of_log: bool,
+}
 
 impl Pairs {
     fn push(&mut self, field: &Field, value: &str) {
+        if self.is_of_log && field.name().starts_with("log.") {
+            return;
+        }
         let key = if field.name() == "message" { "msg" } else { field.name() };
         // A value that could be taken for more than one, or that would begin a line, is quoted.
         let is_plain = !value.is_empty()
             && value.chars().all(|character| {
                 !character.is_whitespace() && !"=\"\\".contains(character) && !character.is_control()
             });
-        let _ = if is_plain { write!(self.0, " {key}={value}") } else { write!(self.0, " {key}={value:?}") };
+        let _ = if is_plain {
+            write!(self.text, " {key}={value}")
+        } else {
+            write!(self.text, " {key}={value:?}")
+        };
     }
 }
 
