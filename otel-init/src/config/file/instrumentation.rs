@@ -25,7 +25,11 @@ fn library(name: &str, value: Value, config: &mut FileConfig) -> Result<(), File
         config.instrumentations.disabled.push(name.to_owned());
     }
     if let Some(paths) = fields.optional("excluded_paths") {
-        config.instrumentations.excluded_paths.push((name.to_owned(), paths.texts()?));
+        let path = |text: &str| text.starts_with(['/', '*']).then(|| text.to_owned());
+        let paths = paths.list()?.into_iter();
+        let paths = paths.map(|value| value.choice("a path that begins with / or *", path));
+        let paths = paths.collect::<Result<_, _>>()?;
+        config.instrumentations.excluded_paths.push((name.to_owned(), paths));
     }
     fields.end()
 }

@@ -246,6 +246,11 @@ fn a_mistake_is_named_with_its_line_and_its_keys() {
         ("disabled: 'true'", "line 2: disabled: expected true or false, found \"true\""),
         ("disbled: true", "line 2: the key disbled is not known here"),
         ("log_level: loud", "line 2: log_level: expected a severity"),
+        (
+            "instrumentation/development:\n  rust:\n    http:\n      excluded_paths:\n        - /metrics\n        - health",
+            "line 7: instrumentation/development.rust.http.excluded_paths[1]: expected a path that begins with / or *, \
+             found \"health\"",
+        ),
         ("resource: []", "line 2: resource: expected a map, found a list"),
         ("resource:\n  attributes:\n    - {nam: x}", "line 4: resource.attributes[0]: name is missing"),
         (
