@@ -1,6 +1,7 @@
 //! The HTTP client of both protocols. Its certificates are read again when their files change.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy;
@@ -24,6 +25,8 @@ pub(super) type HyperClient = legacy::Client<Connector, tonic::body::Body>;
 pub(super) struct Client {
     protocol: Protocol,
     is_https: bool,
+    /// Of a request, with its connection.
+    timeout: Duration,
     unused_proxy: Option<&'static str>,
     tls: TlsSource,
     current: Mutex<Current>,
@@ -42,10 +45,11 @@ impl Client {
         let tls = TlsSource { system_roots, files: config.tls.clone() };
         let stamp = tls.stamp();
         let is_https = config.endpoint.is_https();
-        let client = connecting(config.protocol, is_https, &tls);
+        let client = connecting(config.protocol, is_https, &tls, config.timeout);
         Self {
             protocol: config.protocol,
             is_https,
+            timeout: config.timeout,
             unused_proxy: config.unused_proxy,
             tls,
             current: Mutex::new(Current { stamp, client }),
@@ -83,7 +87,7 @@ impl Client {
     pub(super) fn reconnect(&self) {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         // Certificates that cannot be read now are told when their files have changed.
-        if let Ok(client) = connecting(self.protocol, self.is_https, &self.tls) {
+        if let Ok(client) = connecting(self.protocol, self.is_https, &self.tls, self.timeout) {
             current.client = Ok(client);
         }
     }
@@ -94,7 +98,7 @@ impl Client {
         let stamp = self.tls.stamp();
         if stamp != current.stamp {
             current.stamp = stamp;
-            match (connecting(self.protocol, self.is_https, &self.tls), &current.client) {
+            match (connecting(self.protocol, self.is_https, &self.tls, self.timeout), &current.client) {
                 // Half-written, most likely: what was read before goes on until the files change again.
                 (Err(error), Ok(_)) => {
                     diagnostics::warn(&format!(
@@ -109,11 +113,15 @@ impl Client {
     }
 }
 
-fn connecting(protocol: Protocol, is_https: bool, tls: &TlsSource) -> Result<HyperClient, String> {
+fn connecting(
+    protocol: Protocol,
+    is_https: bool,
+    tls: &TlsSource,
+    timeout: Duration,
+) -> Result<HyperClient, String> {
     let is_grpc = protocol == Protocol::Grpc;
     let mut http = HttpConnector::new();
-    // A request ends with a small write, which would wait for the acknowledgement of the large ones before it.
-    http.set_nodelay(true);
+    tune(&mut http, timeout);
     let connector = if is_https {
         http.enforce_http(false);
         let config = tls.client_config().map_err(|error| error.to_string())?;
@@ -130,4 +138,63 @@ fn connecting(protocol: Protocol, is_https: bool, tls: &TlsSource) -> Result<Hyp
         .pool_timer(TokioTimer::new())
         .http2_only(is_grpc)
         .build(connector))
+}
+
+fn tune<R>(http: &mut HttpConnector<R>, timeout: Duration) {
+    // A request ends with a small write, which would wait for the acknowledgement of the large ones before it.
+    http.set_nodelay(true);
+    // It is divided among the addresses of the host, so that one where nobody is any more does not take all of the request's
+    // time. For a single one that time, which is shorter, is the bound.
+    http.set_connect_timeout(Some(timeout.saturating_add(Duration::from_secs(1))));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{Ready, ready};
+    use std::net::SocketAddr;
+    use std::task::{Context, Poll};
+
+    use hyper_util::client::legacy::connect::dns::Name;
+    use tokio::net::{TcpListener, TcpSocket, TcpStream};
+    use tower_service::Service;
+
+    use super::*;
+
+    /// A host with two addresses.
+    #[derive(Clone)]
+    struct Two([SocketAddr; 2]);
+
+    impl Service<Name> for Two {
+        type Response = std::array::IntoIter<SocketAddr, 2>;
+        type Error = std::io::Error;
+        type Future = Ready<Result<Self::Response, Self::Error>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: Name) -> Self::Future {
+            ready(Ok(self.0.into_iter()))
+        }
+    }
+
+    #[tokio::test]
+    async fn of_two_addresses_the_one_where_nobody_is_leaves_time_for_the_other() {
+        let silent = TcpSocket::new_v4().unwrap();
+        silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let silent = silent.listen(1).unwrap();
+        let nobody = silent.local_addr().unwrap();
+        // It accepts none, so when its queue is full further ones get no answer at all.
+        let mut waiting = Vec::new();
+        let short = Duration::from_millis(200);
+        while let Ok(stream) = tokio::time::timeout(short, TcpStream::connect(nobody)).await {
+            waiting.push(stream.unwrap());
+        }
+        let collector = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut http = HttpConnector::new_with_resolver(Two([nobody, collector.local_addr().unwrap()]));
+        let timeout = Duration::from_secs(3);
+        tune(&mut http, timeout);
+        let connected = tokio::time::timeout(timeout, http.call("http://collector".parse().unwrap())).await;
+        assert!(connected.unwrap().is_ok());
+    }
 }
