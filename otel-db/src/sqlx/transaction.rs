@@ -137,13 +137,24 @@ impl<'c, DB: Driver> Transaction<'c, DB> {
 
     /// sqlx only notes here that it has to roll back, and does so when the connection is used or given back.
     fn roll_back_later(&mut self) {
+        self.rolled_back(|transaction| DB::TransactionManager::start_rollback(transaction.inner()));
+    }
+
+    /// What sqlx has rolled back besides, when it began or did not.
+    fn follow(&mut self) {
+        while self.depth > DB::TransactionManager::get_transaction_depth(self.inner_ref()) {
+            self.rolled_back(|_| ());
+        }
+    }
+
+    fn rolled_back(&mut self, roll_back: impl FnOnce(&mut Self)) {
         match self.rollback_operation() {
             Some(mut operation) => {
                 operation.set_attribute("otel_db.rollback_on_drop", true);
-                operation.run(|| DB::TransactionManager::start_rollback(self.inner()));
+                operation.run(|| roll_back(self));
                 operation.end();
             }
-            None => DB::TransactionManager::start_rollback(self.inner()),
+            None => roll_back(self),
         }
         self.ended();
     }
@@ -184,15 +195,13 @@ impl<DB: Driver> Drop for Transaction<'_, DB> {
     fn drop(&mut self) {
         match self.state {
             State::Ended => {}
-            State::Beginning => DB::TransactionManager::start_rollback(self.inner()),
             State::Open => self.roll_back_later(),
+            State::Beginning => DB::TransactionManager::start_rollback(self.inner()),
+            // As sqlx's own transaction does. Inside of another one it is that which is rolled back. On PostgreSQL sqlx has
+            // done so before as well.
             State::Refused => {
-                // As sqlx's own transaction does. Inside of another one it is that which is rolled back.
                 self.roll_back_later();
-                // On PostgreSQL sqlx has done so before as well.
-                while self.depth > DB::TransactionManager::get_transaction_depth(self.inner_ref()) {
-                    self.roll_back_later();
-                }
+                self.follow();
             }
         }
     }

@@ -181,3 +181,55 @@ async fn a_savepoint_that_the_server_refuses_takes_all_around_it_along() {
     assert_conventional(&telemetry);
     assert_at_rest(&telemetry).await;
 }
+
+/// Of three, sqlx rolls the inner two back, and goes on with the outermost.
+#[tokio::test]
+async fn a_savepoint_that_the_server_refuses_takes_no_more_along_than_without_us() {
+    let Some(url) = postgres_url() else { return };
+    let telemetry = TestTelemetry::new();
+    let raw = PgPoolOptions::new().max_connections(1).connect(&url).await.unwrap();
+    let pool = observed(&telemetry, raw);
+    let table = format!("refused_{}", std::process::id());
+    pool.inner().execute(AssertSqlSafe(format!("CREATE TABLE {table} (id INT)"))).await.unwrap();
+    let insert = || sqlx::query(AssertSqlSafe(format!("INSERT INTO {table} (id) VALUES (1)")));
+
+    let mut outer = pool.inner().begin().await.unwrap();
+    insert().execute(&mut *outer).await.unwrap();
+    let mut middle = sqlx::Acquire::begin(&mut outer).await.unwrap();
+    let mut inner = sqlx::Acquire::begin(&mut middle).await.unwrap();
+    sqlx::query("SELECT 1 / 0").execute(&mut *inner).await.unwrap_err();
+    assert!(sqlx::Acquire::begin(&mut inner).await.is_err());
+    inner.commit().await.unwrap();
+    middle.commit().await.unwrap();
+    outer.commit().await.unwrap();
+
+    let mut outer = pool.begin().await.unwrap();
+    insert().execute(&mut *outer).await.unwrap();
+    let mut middle = outer.begin().await.unwrap();
+    let mut inner = middle.begin().await.unwrap();
+    sqlx::query("SELECT 1 / 0").execute(&mut *inner).await.unwrap_err();
+    assert!(inner.begin().await.is_err());
+    inner.commit().await.unwrap();
+    middle.commit().await.unwrap();
+    outer.commit().await.unwrap();
+    let names: Vec<_> = telemetry.spans().iter().map(|span| span.name.to_string()).collect();
+    let expected = [
+        "BEGIN",
+        &format!("INSERT {table}"),
+        "SAVEPOINT",
+        "SAVEPOINT",
+        "SELECT",
+        "SAVEPOINT",
+        "ROLLBACK TO SAVEPOINT",
+        "ROLLBACK TO SAVEPOINT",
+        "COMMIT",
+    ];
+    assert_eq!(names, expected);
+    let count = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+    assert_eq!(
+        sqlx::query_scalar::<_, i64>(count).fetch_one(pool.inner()).await.unwrap(),
+        2,
+        "as many as sqlx"
+    );
+    assert_at_rest(&telemetry).await;
+}
