@@ -196,7 +196,12 @@ impl<DB: Driver> Drop for Transaction<'_, DB> {
         match self.state {
             State::Ended => {}
             State::Open => self.roll_back_later(),
-            State::Beginning => DB::TransactionManager::start_rollback(self.inner()),
+            // What has begun is taken back, which is no end of anything that is counted here. Inside of another one it is
+            // that which sqlx rolls back, unless it knows already that the savepoint is there.
+            State::Beginning => {
+                DB::TransactionManager::start_rollback(self.inner());
+                self.follow();
+            }
             // As sqlx's own transaction does. Inside of another one it is that which is rolled back. On PostgreSQL sqlx has
             // done so before as well.
             State::Refused => {

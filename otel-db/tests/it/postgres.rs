@@ -1,5 +1,9 @@
 //! What only PostgreSQL has: LISTEN and COPY.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+
 use futures_util::TryStreamExt;
 use otel_db::sqlx::postgres::PgListener;
 use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, span};
@@ -121,8 +125,8 @@ async fn a_copy_whose_source_fails_has_failed() {
             self: std::pin::Pin<&mut Self>,
             _: &mut std::task::Context<'_>,
             _: &mut tokio::io::ReadBuf<'_>,
-        ) -> std::task::Poll<std::io::Result<()>> {
-            std::task::Poll::Ready(Err(self.0.into()))
+        ) -> Poll<std::io::Result<()>> {
+            Poll::Ready(Err(self.0.into()))
         }
     }
 
@@ -231,5 +235,29 @@ async fn a_savepoint_that_the_server_refuses_takes_no_more_along_than_without_us
         2,
         "as many as sqlx"
     );
+    assert_at_rest(&telemetry).await;
+}
+
+/// sqlx then rolls back what is around it.
+#[tokio::test]
+async fn a_savepoint_that_is_cancelled_takes_all_around_it_along() {
+    let Some(url) = postgres_url() else { return };
+    let telemetry = TestTelemetry::new();
+    let pool = observed(&telemetry, PgPoolOptions::new().max_connections(1).connect(&url).await.unwrap());
+    let mut outer = pool.begin().await.unwrap();
+    let mut beginning = Box::pin(outer.begin());
+    // A task that has used up its turn gets no answer, however fast the server is.
+    let is_waiting = poll_fn(|cx| {
+        while pin!(tokio::task::consume_budget()).poll(cx).is_ready() {}
+        Poll::Ready(beginning.as_mut().poll(cx).is_pending())
+    });
+    assert!(is_waiting.await);
+    drop(beginning);
+    // Nothing is left to commit, and sqlx sends nothing.
+    outer.commit().await.unwrap();
+    let names: Vec<_> = telemetry.spans().iter().map(|span| span.name.to_string()).collect();
+    assert_eq!(names, ["BEGIN", "SAVEPOINT", "ROLLBACK"]);
+    telemetry.assert_span(span("SAVEPOINT").has("otel_db.ended_early", true));
+    telemetry.assert_span(span("ROLLBACK").has("otel_db.rollback_on_drop", true));
     assert_at_rest(&telemetry).await;
 }
