@@ -67,6 +67,21 @@ impl<DB: Driver> Connection<DB> {
         Self { raw: Raw::Pooled(raw), client: client.clone(), depth: 0 }
     }
 
+    pub(super) fn close_on_drop(&mut self) {
+        if let Raw::Pooled(raw) = &mut self.raw {
+            raw.close_on_drop();
+        }
+    }
+
+    /// The connection without its pool.
+    pub(super) fn taken_out(self, take: impl FnOnce(SqlxPoolConnection<DB>) -> DB::Connection) -> Self {
+        let raw = match self.raw {
+            Raw::Pooled(raw) => Raw::Single(take(raw)),
+            single @ Raw::Single(_) => single,
+        };
+        Self { raw, ..self }
+    }
+
     /// sqlx's own connection. What is done with it is not observed.
     pub fn inner(&mut self) -> &mut DB::Connection {
         match &mut self.raw {
@@ -168,6 +183,18 @@ impl<DB: Driver> Connection<DB> {
         match self.raw {
             Raw::Single(raw) => raw.close().await,
             Raw::Pooled(raw) => raw.close().await,
+        }
+    }
+
+    /// Closes the connection without a word to the database, and takes it out of its pool.
+    ///
+    /// # Errors
+    ///
+    /// What sqlx returns.
+    pub async fn close_hard(self) -> Result<(), Error> {
+        match self.raw {
+            Raw::Single(raw) => raw.close_hard().await,
+            Raw::Pooled(raw) => raw.detach().close_hard().await,
         }
     }
 

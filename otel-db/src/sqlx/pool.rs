@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
+use sqlx::pool::CloseEvent;
 use sqlx::{Error, SqlSafeStr, SqlStr};
 
 use super::calls::observe;
@@ -104,9 +105,28 @@ impl<DB: Driver> Pool<DB> {
     ///
     /// What sqlx returns.
     pub async fn try_begin(&self) -> Result<Option<Transaction<'static, DB>>, Error> {
+        self.try_begin_now(None).await
+    }
+
+    /// As [`begin_with`](Self::begin_with), if a connection is idle now.
+    ///
+    /// # Errors
+    ///
+    /// What sqlx returns.
+    pub async fn try_begin_with(
+        &self,
+        statement: impl SqlSafeStr,
+    ) -> Result<Option<Transaction<'static, DB>>, Error> {
+        self.try_begin_now(Some(statement.into_sql_str())).await
+    }
+
+    async fn try_begin_now(
+        &self,
+        statement: Option<SqlStr>,
+    ) -> Result<Option<Transaction<'static, DB>>, Error> {
         let Some(connection) = self.try_acquire() else { return Ok(None) };
-        let operation = begin_operation(&self.client, "BEGIN", None);
-        observe::<DB, _>(operation, Transaction::begin_in(connection, None)).await.map(Some)
+        let operation = begin_operation(&self.client, "BEGIN", statement.as_ref());
+        observe::<DB, _>(operation, Transaction::begin_in(connection, statement)).await.map(Some)
     }
 
     async fn begin_now(&self, statement: Option<SqlStr>) -> Result<Transaction<'static, DB>, Error> {
@@ -115,9 +135,15 @@ impl<DB: Driver> Pool<DB> {
         observe::<DB, _>(operation, begin).await
     }
 
-    /// Closes the pool and waits until all connections are given back.
-    pub async fn close(&self) {
-        self.state.raw.close().await;
+    /// Closes the pool at once. The future waits until all connections are given back.
+    pub fn close(&self) -> impl Future<Output = ()> + '_ {
+        self.state.raw.close()
+    }
+
+    /// A future that waits for [`close`](Self::close), and ends what should not go on then.
+    #[must_use]
+    pub fn close_event(&self) -> CloseEvent {
+        self.state.raw.close_event()
     }
 
     /// Whether [`close`](Self::close) was called.
@@ -171,6 +197,23 @@ impl<DB: Driver> PoolConnection<DB> {
     /// What sqlx returns.
     pub async fn close(self) -> Result<(), Error> {
         self.connection.close().await
+    }
+
+    /// Has the connection closed when this is dropped, instead of given back.
+    pub fn close_on_drop(&mut self) {
+        self.connection.close_on_drop();
+    }
+
+    /// Takes the connection out of the pool, which may then make another one in its place.
+    #[must_use]
+    pub fn detach(self) -> Connection<DB> {
+        self.connection.taken_out(sqlx::pool::PoolConnection::detach)
+    }
+
+    /// Takes the connection out of the pool, which counts it as one of its own for good.
+    #[must_use]
+    pub fn leak(self) -> Connection<DB> {
+        self.connection.taken_out(sqlx::pool::PoolConnection::leak)
     }
 }
 

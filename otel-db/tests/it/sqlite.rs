@@ -10,7 +10,7 @@ use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{ConnectOptions, Executor, QueryBuilder, Sqlite, SqlitePool, Statement};
 
-use crate::support::{DURATION, assert_conventional, builder, observed, total};
+use crate::support::{BOUND, DURATION, assert_conventional, builder, observed, total};
 
 /// A database in memory that lives as long as the pool, with a table of three songs.
 pub(crate) async fn songs() -> SqlitePool {
@@ -416,4 +416,41 @@ async fn a_connection_after_transactions_that_ended_badly() {
     ];
     assert_eq!(names(&telemetry), expected);
     assert_conventional(&telemetry);
+}
+
+/// As sqlx's pool, which does not wait for somebody to poll the future.
+#[tokio::test]
+async fn a_pool_is_closed_at_once() {
+    let pool = Pool::from(songs().await);
+    let other = pool.clone();
+    let work = async { other.close_event().do_until(std::future::pending::<()>()).await };
+    let closing = pool.close();
+    assert!(pool.is_closed());
+    assert!(matches!(pool.acquire().await, Err(sqlx::Error::PoolClosed)));
+    assert!(matches!(work.await, Err(sqlx::Error::PoolClosed)));
+    closing.await;
+}
+
+#[tokio::test]
+async fn connections_that_leave_their_pool_are_observed() {
+    let telemetry = TestTelemetry::new();
+    let pool = observed(&telemetry, songs().await);
+    otel_testing::eventually(BOUND, || pool.num_idle() == 1).await;
+    let transaction = pool.try_begin_with("BEGIN IMMEDIATE").await.unwrap().unwrap();
+    telemetry.assert_span(span("BEGIN").has("db.query.text", "BEGIN IMMEDIATE"));
+    assert!(pool.try_begin_with("BEGIN IMMEDIATE").await.unwrap().is_none());
+    transaction.rollback().await.unwrap();
+
+    let mut detached: Connection<Sqlite> = pool.acquire().await.unwrap().detach();
+    assert_eq!((count_on(&mut detached).await, pool.size()), (3, 0));
+    detached.close_hard().await.unwrap();
+    let mut connection = pool.acquire().await.unwrap();
+    connection.close_on_drop();
+    drop(connection);
+    otel_testing::eventually(BOUND, || pool.size() == 0).await;
+    let mut leaked: Connection<Sqlite> = pool.acquire().await.unwrap().leak();
+    sqlx::query("CREATE TABLE songs (id INTEGER)").execute(&mut leaked).await.unwrap();
+    assert_eq!((count_on(&mut leaked).await, pool.size()), (0, 1));
+    telemetry.assert_spans(2, span("SELECT songs"));
+    assert_eq!(telemetry.histogram_count("db.client.connection.use_time"), 4);
 }
