@@ -60,17 +60,20 @@ impl<DB: Driver> Pool<DB> {
         &self.client
     }
 
-    /// A connection, when there is one.
+    /// A connection, when there is one. The future borrows nothing, so that it may be kept or spawned.
     ///
     /// # Errors
     ///
     /// What sqlx returns: no connection in time, the pool is closed, a connection could not be made.
-    pub async fn acquire(&self) -> Result<PoolConnection<DB>, Error> {
-        let borrowed = self.state.acquire(&self.client).await?;
-        Ok(PoolConnection {
-            connection: Connection::pooled(borrowed.raw, &self.client),
-            _use_time: borrowed._use_time,
-        })
+    pub fn acquire(&self) -> impl Future<Output = Result<PoolConnection<DB>, Error>> + 'static {
+        let pool = self.clone();
+        async move {
+            let borrowed = pool.state.acquire(&pool.client).await?;
+            Ok(PoolConnection {
+                connection: Connection::pooled(borrowed.raw, &pool.client),
+                _use_time: borrowed._use_time,
+            })
+        }
     }
 
     /// A connection, if one is idle now.

@@ -454,3 +454,12 @@ async fn connections_that_leave_their_pool_are_observed() {
     telemetry.assert_spans(2, span("SELECT songs"));
     assert_eq!(telemetry.histogram_count("db.client.connection.use_time"), 4);
 }
+
+/// The future is one of its own, as that of sqlx's pool: it is spawned, or kept in a struct.
+#[tokio::test]
+async fn a_connection_is_waited_for_elsewhere() {
+    let telemetry = TestTelemetry::new();
+    let acquired = tokio::spawn(observed(&telemetry, songs().await).acquire());
+    assert_eq!(count_on(&mut acquired.await.unwrap().unwrap()).await, 3);
+    telemetry.assert_span(span("SELECT songs"));
+}
