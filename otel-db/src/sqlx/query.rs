@@ -36,11 +36,12 @@ impl<DB: Database> ObservedQuery<DB> {
     }
 
     fn comment(&mut self, client: &DbClient, operation: &DbOperation) {
-        let is_prepared = !matches!(self.arguments, Ok(None));
+        // What has arguments is prepared, and kept unless the application says otherwise.
+        let is_kept = self.persistent && !matches!(self.arguments, Ok(None));
         if self.statement.is_some() {
             return; // prepared by hand: it runs under the text that it was prepared with
         }
-        if let Some(sql) = operation.with_comment(client, self.sql.as_str(), is_prepared) {
+        if let Some(sql) = operation.with_comment(client, self.sql.as_str(), is_kept) {
             self.sql = AssertSqlSafe(sql).into_sql_str();
             // With the comment it is another statement each time: kept, they would push out all others.
             self.persistent = false;

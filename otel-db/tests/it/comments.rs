@@ -56,6 +56,11 @@ async fn the_server_sees_the_comment() {
     assert_eq!(row.get::<String, _>(0), format!("{own} /*traceparent='00-{trace}-{id}-01'*/"));
     let row = sqlx::query(own).fetch_one(&mut *connection).await.unwrap();
     assert_eq!(row.get::<String, _>(0), own, "kept as a prepared statement");
+    let unkept = sqlx::query(own).persistent(false).fetch_one(&mut *connection).await.unwrap();
+    assert!(
+        unkept.get::<String, _>(0).starts_with(&format!("{own} /*traceparent='")),
+        "prepared, and not kept"
+    );
     let commented = "SELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid() /* mine */";
     let row = sqlx::raw_sql(commented).fetch_one(&mut *connection).await.unwrap();
     assert_eq!(row.get::<String, _>(0), commented);
