@@ -11,7 +11,7 @@ use tower_service::Service;
 
 use super::future::ResponseFuture;
 use super::request_size::RequestSize;
-use super::settings::{Bodies, Settings};
+use super::settings::Settings;
 use super::{HttpUpgrade, RequestAttributes};
 use crate::HttpRequest;
 use crate::body::ResponseBody;
@@ -71,7 +71,7 @@ where
             ServerLayer::Http.mark(request.extensions_mut());
         }
         #[cfg(feature = "axum")]
-        if let Some(place) = operation.tally().bodies.as_ref().and_then(Bodies::request) {
+        if let Some(place) = operation.tally().bodies.as_ref().and_then(|bodies| bodies.request()) {
             crate::axum::capture_body(&mut request, place.clone());
         }
         if settings.upgrades {
