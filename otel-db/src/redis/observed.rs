@@ -48,6 +48,12 @@ impl<C> Connection<C> {
         Self { inner, client: client.clone() }
     }
 
+    /// The client whose calls these are: for calls of your own with the [`inner`](Self::inner) connection.
+    #[must_use]
+    pub fn client(&self) -> &DbClient {
+        &self.client
+    }
+
     /// The connection itself. What is done with it is not observed.
     pub fn inner(&mut self) -> &mut C {
         &mut self.inner

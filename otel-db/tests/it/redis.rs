@@ -222,6 +222,8 @@ async fn connections_that_are_lost_and_answers_that_do_not_come() {
 
     telemetry.clear();
     let Some((mut cache, address)) = connect(&telemetry).await else { return };
+    cache.client().query("WAIT 0 0").start().end();
+    telemetry.assert_span(span(format!("WAIT {address}")));
     let id: i64 = redis::cmd("CLIENT").arg("ID").query_async(&mut cache).await.unwrap();
     let kill = redis::cmd("CLIENT").arg("KILL").arg("ID").arg(id).arg("SKIPME").arg("no").to_owned();
     let _ = kill.query_async::<()>(&mut cache).await;
