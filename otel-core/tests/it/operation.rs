@@ -151,6 +151,27 @@ fn a_panic_in_run_ends_it_at_once_even_if_the_operation_lives_on() {
     assert_failed(&telemetry, "panic");
 }
 
+/// What a destructor does well while the thread unwinds for another reason has not failed.
+#[test]
+fn work_inside_of_a_destructor_while_unwinding_is_no_panic_of_its_own() {
+    struct CleansUp<'a>(&'a TestTelemetry);
+    impl Drop for CleansUp<'_> {
+        fn drop(&mut self) {
+            let mut operation = start(self.0);
+            operation.run(|| ());
+            operation.end();
+        }
+    }
+    let telemetry = TestTelemetry::new();
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        let _cleans_up = CleansUp(&telemetry);
+        panic!("a test panics here");
+    }));
+    assert!(panicked.is_err());
+    assert_ended_once(&telemetry);
+    assert_eq!(telemetry.span("job").attribute("error.type"), None);
+}
+
 #[test]
 fn dropped_while_unwinding_is_a_panic() {
     let telemetry = TestTelemetry::new();

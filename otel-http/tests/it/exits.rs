@@ -10,8 +10,10 @@ use futures_util::stream::{self, StreamExt};
 use futures_util::{FutureExt, poll};
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
-use opentelemetry::trace::Status;
+use opentelemetry::Context;
+use opentelemetry::trace::{Status, TraceContextExt};
 use otel_testing::{SpanDataExt, TestTelemetry};
+use tower::{Layer, Service, service_fn};
 
 use crate::support::{assert_served_once, call, get, is_in_flight, server_layer};
 
@@ -47,7 +49,7 @@ async fn the_span_lasts_until_the_body_s_end() {
 async fn dropped_before_it_was_polled() {
     let telemetry = TestTelemetry::new();
     let mut app = answering(&telemetry, endless).into_service::<Body>();
-    let future = tower::Service::call(&mut app, get("/"));
+    let future = Service::call(&mut app, get("/"));
     drop(future);
     // axum starts its routes when the future is polled: nothing has happened yet, and nothing is left over.
     assert_eq!((telemetry.spans().len(), telemetry.open_spans().len()), (0, 0));
@@ -118,6 +120,21 @@ async fn panic_in_the_handler_and_in_the_body() {
     assert!(AssertUnwindSafe(body.collect()).catch_unwind().await.is_err());
     assert_served_once(&telemetry);
     assert!(telemetry.span("GET /").has("error.type", "panic"));
+}
+
+/// Before there is a future that could be polled.
+#[test]
+fn panic_of_the_service_in_the_call() {
+    let telemetry = TestTelemetry::new();
+    let mut service = server_layer(&telemetry).build().layer(service_fn(|request: Request<Body>| {
+        assert_eq!(request.uri().path(), "/", "a test panics here");
+        std::future::ready(Ok::<_, Infallible>(Response::new(Body::empty())))
+    }));
+    let panicked = std::panic::catch_unwind(AssertUnwindSafe(|| drop(service.call(get("/other")))));
+    assert!(panicked.is_err());
+    assert_served_once(&telemetry);
+    assert!(telemetry.span("GET").has("error.type", "panic"), "{}", telemetry.tree());
+    assert!(!Context::current().has_active_span());
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use super::disk::{Disk, SUFFIX, private_file};
 use super::kept::{Content, Done, Kept};
-use crate::Signal;
+use crate::{Signal, diagnostics};
 
 /// The first bytes of each file: what it is, and the version of its format.
 const MAGIC: &[u8; 8] = b"OTELBUF1";
@@ -149,6 +149,7 @@ impl Shelf {
             return Ok(());
         }
         let stranded = self.disk.stranded();
+        let mut removed = 0;
         let stored = self.stored();
         let may_go = stored.iter().filter(|stored| self.under_way().as_ref() != Some(&stored.path));
         let may_go: Vec<_> = may_go.collect();
@@ -158,7 +159,12 @@ impl Shelf {
         for (path, size) in stranded.into_iter().filter(|_| is_enough) {
             if missing() > 0 && fs::remove_file(path).is_ok() {
                 self.shrink(size);
+                removed += 1;
             }
+        }
+        if removed > 0 {
+            // They are not of this process, so its counts do not have them.
+            diagnostics::warn(&removed_for_room(removed));
         }
         for oldest in may_go.into_iter().filter(|_| is_enough) {
             if missing() == 0 {
@@ -248,11 +254,19 @@ fn checksum(body: &[u8]) -> u32 {
     crc.sum()
 }
 
+fn removed_for_room(requests: usize) -> String {
+    format!(
+        "the disk buffer is full: {requests} of the requests in it that are for other URLs than those of this service are lost; \
+         give it more room (`with_max_size`, OTEL_INIT_DISK_BUFFER_MAX_SIZE)"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::io;
     use std::path::PathBuf;
-    use std::sync::Arc;
+    use std::sync::{Arc, Mutex};
 
     use super::{HEAD, Shelf, Unreadable};
     use crate::Signal;
@@ -364,6 +378,19 @@ mod tests {
         fs::remove_dir_all(base).unwrap();
     }
 
+    #[derive(Default)]
+    struct Console(Mutex<Vec<u8>>);
+
+    impl io::Write for &Console {
+        fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(text)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
     #[test]
     fn what_nobody_here_sends_makes_room_first() {
         let base = folder("stranded");
@@ -376,9 +403,15 @@ mod tests {
         let disk = Arc::new(Disk::open(&base, most).unwrap());
         let shelf = shelf(&disk, "http://a");
         assert_eq!(disk.stranded().len(), 2);
-        for items in 1..=3 {
-            assert_eq!(stored(&shelf, &[0; 10], items), (0, true), "{items}");
-        }
+        let console = Arc::new(Console::default());
+        let subscriber = tracing_subscriber::fmt().with_writer(Arc::clone(&console)).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            for items in 1..=3 {
+                assert_eq!(stored(&shelf, &[0; 10], items), (0, true), "{items}");
+            }
+        });
+        let told = String::from_utf8(console.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(told.matches("the disk buffer is full: 1 of the requests").count(), 2, "{told}");
         assert_eq!((shelf.stored().len(), disk.stranded().len()), (3, 0));
         assert_eq!(stored(&shelf, &[0; 10], 4), (1, true));
         assert_eq!(disk.lock().size, most);

@@ -30,6 +30,7 @@ mod span;
 #[cfg(test)]
 mod tests;
 mod value;
+mod value_rule;
 
 pub use action::{Redact, RedactWith};
 pub use audit::SpanSelector;

@@ -14,9 +14,10 @@ use super::memory::Memory;
 use super::pattern::{Pattern, PatternSet};
 use super::plain_keys::PlainKeys;
 use super::prefilter::{has_assignment, may_be_secret_key, may_hold_secret};
-use super::preset::{self, Form};
+use super::preset;
 use super::redaction::Redaction;
 use super::value::{SafeValue, Verdict};
+use super::value_rule::{ValueRule, value_rules};
 
 /// Decides about keys and looks through texts.
 #[derive(Debug)]
@@ -47,13 +48,6 @@ struct Keys {
     globs: Globs,
     no_secrets: Vec<String>,
     decided: Memory<Decided>,
-}
-
-#[derive(Debug)]
-struct ValueRule {
-    pattern: Pattern,
-    action: Redact,
-    check: Option<fn(&str) -> bool>,
 }
 
 /// A [`KeyDecision`] that can be kept.
@@ -341,26 +335,6 @@ fn as_label(key: &str) -> String {
     let is_known =
         |character: char| character.is_ascii_alphanumeric() || [':', '*', '?'].contains(&character);
     key.chars().map(|character| if is_known(character) { character } else { '_' }).collect()
-}
-
-fn value_rules(rules: &Redaction) -> Result<Vec<ValueRule>, (String, regex::Error)> {
-    let mut compiled_rules = Vec::new();
-    for (pattern, action) in &rules.values {
-        let pattern = Pattern::checked(pattern).map_err(|error| (pattern.clone(), error))?;
-        compiled_rules.push(ValueRule { pattern, action: action.clone(), check: None });
-    }
-    let mut presets: Vec<&Form> = Vec::new();
-    if rules.has_secrets {
-        presets.extend(preset::SECRET_FORMS);
-    }
-    if rules.has_personal_data {
-        presets.extend(preset::PERSON_FORMS);
-    }
-    for form in presets {
-        let pattern = Pattern::preset(form.pattern);
-        compiled_rules.push(ValueRule { pattern, action: (form.action)(), check: form.check });
-    }
-    Ok(compiled_rules)
 }
 
 #[cfg(test)]
