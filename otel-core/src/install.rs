@@ -1,10 +1,158 @@
-//! What instrumentations must know of the installed SDK, without depending on it: that something was installed,
-//! and whether its sampler looks at start attributes.
+//! What instrumentations must know of the installed SDK, without depending on it, as its installer says it: that something
+//! was installed, whether its sampler looks at start attributes, and what saves time.
 
+use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use arc_swap::ArcSwapOption;
+use opentelemetry::global;
+use opentelemetry::propagation::TextMapPropagator;
+use opentelemetry::trace::{Tracer, TracerProvider};
+
+use crate::glob_matches;
+use crate::tracer::MakeTracer;
+
+/// What is known of the SDK behind the global providers, for whoever installs it.
+///
+/// [`announce_install`](crate::announce_install) says the least; `otel-init` says all of this. What is not said is assumed
+/// not to be so, and costs time, never telemetry.
+///
+/// ```
+/// use opentelemetry::trace::noop::NoopTracerProvider;
+/// use otel_core::Install;
+///
+/// let provider = NoopTracerProvider::new();
+/// // after opentelemetry::global::set_tracer_provider(provider.clone()) and set_meter_provider(..)
+/// Install::new().with_tracer_provider(provider).with_sampler_reads_attributes(false).announce();
+/// ```
+#[must_use = "nothing is said before `announce`"]
+pub struct Install {
+    sampler_reads_attributes: bool,
+    propagator_reads_only_w3c: bool,
+    facts: Facts,
+}
+
+#[derive(Default)]
+struct Facts {
+    tracer_provider: Option<Arc<dyn MakeTracer>>,
+    propagator: Option<Arc<dyn TextMapPropagator + Send + Sync>>,
+    binds_instruments: bool,
+    disabled: Vec<String>,
+    excluded_paths: Vec<(String, Vec<String>)>,
+}
 
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 static SAMPLER_READS_ATTRIBUTES: AtomicBool = AtomicBool::new(true);
+static INSTALLED: ArcSwapOption<Facts> = ArcSwapOption::const_empty();
+/// Asked for each request: where nobody excludes paths, that is all it costs.
+static EXCLUDES_PATHS: AtomicBool = AtomicBool::new(false);
+/// Asked for each request, too.
+static PROPAGATOR_READS_ONLY_W3C: AtomicBool = AtomicBool::new(false);
+
+impl Install {
+    /// An SDK of which nothing is known.
+    pub fn new() -> Self {
+        Self { sampler_reads_attributes: true, propagator_reads_only_w3c: false, facts: Facts::default() }
+    }
+
+    /// The provider that was made the global one. Spans that are made by it directly are boxed once less.
+    pub fn with_tracer_provider<P>(mut self, provider: P) -> Self
+    where
+        P: TracerProvider + Send + Sync + 'static,
+        P::Tracer: Send + Sync + 'static,
+        <P::Tracer as Tracer>::Span: Send + Sync + 'static,
+    {
+        self.facts.tracer_provider = Some(Arc::new(provider));
+        self
+    }
+
+    /// The propagator that was made the global one: it is then used without the lock of the global one, which every request
+    /// of every thread would write to. Whoever makes another one the global one says so here, too.
+    pub fn with_propagator(mut self, propagator: impl TextMapPropagator + Send + Sync + 'static) -> Self {
+        self.facts.propagator = Some(Arc::new(propagator));
+        self
+    }
+
+    /// Whether the propagator that was [named](Self::with_propagator) reads no headers but `traceparent`, `tracestate` and
+    /// `baggage`: it is then not asked about requests that have none of them. Default: `false`.
+    pub fn with_propagator_reads_only_w3c(mut self, only_w3c: bool) -> Self {
+        self.propagator_reads_only_w3c = only_w3c;
+        self
+    }
+
+    /// Whether the sampler looks at the attributes that a span starts with. Default: `true`.
+    pub fn with_sampler_reads_attributes(mut self, reads: bool) -> Self {
+        self.sampler_reads_attributes = reads;
+        self
+    }
+
+    /// Whether instruments of the global meter provider can be bound to their attributes.
+    ///
+    /// An SDK that was built without `experimental_metrics_bound_instruments` takes what a bound instrument records and
+    /// forgets it. So instrumentations bind only where this was said. Default: `false`.
+    pub fn with_bound_instruments(mut self, binds: bool) -> Self {
+        self.facts.binds_instruments = binds;
+        self
+    }
+
+    /// Switches instrumentations off by the names of their scopes, `otel-http`, or what comes after the `otel-`: those that
+    /// use global providers record nothing. Case does not matter, and `_` stands for `-`, as variables need it
+    /// (`OTEL_INSTRUMENTATION_HTTP_ENABLED`). Context still passes through them. Default: none.
+    pub fn with_disabled_instrumentations<N: AsRef<str>>(
+        mut self,
+        names: impl IntoIterator<Item = N>,
+    ) -> Self {
+        self.facts.disabled.extend(names.into_iter().map(|name| switch_name(name.as_ref())));
+        self
+    }
+
+    /// Leaves requests to these paths out of what a server instrumentation observes, as its filter would: they pass without
+    /// span and metrics, and their caller's context goes on. `*` in a path stands for any text, `?` for one character, case
+    /// does not matter. The instrumentation is named as in
+    /// [`with_disabled_instrumentations`](Self::with_disabled_instrumentations), and asks [`is_path_excluded`].
+    /// Default: none.
+    pub fn with_excluded_paths<P: Into<String>>(
+        mut self,
+        instrumentation: &str,
+        paths: impl IntoIterator<Item = P>,
+    ) -> Self {
+        let paths = paths.into_iter().map(Into::into).collect();
+        self.facts.excluded_paths.push((switch_name(instrumentation), paths));
+        self
+    }
+
+    /// Tells every instrumentation in the process; they take their tracers and instruments anew.
+    pub fn announce(self) {
+        let excludes = self.facts.excluded_paths.iter().any(|(_, paths)| !paths.is_empty());
+        EXCLUDES_PATHS.store(excludes, Ordering::Relaxed);
+        let reads_only_w3c = self.propagator_reads_only_w3c && self.facts.propagator.is_some();
+        PROPAGATOR_READS_ONLY_W3C.store(reads_only_w3c, Ordering::Relaxed);
+        INSTALLED.store(Some(Arc::new(self.facts)));
+        SAMPLER_READS_ATTRIBUTES.store(self.sampler_reads_attributes, Ordering::Relaxed);
+        GENERATION.fetch_add(1, Ordering::Release);
+    }
+}
+
+impl Default for Install {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Install {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Install")
+            .field("sampler_reads_attributes", &self.sampler_reads_attributes)
+            .field("propagator_reads_only_w3c", &self.propagator_reads_only_w3c)
+            .field("has_tracer_provider", &self.facts.tracer_provider.is_some())
+            .field("propagator", &self.facts.propagator)
+            .field("binds_instruments", &self.facts.binds_instruments)
+            .field("disabled", &self.facts.disabled)
+            .field("excluded_paths", &self.facts.excluded_paths)
+            .finish()
+    }
+}
 
 /// Tells every instrumentation in the process that the global providers have changed.
 ///
@@ -21,12 +169,7 @@ static SAMPLER_READS_ATTRIBUTES: AtomicBool = AtomicBool::new(true);
 /// assert!(otel_core::install_generation() > 0);
 /// ```
 pub fn announce_install(sampler_reads_attributes: bool) {
-    crate::Install::new().with_sampler_reads_attributes(sampler_reads_attributes).announce();
-}
-
-pub(crate) fn announce(sampler_reads_attributes: bool) {
-    SAMPLER_READS_ATTRIBUTES.store(sampler_reads_attributes, Ordering::Relaxed);
-    GENERATION.fetch_add(1, Ordering::Release);
+    Install::new().with_sampler_reads_attributes(sampler_reads_attributes).announce();
 }
 
 /// Tells every instrumentation in the process that the installed sampler looks at start attributes from now on, or no
@@ -47,4 +190,70 @@ pub fn install_generation() -> u64 {
 #[must_use]
 pub fn sampler_reads_attributes() -> bool {
     SAMPLER_READS_ATTRIBUTES.load(Ordering::Relaxed)
+}
+
+/// Whether instruments of the global meter provider can be bound to their attributes; see
+/// [`Install::with_bound_instruments`]. Asked for when instruments are made.
+#[must_use]
+pub fn binds_instruments() -> bool {
+    INSTALLED.load().as_ref().is_some_and(|facts| facts.binds_instruments)
+}
+
+/// Whether the installer leaves requests to this path out; see [`Install::with_excluded_paths`]. The instrumentation is
+/// named by what comes after its `otel-`, in lower case: `http`. One relaxed load where nothing is excluded.
+#[must_use]
+pub fn is_path_excluded(instrumentation: &str, path: &str) -> bool {
+    EXCLUDES_PATHS.load(Ordering::Relaxed) && excludes(instrumentation, path)
+}
+
+#[cold]
+fn excludes(instrumentation: &str, path: &str) -> bool {
+    let facts = INSTALLED.load();
+    let all = facts.as_ref().map_or(&[][..], |facts| &facts.excluded_paths);
+    let mut own = all.iter().filter(|(name, _)| name == instrumentation).flat_map(|(_, paths)| paths);
+    own.any(|excluded| glob_matches(excluded, path))
+}
+
+/// Whether the installer switched this scope off. Asked for when tracers and instruments are taken, not for each operation.
+pub(crate) fn is_disabled(scope: &str) -> bool {
+    let facts = INSTALLED.load();
+    let disabled = facts.as_ref().map_or(&[][..], |facts| &facts.disabled);
+    !disabled.is_empty() && disabled.contains(&switch_name(scope))
+}
+
+fn switch_name(name: &str) -> String {
+    let name = name.to_ascii_lowercase().replace('_', "-");
+    name.strip_prefix("otel-").map_or(name.clone(), str::to_owned)
+}
+
+/// Calls `f` with the propagator that was named, or else with the global one.
+pub(crate) fn with_propagator<R>(mut f: impl FnMut(&dyn TextMapPropagator) -> R) -> R {
+    let facts = INSTALLED.load();
+    match facts.as_ref().and_then(|facts| facts.propagator.as_deref()) {
+        Some(propagator) => f(propagator),
+        None => global::get_text_map_propagator(f),
+    }
+}
+
+/// Whether a propagator was named, and reads nothing but W3C's headers.
+pub(crate) fn propagator_reads_only_w3c() -> bool {
+    PROPAGATOR_READS_ONLY_W3C.load(Ordering::Relaxed)
+}
+
+/// The provider behind the global one, if it was named.
+pub(crate) fn tracer_provider() -> Option<Arc<dyn MakeTracer>> {
+    INSTALLED.load().as_ref().and_then(|facts| facts.tracer_provider.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::switch_name;
+
+    #[test]
+    fn scopes_and_variables_name_the_same() {
+        for name in ["otel-http", "HTTP", "http", "OTEL_HTTP"] {
+            assert_eq!(switch_name(name), "http", "{name}");
+        }
+        assert_eq!(switch_name("MY_CLIENT"), switch_name("my-client"));
+    }
 }

@@ -12,7 +12,6 @@ mod header_capture;
 mod hook;
 mod in_flight;
 mod install;
-mod installed;
 mod instrumenter;
 mod link;
 mod observed;
@@ -32,8 +31,10 @@ pub use glob::{glob_matches, glob_matches_case};
 pub use header_capture::{HeaderCapture, sounds_secret};
 pub use hook::call_hook;
 pub use in_flight::InFlight;
-pub use install::{announce_install, announce_sampler, install_generation, sampler_reads_attributes};
-pub use installed::{Install, binds_instruments, is_path_excluded};
+pub use install::{
+    Install, announce_install, announce_sampler, binds_instruments, install_generation, is_path_excluded,
+    sampler_reads_attributes,
+};
 pub use instrumenter::Instrumenter;
 pub use link::{link_from, links_from};
 pub use observed::AlreadyObserved;
