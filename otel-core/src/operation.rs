@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -11,7 +10,7 @@ use opentelemetry::{Context, ContextGuard, KeyValue};
 
 use crate::instrumenter::Bound;
 use crate::propagation::hands_on;
-use crate::{Attributes, Convention, ErrorType, InFlight};
+use crate::{Attributes, Convention, ErrorType, InFlight, call_hook};
 
 /// One operation that has started: a guard that ends its span and records its metrics once, on every way out.
 ///
@@ -230,13 +229,15 @@ impl<C: Convention> State<C> {
         Attributes::to_span(&self.context, self.is_recording, &mut self.attributes)
     }
 
+    /// A panic of the convention or of a hook must not go on: in a drop, which may itself happen while unwinding, it would end
+    /// the process.
     fn finish(&mut self, exit: Exit) {
         let Some(Running { bound, started }) = self.running.take() else { return };
         let elapsed = started.monotonic.elapsed();
         let is_exception = exit.is_exception();
         let failure = self.failure(exit, &bound.convention);
         if let Some(error_type) = failure.as_ref().filter(|_| is_exception) {
-            contained(|| bound.convention.on_exception(error_type, &self.context));
+            call_hook(|| bound.convention.on_exception(error_type, &self.context), ());
         }
         let is_failed = failure.is_some();
         if let Some(error_type) = failure {
@@ -244,7 +245,7 @@ impl<C: Convention> State<C> {
         }
         // After the outcome, which must find room in a span that is full.
         if let Some(at_end) = self.at_end.take() {
-            contained(|| at_end(&mut self.attributes()));
+            call_hook(|| at_end(&mut self.attributes()), ());
         }
         if self.is_recording {
             let span = self.context.span();
@@ -254,7 +255,7 @@ impl<C: Convention> State<C> {
             }
             span.end_with_timestamp(started.wall_clock + elapsed);
         }
-        contained(|| bound.record(elapsed, &self.tally, &self.attributes, &self.context));
+        call_hook(|| bound.record(elapsed, &self.tally, &self.attributes, &self.context), ());
         self.in_flight = None;
     }
 
@@ -280,14 +281,6 @@ impl<C: Convention> fmt::Debug for Operation<C> {
             .field("span_context", self.context().span().span_context())
             .field("is_inert", &self.is_inert())
             .finish_non_exhaustive()
-    }
-}
-
-/// Runs `f` where a panic must not go on: in a drop, which may itself happen while unwinding, it would end the process.
-fn contained(f: impl FnOnce()) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(f)) {
-        // Dropping what was thrown could throw again.
-        std::mem::forget(panic);
     }
 }
 
