@@ -11,6 +11,7 @@ mod client;
 mod error;
 mod forwarded;
 mod header;
+mod hooks;
 mod method;
 mod protocol;
 mod request;

@@ -11,18 +11,19 @@ use opentelemetry::logs::Severity;
 use opentelemetry::metrics::Meter;
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, KeyValue};
-use otel_core::{AttributeNames, Attributes, Convention, ErrorType, EventLog, InFlight, bounded};
+use otel_core::{
+    AttributeNames, Attributes, Convention, ErrorType, EventLog, HeaderCapture, InFlight, bounded, call_hook,
+};
 
 use super::host::{HostPattern, Server};
 use super::metrics::{ClientMetrics, SizeMetrics};
 use crate::cached::{Route, repeated_text};
 use crate::header::shown;
+use crate::hooks::{AddFromRequest, SpanNameOf};
 use crate::method::MethodName;
 use crate::protocol::{protocol_version, status_error};
 use crate::url::SecretKeys;
 use crate::{ENDED_EARLY, HttpRequest};
-use otel_core::HeaderCapture;
-use otel_core::call_hook;
 
 #[derive(Default)]
 pub(crate) struct ClientConvention {
@@ -39,9 +40,6 @@ pub(crate) struct ClientConvention {
     pub(crate) span_name: Option<SpanNameOf>,
     pub(crate) add_request: Option<AddFromRequest>,
 }
-
-pub(crate) type SpanNameOf = Arc<dyn Fn(&HttpRequest<'_>) -> Option<Cow<'static, str>> + Send + Sync>;
-pub(crate) type AddFromRequest = Arc<dyn Fn(&HttpRequest<'_>, &mut Attributes<'_>) + Send + Sync>;
 
 /// What a client says itself.
 const OURS: [&str; 14] = [

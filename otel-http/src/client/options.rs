@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use http::header::HeaderName;
 use opentelemetry::propagation::TextMapPropagator;
-use otel_core::{EventLog, Instrumenter, Providers};
+use otel_core::{EventLog, HeaderCapture, Instrumenter, Providers};
 
-use super::convention::{AddFromRequest, ClientConvention, SpanNameOf};
+use super::convention::ClientConvention;
 use super::destination::DestinationPolicy;
 use super::host::HostPattern;
-use super::settings::{ClientSettings, ErrorTypeOf, Filter};
+use super::settings::{ClientSettings, ErrorTypeOf};
 use super::template::UrlTemplates;
+use crate::hooks::{AddFromRequest, Filter, SpanNameOf};
 use crate::scope;
 use crate::url::SecretKeys;
-use otel_core::HeaderCapture;
 
 #[derive(Clone, Default)]
 pub(crate) struct ClientOptions {

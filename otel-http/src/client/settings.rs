@@ -8,7 +8,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 use http::header::HeaderName;
 use opentelemetry::Context;
-use otel_core::{ErrorType, Instrumenter, Operation};
+use otel_core::{ErrorType, Instrumenter, Operation, call_hook};
 
 use super::body::ClientBody;
 use super::convention::{ClientConvention, ClientRequest, ClientResponse};
@@ -18,10 +18,9 @@ use super::size::BodySizes;
 use super::template::{UrlTemplate, UrlTemplates};
 use crate::HttpRequest;
 use crate::error::{ErrorClass, error_type};
+use crate::hooks::Filter;
 use crate::method::MethodName;
-use otel_core::call_hook;
 
-pub(crate) type Filter = Arc<dyn Fn(&HttpRequest<'_>) -> bool + Send + Sync>;
 pub(crate) type ErrorTypeOf = Arc<dyn Fn(&dyn Any) -> Option<ErrorType> + Send + Sync>;
 
 pub(crate) struct ClientSettings {

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::header;
@@ -13,25 +12,22 @@ use opentelemetry::metrics::Meter;
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, Key, KeyValue};
 use otel_core::{
-    AttributeNames, Attributes, Convention, ErrorType, EventLog, InFlight, binds_instruments, bounded,
+    Attributes, Convention, ErrorType, EventLog, HeaderCapture, InFlight, binds_instruments, bounded,
+    call_hook,
 };
 
 use super::metrics::{ServerMetrics, Wanted};
+use super::names::{Names, checked};
 use super::series::Series;
 use super::settings::known_scheme;
 use super::tally::RequestTally;
 use crate::cached::{Route, repeated_host, repeated_text};
 use crate::forwarded::Forwarded;
 use crate::header::shown;
+use crate::hooks::{AddFromRequest, AddFromResponse, SpanNameOf};
 use crate::protocol::{is_server_error, status_error};
 use crate::url::SecretKeys;
 use crate::{ENDED_EARLY, HttpRequest, HttpResponse};
-use otel_core::HeaderCapture;
-use otel_core::call_hook;
-
-type SpanNameOf = Arc<dyn Fn(&HttpRequest<'_>) -> Option<Cow<'static, str>> + Send + Sync>;
-type AddFromRequest = Arc<dyn Fn(&HttpRequest<'_>, &mut Attributes<'_>) + Send + Sync>;
-type AddFromResponse = Arc<dyn Fn(&HttpResponse<'_>, &mut Attributes<'_>) + Send + Sync>;
 
 #[derive(Clone, Default)]
 pub(crate) struct ServerConvention {
@@ -47,9 +43,6 @@ pub(crate) struct ServerConvention {
     pub(super) add_response: Option<AddFromResponse>,
     pub(super) exceptions: Option<EventLog>,
 }
-
-/// The names of attributes that functions of the user's may no longer give.
-pub(super) type Names = Arc<Mutex<AttributeNames>>;
 
 /// A request with what the layer has found out about it.
 #[derive(Debug)]
@@ -75,31 +68,6 @@ pub(crate) struct ServerResponse<'a> {
     pub(super) late_route: Option<&'a Route>,
     pub(super) names: Option<&'a Names>,
 }
-
-/// What the layer says itself.
-pub(super) const OURS: [&str; 21] = [
-    "client.address",
-    "error.type",
-    "http.request.body.content",
-    "http.request.header.",
-    "http.request.method",
-    "http.request.method_original",
-    "http.response.body.content",
-    "http.response.header.",
-    "http.response.status_code",
-    "http.route",
-    "network.peer.address",
-    "network.peer.port",
-    "network.protocol.version",
-    ENDED_EARLY,
-    "server.address",
-    "server.port",
-    "url.path",
-    "url.query",
-    "url.scheme",
-    "user_agent.original",
-    "user_agent.synthetic.type",
-];
 
 impl Convention for ServerConvention {
     const SPAN_KIND: SpanKind = SpanKind::Server;
@@ -251,17 +219,6 @@ impl fmt::Debug for ServerConvention {
             .field("response_headers", &self.response_headers)
             .field("baggage_keys", &self.baggage_keys)
             .finish_non_exhaustive()
-    }
-}
-
-/// Lets a function of the user's write what is not said yet.
-pub(super) fn checked(
-    names: Option<&Names>,
-    attributes: &mut Attributes<'_>,
-    add: impl FnOnce(&mut Attributes<'_>),
-) {
-    if let Some(names) = names {
-        attributes.checked(&mut names.lock().unwrap_or_else(PoisonError::into_inner), add);
     }
 }
 

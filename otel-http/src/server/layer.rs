@@ -13,10 +13,10 @@ use otel_core::{Attributes, Instrumenter, Providers};
 use tower_layer::Layer;
 
 use super::convention::ServerConvention;
+use super::options::ServerOptions;
 use super::service::HttpServer;
-use super::settings::{Filter, PeerOf, RouteOf, Settings};
-use super::trace_response::MayKnow;
-use crate::{BodyCapture, HttpRequest, HttpResponse, TrustedProxies, scope};
+use super::settings::Settings;
+use crate::{HttpRequest, HttpResponse, TrustedProxies, scope};
 
 /// Gives each request that a service answers a server span and a duration.
 ///
@@ -89,19 +89,9 @@ impl fmt::Debug for HttpServerLayer {
 #[must_use]
 pub struct HttpServerLayerBuilder {
     pub(super) providers: Providers,
-    pub(super) filter: Option<Filter>,
-    pub(super) route: Option<RouteOf>,
-    pub(super) peer: Option<PeerOf>,
-    pub(super) proxies: Option<TrustedProxies>,
-    pub(super) scheme: Option<&'static str>,
+    pub(super) options: ServerOptions,
     pub(super) public_endpoint: bool,
     pub(super) sampled_flag_ignored: bool,
-    pub(super) request_attributes: bool,
-    pub(super) synthetic_type: bool,
-    pub(super) upgrades: bool,
-    pub(super) trace_response: Option<MayKnow>,
-    pub(super) request_body: Option<Arc<BodyCapture>>,
-    pub(super) response_body: Option<Arc<BodyCapture>>,
     pub(super) convention: ServerConvention,
 }
 
@@ -132,7 +122,7 @@ impl HttpServerLayerBuilder {
     /// Observes only requests for which `wanted` says yes; others pass without span and metrics, in their caller's
     /// context. Default: all.
     pub fn with_filter(mut self, wanted: impl Fn(&HttpRequest<'_>) -> bool + Send + Sync + 'static) -> Self {
-        self.filter = Some(Arc::new(wanted));
+        self.options.filter = Some(Arc::new(wanted));
         self
     }
 
@@ -141,7 +131,7 @@ impl HttpServerLayerBuilder {
         mut self,
         route: impl for<'a> Fn(&HttpRequest<'a>) -> Option<Cow<'a, str>> + Send + Sync + 'static,
     ) -> Self {
-        self.route = Some(Arc::new(route));
+        self.options.route = Some(Arc::new(route));
         self
     }
 
@@ -150,7 +140,7 @@ impl HttpServerLayerBuilder {
         mut self,
         peer: impl Fn(&HttpRequest<'_>) -> Option<SocketAddr> + Send + Sync + 'static,
     ) -> Self {
-        self.peer = Some(Arc::new(peer));
+        self.options.peer = Some(Arc::new(peer));
         self
     }
 
@@ -172,13 +162,13 @@ impl HttpServerLayerBuilder {
     /// The scheme of the connections that this server takes: `"https"` behind a TLS acceptor. An HTTP/1.1 request does not
     /// say it. Default: what HTTP/2 says, else `http`; a trusted proxy's word counts more than either.
     pub fn with_scheme(mut self, scheme: &'static str) -> Self {
-        self.scheme = Some(scheme);
+        self.options.scheme = Some(scheme);
         self
     }
 
     /// Believes these senders of `Forwarded`, `X-Forwarded-For`, `-Host`, `-Proto` and `X-Real-IP`. Default: nobody.
     pub fn with_trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
-        self.proxies = Some(proxies);
+        self.options.proxies = Some(proxies);
         self
     }
 
@@ -222,7 +212,7 @@ impl HttpServerLayerBuilder {
     /// Gives each request a [`RequestAttributes`](crate::RequestAttributes) in its extensions, through which handlers
     /// add attributes. Default: `false`.
     pub fn with_request_attributes(mut self, give: bool) -> Self {
-        self.request_attributes = give;
+        self.options.request_attributes = give;
         self
     }
 
@@ -230,8 +220,8 @@ impl HttpServerLayerBuilder {
     /// yours finds them.
     #[cfg(feature = "axum")]
     pub fn for_axum(mut self) -> Self {
-        self.route.get_or_insert_with(|| Arc::new(crate::axum::matched_route));
-        self.peer.get_or_insert_with(|| Arc::new(crate::axum::peer_address));
+        self.options.route.get_or_insert_with(|| Arc::new(crate::axum::matched_route));
+        self.options.peer.get_or_insert_with(|| Arc::new(crate::axum::peer_address));
         self
     }
 
@@ -241,22 +231,12 @@ impl HttpServerLayerBuilder {
         self.convention.has_own_meter_provider = self.providers.has_own_meter_provider();
         let settings = Settings {
             instrumenter: Instrumenter::new(scope(), self.providers, self.convention),
-            filter: self.filter,
-            route: self.route,
-            peer: self.peer,
-            proxies: self.proxies,
-            scheme: self.scheme,
             trust: match (self.public_endpoint, self.sampled_flag_ignored) {
                 (true, _) => InboundTrust::Public,
                 (false, true) => InboundTrust::IgnoreSampledFlag,
                 (false, false) => InboundTrust::Full,
             },
-            request_attributes: self.request_attributes,
-            synthetic_type: self.synthetic_type,
-            upgrades: self.upgrades,
-            trace_response: self.trace_response,
-            request_body: self.request_body,
-            response_body: self.response_body,
+            options: self.options,
         };
         HttpServerLayer { settings: Arc::new(settings) }
     }

@@ -1,10 +1,12 @@
 //! The server side: a tower layer around routers and services.
 
 mod attributes;
+mod bodies;
 mod convention;
 mod future;
 mod layer;
 mod metrics;
+mod names;
 mod options;
 mod request_size;
 mod route;

@@ -1,4 +1,4 @@
-//! What a layer records only when it is asked to.
+//! What a layer may be told, and the setters of what it records only when it is asked to.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,8 +7,26 @@ use opentelemetry::logs::LoggerProvider;
 use otel_core::EventLog;
 
 use super::layer::HttpServerLayerBuilder;
+use super::trace_response::MayKnow;
+use crate::hooks::{Filter, PeerOf, RouteOf};
 use crate::url::SecretKeys;
-use crate::{BodyCapture, HttpRequest, scope};
+use crate::{BodyCapture, HttpRequest, TrustedProxies, scope};
+
+/// What the layer was told, besides its convention.
+#[derive(Clone, Default)]
+pub(super) struct ServerOptions {
+    pub(super) filter: Option<Filter>,
+    pub(super) route: Option<RouteOf>,
+    pub(super) peer: Option<PeerOf>,
+    pub(super) proxies: Option<TrustedProxies>,
+    pub(super) scheme: Option<&'static str>,
+    pub(super) request_attributes: bool,
+    pub(super) synthetic_type: bool,
+    pub(super) upgrades: bool,
+    pub(super) trace_response: Option<MayKnow>,
+    pub(super) request_body: Option<Arc<BodyCapture>>,
+    pub(super) response_body: Option<Arc<BodyCapture>>,
+}
 
 impl HttpServerLayerBuilder {
     /// Records the metric `http.server.active_requests` (stability: development). Default: `false`.
@@ -37,14 +55,14 @@ impl HttpServerLayerBuilder {
     /// Records `user_agent.synthetic.type` (stability: development) on span and metrics: `bot` or `test`, where the
     /// `User-Agent` says so. Default: `false`.
     pub fn with_synthetic_type(mut self, record: bool) -> Self {
-        self.synthetic_type = record;
+        self.options.synthetic_type = record;
         self
     }
 
     /// Gives each request an [`HttpUpgrade`](crate::HttpUpgrade) in its extensions, with which the handler of a WebSocket
     /// keeps the span open until the connection's end. Default: `false`, the span of a 101 ends with its head.
     pub fn with_upgrades(mut self, give: bool) -> Self {
-        self.upgrades = give;
+        self.options.upgrades = give;
         self
     }
 
@@ -63,7 +81,7 @@ impl HttpServerLayerBuilder {
         mut self,
         to: impl Fn(&HttpRequest<'_>, Option<SocketAddr>) -> bool + Send + Sync + 'static,
     ) -> Self {
-        self.trace_response = Some(Arc::new(to));
+        self.options.trace_response = Some(Arc::new(to));
         self
     }
 
@@ -83,13 +101,13 @@ impl HttpServerLayerBuilder {
     /// are. Default: none.
     #[cfg(feature = "axum")]
     pub fn with_captured_request_body(mut self, capture: BodyCapture) -> Self {
-        self.request_body = Some(Arc::new(capture));
+        self.options.request_body = Some(Arc::new(capture));
         self
     }
 
     /// Records the beginning of response bodies. Default: none.
     pub fn with_captured_response_body(mut self, capture: BodyCapture) -> Self {
-        self.response_body = Some(Arc::new(capture));
+        self.options.response_body = Some(Arc::new(capture));
         self
     }
 

@@ -47,8 +47,8 @@ where
     fn call(&mut self, mut request: Request<A>) -> Self::Future {
         // A handler may ask for them whether or not the request is observed.
         let settings = &*self.settings;
-        let attributes = settings.request_attributes.then(|| RequestAttributes::of(&mut request));
-        if settings.upgrades {
+        let attributes = settings.options.request_attributes.then(|| RequestAttributes::of(&mut request));
+        if settings.options.upgrades {
             HttpUpgrade::of(&mut request);
         }
         if settings.instrumenter.is_idle() {
@@ -74,7 +74,7 @@ where
         if let Some(place) = operation.tally().bodies.as_ref().and_then(|bodies| bodies.request()) {
             crate::axum::capture_body(&mut request, place.clone());
         }
-        if settings.upgrades {
+        if settings.options.upgrades {
             let upgrade = HttpUpgrade::new(operation.context().clone());
             request.extensions_mut().insert(upgrade.clone());
             operation.tally().upgrade = Some(upgrade);

@@ -1,65 +1,38 @@
 //! What a layer was told, and how a request starts under it.
 
-use std::borrow::Cow;
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, OnceLock};
-
-use http::HeaderMap;
 use http::header::USER_AGENT;
 use opentelemetry::trace::{Link, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 use otel_core::propagation::{InboundTrust, has_local_span, receive};
-use otel_core::{AttributeNames, Attributes, Instrumenter, Operation, ServerLayer, is_path_excluded};
+use otel_core::{Instrumenter, Operation, ServerLayer, call_hook, is_path_excluded};
 
 use super::RequestAttributes;
-use super::convention::{Names, OURS, ServerConvention, ServerRequest, checked};
+use super::bodies::Bodies;
+use super::convention::{ServerConvention, ServerRequest};
+use super::names::{Names, checked};
+use super::options::ServerOptions;
 use super::series::Series;
 use super::tally::ExpectedBody;
 use super::trace_response::MayKnow;
 use crate::cached::Route;
-use crate::capture::{BodyCapture, Captured};
 use crate::client::TRACE_CONTEXT;
 use crate::forwarded::Forwarded;
 use crate::method::MethodName;
 use crate::protocol::protocol_version;
 use crate::synthetic::synthetic_type;
 use crate::{HttpRequest, TrustedProxies};
-use otel_core::call_hook;
-
-pub(super) type Filter = Arc<dyn Fn(&HttpRequest<'_>) -> bool + Send + Sync>;
-pub(super) type RouteOf = Arc<dyn for<'a> Fn(&HttpRequest<'a>) -> Option<Cow<'a, str>> + Send + Sync>;
-pub(super) type PeerOf = Arc<dyn Fn(&HttpRequest<'_>) -> Option<SocketAddr> + Send + Sync>;
 
 /// What the services of one layer share.
 pub(super) struct Settings {
     pub(super) instrumenter: Instrumenter<ServerConvention>,
-    pub(super) filter: Option<Filter>,
-    pub(super) route: Option<RouteOf>,
-    pub(super) peer: Option<PeerOf>,
-    pub(super) proxies: Option<TrustedProxies>,
-    pub(super) scheme: Option<&'static str>,
     pub(super) trust: InboundTrust,
-    pub(super) request_attributes: bool,
-    pub(super) synthetic_type: bool,
-    pub(super) upgrades: bool,
-    pub(super) trace_response: Option<MayKnow>,
-    pub(super) request_body: Option<Arc<BodyCapture>>,
-    pub(super) response_body: Option<Arc<BodyCapture>>,
-}
-
-/// Whether a request continues its caller's trace, for those who look for where that breaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Caller {
-    Continued,
-    Absent,
-    Invalid,
-    Restarted,
+    pub(super) options: ServerOptions,
 }
 
 impl Settings {
     /// The route of a request, as far as it is known before it is served.
     pub(super) fn route_of(&self, http: &HttpRequest<'_>) -> Option<Route> {
-        let route = self.route.as_ref().and_then(|route| call_hook(|| route(http), None));
+        let route = self.options.route.as_ref().and_then(|route| call_hook(|| route(http), None));
         route.as_deref().map(Route::new)
     }
 
@@ -104,14 +77,14 @@ impl Settings {
         context: &Context,
         links: Vec<Link>,
     ) -> Operation<ServerConvention> {
-        let peer = self.peer.as_ref().and_then(|peer| call_hook(|| peer(http), None));
+        let peer = self.options.peer.as_ref().and_then(|peer| call_hook(|| peer(http), None));
         let read = |proxies: &TrustedProxies| proxies.read(http.headers, peer.map(|peer| peer.ip()));
-        let forwarded = self.proxies.as_ref().map(read).unwrap_or_default();
+        let forwarded = self.options.proxies.as_ref().map(read).unwrap_or_default();
         let convention = self.instrumenter.convention();
         let (route, name) = (self.route_of(http), convention.own_name(http));
         let (has_route, has_own_name) = (route.is_some(), name.is_some());
         let has_own_attributes = added.is_some() || convention.has_own_attributes();
-        let names = has_own_attributes.then(|| Arc::new(Mutex::new(AttributeNames::reserved(&OURS))));
+        let names = has_own_attributes.then(Names::new);
         let series = self.series(http, route.as_ref(), &forwarded);
         let request = ServerRequest {
             http: *http,
@@ -125,12 +98,12 @@ impl Settings {
         };
         let mut operation = self.instrumenter.start_with_links(context, &request, links);
         operation.attach_only_if_needed();
-        let bodies = self.bodies(http.headers);
+        let bodies = Bodies::begin(&self.options, http.headers);
         if added.is_some() || bodies.is_some() {
             add_at_end(&mut operation, added.cloned(), bodies.clone(), names.clone());
         }
         let may_know = |may_know: &MayKnow| call_hook(|| may_know(http, peer), false);
-        let tells_ids = self.trace_response.as_ref().is_some_and(may_know);
+        let tells_ids = self.options.trace_response.as_ref().is_some_and(may_know);
         let tally = operation.tally();
         tally.series = Some(series);
         tally.expects = ExpectedBody::of(http.method);
@@ -142,36 +115,31 @@ impl Settings {
     /// Whether the layer's filter, or who set the process up, leaves this request out.
     fn is_unwanted(&self, http: &HttpRequest<'_>) -> bool {
         is_path_excluded("http", http.url.path)
-            || self.filter.as_ref().is_some_and(|wanted| !call_hook(|| wanted(http), true))
+            || self.options.filter.as_ref().is_some_and(|wanted| !call_hook(|| wanted(http), true))
     }
 
     fn series(&self, http: &HttpRequest<'_>, route: Option<&Route>, forwarded: &Forwarded<'_>) -> Series {
         let method = MethodName::of(http.method);
         let route = route.and_then(Route::cached);
         let (scheme, version) = (self.scheme_of(http, forwarded), protocol_version(http.version));
-        let user_agent = if self.synthetic_type { http.text(&USER_AGENT) } else { None };
+        let user_agent = if self.options.synthetic_type { http.text(&USER_AGENT) } else { None };
         let synthetic = user_agent.and_then(synthetic_type);
         Series { method, scheme, version, route, status: None, synthetic }
     }
 
+    /// Counts a request that does not continue its caller's trace, for those who look for where that breaks.
     #[cold]
     fn count_caller(&self, http: &HttpRequest<'_>, parent: &Context, links: &[Link]) {
         let has_header = || TRACE_CONTEXT.iter().any(|name| http.headers.contains_key(*name));
-        let caller = match () {
-            () if !links.is_empty() => Caller::Restarted,
-            () if parent.span().span_context().is_remote() => Caller::Continued,
-            () if has_header() => Caller::Invalid,
-            () => Caller::Absent,
-        };
-        let word = match caller {
-            Caller::Continued => return,
-            Caller::Absent => "absent",
-            Caller::Invalid => "invalid",
-            Caller::Restarted => "restarted",
+        let context = match () {
+            () if !links.is_empty() => "restarted",
+            () if parent.span().span_context().is_remote() => return,
+            () if has_header() => "invalid",
+            () => "absent",
         };
         self.instrumenter.with_metrics(|metrics| {
             if let Some(counter) = &metrics.remote_contexts {
-                counter.add(1, &[KeyValue::new("otel_http.remote_context", word)]);
+                counter.add(1, &[KeyValue::new("otel_http.remote_context", context)]);
             }
         });
     }
@@ -179,7 +147,7 @@ impl Settings {
     /// The scheme that the client used: as a trusted proxy says, as this server was told, or as HTTP/2 says. HTTP/1.1 says
     /// it only in the absolute form, and without one the connection is plain. The metric has the two known ones.
     fn scheme_of(&self, http: &HttpRequest<'_>, forwarded: &Forwarded<'_>) -> &'static str {
-        match (forwarded.scheme.and_then(metric_scheme), self.scheme, http.url.scheme) {
+        match (forwarded.scheme.and_then(metric_scheme), self.options.scheme, http.url.scheme) {
             (Some(known), _, _) => known,
             (None, Some(told), _) => told,
             (None, None, Some("https")) => "https",
@@ -214,47 +182,5 @@ fn metric_scheme(scheme: &str) -> Option<&'static str> {
         () if is("wss") => Some("https"),
         () if is("ws") => Some("http"),
         () => known_scheme(scheme),
-    }
-}
-
-/// The beginnings of both bodies.
-#[derive(Clone, Debug)]
-pub(super) struct Bodies {
-    request: Option<(Arc<BodyCapture>, Captured)>,
-    response: Option<Arc<BodyCapture>>,
-    /// Known when the response's head is there.
-    response_place: Arc<OnceLock<Captured>>,
-}
-
-impl Settings {
-    /// Places for the bodies, if any may be recorded.
-    pub(super) fn bodies(&self, headers: &HeaderMap) -> Option<Bodies> {
-        let request = self.request_body.as_ref();
-        let request = request.and_then(|capture| Some((Arc::clone(capture), capture.begin(headers)?)));
-        let response = self.response_body.clone();
-        let is_wanted = request.is_some() || response.is_some();
-        is_wanted.then(|| Bodies { request, response, response_place: Arc::default() })
-    }
-}
-
-impl Bodies {
-    #[cfg(feature = "axum")]
-    pub(super) fn request(&self) -> Option<&Captured> {
-        self.request.as_ref().map(|(_, place)| place)
-    }
-
-    /// A place for the response's body, once its head is there.
-    pub(super) fn begin_response(&self, headers: &HeaderMap) -> Option<Captured> {
-        let place = self.response.as_ref()?.begin(headers)?;
-        Some(self.response_place.get_or_init(|| place).clone())
-    }
-
-    fn write(&self, attributes: &mut Attributes<'_>) {
-        if let Some((capture, place)) = &self.request {
-            place.write("http.request.body.content", capture, attributes);
-        }
-        if let (Some(capture), Some(place)) = (&self.response, self.response_place.get()) {
-            place.write("http.response.body.content", capture, attributes);
-        }
     }
 }

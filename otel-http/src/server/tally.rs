@@ -3,10 +3,10 @@
 use http::{Method, StatusCode};
 
 use super::HttpUpgrade;
-use super::convention::Names;
+use super::bodies::Bodies;
+use super::names::Names;
 use super::request_size::RequestSize;
 use super::series::Series;
-use super::settings::Bodies;
 use crate::capture::Captured;
 
 /// What is known of a request besides its attributes. Its operation keeps it, so that what moves with the request's future,
