@@ -2,6 +2,7 @@
 
 use std::mem;
 
+use super::envelope::{EncodedScope, ScopeKey};
 use super::room::Room;
 use crate::shards::Shards;
 use crate::sync::atomic::{AtomicUsize, Ordering};
@@ -10,21 +11,10 @@ use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Scopes that have nothing to say are forgotten above this.
 const MOST_IDLE_SCOPES: usize = 64;
 
-/// What is said of a group of entries once: an encoded instrumentation scope.
-pub(super) trait Scope: Send + Sync + 'static {
-    /// Whatever tells whether an entry belongs to it.
-    type Key<'a>: Copy;
-
-    fn is(&self, key: Self::Key<'_>) -> bool;
-    fn new(key: Self::Key<'_>) -> Self;
-    /// How many bytes it takes besides the entries.
-    fn len(&self) -> usize;
-}
-
 /// Buffers of encoded entries. A thread always uses the same one; there is no lock that all threads share.
 #[derive(Debug)]
-pub(super) struct Buffers<S> {
-    shards: Shards<Mutex<Content<S>>>,
+pub(super) struct Buffers {
+    shards: Shards<Mutex<Content>>,
     room: Room,
     /// What is worth a request: so many entries, or so many bytes. A shard calls for the worker each time it has got its
     /// share.
@@ -33,8 +23,8 @@ pub(super) struct Buffers<S> {
 }
 
 #[derive(Debug)]
-struct Content<S> {
-    chunks: Vec<Chunk<S>>,
+struct Content {
+    chunks: Vec<Chunk>,
     entries: usize,
     bytes: usize,
     /// What came since the last call.
@@ -47,8 +37,8 @@ struct Content<S> {
 
 /// Entries of one scope, one after the other, each with its key and length.
 #[derive(Debug)]
-pub(super) struct Chunk<S> {
-    pub(super) scope: Arc<S>,
+pub(super) struct Chunk {
+    pub(super) scope: Arc<EncodedScope>,
     pub(super) bytes: Vec<u8>,
     pub(super) entries: usize,
 }
@@ -65,7 +55,7 @@ pub(super) enum Pushed {
     Ended,
 }
 
-impl<S: Scope> Buffers<S> {
+impl Buffers {
     /// For at most `max_bytes`.
     pub(super) fn new(max_bytes: usize, batch_entries: usize, batch_bytes: usize) -> Self {
         let empty = || Content {
@@ -87,7 +77,7 @@ impl<S: Scope> Buffers<S> {
     }
 
     /// Has `encode` write one entry of the scope of `key`.
-    pub(super) fn push(&self, key: S::Key<'_>, encode: impl FnOnce(&mut Vec<u8>)) -> Pushed {
+    pub(super) fn push(&self, key: ScopeKey<'_>, encode: impl FnOnce(&mut Vec<u8>)) -> Pushed {
         let mut content = lock(self.shards.own());
         let Content { chunks, entries, bytes, uncalled, credit, has_ended } = &mut *content;
         if *has_ended {
@@ -97,7 +87,7 @@ impl<S: Scope> Buffers<S> {
         let (index, new_scope) = match chunks.iter().position(|chunk| chunk.scope.is(key)) {
             Some(index) => (index, 0),
             None => {
-                chunks.push(Chunk { scope: Arc::new(S::new(key)), bytes: Vec::new(), entries: 0 });
+                chunks.push(Chunk { scope: Arc::new(EncodedScope::new(key)), bytes: Vec::new(), entries: 0 });
                 (chunks.len() - 1, chunks[chunks.len() - 1].scope.len())
             }
         };
@@ -149,7 +139,7 @@ impl<S: Scope> Buffers<S> {
     }
 
     /// Takes everything; nothing comes after the last time. `spares` are buffers to go on with.
-    pub(super) fn take(&self, into: &mut Vec<Chunk<S>>, spares: &mut Vec<Vec<u8>>, is_last: bool) {
+    pub(super) fn take(&self, into: &mut Vec<Chunk>, spares: &mut Vec<Vec<u8>>, is_last: bool) {
         for shard in self.shards.iter() {
             let mut content = lock(shard);
             content.has_ended |= is_last;
@@ -189,6 +179,6 @@ impl<S: Scope> Buffers<S> {
     }
 }
 
-fn lock<S>(shard: &Mutex<Content<S>>) -> MutexGuard<'_, Content<S>> {
+fn lock(shard: &Mutex<Content>) -> MutexGuard<'_, Content> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use opentelemetry_sdk::Resource;
 
 use super::buffers::{Buffers, Chunk};
+use super::envelope::EncodedResource;
 use super::overtaken::Overtaken;
-use super::request::{Bounds, EncodedResource, EncodedScope, Planned, Request, planned};
+use super::request::{Bounds, Planned, Request, planned};
 use super::worker::{Batch, Schedule};
 use crate::sync::Arc;
 
@@ -62,7 +63,7 @@ pub(super) enum Occasion {
 
 /// Sends what the buffers hold, and what could not be sent before.
 pub(super) struct Delivery<D> {
-    buffers: Arc<Buffers<EncodedScope>>,
+    buffers: Arc<Buffers>,
     resource: EncodedResource,
     pace: Pace,
     bounds: Bounds,
@@ -84,13 +85,13 @@ struct Waiting {
 
 /// What was taken at once. All of it stays until the last of its requests is gone.
 struct Taken {
-    chunks: Vec<Chunk<EncodedScope>>,
+    chunks: Vec<Chunk>,
     bytes: usize,
 }
 
 impl<D: Destination> Delivery<D> {
     pub(super) fn new(
-        buffers: Arc<Buffers<EncodedScope>>,
+        buffers: Arc<Buffers>,
         resource: &Resource,
         schedule: Schedule,
         destination: D,

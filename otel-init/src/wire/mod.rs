@@ -1,12 +1,13 @@
 //! From ended spans and emitted log records to the bytes of OTLP, at once.
 //!
 //! What ends is encoded (`span`, `log`) into the buffer of its thread (`buffers`), grouped by instrumentation scope; a task
-//! (`worker`) takes the buffers, frames them as requests (`request`) and hands them to the sender, once more if they failed for
-//! the moment (`delivery`). Nothing is cloned, queued as objects, grouped or converted on the way, so a busy service pays for
-//! the encoding alone, and the memory that waits is known to the byte.
+//! (`worker`) takes the buffers, frames them as requests (`request`, `envelope`) and hands them to the sender, once more if they
+//! failed for the moment (`delivery`). Nothing is cloned, queued as objects, grouped or converted on the way, so a busy service
+//! pays for the encoding alone, and the memory that waits is known to the byte.
 
 mod buffers;
 mod delivery;
+mod envelope;
 mod log;
 mod overtaken;
 mod processor;

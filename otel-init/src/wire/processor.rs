@@ -12,7 +12,6 @@ use opentelemetry_sdk::trace::SpanData;
 
 use super::buffers::{Buffers, Pushed};
 use super::delivery::Destination;
-use super::request::EncodedScope;
 use super::worker::{Schedule, Worker};
 
 /// What happens to an entry that is not taken.
@@ -36,7 +35,7 @@ pub(crate) struct WireSpanProcessor(Wire);
 pub(crate) struct WireLogProcessor(Wire);
 
 struct Wire {
-    buffers: Arc<Buffers<EncodedScope>>,
+    buffers: Arc<Buffers>,
     worker: Worker,
     lost: Lost,
 }

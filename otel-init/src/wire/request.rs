@@ -2,84 +2,13 @@
 //!
 //! `ExportTraceServiceRequest` and `ExportLogsServiceRequest` have the same shape and the same field numbers.
 
-use opentelemetry::InstrumentationScope;
-use opentelemetry_proto::tonic::common::v1::InstrumentationScope as ProtoScope;
-use opentelemetry_proto::tonic::resource::v1::Resource as ProtoResource;
-use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
-use opentelemetry_sdk::Resource;
-use prost::Message as _;
-
-use super::buffers::{Chunk, Scope};
-use super::protobuf::{bytes, present_bytes, varint, varint_len};
+use super::buffers::Chunk;
+use super::envelope::{EncodedResource, EncodedScope, FIRST};
+use super::protobuf::{varint, varint_len};
 use crate::sync::Arc;
 
-/// The first field of a request, of its resource, and of a scope.
-const FIRST: u32 = 1;
 /// `ResourceSpans.scope_spans`, `ResourceLogs.scope_logs`.
 const SCOPES: u8 = 2 << 3 | 2;
-const SCHEMA_URL: u32 = 3;
-
-/// An encoded scope: what stands before its entries, and what behind them.
-#[derive(Debug)]
-pub(crate) struct EncodedScope {
-    scope: InstrumentationScope,
-    target: Option<Box<str>>,
-    head: Vec<u8>,
-    tail: Vec<u8>,
-}
-
-impl Scope for EncodedScope {
-    /// The target of a log record takes the place of the scope's name.
-    type Key<'a> = (&'a InstrumentationScope, Option<&'a str>);
-
-    fn is(&self, (scope, target): Self::Key<'_>) -> bool {
-        self.target.as_deref() == target && (is_copy(&self.scope, scope) || self.scope == *scope)
-    }
-
-    fn new((scope, target): Self::Key<'_>) -> Self {
-        let proto = ProtoScope::from((scope, target.map(|target| target.to_owned().into())));
-        let (mut head, mut tail) = (Vec::new(), Vec::new());
-        present_bytes(&mut head, FIRST, &proto.encode_to_vec());
-        bytes(&mut tail, SCHEMA_URL, scope.schema_url().unwrap_or_default().as_bytes());
-        Self { scope: scope.clone(), target: target.map(Into::into), head, tail }
-    }
-
-    fn len(&self) -> usize {
-        self.head.len() + self.tail.len()
-    }
-}
-
-/// Whether one is a copy of the other, as those of a tracer are: their texts stand in the same place. That is seen at once;
-/// comparing all of them is not.
-fn is_copy(scope: &InstrumentationScope, other: &InstrumentationScope) -> bool {
-    let is_same = |a: Option<&str>, b: Option<&str>| match (a, b) {
-        (Some(a), Some(b)) => std::ptr::eq(a, b),
-        (a, b) => a.is_none() && b.is_none(),
-    };
-    std::ptr::eq(scope.name(), other.name())
-        && is_same(scope.version(), other.version())
-        && is_same(scope.schema_url(), other.schema_url())
-        && scope.attributes().next().is_none()
-        && other.attributes().next().is_none()
-}
-
-/// An encoded resource: what stands before its scopes, and what behind them.
-#[derive(Debug)]
-pub(super) struct EncodedResource {
-    head: Vec<u8>,
-    tail: Vec<u8>,
-}
-
-impl EncodedResource {
-    pub(super) fn new(resource: &Resource) -> Self {
-        let ResourceAttributesWithSchema { attributes, schema_url } = resource.into();
-        let resource = ProtoResource { attributes: attributes.0, ..ProtoResource::default() };
-        let (mut head, mut tail) = (Vec::new(), Vec::new());
-        present_bytes(&mut head, FIRST, &resource.encode_to_vec());
-        bytes(&mut tail, SCHEMA_URL, schema_url.unwrap_or_default().as_bytes());
-        Self { head, tail }
-    }
-}
 
 /// Entries of one scope that go into one request.
 struct Part {
@@ -113,7 +42,7 @@ pub(super) struct Planned {
 
 /// Everything in `chunks` as requests within the bounds, in their order. They are framed one after the other: all at once,
 /// they would take as much memory as the chunks again.
-pub(super) fn planned(chunks: &[Chunk<EncodedScope>], bounds: Bounds) -> Vec<Planned> {
+pub(super) fn planned(chunks: &[Chunk], bounds: Bounds) -> Vec<Planned> {
     let mut planning = Planning { bounds, next: Planned::default(), requests: Vec::new() };
     for (index, chunk) in chunks.iter().enumerate() {
         planning.add(index, chunk);
@@ -129,7 +58,7 @@ struct Planning {
 }
 
 impl Planning {
-    fn add(&mut self, index: usize, chunk: &Chunk<EncodedScope>) {
+    fn add(&mut self, index: usize, chunk: &Chunk) {
         let mut start = 0;
         let mut left = chunk.entries;
         while start < chunk.bytes.len() {
@@ -163,7 +92,7 @@ impl Planning {
 }
 
 impl Planned {
-    fn add(&mut self, chunk: usize, of: &Chunk<EncodedScope>, bytes: std::ops::Range<usize>, entries: usize) {
+    fn add(&mut self, chunk: usize, of: &Chunk, bytes: std::ops::Range<usize>, entries: usize) {
         self.entries += entries;
         self.bytes += bytes.len() + of.scope.len();
         self.parts.push(Part { scope: Arc::clone(&of.scope), bytes, chunk });
@@ -174,7 +103,7 @@ impl Planned {
     }
 
     /// The request, of the chunks that it was planned for.
-    pub(super) fn framed(&self, chunks: &[Chunk<EncodedScope>], resource: &EncodedResource) -> Request {
+    pub(super) fn framed(&self, chunks: &[Chunk], resource: &EncodedResource) -> Request {
         let Self { parts, entries, .. } = self;
         let scope_len = |part: &Part| part.scope.len() + part.bytes.len();
         let scopes: usize = parts.iter().map(|part| 1 + prefixed(scope_len(part))).sum();

@@ -1,3 +1,5 @@
+//! The memory that the buffers of all threads share.
+
 use crate::sync::atomic::{AtomicUsize, Ordering};
 
 /// How many bytes all buffers together may still hold.

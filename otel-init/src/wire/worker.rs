@@ -11,7 +11,6 @@ use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 
 use super::buffers::Buffers;
 use super::delivery::{Delivery, Destination, Occasion, Outcome};
-use super::request::EncodedScope;
 use crate::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use crate::sync::{Arc, Mutex, MutexGuard, PoisonError, Sleep, sleep};
 
@@ -57,7 +56,7 @@ struct Given {
 impl Worker {
     /// The way to it, and what it does. That ends with [`Worker::shutdown`], or when the worker is dropped.
     pub(super) fn new(
-        buffers: Arc<Buffers<EncodedScope>>,
+        buffers: Arc<Buffers>,
         resource: &Resource,
         schedule: Schedule,
         destination: impl Destination,

@@ -34,6 +34,8 @@ mod tally;
 mod buffers;
 #[path = "../../src/wire/delivery.rs"]
 mod delivery;
+#[path = "../../src/wire/envelope.rs"]
+mod envelope;
 #[path = "../../src/wire/log.rs"]
 mod log;
 #[path = "../../src/wire/overtaken.rs"]

@@ -16,7 +16,6 @@ use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 use prost::Message as _;
 
 use crate::wire::buffers::{Buffers, Pushed};
-use crate::wire::request::EncodedScope;
 use crate::wire::{Batch, Destination, Failure, Schedule, WireSpanProcessor};
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -245,7 +244,7 @@ fn a_shutdown_that_takes_too_long_says_so() {
 
 #[test]
 fn all_room_comes_back() {
-    let buffers: Buffers<EncodedScope> = Buffers::new(1_000_000, 10, usize::MAX);
+    let buffers: Buffers = Buffers::new(1_000_000, 10, usize::MAX);
     let scopes: Vec<_> = ["a", "b", "c"].map(|name| InstrumentationScope::builder(name).build()).into();
     let (mut chunks, mut spares) = (Vec::new(), Vec::new());
     for round in 0..50_usize {
@@ -267,7 +266,7 @@ fn all_room_comes_back() {
 
 #[test]
 fn scopes_that_come_and_go_take_no_room_for_good() {
-    let buffers: Buffers<EncodedScope> = Buffers::new(1_000_000, 10, usize::MAX);
+    let buffers: Buffers = Buffers::new(1_000_000, 10, usize::MAX);
     let (mut chunks, mut spares) = (Vec::new(), Vec::new());
     for round in 0..1000 {
         for number in 0..100 {
@@ -283,7 +282,7 @@ fn scopes_that_come_and_go_take_no_room_for_good() {
 
 #[test]
 fn a_batch_by_bytes_calls_the_worker() {
-    let buffers: Buffers<EncodedScope> = Buffers::new(1_000_000, usize::MAX, 3000);
+    let buffers: Buffers = Buffers::new(1_000_000, usize::MAX, 3000);
     let scope = InstrumentationScope::builder("a").build();
     let is_due = || buffers.push((&scope, None), |out| out.resize(out.len() + 100, 0)) == Pushed::KeptAndDue;
     for bytes in [3000, 6000, 3000] {
