@@ -216,9 +216,11 @@ async fn answered<R: ServiceRole>(
 }
 
 fn note_tool_error<E>(message: &mut McpMessage, result: &Result<ServerResult, E>) {
-    if let Ok(ServerResult::CallToolResult(result)) = result
-        && result.is_error == Some(true)
-    {
+    let failed = |result: &ServerResult| match result {
+        ServerResult::CallToolResult(result) => result.is_error == Some(true),
+        _ => false,
+    };
+    if result.as_ref().is_ok_and(failed) {
         message.set_tool_error();
     }
 }

@@ -86,9 +86,11 @@ impl<E> BodyObserver<E> for EndsOperation {
     }
 
     fn chunk(&mut self, chunk: &impl Buf) {
-        if let Self::Server(operation) = self
-            && let Some(captured) = &mut operation.tally().captured
-        {
+        let captured = match self {
+            Self::Server(operation) => operation.tally().captured.as_mut(),
+            Self::Client(_) => None,
+        };
+        if let Some(captured) = captured {
             captured.add(chunk);
         }
         BodyObserver::<E>::data(self, chunk.remaining());
