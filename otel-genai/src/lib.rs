@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 //!
 #![doc = include_str!("docs/telemetry.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "async-openai")]
 pub mod async_openai;

@@ -3,6 +3,7 @@
 #![doc = include_str!("docs/variables.md")]
 #![doc = ""]
 #![doc = include_str!("docs/export.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod builder;
 mod caught;

@@ -58,6 +58,7 @@
 //! | `zstd` | the receiver takes zstd besides gzip; builds a C library |
 //! | `tls` | `TestCertificates`, and a receiver over TLS and mutual TLS |
 //! | `receiver` | the program `otel-receiver` |
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod assert;
 mod attributes;
