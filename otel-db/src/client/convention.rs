@@ -9,7 +9,7 @@ use opentelemetry::logs::Severity;
 use opentelemetry::metrics::Meter;
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, KeyValue, StringValue, Value};
-use otel_core::{Attributes, Convention, ErrorType, EventLog};
+use otel_core::{AttributeNames, Attributes, Convention, ErrorType, EventLog};
 
 use super::metrics::DbMetrics;
 use super::options::{AddAttributes, NameOf};
@@ -24,6 +24,9 @@ use otel_core::call_hook;
 pub(super) const ENDED_EARLY: &str = "otel_db.ended_early";
 /// On the span of a call that took longer than the threshold.
 pub(super) const SLOW: &str = "otel_db.slow";
+
+/// What is said of a call after its start.
+const LATER: [&str; 3] = ["db.response.", "error.type", "otel_db."];
 
 pub(crate) struct DbConvention {
     /// Tells the client from others, see [`Series`].
@@ -99,13 +102,12 @@ impl Convention for DbConvention {
             series.write_span(attributes);
             return;
         }
-        self.on_start_of_both(request, attributes);
-        if attributes.wants_span() {
-            self.on_start_of_span(request, attributes);
-        }
-        if let Some(add) = &self.attributes {
+        let Some(add) = &self.attributes else { return self.on_start_of_all(request, attributes) };
+        // What is said first counts, so that no attribute is there twice.
+        attributes.checked(&mut AttributeNames::reserved(&LATER), |attributes| {
+            self.on_start_of_all(request, attributes);
             call_hook(|| add(request, attributes), ());
-        }
+        });
     }
 
     fn on_response(
@@ -191,6 +193,13 @@ impl DbConvention {
     /// Only where the attributes are what follows from the statement.
     fn series<'r>(&self, request: &'r DbRequest<'_>) -> Option<&'r Series> {
         if self.attributes.is_none() { request.series() } else { None }
+    }
+
+    fn on_start_of_all(&self, request: &DbRequest<'_>, attributes: &mut Attributes<'_>) {
+        self.on_start_of_both(request, attributes);
+        if attributes.wants_span() {
+            self.on_start_of_span(request, attributes);
+        }
     }
 
     fn on_start_of_both(&self, request: &DbRequest<'_>, attributes: &mut Attributes<'_>) {

@@ -163,7 +163,8 @@ macro_rules! client_setters {
             self
         }
 
-        /// Adds attributes to a call, before sampling. A second call replaces the first.
+        /// Adds attributes to a call, before sampling; those that it has already, or may get later, are left out. A second
+        /// call replaces the first.
         pub fn with_attributes(
             mut self,
             add: impl Fn(&$crate::DbRequest<'_>, &mut otel_core::Attributes<'_>) + Send + Sync + 'static,

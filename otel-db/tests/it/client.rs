@@ -290,6 +290,41 @@ fn hooks_filter_name_and_add_and_may_panic() {
     assert!(telemetry.span("read").has("app.is_read", true));
 }
 
+/// "The attribute keys [...] MUST be unique", and the SDK does not look.
+#[test]
+fn what_a_hook_says_once_more_is_left_out() {
+    let telemetry = TestTelemetry::new();
+    let db = client(&telemetry, DbSystem::POSTGRESQL)
+        .with_attributes(|_, attributes| {
+            for name in ["db.system.name", "db.namespace", "error.type", "db.response.status_code"] {
+                attributes.both(name, "mine");
+            }
+            attributes.span("db.query.text", "mine");
+        })
+        .build();
+    db.query("SELECT a FROM b").start().fail(DbFailure::with_code("42P01"));
+
+    let span = telemetry.span("SELECT b");
+    let values = |name: &str| -> Vec<_> {
+        let all = span.attributes.iter().filter(|pair| pair.key.as_str() == name);
+        all.map(|pair| pair.value.to_string()).collect()
+    };
+    assert_eq!(values("db.system.name"), ["postgresql"]);
+    assert_eq!(values("db.query.text"), ["SELECT a FROM b"]);
+    assert_eq!(values("error.type"), ["42P01"]);
+    assert_eq!(values("db.response.status_code"), ["42P01"]);
+    // Nobody else knows it.
+    assert_eq!(values("db.namespace"), ["mine"]);
+    let expected = [
+        KeyValue::new("db.system.name", "postgresql"),
+        KeyValue::new("db.namespace", "mine"),
+        KeyValue::new("db.query.summary", "SELECT b"),
+        KeyValue::new("db.response.status_code", "42P01"),
+        KeyValue::new("error.type", "42P01"),
+    ];
+    telemetry.assert_metric("db.client.operation.duration").point(expected);
+}
+
 #[test]
 fn a_slow_call_is_marked() {
     let telemetry = TestTelemetry::new();
