@@ -5,11 +5,30 @@
 use serde::de::value::{MapAccessDeserializer, MapDeserializer, SeqDeserializer};
 use serde::de::{DeserializeOwned, Deserializer, Error as _, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
-use serde_json::{Error, Value};
+use serde_json::{Error, Number, Value};
 
 /// The fields of type double in the messages of the three signals. Those of this name that are none hold objects.
 const DOUBLES: &[&str] =
     &["doubleValue", "asDouble", "sum", "min", "max", "zeroThreshold", "explicitBounds", "quantile", "value"];
+
+/// The integer fields of these messages. Enumerations are none: a string would be a name there.
+const INTEGERS: &[&str] = &[
+    "intValue",
+    "asInt",
+    "startTimeUnixNano",
+    "endTimeUnixNano",
+    "timeUnixNano",
+    "observedTimeUnixNano",
+    "count",
+    "zeroCount",
+    "bucketCounts",
+    "flags",
+    "droppedAttributesCount",
+    "droppedEventsCount",
+    "droppedLinksCount",
+    "scale",
+    "offset",
+];
 
 pub(super) fn from_slice<T: DeserializeOwned>(json: &[u8]) -> Result<T, Error> {
     from_value(serde_json::from_slice(json)?)
@@ -110,17 +129,7 @@ fn complete(field: &str, value: &mut Value) {
             value,
             &[("schemaUrl", &text), ("type", &text), ("idKeys", &list), ("descriptionKeys", &list)],
         ),
-        // All of 32 bits that are no enumeration.
-        "flags"
-        | "droppedAttributesCount"
-        | "droppedEventsCount"
-        | "droppedLinksCount"
-        | "scale"
-        | "offset" => {
-            if let Some(number) = value.as_str().and_then(|text| text.parse::<i64>().ok()) {
-                *value = number.into();
-            }
-        }
+        _ if INTEGERS.contains(&field) => as_integers(value),
         "bytesValue" => {
             if let Value::String(text) = value {
                 *text = standard_base64(text);
@@ -137,6 +146,37 @@ fn standard_base64(text: &str) -> String {
         standard.push('=');
     }
     standard
+}
+
+/// As the generated types take them, alone or in a list; what is no integer stays, and they refuse it.
+fn as_integers(value: &mut Value) {
+    match value {
+        Value::Array(elements) => elements.iter_mut().for_each(as_integers),
+        Value::String(text) => {
+            if let Some(number) = serde_json::from_str(text).ok().as_ref().and_then(integer) {
+                *value = number.into();
+            }
+        }
+        Value::Number(number) => {
+            if let Some(integer) = integer(number) {
+                *number = integer;
+            }
+        }
+        _ => {}
+    }
+}
+
+/// "5.0" and "1e2" are integers too, which languages without a type for those write; nothing is rounded.
+fn integer(number: &Number) -> Option<Number> {
+    const END_OF_I64: f64 = (1_u64 << 63) as f64;
+    if !number.is_f64() {
+        return Some(number.clone());
+    }
+    let float = number.as_f64().filter(|float| float.fract() == 0.0)?;
+    if (-END_OF_I64..END_OF_I64).contains(&float) {
+        return Some((float as i64).into());
+    }
+    (END_OF_I64..2.0 * END_OF_I64).contains(&float).then(|| (float as u64).into())
 }
 
 fn each(messages: &mut Value, fields: &[(&str, &Value)]) {

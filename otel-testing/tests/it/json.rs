@@ -134,6 +134,49 @@ fn texts_that_are_empty_may_leave_out_their_field() {
     }
 }
 
+/// Languages that know one kind of number write integers as doubles, Protobuf's mapping takes exponents besides, and each as a
+/// text too.
+#[test]
+fn an_integer_is_one_however_it_is_written() {
+    let read = |five: &str| {
+        let metrics = format!(
+            r#"{{"resourceMetrics": [{{"scopeMetrics": [{{"metrics": [
+                {{"name": "sum", "sum": {{"aggregationTemporality": 2, "dataPoints": [{{"asInt": {five}}}]}}}},
+                {{"name": "sizes", "histogram": {{"aggregationTemporality": 2, "dataPoints": [
+                    {{"count": {five}, "bucketCounts": [{five}, 0], "explicitBounds": [1], "timeUnixNano": {five}}}]}}}},
+                {{"name": "growth", "exponentialHistogram": {{"aggregationTemporality": 2, "dataPoints": [
+                    {{"count": {five}, "zeroCount": {five}, "scale": {five}, "positive": {{"offset": {five}}}}}]}}}}]}}]}}]}}"#
+        );
+        let spans = format!(
+            r#"{{"resourceSpans": [{{"scopeSpans": [{{"spans": [{{"name": "charge", "startTimeUnixNano": {five},
+                "endTimeUnixNano": {five}, "flags": {five}, "droppedAttributesCount": {five},
+                "events": [{{"timeUnixNano": {five}}}],
+                "attributes": [{{"key": "retries", "value": {{"intValue": {five}}}}}]}}]}}]}}]}}"#
+        );
+        let logs = format!(
+            r#"{{"resourceLogs": [{{"scopeLogs": [{{"logRecords": [
+                {{"observedTimeUnixNano": {five}, "body": {{"intValue": {five}}}}}]}}]}}]}}"#
+        );
+        Captured::from_otlp_json(&format!("{metrics}{spans}{logs}"))
+    };
+    let plain = read("5").unwrap();
+    plain.assert_span(span("charge").has("retries", 5));
+    for five in ["5.0", "0.5e1", r#""5""#, r#""5.0""#, r#""5e0""#] {
+        assert_eq!(format!("{:?}", read(five).unwrap()), format!("{plain:?}"), "{five}");
+    }
+    for other in ["5.5", "1e300", "-1e300", r#""5.5""#, r#""five""#, r#""""#, "true"] {
+        assert!(read(other).is_err(), "{other}");
+    }
+    let body = |number: &str| {
+        let body = format!(r#"{{"body": {{"intValue": {number}}}}}"#);
+        let document = format!(r#"{{"resourceLogs": [{{"scopeLogs": [{{"logRecords": [{body}]}}]}}]}}"#);
+        Captured::from_otlp_json(&document).map(|captured| captured.logs[0].body.clone()).ok()
+    };
+    assert_eq!(body("-9223372036854775808.0"), Some(AttributeValue::Int(i64::MIN)));
+    assert_eq!(body(r#""9223372036854775807""#), Some(AttributeValue::Int(i64::MAX)));
+    assert_eq!(body("9223372036854775808.0"), None);
+}
+
 /// Every place of OTLP that holds a double, each with a value that JSON has no number for.
 const NO_NUMBERS: &str = r#"{
     "resourceSpans": [{"scopeSpans": [{"spans": [{"name": "charge", "attributes": [
