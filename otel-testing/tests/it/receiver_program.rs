@@ -32,7 +32,11 @@ impl Drop for File {
 
 fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_otel-receiver"));
-    command.args(arguments).env_remove("OTEL_EXPORTER_OTLP_PROTOCOL");
+    command.args(arguments);
+    for signal in ["", "TRACES_", "METRICS_", "LOGS_"] {
+        command.env_remove(format!("OTEL_EXPORTER_OTLP_{signal}ENDPOINT"));
+        command.env_remove(format!("OTEL_EXPORTER_OTLP_{signal}PROTOCOL"));
+    }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -139,6 +143,9 @@ fn the_command() {
     if std::env::var_os("TEST_AS_COMMAND").is_none() {
         return;
     }
+    for (name, value) in std::env::vars().filter(|(name, _)| name.starts_with("OTEL_EXPORTER_OTLP_")) {
+        writeln!(std::io::stderr(), "{name}={value};").unwrap();
+    }
     let endpoint = std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT").unwrap();
     if std::env::var("OTEL_EXPORTER_OTLP_PROTOCOL").unwrap() == "http/protobuf" {
         send(&endpoint);
@@ -160,6 +167,35 @@ fn a_command_is_told_where_to_send_and_its_failure_is_passed_on() {
     let grpc =
         said.split_whitespace().find(|word| word.starts_with("http://")).unwrap().trim_end_matches(',');
     assert!(said.contains(&format!("told to send to {grpc}\n")), "{said}");
+}
+
+/// A service that is set up for collectors of its own sends nothing there, and everything here.
+#[test]
+fn a_command_sends_each_signal_here_wherever_its_environment_says() {
+    let variables = [
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", ""),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://collector:4318/v1/traces"),
+        ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://collector:4317"),
+        ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "grpc"),
+        ("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL", "grpc"),
+    ];
+    let output = run_command(&variables, &[]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let (grpc, http) = said.lines().next().unwrap().split_once(", over HTTP on ").unwrap();
+    let grpc = grpc.strip_prefix("OTLP over gRPC on ").unwrap();
+    for (name, value) in [
+        ("ENDPOINT", http),
+        ("PROTOCOL", "http/protobuf"),
+        ("TRACES_ENDPOINT", &format!("{http}/v1/traces")),
+        ("METRICS_ENDPOINT", grpc),
+        ("METRICS_PROTOCOL", "grpc"),
+        ("LOGS_ENDPOINT", grpc),
+    ] {
+        assert!(said.contains(&format!("OTEL_EXPORTER_OTLP_{name}={value};\n")), "{name}: {said}");
+    }
+    let general = text(&run_command(&[], &[]).stderr);
+    assert!(!general.contains("TRACES_ENDPOINT"), "{general}");
 }
 
 #[test]

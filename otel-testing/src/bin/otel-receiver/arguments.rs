@@ -33,7 +33,8 @@ pub(crate) struct Arguments {
     /// How many spans, log records and data points are kept
     #[arg(long, value_name = "COUNT", default_value_t = 200_000)]
     pub(crate) max_items: usize,
-    /// A command to run with OTEL_EXPORTER_OTLP_ENDPOINT set; the program ends after it
+    /// A command to run with OTEL_EXPORTER_OTLP_ENDPOINT set, and the endpoints of signals that have their own; the program ends
+    /// after it
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
 }
