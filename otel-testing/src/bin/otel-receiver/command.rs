@@ -35,10 +35,7 @@ pub(crate) async fn run(command: &[OsString], receiver: &OtlpReceiver) -> io::Re
 ///
 /// "Signal-specific" variables "take precedence over" the general ones, so where the environment has one of a signal, it gets the
 /// receiver's address too (<https://opentelemetry.io/docs/specs/otel/protocol/exporter/>).
-fn variables(
-    receiver: &OtlpReceiver,
-    environment: impl Fn(&str) -> Option<String>,
-) -> Vec<(String, String)> {
+fn variables(receiver: &OtlpReceiver, environment: impl Fn(&str) -> Option<String>) -> Vec<(String, String)> {
     // "An empty value" is "the same way as when the variable is unset".
     let set = |name: &str| environment(name).filter(|value| !value.is_empty());
     let protocol = set(PROTOCOL).unwrap_or_else(|| "http/protobuf".to_owned());
