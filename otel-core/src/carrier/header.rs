@@ -157,8 +157,9 @@ fn join(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 /// Writes context into a [`HeaderMap`], in place of what stood there.
 ///
 /// A name or value that no header can hold is left out. What came with another parent, in a request that is forwarded,
-/// goes when a new one is written: the state and the decision of that trace. "Vendors SHOULD clean up tracestate collection
-/// on traceparent restart." <https://www.w3.org/TR/trace-context-2/#mutating-the-traceparent-field>
+/// goes when a new one is written: the state and the decision of that trace, and `b3` beside new `x-b3-*`. "Vendors SHOULD
+/// clean up tracestate collection on traceparent restart."
+/// <https://www.w3.org/TR/trace-context-2/#mutating-the-traceparent-field>
 #[derive(Debug)]
 pub struct HeaderInjector<'a> {
     headers: &'a mut HeaderMap,
@@ -166,11 +167,14 @@ pub struct HeaderInjector<'a> {
     written: [bool; COMPANIONS.len()],
 }
 
-/// Headers that say more of the parent in another one, and may be absent beside it.
-static COMPANIONS: [(HeaderName, &str); 4] = [
+/// Headers that say more of the parent in another one, and may be absent beside it, and one that names a parent of its own,
+/// which readers prefer.
+static COMPANIONS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("tracestate"), "traceparent"),
     (HeaderName::from_static("x-b3-sampled"), "x-b3-traceid"),
     (HeaderName::from_static("x-b3-flags"), "x-b3-traceid"),
+    (HeaderName::from_static("x-b3-parentspanid"), "x-b3-traceid"),
+    (HeaderName::from_static("b3"), "x-b3-traceid"),
     (HeaderName::from_static("ot-tracer-sampled"), "ot-tracer-traceid"),
 ];
 
@@ -346,6 +350,32 @@ mod tests {
             propagator.inject_context(&context, &mut HeaderInjector::new(&mut headers));
             let received = propagator.extract(&HeaderExtractor::new(&headers));
             assert_eq!(remote_decision(&received), Some(RemoteDecision::NotSampled), "{stale:?}");
+        }
+    }
+
+    /// Whoever reads B3 looks at `b3` first, so a stranger's would win over what is written beside it.
+    #[test]
+    fn the_parent_of_another_trace_does_not_stay_beside_new_ids() {
+        use crate::propagation::{B3Propagator, PropagatorRegistry};
+        use opentelemetry::Context;
+        use opentelemetry::propagation::TextMapPropagator;
+        use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
+
+        let (trace_id, span_id) = (TraceId::from(1), SpanId::from(2));
+        let span = SpanContext::new(trace_id, span_id, TraceFlags::SAMPLED, false, TraceState::NONE);
+        let context = Context::new().with_remote_span_context(span);
+        for names in ["b3multi", "b3", "b3,b3multi", "b3multi,b3"] {
+            let (propagator, _) = PropagatorRegistry::new().compose(names.split(','));
+            let mut headers = headers(&[
+                ("b3", "80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-1"),
+                ("x-b3-parentspanid", "e457b5a2e4d86bd1"),
+            ]);
+            propagator.inject_context(&context, &mut HeaderInjector::new(&mut headers));
+            let received = B3Propagator::single().extract(&HeaderExtractor::new(&headers));
+            let received = received.span().span_context().clone();
+            assert_eq!((received.trace_id(), received.span_id()), (trace_id, span_id), "{names}");
+            assert_eq!(headers.contains_key("b3"), names != "b3multi", "{names}");
+            assert_eq!(headers.contains_key("x-b3-parentspanid"), names == "b3", "{names}");
         }
     }
 
