@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +10,7 @@ use std::task::Poll;
 use opentelemetry::Context;
 use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
+use otel_core::call_hook;
 
 use crate::diagnostics;
 
@@ -20,7 +20,7 @@ pub(crate) struct Panicked;
 
 /// What `function` gives, unless it panics. What it was working on is the user's and is not looked at again.
 pub(crate) fn caught<T>(function: impl FnOnce() -> T) -> Result<T, Panicked> {
-    catch_unwind(AssertUnwindSafe(function)).map_err(|_| Panicked)
+    call_hook(|| Ok(function()), Err(Panicked))
 }
 
 /// What `future` gives, unless it panics.
@@ -106,7 +106,18 @@ impl fmt::Debug for CaughtPropagator {
 
 #[cfg(test)]
 mod tests {
-    use super::{Panicked, caught_while};
+    use super::{Panicked, caught, caught_while};
+
+    #[test]
+    fn what_was_thrown_is_not_thrown_again() {
+        struct Thrown;
+        impl Drop for Thrown {
+            fn drop(&mut self) {
+                panic!("dropped");
+            }
+        }
+        assert_eq!(caught(|| std::panic::panic_any(Thrown)), Err::<(), _>(Panicked));
+    }
 
     #[test]
     fn a_panic_between_two_polls_is_a_result() {
