@@ -1,10 +1,10 @@
 //! Hides, masks, cuts, uploads, and writes what is left as attributes.
 
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use opentelemetry::logs::AnyValue;
 use opentelemetry::{Key, KeyValue};
+use otel_core::call_hook;
 use serde_json::{Map, Value};
 
 use super::limits;
@@ -26,10 +26,11 @@ impl ContentPolicy {
         if !self.captures() {
             return CapturedContent::default();
         }
-        let prepared = catch_unwind(AssertUnwindSafe(|| self.prepare(&mut request, &mut output)));
-        if let Err(panic) = prepared {
-            // Dropping what was thrown could throw again.
-            std::mem::forget(panic);
+        let prepare = || {
+            self.prepare(&mut request, &mut output);
+            true
+        };
+        if !call_hook(prepare, false) {
             return CapturedContent::default();
         }
         let mut captured = self.record(&request, &output);
@@ -211,10 +212,7 @@ impl ContentPolicy {
             return None;
         }
         let content = UploadedContent { request, output };
-        catch_unwind(AssertUnwindSafe(|| upload(&content))).unwrap_or_else(|panic| {
-            std::mem::forget(panic);
-            None
-        })
+        call_hook(|| upload(&content), None)
     }
 }
 
