@@ -151,64 +151,38 @@ impl Guard {
             return if data { Verdict::Data } else { Verdict::Token };
         }
         self.identified &= matches!(token.kind, Kind::Word | Kind::Comment);
-        match (self.state, token.kind) {
-            (_, Kind::Comment) => Verdict::Token,
+        let word = || &text[token.start..token.end];
+        self.state = match (self.state, token.kind) {
+            (_, Kind::Comment) => return Verdict::Token,
             (State::Person | State::Secret, Kind::Word | Kind::Name | Kind::DoubleQuoted) => {
-                self.personal(&text[token.start..token.end])
+                return self.personal(word());
             }
-            (State::Person | State::Secret, Kind::Text | Kind::Value | Kind::Placeholder) => {
-                self.state = State::Secrets;
-                Verdict::Token
-            }
-            (State::Procedure | State::ProcedurePart, Kind::Word | Kind::Name | Kind::DoubleQuoted) => {
-                self.state = procedure(&text[token.start..token.end]);
-                Verdict::Token
-            }
-            // `DENY EXECUTE, SELECT`
-            (State::Procedure, Kind::Symbol(b',')) => {
-                self.state = State::Secrets;
-                Verdict::Token
-            }
-            (State::Setting, Kind::Symbol(b'.')) => {
-                self.state = State::CustomSetting;
-                Verdict::Token
-            }
-            // `SET "app.token" TO ..`
-            (State::Setting, Kind::Name | Kind::DoubleQuoted)
-                if text[token.start..token.end].contains('.') =>
-            {
-                self.state = State::CustomSetting;
-                Verdict::Token
-            }
-            (State::CustomSetting, Kind::Symbol(b'=')) => {
-                self.state = State::Secret;
-                Verdict::Token
-            }
-            (State::Batch, Kind::Name | Kind::DoubleQuoted) | (State::Numbered, Kind::Value) => {
-                self.state = State::Arguments;
-                Verdict::Token
-            }
-            (State::Arguments, Kind::Symbol(b'.')) => {
-                self.state = State::ProcedurePart;
-                Verdict::Token
-            }
-            (State::Arguments, Kind::Word | Kind::Name) => self.argument(&text[token.start..token.end]),
+            (State::Arguments, Kind::Word | Kind::Name) => return self.argument(word()),
             (State::Format, Kind::Word | Kind::Name) => {
                 self.state = State::Plain;
                 let empty = text[token.end..].trim_start().is_empty();
-                if empty { Verdict::Token } else { Verdict::Data }
+                return if empty { Verdict::Token } else { Verdict::Data };
             }
+            (State::Person | State::Secret, Kind::Text | Kind::Value | Kind::Placeholder) => State::Secrets,
+            (State::Procedure | State::ProcedurePart, Kind::Word | Kind::Name | Kind::DoubleQuoted) => {
+                procedure(word())
+            }
+            // `DENY EXECUTE, SELECT`
+            (State::Procedure, Kind::Symbol(b',')) => State::Secrets,
+            (State::Setting, Kind::Symbol(b'.')) => State::CustomSetting,
+            // `SET "app.token" TO ..`
+            (State::Setting, Kind::Name | Kind::DoubleQuoted) if word().contains('.') => State::CustomSetting,
+            (State::CustomSetting, Kind::Symbol(b'=')) => State::Secret,
+            (State::Batch, Kind::Name | Kind::DoubleQuoted) | (State::Numbered, Kind::Value) => {
+                State::Arguments
+            }
+            (State::Arguments, Kind::Symbol(b'.')) => State::ProcedurePart,
             // The name of a column.
-            (State::Format, _) => {
-                self.state = State::Insert;
-                Verdict::Token
-            }
-            (_, Kind::Word) => {
-                self.word(&text[token.start..token.end]);
-                Verdict::Token
-            }
-            _ => Verdict::Token,
-        }
+            (State::Format, _) => State::Insert,
+            (_, Kind::Word) => self.after_word(word()),
+            (state, _) => state,
+        };
+        Verdict::Token
     }
 
     fn personal(&mut self, word: &str) -> Verdict {
@@ -234,13 +208,13 @@ impl Guard {
             return Verdict::ReplaceStatement;
         }
         self.state = State::Start;
-        self.word(word);
+        self.state = self.after_word(word);
         Verdict::Token
     }
 
-    fn word(&mut self, word: &str) {
+    fn after_word(&mut self, word: &str) -> State {
         let identified = std::mem::replace(&mut self.identified, word.eq_ignore_ascii_case("identified"));
-        self.state = match self.state {
+        match self.state {
             _ if identified && word.eq_ignore_ascii_case("by") => State::Secret,
             _ if self.words_as_arguments && is_one_of(word, &["exec", "execute"]) => State::Procedure,
             State::Batch if self.begins_call(word) => State::Arguments,
@@ -256,7 +230,7 @@ impl Guard {
             State::InsertSelect if word.eq_ignore_ascii_case("input") => State::Insert,
             State::Insert if word.eq_ignore_ascii_case("format") => State::Format,
             other => other,
-        };
+        }
     }
 
     fn begins_call(&self, word: &str) -> bool {
