@@ -61,26 +61,8 @@ impl Pipeline {
             exporters;
         let views = config.compiled_views()?;
         let is_ending = Arc::new(AtomicBool::new(false));
-        #[cfg_attr(not(feature = "prometheus"), expect(unused_mut, reason = "nothing else listens"))]
-        let (mut builder, metrics) = metrics(config, views, metric_exporters);
-        #[cfg_attr(not(feature = "prometheus"), expect(unused_mut, reason = "nothing else listens"))]
-        let mut prometheus_address = None;
-        #[cfg(feature = "prometheus")]
-        if let Some(prometheus) = &config.destinations.prometheus {
-            match export::start_prometheus(
-                prometheus,
-                runtime.entry(),
-                &safety.redactor,
-                &guard,
-                &safety.live,
-            ) {
-                Ok((reader, address)) => {
-                    builder = builder.with_reader(reader);
-                    prometheus_address = Some(address);
-                }
-                Err(problem) => config.warnings.push(problem),
-            }
-        }
+        let (builder, metrics) = metrics(config, views, metric_exporters);
+        let (builder, prometheus_address) = with_prometheus(builder, config, &runtime, &safety, &guard);
         let meter_provider = builder.build();
         // Without a reader nobody asks an instrument, and the SDK calls each that wants to be asked an error.
         let is_read = !metrics.is_empty() || prometheus_address.is_some();
@@ -180,6 +162,37 @@ fn metrics(
     }
     builder = builder.with_view(move |instrument: &Instrument| views.otherwise(instrument));
     (builder, outlets)
+}
+
+/// Also with the reader that Prometheus asks, if the configuration wants it, and its address.
+#[cfg(feature = "prometheus")]
+fn with_prometheus(
+    builder: MeterProviderBuilder,
+    config: &mut Config,
+    runtime: &ExportRuntime,
+    safety: &Safety,
+    guard: &Arc<AttributeGuard>,
+) -> (MeterProviderBuilder, Option<SocketAddr>) {
+    let Some(prometheus) = &config.destinations.prometheus else { return (builder, None) };
+    match export::start_prometheus(prometheus, runtime.entry(), &safety.redactor, guard, &safety.live) {
+        Ok((reader, address)) => (builder.with_reader(reader), Some(address)),
+        Err(problem) => {
+            config.warnings.push(problem);
+            (builder, None)
+        }
+    }
+}
+
+/// Nothing else listens.
+#[cfg(not(feature = "prometheus"))]
+fn with_prometheus(
+    builder: MeterProviderBuilder,
+    _: &mut Config,
+    _: &ExportRuntime,
+    _: &Safety,
+    _: &Arc<AttributeGuard>,
+) -> (MeterProviderBuilder, Option<SocketAddr>) {
+    (builder, None)
 }
 
 /// What the telemetry and the process say of themselves.
