@@ -11,6 +11,7 @@ use otel_init::{DiskBuffer, OtlpDestination, Signal, SignalHealth, Telemetry, op
 use otel_testing::{OtlpReceiver, Reply, eventually_blocking};
 
 use crate::child;
+use crate::counts::health_of;
 use crate::scripted::{Reaction, Scripted};
 
 /// The bound of every wait.
@@ -38,19 +39,6 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
-}
-
-fn of(telemetry: &Telemetry, signal: Signal) -> SignalHealth {
-    let health = telemetry.health().signal(signal).unwrap().clone();
-    let known = health.exported
-        + health.failed
-        + health.rejected
-        + health.dropped
-        + health.filtered
-        + health.queued
-        + health.stored;
-    assert_eq!(health.created, known, "{health:?}");
-    health
 }
 
 fn work() {
@@ -113,7 +101,7 @@ fn after_the_shutdown_nobody_looks_after_the_disk() {
         work();
         assert!(has_keeper());
         telemetry.shutdown_blocking().unwrap_err();
-        assert!(of(&telemetry, Signal::Metrics).stored > 0);
+        assert!(health_of(&telemetry, Signal::Metrics).stored > 0);
         // The guard is there, and the global providers.
         eventually_blocking(PATIENCE, || !has_keeper());
         return;
@@ -133,8 +121,8 @@ fn killed_during_an_outage_everything_on_disk_arrives_once() {
             work();
             // A flush that fails: everything has left the queues then.
             telemetry.flush_blocking().unwrap_err();
-            let stored =
-                [Signal::Traces, Signal::Metrics, Signal::Logs].map(|signal| of(&telemetry, signal).stored);
+            let stored = [Signal::Traces, Signal::Metrics, Signal::Logs]
+                .map(|signal| health_of(&telemetry, signal).stored);
             assert_eq!((stored[0], stored[2]), (SPANS, 10));
             assert!(stored[1] > 0);
             // The parent kills this process now.
@@ -143,9 +131,9 @@ fn killed_during_an_outage_everything_on_disk_arrives_once() {
                 std::thread::park();
             }
         }
-        let created = of(&telemetry, Signal::Traces).created;
+        let created = health_of(&telemetry, Signal::Traces).created;
         telemetry.flush_blocking().unwrap();
-        let traces = of(&telemetry, Signal::Traces);
+        let traces = health_of(&telemetry, Signal::Traces);
         assert_eq!((created, traces.exported, traces.stored), (SPANS, SPANS, 0));
         telemetry.shutdown_blocking().unwrap();
         return;
@@ -234,7 +222,7 @@ fn an_outage_loses_nothing_and_ends_by_itself() {
         .unwrap();
     work();
     telemetry.flush_blocking().unwrap_err();
-    assert_eq!(of(&telemetry, Signal::Traces).stored, SPANS);
+    assert_eq!(health_of(&telemetry, Signal::Traces).stored, SPANS);
     receiver.respond_with(Reply::Accept);
     // Nobody makes anything new.
     eventually_blocking(PATIENCE, || of_loose(&telemetry).stored == 0);
@@ -341,14 +329,14 @@ fn what_the_collector_refuses_is_not_kept_and_the_size_is_bounded() {
         .unwrap();
     work();
     telemetry.flush_blocking().unwrap_err();
-    let traces = of(&telemetry, Signal::Traces);
+    let traces = health_of(&telemetry, Signal::Traces);
     assert_eq!((traces.failed, traces.stored), (SPANS, 0), "{traces:?}");
     receiver.respond_with(Reply::Unavailable);
     for _ in 0..3 {
         work();
         telemetry.flush_blocking().unwrap_err();
     }
-    let traces = of(&telemetry, Signal::Traces);
+    let traces = health_of(&telemetry, Signal::Traces);
     assert!(traces.dropped > 0 && traces.stored > 0, "{traces:?}");
     let size: u64 = walk(&PathBuf::from(std::env::var("TEST_FOLDER").unwrap()));
     assert!(size <= 150_000, "{size}");
@@ -385,14 +373,14 @@ fn what_somebody_deletes_during_an_outage_is_dropped_and_told() {
         .unwrap();
     work();
     telemetry.flush_blocking().unwrap_err();
-    assert_eq!(of(&telemetry, Signal::Traces).stored, SPANS);
+    assert_eq!(health_of(&telemetry, Signal::Traces).stored, SPANS);
     std::fs::remove_dir_all(&folder).unwrap();
     eventually_blocking(PATIENCE, || of_loose(&telemetry).dropped == SPANS);
     // What comes now is sent from memory.
     receiver.respond_with(Reply::Accept);
     work();
     eventually_blocking(PATIENCE, || telemetry.flush_blocking().is_ok());
-    let traces = of(&telemetry, Signal::Traces);
+    let traces = health_of(&telemetry, Signal::Traces);
     assert_eq!((traces.stored, traces.dropped, traces.exported), (0, SPANS, SPANS), "{traces:?}");
     telemetry.shutdown_blocking().unwrap();
 }
@@ -499,7 +487,7 @@ fn what_cannot_be_removed_is_sent_once() {
     assert!(requests_in(&base) > 0);
     allow(0o700);
     telemetry.flush_blocking().unwrap();
-    let traces = of(&telemetry, Signal::Traces);
+    let traces = health_of(&telemetry, Signal::Traces);
     assert_eq!((traces.exported, traces.dropped, traces.stored), (4 * SPANS, 0, 0), "{traces:?}");
     assert_eq!(requests_in(&base), 0, "nothing is left for the next process");
     telemetry.shutdown_blocking().unwrap();

@@ -9,6 +9,7 @@ use otel_testing::{OtlpReceiver, Reply, eventually_blocking};
 
 use crate::STALLED;
 use crate::child::{self, alone};
+use crate::counts::health_of;
 use crate::protocols::{endpoint, for_each_protocol};
 use crate::scripted::{DyingConnections, Reaction, Scripted};
 
@@ -63,17 +64,9 @@ fn work(count: u64) {
     assert!(slowest < Some(Duration::from_millis(200)), "the application waited {slowest:?}");
 }
 
+#[track_caller]
 fn traces(telemetry: &Telemetry) -> SignalHealth {
-    let health = telemetry.health().signal(Signal::Traces).unwrap().clone();
-    let known = health.exported
-        + health.failed
-        + health.rejected
-        + health.dropped
-        + health.filtered
-        + health.queued
-        + health.stored;
-    assert_eq!(health.created, known, "{health:?}");
-    health
+    health_of(telemetry, Signal::Traces)
 }
 
 /// Makes spans, flushes, shuts down, and gives back what became of the spans.

@@ -7,6 +7,7 @@ mod absent;
 mod child;
 mod config_file;
 mod control;
+mod counts;
 mod delivery;
 mod destinations;
 mod disk;

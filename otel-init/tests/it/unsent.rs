@@ -6,10 +6,11 @@ use opentelemetry::metrics::Counter;
 use opentelemetry::trace::{Span, Tracer};
 use opentelemetry::{KeyValue, global};
 use otel_init::opentelemetry_sdk::metrics::Temporality;
-use otel_init::{CircuitState, Queue, Signal, SignalHealth, Telemetry, TelemetryBuilder};
+use otel_init::{CircuitState, Queue, Signal, Telemetry, TelemetryBuilder};
 use otel_testing::{OtlpReceiver, Reply, eventually_blocking};
 
 use crate::child::alone;
+use crate::counts::health_of;
 use crate::protocols::{endpoint, for_each_protocol};
 use crate::scripted::{Reaction, Scripted};
 
@@ -25,14 +26,6 @@ fn builder(signal: Signal, endpoint: &str, protocol: &'static str) -> TelemetryB
     });
     let builder = builder.with_queue(Queue::Sdk).with_shutdown_timeout(Duration::from_secs(60));
     others.fold(builder, |builder, other| builder.with_exporters(other, ["none"]))
-}
-
-#[track_caller]
-fn health(telemetry: &Telemetry, signal: Signal) -> SignalHealth {
-    let health = telemetry.health().signal(signal).unwrap().clone();
-    let known = health.exported + health.failed + health.rejected + health.dropped + health.queued;
-    assert_eq!(health.created, known, "{health:?}");
-    health
 }
 
 fn orders() -> Counter<u64> {
@@ -60,10 +53,10 @@ fn data_points_of_an_outage_are_delivered_in_their_order_when_it_is_over() {
                 orders().add(counts.len() as u64, &[]);
                 flush_in_vain(&telemetry);
             }
-            assert!(health(&telemetry, Signal::Metrics).queued >= counts.len() as u64);
+            assert!(health_of(&telemetry, Signal::Metrics).queued >= counts.len() as u64);
             receiver.respond_with(Reply::Accept);
             telemetry.flush_blocking().unwrap();
-            let health = health(&telemetry, Signal::Metrics);
+            let health = health_of(&telemetry, Signal::Metrics);
             assert_eq!((health.queued, health.failed, health.created), (0, 0, health.exported), "{health:?}");
             let orders = receiver.metrics().into_iter().filter(|metric| metric.name() == "orders");
             assert_eq!(orders.map(|orders| orders.metric.total() as u64).collect::<Vec<_>>(), counts);
@@ -85,12 +78,12 @@ fn what_comes_from_the_sdks_queue_waits_beside_it() {
         // The whole queue is free for what comes: nobody sends anything if nothing comes.
         (0..100).for_each(|_| tracer.start("late").end());
         flush_in_vain(&telemetry);
-        let before = health(&telemetry, Signal::Traces);
+        let before = health_of(&telemetry, Signal::Traces);
         assert_eq!((before.queued, before.failed, before.dropped), (200, 0, 0), "{before:?}");
         receiver.respond_with(Reply::Accept);
         // Nothing new is there to be sent.
         telemetry.flush_blocking().unwrap();
-        let after = health(&telemetry, Signal::Traces);
+        let after = health_of(&telemetry, Signal::Traces);
         assert_eq!((after.queued, after.exported), (0, 200), "{after:?}");
         let names: Vec<_> = receiver.spans().iter().map(|span| span.name.clone()).collect();
         assert_eq!(names, [vec!["early"; 100], vec!["late"; 100]].concat());
@@ -111,7 +104,7 @@ fn at_the_end_what_waits_is_lost_and_said_to_be() {
         flush_in_vain(&telemetry);
         let error = telemetry.shutdown_blocking().unwrap_err().to_string();
         assert!(error.contains("navailable") && !error.contains("kept"), "{error}");
-        let health = health(&telemetry, signal);
+        let health = health_of(&telemetry, signal);
         assert!(health.failed > 0 && health.failed == health.created, "{health:?}");
     });
 }
@@ -130,11 +123,11 @@ fn the_oldest_give_way_when_too_much_waits() {
             span.end();
         }
         flush_in_vain(&telemetry);
-        let before = health(&telemetry, Signal::Traces);
+        let before = health_of(&telemetry, Signal::Traces);
         assert!((12..=16).contains(&before.queued), "16 MiB: {before:?}");
         receiver.respond_with(Reply::Accept);
         telemetry.flush_blocking().unwrap();
-        let after = health(&telemetry, Signal::Traces);
+        let after = health_of(&telemetry, Signal::Traces);
         assert_eq!((after.exported, after.failed), (before.queued, 24 - before.queued), "{after:?}");
         let newest: Vec<_> = (after.failed..24).map(|number| number.to_string()).collect();
         let names: Vec<_> = receiver.spans().iter().map(|span| span.name.to_string()).collect();
@@ -154,13 +147,13 @@ fn a_request_that_always_fails_is_given_up_when_others_get_through() {
         let telemetry = builder(Signal::Metrics, &collector.http(), "http/protobuf").install().unwrap();
         orders().add(1, &[]);
         flush_in_vain(&telemetry);
-        let first = health(&telemetry, Signal::Metrics).queued;
+        let first = health_of(&telemetry, Signal::Metrics).queued;
         for _ in 0..3 {
             flush_in_vain(&telemetry);
-            assert_eq!(health(&telemetry, Signal::Metrics).queued, first);
+            assert_eq!(health_of(&telemetry, Signal::Metrics).queued, first);
         }
         telemetry.flush_blocking().unwrap_err();
-        let health = health(&telemetry, Signal::Metrics);
+        let health = health_of(&telemetry, Signal::Metrics);
         assert_eq!((health.failed, health.queued), (first, 0), "{health:?}");
         telemetry.shutdown_blocking().unwrap();
     });
@@ -178,7 +171,7 @@ fn a_flush_tries_one_request_when_the_circuit_is_open() {
         };
         orders().add(1, &[]);
         let one = requests_of_a_flush();
-        while health(&telemetry, Signal::Metrics).circuit != CircuitState::Open {
+        while health_of(&telemetry, Signal::Metrics).circuit != CircuitState::Open {
             flush_in_vain(&telemetry);
         }
         assert_eq!(requests_of_a_flush(), one);
@@ -202,7 +195,7 @@ fn what_a_flush_sends_while_the_shutdown_comes_is_counted() {
             telemetry.shutdown_blocking().unwrap_err();
             flush.join().unwrap().unwrap_err();
         });
-        let health = health(&telemetry, Signal::Traces);
+        let health = health_of(&telemetry, Signal::Traces);
         assert_eq!((health.failed + health.dropped, health.queued), (1, 0), "{health:?}");
     });
 }
