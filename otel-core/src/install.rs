@@ -15,7 +15,7 @@ use crate::tracer::MakeTracer;
 
 /// What is known of the SDK behind the global providers, for whoever installs it.
 ///
-/// [`announce_install`](crate::announce_install) says the least; `otel-init` says all of this. What is not said is assumed
+/// [`announce_install`] says the least; `otel-init` says all of this. What is not said is assumed
 /// not to be so, and costs time, never telemetry.
 ///
 /// ```
