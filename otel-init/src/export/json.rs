@@ -8,7 +8,8 @@ use serde::ser::{
 };
 use serde_json::Error;
 
-/// Like the writer of `otel-testing`, which no service depends on.
+/// `otel-init` (`src/export/json.rs`) and `otel-testing` (`src/receiver/json_writing.rs`) have the same file, because neither
+/// depends on the other; CI compares them.
 pub(super) fn to_vec(message: &impl Serialize) -> Result<Vec<u8>, Error> {
     let mut json = Vec::new();
     message.serialize(Doubles(&mut serde_json::Serializer::new(&mut json)))?;
