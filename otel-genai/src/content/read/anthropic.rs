@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::{
-    arguments, list, modality_of, other, role, server_tool_call, server_tool_call_response, string, tool,
+    arguments, list, message_of, modality_of, other, server_tool_call, server_tool_call_response, string,
+    tool,
 };
 use crate::content::message::{Message, Part, RequestContent, ToolDefinition};
 use crate::content::output::{Block, Output};
@@ -17,16 +18,8 @@ pub(super) fn request(body: &Value) -> RequestContent {
     }
 }
 
-/// Results of tools come as messages of the user; the conventions' role for them is `tool`.
 fn message(value: &Value) -> Message {
-    let parts = parts(&value["content"]);
-    let is_result = |part: &Part| matches!(part, Part::ToolCallResponse { .. });
-    let who = if !parts.is_empty() && parts.iter().all(is_result) {
-        "tool".to_owned()
-    } else {
-        role(value["role"].as_str().unwrap_or("user"))
-    };
-    Message { role: who, parts, name: None }
+    message_of(&value["role"], parts(&value["content"]))
 }
 
 fn parts(content: &Value) -> Vec<Part> {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{anthropic, chat, list, other, role, string, text_message, tool};
+use super::{anthropic, chat, list, message_of, other, string, text_message, tool};
 use crate::content::message::{Message, Part, RequestContent, ToolDefinition};
 use crate::content::output::{Block, Output};
 
@@ -16,14 +16,7 @@ pub(super) fn request(body: &Value) -> RequestContent {
 }
 
 fn message(value: &Value) -> Message {
-    let parts: Vec<_> = list(&value["content"]).filter_map(part).collect();
-    let is_result = |part: &Part| matches!(part, Part::ToolCallResponse { .. });
-    let who = if !parts.is_empty() && parts.iter().all(is_result) {
-        "tool".to_owned()
-    } else {
-        role(value["role"].as_str().unwrap_or("user"))
-    };
-    Message { role: who, parts, name: None }
+    message_of(&value["role"], list(&value["content"]).filter_map(part).collect())
 }
 
 fn part(value: &Value) -> Option<Part> {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{list, modality_of, other, role, string, tool};
+use super::{list, message_of, modality_of, other, string, tool};
 use crate::content::message::{Message, Part, RequestContent, ToolDefinition};
 use crate::content::output::{Block, Output};
 
@@ -26,14 +26,7 @@ fn many(value: &Value) -> impl Iterator<Item = &Value> {
 }
 
 fn message(value: &Value) -> Message {
-    let parts: Vec<_> = many(&value["parts"]).filter_map(part).collect();
-    let is_result = |part: &Part| matches!(part, Part::ToolCallResponse { .. });
-    let who = if !parts.is_empty() && parts.iter().all(is_result) {
-        "tool".to_owned()
-    } else {
-        role(value["role"].as_str().unwrap_or("user"))
-    };
-    Message { role: who, parts, name: None }
+    message_of(&value["role"], many(&value["parts"]).filter_map(part).collect())
 }
 
 fn part(value: &Value) -> Option<Part> {

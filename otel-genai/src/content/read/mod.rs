@@ -91,6 +91,17 @@ fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten().take(LIST_LENGTH)
 }
 
+/// Results of tools come as messages of the user; the conventions' role for them is `tool`.
+fn message_of(sender: &Value, parts: Vec<Part>) -> Message {
+    let is_result = |part: &Part| matches!(part, Part::ToolCallResponse { .. });
+    let role = if !parts.is_empty() && parts.iter().all(is_result) {
+        "tool".to_owned()
+    } else {
+        role(sender.as_str().unwrap_or("user"))
+    };
+    Message { role, parts, name: None }
+}
+
 fn text_message(who: &str, text: &Value) -> Option<Message> {
     let parts = vec![Part::Text(string(text)?)];
     Some(Message { role: role(who), parts, name: None })
