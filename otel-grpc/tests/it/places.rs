@@ -367,6 +367,41 @@ async fn a_request_that_is_served_and_sent_on_is_another_one_for_the_next_client
     assert_eq!(kinds, [SpanKind::Client, SpanKind::Server, SpanKind::Client], "{}", telemetry.tree());
 }
 
+/// The same where the server and the next client know the call as an HTTP request only.
+#[tokio::test]
+async fn a_call_that_an_http_server_sends_on_is_another_request_for_a_client_of_http() {
+    for is_served_wanted in [true, false] {
+        let telemetry = TestTelemetry::new();
+        let leaf = tower::service_fn(|_: http::Request<Empty<Bytes>>| {
+            std::future::ready(Ok::<_, Infallible>(tonic::Status::ok("").into_http::<tonic::body::Body>()))
+        });
+        let server = HttpServerLayer::builder()
+            .with_tracer_provider(telemetry.tracer_provider())
+            .with_meter_provider(telemetry.meter_provider())
+            .with_filter(move |_| is_served_wanted)
+            .with_propagator(TraceContextPropagator::new());
+        let client = otel_http::HttpClientLayer::builder()
+            .with_tracer_provider(telemetry.tracer_provider())
+            .with_meter_provider(telemetry.meter_provider())
+            .with_propagator(TraceContextPropagator::new());
+        let calls = client_layer(&telemetry).with_target("http://x").build();
+        let service = calls.layer(server.build().layer(client.build().layer(leaf)));
+        let request =
+            http::Request::post("http://x/test.v1.Echo/Unary").header("content-type", "application/grpc");
+        drop(service.oneshot(request.body(Empty::new()).unwrap()).await.unwrap());
+        let names: Vec<_> = telemetry
+            .spans()
+            .iter()
+            .map(|span| format!("{:?} {}", span.span_kind, span.instrumentation_scope.name()))
+            .collect();
+        let expected = ["Client otel-http", "Server otel-http", "Client otel-grpc"];
+        let expected: Vec<_> =
+            expected.into_iter().filter(|name| is_served_wanted || !name.starts_with("Server")).collect();
+        assert_eq!(telemetry.spans().len(), expected.len(), "{names:?}\n{}", telemetry.tree());
+        assert!(expected.iter().all(|name| names.iter().any(|it| it == name)), "{names:?}");
+    }
+}
+
 /// "The type and subtype tokens are case-insensitive."
 #[tokio::test]
 async fn of_both_layers_one_observes_a_call_however_its_type_is_written() {

@@ -13,7 +13,8 @@ const MAX_ATTRIBUTES: usize = 64;
 /// Layers built [with request attributes](crate::HttpServerLayerBuilder::with_request_attributes) put one into each
 /// request's extensions. At most 64 attributes of a request are kept. Of one name the last value counts; a name that the layer
 /// gives itself (`http.route`, `error.type` and their like), or that a hook of the layer has given before, is left out.
-/// Of two layers around one service the outer one has the span, so that one must be built so.
+/// It is enough that one of two layers around one service is built so; if that is the inner one, what it was given counts
+/// once there is a response, since it goes out to the span with that.
 ///
 /// ```
 /// # #[cfg(feature = "axum")] {

@@ -10,6 +10,7 @@ use otel_core::Operation;
 use pin_project_lite::pin_project;
 
 use super::convention::{ServerConvention, ServerResponse};
+use super::handed::{ForOuterLayer, Handed};
 use super::route::HttpRoute;
 use super::tally::RequestTally;
 use super::trace_response;
@@ -41,8 +42,8 @@ pin_project! {
 #[derive(Debug)]
 enum Role {
     Observed(Operation<ServerConvention>),
-    /// The request is observed further out; the route goes there with the response.
-    Nested(Option<HttpRoute>),
+    /// The request is observed further out; what is for that layer goes there with the response.
+    Nested(Option<Box<ForOuterLayer>>),
     Unobserved,
 }
 
@@ -51,8 +52,8 @@ impl<F> ResponseFuture<F> {
         Self { inner: Some(inner), role: Role::Observed(operation) }
     }
 
-    pub(super) fn nested(inner: F, route: Option<HttpRoute>) -> Self {
-        Self { inner: Some(inner), role: Role::Nested(route) }
+    pub(super) fn nested(inner: F, handed: ForOuterLayer) -> Self {
+        Self { inner: Some(inner), role: Role::Nested(handed.if_any().map(Box::new)) }
     }
 
     pub(super) fn unobserved(inner: F) -> Self {
@@ -80,8 +81,8 @@ where
                 operation.fail(error_type::<E>());
                 Err(error)
             }
-            (Role::Nested(Some(route)), Ok(mut response)) => {
-                response.extensions_mut().get_or_insert_with(|| route);
+            (Role::Nested(Some(handed)), Ok(mut response)) => {
+                handed.write(response.extensions_mut());
                 Ok(response.map(ResponseBody::unobserved))
             }
             (_, result) => result.map(|response| response.map(ResponseBody::unobserved)),
@@ -94,6 +95,7 @@ fn respond<B: Body>(
     mut response: Response<B>,
 ) -> Response<ResponseBody<B>> {
     let status = response.status();
+    Handed::take(&mut operation, response.extensions_mut());
     take_head(&mut operation, &response);
     let RequestTally { expects, tells_ids, .. } = *operation.tally();
     if tells_ids {

@@ -4,6 +4,7 @@ mod attributes;
 mod bodies;
 mod convention;
 mod future;
+mod handed;
 mod layer;
 mod metrics;
 mod names;

@@ -6,10 +6,11 @@ use std::task::{Context as TaskContext, Poll};
 
 use http::{Request, Response};
 use http_body::Body;
-use otel_core::ServerLayer;
+use otel_core::{AlreadyObserved, ServerLayer};
 use tower_service::Service;
 
 use super::future::ResponseFuture;
+use super::handed::{ForOuterLayer, Handed};
 use super::request_size::RequestSize;
 use super::settings::Settings;
 use super::{HttpUpgrade, RequestAttributes};
@@ -48,17 +49,17 @@ where
         // A handler may ask for them whether or not the request is observed.
         let settings = &*self.settings;
         let attributes = settings.options.request_attributes.then(|| RequestAttributes::of(&mut request));
-        if settings.options.upgrades {
-            HttpUpgrade::of(&mut request);
-        }
+        let upgrade = settings.options.upgrades.then(|| HttpUpgrade::of(&mut request));
         if settings.instrumenter.is_idle() {
             return ResponseFuture::unobserved(self.inner.call(request));
         }
+        AlreadyObserved::unmark(request.extensions_mut());
         let http = HttpRequest::as_it_came(&request);
         if ServerLayer::Http.is_marked(http.extensions) {
             // A layer further out observes this request; it may be one that does not know the route.
             let route = settings.route_of(&http).map(Route::into_http_route);
-            return ResponseFuture::nested(self.inner.call(request), route);
+            let handed = ForOuterLayer { route, handed: Handed { attributes, upgrade } };
+            return ResponseFuture::nested(self.inner.call(request), handed);
         }
         let Some(mut operation) = settings.begin(&http, attributes.as_ref()) else {
             return ResponseFuture::unobserved(self.inner.call(request));

@@ -157,7 +157,7 @@ impl Settings {
 }
 
 #[cold]
-fn add_at_end(
+pub(super) fn add_at_end(
     operation: &mut Operation<ServerConvention>,
     added: Option<RequestAttributes>,
     bodies: Option<Bodies>,

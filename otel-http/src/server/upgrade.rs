@@ -13,7 +13,7 @@ use super::convention::ServerConvention;
 /// Layers built [with upgrades](crate::HttpServerLayerBuilder::with_upgrades) put one into each request's extensions. The
 /// span of a request that is answered with 101 ends when the last clone is dropped; where no handler has taken one, with
 /// the response's head. Other responses end with their bodies as ever.
-/// Of two layers around one service the outer one has the span, so that one must be built so.
+/// It is enough that one of two layers around one service is built so.
 ///
 /// ```
 /// use otel_http::HttpUpgrade;
@@ -42,8 +42,8 @@ impl HttpUpgrade {
     }
 
     /// That of the request: of a layer further out, or one that keeps nothing open.
-    pub(super) fn of<B>(request: &mut http::Request<B>) {
-        request.extensions_mut().get_or_insert_with(|| Self::new(Context::current()));
+    pub(super) fn of<B>(request: &mut http::Request<B>) -> Self {
+        request.extensions_mut().get_or_insert_with(|| Self::new(Context::current())).clone()
     }
 
     /// The context with the request's span: the parent of what happens on the connection.

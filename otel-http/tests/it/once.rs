@@ -13,12 +13,14 @@ use http_body_util::BodyExt;
 use opentelemetry::metrics::noop::NoopMeterProvider;
 use opentelemetry::trace::noop::NoopTracerProvider;
 use opentelemetry::trace::{SpanId, TraceContextExt};
-use otel_http::{HttpServerLayer, RequestAttributes};
+use otel_http::{BodyCapture, HttpServerLayer, HttpUpgrade, RequestAttributes};
 use otel_testing::{SpanDataExt, TestTelemetry};
 use tower::buffer::BufferLayer;
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 
-use crate::support::{SERVER_DURATION, assert_served_once, call, client_layer, get, server_layer};
+use crate::support::{
+    SERVER_DURATION, assert_served_once, call, client_layer, get, is_in_flight, server_layer,
+};
 
 #[tokio::test]
 async fn what_hooks_and_handlers_add_is_there_once() {
@@ -184,4 +186,61 @@ async fn a_request_that_is_made_in_a_handler_is_another_one() {
     telemetry.clear();
     call(&app, get("/inner")).await;
     assert_eq!(telemetry.spans().len(), 3, "server, client, server: {}", telemetry.tree());
+}
+
+#[tokio::test]
+async fn what_a_handler_adds_through_the_inner_of_two_layers_is_on_the_one_span() {
+    for (is_outer_asked, is_middle_there) in [(false, false), (true, false), (false, true)] {
+        let telemetry = TestTelemetry::new();
+        let handler = |Extension(attributes): Extension<RequestAttributes>| async move {
+            attributes.span("app.results", 12);
+            attributes.both("app.tenant", "handler");
+            attributes.span("url.path", "/mine");
+            let later = stream::once(async move {
+                attributes.both("app.cached", true);
+                Ok::<_, Infallible>("fine")
+            });
+            ([("content-type", "text/plain")], Body::from_stream(Box::pin(later)))
+        };
+        let inner = server_layer(&telemetry).with_request_attributes(true).build();
+        let outer = server_layer(&telemetry)
+            .with_request_attributes(is_outer_asked)
+            .with_attributes(|_, attributes| attributes.both("app.tenant", "hook"))
+            .with_captured_response_body(BodyCapture::of_types(["text/plain"]));
+        let mut app = Router::new().route("/", on_get(handler)).layer(inner);
+        if is_middle_there {
+            app = app.layer(server_layer(&telemetry).build());
+        }
+        let response = outer.build().layer(app).oneshot(get("/")).await.unwrap();
+        assert_eq!(response.extensions().len(), 1, "the route, and nothing else, is seen outside");
+        response.into_body().collect().await.unwrap();
+
+        assert_served_once(&telemetry);
+        let span = telemetry.span("GET /");
+        assert!(span.has("app.results", 12) && span.has("app.cached", true), "{}", telemetry.tree());
+        assert!(span.has("app.tenant", "hook") && span.has("url.path", "/"), "{}", telemetry.tree());
+        assert!(span.has("http.response.body.content", "fine"), "{}", telemetry.tree());
+        assert!(telemetry.points(SERVER_DURATION)[0].has("app.cached", true));
+    }
+}
+
+#[tokio::test]
+async fn an_upgrade_that_the_inner_of_two_layers_gives_keeps_the_one_span_open() {
+    let telemetry = TestTelemetry::new();
+    let (sender, mut kept) = tokio::sync::mpsc::unbounded_channel();
+    let handler = move |Extension(upgrade): Extension<HttpUpgrade>| async move {
+        sender.send(upgrade).unwrap();
+        http::StatusCode::SWITCHING_PROTOCOLS
+    };
+    let inner = server_layer(&telemetry).with_upgrades(true).build();
+    let service = ServiceBuilder::new()
+        .layer(server_layer(&telemetry).build())
+        .service(Router::new().route("/ws", on_get(handler)).layer(inner));
+    service.oneshot(get("/ws")).await.unwrap();
+    let upgrade = kept.recv().await.unwrap();
+    assert!(telemetry.spans().is_empty() && is_in_flight(&telemetry, 1.0));
+    let its_parent = upgrade.context().span().span_context().span_id();
+    drop(upgrade);
+    assert_served_once(&telemetry);
+    assert_eq!(telemetry.span("GET /ws").span_context.span_id(), its_parent);
 }
