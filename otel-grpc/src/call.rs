@@ -132,12 +132,14 @@ impl<S: Side> Call<S> {
         result
     }
 
-    /// Records what was asked for of the response's head.
-    pub(crate) fn on_head<B>(&mut self, response: &Response<B>) {
+    /// Records what was asked for of the response's head. Where that is all of the response, its metadata are trailers.
+    pub(crate) fn on_head<B>(&mut self, response: &Response<B>, is_trailers_only: bool) {
         let Some(operation) = &mut self.operation else { return };
         let Some(head) = operation.tally().parts.head.take() else { return };
         let mut attributes = operation.attributes();
-        head.headers.capture("rpc.response.header.", response.headers(), &mut attributes, shown);
+        if !is_trailers_only {
+            head.headers.capture("rpc.response.header.", response.headers(), &mut attributes, shown);
+        }
         let peer = head.peer.as_ref().filter(|_| attributes.wants_span());
         if let Some(peer) = peer.and_then(|peer| call_hook(|| peer(response.extensions()), None)) {
             write_peer(peer, &mut attributes);

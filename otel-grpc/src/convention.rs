@@ -48,7 +48,7 @@ pub(crate) struct Rules {
     pub(crate) add_request: Option<AddFromRequest>,
     pub(crate) add_response: Option<AddFromResponse>,
     pub(crate) target: Option<Target>,
-    /// A layer further in measures the attempts.
+    /// An attempt layer was made: on one of the layer's channels, or on all, it measures the attempts.
     pub(crate) attempts_apart: Arc<AtomicBool>,
     #[cfg(feature = "rich-errors")]
     pub(crate) rich_errors: bool,
@@ -66,6 +66,8 @@ pub(crate) struct CallStart<'a> {
     pub(crate) context: &'a Context,
     /// Where functions of the user's, or callers, add attributes.
     pub(crate) names: Option<&'a Names>,
+    /// Whether gRPC's own metrics count it at its start, as a call of its method. Else they do so at its end.
+    pub(crate) is_counted: bool,
 }
 
 /// What a call carries besides its attributes.
@@ -132,8 +134,7 @@ impl<S: Side> Convention for GrpcConvention<S> {
     }
 
     fn in_flight(&self, metrics: &Metrics, call: &CallStart<'_>) -> Option<InFlight> {
-        let is_attempt = S::IS_SERVER || S::IS_ATTEMPT || !self.rules.has_attempts_apart();
-        if let Some(grpc) = metrics.grpc.as_ref().filter(|_| is_attempt) {
+        if let Some(grpc) = metrics.grpc.as_ref().filter(|_| call.is_counted) {
             grpc.start(call.method.bounded_name(), self.rules.grpc_target());
         }
         let active = metrics.active.as_ref()?;

@@ -80,10 +80,12 @@ where
     if call.is_unobserved() {
         return response.map(ResponseBody::unobserved);
     }
-    call.on_head(&response);
-    let without_status = match code::in_headers(response.headers()) {
-        // Some servers say so before they begin, and messages follow, which tonic reads.
-        Some(Code::Ok) if !response.body().is_end_stream() => Code::Ok,
+    let status = code::in_headers(response.headers());
+    // Some servers say so before they begin, and messages follow, which tonic reads.
+    let begins = status == Some(Code::Ok) && !response.body().is_end_stream();
+    call.on_head(&response, status.is_some() && !begins);
+    let without_status = match status {
+        Some(Code::Ok) if begins => Code::Ok,
         // "Trailers-Only": the status is there, and nobody reads what follows.
         Some(code) => {
             call.end(code, Some(response.headers()));

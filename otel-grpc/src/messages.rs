@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context as TaskContext, Poll};
 
 use bytes::Buf;
@@ -13,6 +12,7 @@ use opentelemetry::{Context, KeyValue};
 use otel_core::{Convention, Operation};
 use pin_project_lite::pin_project;
 
+use crate::client::AttemptCount;
 use crate::convention::{GrpcConvention, Rules};
 use crate::message::{Message, MessageReader, SharedTotals, Totals};
 use crate::metrics::GrpcTally;
@@ -27,7 +27,7 @@ pub(crate) struct Messages {
     /// Of the request, which may pass in another task.
     request: Arc<SharedTotals>,
     tally: Option<Box<GrpcTally>>,
-    attempts: Option<Arc<AtomicU64>>,
+    attempts: Option<Arc<AttemptCount>>,
 }
 
 /// Where messages are reported.
@@ -40,16 +40,18 @@ pub(crate) struct MessageReport {
 }
 
 impl Messages {
-    /// What is to be counted of a call; `None` when nobody wants to know. `attempts` counts those measured apart.
+    /// What is to be counted of a call; `None` when nobody wants to know. `is_counted` says whether its start was,
+    /// `attempts` counts those measured apart.
     pub(crate) fn wanted(
         report: MessageReport,
         rules: &Rules,
-        attempts: Option<Arc<AtomicU64>>,
+        is_counted: bool,
+        attempts: Option<Arc<AttemptCount>>,
     ) -> Option<Box<Self>> {
         if report == MessageReport::default() && !rules.grpc_metrics {
             return None;
         }
-        let tally = rules.grpc_metrics.then(|| Box::new(GrpcTally::new(rules.grpc_target())));
+        let tally = rules.grpc_metrics.then(|| Box::new(GrpcTally::new(rules.grpc_target(), is_counted)));
         let (response, request) = (MessageReader::default(), Arc::default());
         Some(Box::new(Self { report, response, request, tally, attempts }))
     }
@@ -79,7 +81,7 @@ impl Messages {
         }
         if let Some(mut tally) = self.tally.take() {
             (tally.sent, tally.received) = (sent, received);
-            tally.attempts = self.attempts.as_ref().map(|count| count.load(Ordering::Relaxed));
+            tally.attempts = self.attempts.as_ref().and_then(|count| count.made_apart());
             operation.tally().grpc = Some(tally);
         }
     }

@@ -100,6 +100,11 @@ impl<'a> Method<'a> {
         }
     }
 
+    /// Whether a metric may say before the call has ended what it will say then.
+    pub(crate) fn is_known(self) -> bool {
+        !matches!(self, Self::Unproven(_))
+    }
+
     /// What a metric may carry before the call has ended.
     pub(crate) fn bounded_name(self) -> &'static str {
         match self {

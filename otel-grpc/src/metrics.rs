@@ -128,12 +128,14 @@ pub(crate) struct GrpcTally {
     pub(crate) received: Totals,
     /// Attempts that were measured apart; `None` when the call is its only attempt.
     pub(crate) attempts: Option<u64>,
+    /// Whether its start was counted.
+    is_counted: bool,
 }
 
 impl GrpcTally {
-    pub(crate) fn new(target: Option<Value>) -> Self {
+    pub(crate) fn new(target: Option<Value>, is_counted: bool) -> Self {
         let (sent, received) = (Totals::default(), Totals::default());
-        Self { target, sent, received, attempts: None }
+        Self { target, sent, received, attempts: None, is_counted }
     }
 }
 
@@ -166,6 +168,9 @@ impl GrpcMetrics {
         attributes.extend(tally.target.clone().map(|target| KeyValue::new("grpc.target", target)));
         if let (Some(retries), Some(attempts @ 2..)) = (&self.retries, tally.attempts) {
             retries.record(attempts - 1, &attributes);
+        }
+        if tally.attempts.is_none() && !tally.is_counted {
+            self.stream.started.add(1, &attributes);
         }
         attributes.push(KeyValue::new("grpc.status", code::name(code)));
         if let Some(call) = &self.call {

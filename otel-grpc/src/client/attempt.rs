@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context as TaskContext, Poll};
 
 use http::{HeaderName, HeaderValue, Request, Response};
@@ -43,8 +43,36 @@ pub(super) struct AttemptSettings {
 /// In a request's extensions: how many attempts its call has made, and when all of them must have ended.
 #[derive(Clone, Debug)]
 pub(super) struct Attempts {
-    pub(super) count: Arc<AtomicU64>,
+    pub(super) count: Arc<AttemptCount>,
     pub(super) deadline: Option<Deadline>,
+}
+
+/// How many attempts a call has made, as far as they are measured apart.
+#[derive(Debug)]
+pub(crate) struct AttemptCount {
+    made: AtomicU64,
+    /// Of the call's channel: an attempt layer is further in. Known from its first attempt on.
+    is_apart: Arc<AtomicBool>,
+}
+
+impl AttemptCount {
+    pub(super) fn new(is_apart: Arc<AtomicBool>) -> Self {
+        Self { made: AtomicU64::new(0), is_apart }
+    }
+
+    /// `None` where the call is its only attempt: another channel of the same layer may have the attempt layer.
+    pub(crate) fn made_apart(&self) -> Option<u64> {
+        self.is_apart.load(Ordering::Relaxed).then(|| self.made.load(Ordering::Relaxed))
+    }
+
+    /// How many there were before.
+    fn add(&self) -> u64 {
+        // A line that all threads write would be slower than to look first.
+        if !self.is_apart.load(Ordering::Relaxed) {
+            self.is_apart.store(true, Ordering::Relaxed);
+        }
+        self.made.fetch_add(1, Ordering::Relaxed)
+    }
 }
 
 impl GrpcAttemptLayer {
@@ -110,7 +138,7 @@ impl<S: fmt::Debug> fmt::Debug for GrpcAttempt<S> {
 /// Counts the attempt, and tells the server of those before it. `None` when no call further out is measured.
 fn number<A>(request: &mut Request<A>) -> Option<Attempts> {
     let attempts: Attempts = request.extensions().get().cloned()?;
-    let previous = attempts.count.fetch_add(1, Ordering::Relaxed);
+    let previous = attempts.count.add();
     if previous > 0 {
         // A map at its limit keeps what it has.
         let _ = request.headers_mut().try_insert(PREVIOUS_ATTEMPTS.clone(), HeaderValue::from(previous));
@@ -122,13 +150,22 @@ impl AttemptSettings {
     fn begin(&self, grpc: &GrpcRequest<'_>, of_call: Option<Deadline>) -> Call<AttemptSide> {
         let parent = Context::current();
         let method = method_of(grpc, self.methods.as_ref());
-        let start = CallStart { grpc: *grpc, method, name: None, peer: None, context: &parent, names: None };
+        let is_counted = method.is_known();
+        let start = CallStart {
+            grpc: *grpc,
+            method,
+            name: None,
+            peer: None,
+            context: &parent,
+            names: None,
+            is_counted,
+        };
         let operation = self.instrumenter.start(&parent, &start);
         if operation.is_inert() {
             return Call::inert(operation);
         }
         let rules = &self.instrumenter.convention().rules;
-        let messages = Messages::wanted(MessageReport::default(), rules, None);
+        let messages = Messages::wanted(MessageReport::default(), rules, is_counted, None);
         let deadline = Deadline::earlier(of_call, Deadline::start(grpc.headers));
         let parts = CallParts { deadline, standing: method.standing(), messages, ..CallParts::default() };
         Call::new(operation, parts)

@@ -5,6 +5,7 @@ mod layer;
 mod service;
 mod settings;
 
+pub(crate) use attempt::AttemptCount;
 pub use attempt::{GrpcAttempt, GrpcAttemptLayer};
 pub use layer::{GrpcClientLayer, GrpcClientLayerBuilder};
 pub use service::GrpcClient;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::task::{Context as TaskContext, Poll};
 
 use http::{Request, Response};
@@ -19,11 +20,13 @@ use crate::side::ClientSide;
 pub struct GrpcClient<S> {
     inner: S,
     settings: Arc<Settings>,
+    /// Shared by the clones: whether attempts on this channel are measured apart.
+    has_attempts_apart: Arc<AtomicBool>,
 }
 
 impl<S> GrpcClient<S> {
     pub(super) fn new(inner: S, settings: Arc<Settings>) -> Self {
-        Self { inner, settings }
+        Self { inner, settings, has_attempts_apart: Arc::default() }
     }
 }
 
@@ -44,7 +47,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<A>) -> Self::Future {
-        let Some(mut call) = self.settings.begin(&mut request) else {
+        let Some(mut call) = self.settings.begin(&mut request, &self.has_attempts_apart) else {
             return ResponseFuture::unobserved(self.inner.call(request));
         };
         let request = call.watch_request(request);

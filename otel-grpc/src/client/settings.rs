@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use http::Request;
 use opentelemetry::Context;
@@ -10,7 +11,7 @@ use otel_core::carrier::HeaderInjector;
 use otel_core::{AlreadyObserved, Instrumenter, ServerLayer};
 use tonic::GrpcMethod;
 
-use super::attempt::{AttemptSettings, Attempts};
+use super::attempt::{AttemptCount, AttemptSettings, Attempts};
 use crate::call::{Call, CallParts, HeadRules};
 use crate::convention::{CallStart, GrpcConvention};
 use crate::deadline::Deadline;
@@ -35,7 +36,11 @@ pub(super) struct Settings {
 impl Settings {
     /// Starts the call's operation, unless the filter says no or a layer further out has it already, and writes its
     /// context into the request.
-    pub(super) fn begin<A>(&self, request: &mut Request<A>) -> Option<Call<ClientSide>> {
+    pub(super) fn begin<A>(
+        &self,
+        request: &mut Request<A>,
+        has_attempts_apart: &Arc<AtomicBool>,
+    ) -> Option<Call<ClientSide>> {
         if self.instrumenter.is_idle() {
             return None;
         }
@@ -47,7 +52,7 @@ impl Settings {
         ServerLayer::unmark(request.extensions_mut());
         let grpc = GrpcRequest::new(request);
         let wanted = self.filter.as_ref().is_none_or(|wanted| call_hook(|| wanted(&grpc), true));
-        let call = wanted.then(|| self.start(&parent, &grpc));
+        let call = wanted.then(|| self.start(&parent, &grpc, has_attempts_apart));
         self.inject(call.as_ref().map_or(&parent, |(call, _)| call.context_of(&parent)), request);
         let (call, attempts) = call?;
         if let Some(attempts) = attempts {
@@ -56,20 +61,30 @@ impl Settings {
         Some(call)
     }
 
-    fn start(&self, parent: &Context, grpc: &GrpcRequest<'_>) -> (Call<ClientSide>, Option<Attempts>) {
+    fn start(
+        &self,
+        parent: &Context,
+        grpc: &GrpcRequest<'_>,
+        has_attempts_apart: &Arc<AtomicBool>,
+    ) -> (Call<ClientSide>, Option<Attempts>) {
         let method = method_of(grpc, self.methods.as_ref());
         let rules = &self.instrumenter.convention().rules;
         let (name, names) = (rules.own_name(grpc), rules.names());
         let has_own_name = name.is_some();
-        let start =
-            CallStart { grpc: *grpc, method, name, peer: None, context: parent, names: names.as_ref() };
+        // A layer that has made an attempt layer may have it on this channel or on another one.
+        let counts_attempts = rules.grpc_metrics && rules.has_attempts_apart();
+        let is_counted = method.is_known() && !counts_attempts;
+        let (peer, context) = (None, parent);
+        let start = CallStart { grpc: *grpc, method, name, peer, context, names: names.as_ref(), is_counted };
         let operation = self.instrumenter.start(parent, &start);
         if operation.is_inert() {
             return (Call::inert(operation), None);
         }
-        let counts_attempts = rules.grpc_metrics && rules.has_attempts_apart();
         let deadline = Deadline::start(grpc.headers);
-        let attempts = counts_attempts.then(|| Attempts { count: Arc::default(), deadline });
+        let attempts = counts_attempts.then(|| {
+            let count = AttemptCount::new(Arc::clone(has_attempts_apart));
+            Attempts { count: Arc::new(count), deadline }
+        });
         let count = attempts.as_ref().map(|attempts| Arc::clone(&attempts.count));
         let parts = CallParts {
             deadline,
@@ -77,7 +92,7 @@ impl Settings {
             has_own_name,
             names,
             head: self.head.clone(),
-            messages: Messages::wanted(self.report, rules, count),
+            messages: Messages::wanted(self.report, rules, is_counted, count),
             ..CallParts::default()
         };
         (Call::new(operation, parts), attempts)

@@ -55,7 +55,8 @@ impl Settings {
         let (name, names) = (rules.own_name(grpc), rules.names());
         let has_own_name = name.is_some();
         let (peer, context) = (Some(&self.peer), &parent);
-        let start = CallStart { grpc: *grpc, method, name, peer, context, names: names.as_ref() };
+        let is_counted = method.is_known();
+        let start = CallStart { grpc: *grpc, method, name, peer, context, names: names.as_ref(), is_counted };
         let mut operation = self.instrumenter.start_with_links(&parent, &start, links);
         if operation.is_inert() {
             return self.instrumenter.hands_on(operation.context()).then(|| Call::inert(operation));
@@ -67,7 +68,7 @@ impl Settings {
             has_own_name,
             names,
             head: self.head.clone(),
-            messages: Messages::wanted(self.report, rules, None),
+            messages: Messages::wanted(self.report, rules, is_counted, None),
             ..CallParts::default()
         };
         Some(Call::new(operation, parts))

@@ -1,9 +1,12 @@
 //! Behind switches: gRPC's own metrics, counts of messages, events, attempts.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use opentelemetry::trace::SpanKind;
 use otel_testing::{AssertTelemetry, Conventions, SpanDataExt, TestTelemetry};
 use tonic::Code;
-use tower::ServiceBuilder;
+use tower::{Layer, ServiceBuilder, ServiceExt};
 
 use crate::echo::{Asked, EchoClient, End, Kind};
 use crate::support::{channel, client_layer, client_of, connected, of_kind, serve, server_layer, settled};
@@ -286,4 +289,88 @@ async fn the_time_of_a_call_is_that_of_its_last_attempt_too() {
     };
     assert_eq!(statuses("grpc.client.call.duration"), ["DEADLINE_EXCEEDED"]);
     assert_eq!(statuses("grpc.client.attempt.duration"), ["DEADLINE_EXCEEDED", "UNAVAILABLE"]);
+}
+
+/// A layer that two channels share, of which only one sends again.
+#[tokio::test]
+async fn a_channel_without_the_attempt_layer_is_measured_as_ever() {
+    let telemetry = TestTelemetry::new();
+    let address = serve(server_layer(&telemetry).build()).await;
+    let calls = client_layer(&telemetry).with_grpc_metrics(true).build();
+    let attempts = calls.attempt_layer();
+    let retrying = ServiceBuilder::new()
+        .layer(calls.clone())
+        .layer(tower::retry::RetryLayer::new(Retry(1)))
+        .layer(attempts)
+        .service(channel(address));
+    let plain = ServiceBuilder::new().layer(calls).service(channel(address));
+    let asked = |kind| Asked::new(kind, Code::Unavailable, End::TrailersOnly);
+    EchoClient::new(retrying).call(&asked(Kind::Unary)).await.unwrap();
+    EchoClient::new(plain).call(&asked(Kind::ServerStream)).await.unwrap_err();
+
+    let count_of = |metric: &str, method: &str| -> f64 {
+        let points = telemetry.points(metric);
+        let of_method = points.iter().filter(|point| point.has("grpc.method", method));
+        of_method.map(|point| point.count().map_or_else(|| point.total(), |count| count as f64)).sum()
+    };
+    for (method, expected) in [("test.v1.Echo/Unary", 2.0), ("test.v1.Echo/ServerStream", 1.0)] {
+        for metric in ["started", "duration", "sent_messages", "rcvd_total_compressed_message_size"] {
+            let metric = format!("grpc.client.attempt.{metric}");
+            assert_eq!(count_of(&metric, method), expected, "{metric} of {method}");
+        }
+    }
+    assert_eq!(telemetry.histogram_count("grpc.client.call.duration"), 2);
+}
+
+/// What waits before a retry layer, and is dropped there, was never attempted.
+#[tokio::test]
+async fn a_call_that_is_never_sent_has_no_attempt() {
+    let telemetry = TestTelemetry::new();
+    let address = serve(server_layer(&telemetry).build()).await;
+    let calls = client_layer(&telemetry).with_grpc_metrics(true).build();
+    let attempts = calls.attempt_layer();
+    let is_held = Arc::new(AtomicBool::new(false));
+    let (holds, inner) = (Arc::clone(&is_held), attempts.layer(channel(address)));
+    let gate = tower::service_fn(move |request: http::Request<tonic::body::Body>| {
+        let (is_held, inner) = (holds.load(Ordering::Relaxed), inner.clone());
+        async move {
+            if is_held {
+                std::future::pending::<()>().await;
+            }
+            inner.oneshot(request).await
+        }
+    });
+    let mut client = EchoClient::new(calls.layer(gate));
+    client.call(&well(Kind::Unary)).await.unwrap();
+    is_held.store(true, Ordering::Relaxed);
+    let asked = well(Kind::Unary);
+    let mut call = Box::pin(client.call(&asked));
+    assert!(futures_util::poll!(&mut call).is_pending());
+    drop(call);
+    assert_eq!(telemetry.histogram_count("grpc.client.call.duration"), 2);
+    assert_eq!(telemetry.histogram_count("grpc.client.attempt.duration"), 1);
+    assert_eq!(telemetry.sum("grpc.client.attempt.started"), 1.0);
+}
+
+/// Without a list a method is not known before a call of it has ended.
+#[tokio::test]
+async fn the_first_call_of_a_method_is_counted_under_its_name() {
+    for code in [Code::Ok, Code::Unimplemented] {
+        let telemetry = TestTelemetry::new();
+        let server = server_layer(&telemetry).with_grpc_metrics(true).build();
+        let answer = tower::service_fn(move |_: http::Request<http_body_util::Empty<bytes::Bytes>>| {
+            let response = tonic::Status::new(code, "").into_http::<tonic::body::Body>();
+            std::future::ready(Ok::<_, std::convert::Infallible>(response))
+        });
+        // A name that no other test calls.
+        let path = format!("/test.v1.First{}/Call", i32::from(code));
+        let request = http::Request::post(path.as_str()).header("content-type", "application/grpc");
+        let request = request.body(http_body_util::Empty::new()).unwrap();
+        drop(server.layer(answer).oneshot(request).await.unwrap());
+        let method = if code == Code::Ok { &path[1..] } else { "other" };
+        let started = telemetry.points("grpc.server.call.started");
+        let [point] = started.as_slice() else { panic!("{started:?}") };
+        assert!(point.has("grpc.method", method), "{started:?}");
+        assert!(telemetry.points("grpc.server.call.duration")[0].has("grpc.method", method));
+    }
 }

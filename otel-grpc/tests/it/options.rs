@@ -1,6 +1,7 @@
 //! What a layer is told: filter, names, attributes, metadata, propagation, public endpoint.
 
 use std::borrow::Cow;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine;
@@ -231,6 +232,31 @@ async fn metadata_that_was_asked_for_and_no_secret() {
     let binary = base64::engine::general_purpose::STANDARD_NO_PAD.encode("s3cr3t-binary");
     telemetry.assert_no_secrets(["s3cr3t", &binary]);
     telemetry.assert_conventions_of(&Conventions::new().allow("grpc"));
+}
+
+/// "Trailers-Only is permitted for calls that produce an immediate error": what is in its one block are trailers.
+#[tokio::test]
+async fn of_a_response_that_has_only_trailers_nothing_is_a_header() {
+    let telemetry = TestTelemetry::new();
+    let names = ["x-trailer"];
+    let server = server_layer(&telemetry).with_captured_response_headers(names);
+    let server = server.with_captured_response_trailers(names).build();
+    let peer: SocketAddr = "192.0.2.7:1".parse().unwrap();
+    let client = client_layer(&telemetry)
+        .with_captured_response_headers(names)
+        .with_captured_response_trailers(names)
+        .with_peer_address(move |_| Some(peer));
+    let asked = Asked::new(Kind::Unary, Code::NotFound, End::TrailersOnly);
+    client_of(client, serve(server).await).call(&asked).await.unwrap_err();
+    settled(&telemetry).await;
+    for kind in [SpanKind::Server, SpanKind::Client] {
+        let span = of_kind(&telemetry, &kind);
+        let text = |key: &str| span.attribute(key).map(|value| value.to_string());
+        assert_eq!(text("rpc.response.trailer.x-trailer").as_deref(), Some("[\"t\"]"));
+        assert_eq!(text("rpc.response.header.x-trailer"), None, "{}", telemetry.tree());
+    }
+    let client = of_kind(&telemetry, &SpanKind::Client);
+    assert!(client.has("network.peer.address", "192.0.2.7"), "the head is still looked at");
 }
 
 #[tokio::test]
