@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use http::HeaderMap;
 use opentelemetry::global;
 use opentelemetry::metrics::{Meter, MeterProvider};
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
@@ -10,7 +11,7 @@ use opentelemetry::trace::noop::NoopTracerProvider;
 use opentelemetry::trace::{Tracer, TracerProvider};
 use opentelemetry::{Context, InstrumentationScope};
 
-use crate::carrier::HeaderExtractor;
+use crate::carrier::{HeaderExtractor, HeaderInjector};
 use crate::install;
 use crate::tracer::{MakeTracer, StartSpan};
 
@@ -103,6 +104,26 @@ impl Providers {
         match &self.propagator {
             Some(propagator) => propagator.inject_context(context, carrier),
             None => install::with_propagator(|global| global.inject_context(context, carrier)),
+        }
+    }
+
+    /// Writes `context` into the headers of a request. Baggage that is in them already, of a request that is forwarded, goes
+    /// also where the context has none, if the propagator is one of baggage: "If your carrier is reused, you should delete
+    /// the fields". <https://opentelemetry.io/docs/specs/otel/context/api-propagators/#fields>
+    pub fn inject_headers(&self, context: &Context, headers: &mut HeaderMap) {
+        let mut injector = HeaderInjector::new(headers);
+        self.inject(context, &mut injector);
+        if injector.has_old_baggage() && self.writes_baggage() {
+            injector.remove_baggage();
+        }
+    }
+
+    #[cold]
+    fn writes_baggage(&self) -> bool {
+        let writes = |propagator: &dyn TextMapPropagator| propagator.fields().any(|field| field == "baggage");
+        match &self.propagator {
+            Some(propagator) => writes(&**propagator),
+            None => install::with_propagator(writes),
         }
     }
 

@@ -157,46 +157,87 @@ fn join(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 /// Writes context into a [`HeaderMap`], in place of what stood there.
 ///
 /// A name or value that no header can hold is left out. What came with another parent, in a request that is forwarded,
-/// goes when a new one is written: the state and the decision of that trace, and `b3` beside new `x-b3-*`. "Vendors SHOULD
-/// clean up tracestate collection on traceparent restart."
+/// goes when a new one is written: the state and the decision of that trace, its entries of baggage, the other form of B3.
+/// "Vendors SHOULD clean up tracestate collection on traceparent restart."
 /// <https://www.w3.org/TR/trace-context-2/#mutating-the-traceparent-field>
 #[derive(Debug)]
 pub struct HeaderInjector<'a> {
     headers: &'a mut HeaderMap,
+    /// Which of [`NAMES`].
+    written: [bool; NAMES.len()],
     /// Which of [`COMPANIONS`].
-    written: [bool; COMPANIONS.len()],
+    companions: [bool; COMPANIONS.len()],
 }
 
-/// Headers that say more of the parent in another one, and may be absent beside it, and one that names a parent of its own,
-/// which readers prefer.
-static COMPANIONS: [(HeaderName, &str); 6] = [
-    (HeaderName::from_static("tracestate"), "traceparent"),
-    (HeaderName::from_static("x-b3-sampled"), "x-b3-traceid"),
-    (HeaderName::from_static("x-b3-flags"), "x-b3-traceid"),
-    (HeaderName::from_static("x-b3-parentspanid"), "x-b3-traceid"),
-    (HeaderName::from_static("b3"), "x-b3-traceid"),
-    (HeaderName::from_static("ot-tracer-sampled"), "ot-tracer-traceid"),
+const TRACEPARENT: usize = 0;
+const TRACESTATE: usize = 1;
+const BAGGAGE: usize = 2;
+
+/// Headers that say more of the parent in other ones, or say the same in another form, and may be absent beside them.
+static COMPANIONS: [(HeaderName, &[&str]); 8] = [
+    (HeaderName::from_static("x-b3-sampled"), &["x-b3-traceid", "b3"]),
+    (HeaderName::from_static("x-b3-flags"), &["x-b3-traceid", "b3"]),
+    (HeaderName::from_static("x-b3-parentspanid"), &["x-b3-traceid", "b3"]),
+    (HeaderName::from_static("x-b3-traceid"), &["b3"]),
+    (HeaderName::from_static("x-b3-spanid"), &["b3"]),
+    // The one that readers of both prefer.
+    (HeaderName::from_static("b3"), &["x-b3-traceid"]),
+    (HeaderName::from_static("ot-tracer-sampled"), &["ot-tracer-traceid"]),
+    (HeaderName::from_static("jaeger-baggage"), &["uber-trace-id"]),
 ];
+
+/// How the headers with one entry of baggage each begin, and the parent that is written before them.
+const ENTRIES: [(&str, &str); 2] = [("uberctx-", "uber-trace-id"), ("ot-baggage-", "ot-tracer-traceid")];
 
 impl<'a> HeaderInjector<'a> {
     /// Writes into `headers`.
     #[must_use]
     pub fn new(headers: &'a mut HeaderMap) -> Self {
-        Self { headers, written: [false; COMPANIONS.len()] }
+        Self { headers, written: [false; NAMES.len()], companions: [false; COMPANIONS.len()] }
+    }
+
+    /// Whether the headers have baggage that was there before.
+    pub(crate) fn has_old_baggage(&self) -> bool {
+        !self.written[BAGGAGE] && self.headers.contains_key(&NAMES[BAGGAGE])
+    }
+
+    pub(crate) fn remove_baggage(&mut self) {
+        self.headers.remove(&NAMES[BAGGAGE]);
+    }
+
+    /// W3C's, as nearly all that is written.
+    fn write_known(&mut self, index: usize) -> HeaderName {
+        self.written[index] = true;
+        if index == TRACEPARENT && !self.written[TRACESTATE] {
+            self.headers.remove(&NAMES[TRACESTATE]);
+        }
+        NAMES[index].clone()
+    }
+
+    #[cold]
+    fn remove_companions_of(&mut self, key: &str) {
+        for ((companion, parents), written) in COMPANIONS.iter().zip(&mut self.companions) {
+            *written |= companion == key;
+            if !*written && parents.contains(&key) {
+                self.headers.remove(companion);
+            }
+        }
+        for (start, _) in ENTRIES.iter().filter(|(_, parent)| *parent == key) {
+            let is_entry = |name: &&HeaderName| name.as_str().starts_with(start);
+            let entries: Vec<_> = self.headers.keys().filter(is_entry).cloned().collect();
+            entries.iter().for_each(|name| drop(self.headers.remove(name)));
+        }
     }
 }
 
 impl Injector for HeaderInjector<'_> {
     fn set(&mut self, key: &str, value: String) {
-        for ((companion, parent), written) in COMPANIONS.iter().zip(&mut self.written) {
-            *written |= companion == key;
-            if key == *parent && !*written {
-                self.headers.remove(companion);
-            }
-        }
         let name = match known(key) {
-            Some(index) => Ok(NAMES[index].clone()),
-            None => HeaderName::from_bytes(key.as_bytes()),
+            Some(index) => Ok(self.write_known(index)),
+            None => {
+                self.remove_companions_of(key);
+                HeaderName::from_bytes(key.as_bytes())
+            }
         };
         if let (Ok(name), Ok(value)) = (name, HeaderValue::from_maybe_shared(bytes::Bytes::from(value))) {
             // A map at its limit keeps what it has: telemetry must not panic for want of room.
@@ -375,7 +416,52 @@ mod tests {
             let received = received.span().span_context().clone();
             assert_eq!((received.trace_id(), received.span_id()), (trace_id, span_id), "{names}");
             assert_eq!(headers.contains_key("b3"), names != "b3multi", "{names}");
-            assert_eq!(headers.contains_key("x-b3-parentspanid"), names == "b3", "{names}");
+            assert!(!headers.contains_key("x-b3-parentspanid"), "{names}");
+        }
+    }
+
+    #[test]
+    fn neither_form_of_b3_nor_entries_of_another_trace_stay_beside_new_ids() {
+        use crate::propagation::{B3Propagator, JaegerPropagator, OtTracePropagator};
+        use opentelemetry::Context;
+        use opentelemetry::baggage::BaggageExt;
+        use opentelemetry::propagation::TextMapPropagator;
+        use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
+
+        let span =
+            SpanContext::new(TraceId::from(7), SpanId::from(8), TraceFlags::SAMPLED, false, TraceState::NONE);
+        let context = Context::new().with_remote_span_context(span);
+        let context = context.with_baggage([opentelemetry::KeyValue::new("own", "1")]);
+        let stranger = [
+            ("b3", "00000000000000000000000000000001-0000000000000002-d"),
+            ("x-b3-traceid", "00000000000000000000000000000001"),
+            ("x-b3-spanid", "0000000000000002"),
+            ("x-b3-parentspanid", "0000000000000003"),
+            ("x-b3-flags", "1"),
+            ("uber-trace-id", "1:2:0:1"),
+            ("uberctx-role", "admin"),
+            ("jaeger-baggage", "role=admin"),
+            ("ot-tracer-traceid", "0000000000000001"),
+            ("ot-tracer-spanid", "0000000000000002"),
+            ("ot-baggage-role", "admin"),
+        ];
+        let (single, multi) = (B3Propagator::single(), B3Propagator::multi());
+        let (both, jaeger, ot) =
+            (B3Propagator::single_and_multi(), JaegerPropagator::new(), OtTracePropagator::new());
+        let readers: [&dyn TextMapPropagator; 5] = [&single, &multi, &both, &jaeger, &ot];
+        for (writer, left) in [(0, "b3"), (1, "x-b3-"), (2, "b3"), (3, "uber"), (4, "ot-")] {
+            let mut sent = headers(&stranger);
+            readers[writer].inject_context(&context, &mut HeaderInjector::new(&mut sent));
+            let received = readers[writer].extract(&HeaderExtractor::new(&sent));
+            assert_eq!(received.span().span_context().trace_id(), TraceId::from(7), "{left}");
+            assert_eq!(received.baggage().get("role"), None, "{left}");
+            assert_eq!(received.baggage().len(), usize::from(writer > 2), "{left}");
+            let text = |value: &HeaderValue| value.to_str().unwrap().to_owned();
+            let own = sent.iter().filter(|(name, _)| name.as_str().contains(left));
+            assert!(own.map(|(_, value)| text(value)).all(|value| !value.starts_with("0000000000000001")));
+            assert_eq!(sent.contains_key("x-b3-traceid"), writer != 0, "{left}");
+            assert_eq!(sent.contains_key("b3"), writer != 1, "{left}");
+            assert_eq!(sent.contains_key("x-b3-parentspanid"), writer > 2, "{left}");
         }
     }
 

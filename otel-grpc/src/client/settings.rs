@@ -99,9 +99,9 @@ impl Settings {
     }
 
     fn inject<A>(&self, context: &Context, request: &mut Request<A>) {
-        let mut injector = HeaderInjector::new(request.headers_mut());
-        self.instrumenter.providers().inject(context, &mut injector);
+        self.instrumenter.providers().inject_headers(context, request.headers_mut());
         if self.trace_bin {
+            let mut injector = HeaderInjector::new(request.headers_mut());
             GrpcTraceBinPropagator::new().inject_context(context, &mut injector);
         }
     }

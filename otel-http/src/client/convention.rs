@@ -1,6 +1,7 @@
 //! The convention of an HTTP client span: <https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-client-span>
 
 use std::borrow::Cow;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,7 +43,7 @@ pub(crate) struct ClientConvention {
 }
 
 /// What a client says itself.
-const OURS: [&str; 14] = [
+const OURS: [&str; 16] = [
     "error.type",
     "http.request.header.",
     "http.request.method",
@@ -50,6 +51,8 @@ const OURS: [&str; 14] = [
     "http.request.resend_count",
     "http.response.header.",
     "http.response.status_code",
+    "network.peer.address",
+    "network.peer.port",
     "network.protocol.version",
     ENDED_EARLY,
     "server.address",
@@ -76,6 +79,8 @@ pub(crate) struct ClientResponse<'a> {
     pub(crate) status: StatusCode,
     pub(crate) version: Version,
     pub(crate) headers: &'a HeaderMap,
+    /// The socket's other end, where the client tells.
+    pub(crate) peer: Option<SocketAddr>,
 }
 
 impl Convention for ClientConvention {
@@ -137,6 +142,10 @@ impl Convention for ClientConvention {
         attributes.both("http.response.status_code", i64::from(response.status.as_u16()));
         if let Some(version) = protocol_version(response.version) {
             attributes.both("network.protocol.version", version);
+        }
+        if let Some(peer) = response.peer.filter(|_| attributes.wants_span()) {
+            attributes.span("network.peer.address", peer.ip().to_canonical().to_string());
+            attributes.span("network.peer.port", i64::from(peer.port()));
         }
         self.response_headers.capture(
             "http.response.header.",

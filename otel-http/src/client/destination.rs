@@ -8,7 +8,6 @@ use opentelemetry::baggage::{Baggage, BaggageExt};
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry::{Context, global};
 use otel_core::Providers;
-use otel_core::carrier::HeaderInjector;
 
 use super::host::{HostPattern, Server};
 
@@ -116,7 +115,7 @@ pub(crate) fn inject(
     headers: &mut HeaderMap,
 ) {
     if *propagate == Propagate::ALL {
-        providers.inject(context, &mut HeaderInjector::new(headers));
+        providers.inject_headers(context, headers);
         return;
     }
     remove(own_fields, propagate, headers);
@@ -132,7 +131,7 @@ pub(crate) fn inject(
     if !propagate.trace_context {
         allowed = allowed.with_remote_span_context(SpanContext::NONE);
     }
-    providers.inject(&allowed, &mut HeaderInjector::new(headers));
+    providers.inject_headers(&allowed, headers);
 }
 
 /// The context with these entries of its baggage alone.

@@ -58,6 +58,7 @@ where
                     status: response.status(),
                     version: response.version(),
                     headers: response.headers(),
+                    peer: this.settings.peer_of(response.extensions()),
                 };
                 let rest = observed.respond(&head, *this.request_bytes, this.settings.end_at_body);
                 Ok(response.map(|body| match rest.is_done() {

@@ -3,8 +3,10 @@
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use http::Extensions;
 use otel_core::ErrorType;
 use tower_layer::Layer;
 
@@ -88,6 +90,25 @@ impl HttpClientLayerBuilder {
     /// The policy sees the request that passes this layer: redirects must be followed outside of it.
     pub fn with_destinations(mut self, destinations: DestinationPolicy) -> Self {
         self.options.destinations = Some(destinations);
+        self
+    }
+
+    /// Finds the address of the socket's other end in the extensions of the response, where some clients put it.
+    /// Default: not known.
+    ///
+    /// ```
+    /// use hyper_util::client::legacy::connect::HttpInfo;
+    /// use otel_http::HttpClientLayer;
+    ///
+    /// let layer = HttpClientLayer::builder()
+    ///     .with_peer_address(|response| response.get::<HttpInfo>().map(HttpInfo::remote_addr))
+    ///     .build();
+    /// ```
+    pub fn with_peer_address(
+        mut self,
+        peer: impl Fn(&Extensions) -> Option<SocketAddr> + Send + Sync + 'static,
+    ) -> Self {
+        self.options.peer = Some(Arc::new(peer));
         self
     }
 

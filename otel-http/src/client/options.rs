@@ -10,7 +10,7 @@ use otel_core::{EventLog, HeaderCapture, Instrumenter, Providers};
 use super::convention::ClientConvention;
 use super::destination::DestinationPolicy;
 use super::host::HostPattern;
-use super::settings::{ClientSettings, ErrorTypeOf};
+use super::settings::{ClientSettings, ErrorTypeOf, PeerOf};
 use super::template::UrlTemplates;
 use crate::hooks::{AddFromRequest, Filter, SpanNameOf};
 use crate::scope;
@@ -22,6 +22,7 @@ pub(crate) struct ClientOptions {
     pub(crate) propagator_fields: Option<Vec<HeaderName>>,
     pub(crate) filter: Option<Filter>,
     pub(crate) templates: UrlTemplates,
+    pub(crate) peer: Option<PeerOf>,
     pub(crate) service_names: Vec<(HostPattern, String)>,
     pub(crate) error_types: Vec<ErrorTypeOf>,
     pub(crate) destinations: Option<DestinationPolicy>,
@@ -60,6 +61,7 @@ impl ClientOptions {
             instrumenter: Instrumenter::new(scope(), self.providers, convention),
             filter: self.filter,
             templates: self.templates,
+            peer: self.peer,
             error_types: self.error_types,
             destinations: self.destinations,
             propagator_fields: self.propagator_fields,

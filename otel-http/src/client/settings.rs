@@ -3,10 +3,11 @@
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::HeaderMap;
 use http::header::HeaderName;
+use http::{Extensions, HeaderMap};
 use opentelemetry::Context;
 use otel_core::{ErrorType, Instrumenter, Operation, call_hook};
 
@@ -21,12 +22,14 @@ use crate::error::{ErrorClass, error_type};
 use crate::hooks::Filter;
 use crate::method::MethodName;
 
+pub(crate) type PeerOf = Arc<dyn Fn(&Extensions) -> Option<SocketAddr> + Send + Sync>;
 pub(crate) type ErrorTypeOf = Arc<dyn Fn(&dyn Any) -> Option<ErrorType> + Send + Sync>;
 
 pub(crate) struct ClientSettings {
     pub(super) instrumenter: Instrumenter<ClientConvention>,
     pub(super) filter: Option<Filter>,
     pub(super) templates: UrlTemplates,
+    pub(super) peer: Option<PeerOf>,
     pub(super) error_types: Vec<ErrorTypeOf>,
     pub(super) destinations: Option<DestinationPolicy>,
     /// The headers of a propagator of this client's own.
@@ -103,6 +106,11 @@ impl ClientSettings {
         let context = sending.observed.as_ref().map_or(parent, |observed| observed.operation.context());
         let fields = self.propagator_fields.as_deref();
         inject(self.instrumenter.providers(), fields, context, &sending.propagate, headers);
+    }
+
+    /// The socket's other end, as the response tells it.
+    pub(super) fn peer_of(&self, response: &Extensions) -> Option<SocketAddr> {
+        self.peer.as_ref().and_then(|peer| call_hook(|| peer(response), None))
     }
 
     /// The class of an error that came instead of a response.

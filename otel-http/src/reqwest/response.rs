@@ -58,7 +58,7 @@ pub(super) fn respond(
     end_at_body: bool,
 ) -> Response {
     let (status, version, headers) = (response.status(), response.version(), response.headers());
-    let head = ClientResponse { status, version, headers };
+    let head = ClientResponse { status, version, headers, peer: response.remote_addr() };
     let rest = observed.respond(&head, request_bytes, end_at_body);
     if rest.is_done() { response } else { observe_body(response, rest) }
 }

@@ -9,13 +9,15 @@ use axum::routing::post;
 use futures_util::stream;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
+use hyper_util::client::legacy::{self, connect::HttpInfo};
+use hyper_util::rt::TokioExecutor;
 use opentelemetry::Context;
 use opentelemetry::baggage::{BaggageExt, KeyValueMetadata};
 use opentelemetry::propagation::TextMapCompositePropagator;
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use otel_http::reqwest::Client;
 use otel_http::{DestinationPolicy, HttpClientLayerBuilder, ResendCount, ResendCountLayer, UrlTemplate};
-use otel_testing::{Conventions, SpanDataExt, TestTelemetry};
+use otel_testing::{AssertTelemetry, Conventions, SpanDataExt, TestTelemetry};
 use tower::retry::RetryLayer;
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_http::follow_redirect::FollowRedirectLayer;
@@ -397,4 +399,25 @@ async fn a_policy_holds_for_requests_that_a_layer_further_out_observes() {
         assert_eq!(sent, expected, "{host}");
     }
     assert!(telemetry.spans().is_empty(), "{}", telemetry.tree());
+}
+
+#[tokio::test]
+async fn the_socket_s_other_end_is_what_the_response_tells() {
+    let address = serve(Router::new().route("/", axum::routing::get(|| async { "fine" }))).await;
+    let telemetry = TestTelemetry::new();
+    let inner = legacy::Client::builder(TokioExecutor::new()).build_http::<Body>();
+    let url = format!("http://localhost:{}/", address.port());
+    let layer = client_layer(&telemetry)
+        .with_peer_address(|response| response.get::<HttpInfo>().map(HttpInfo::remote_addr))
+        .with_attributes(|_, attributes| attributes.span("network.peer.address", "mine"));
+    layer.build().layer(inner.clone()).oneshot(get(&url)).await.unwrap();
+    let panics = client_layer(&telemetry).with_peer_address(|_| panic!("as the test wants it"));
+    panics.build().layer(inner).oneshot(get(&url)).await.unwrap();
+
+    let [known, unknown] = telemetry.spans().try_into().unwrap();
+    assert!(known.has("network.peer.address", "127.0.0.1"), "{}", telemetry.tree());
+    assert!(known.has("network.peer.port", i64::from(address.port())), "{}", telemetry.tree());
+    assert_eq!(unknown.attribute("network.peer.address"), None);
+    telemetry.assert_clean();
+    telemetry.assert_conventions_of(&Conventions::new());
 }

@@ -1,19 +1,23 @@
 //! An edge that anybody can call.
 
+use std::convert::Infallible;
+
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get as on_get;
-use http::Request;
+use http::{Request, Response};
+use http_body_util::BodyExt;
 use opentelemetry::baggage::BaggageExt;
-use opentelemetry::propagation::TextMapCompositePropagator;
-use opentelemetry::trace::{SpanId, TraceContextExt};
+use opentelemetry::propagation::{TextMapCompositePropagator, TextMapPropagator};
+use opentelemetry::trace::{FutureExt, SpanId, TraceContextExt};
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, SdkTracerProvider, ShouldSample};
 use otel_core::propagation::{RemoteDecision, remote_decision};
 use otel_http::HttpServerLayer;
 use otel_testing::TestTelemetry;
+use tower::{Layer, ServiceExt, service_fn};
 
-use crate::support::{call, server_layer};
+use crate::support::{call, client_layer, server_layer};
 
 #[tokio::test]
 async fn starts_a_trace_of_its_own_that_links_to_the_caller_s() {
@@ -35,6 +39,46 @@ async fn starts_a_trace_of_its_own_that_links_to_the_caller_s() {
     assert_eq!(span.parent_span_id, SpanId::INVALID);
     assert_ne!(span.span_context.trace_id().to_string(), "0af7651916cd43dd8448eb211c80319c");
     assert_eq!(span.links.links[0].span_context.span_id().to_string(), "b7ad6b7169203331");
+}
+
+/// A gateway sends on what it was sent, headers and all.
+#[tokio::test]
+async fn what_stays_out_is_not_forwarded_either() {
+    for (reads_baggage, own, expected) in [
+        (true, None, None),
+        (true, Some("tenant"), Some("tenant=acme")),
+        // For who knows nothing of baggage, it is a header like any other.
+        (false, None, Some("role=admin")),
+    ] {
+        let telemetry = TestTelemetry::new();
+        let propagator = move || {
+            let mut propagators: Vec<Box<dyn TextMapPropagator + Send + Sync>> =
+                vec![Box::new(TraceContextPropagator::new())];
+            if reads_baggage {
+                propagators.push(Box::new(BaggagePropagator::new()));
+            }
+            TextMapCompositePropagator::new(propagators)
+        };
+        let inside = service_fn(|request: Request<Body>| async move {
+            let baggage = request.headers().get("baggage").cloned();
+            Ok::<_, Infallible>(Response::new(format!("{baggage:?}")))
+        });
+        let client = client_layer(&telemetry).with_propagator(propagator()).build().layer(inside);
+        let forwards = move |request: Request<Body>| {
+            let mut context = opentelemetry::Context::current();
+            if let Some(key) = own {
+                context = context.with_baggage([opentelemetry::KeyValue::new(key, "acme")]);
+            }
+            async move { client.oneshot(request).await.unwrap().into_body().collect().await.unwrap().to_bytes() }
+                .with_context(context)
+        };
+        let layer = server_layer(&telemetry).with_propagator(propagator()).with_public_endpoint(true).build();
+        let app = Router::new().route("/", on_get(forwards)).layer(layer);
+        let request = Request::get("/").header("host", "inside").header("baggage", "role=admin");
+        let response = call(&app, request.body(Body::empty()).unwrap()).await;
+        let seen = axum::body::to_bytes(response.into_body(), 100).await.unwrap();
+        assert_eq!(seen, format!("{expected:?}"));
+    }
 }
 
 /// Says what came in, as a sampler sees it.

@@ -38,7 +38,10 @@ async fn a_call_and_its_answer() {
     assert!(span.has("server.address", "127.0.0.1") && span.has("server.port", i64::from(address.port())));
     assert!(span.has("url.full", format!("http://{address}/users?page=2")));
     assert!(span.has("http.response.status_code", 200) && span.has("network.protocol.version", "1.1"));
+    assert!(span.has("network.peer.address", "127.0.0.1"), "{}", telemetry.tree());
+    assert!(span.has("network.peer.port", i64::from(address.port())), "{}", telemetry.tree());
     assert_eq!(telemetry.histogram_count(CLIENT_DURATION), 1);
+    assert!(telemetry.points(CLIENT_DURATION)[0].attribute("network.peer.address").is_none());
 }
 
 #[tokio::test]
