@@ -9,6 +9,7 @@ use std::sync::Arc;
 use http::header::HeaderName;
 use http::{Extensions, HeaderMap};
 use opentelemetry::Context;
+use otel_core::carrier::HeaderExtractor;
 use otel_core::{ErrorType, Instrumenter, Operation, call_hook};
 
 use super::body::ClientBody;
@@ -87,8 +88,10 @@ impl ClientSettings {
     /// Takes out of the headers that another layer has written what the destination may not have.
     pub(crate) fn restrict(&self, propagate: &Propagate, headers: &mut HeaderMap) {
         if *propagate != Propagate::ALL {
-            let fields = self.propagator_fields.as_deref();
-            inject(self.instrumenter.providers(), fields, &Context::current(), propagate, headers);
+            let (providers, fields) = (self.instrumenter.providers(), self.propagator_fields.as_deref());
+            // Not the current context: with a buffer between the layers that is another one.
+            let written = providers.extract(&Context::new(), &HeaderExtractor::new(headers));
+            inject(providers, fields, &written, propagate, headers);
         }
     }
 

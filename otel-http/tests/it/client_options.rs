@@ -401,6 +401,42 @@ async fn a_policy_holds_for_requests_that_a_layer_further_out_observes() {
     assert!(telemetry.spans().is_empty(), "{}", telemetry.tree());
 }
 
+/// A buffer between the layers takes the request into a task that has another context.
+#[tokio::test]
+async fn a_policy_reads_what_a_layer_further_out_has_written() {
+    let telemetry = TestTelemetry::new();
+    let destinations = DestinationPolicy::new()
+        .allow_trace_context("traces.example")
+        .allow_baggage("bags.example")
+        .allow_baggage_keys("some.example", ["tenant"]);
+    let propagator = TextMapCompositePropagator::new(vec![
+        Box::new(TraceContextPropagator::new()),
+        Box::new(BaggagePropagator::new()),
+    ]);
+    let layer = client_layer(&telemetry).with_propagator(propagator).with_destinations(destinations).build();
+    let client = layer.layer(service_fn(|request: Request<Body>| async move {
+        let sent = ["traceparent", "baggage"].map(|name| request.headers().get(name).cloned());
+        Ok::<_, Infallible>(Response::new(Body::from(format!("{sent:?}"))))
+    }));
+    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    for (host, expected) in [
+        ("traces.example", [Some(parent), None]),
+        ("bags.example", [None, Some("tenant=7")]),
+        ("some.example", [Some(parent), Some("tenant=7")]),
+    ] {
+        let mut request = get(&format!("http://{host}/"));
+        let baggage = if host == "some.example" { "tenant=7,role=admin" } else { "tenant=7" };
+        for (name, value) in [("traceparent", parent), ("baggage", baggage)] {
+            request.headers_mut().insert(name, value.parse().unwrap());
+        }
+        otel_core::AlreadyObserved::mark(request.extensions_mut());
+        let other = Context::new().with_baggage([KeyValueMetadata::new("tenant", "other", "")]);
+        let sent = opentelemetry::context::FutureExt::with_context(client.clone().oneshot(request), other);
+        let sent = sent.await.unwrap().into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(sent, format!("{expected:?}"), "{host}");
+    }
+}
+
 #[tokio::test]
 async fn the_socket_s_other_end_is_what_the_response_tells() {
     let address = serve(Router::new().route("/", axum::routing::get(|| async { "fine" }))).await;
