@@ -101,6 +101,6 @@ impl<E: 'static, S: Side> BodyObserver<E> for EndsCall<S> {
     }
 
     fn error(mut self, error: &E) {
-        self.call.end(code_of(error), None);
+        self.call.fail(code_of(error));
     }
 }

@@ -168,12 +168,31 @@ impl<S: Side> Call<S> {
 
     /// Ends the call with a status.
     pub(crate) fn end(&mut self, code: Code, trailers: Option<&HeaderMap>) {
-        let Some(mut operation) = self.operation.take() else { return };
+        if let Some((operation, _)) = self.settled(code, trailers) {
+            operation.end();
+        }
+    }
+
+    /// Ends the call with an error that stands for a status.
+    pub(crate) fn fail(&mut self, code: Code) {
+        match self.settled(code, None) {
+            Some((operation, code)) if S::is_error(code) => operation.fail(code::error_type(code)),
+            Some((operation, _)) => operation.end(),
+            None => {}
+        }
+    }
+
+    fn settled(
+        &mut self,
+        code: Code,
+        trailers: Option<&HeaderMap>,
+    ) -> Option<(Operation<GrpcConvention<S>>, Code)> {
+        let mut operation = self.operation.take()?;
+        let code = told_apart::<S>(code, &operation.tally().parts);
         if !operation.is_inert() {
-            let code = told_apart::<S>(code, &operation.tally().parts);
             settle(&mut operation, code, trailers);
         }
-        operation.end();
+        Some((operation, code))
     }
 
     fn panicked(&mut self) {

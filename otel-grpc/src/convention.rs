@@ -12,7 +12,7 @@ use opentelemetry::baggage::BaggageExt;
 use opentelemetry::metrics::Meter;
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, Key, KeyValue, Value};
-use otel_core::{Attributes, Convention, ErrorType, InFlight, binds_instruments};
+use otel_core::{Attributes, Convention, ErrorType, EventLog, InFlight, binds_instruments};
 use tonic::Code;
 
 use crate::address::{Authority, Target};
@@ -48,6 +48,7 @@ pub(crate) struct Rules {
     pub(crate) add_request: Option<AddFromRequest>,
     pub(crate) add_response: Option<AddFromResponse>,
     pub(crate) target: Option<Target>,
+    pub(crate) exceptions: Option<EventLog>,
     /// An attempt layer was made: on one of the layer's channels, or on all, it measures the attempts.
     pub(crate) attempts_apart: Arc<AtomicBool>,
     #[cfg(feature = "rich-errors")]
@@ -162,6 +163,13 @@ impl<S: Side> Convention for GrpcConvention<S> {
             checked(response.names, attributes, |attributes| call_hook(|| add(response, attributes), ()));
         }
         if S::is_error(response.code) { Err(class) } else { Ok(()) }
+    }
+
+    fn on_exception(&self, error_type: &ErrorType, context: &Context) {
+        if let Some(log) = &self.rules.exceptions {
+            let (name, severity) = S::EXCEPTION;
+            log.exception(name, severity, error_type, context);
+        }
     }
 
     fn record(

@@ -66,7 +66,7 @@ where
 
 fn failed<S: Side, E: 'static>(mut call: Call<S>, error: E) -> E {
     if !call.is_unobserved() {
-        call.end(code_of(&error), None);
+        call.fail(code_of(&error));
     }
     error
 }

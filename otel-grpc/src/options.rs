@@ -201,6 +201,20 @@ macro_rules! grpc_setters {
             self
         }
 
+        /// Writes a log event `rpc.server.call.exception` (severity ERROR) or `rpc.client.call.exception` (WARN; stability of
+        /// both: development) for each panic, and for each error that came in place of a status or broke a stream off and makes
+        /// the call fail: `exception.type` in the span's context, the same as the span's `error.type`, and not the error's text,
+        /// which may hold a secret. A status is not an exception. Default: none.
+        pub fn with_exception_events<P>(mut self, logger_provider: &P) -> Self
+        where
+            P: opentelemetry::logs::LoggerProvider,
+            P::Logger: Send + Sync + 'static,
+        {
+            let events = otel_core::EventLog::new(logger_provider, crate::scope());
+            self.options.rules.exceptions = Some(events);
+            self
+        }
+
         /// Records the caller's deadline as `grpc.timeout`, in seconds. Default: `false`.
         pub fn with_deadlines(mut self, record: bool) -> Self {
             self.options.rules.deadlines = record;

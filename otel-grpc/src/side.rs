@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use opentelemetry::logs::Severity;
 use opentelemetry::trace::SpanKind;
 use tonic::Code;
 
@@ -29,7 +30,7 @@ impl Side for ClientSide {}
 impl Side for AttemptSide {}
 
 pub(crate) mod sealed {
-    use super::{Code, SpanKind};
+    use super::{Code, Severity, SpanKind};
 
     /// What the conventions say differently about each end.
     pub trait Rules {
@@ -37,6 +38,8 @@ pub(crate) mod sealed {
         /// Name and description of the duration, if there is one.
         const DURATION: Option<(&'static str, &'static str)>;
         const ACTIVE: &'static str;
+        /// The event of an error that is no status, and how bad it is.
+        const EXCEPTION: (&'static str, Severity);
         /// The start of the names of gRPC's own metrics: of a call, and of an attempt, where this end has them.
         const IS_SERVER: bool;
         const IS_ATTEMPT: bool;
@@ -45,6 +48,8 @@ pub(crate) mod sealed {
     }
 }
 
+const CLIENT_EXCEPTION: (&str, Severity) = ("rpc.client.call.exception", Severity::Warn);
+
 impl sealed::Rules for ServerSide {
     const KIND: SpanKind = SpanKind::Server;
     const DURATION: Option<(&'static str, &'static str)> = Some((
@@ -52,6 +57,8 @@ impl sealed::Rules for ServerSide {
         "Measures the duration of an incoming Remote Procedure Call (RPC).",
     ));
     const ACTIVE: &'static str = "grpc.server.active_requests";
+    /// Nobody else handles what a server could not.
+    const EXCEPTION: (&'static str, Severity) = ("rpc.server.call.exception", Severity::Error);
     const IS_SERVER: bool = true;
     const IS_ATTEMPT: bool = false;
 
@@ -67,6 +74,8 @@ impl sealed::Rules for ClientSide {
         "Measures the duration of an outgoing Remote Procedure Call (RPC).",
     ));
     const ACTIVE: &'static str = "grpc.client.active_requests";
+    /// The caller is expected to handle it.
+    const EXCEPTION: (&'static str, Severity) = CLIENT_EXCEPTION;
     const IS_SERVER: bool = false;
     const IS_ATTEMPT: bool = false;
 
@@ -79,6 +88,7 @@ impl sealed::Rules for AttemptSide {
     const KIND: SpanKind = SpanKind::Client;
     const DURATION: Option<(&'static str, &'static str)> = None;
     const ACTIVE: &'static str = "";
+    const EXCEPTION: (&'static str, Severity) = CLIENT_EXCEPTION;
     const IS_SERVER: bool = false;
     const IS_ATTEMPT: bool = true;
 

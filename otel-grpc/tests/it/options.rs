@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine;
 use opentelemetry::baggage::BaggageExt;
+use opentelemetry::logs::Severity;
 use opentelemetry::propagation::{TextMapCompositePropagator, TextMapPropagator};
 use opentelemetry::trace::{
     FutureExt, Link, Span, SpanKind, TraceContextExt, TraceId, TraceState, Tracer, TracerProvider,
@@ -16,7 +17,7 @@ use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 use otel_core::Install;
 use otel_core::propagation::{RemoteDecision, remote_decision};
 use otel_grpc::{GrpcTraceBinPropagator, not_health_or_reflection};
-use otel_testing::{AssertTelemetry, Conventions, SpanDataExt, TestTelemetry, eventually};
+use otel_testing::{AssertTelemetry, Conventions, SpanDataExt, TestTelemetry, eventually, log};
 use prost::Message;
 use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
@@ -231,6 +232,56 @@ async fn metadata_that_was_asked_for_and_no_secret() {
     }
     let binary = base64::engine::general_purpose::STANDARD_NO_PAD.encode("s3cr3t-binary");
     telemetry.assert_no_secrets(["s3cr3t", &binary]);
+    telemetry.assert_conventions_of(&Conventions::new().allow("grpc"));
+}
+
+#[tokio::test]
+async fn errors_and_panics_are_events_and_statuses_are_not() {
+    let telemetry = TestTelemetry::new();
+    let logs = telemetry.logger_provider();
+    let address = serve(server_layer(&telemetry).with_exception_events(&logs).build()).await;
+    let mut client = client_of(client_layer(&telemetry).with_exception_events(&logs), address);
+    for code in [Code::NotFound, Code::Internal] {
+        for end in [End::Trailers, End::TrailersOnly] {
+            client.call(&Asked::new(Kind::Unary, code, end)).await.unwrap_err();
+        }
+    }
+    eventually(BOUND, || telemetry.spans().len() == 8).await;
+    assert!(telemetry.logs().is_empty(), "{:?}", telemetry.logs());
+
+    let panics = Asked::new(Kind::ServerStream, Code::Ok, End::PanicInStream);
+    client.call(&panics).await.unwrap_err();
+    eventually(BOUND, || telemetry.spans().len() == 10).await;
+    let event = |side: &str| log("").event_name(format!("rpc.{side}.call.exception"));
+    let on_server = event("server").has("exception.type", "panic").severity(Severity::Error);
+    telemetry.assert_logs(1, on_server.in_span("test.v1.Echo/ServerStream"));
+
+    telemetry.clear();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut client = client_of(client_layer(&telemetry).with_exception_events(&logs), nobody);
+    client.call(&well(Kind::Unary)).await.unwrap_err();
+    let on_client = event("client").has("exception.type", "UNAVAILABLE").severity(Severity::Warn);
+    telemetry.assert_logs(1, on_client.in_span("test.v1.Echo/Unary"));
+    assert!(of_kind(&telemetry, &SpanKind::Client).has("error.type", "UNAVAILABLE"));
+
+    // What a server's client breaks off is no failure of the server.
+    telemetry.clear();
+    let gone = tower::service_fn(|_: http::Request<tonic::body::Body>| async {
+        Err::<http::Response<tonic::body::Body>, _>(Status::cancelled("hunter2"))
+    });
+    let layer = server_layer(&telemetry).with_exception_events(&logs).build();
+    let request = || {
+        let request = http::Request::post("/test.v1.Echo/Unary").header("content-type", "application/grpc");
+        request.body(tonic::body::Body::empty()).unwrap()
+    };
+    layer.layer(gone).oneshot(request()).await.unwrap_err();
+    assert!(telemetry.logs().is_empty());
+    let fails = tower::service_fn(|_: http::Request<tonic::body::Body>| async {
+        Err::<http::Response<tonic::body::Body>, _>(std::io::Error::other("hunter2"))
+    });
+    layer.layer(fails).oneshot(request()).await.unwrap_err();
+    telemetry.assert_logs(1, event("server").has("exception.type", "UNKNOWN"));
+    telemetry.assert_no_secrets(["hunter2"]);
     telemetry.assert_conventions_of(&Conventions::new().allow("grpc"));
 }
 
