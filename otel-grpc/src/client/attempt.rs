@@ -139,9 +139,13 @@ impl<S: fmt::Debug> fmt::Debug for GrpcAttempt<S> {
 fn number<A>(request: &mut Request<A>) -> Option<Attempts> {
     let attempts: Attempts = request.extensions().get().cloned()?;
     let previous = attempts.count.add();
+    let headers = request.headers_mut();
     if previous > 0 {
         // A map at its limit keeps what it has.
-        let _ = request.headers_mut().try_insert(PREVIOUS_ATTEMPTS.clone(), HeaderValue::from(previous));
+        let _ = headers.try_insert(PREVIOUS_ATTEMPTS.clone(), HeaderValue::from(previous));
+    } else {
+        // Of a call that is handed on with the metadata it came with, it would be that of another client.
+        headers.remove(&PREVIOUS_ATTEMPTS);
     }
     Some(attempts)
 }

@@ -8,7 +8,7 @@ use otel_testing::{AssertTelemetry, Conventions, SpanDataExt, TestTelemetry};
 use tonic::Code;
 use tower::{Layer, ServiceBuilder, ServiceExt};
 
-use crate::echo::{Asked, EchoClient, End, Kind};
+use crate::echo::{Asked, EchoClient, End, Kind, words};
 use crate::support::{channel, client_layer, client_of, connected, of_kind, serve, server_layer, settled};
 
 fn well(kind: Kind) -> Asked {
@@ -54,7 +54,7 @@ async fn compressed_messages_count_as_they_are_sent() {
     let address = serve(server).await;
     let mut client = EchoClient::new(channel(address)).compressed();
     let text = "word ".repeat(1_000);
-    let request = well(Kind::Unary).request(crate::echo::words(&text));
+    let request = well(Kind::Unary).request(words(&text));
     client.unary(request).await.unwrap();
     otel_testing::eventually(crate::support::BOUND, || telemetry.spans().len() == 1).await;
     let span = &telemetry.spans()[0];
@@ -206,8 +206,11 @@ async fn attempts_are_measured_one_by_one_and_the_call_as_a_whole() {
         .layer(tower::retry::RetryLayer::new(Retry(2)))
         .layer(attempts)
         .service(channel(address));
+    // With what a client of this service's had said of its own attempts.
     let asked = Asked::new(Kind::Unary, Code::Unavailable, End::TrailersOnly);
-    EchoClient::new(service).call(&asked).await.unwrap();
+    let mut request = asked.request(words("one"));
+    request.metadata_mut().insert("grpc-previous-rpc-attempts", 7.into());
+    EchoClient::new(service).unary(request).await.unwrap();
     otel_testing::eventually(crate::support::BOUND, || telemetry.spans().len() == 4).await;
 
     let client = of_kind(&telemetry, &SpanKind::Client);
