@@ -5,7 +5,9 @@ use otel_testing::{AssertTelemetry, Conventions, SpanDataExt, TestTelemetry};
 use tonic::Code;
 
 use crate::echo::{Asked, End, Kind};
-use crate::support::{Outcome, assert_outcome, connected, of_kind, settled};
+use crate::support::{
+    BOUND, CLIENT_DURATION, Outcome, SERVER_DURATION, assert_outcome, connected, of_kind, settled,
+};
 
 const CODES: [&str; 17] = [
     "OK",
@@ -77,5 +79,24 @@ async fn every_code_without_a_response() {
         for code in 0..CODES.len() {
             ends_as_told(kind, code, End::TrailersOnly).await;
         }
+    }
+}
+
+#[tokio::test]
+async fn the_codes_of_one_method_are_series_of_their_own() {
+    let telemetry = TestTelemetry::new();
+    let mut client = connected(&telemetry).await;
+    for number in 0..CODES.len() {
+        let code = Code::from_i32(i32::try_from(number).unwrap());
+        // What is not implemented is no method.
+        if code != Code::Unimplemented {
+            let _ = client.call(&Asked::new(Kind::Unary, code, End::Trailers)).await;
+        }
+    }
+    otel_testing::eventually(BOUND, || telemetry.spans().len() == 32).await;
+    for metric in [SERVER_DURATION, CLIENT_DURATION] {
+        let points = telemetry.points(metric);
+        assert_eq!(points.len(), 16, "{points:?}");
+        assert!(points.iter().all(|point| point.count() == Some(1)), "{points:?}");
     }
 }

@@ -325,6 +325,17 @@ async fn a_channel_without_the_attempt_layer_is_measured_as_ever() {
     assert_eq!(telemetry.histogram_count("grpc.client.call.duration"), 2);
 }
 
+#[tokio::test]
+async fn a_call_that_is_not_sent_again_has_no_retries() {
+    let telemetry = TestTelemetry::new();
+    let address = serve(server_layer(&telemetry).build()).await;
+    let calls = client_layer(&telemetry).with_grpc_metrics(true).build();
+    let service = ServiceBuilder::new().layer(calls.clone()).layer(calls.attempt_layer());
+    EchoClient::new(service.service(channel(address))).call(&well(Kind::Unary)).await.unwrap();
+    assert_eq!(telemetry.histogram_count("grpc.client.attempt.duration"), 1);
+    assert!(telemetry.points("grpc.client.call.retries").is_empty(), "0 is not reported");
+}
+
 /// What waits before a retry layer, and is dropped there, was never attempted.
 #[tokio::test]
 async fn a_call_that_is_never_sent_has_no_attempt() {

@@ -200,7 +200,7 @@ async fn metadata_that_was_asked_for_and_no_secret() {
         .with_captured_request_headers(everything)
         .with_captured_response_headers(everything)
         .with_captured_response_trailers(everything)
-        .with_sensitive_headers(["x-own"]);
+        .with_sensitive_headers(["x-own", "x-header", "x-trailer"]);
     let client = client_layer(&telemetry)
         .with_captured_request_headers(["x-tenant", "x-id-bin", "authorization"])
         .with_captured_response_headers(["x-header", "x-session-id"])
@@ -225,9 +225,13 @@ async fn metadata_that_was_asked_for_and_no_secret() {
         assert_eq!(text("rpc.request.header.x-tenant"), "[\"a\",\"b\"]", "{}", telemetry.tree());
         assert_eq!(text("rpc.request.header.x-id-bin"), "[\"AAEC\"]");
         assert_eq!(text("rpc.request.header.authorization"), "[\"REDACTED\"]");
-        assert_eq!(text("rpc.response.header.x-header"), "[\"h\"]");
+        let shown = |value: &str| match kind {
+            SpanKind::Server => "[\"REDACTED\"]".to_owned(),
+            _ => format!("[\"{value}\"]"),
+        };
+        assert_eq!(text("rpc.response.header.x-header"), shown("h"));
         assert_eq!(text("rpc.response.header.x-session-id"), "[\"REDACTED\"]");
-        assert_eq!(text("rpc.response.trailer.x-trailer"), "[\"t\"]");
+        assert_eq!(text("rpc.response.trailer.x-trailer"), shown("t"));
         assert_eq!(text("rpc.response.trailer.set-cookie"), "[\"REDACTED\"]");
     }
     let binary = base64::engine::general_purpose::STANDARD_NO_PAD.encode("s3cr3t-binary");
@@ -400,6 +404,49 @@ async fn a_public_endpoint_starts_traces_of_its_own() {
     assert!(server.is_root() && server.span_context.trace_id() != client.span_context.trace_id());
     assert_eq!(server.links.links[0].span_context.span_id(), client.span_context.span_id());
     assert!(client.has("tier", "gold") && server.attribute("tier").is_none(), "{}", telemetry.tree());
+}
+
+/// A caller that says its parent in both formats is linked to once, and one of the old format alone decides as little.
+#[tokio::test]
+async fn the_old_format_is_believed_no_more_than_the_new_one() {
+    for (is_public, says_both) in [(true, true), (true, false), (false, false)] {
+        let decisions = Decisions::default();
+        let sampler: Box<dyn ShouldSample> = Box::new(decisions.clone());
+        let telemetry = TestTelemetry::builder().with_sampler(sampler).build();
+        let server = server_layer(&telemetry)
+            .with_grpc_trace_bin(true)
+            .with_public_endpoint(is_public)
+            .with_sampled_flag_ignored(true);
+        let mut client = EchoClient::new(channel(serve(server.build()).await));
+        let mut request = well(Kind::Unary).request(words("one"));
+        let metadata = request.metadata_mut();
+        if says_both {
+            let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+            metadata.insert("traceparent", parent.parse().unwrap());
+        }
+        let old = [&[0, 0][..], &[7; 16], &[1], &[7; 8], &[2, 1]].concat();
+        metadata.insert_bin("grpc-trace-bin", MetadataValue::from_bytes(&old));
+        client.unary(request).await.unwrap();
+        eventually(BOUND, || telemetry.spans().len() == 1).await;
+        let span = of_kind(&telemetry, &SpanKind::Server);
+        let links: Vec<_> = span.links.iter().map(|link| link.span_context.span_id().to_string()).collect();
+        let said = if says_both { "b7ad6b7169203331" } else { "0707070707070707" };
+        assert_eq!(links, if is_public { vec![said] } else { Vec::new() }, "{says_both}");
+        assert_eq!(span.is_root(), is_public);
+        let expected = if is_public { Vec::new() } else { vec![RemoteDecision::Deferred] };
+        assert_eq!(*decisions.0.lock().unwrap(), expected, "{is_public} {says_both}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_of_one_s_own_outlives_a_method_that_is_none() {
+    let telemetry = TestTelemetry::new();
+    let server = server_layer(&telemetry).with_span_name(|_| Some(Cow::Borrowed("mine"))).build();
+    let mut client = EchoClient::new(channel(serve(server).await));
+    let asked = Asked::new(Kind::Unary, Code::Unimplemented, End::TrailersOnly);
+    client.call(&asked).await.unwrap_err();
+    eventually(BOUND, || telemetry.spans().len() == 1).await;
+    assert_eq!(of_kind(&telemetry, &SpanKind::Server).name, "mine");
 }
 
 /// A layer is for one channel, and so for one destination.

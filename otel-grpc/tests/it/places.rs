@@ -93,6 +93,15 @@ async fn addresses_of_both_ends() {
 }
 
 #[tokio::test]
+async fn a_layer_for_axum_knows_the_peer_of_tonic_s_own_server_too() {
+    let telemetry = TestTelemetry::new();
+    let address = serve(server_layer(&telemetry).for_axum().build()).await;
+    client_of(client_layer(&telemetry), address).call(&well(Kind::Unary)).await.unwrap();
+    settled(&telemetry).await;
+    assert!(of_kind(&telemetry, &SpanKind::Server).has("network.peer.address", "127.0.0.1"));
+}
+
+#[tokio::test]
 async fn without_a_target_the_request_s_origin_is_the_server() {
     let telemetry = TestTelemetry::new();
     let address = serve(server_layer(&telemetry).build()).await;
@@ -365,6 +374,22 @@ async fn a_request_that_is_served_and_sent_on_is_another_one_for_the_next_client
     drop(service.oneshot(request.body(Empty::new()).unwrap()).await.unwrap());
     let kinds: Vec<_> = telemetry.spans().iter().map(|span| span.span_kind.clone()).collect();
     assert_eq!(kinds, [SpanKind::Client, SpanKind::Server, SpanKind::Client], "{}", telemetry.tree());
+}
+
+#[tokio::test]
+async fn a_call_that_is_sent_on_to_a_server_of_the_same_process_is_served_there_too() {
+    let telemetry = TestTelemetry::new();
+    let leaf = tower::service_fn(|_: http::Request<Empty<Bytes>>| {
+        std::future::ready(Ok::<_, Infallible>(tonic::Status::ok("").into_http::<tonic::body::Body>()))
+    });
+    let server = || server_layer(&telemetry).build();
+    let client = client_layer(&telemetry).with_target("http://x").build();
+    let service = ServiceBuilder::new().layer(server()).layer(client).layer(server()).service(leaf);
+    let request =
+        http::Request::post("http://x/test.v1.Echo/Unary").header("content-type", "application/grpc");
+    drop(service.oneshot(request.body(Empty::new()).unwrap()).await.unwrap());
+    let kinds: Vec<_> = telemetry.spans().iter().map(|span| span.span_kind.clone()).collect();
+    assert_eq!(kinds, [SpanKind::Server, SpanKind::Client, SpanKind::Server], "{}", telemetry.tree());
 }
 
 /// The same where the server and the next client know the call as an HTTP request only.

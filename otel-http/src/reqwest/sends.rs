@@ -210,3 +210,22 @@ fn remove<const N: usize>(headers: &mut HeaderMap, names: [http::HeaderName; N])
         headers.remove(name);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_referer_has_no_credentials_and_none_leads_out_of_encryption() {
+        for (from, to, expected) in [
+            ("https://user:secret@a.example/x?y=1", "https://b.example/", Some("https://a.example/x?y=1")),
+            ("http://a.example/x", "http://b.example/", Some("http://a.example/x")),
+            ("http://a.example/x", "https://a.example/", Some("http://a.example/x")),
+            ("https://a.example/x", "http://a.example/", None),
+        ] {
+            let [from, to] = [from, to].map(|url| Url::parse(url).unwrap());
+            let referer = referer(&from, &to);
+            assert_eq!(referer.as_ref().map(|referer| referer.to_str().unwrap()), expected, "{from} {to}");
+        }
+    }
+}

@@ -401,6 +401,22 @@ async fn a_policy_holds_for_requests_that_a_layer_further_out_observes() {
     assert!(telemetry.spans().is_empty(), "{}", telemetry.tree());
 }
 
+#[tokio::test]
+async fn a_count_that_a_request_has_already_goes_on() {
+    let telemetry = TestTelemetry::new();
+    let layers = ServiceBuilder::new().layer(ResendCountLayer::new()).layer(client_layer(&telemetry).build());
+    let client = layers.service(service_fn(answer));
+    let count = ResendCount::new();
+    for _ in 0..2 {
+        let mut request = get("http://users.example/");
+        request.extensions_mut().insert(count.clone());
+        client.clone().oneshot(request).await.unwrap();
+    }
+    let [first, second] = telemetry.spans().try_into().unwrap();
+    assert_eq!(first.attribute("http.request.resend_count"), None);
+    assert!(second.has("http.request.resend_count", 1), "{}", telemetry.tree());
+}
+
 /// A buffer between the layers takes the request into a task that has another context.
 #[tokio::test]
 async fn a_policy_reads_what_a_layer_further_out_has_written() {

@@ -273,6 +273,24 @@ async fn retries_are_counted_and_bounded() {
 }
 
 #[tokio::test]
+async fn a_redirect_leads_to_a_request_that_may_be_sent_again_as_often() {
+    let telemetry = TestTelemetry::new();
+    let count = Arc::new(AtomicUsize::new(0));
+    let app = Router::new().fallback(move |uri: Uri| async move {
+        match (count.fetch_add(1, Ordering::Relaxed), uri.path()) {
+            (0 | 1 | 3 | 4, _) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+            (_, "/from") => (StatusCode::FOUND, [("location", "/to")]).into_response(),
+            _ => StatusCode::OK.into_response(),
+        }
+    });
+    let address = serve(app).await;
+    let client = builder(&telemetry).retry(on_503()).build().unwrap();
+    let answer = client.get(format!("http://{address}/from")).send().await.unwrap();
+    assert_eq!((answer.status(), answer.url().path()), (StatusCode::OK, "/to"));
+    assert_sends(&telemetry, 6);
+}
+
+#[tokio::test]
 async fn errors_are_retried_too_but_streams_are_not() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let always = || retry::Policy::when(|_| true).max_retries(1);

@@ -379,3 +379,26 @@ async fn a_layer_inside_of_a_nested_router_sees_the_path_that_was_asked_for() {
     call(&app, get("/shop/healthz")).await;
     assert_eq!(telemetry.spans().len(), 2, "{}", telemetry.tree());
 }
+
+/// Of two that say different things neither can be believed.
+#[tokio::test]
+async fn a_header_that_comes_twice_is_none() {
+    let telemetry = TestTelemetry::new();
+    let app = Router::new().route("/", on_get(|| async {})).layer(server_layer(&telemetry).build());
+    let request = Request::get("/").header("host", "a.example").header("host", "b.example");
+    let request = request.header("user-agent", "one").header("user-agent", "two");
+    call(&app, request.body(Body::empty()).unwrap()).await;
+    let span = telemetry.span("GET /");
+    assert!(span.attribute("server.address").is_none() && span.attribute("user_agent.original").is_none());
+}
+
+#[tokio::test]
+async fn a_dual_stack_socket_s_peer_has_the_address_it_has() {
+    let telemetry = TestTelemetry::new();
+    let peer: std::net::SocketAddr = "[::ffff:192.0.2.7]:5".parse().unwrap();
+    let layer = server_layer(&telemetry).with_peer_address(move |_| Some(peer)).build();
+    let app = Router::new().route("/", on_get(|| async {})).layer(layer);
+    call(&app, get("/")).await;
+    let span = telemetry.span("GET /");
+    assert!(span.has("network.peer.address", "192.0.2.7") && span.has("client.address", "192.0.2.7"));
+}
