@@ -176,7 +176,10 @@ impl Monitor {
         self.tally.failed(items, cause);
         self.failed_for(cause, None);
         let effect = match self.shutdown_ends.get() {
-            Some(_) => format!("The service is shutting down: {items} items are lost"),
+            Some(_) => {
+                let number = Number::of(items);
+                format!("The service is shutting down: {items} {} {} lost", number.items, number.are)
+            }
             None => "The service goes on, but its telemetry is lost until this works".to_owned(),
         };
         self.warn_failing(cause, &effect);
@@ -254,10 +257,11 @@ impl Monitor {
     }
 
     /// Somebody else has deleted files, or damaged them.
-    pub(super) fn missing_on_disk(&self, items: u64, folder: &Path) {
-        self.tally.lost_from_disk(items);
+    pub(super) fn missing_on_disk(&self, count: u64, folder: &Path) {
+        self.tally.lost_from_disk(count);
+        let Number { items, were, are } = Number::of(count);
         diagnostics::warn(&format!(
-            "{items} items of {} that were kept on disk are lost: their files are gone or damaged, in {}. Let nobody but this \
+            "{count} {items} of {} that {were} kept on disk {are} lost: their files are gone or damaged, in {}. Let nobody but this \
              service write there",
             self.signal,
             folder.display()
@@ -270,9 +274,10 @@ impl Monitor {
         let message: String = message.chars().take(200).collect();
         if self.warnings.may_warn(&self.authority, &message, Instant::now()) {
             diagnostics::warn(&format!(
-                "the collector at {} rejected {rejected} of {items} in {}, which are lost: {message:?}; see its log for \
-                 more",
-                self.endpoint, self.signal
+                "the collector at {} rejected {rejected} of {items} in {}, which {} lost: {message:?}; see its log for more",
+                self.endpoint,
+                self.signal,
+                Number::of(rejected).are
             ));
         }
     }
@@ -328,6 +333,22 @@ impl Warnings {
     }
 }
 
+/// The words for one, or for many.
+struct Number {
+    items: &'static str,
+    were: &'static str,
+    are: &'static str,
+}
+
+impl Number {
+    fn of(count: u64) -> Self {
+        match count {
+            1 => Self { items: "item", were: "was", are: "is" },
+            _ => Self { items: "items", were: "were", are: "are" },
+        }
+    }
+}
+
 fn key(authority: &str, cause: &str) -> (String, String) {
     // That the export is paused for it makes no other cause.
     (authority.to_owned(), cause.trim_start_matches(PAUSED).to_owned())
@@ -338,7 +359,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::{Duration, Instant};
 
-    use super::{Monitor, PAUSED, Target, WARNING_INTERVAL, Warnings};
+    use super::{Monitor, Number, PAUSED, Target, WARNING_INTERVAL, Warnings};
     use crate::Signal;
 
     #[test]
@@ -352,6 +373,16 @@ mod tests {
         assert!(!may_warn, "it was told");
         monitor.succeeded(1, 0);
         assert_eq!(monitor.why_cut(), "the shutdown did not wait any longer");
+    }
+
+    #[test]
+    fn one_is_lost_and_many_are() {
+        let told = |count| {
+            let Number { items, were, are } = Number::of(count);
+            format!("{count} {items} that {were} there {are} lost")
+        };
+        assert_eq!(told(1), "1 item that was there is lost");
+        assert_eq!([told(0), told(2)], [0, 2].map(|count| format!("{count} items that were there are lost")));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The `console` exporter: a line for each span, log record and data point, on standard output.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
@@ -76,7 +77,9 @@ fn span_line(span: &Span) -> String {
 }
 
 fn log_line(scope: &str, record: &LogRecord) -> String {
-    let severity = if record.severity_text.is_empty() { "-" } else { &record.severity_text };
+    let severity = if record.severity_text.is_empty() { "-" } else { &*word(&record.severity_text) };
+    // Records of the log crate may have any target.
+    let scope = if scope.is_empty() { scope } else { &*word(scope) };
     let body = record.body.as_ref().map(shown).unwrap_or_default();
     let mut line = format!("log {severity} {scope} {body}{}", attributes(&record.attributes));
     identify(&mut line, &record.trace_id, &record.span_id);
@@ -88,7 +91,7 @@ fn is_of_itself(metric: &Metric) -> bool {
 }
 
 fn metric_lines(metric: &Metric) -> String {
-    let head = format!("metric {} {:?}", metric.name, metric.unit);
+    let head = format!("metric {} {:?}", word(&metric.name), metric.unit);
     let number = |point: &NumberDataPoint| {
         let value = match point.value {
             Some(number_data_point::Value::AsInt(0)) if is_of_itself(metric) => return String::new(),
@@ -125,7 +128,13 @@ fn metric_lines(metric: &Metric) -> String {
 
 fn attributes(attributes: &[KeyValue]) -> String {
     let value = |attribute: &KeyValue| attribute.value.as_ref().map(shown).unwrap_or_default();
-    attributes.iter().map(|attribute| format!(" {}={}", attribute.key, value(attribute))).collect()
+    attributes.iter().map(|attribute| format!(" {}={}", word(&attribute.key), value(attribute))).collect()
+}
+
+/// A name, quoted where it could be taken for something else.
+fn word(name: &str) -> Cow<'_, str> {
+    let is_odd = |c: char| c.is_whitespace() || c.is_control() || ['"', '='].contains(&c);
+    if name.is_empty() || name.contains(is_odd) { format!("{name:?}").into() } else { name.into() }
 }
 
 /// Texts are quoted, so that no value begins a new line.
@@ -153,4 +162,42 @@ fn identify(line: &mut String, trace_id: &[u8], span_id: &[u8]) {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_proto::tonic::common::v1::any_value::Value;
+    use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+    use opentelemetry_proto::tonic::logs::v1::LogRecord;
+    use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+    use opentelemetry_proto::tonic::metrics::v1::{Gauge, Metric, NumberDataPoint};
+    use opentelemetry_proto::tonic::trace::v1::Span;
+
+    use super::{log_line, metric_lines, span_line};
+
+    /// Keys may come from whoever calls a service: names of headers, or of members of its JSON.
+    #[test]
+    fn nothing_begins_a_new_line_or_a_new_attribute() {
+        let value = Some(AnyValue { value: Some(Value::IntValue(1)) });
+        let attribute =
+            |key: &str| KeyValue { key: key.to_owned(), value: value.clone(), ..Default::default() };
+        let attributes =
+            vec![attribute("plain.key"), attribute("a\nspan \"forged\""), attribute("b=2 c"), attribute("")];
+        let shown = r#" plain.key=1 "a\nspan \"forged\""=1 "b=2 c"=1 ""=1"#;
+        let span = Span { name: "x\ny".to_owned(), attributes: attributes.clone(), ..Default::default() };
+        assert_eq!(span_line(&span), format!("span \"x\\ny\" unspecified 0.000ns{shown}\n"));
+        let record = LogRecord {
+            attributes: attributes.clone(),
+            severity_text: "A\nB".to_owned(),
+            ..Default::default()
+        };
+        assert_eq!(
+            log_line("target\nof log", &record),
+            format!("log \"A\\nB\" \"target\\nof log\" {shown}\n")
+        );
+        let point = NumberDataPoint { attributes, ..Default::default() };
+        let data = Some(Data::Gauge(Gauge { data_points: vec![point] }));
+        let metric = Metric { name: "m\n1".to_owned(), unit: "s".to_owned(), data, ..Default::default() };
+        assert_eq!(metric_lines(&metric), format!("metric \"m\\n1\" \"s\" -{shown}\n"));
+    }
 }
