@@ -173,11 +173,15 @@ fn with_prometheus(
     safety: &Safety,
     guard: &Arc<AttributeGuard>,
 ) -> (MeterProviderBuilder, Option<SocketAddr>) {
-    let Some(prometheus) = &config.destinations.prometheus else { return (builder, None) };
+    let Some(prometheus) = &mut config.destinations.prometheus else { return (builder, None) };
     match export::start_prometheus(prometheus, runtime.entry(), &safety.redactor, guard, &safety.live) {
-        Ok((reader, address)) => (builder.with_reader(reader), Some(address)),
+        Ok((reader, address)) => {
+            prometheus.port = address.port();
+            (builder.with_reader(reader), Some(address))
+        }
         Err(problem) => {
             config.warnings.push(problem);
+            config.destinations.prometheus = None;
             (builder, None)
         }
     }

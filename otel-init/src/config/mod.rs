@@ -272,7 +272,7 @@ impl Config {
             }
         }
         if let Some(prometheus) = &self.destinations.prometheus {
-            let address = format!("for Prometheus at {}:{}", prometheus.host, prometheus.port);
+            let address = format!("for Prometheus at {}", prometheus.address());
             destinations.push((address, vec![Signal::Metrics.as_str()]));
         }
         let exports: Vec<_> =

@@ -22,6 +22,17 @@ impl Default for PrometheusConfig {
 }
 
 impl PrometheusConfig {
+    /// As it stands in a URL.
+    pub(crate) fn address(&self) -> String {
+        let (host, port) = (self.bare_host(), self.port);
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
+
+    /// An address of IPv6 may have the brackets that it has in a URL.
+    pub(crate) fn bare_host(&self) -> &str {
+        self.host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(&self.host)
+    }
+
     /// "localhost" and 9464 unless the variables say otherwise.
     pub(crate) fn resolve(environment: &Environment<'_>) -> Self {
         let default = Self::default();
@@ -35,6 +46,23 @@ impl PrometheusConfig {
                 })
                 .unwrap_or(default.port),
             ..default
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PrometheusConfig;
+
+    #[test]
+    fn an_address_of_ipv6_is_taken_with_and_without_brackets() {
+        for (host, bare, address) in [
+            ("localhost", "localhost", "localhost:9464"),
+            ("::1", "::1", "[::1]:9464"),
+            ("[::1]", "::1", "[::1]:9464"),
+        ] {
+            let config = PrometheusConfig { host: host.to_owned(), ..PrometheusConfig::default() };
+            assert_eq!((config.bare_host(), config.address()), (bare, address.to_owned()));
         }
     }
 }

@@ -46,7 +46,7 @@ struct Page {
     guard: Arc<AttributeGuard>,
     live: Arc<Live>,
     /// One collection at a time, however many ask.
-    turn: Mutex<()>,
+    turn: Arc<Mutex<()>>,
 }
 
 /// The reader for the meter provider, and the address that it can be fetched from. No address is no reason for a service
@@ -59,9 +59,9 @@ pub(crate) fn start(
     live: &Arc<Live>,
 ) -> Result<(PrometheusExporter, SocketAddr), String> {
     let failed = |reason: String| {
-        let (host, port) = (&config.host, config.port);
+        let address = config.address();
         format!(
-            "metrics cannot be fetched by Prometheus from {host}:{port}: {reason}; the service runs without: free the address, \
+            "metrics cannot be fetched by Prometheus from {address}: {reason}; the service runs without: free the address, \
              or name another one by OTEL_EXPORTER_PROMETHEUS_HOST and OTEL_EXPORTER_PROMETHEUS_PORT (`host` and `port` in a \
              configuration file)"
         )
@@ -75,7 +75,7 @@ pub(crate) fn start(
     }
     let exporter = exporter.build().map_err(|error| failed(error.to_string()))?;
     let listener =
-        StdListener::bind((config.host.as_str(), config.port)).map_err(|error| failed(error.to_string()))?;
+        StdListener::bind((config.bare_host(), config.port)).map_err(|error| failed(error.to_string()))?;
     listener.set_nonblocking(true).map_err(|error| failed(error.to_string()))?;
     let address = listener.local_addr().map_err(|error| failed(error.to_string()))?;
     let page = Page {
@@ -83,7 +83,7 @@ pub(crate) fn start(
         redactor: Arc::clone(redactor),
         guard: Arc::clone(guard),
         live: Arc::clone(live),
-        turn: Mutex::new(()),
+        turn: Arc::default(),
     };
     runtime.spawn(listen(listener, Arc::new(page)));
     Ok((exporter, address))
@@ -134,9 +134,11 @@ async fn answer(request: &Request<Incoming>, page: Arc<Page>) -> Response<Full<B
         answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return answer;
     }
+    // Who is cut off while others are served no longer waits for a turn.
+    let turn = Arc::clone(&page.turn).lock_owned().await;
     // Callbacks of the service run while metrics are collected: not on the thread that exports.
     let collected = tokio::task::spawn_blocking(move || {
-        let _turn = page.turn.blocking_lock();
+        let _turn = turn;
         page.text()
     });
     match collected.await {

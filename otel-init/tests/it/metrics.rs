@@ -265,6 +265,9 @@ fn prometheus_fetches_what_was_measured() {
         let counter = global::meter("shop").u64_counter("orders").with_unit("{order}").build();
         counter.add(3, &[KeyValue::new("country", "de"), KeyValue::new("api.token", "hunter2")]);
         let address = telemetry.prometheus_address().unwrap();
+        let port =
+            telemetry.config().setting("meter_provider.readers[0].pull.exporter.prometheus.port").unwrap();
+        assert_eq!(port.value(), address.port().to_string(), "of a port that the system gave");
         let ask = |request: &str| {
             let mut connection = std::net::TcpStream::connect(address).unwrap();
             connection.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
@@ -404,6 +407,7 @@ fn an_address_that_is_taken_is_a_warning() {
             .install()
             .unwrap();
         assert_eq!(telemetry.prometheus_address(), None);
+        assert!(!telemetry.config().to_string().contains("exporter.prometheus"), "{}", telemetry.config());
         telemetry.shutdown_blocking().unwrap();
     });
     if let Some(finished) = finished {
@@ -411,5 +415,6 @@ fn an_address_that_is_taken_is_a_warning() {
         assert_eq!(lines.len(), 1, "{}", finished.console);
         assert!(lines[0].contains("the service runs without: "), "{lines:?}");
         assert!(lines[0].contains("OTEL_EXPORTER_PROMETHEUS_PORT"), "{lines:?}");
+        assert_eq!(finished.lines("exporting nothing; ").len(), 1, "{}", finished.console);
     }
 }
