@@ -55,28 +55,33 @@ impl BatchConfig {
         let max_queue_size = given.unwrap_or(QUEUE);
         let batch = format!("{prefix}_MAX_EXPORT_BATCH_SIZE");
         let given_batch = environment.size(&batch, default(BATCH_BYTES, BATCH));
-        let max_export_batch_size = given_batch.unwrap_or(BATCH);
-        if given_batch.is_some() && max_export_batch_size > max_queue_size {
-            environment.warn(format!(
-                "{batch} is {max_export_batch_size}, more than the queue holds; {max_queue_size} is used"
-            ));
+        let mut max_export_batch_size = given_batch.unwrap_or(BATCH);
+        // What is bounded by its size alone holds any number.
+        let is_counted = queue == Queue::Sdk || given.is_some();
+        if is_counted && max_export_batch_size > max_queue_size {
+            if given_batch.is_some() {
+                environment.warn(format!(
+                    "{batch} is {max_export_batch_size}, more than the queue holds; {max_queue_size} is used"
+                ));
+            }
+            max_export_batch_size = max_queue_size;
         }
         Self {
             max_queue_size,
             is_queue_size_given: given.is_some(),
-            max_export_batch_size: max_export_batch_size.min(max_queue_size),
+            max_export_batch_size,
             is_batch_size_given: given_batch.is_some(),
             schedule_delay: environment
-                .milliseconds(&[&format!("{prefix}_SCHEDULE_DELAY")], default_delay.as_millis())
+                .delay(&format!("{prefix}_SCHEDULE_DELAY"), default_delay.as_millis())
                 .unwrap_or(default_delay),
-            export_timeout: environment.milliseconds(&[&format!("{prefix}_EXPORT_TIMEOUT")], EXPORT_TIMEOUT),
+            export_timeout: environment.timeout(&[&format!("{prefix}_EXPORT_TIMEOUT")], EXPORT_TIMEOUT),
         }
     }
 }
 
 pub(crate) fn metric_interval(settings: &Settings, environment: &Environment<'_>) -> Duration {
     let otherwise = settings.metric_export_interval.unwrap_or(INTERVAL);
-    let interval = environment.milliseconds(&["OTEL_METRIC_EXPORT_INTERVAL"], otherwise.as_millis());
+    let interval = environment.delay("OTEL_METRIC_EXPORT_INTERVAL", otherwise.as_millis());
     settings.metric_export_interval.or(interval).unwrap_or(INTERVAL)
 }
 

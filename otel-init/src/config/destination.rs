@@ -196,7 +196,7 @@ impl Timing {
             spans: BatchConfig::spans(settings.queue, environment),
             logs: BatchConfig::logs(settings.queue, environment),
             interval: batch::metric_interval(settings, environment),
-            metric_timeout: environment.milliseconds(&["OTEL_METRIC_EXPORT_TIMEOUT"], batch::EXPORT_TIMEOUT),
+            metric_timeout: environment.timeout(&["OTEL_METRIC_EXPORT_TIMEOUT"], batch::EXPORT_TIMEOUT),
             temporality: batch::temporality(settings, environment),
         }
     }

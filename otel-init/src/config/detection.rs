@@ -56,7 +56,7 @@ pub(crate) fn chosen(settings: &Settings, environment: &Environment<'_>) -> Vec<
         let own = own.map(|detector| detector.name.to_owned());
         own.chain(registry.detectors.keys().cloned()).collect::<Vec<_>>()
     };
-    let mut unknown = Vec::new();
+    let (mut unknown, mut is_empty) = (Vec::new(), false);
     let mut chosen = match (&settings.detectors, environment.text(VARIABLE)) {
         (Some(names), _) => names.clone(),
         (None, Some(text)) => {
@@ -72,6 +72,7 @@ pub(crate) fn chosen(settings: &Settings, environment: &Environment<'_>) -> Vec<
             }
             if chosen.is_empty() && !is_none {
                 environment.refuse(VARIABLE);
+                is_empty = unknown.is_empty();
                 chosen = local();
             }
             chosen
@@ -83,6 +84,9 @@ pub(crate) fn chosen(settings: &Settings, environment: &Environment<'_>) -> Vec<
     chosen.dedup();
     let used = listed(chosen.iter().map(String::as_str));
     environment.instead(VARIABLE, format!("{used} is used"));
+    if is_empty {
+        environment.names_nothing(VARIABLE, &used);
+    }
     for name in unknown {
         environment.warn(format!(
             "{VARIABLE} names {name:?}, which is not known; known are {}, all and none; {used} is used",
@@ -113,16 +117,18 @@ pub(crate) fn run(
                 None => continue,
             },
         };
-        missing.push(name.clone());
-        let (found, name) = (found.clone(), name.clone());
+        let (found, running) = (found.clone(), name.clone());
         let spawned = thread::Builder::new().name(format!("otel-init-{name}")).spawn(move || {
             // What a detector asks of the network is no telemetry.
             let _suppressed = Context::enter_telemetry_suppressed_scope();
             // Nobody listens after the deadline.
-            let _ = found.send((name, detector.run()));
+            let _ = found.send((running, detector.run()));
         });
-        if let Err(error) = spawned {
-            environment.warn(format!("a detector of resource attributes cannot be started: {error}"));
+        match spawned {
+            Ok(_) => missing.push(name.clone()),
+            Err(error) => environment.warn(format!(
+                "the resource detector {name} cannot be started: {error}; its attributes are missing"
+            )),
         }
     }
     drop(found);

@@ -79,6 +79,9 @@ impl Endpoint {
             }
             (true, _) => base.to_owned(),
         };
+        if base.contains('#') || query.contains('#') {
+            return Err("a # has no place in an endpoint; in a password it is %23".to_owned());
+        }
         let url = format!("{base}{path}{query}");
         let uri: Uri = url.parse().map_err(|error| format!("not a URL: {error}"))?;
         let is_https = match uri.scheme_str() {
@@ -91,6 +94,9 @@ impl Endpoint {
             Some((user, host)) => (Some(user), host.to_owned()),
             None => (None, authority.to_owned()),
         };
+        if authority.is_empty() || authority.starts_with(':') {
+            return Err("a host is expected".to_owned());
+        }
         // `Uri` takes any text for a port, and a client the default one then.
         let after_colon = authority.rsplit_once(':').map(|(_, port)| port);
         let port = after_colon.filter(|port| !port.ends_with(']'));
@@ -145,8 +151,9 @@ impl Endpoint {
     /// A text that is refused, without what may be a password or a key.
     pub(crate) fn masked(text: &str) -> String {
         let host = text.rfind('@').map_or(0, |at| at + 1);
-        let (visible, query) = text.split_at(text[host..].find('?').map_or(text.len(), |at| host + at));
-        let query = if query.is_empty() { "" } else { "?***" };
+        let (visible, query) =
+            text.split_at(text[host..].find(['?', '#']).map_or(text.len(), |at| host + at));
+        let query = query.chars().next().map_or_else(String::new, |mark| format!("{mark}***"));
         if host == 0 {
             return format!("{visible}{query}");
         }
@@ -154,6 +161,11 @@ impl Endpoint {
         let scheme = text.split_once("://").map(|(before, _)| before).filter(is_scheme);
         let scheme = scheme.map_or_else(String::new, |scheme| format!("{scheme}://"));
         format!("{scheme}***@{}{query}", &visible[host..])
+    }
+
+    /// Whether something is asked of the collector that gRPC, whose URLs are names of methods, does not ask.
+    pub(crate) fn has_query(&self) -> bool {
+        self.url.contains('?')
     }
 
     /// Host and port: signals that share it share their warnings.
@@ -239,6 +251,7 @@ mod tests {
             ("http://user:s?e/c://r@e@collector?key=secret", "http://***@collector?***"),
             ("user:sec://ret@collector", "***@collector"),
             ("é?secret", "é?***"),
+            ("http://collector/#secret?", "http://collector/#***"),
         ] {
             assert_eq!(Endpoint::masked(text), shown);
         }

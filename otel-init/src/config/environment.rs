@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::time::Duration;
 
+use super::LONGEST_WAIT;
+
 /// The variables and what was wrong with them.
 pub(crate) struct Environment<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
@@ -49,6 +51,13 @@ impl<'a> Environment<'a> {
             // The signals ask for the same variables, one after the other.
             said.get_or_insert_with(|| holds.to_string());
         }
+    }
+
+    /// A list that is set, and has only commas.
+    pub(crate) fn names_nothing(&self, name: &str, used: &str) {
+        let value = self.text(name).unwrap_or_default();
+        self.refuse(name);
+        self.warn(format!("{name} is {value:?}, which names nothing; {used} is used"));
     }
 
     /// The value of this variable is of no use, whoever finds that out says why.
@@ -125,13 +134,25 @@ impl<'a> Environment<'a> {
 
     /// A whole number, zero included.
     pub(crate) fn count(&self, names: &[&str], default: impl Display) -> Option<u32> {
-        self.parsed(names, "a whole number", default, |value| value.parse().ok())
+        let expected = format!("a whole number from 0 to {}", u32::MAX);
+        self.parsed(names, &expected, default, |value| value.parse().ok())
     }
 
-    /// Milliseconds above zero.
-    pub(crate) fn milliseconds(&self, names: &[&str], default: impl Display) -> Option<Duration> {
-        let parse = |value: &str| value.parse().ok().filter(|number| *number > 0).map(Duration::from_millis);
-        self.parsed(names, "a whole number of milliseconds above 0", default, parse)
+    /// Milliseconds between two of something. "The value is non-negative": none at all is as short as it gets.
+    pub(crate) fn delay(&self, name: &str, default: impl Display) -> Option<Duration> {
+        let parse = |value: &str| value.parse().ok().map(|number: u64| Duration::from_millis(number.max(1)));
+        self.parsed(&[name], "a whole number of milliseconds", default, parse)
+            .map(|delay| delay.min(LONGEST_WAIT))
+    }
+
+    /// Milliseconds that something may take. "Implementations SHOULD interpret timeout zero values (i.e. 0 indicating 0
+    /// milliseconds) as no limit".
+    pub(crate) fn timeout(&self, names: &[&str], default: impl Display) -> Option<Duration> {
+        let parse = |value: &str| match value.parse().ok()? {
+            0 => Some(LONGEST_WAIT),
+            number => Some(Duration::from_millis(number).min(LONGEST_WAIT)),
+        };
+        self.parsed(names, "a whole number of milliseconds, 0 for no limit", default, parse)
     }
 
     /// Keeps a warning, once.

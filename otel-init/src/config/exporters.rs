@@ -24,7 +24,11 @@ impl ExporterName {
             return vec![Self::Otlp];
         };
         let (mut chosen, mut unknown, mut is_none) = (Vec::new(), Vec::new(), false);
-        for name in distinct(text.split(',')) {
+        let names = distinct(text.split(','));
+        if names.is_empty() {
+            environment.names_nothing(&variable, "otlp");
+        }
+        for name in names {
             match Self::parse(signal, &name, registry) {
                 Ok(Some(exporter)) => chosen.push((name, exporter)),
                 Ok(None) => is_none = true,

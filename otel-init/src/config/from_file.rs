@@ -54,7 +54,7 @@ impl Config {
         file.warnings.drain(..).for_each(|warning| environment.warn(format!("{path}: {warning}")));
         code_over(&mut file, settings)?;
         proxy::note(&mut file.destinations, lookup);
-        otlp::note_without_path(&file.destinations, &environment, |signal| {
+        otlp::note_endpoints(&file.destinations, &environment, |signal| {
             format!("{path}: the endpoint of {signal}")
         });
         let telemetry_level = settings.telemetry_level.or(file.telemetry_level).unwrap_or(LevelFilter::INFO);

@@ -84,8 +84,26 @@ pub(super) const KNOWN: &[&str] = &[
     "OTEL_SPAN_LINK_COUNT_LIMIT",
 ];
 
-/// Instrumentations have their own, and so have other tools.
-const OTHERS: &[&str] = &["OTEL_INSTRUMENTATION_", "OTEL_SEMCONV_", "OTEL_RUST_"];
+/// Instrumentations have their own, and so have other tools. A pod has what is meant for other languages,
+/// "`OTEL_{LANGUAGE}_{FEATURE}`", and what the operator for Kubernetes makes the values of known variables of.
+const OTHERS: &[&str] = &[
+    "OTEL_INSTRUMENTATION_",
+    "OTEL_SEMCONV_",
+    "OTEL_RUST_",
+    "OTEL_CPP_",
+    "OTEL_DOTNET_",
+    "OTEL_ERLANG_",
+    "OTEL_GO_",
+    "OTEL_JAVA_",
+    "OTEL_JAVAAGENT_",
+    "OTEL_NODE_",
+    "OTEL_PHP_",
+    "OTEL_PYTHON_",
+    "OTEL_RUBY_",
+    "OTEL_SWIFT_",
+    "OTEL_POD_IP",
+    "OTEL_RESOURCE_ATTRIBUTES_",
+];
 
 /// Names each variable of `names` that looks like one of OpenTelemetry's and that nobody reads: a typing error, most
 /// likely.

@@ -160,7 +160,7 @@ impl Config {
         let detectors = detection::chosen(settings, &environment);
         let mut destinations = Destinations::resolve(settings, &environment)?;
         proxy::note(&mut destinations, lookup);
-        otlp::note_without_path(&destinations, &environment, |signal| {
+        otlp::note_endpoints(&destinations, &environment, |signal| {
             format!("OTEL_EXPORTER_OTLP_{}_ENDPOINT", signal.as_str().to_uppercase())
         });
         let config = Self {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Settings, percent};
+use super::{Settings, percent, resource};
 use crate::{ConsoleLogs, Queue, Redaction, SettingSource, Signal};
 
 /// What is remembered while the configuration is put together.
@@ -63,7 +63,8 @@ impl Origins {
         list: Option<&str>,
     ) -> Self {
         let pairs = list.and_then(|list| percent::decode_pairs(list).ok()).unwrap_or_default();
-        let attributes = pairs.into_iter().map(|(key, _)| key).collect();
+        let named = pairs.into_iter().filter(|(key, value)| !resource::is_nameless(key, value));
+        let attributes = named.map(|(key, _)| key).collect();
         let mut origins = Self { variables, attributes, ..Self::of_code(settings) };
         // The variable wins over a preset.
         if settings.sampling.as_ref().is_some_and(|sampling| sampling.is_preset())
@@ -121,9 +122,12 @@ impl Origins {
             ("panic_hook", settings.panic_hook),
             ("console_logs", settings.console_logs != ConsoleLogs::default()),
         ];
+        let said = |(key, value): (&str, &str)| (!resource::is_nameless(key, value)).then(|| key.to_owned());
+        let given = settings.resource_attributes.iter();
         let mut attributes: BTreeSet<String> =
-            settings.resource_attributes.iter().map(|kv| kv.key.to_string()).collect();
-        attributes.extend(settings.service_name.as_ref().map(|_| "service.name".to_owned()));
+            given.filter_map(|kv| said((kv.key.as_str(), &kv.value.as_str()))).collect();
+        let name = settings.service_name.as_deref();
+        attributes.extend(name.and_then(|name| said(("service.name", name))));
         attributes.extend(settings.service_version.as_ref().map(|_| "service.version".to_owned()));
         Self {
             code: code.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name).collect(),

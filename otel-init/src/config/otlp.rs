@@ -87,12 +87,21 @@ impl OtlpConfig {
     }
 }
 
-/// Warns of endpoints of one signal whose path was forgotten. `named` is what said it.
-pub(super) fn note_without_path(
+/// Warns of endpoints of one signal whose path was forgotten, `named` is what said it, and of what gRPC does not send.
+pub(super) fn note_endpoints(
     destinations: &Destinations,
     environment: &Environment<'_>,
     named: impl Fn(Signal) -> String,
 ) {
+    for otlp in destinations.otlp().filter(|otlp| otlp.protocol == Protocol::Grpc) {
+        if otlp.endpoint.has_query() {
+            environment.warn(format!(
+                "the endpoint {} has a query, which gRPC has no place for, so it is not sent: a key goes into \
+                 OTEL_EXPORTER_OTLP_HEADERS, or into `headers` in a configuration file",
+                otlp.endpoint.shown()
+            ));
+        }
+    }
     for otlp in destinations.otlp().filter(|otlp| otlp.protocol != Protocol::Grpc) {
         let (signal, shown) = (otlp.signal, otlp.endpoint.shown());
         // "If an URL contains no path part, the root path `/` MUST be used": hardly what was meant.
@@ -186,7 +195,7 @@ impl Variables {
 
     fn timeout(&self, environment: &Environment<'_>) -> Duration {
         let [own, general] = self.names("TIMEOUT");
-        environment.milliseconds(&[&own, &general], TIMEOUT.as_millis()).unwrap_or(TIMEOUT)
+        environment.timeout(&[&own, &general], TIMEOUT.as_millis()).unwrap_or(TIMEOUT)
     }
 
     fn compression(&self, environment: &Environment<'_>) -> Option<Compression> {
@@ -245,10 +254,7 @@ fn is_without_secret(value: &HeaderValue) -> bool {
 
 /// The same list, wherever it stands. The error is the place of an entry that cannot be read, from 1.
 pub(super) fn parse_headers(text: &str) -> Result<HeaderMap, usize> {
-    let pairs = percent::decode_pairs(text)?;
-    let header =
-        |(index, (name, value)): (usize, (String, String))| sensitive_header(&name, &value).ok_or(index + 1);
-    pairs.into_iter().enumerate().map(header).collect()
+    percent::read_pairs(text, |name, value| sensitive_header(&name, &value))
 }
 
 pub(super) fn sensitive_header(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {

@@ -15,12 +15,20 @@ pub(crate) fn decode(text: &str) -> Option<String> {
     String::from_utf8(decoded).ok()
 }
 
-/// Splits `key=value,key=value` and decodes keys and values. `None` if any entry is malformed; empty entries are
-/// skipped.
-/// The error is the place of an entry that cannot be read, from 1.
+/// Splits `key=value,key=value` and decodes keys and values. The error is the place of an entry that cannot be read, from 1;
+/// empty entries are skipped.
 pub(crate) fn decode_pairs(text: &str) -> Result<Vec<(String, String)>, usize> {
+    read_pairs(text, |key, value| Some((key, value)))
+}
+
+/// The same, where an entry has to be more than decodable.
+pub(crate) fn read_pairs<T, C: FromIterator<T>>(
+    text: &str,
+    read: impl Fn(String, String) -> Option<T>,
+) -> Result<C, usize> {
     let entries = text.split(',').map(str::trim).enumerate().filter(|(_, entry)| !entry.is_empty());
-    entries.map(|(index, entry)| decode_pair(entry).ok_or(index + 1)).collect()
+    let pair = |entry| decode_pair(entry).and_then(|(key, value)| read(key, value));
+    entries.map(|(index, entry)| pair(entry).ok_or(index + 1)).collect()
 }
 
 fn decode_pair(entry: &str) -> Option<(String, String)> {

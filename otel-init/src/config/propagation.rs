@@ -24,6 +24,7 @@ impl PropagatorConfig {
             None => DEFAULT.to_vec(),
         };
         environment.instead(NAME, format!("{} is used", listed(DEFAULT.into_iter())));
+        let is_empty = names.is_empty();
         let (mut known, mut unknown, mut is_none): (Vec<String>, _, _) = (Vec::new(), Vec::new(), false);
         for name in names {
             if registry.names().any(|other| other == name) {
@@ -40,6 +41,9 @@ impl PropagatorConfig {
         if known.is_empty() && !is_none {
             environment.refuse(NAME);
             known = DEFAULT.map(str::to_owned).to_vec();
+        }
+        if is_empty {
+            environment.names_nothing(NAME, &listed(DEFAULT.into_iter()));
         }
         let supported: Vec<_> = registry.names().collect();
         for name in unknown {

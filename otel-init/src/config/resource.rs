@@ -13,66 +13,104 @@ use super::{Settings, detection, percent};
 
 const ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
 const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
+const DETECTOR: &str = "a resource detector";
 
 /// The resource: code over `OTEL_SERVICE_NAME` over `OTEL_RESOURCE_ATTRIBUTES` over what was detected.
 ///
 /// Upstream's builder is not used: it lets the attributes win over `OTEL_SERVICE_NAME`, decodes no escapes and always
 /// reads the variables of the process.
 pub(crate) fn resolve(chosen: &[String], settings: &Settings, environment: &Environment<'_>) -> Resource {
-    let mut attributes = always();
-    attributes.extend(detection::run(
-        chosen,
-        &settings.registry,
-        &Filter::default(),
-        settings.detection_timeout.unwrap_or(detection::TIMEOUT),
-        environment,
-    ));
-    attributes.extend(from_environment(environment));
-    if let Some(name) = environment.text(SERVICE_NAME) {
-        attributes.insert("service.name".into(), name.into());
-    }
-    let resource = with_code(attributes, settings, None);
-    note_name(&resource, environment);
-    resource
+    let mut attributes = Attributes::of_every_resource();
+    let timeout = settings.detection_timeout.unwrap_or(detection::TIMEOUT);
+    let found = detection::run(chosen, &settings.registry, &Filter::default(), timeout, environment);
+    attributes.lay(DETECTOR, found);
+    attributes.lay(ATTRIBUTES, from_environment(environment));
+    attributes.lay(SERVICE_NAME, of_service_name(environment));
+    attributes.with_code(settings).build(None, environment)
 }
 
 /// The resource of a configuration file: code over what it says over what its detectors found.
 pub(crate) fn of_file(file: &FileConfig, settings: &Settings, environment: &Environment<'_>) -> Resource {
     let timeout = settings.detection_timeout.unwrap_or(detection::TIMEOUT);
-    let mut attributes = always();
+    let mut attributes = Attributes::of_every_resource();
     let found = detection::run(&file.detectors, &settings.registry, &file.detected, timeout, environment);
-    attributes.extend(found);
+    attributes.lay(DETECTOR, found);
     // The service's detector "populates service.name based on the OTEL_SERVICE_NAME environment variable".
-    if file.detectors.iter().any(|name| name == "service")
-        && let Some(name) = environment.text(SERVICE_NAME)
-    {
-        attributes.insert("service.name".into(), name.into());
+    if file.detectors.iter().any(|name| name == "service") {
+        attributes.lay(SERVICE_NAME, of_service_name(environment));
     }
-    attributes.extend(file.resource.iter().cloned());
-    let resource = with_code(attributes, settings, file.schema_url.clone());
-    note_name(&resource, environment);
-    resource
+    attributes.lay("the configuration file", file.resource.iter().cloned());
+    attributes.with_code(settings).build(file.schema_url.clone(), environment)
 }
 
-/// What the service is called if the variable is not UTF-8.
-fn note_name(resource: &Resource, environment: &Environment<'_>) {
-    let name = resource.get(&"service.name".into()).unwrap_or_else(|| "".into());
-    environment.instead(SERVICE_NAME, format!("the service is called {name}"));
+/// Whether this is a name of a service that is none, as a variable leaves behind that is not set: the one below holds.
+pub(super) fn is_nameless(key: &str, value: &str) -> bool {
+    key == "service.name" && value.trim().is_empty()
 }
 
-fn with_code(mut attributes: BTreeMap<Key, Value>, settings: &Settings, schema: Option<String>) -> Resource {
-    attributes.extend(settings.resource_attributes.iter().map(|kv| (kv.key.clone(), kv.value.clone())));
-    if let Some(name) = &settings.service_name {
-        attributes.insert("service.name".into(), name.clone().into());
+/// Put together from below.
+struct Attributes {
+    attributes: BTreeMap<Key, Value>,
+    /// Who gave the service no name.
+    nameless: Vec<&'static str>,
+}
+
+impl Attributes {
+    /// What every resource has.
+    fn of_every_resource() -> Self {
+        let attributes = [
+            ("service.name", format!("unknown_service:{}", executable_name())),
+            ("telemetry.sdk.name", "opentelemetry".to_owned()),
+            ("telemetry.sdk.language", "rust".to_owned()),
+            ("telemetry.sdk.version", SDK_VERSION.to_owned()),
+            ("telemetry.distro.name", env!("CARGO_PKG_NAME").to_owned()),
+            ("telemetry.distro.version", env!("CARGO_PKG_VERSION").to_owned()),
+        ]
+        .into_iter()
+        .map(|(key, value)| (Key::from_static_str(key), value.into()))
+        .collect();
+        Self { attributes, nameless: Vec::new() }
     }
-    if let Some(version) = &settings.service_version {
-        attributes.insert("service.version".into(), version.clone().into());
+
+    fn lay(&mut self, source: &'static str, pairs: impl IntoIterator<Item = (Key, Value)>) {
+        for (key, value) in pairs {
+            if is_nameless(key.as_str(), &value.as_str()) {
+                self.nameless.push(source);
+            } else {
+                self.attributes.insert(key, value);
+            }
+        }
     }
-    let attributes = attributes.into_iter().map(|(key, value)| KeyValue::new(key, value));
-    match schema {
-        Some(url) => Resource::builder_empty().with_schema_url(attributes, url).build(),
-        None => Resource::builder_empty().with_attributes(attributes).build(),
+
+    fn with_code(mut self, settings: &Settings) -> Self {
+        let given = settings.resource_attributes.iter().map(|kv| (kv.key.clone(), kv.value.clone()));
+        let service =
+            [("service.name", &settings.service_name), ("service.version", &settings.service_version)];
+        let service =
+            service.into_iter().filter_map(|(key, value)| Some((key.into(), value.clone()?.into())));
+        self.lay("the code", given.chain(service));
+        self
     }
+
+    fn build(self, schema: Option<String>, environment: &Environment<'_>) -> Resource {
+        let attributes = self.attributes.into_iter().map(|(key, value)| KeyValue::new(key, value));
+        let resource = match schema {
+            Some(url) => Resource::builder_empty().with_schema_url(attributes, url).build(),
+            None => Resource::builder_empty().with_attributes(attributes).build(),
+        };
+        let name = resource.get(&"service.name".into()).unwrap_or_else(|| "".into());
+        for source in self.nameless {
+            environment
+                .warn(format!("{source} has service.name without a name; the service is called {name}"));
+        }
+        // If the variable is not UTF-8.
+        environment.instead(SERVICE_NAME, format!("the service is called {name}"));
+        resource
+    }
+}
+
+fn of_service_name(environment: &Environment<'_>) -> Option<(Key, Value)> {
+    Some(("service.name".into(), environment.text(SERVICE_NAME)?.into()))
 }
 
 fn from_environment(environment: &Environment<'_>) -> Vec<(Key, Value)> {
@@ -101,21 +139,6 @@ fn from_environment(environment: &Environment<'_>) -> Vec<(Key, Value)> {
         }
     }
     pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect()
-}
-
-/// What every resource has.
-fn always() -> BTreeMap<Key, Value> {
-    [
-        ("service.name", format!("unknown_service:{}", executable_name())),
-        ("telemetry.sdk.name", "opentelemetry".to_owned()),
-        ("telemetry.sdk.language", "rust".to_owned()),
-        ("telemetry.sdk.version", SDK_VERSION.to_owned()),
-        ("telemetry.distro.name", env!("CARGO_PKG_NAME").to_owned()),
-        ("telemetry.distro.version", env!("CARGO_PKG_VERSION").to_owned()),
-    ]
-    .into_iter()
-    .map(|(key, value)| (Key::from_static_str(key), value.into()))
-    .collect()
 }
 
 /// The SDK does not export its version; a test compares this with what the SDK says of itself.

@@ -1,5 +1,6 @@
 //! What wins over what, variable by variable, with an injected environment.
 
+mod edges;
 mod effects;
 mod exporters;
 mod names;

@@ -9,6 +9,8 @@ pub(super) const UNSUPPORTED: &[(&str, &str)] = &[
     ("OTEL_METRICS_EXEMPLAR_FILTER", "the SDK has no exemplars"),
     ("OTEL_EXPORTER_ZIPKIN_ENDPOINT", "export OTLP and let the collector convert it"),
     ("OTEL_EXPORTER_ZIPKIN_TIMEOUT", "export OTLP and let the collector convert it"),
+    ("OTEL_EXPORTER_ZIPKIN_PROTOCOL", "export OTLP and let the collector convert it"),
+    ("OTEL_EXPORTER_JAEGER_PROTOCOL", "Jaeger takes OTLP: set OTEL_EXPORTER_OTLP_PROTOCOL instead"),
     ("OTEL_EXPORTER_JAEGER_ENDPOINT", "Jaeger takes OTLP: set OTEL_EXPORTER_OTLP_ENDPOINT instead"),
     ("OTEL_EXPORTER_JAEGER_AGENT_HOST", "Jaeger takes OTLP: set OTEL_EXPORTER_OTLP_ENDPOINT instead"),
     ("OTEL_EXPORTER_JAEGER_AGENT_PORT", "Jaeger takes OTLP: set OTEL_EXPORTER_OTLP_ENDPOINT instead"),

@@ -41,7 +41,9 @@ impl GrpcTransport {
         if let Some(authorization) = config.endpoint.authorization() {
             headers.entry(AUTHORIZATION).or_insert_with(|| authorization.clone());
         }
-        let origin: Uri = config.endpoint.target().parse()?;
+        let target = config.endpoint.target();
+        // What comes behind it is the name of a method.
+        let origin: Uri = target.split('?').next().unwrap_or(target).parse()?;
         Ok(Self {
             client,
             origin: origin.to_string().trim_end_matches('/').to_owned(),

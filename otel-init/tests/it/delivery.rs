@@ -87,6 +87,26 @@ fn a_user_and_a_password_in_the_endpoint_are_sent_as_such() {
     });
 }
 
+/// Behind a host and a path, gRPC's URLs are names of methods.
+#[test]
+fn a_query_in_the_endpoint_does_not_get_in_the_way_of_grpc() {
+    if child::is_child() {
+        return one_span();
+    }
+    let receiver = OtlpReceiver::start().unwrap();
+    let variables = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &*format!("{}/?key=hunter2", receiver.grpc_endpoint())),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_METRICS_EXPORTER", "none"),
+        ("OTEL_LOGS_EXPORTER", "none"),
+    ];
+    let finished =
+        child::run("delivery::a_query_in_the_endpoint_does_not_get_in_the_way_of_grpc", &variables);
+    only_request(&receiver);
+    assert_eq!(finished.lines("has a query, which gRPC has no place for").len(), 1, "{}", finished.console);
+    assert!(!finished.console.contains("hunter2"), "{}", finished.console);
+}
+
 fn expect_all_signals(receiver: &OtlpReceiver, protocol: otel_testing::Protocol) {
     assert!(receiver.requests().iter().all(|request| request.protocol == protocol && request.accepted));
     let traces = receiver.traces();

@@ -328,6 +328,26 @@ fn a_detector_that_is_slow_or_panics_is_told_and_does_not_delay() {
     );
 }
 
+/// Where stacks may be larger than the address space, no thread starts.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_detector_that_gets_no_thread_is_told_once() {
+    if !child::is_child() {
+        let variables = [("RUST_MIN_STACK", "4611686018427387904"), ("RUST_TEST_THREADS", "1")];
+        child::run("install::a_detector_that_gets_no_thread_is_told_once", &variables);
+        return;
+    }
+    let config = Telemetry::builder().with_resource_detectors(["os", "process"]).check().unwrap();
+    let [of_os, of_process] = config.warnings() else { panic!("{:?}", config.warnings()) };
+    for (warning, name) in [(of_os, "os"), (of_process, "process")] {
+        assert!(
+            warning.starts_with(&format!("the resource detector {name} cannot be started: ")),
+            "{warning}"
+        );
+        assert!(warning.ends_with("; its attributes are missing"), "{warning}");
+    }
+}
+
 #[test]
 fn who_drops_the_guard_and_goes_on_is_told_so_once() {
     const TOLD: &str = "the telemetry ended when the guard of `install()` was dropped";

@@ -8,11 +8,8 @@ use super::Reader;
 use super::error::FileError;
 use super::fields::{Fields, Value};
 use crate::config::otlp::{TIMEOUT, parse_headers, sensitive_header};
-use crate::config::{Compression, Endpoint, ExporterConfig, OtlpConfig, TlsConfig};
+use crate::config::{Compression, Endpoint, ExporterConfig, LONGEST_WAIT, OtlpConfig, TlsConfig};
 use crate::{Protocol, Signal};
-
-/// "A value of 0 indicates no limit (infinity)."
-const NO_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What stands beside the exporter of metrics.
 #[derive(Default)]
@@ -110,10 +107,10 @@ impl Reader<'_> {
     }
 }
 
-/// Milliseconds, of which none are no limit.
+/// Milliseconds: "A value of 0 indicates no limit (infinity)."
 pub(super) fn milliseconds(fields: &mut Fields, key: &str) -> Result<Option<Duration>, FileError> {
     let given = fields.count(key)?;
-    Ok(given.map(|given| if given == 0 { NO_LIMIT } else { Duration::from_millis(u64::from(given)) }))
+    Ok(given.map(|given| if given == 0 { LONGEST_WAIT } else { Duration::from_millis(u64::from(given)) }))
 }
 
 fn tls(fields: &mut Fields, is_grpc: bool) -> Result<(TlsConfig, bool), FileError> {

@@ -8,12 +8,12 @@ use super::error::FileError;
 use super::exporter::milliseconds;
 use super::fields::{Fields, Value};
 use super::{FileConfig, Reader};
-use crate::Signal;
 use crate::config::BatchConfig;
 use crate::config::batch::{BATCH, LOG_DELAY, QUEUE, SPAN_DELAY};
 use crate::config::destination::Destination;
 use crate::safety::AttributeLimits;
 use crate::sampling::Sampling;
+use crate::{Queue, Signal};
 
 const COUNT: u32 = 128;
 
@@ -118,7 +118,9 @@ impl Reader<'_> {
                     Some(size) => {
                         batch.max_export_batch_size = size_of(&size)?;
                         batch.is_batch_size_given = true;
-                        if batch.max_export_batch_size > batch.max_queue_size {
+                        // What is bounded by its size alone holds any number.
+                        let is_counted = self.settings.queue == Queue::Sdk || batch.is_queue_size_given;
+                        if is_counted && batch.max_export_batch_size > batch.max_queue_size {
                             return Err(size.error("a batch is not larger than the queue, max_queue_size"));
                         }
                     }

@@ -22,7 +22,7 @@ impl Rows<'_> {
         let max_queue_size = queue.most_entries(to.batch);
         let max_export_batch_size = match queue.batch_bytes(to.batch) {
             Some(bytes) => format!("{bytes} bytes"),
-            None => max_export_batch_size.to_string(),
+            None => max_export_batch_size.min(max_queue_size).to_string(),
         };
         let path = format!("{provider}.processors[{index}]");
         let simple = format!("{path}.simple");
