@@ -9,6 +9,7 @@ use opentelemetry::{InstrumentationScope, global};
 
 use crate::config::{Config, Instrumentations, Settings};
 use crate::error::InstallErrorKind;
+use crate::metrics::GuardedMeterProvider;
 use crate::pipeline::Pipeline;
 use crate::{InstallError, Telemetry, diagnostics, panic_hook, subscriber};
 
@@ -86,7 +87,7 @@ fn install_enabled(config: &mut Config) -> Result<Pipeline, InstallError> {
     // Set early, because the processors of spans and logs count into the global meter provider of their first moment.
     let pipeline = Pipeline::build(config, |meter_provider| {
         previous = Some(PreviousMeterProvider(global::meter_provider()));
-        global::set_meter_provider(meter_provider.clone());
+        global::set_meter_provider(GuardedMeterProvider(meter_provider.clone()));
     })?;
     if let Err(error) = set_subscriber(config, Some(&pipeline)) {
         if let Some(previous) = previous {

@@ -183,7 +183,8 @@ impl Telemetry {
         &self.lifecycle.pipeline.tracer_provider
     }
 
-    /// The provider that makes meters; the global one is the same, unless `OTEL_SDK_DISABLED` is set.
+    /// The provider that makes meters; the global one has the same, unless `OTEL_SDK_DISABLED` is set, and there callbacks of
+    /// instruments may panic. After a panic of one from here nothing more is collected.
     #[must_use]
     pub fn meter_provider(&self) -> &SdkMeterProvider {
         &self.lifecycle.pipeline.meter_provider

@@ -106,6 +106,38 @@ fn a_sampler() {
     told_once(finished, &["the sampler panicked; spans that it does so for are not recorded"]);
 }
 
+/// Upstream keeps a lock meanwhile: after one panic nothing was collected any more.
+#[test]
+fn the_callback_of_an_instrument() {
+    let finished = alone("panics::the_callback_of_an_instrument", || {
+        let receiver = OtlpReceiver::start().unwrap();
+        let telemetry = Telemetry::builder()
+            .with_endpoint(receiver.http_endpoint())
+            .with_exporters(Signal::Traces, ["none"])
+            .with_exporters(Signal::Logs, ["none"])
+            .with_environment(|_| None)
+            .install()
+            .unwrap();
+        let meter = global::meter("panics");
+        let bad = meter.u64_observable_gauge("bad").with_callback(|_| panic!("no good"));
+        let _bad = bad.with_callback(|observer| observer.observe(1, &[])).build();
+        let _good = meter.f64_observable_counter("good").with_callback(|one| one.observe(2.0, &[])).build();
+        for flush in 1..=2 {
+            telemetry.flush_blocking().unwrap();
+            for (name, value) in [("bad", 1.0), ("good", 2.0)] {
+                let metrics = receiver.metrics();
+                let seen: Vec<_> = metrics.iter().filter(|metric| metric.name() == name).collect();
+                assert_eq!(seen.len(), flush, "{name}");
+                assert!((seen[flush - 1].metric.total() - value).abs() < f64::EPSILON);
+            }
+        }
+        meter.u64_counter("late").build().add(3, &[]);
+        telemetry.shutdown_blocking().unwrap();
+        assert!(receiver.metrics().iter().any(|metric| metric.name() == "late"));
+    });
+    told_once(finished, &["a callback of the instrument bad panicked; what it did not say is missing"]);
+}
+
 #[test]
 fn the_function_of_an_exporter() {
     let finished = alone("panics::the_function_of_an_exporter", || {

@@ -1,0 +1,136 @@
+//! Callbacks of the service's instruments, called so that a panic of one is the end of nothing.
+//!
+//! The SDK holds a lock while it calls them. A panic poisons it, and from then on nothing is collected in this process.
+
+use std::sync::Arc;
+
+use opentelemetry::InstrumentationScope;
+use opentelemetry::metrics::{
+    AsyncInstrument, AsyncInstrumentBuilder, Callback, Counter, Gauge, Histogram, HistogramBuilder,
+    InstrumentBuilder, InstrumentProvider, Meter, MeterProvider, ObservableCounter, ObservableGauge,
+    ObservableUpDownCounter, UpDownCounter,
+};
+
+use crate::caught::{Once, caught};
+
+/// The meters of a provider, whose callbacks may panic.
+#[derive(Debug)]
+pub(crate) struct GuardedMeterProvider<P>(pub(crate) P);
+
+impl<P: MeterProvider> MeterProvider for GuardedMeterProvider<P> {
+    fn meter_with_scope(&self, scope: InstrumentationScope) -> Meter {
+        Meter::new(Arc::new(Guarded(self.0.meter_with_scope(scope))))
+    }
+}
+
+struct Guarded(Meter);
+
+impl Guarded {
+    /// What is behind the meter, which takes whole builders.
+    fn provider(&self) -> &dyn InstrumentProvider {
+        self.0.u64_counter("").instrument_provider
+    }
+}
+
+fn guarded<I, M: 'static>(mut builder: AsyncInstrumentBuilder<'_, I, M>) -> AsyncInstrumentBuilder<'_, I, M> {
+    let told = Arc::new(Once::default());
+    let (name, callbacks) = (builder.name.clone(), std::mem::take(&mut builder.callbacks));
+    let guard = |callback: Callback<M>| {
+        let (name, told) = (name.clone(), Arc::clone(&told));
+        let guard = move |observer: &dyn AsyncInstrument<M>| {
+            if caught(|| callback(observer)).is_err() {
+                told.warn(&format!(
+                    "a callback of the instrument {name} panicked; what it did not say is missing, and it is called again"
+                ));
+            }
+        };
+        Box::new(guard) as Callback<M>
+    };
+    builder.callbacks = callbacks.into_iter().map(guard).collect();
+    builder
+}
+
+macro_rules! hand_on {
+    ($($method:ident: $builder:ident<$instrument:ty $(, $number:ty)?> $(as $guard:ident)?;)+) => {
+        impl InstrumentProvider for Guarded {
+            $(fn $method(&self, builder: $builder<'_, $instrument $(, $number)?>) -> $instrument {
+                $(let builder = $guard(builder);)?
+                self.provider().$method(builder)
+            })+
+        }
+    };
+}
+
+hand_on! {
+    u64_counter: InstrumentBuilder<Counter<u64>>;
+    f64_counter: InstrumentBuilder<Counter<f64>>;
+    i64_up_down_counter: InstrumentBuilder<UpDownCounter<i64>>;
+    f64_up_down_counter: InstrumentBuilder<UpDownCounter<f64>>;
+    u64_gauge: InstrumentBuilder<Gauge<u64>>;
+    f64_gauge: InstrumentBuilder<Gauge<f64>>;
+    i64_gauge: InstrumentBuilder<Gauge<i64>>;
+    f64_histogram: HistogramBuilder<Histogram<f64>>;
+    u64_histogram: HistogramBuilder<Histogram<u64>>;
+    u64_observable_counter: AsyncInstrumentBuilder<ObservableCounter<u64>, u64> as guarded;
+    f64_observable_counter: AsyncInstrumentBuilder<ObservableCounter<f64>, f64> as guarded;
+    i64_observable_up_down_counter: AsyncInstrumentBuilder<ObservableUpDownCounter<i64>, i64> as guarded;
+    f64_observable_up_down_counter: AsyncInstrumentBuilder<ObservableUpDownCounter<f64>, f64> as guarded;
+    u64_observable_gauge: AsyncInstrumentBuilder<ObservableGauge<u64>, u64> as guarded;
+    i64_observable_gauge: AsyncInstrumentBuilder<ObservableGauge<i64>, i64> as guarded;
+    f64_observable_gauge: AsyncInstrumentBuilder<ObservableGauge<f64>, f64> as guarded;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use opentelemetry::metrics::MeterProvider;
+    use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData};
+    use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
+
+    use super::GuardedMeterProvider;
+
+    /// One that the API has and this does not hand on would record nothing, without a word.
+    #[test]
+    fn every_kind_of_instrument_is_handed_on_with_all_that_was_said() {
+        let exporter = InMemoryMetricExporter::default();
+        let reader = PeriodicReader::builder(exporter.clone()).build();
+        let sdk = SdkMeterProvider::builder().with_reader(reader).build();
+        let meter = GuardedMeterProvider(sdk.clone()).meter("all");
+        macro_rules! record {
+            ($($kind:ident $record:ident $value:literal),+) => {
+                $(meter.$kind(stringify!($kind)).with_unit("s").with_description("d").build().$record($value, &[]);)+
+            };
+        }
+        record!(u64_counter add 1, f64_counter add 1.0, i64_up_down_counter add 1, f64_up_down_counter add 1.0);
+        record!(u64_gauge record 1, f64_gauge record 1.0, i64_gauge record 1);
+        record!(f64_histogram record 1.0, u64_histogram record 1);
+        macro_rules! observe {
+            ($($kind:ident $value:literal),+) => {
+                $(let builder = meter.$kind(stringify!($kind)).with_unit("s").with_description("d");
+                let _observed = builder.with_callback(|observer| observer.observe($value, &[])).build();)+
+            };
+        }
+        observe!(u64_observable_counter 1, f64_observable_counter 1.0, i64_observable_up_down_counter 1);
+        observe!(f64_observable_up_down_counter 1.0, u64_observable_gauge 1, i64_observable_gauge 1);
+        observe!(f64_observable_gauge 1.0);
+        meter.f64_histogram("buckets").with_boundaries(vec![7.0]).build().record(1.0, &[]);
+        sdk.force_flush().unwrap();
+        let collected = exporter.get_finished_metrics().unwrap();
+        let scope = collected[0].scope_metrics().next().unwrap();
+        assert_eq!(scope.scope().name(), "all");
+        let metrics: BTreeMap<_, _> = scope.metrics().map(|metric| (metric.name(), metric)).collect();
+        assert_eq!(metrics.len(), 17, "{:?}", metrics.keys());
+        let said = |metric: &&&_| -> bool {
+            let metric: &opentelemetry_sdk::metrics::data::Metric = metric;
+            metric.unit() == "s" && metric.description() == "d"
+        };
+        assert_eq!(metrics.values().filter(said).count(), 16);
+        let AggregatedMetrics::F64(MetricData::Histogram(histogram)) = metrics["buckets"].data() else {
+            panic!("{:?}", metrics["buckets"]);
+        };
+        let bounds: Vec<_> = histogram.data_points().flat_map(|point| point.bounds()).collect();
+        assert_eq!(bounds, [7.0]);
+        sdk.shutdown().unwrap();
+    }
+}
