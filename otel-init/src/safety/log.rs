@@ -13,7 +13,7 @@ use crate::{Signal, span_fields};
 use super::attributes::{judged, keep_last};
 use super::chain::Safety;
 use super::intake::{Admitted, Lanes};
-use super::value::{SafeValue, Verdict, redacted_body};
+use super::value::{Verdict, redacted_body};
 
 /// sqlx logs statements as they are sent, with their literals; slow ones as warnings. Spans of otel-db have their text without.
 const STATEMENT_LOG: &str = "sqlx::query";
@@ -84,17 +84,11 @@ impl<P: LogProcessor> LogProcessor for SafeLogProcessor<P> {
 
 impl Safety {
     fn protect_log(&self, record: &mut SdkLogRecord) {
-        let limits = self.limits.log;
-        if let Some(body) = record.body() {
-            let redacted = redacted_body(body, &self.redactor);
-            if redacted.is_some() {
-                self.redactor.count();
-            }
-            let shortened =
-                limits.value_length.and_then(|limit| redacted.as_ref().unwrap_or(body).shortened(limit));
-            if let Some(body) = shortened.or(redacted) {
-                record.set_body(body);
-            }
+        // "[Limits] do not apply to values within other data structures such as LogRecord.Body".
+        // <https://opentelemetry.io/docs/specs/otel/common/#attribute-limits>
+        if let Some(redacted) = record.body().and_then(|body| redacted_body(body, &self.redactor)) {
+            self.redactor.count();
+            record.set_body(redacted);
         }
         if let Some(attributes) = self.protected(record) {
             *record = self.rebuilt(record, attributes);

@@ -259,26 +259,36 @@ fn what_comes_after_the_end_is_silent() {
 #[cfg(target_os = "linux")]
 #[test]
 fn sigterm_resolves_the_signal_and_everything_is_delivered() {
-    if child::is_child() {
-        let telemetry = install();
-        let stopped = std::thread::spawn(|| futures_executor::block_on(otel_init::shutdown_signal()));
-        // With nobody watching, the signal would end the process.
-        eventually_blocking(AT_ONCE, is_sigterm_caught);
-        let pid = std::process::id().to_string();
-        assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        stopped.join().unwrap();
-        telemetry.shutdown_blocking().unwrap();
-        return;
-    }
-    expect_delivery("shutdown::sigterm_resolves_the_signal_and_everything_is_delivered");
+    delivers_at_signal("shutdown::sigterm_resolves_the_signal_and_everything_is_delivered", 15);
 }
 
 #[cfg(target_os = "linux")]
-fn is_sigterm_caught() -> bool {
+#[test]
+fn an_interrupt_resolves_the_signal_and_everything_is_delivered() {
+    delivers_at_signal("shutdown::an_interrupt_resolves_the_signal_and_everything_is_delivered", 2);
+}
+
+#[cfg(target_os = "linux")]
+fn delivers_at_signal(test: &str, number: u32) {
+    if !child::is_child() {
+        return expect_delivery(test);
+    }
+    let telemetry = install();
+    let stopped = std::thread::spawn(|| futures_executor::block_on(otel_init::shutdown_signal()));
+    // With nobody watching, the signal would end the process.
+    eventually_blocking(AT_ONCE, || is_caught(number));
+    let pid = std::process::id().to_string();
+    let kill = std::process::Command::new("kill").args([&format!("-{number}"), &pid]).status();
+    assert!(kill.unwrap().success());
+    stopped.join().unwrap();
+    telemetry.shutdown_blocking().unwrap();
+}
+
+#[cfg(target_os = "linux")]
+fn is_caught(number: u32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
-    let sigterm = 1 << 14;
-    u64::from_str_radix(mask.trim(), 16).unwrap() & sigterm != 0
+    u64::from_str_radix(mask.trim(), 16).unwrap() & (1 << (number - 1)) != 0
 }
 
 #[cfg(target_os = "linux")]
