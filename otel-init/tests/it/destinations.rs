@@ -13,7 +13,7 @@ use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use otel_init::{OtlpDestination, Protocol, Signal, Telemetry, opentelemetry, opentelemetry_sdk};
-use otel_testing::{OtlpReceiver, Reply};
+use otel_testing::{OtlpReceiver, Reply, eventually_blocking};
 
 use crate::child::{self, alone};
 
@@ -262,25 +262,84 @@ impl SpanExporter for Stuck {
     }
 }
 
+impl LogExporter for Stuck {
+    async fn export(&self, _batch: LogBatch<'_>) -> OTelSdkResult {
+        std::future::pending().await
+    }
+}
+
+impl PushMetricExporter for Stuck {
+    async fn export(&self, _metrics: &ResourceMetrics) -> OTelSdkResult {
+        std::future::pending().await
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn temporality(&self) -> Temporality {
+        Temporality::Cumulative
+    }
+}
+
 #[test]
-fn the_variable_bounds_an_exporter_of_ones_own() {
-    alone("destinations::the_variable_bounds_an_exporter_of_ones_own", || {
+fn the_variables_bound_exporters_of_ones_own() {
+    alone("destinations::the_variables_bound_exporters_of_ones_own", || {
         let telemetry = Telemetry::builder()
             .with_span_exporter("stuck", || Stuck)
-            .with_exporters(Signal::Metrics, ["none"])
-            .with_exporters(Signal::Logs, ["none"])
+            .with_metric_exporter("stuck", || Stuck)
+            .with_log_exporter("stuck", || Stuck)
             .with_environment(|name| match name {
-                "OTEL_TRACES_EXPORTER" => Some("stuck".to_owned()),
-                "OTEL_BSP_EXPORT_TIMEOUT" => Some("50".to_owned()),
+                "OTEL_TRACES_EXPORTER" | "OTEL_METRICS_EXPORTER" | "OTEL_LOGS_EXPORTER" => {
+                    Some("stuck".to_owned())
+                }
+                "OTEL_BSP_EXPORT_TIMEOUT" => Some("51".to_owned()),
+                "OTEL_METRIC_EXPORT_TIMEOUT" => Some("52".to_owned()),
+                "OTEL_BLRP_EXPORT_TIMEOUT" => Some("53".to_owned()),
                 _ => None,
             })
             .install()
             .unwrap();
         spans(1);
+        global::meter("destinations").u64_counter("orders").build().add(1, &[]);
+        tracing::info!("one");
         let start = std::time::Instant::now();
         let error = telemetry.flush_blocking().unwrap_err();
-        assert!(error.to_string().contains("50ms"), "{error}");
+        let causes: Vec<_> = error.failures().iter().map(|failure| failure.cause()).collect();
+        assert_eq!(causes.len(), 3, "{causes:?}");
+        for (cause, bound) in causes.iter().zip(["51ms", "52ms", "53ms"]) {
+            assert!(cause.contains(bound), "{bound}: {causes:?}");
+        }
         assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+        let _ = telemetry.shutdown_blocking();
+    });
+}
+
+/// Their queues are those of the SDK, which are told when to hand out.
+#[test]
+fn exporters_of_ones_own_get_what_waits_when_the_delay_is_over() {
+    alone("destinations::exporters_of_ones_own_get_what_waits_when_the_delay_is_over", || {
+        // The first spans are too much for it.
+        let (spans_seen, logs) = (Mine(Arc::new(AtomicUsize::new(1))), Mine::default());
+        let (made_spans, made_logs) = (spans_seen.clone(), logs.clone());
+        let telemetry = Telemetry::builder()
+            .with_span_exporter("mine", move || made_spans.clone())
+            .with_log_exporter("mine", move || made_logs.clone())
+            .with_exporters(Signal::Traces, ["mine"])
+            .with_exporters(Signal::Metrics, ["none"])
+            .with_exporters(Signal::Logs, ["mine"])
+            .with_environment(|name| name.ends_with("_SCHEDULE_DELAY").then(|| "5".to_owned()))
+            .install()
+            .unwrap();
+        spans(1);
+        tracing::info!("one");
+        eventually_blocking(Duration::from_secs(3), || {
+            (spans_seen.0.load(Ordering::Acquire), logs.0.load(Ordering::Acquire)) == (2, 1)
+        });
         telemetry.shutdown_blocking().unwrap();
     });
 }
