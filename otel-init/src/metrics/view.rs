@@ -261,3 +261,57 @@ fn fits(globs: &Globs, view: &View, instrument: &Instrument) -> bool {
         && is(&view.meter_version, scope.version())
         && is(&view.meter_schema, scope.schema_url())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use opentelemetry::InstrumentationScope;
+    use opentelemetry::metrics::MeterProvider;
+    use opentelemetry_sdk::metrics::{
+        InMemoryMetricExporter, Instrument, InstrumentKind, PeriodicReader, SdkMeterProvider,
+    };
+
+    use super::{CardinalityLimits, View, Views};
+
+    /// Whether the view is for a counter of orders.
+    fn is_for_orders(view: View) -> bool {
+        let views = Views::new(&[view.renamed("seen")], false, CardinalityLimits::default()).unwrap();
+        let views = Arc::new(views);
+        let exporter = InMemoryMetricExporter::default();
+        let provider = SdkMeterProvider::builder()
+            .with_reader(PeriodicReader::builder(exporter.clone()).build())
+            .with_view(move |instrument: &Instrument| views.apply(0, instrument))
+            .build();
+        let scope = InstrumentationScope::builder("till").with_version("1").with_schema_url("https://s/1");
+        let meter = provider.meter_with_scope(scope.build());
+        meter.u64_counter("orders").with_unit("{order}").build().add(1, &[]);
+        provider.force_flush().unwrap();
+        let metrics = exporter.get_finished_metrics().unwrap();
+        let name = metrics[0].scope_metrics().next().unwrap().metrics().next().unwrap().name().to_owned();
+        provider.shutdown().unwrap();
+        name == "seen"
+    }
+
+    #[test]
+    fn each_selector_chooses() {
+        for (name, fits) in [("orders", true), ("ord?rs", true), ("*", true), ("other", false)] {
+            assert_eq!(is_for_orders(View::new(name)), fits, "{name}");
+        }
+        let all = || View::new("*");
+        for (right, wrong) in [
+            (all().of_kind(InstrumentKind::Counter), all().of_kind(InstrumentKind::Histogram)),
+            (all().with_unit("{order}"), all().with_unit("s")),
+            (all().in_meter("till"), all().in_meter("shelf")),
+            (all().in_meter_version("1"), all().in_meter_version("2")),
+            (
+                all().in_meter_schema("https://s/1".to_owned()),
+                all().in_meter_schema("https://s/2".to_owned()),
+            ),
+        ] {
+            assert!(is_for_orders(right.clone()), "{right:?}");
+            assert!(!is_for_orders(wrong.clone()), "{wrong:?}");
+            assert!(!is_for_orders(View { name: "other".to_owned(), ..right }), "all of them have to fit");
+        }
+    }
+}

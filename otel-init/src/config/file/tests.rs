@@ -7,7 +7,7 @@ use opentelemetry_sdk::metrics::Temporality;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::{FileConfig, FileError, read};
-use crate::config::{Compression, ExporterConfig, Instrumentations, OtlpConfig, Settings};
+use crate::config::{Compression, ExporterConfig, Instrumentations, LONGEST_WAIT, OtlpConfig, Settings};
 use crate::{ConsoleLogs, Protocol, Signal};
 
 fn parse_with(text: &str, variables: &[(&str, &str)]) -> Result<FileConfig, FileError> {
@@ -201,6 +201,16 @@ fn little_is_enough_and_says_nothing_more() {
     }
     let newer = parse("file_format: \"1.9\"").warnings;
     assert!(newer.len() == 1 && newer[0].contains("read as far as it is known"), "{newer:?}");
+}
+
+#[test]
+fn a_queue_that_is_not_counted_holds_any_batch_and_zero_is_no_limit() {
+    let batch = "batch: {schedule_delay: 0, export_timeout: 0, max_export_batch_size: 5000, exporter: {otlp_http: {timeout: 0}}}";
+    let config = parse(&format!("file_format: '1.0'\ntracer_provider: {{processors: [{{{batch}}}]}}"));
+    let traces = &config.destinations.traces[0].batch;
+    assert_eq!((traces.max_export_batch_size, traces.schedule_delay.as_millis()), (5000, 1));
+    assert_eq!(traces.export_timeout, Some(LONGEST_WAIT));
+    assert_eq!(otlp(&config, Signal::Traces).timeout, LONGEST_WAIT);
 }
 
 #[test]
