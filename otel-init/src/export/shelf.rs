@@ -454,6 +454,24 @@ mod tests {
         fs::remove_dir_all(base).unwrap();
     }
 
+    /// Requests hold what a service does, and headers of its callers perhaps.
+    #[cfg(unix)]
+    #[test]
+    fn nobody_else_reads_what_is_kept() {
+        use std::os::unix::fs::PermissionsExt;
+        let base = folder("private");
+        let disk = Arc::new(Disk::open(&base, 1000).unwrap());
+        let shelf = shelf(&disk, "http://a");
+        stored(&shelf, b"some", 1);
+        let file = shelf.stored().remove(0).path;
+        for path in [&base, &disk.folder, &file] {
+            let mode = fs::metadata(path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{} has {mode:o}", path.display());
+        }
+        drop((shelf, disk));
+        fs::remove_dir_all(base).unwrap();
+    }
+
     #[cfg(unix)]
     #[test]
     fn what_cannot_be_read_at_the_moment_is_not_thrown_away() {

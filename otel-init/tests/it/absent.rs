@@ -189,8 +189,17 @@ fn an_export_that_is_not_answered_ends_with_its_own_timeout() {
         return;
     }
     let endpoint = silent_collector();
+    let test = "absent::an_export_that_is_not_answered_ends_with_its_own_timeout";
+    let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str());
+    child::run(test, &[endpoint, ("OTEL_EXPORTER_OTLP_TIMEOUT", "300")]);
+    // Or with the bound on it.
     child::run(
-        "absent::an_export_that_is_not_answered_ends_with_its_own_timeout",
-        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint), ("OTEL_EXPORTER_OTLP_TIMEOUT", "300")],
+        test,
+        &[
+            endpoint,
+            ("OTEL_BSP_EXPORT_TIMEOUT", "300"),
+            ("OTEL_BLRP_EXPORT_TIMEOUT", "300"),
+            ("OTEL_METRIC_EXPORT_TIMEOUT", "300"),
+        ],
     );
 }

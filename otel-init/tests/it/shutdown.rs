@@ -328,6 +328,29 @@ fn many_panics_while_the_collector_is_away_do_not_make_as_many_threads() {
     child::run("shutdown::many_panics_while_the_collector_is_away_do_not_make_as_many_threads", &[]);
 }
 
+/// The process goes on, and may be killed before anybody flushes.
+#[test]
+fn a_panic_of_another_thread_is_sent_at_once_as_well() {
+    if child::is_child() {
+        let receiver = OtlpReceiver::start().unwrap();
+        let telemetry = Telemetry::builder()
+            .with_panic_hook()
+            .with_endpoint(receiver.http_endpoint())
+            .with_environment(|name| name.ends_with("_SCHEDULE_DELAY").then(|| "600000".to_owned()))
+            .install()
+            .unwrap();
+        let worker = std::thread::spawn(|| {
+            global::tracer("shutdown").start("finished before").end();
+            panic!("the order is impossible");
+        });
+        assert!(worker.join().is_err());
+        eventually_blocking(AT_ONCE, || receiver.spans().len() == 1);
+        telemetry.shutdown_blocking().unwrap();
+        return;
+    }
+    child::run("shutdown::a_panic_of_another_thread_is_sent_at_once_as_well", &[]);
+}
+
 #[test]
 fn a_panic_is_recorded_on_its_span_and_sent_without_the_guard() {
     if child::is_child() {
