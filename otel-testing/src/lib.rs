@@ -40,6 +40,7 @@
 //! | [`Conventions`] | whether everything follows the semantic conventions |
 //! | [`AssertTelemetry::snapshot`] | text and JSON that are the same on every run |
 //! | [`TestTelemetry::context`] | code that uses the global providers |
+//! | [`TestTelemetry::route_tracing`] | code that uses `tracing` on several threads |
 //! | [`SpanDataExt`] | questions to a finished span |
 //! | [`OtlpReceiver`] | integration tests: OTLP over gRPC and HTTP on free ports, waiting with a bound |
 //! | [`Captured::from_otlp_json`] | a file of OTLP/JSON, whoever wrote it: the same questions and assertions |
@@ -79,6 +80,7 @@ mod require;
 mod scope;
 mod snapshot;
 mod span;
+mod subscriber;
 mod test_telemetry;
 mod tree;
 

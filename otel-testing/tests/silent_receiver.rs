@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
-use otel_testing::OtlpReceiver;
+use otel_testing::{OtlpReceiver, TestTelemetry};
 use tracing::span;
 use tracing::{Event, Metadata, Subscriber};
 
@@ -57,4 +57,9 @@ fn nothing_is_said_on_the_receivers_thread() {
     // The client's side of the same connection is heard, so that silence means something.
     assert!(!others.is_empty());
     assert_eq!(receivers.len(), 0);
+
+    // This subscriber is the process's: what would be lost is said.
+    let refused = std::panic::catch_unwind(TestTelemetry::route_tracing).unwrap_err();
+    let message = refused.downcast_ref::<String>().unwrap();
+    assert!(message.starts_with("the process has another global subscriber of tracing"), "{message}");
 }

@@ -1,15 +1,18 @@
 //! Global providers that find the test in the context.
 
 mod instruments;
+mod logger;
 mod tracer;
 
-use std::sync::{Arc, Once, Weak};
+use std::sync::{Arc, LazyLock, Once, Weak};
 
 use opentelemetry::propagation::TextMapCompositePropagator;
+use opentelemetry::trace::TracerProvider as _;
 use opentelemetry::{Context, global};
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 
 use crate::TestTelemetry;
+use crate::subscriber::subscriber;
 use crate::test_telemetry::Inner;
 
 /// The value in the context that names the test. Weak: a context that outlives the test, in a task that was never ended,
@@ -27,6 +30,16 @@ fn install() {
             global::set_text_map_propagator(propagator());
         }
     });
+}
+
+/// Whether the global subscriber of `tracing` is this one.
+pub(crate) fn route_tracing() -> bool {
+    static ROUTED: LazyLock<bool> = LazyLock::new(|| {
+        let tracer = tracer::RoutingTracerProvider::new().tracer("tracing");
+        let routing = subscriber(tracer, &logger::RoutingLoggerProvider::new());
+        tracing::subscriber::set_global_default(routing).is_ok()
+    });
+    *ROUTED
 }
 
 pub(crate) fn propagator() -> TextMapCompositePropagator {

@@ -6,19 +6,16 @@ use std::sync::{Arc, Mutex};
 use opentelemetry::propagation::TextMapCompositePropagator;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry::{Context, ContextGuard};
-use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData};
-use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::{Targets, filter_fn};
-use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::{ShowOnFailure, TestTelemetryBuilder};
 use crate::assert::{fail, nearest_name};
 use crate::recorder::{LogRecorder, MetricRecorder, SpanRecorder};
+use crate::subscriber::subscriber;
 use crate::{Log, globals, tree};
 
 /// Telemetry of one test: providers of its own, and everything that was made with them.
@@ -166,26 +163,33 @@ impl TestTelemetry {
     /// ```
     #[must_use]
     pub fn subscriber(&self) -> impl tracing::Subscriber + for<'a> LookupSpan<'a> + Send + Sync + 'static {
-        // Internal events would feed the pipeline with itself; a client's wire noise is no one's expectation.
-        let wire =
-            ["h2", "hyper", "reqwest", "rustls", "tonic", "tower"].map(|name| (name, LevelFilter::WARN));
-        let targets = Targets::new()
-            .with_default(LevelFilter::TRACE)
-            .with_target("opentelemetry", LevelFilter::OFF)
-            .with_targets(wire)
-            // Begins like `tower`; what it says belongs to the application.
-            .with_target("tower_http", LevelFilter::TRACE);
-        let spans = tracing_opentelemetry::layer()
-            .with_tracer(self.inner.tracer_provider.tracer("tracing"))
-            .with_context_activation(true)
-            .with_location(false)
-            .with_threads(false)
-            .with_target(false)
-            .with_tracked_inactivity(false)
-            // Events are logs; as span events they would be there twice, and errors would set the span's status.
-            .with_filter(filter_fn(|metadata| metadata.is_span()));
-        let logs = OpenTelemetryTracingBridge::new(&self.inner.logger_provider);
-        tracing_subscriber::registry().with(targets).with(spans).with(logs)
+        subscriber(self.inner.tracer_provider.tracer("tracing"), &self.inner.logger_provider)
+    }
+
+    /// Makes `tracing` find the test by the context too, as the global providers do, on every thread: the first call sets the
+    /// global subscriber of the process, which is [`subscriber`](Self::subscriber)'s like. A subscriber that is set for a thread or
+    /// a future takes its place there. Code that sets a global subscriber itself belongs in a process of its own.
+    ///
+    /// ```
+    /// use opentelemetry::trace::FutureExt;
+    /// use otel_testing::TestTelemetry;
+    ///
+    /// TestTelemetry::route_tracing();
+    /// let telemetry = TestTelemetry::new();
+    /// let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+    /// let job = async { tracing::info!("order placed") };
+    /// runtime.block_on(runtime.spawn(job.with_context(telemetry.context()))).unwrap();
+    /// assert_eq!(telemetry.logs()[0].message(), "order placed");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When the process has another global subscriber.
+    #[track_caller]
+    pub fn route_tracing() {
+        if !globals::route_tracing() {
+            fail("the process has another global subscriber of tracing: set none where this one is wanted");
+        }
     }
 
     /// All finished and sampled spans, in the order in which they ended.

@@ -1,6 +1,10 @@
+use std::sync::Barrier;
+use std::thread;
+
 use opentelemetry::logs::Severity;
-use opentelemetry::trace::{TraceContextExt, Tracer, TracerProvider};
-use otel_testing::{SpanDataExt, TestTelemetry};
+use opentelemetry::trace::{FutureExt, TraceContextExt, Tracer, TracerProvider};
+use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, log, span};
+use tracing::Instrument;
 
 #[test]
 fn tracing_and_native_spans_nest_both_ways() {
@@ -82,4 +86,53 @@ fn internal_and_wire_noise_is_left_out() {
     });
     let messages: Vec<String> = telemetry.logs().iter().map(otel_testing::Log::message).collect();
     assert_eq!(messages, ["worth hearing", "the application's own layer"]);
+}
+
+/// A service as it is run: on a runtime with several threads, with tasks of its own.
+async fn checkout(user: i64) {
+    let charge = async move {
+        tokio::task::yield_now().await;
+        tracing::info!(user, "charged");
+    };
+    // A task in a span of `tracing` is in the context of that span.
+    tokio::spawn(charge.instrument(tracing::info_span!("charge", user))).await.unwrap();
+    tracing::info!(user, "order placed");
+}
+
+#[test]
+fn tests_at_once_each_have_what_tracing_says_in_their_tasks_on_every_thread() {
+    const USERS: i64 = 20;
+    TestTelemetry::route_tracing();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let barrier = Barrier::new(USERS as usize);
+    thread::scope(|scope| {
+        for user in 1..=USERS {
+            let (barrier, runtime) = (&barrier, &runtime);
+            scope.spawn(move || {
+                let telemetry = TestTelemetry::new();
+                let tracer = telemetry.tracer_provider().tracer("shop");
+                let request =
+                    telemetry.context().with_span(tracer.start_with_context("request", &telemetry.context()));
+                barrier.wait();
+                runtime.block_on(runtime.spawn(checkout(user).with_context(request))).unwrap();
+                barrier.wait();
+                telemetry.assert_span(span("charge").child_of("request").has("user", user).scope("tracing"));
+                telemetry.assert_log(log("charged").in_span("charge").has("user", user));
+                telemetry.assert_log(log("order placed").in_span("request"));
+                assert_eq!((telemetry.spans().len(), telemetry.logs().len()), (2, 2));
+            });
+        }
+    });
+}
+
+#[test]
+fn a_subscriber_of_the_thread_counts_before_the_global_one() {
+    TestTelemetry::route_tracing();
+    let (routed, own) = (TestTelemetry::new(), TestTelemetry::new());
+    let _attached = routed.attach();
+    tracing::subscriber::with_default(own.subscriber(), || tracing::info!("told"));
+    tracing::info!("routed");
+    own.assert_log("told");
+    routed.assert_log("routed");
+    assert_eq!((own.logs().len(), routed.logs().len()), (1, 1));
 }
