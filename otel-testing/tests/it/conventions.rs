@@ -407,11 +407,13 @@ fn the_telemetry_of_otel_http_follows_the_conventions() {
     telemetry.must_emit(["http.client.request.duration", "url.full", "server.port"]);
 }
 
-/// In a build without optimizations, on a shared machine: the best of several rounds, or else it measures the machine.
+/// In a build without optimizations, on a shared machine: the best of many rounds, each shorter than the time that a thread gets
+/// at once, or else it measures the machine.
 #[test]
 fn a_span_is_checked_in_less_than_50_microseconds() {
+    const SPANS: u32 = 100;
     let telemetry = TestTelemetry::new();
-    for _ in 0..1_000 {
+    for _ in 0..SPANS {
         span(&telemetry, SpanKind::Server, http_server());
     }
     let captured = Captured::from(&telemetry);
@@ -421,13 +423,13 @@ fn a_span_is_checked_in_less_than_50_microseconds() {
         assert!(conventions.check(&captured).is_empty());
         start.elapsed()
     };
-    let copying = (0..10).map(|_| {
+    let copying = (0..100).map(|_| {
         let start = Instant::now();
         drop(captured.clone());
         start.elapsed()
     });
-    let best = (0..10).map(|_| once()).min().unwrap().saturating_sub(copying.min().unwrap());
-    let per_span = best / 1_000;
+    let best = (0..100).map(|_| once()).min().unwrap().saturating_sub(copying.min().unwrap());
+    let per_span = best / SPANS;
     println!("{per_span:?} per span");
     assert!(per_span < Duration::from_micros(50), "{per_span:?}");
 }
