@@ -23,6 +23,8 @@ pub(super) trait ExportRequest:
 {
     type Response: prost::Message + Default;
     const SIGNAL: Signal;
+    /// Where OTLP over HTTP takes it.
+    const PATH: &'static str;
 
     /// Spans, log records or data points in it.
     fn len(&self) -> usize;
@@ -48,6 +50,7 @@ pub(super) trait ExportRequest:
 impl ExportRequest for ExportTraceServiceRequest {
     type Response = ExportTraceServiceResponse;
     const SIGNAL: Signal = Signal::Traces;
+    const PATH: &'static str = "/v1/traces";
     const REJECTED: &'static str = "rejectedSpans";
 
     fn len(&self) -> usize {
@@ -82,6 +85,7 @@ impl ExportRequest for ExportTraceServiceRequest {
 impl ExportRequest for ExportLogsServiceRequest {
     type Response = ExportLogsServiceResponse;
     const SIGNAL: Signal = Signal::Logs;
+    const PATH: &'static str = "/v1/logs";
     const REJECTED: &'static str = "rejectedLogRecords";
 
     fn len(&self) -> usize {
@@ -118,6 +122,7 @@ impl ExportRequest for ExportLogsServiceRequest {
 impl ExportRequest for ExportMetricsServiceRequest {
     type Response = ExportMetricsServiceResponse;
     const SIGNAL: Signal = Signal::Metrics;
+    const PATH: &'static str = "/v1/metrics";
     const REJECTED: &'static str = "rejectedDataPoints";
 
     fn len(&self) -> usize {

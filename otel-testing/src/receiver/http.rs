@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
@@ -22,13 +22,17 @@ use super::{Protocol, Reply, fault, json_reading};
 
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
+const SIGNAL_PATHS: [&str; 3] =
+    [ExportTraceServiceRequest::PATH, ExportMetricsServiceRequest::PATH, ExportLogsServiceRequest::PATH];
 
 /// Serves until it is dropped.
 pub(super) async fn serve(connections: Connections, store: Arc<Store>, max_body_bytes: usize) {
     let router = Router::new()
-        .route("/v1/traces", post(receive::<ExportTraceServiceRequest>))
-        .route("/v1/metrics", post(receive::<ExportMetricsServiceRequest>))
-        .route("/v1/logs", post(receive::<ExportLogsServiceRequest>))
+        .route(ExportTraceServiceRequest::PATH, post(receive::<ExportTraceServiceRequest>))
+        .route(ExportMetricsServiceRequest::PATH, post(receive::<ExportMetricsServiceRequest>))
+        .route(ExportLogsServiceRequest::PATH, post(receive::<ExportLogsServiceRequest>))
+        .fallback(refuse_path)
+        .method_not_allowed_fallback(refuse_path)
         .layer(DefaultBodyLimit::max(max_body_bytes))
         .with_state(Receiver { store, max_body_bytes });
     // axum's server never returns.
@@ -46,16 +50,22 @@ async fn receive<R: ExportRequest>(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
+    let not_understood =
+        |reason: &str| receiver.store.note_not_understood(format!("POST {}: {reason}", R::PATH));
     let Some(protocol) = protocol(&headers) else {
-        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("content-type must be {PROTOBUF} or {JSON}"))
-            .into_response();
+        let message = format!("content-type must be {PROTOBUF} or {JSON}");
+        not_understood(&message);
+        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, message).into_response();
     };
     let decoded = body
         .map_err(|rejection| Refusal::of_body(&rejection, receiver.max_body_bytes))
         .and_then(|body| decode(protocol, &headers, &body, receiver.max_body_bytes));
     let request: R = match decoded {
         Ok(request) => request,
-        Err(refusal) => return failure(protocol, &refusal),
+        Err(refusal) => {
+            not_understood(&refusal.message);
+            return failure(protocol, &refusal);
+        }
     };
     match receiver.store.receive(request, protocol, texts(&headers)) {
         Ok((rejected, delay)) => {
@@ -72,6 +82,17 @@ async fn receive<R: ExportRequest>(
             response
         }
     }
+}
+
+/// An exporter that is built in code takes the whole URL, and one without the path sends to nowhere.
+async fn refuse_path(State(receiver): State<Receiver>, method: Method, uri: Uri) -> Response {
+    let path = uri.path();
+    let (status, paths) = match SIGNAL_PATHS.contains(&path) {
+        true => (StatusCode::METHOD_NOT_ALLOWED, "only POST is OTLP".to_owned()),
+        false => (StatusCode::NOT_FOUND, format!("OTLP over HTTP goes to {}", SIGNAL_PATHS.join(", "))),
+    };
+    receiver.store.note_not_understood(format!("{method} {path}: {paths}"));
+    (status, paths).into_response()
 }
 
 fn protocol(headers: &HeaderMap) -> Option<Protocol> {

@@ -122,6 +122,13 @@ impl OtlpReceiver {
         self.store.kept().dropped
     }
 
+    /// What came in over HTTP and is no OTLP, such as `POST /: OTLP over HTTP goes to /v1/traces, /v1/metrics, /v1/logs`: the first
+    /// 100, in the order in which they came.
+    #[must_use]
+    pub fn not_understood(&self) -> Vec<String> {
+        self.store.kept().not_understood.clone()
+    }
+
     /// Answers the next requests this way, one each, and those after them as [`OtlpReceiver::respond_with`] says.
     ///
     /// ```

@@ -13,6 +13,8 @@ use crate::lock::lock;
 
 /// Requests are listed for tests of exporters, which send few.
 const MAX_REQUESTS: usize = 10_000;
+/// The first ones tell what is wrong with a sender.
+const MAX_NOT_UNDERSTOOD: usize = 100;
 
 /// Everything that came in, up to a bound, and who waits for it.
 #[derive(Debug)]
@@ -34,6 +36,7 @@ pub(super) struct Kept {
     pub(super) requests: Vec<ReceivedRequest>,
     pub(super) request_count: u64,
     pub(super) dropped: u64,
+    pub(super) not_understood: Vec<String>,
     pub(super) reply: Reply,
     /// Replies that come first, each used once.
     pub(super) script: VecDeque<Reply>,
@@ -111,6 +114,15 @@ impl Store {
         };
         self.changed(kept);
         result
+    }
+
+    /// A request came in that is no OTLP.
+    pub(super) fn note_not_understood(&self, what: String) {
+        let mut kept = self.kept();
+        if kept.not_understood.len() < MAX_NOT_UNDERSTOOD {
+            kept.not_understood.push(what);
+        }
+        self.changed(kept);
     }
 
     pub(super) fn clear(&self) {

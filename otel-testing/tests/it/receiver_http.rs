@@ -1,4 +1,5 @@
 use std::io::Write as _;
+use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
@@ -174,6 +175,43 @@ fn refuses_what_it_cannot_read() {
     assert_eq!(response.status(), 415);
     assert!(rpc_status(response).message.contains("\"br\""));
     assert_eq!(post(&receiver, "/v1/profiles", &[PROTOBUF], "").status(), 404);
+}
+
+/// Whoever waits for telemetry in vain learns that the sender talks to the wrong place, or not as OTLP does.
+#[test]
+fn what_is_no_otlp_is_told_to_those_who_wait() {
+    let receiver = OtlpReceiver::start().unwrap();
+    let short = Duration::from_millis(1);
+    let told = |receiver: &OtlpReceiver| receiver.wait_for(short, |_| false).unwrap_err().to_string();
+    assert!(!told(&receiver).contains("no OTLP"));
+    assert_eq!(post(&receiver, "/", &[PROTOBUF], "").status(), 404);
+    assert_eq!(
+        Client::new().get(format!("{}/v1/logs", receiver.http_endpoint())).send().unwrap().status(),
+        405
+    );
+    assert_eq!(post(&receiver, "/v1/traces", &[], "").status(), 415);
+    assert_eq!(post(&receiver, "/v1/metrics", &[JSON], "{").status(), 400);
+    assert_eq!(
+        receiver.not_understood(),
+        [
+            "POST /: OTLP over HTTP goes to /v1/traces, /v1/metrics, /v1/logs",
+            "GET /v1/logs: only POST is OTLP",
+            "POST /v1/traces: content-type must be application/x-protobuf or application/json",
+            "POST /v1/metrics: EOF while parsing an object at line 1 column 1",
+        ]
+    );
+    let told = told(&receiver);
+    assert!(
+        told.contains("\nrequests that are no OTLP came too, the first one: POST /: OTLP over HTTP"),
+        "{told}"
+    );
+    assert_eq!(receiver.request_count(), 0);
+
+    let client = Client::new();
+    (0..100).for_each(|_| drop(client.get(receiver.http_endpoint()).send().unwrap()));
+    assert_eq!(receiver.not_understood().len(), 100);
+    receiver.clear();
+    assert!(receiver.not_understood().is_empty());
 }
 
 #[test]

@@ -61,6 +61,9 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     // The answer to the request that met the last expectation is still on its way, and the end closes its connection.
     sleep(LAST_ANSWER).await;
     traces.show_rest(&receiver);
+    if let Some(first) = receiver.not_understood().first() {
+        eprintln!("requests that are no OTLP came too, the first one: {first}");
+    }
     eprintln!("{}", traces::summary(&receiver));
     if let Some(error) = receiver.json_lines_error() {
         return Err(format!("not everything was written to the file of --json: {error}").into());
