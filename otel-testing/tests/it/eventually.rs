@@ -63,3 +63,18 @@ fn gives_up_at_the_bound_and_names_the_line() {
     let message = panic_message(|| block_on(eventually(short, || false)));
     assert_eq!(message, format!("the condition at {}:{line}:{} did not hold within 20ms", file!(), 45));
 }
+
+#[test]
+fn the_last_reason_why_not_is_told() {
+    let mut looks = 0;
+    let counting = || {
+        looks += 1;
+        if looks < 3 { Err(format!("looked {looks} times")) } else { Ok(looks) }
+    };
+    assert_eq!(eventually_blocking(LONG, counting), 3);
+    let message =
+        panic_message(|| eventually_blocking(Duration::ZERO, || Err::<(), _>("no span has ended\n")));
+    assert!(message.ends_with(" did not hold within 0ns: no span has ended\n"), "{message}");
+    let never = || eventually(Duration::ZERO, || Err::<(), _>("not yet"));
+    assert!(panic_message(|| block_on(never())).ends_with(" did not hold within 0ns: not yet"));
+}
