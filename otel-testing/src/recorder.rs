@@ -70,6 +70,12 @@ impl SpanRecorder {
         open.into_iter().map(|open| open.name.clone()).collect()
     }
 
+    /// Those that have not ended, with their names.
+    pub(crate) fn open_contexts(&self) -> Vec<(SpanContext, String)> {
+        let spans = lock(&self.spans);
+        spans.open.iter().map(|(context, open)| (context.clone(), open.name.clone())).collect()
+    }
+
     pub(crate) fn clear(&self) {
         lock(&self.spans).finished.clear();
     }

@@ -1,9 +1,11 @@
+use std::sync::Arc;
+
 use super::count::Count;
 use super::{
     ExpectedLog, ExpectedSpan, ExpectedTrace, MetricAssertion, closest, fail, hygiene, metric, names, secrets,
 };
 use crate::captured::Captured;
-use crate::{Conventions, OtlpReceiver, ReceivedTrace, Snapshot, TestTelemetry};
+use crate::{Conventions, OtlpReceiver, ReceivedLog, ReceivedTrace, Snapshot, TestTelemetry};
 
 /// Assertions about captured telemetry. A failure shows what was there, what came closest, and the difference.
 ///
@@ -121,12 +123,13 @@ pub trait AssertTelemetry {
     fn assert_logs(&self, count: usize, expected: impl Into<ExpectedLog>) {
         let (captured, expected) = (self.captured(), expected.into());
         if let Some(mismatch) = expected.miscount(Count::Exactly(count), &captured) {
-            let lines: Vec<String> = captured
-                .logs
-                .iter()
-                .map(|log| format!("{} {:?} {}", log.severity_text, log.message(), log.attributes))
-                .collect();
-            fail(&format!("{mismatch}all log records:\n{}", closest::indented(&lines)));
+            let line = |log: &Arc<ReceivedLog>| {
+                format!("{} {:?} {}", log.severity_text, log.message(), log.attributes)
+            };
+            let lines: Vec<String> = captured.logs.iter().map(line).collect();
+            let lines =
+                if lines.is_empty() { "there is none\n".to_owned() } else { closest::indented(&lines) };
+            fail(&format!("{mismatch}all log records:\n{lines}"));
         }
     }
 

@@ -14,7 +14,10 @@ pub(super) fn orphans(captured: &Captured) -> Vec<String> {
     let family = captured.family();
     for span in &captured.spans {
         if span.parent_span_id.is_some() && !span.parent_is_remote() && !family.has_parent(span) {
-            lines.push(format!("the parent of {:?} is missing", span.name));
+            lines.push(match captured.open_parent(span) {
+                Some(parent) => format!("the parent of {:?}, {parent:?}, has not ended", span.name),
+                None => format!("the parent of {:?} is missing", span.name),
+            });
         }
         if span.parent_span_id.as_ref() == Some(&span.span_id) {
             lines.push(format!("{:?} is its own parent", span.name));

@@ -89,7 +89,7 @@ impl Condition {
                 format!("its parent is {}, expected a remote one", describe_parent(span, captured)),
             ),
             Self::ChildOf(name) => unless(
-                captured.parent(span).is_some_and(|parent| parent.name == *name),
+                captured.parent_name(span) == Some(name),
                 format!("its parent is {}, expected {name:?}", describe_parent(span, captured)),
             ),
             Self::Event(name, attributes) => event_difference(span, name, attributes),
@@ -146,8 +146,8 @@ fn link_difference(span: &ReceivedSpan, captured: &Captured, name: &str) -> Opti
 }
 
 fn describe_parent(span: &ReceivedSpan, captured: &Captured) -> String {
-    match (captured.parent(span), &span.parent_span_id) {
-        (Some(parent), _) => format!("{:?}", parent.name),
+    match (captured.parent_name(span), &span.parent_span_id) {
+        (Some(parent), _) => format!("{parent:?}"),
         (None, Some(_)) if span.parent_is_remote() => "in another process".to_owned(),
         (None, Some(_)) => "missing".to_owned(),
         (None, None) => "none".to_owned(),

@@ -1,5 +1,6 @@
 //! From the SDK's types to the ones that are received.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,6 +16,12 @@ pub(super) fn spans(telemetry: &TestTelemetry) -> Vec<Arc<ReceivedSpan>> {
     let resource = resource(telemetry);
     let spans = telemetry.inner.spans.finished_in_order_of_start();
     spans.into_iter().map(|span| Arc::new(received_span(&resource, span))).collect()
+}
+
+pub(super) fn open(telemetry: &TestTelemetry) -> HashMap<(String, String), String> {
+    let open = telemetry.inner.spans.open_contexts().into_iter();
+    open.map(|(context, name)| ((context.trace_id().to_string(), context.span_id().to_string()), name))
+        .collect()
 }
 
 pub(super) fn logs(telemetry: &TestTelemetry) -> Vec<Arc<ReceivedLog>> {

@@ -4,7 +4,7 @@ mod exponential;
 mod from_memory;
 mod merge;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::receiver::{Documents, group};
@@ -29,6 +29,8 @@ pub struct Captured {
     pub logs: Vec<Arc<ReceivedLog>>,
     /// Every export of a metric by itself, with its sender: what stood in an earlier one was exported all the same.
     pub(crate) exports: Vec<Arc<ReceivedMetric>>,
+    /// Trace and id of the spans that have not ended, with their names.
+    pub(crate) open: HashMap<(String, String), String>,
 }
 
 impl Captured {
@@ -65,7 +67,7 @@ impl Captured {
         logs: Vec<Arc<ReceivedLog>>,
     ) -> Self {
         spans.sort_by_key(|span| span.start_unix_nanos);
-        Self { spans, open_spans: Vec::new(), metrics: merge::metrics(&exports), logs, exports }
+        Self { spans, metrics: merge::metrics(&exports), logs, exports, ..Self::default() }
     }
 
     /// What the service of this name (`service.name`) sent, to assert of it alone where several send to one receiver. Parents
@@ -138,6 +140,20 @@ impl Captured {
         self.spans.iter().find(|other| other.span_id == parent && other.trace_id == span.trace_id)
     }
 
+    /// The name of the span's parent, which may not have ended.
+    pub(crate) fn parent_name(&self, span: &ReceivedSpan) -> Option<&str> {
+        match self.parent(span) {
+            Some(parent) => Some(&parent.name),
+            None => self.open_parent(span),
+        }
+    }
+
+    /// The name of the span's parent, if that has not ended.
+    pub(crate) fn open_parent(&self, span: &ReceivedSpan) -> Option<&str> {
+        let parent = span.parent_span_id.clone()?;
+        self.open.get(&(span.trace_id.clone(), parent)).map(String::as_str)
+    }
+
     /// For those who ask it of every span.
     pub(crate) fn family(&self) -> Family<'_> {
         Family(self.spans.iter().map(|span| (span.trace_id.as_str(), span.span_id.as_str())).collect())
@@ -181,6 +197,7 @@ impl From<&TestTelemetry> for Captured {
             exports: from_memory::exports(telemetry, &metrics),
             metrics,
             logs: from_memory::logs(telemetry),
+            open: from_memory::open(telemetry),
         }
     }
 }

@@ -114,3 +114,24 @@ fn a_child_that_is_not_there_and_the_one_that_may_be_meant() {
         panic_message(|| assert_trace!(telemetry, "checkout" => ["charge", "reserve", "refund"])),
     ]));
 }
+
+/// The usual reason in a test: a body that nobody has read holds the span of its request.
+#[test]
+fn a_parent_that_has_not_ended_is_named() {
+    let telemetry = TestTelemetry::new();
+    let request = Context::new().with_span(shop(&telemetry).start("request"));
+    shop(&telemetry).start_with_context("query", &request).end();
+    telemetry.assert_span(span("query").child_of("request"));
+    assert_snapshot!(all([
+        panic_message(|| telemetry.assert_span(span("query").root())),
+        panic_message(|| telemetry.assert_no_orphans()),
+    ]));
+    drop(request);
+    telemetry.assert_clean();
+}
+
+#[test]
+fn that_nothing_was_logged_is_said() {
+    let message = panic_message(|| TestTelemetry::new().assert_log("order placed"));
+    assert!(message.ends_with("\nall log records:\nthere is none\n"), "{message}");
+}
