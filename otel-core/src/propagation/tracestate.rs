@@ -219,6 +219,18 @@ mod tests {
     }
 
     #[test]
+    fn one_bad_member_takes_the_whole_list_with_it() {
+        for good in ["a=1", "foo@@bar=1"] {
+            for bad in ["Upper=1", "a", "=1", "a=", "a=b=c", "a=\u{e9}", "@a=1"] {
+                for list in [format!("{good},{bad}"), format!("{bad},{good}"), format!("{good},{bad},{good}")]
+                {
+                    assert_eq!(again(&list), None, "{list}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn changes_come_first_and_removed_members_stay_away() {
         let received = read(&["a=1,foo@@bar=2,c=3"]);
         let state = received.state.insert("ot", "th:8").unwrap().delete("a").unwrap();
@@ -243,11 +255,35 @@ mod tests {
 
     #[test]
     fn five_hundred_and_twelve_characters_are_sent_whole() {
-        let exact = format!("a={},b={}", "x".repeat(250), "y".repeat(257 - 2));
-        assert_eq!(exact.len(), 510);
-        assert_eq!(again(&exact).as_deref(), Some(exact.as_str()));
-        let exact = format!("{exact}z,");
-        assert_eq!(again(&exact).map(|header| header.len()), Some(511));
+        let list = |last: usize| format!("a={},b={}", "x".repeat(250), "y".repeat(last));
+        assert_eq!(list(257 - 1).len(), 511);
+        assert_eq!(again(&list(256)), Some(list(256)));
+        let exact = |more: &str| format!("{}{more}", list(251));
+        assert_eq!(exact(",c=12").len(), 511);
+        assert_eq!(again(&exact(",c=12")), Some(exact(",c=12")));
+        assert_eq!(exact(",c=123").len(), 512);
+        assert_eq!(again(&exact(",c=123")), Some(exact(",c=123")));
+        assert_eq!(again(&exact(",c=1234")), Some(format!("a={},c=1234", "x".repeat(250))));
+    }
+
+    #[test]
+    fn keys_and_values_of_256_characters_are_the_longest() {
+        for (key, value, is_valid) in [(256, 1, true), (257, 1, false), (1, 256, true), (1, 257, false)] {
+            let member = format!("{}={}", "k".repeat(key), "v".repeat(value));
+            assert_eq!(again(&member), is_valid.then_some(member), "{key} and {value}");
+        }
+    }
+
+    #[test]
+    fn a_member_is_large_from_129_characters_on() {
+        let member = |key: &str, length: usize| format!("{key}={}", "v".repeat(length - key.len() - 1));
+        for (length, left) in [(128, ["a", "b", "c", "d"]), (129, ["b", "c", "d", "e"])] {
+            let others = ["b", "c", "d", "e"].map(|key| member(key, 127));
+            // Without a large one the last one goes.
+            let sent = again(&format!("{},{}", member("a", length), others.join(","))).unwrap();
+            let keys: Vec<_> = sent.split(',').map(|member| &member[..1]).collect();
+            assert_eq!(keys, left);
+        }
     }
 
     #[test]
