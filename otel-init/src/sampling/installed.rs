@@ -145,10 +145,7 @@ impl Installed {
     fn followed(&self, parent: Option<&SpanContext>, span: &NewSpan<'_>, is_sampled: bool) -> Intent {
         match (&self.sampling.head, parent) {
             (Head::Composable(_), Some(parent)) => of_parent(parent, span),
-            (Head::Sdk(..), Some(_)) if is_sampled => match span.parent_threshold() {
-                Some(threshold) if threshold.samples(span.randomness()) => Intent::sample(threshold),
-                _ => uncounted(Intent::sample(Threshold::ALWAYS)),
-            },
+            (Head::Sdk(..), Some(parent)) if is_sampled => of_parent(parent, span),
             // A decision without ids.
             (_, None) if is_sampled => uncounted(Intent::sample(Threshold::ALWAYS)),
             _ => Intent::drop(),

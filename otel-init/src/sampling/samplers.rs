@@ -87,8 +87,8 @@ pub(super) fn percent(share: f64) -> String {
 
 /// Goes on with the threshold of the parent; without a parent, `root` decides.
 ///
-/// A parent without threshold is followed by its flag, and how many its spans stand for stays unknown. One that left the
-/// decision to us, as B3 may, counts as none.
+/// A parent without threshold is followed by its flag, and how many its spans stand for stays unknown; so is a sampled one
+/// with a threshold by which it would not have been. One that left the decision to us, as B3 may, counts as none.
 ///
 /// <https://opentelemetry.io/docs/specs/otel/trace/sdk/#composableparentthreshold>
 #[derive(Clone, Debug)]
@@ -122,10 +122,14 @@ impl<S: ComposableSampler> ComposableSampler for ParentThreshold<S> {
 }
 
 /// What the parent was sampled with.
+///
+/// "If a sampled incoming threshold is apparently inconsistent, erase it": a trace that its caller sampled goes on, by whatever
+/// the threshold says that it should not have been.
 pub(super) fn of_parent(parent: &SpanContext, span: &NewSpan<'_>) -> Intent {
-    match span.parent_threshold() {
+    let is_sampled = parent.is_sampled();
+    match span.parent_threshold().filter(|known| !is_sampled || known.samples(span.randomness())) {
         Some(threshold) => Intent::sample(threshold),
-        None if parent.is_sampled() => Intent::sample_uncounted(Threshold::ALWAYS),
+        None if is_sampled => Intent::sample_uncounted(Threshold::ALWAYS),
         None => Intent::drop(),
     }
 }

@@ -6,13 +6,13 @@ use std::time::{Duration, SystemTime};
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{Span as _, SpanKind, TraceContextExt, Tracer, TracerProvider};
 use opentelemetry::{Context, KeyValue, Value};
-use opentelemetry_sdk::trace::{Sampler, SpanData};
+use opentelemetry_sdk::trace::{Sampler, SamplingDecision, ShouldSample as _, SpanData};
 use otel_core::propagation::{B3Propagator, TraceContextPropagator, with_deferred_decision};
 
 use super::super::ot_state::{OtState, with_threshold};
 use super::super::{
-    AlwaysOff, AlwaysOn, DebugHeader, ParentThreshold, Probability, RateLimit, RateLimited, Rule, RuleBased,
-    Sampling, Threshold,
+    AlwaysOff, AlwaysOn, CompositeSampler, DebugHeader, ParentThreshold, Probability, Proportional,
+    RateLimit, RateLimited, Rule, RuleBased, Sampling, Threshold,
 };
 use super::installed;
 
@@ -106,6 +106,36 @@ fn the_threshold_of_the_caller_goes_on_to_all_spans_below() {
     // A caller without threshold gets none: nobody knows how many its spans stand for.
     let spans = two(&Sampling::new(AlwaysOn), &w3c("01", ""));
     assert_eq!(spans[0].span_context.trace_state().header(), "");
+}
+
+/// "If a sampled incoming threshold is apparently inconsistent, erase it": the trace of a caller that sampled it goes on, and
+/// nobody knows how many it stands for.
+/// <https://opentelemetry.io/docs/specs/otel/trace/tracestate-probability-sampling/#parent-based-threshold>
+#[test]
+fn a_threshold_that_would_not_have_sampled_the_trace_does_not_break_it() {
+    let caller = w3c("03", "ot=th:f;rv:00000000000000,vendor=1");
+    let [by_flag, off] = always_off();
+    for sampling in [Sampling::probability(0.01), Sampling::production(), by_flag, off] {
+        let spans = two(&sampling, &caller);
+        assert_eq!(spans.len(), 2, "{sampling}");
+        for span in spans {
+            let state = span.span_context.trace_state();
+            assert_eq!(
+                (state.get("ot"), state.get("vendor")),
+                (Some("rv:00000000000000"), Some("1")),
+                "{sampling}"
+            );
+        }
+    }
+    let composite = CompositeSampler::new(ParentThreshold::new(AlwaysOff));
+    let (trace_id, kind) = (caller.span().span_context().trace_id(), SpanKind::Server);
+    let result = composite.should_sample(Some(&caller), trace_id, "request", &kind, &[], &[]);
+    assert_eq!(result.decision, SamplingDecision::RecordAndSample);
+    assert_eq!(result.trace_state.get("ot"), Some("rv:00000000000000"));
+    // Half of it, by the randomness of the trace.
+    let half = CompositeSampler::new(Proportional::new(0.5));
+    let result = half.should_sample(Some(&caller), trace_id, "request", &kind, &[], &[]);
+    assert_eq!(result.decision, SamplingDecision::Drop);
 }
 
 #[test]
