@@ -54,6 +54,7 @@ const CASES: &[Case] = &[
     ("jaeger", "uber-trace-id: 1:2:0:3:4", None, None, NOTHING),
     ("jaeger", "uber-trace-id: 0:2:0:1", None, None, NOTHING),
     ("jaeger", "uber-trace-id: 1:2:0:g", None, None, NOTHING),
+    ("jaeger", "uber-trace-id: 1:2:0:001", None, None, NOTHING),
     ("jaeger", "uber-trace-id: 1%3A2%3A0%3", None, None, NOTHING),
     ("jaeger", "uberctx-Tenant-Id: caf%C3%A9\nuberctx-rate: 5%", None, None, "uberctx-rate: 5%25\nuberctx-tenant-id: caf%C3%A9"),
     ("jaeger", "uberctx-sum: 1%2B1\nuberctx-phone: +49", None, None, "uberctx-phone: %2B49\nuberctx-sum: 1%2B1"),
@@ -61,6 +62,9 @@ const CASES: &[Case] = &[
     ("xray", "X-Amzn-Trace-Id: Self=1-67891234-12456789abcdef012345678;Root=1-67891233-abcdef012345678912345678;Parent=53995c3f42cd8ad8;Sampled=?", Some("67891233abcdef012345678912345678-53995c3f42cd8ad8-00"), Some(Deferred), "x-amzn-trace-id: Root=1-67891233-abcdef012345678912345678;Parent=53995c3f42cd8ad8;Sampled=?"),
     ("xray", "X-Amzn-Trace-Id: Root=1-67891233-abcdef012345678912345678;Parent=53995c3f42cd8ad8;Sampled=1;Lineage=100:e3b0c442:11", Some("67891233abcdef012345678912345678-53995c3f42cd8ad8-01"), Some(Sampled), "x-amzn-trace-id: Root=1-67891233-abcdef012345678912345678;Parent=53995c3f42cd8ad8;Sampled=1;Lineage=100:e3b0c442:11"),
     ("xray", "X-Amzn-Trace-Id: Root=1-67891233-abcdef012345678912345678;Parent=53995c3f42cd8ad8;Sampled=0;Lineage=32768:e3b0c442:11", Some("67891233abcdef012345678912345678-53995c3f42cd8ad8-00"), Some(NotSampled), "x-amzn-trace-id: Root=1-67891233-abcdef012345678912345678;Parent=53995c3f42cd8ad8;Sampled=0"),
+    ("xray", "X-Amzn-Trace-Id: Root=1-67891233-abcdef012345678912345678;Parent=53995c3f42cd8ad8;Sampled=0;Lineage=32767:e3b0c442:255", Some("67891233abcdef012345678912345678-53995c3f42cd8ad8-00"), Some(NotSampled), "x-amzn-trace-id: Root=1-67891233-abcdef012345678912345678;Parent=53995c3f42cd8ad8;Sampled=0;Lineage=32767:e3b0c442:255"),
+    ("xray", "X-Amzn-Trace-Id: Root=1-67891233-abcdef012345678912345678;Parent=53995c3f42cd8ad8;Sampled=0;Lineage=1:e3b0c442:256", Some("67891233abcdef012345678912345678-53995c3f42cd8ad8-00"), Some(NotSampled), "x-amzn-trace-id: Root=1-67891233-abcdef012345678912345678;Parent=53995c3f42cd8ad8;Sampled=0"),
+    ("xray", "X-Amzn-Trace-Id: Root=1-067891233-abcdef012345678912345678;Parent=53995c3f42cd8ad8;Sampled=1", None, None, NOTHING),
     ("xray", "X-Amzn-Trace-Id: Root=1-00000000-000000000000000000000000;Parent=53995c3f42cd8ad8;Sampled=1", None, None, NOTHING),
     // OpenTracing
     ("ottrace", "ot-tracer-traceid: 7\not-tracer-spanid: 8\not-tracer-sampled: true\not-baggage-Tenant: acme", Some("00000000000000000000000000000007-0000000000000008-01"), Some(Sampled), "ot-baggage-tenant: acme\not-tracer-sampled: true\not-tracer-spanid: 0000000000000008\not-tracer-traceid: 0000000000000007"),
@@ -193,6 +197,30 @@ fn baggage_that_grows_by_encoding_keeps_to_the_limit_with_whole_members() {
     let members: Vec<_> = header.split(',').collect();
     assert_eq!(members.len(), 5);
     assert!(members.iter().all(|member| member.len() == 4 + 1 + 1500));
+}
+
+/// The commas count, between the members of one header and between two headers.
+#[test]
+fn eight_thousand_one_hundred_and_ninety_two_bytes_of_baggage_are_the_limit() {
+    let propagator = BaggagePropagator::new();
+    let member = |key: &str, length: usize| format!("{key}={}", "v".repeat(length - key.len() - 1));
+    for (last, keys) in [(4095, 2), (4096, 1)] {
+        // As it comes it is longer than what it means.
+        let (first, second) = (member("a", 4096), format!("b=%20{}", "v".repeat(last - 5)));
+        for sent in [
+            Pairs::new([("baggage", format!("{first},{second}"))]),
+            Pairs::new([("baggage", first), ("baggage", second)]),
+        ] {
+            assert_eq!(extract(&propagator, &sent).baggage().len(), keys, "{last}");
+        }
+    }
+    for (length, is_sent) in [(8192, true), (8193, false)] {
+        // A space is three characters on its way.
+        let mut baggage = Baggage::new();
+        baggage.insert("a", format!("{}{}", " ".repeat(2000), "v".repeat(length - 6002)));
+        let sent = inject(&propagator, &Context::new().with_baggage(baggage));
+        assert_eq!(sent.one("baggage").map(str::len), is_sent.then_some(length));
+    }
 }
 
 #[test]

@@ -80,6 +80,33 @@ fn the_later_of_two_parents_counts() {
     }
 }
 
+/// The state, the random flag and the request for debugging are those of one parent, and no other's.
+#[test]
+fn what_one_parent_said_is_not_said_of_another() {
+    let w3c = |span: &str| {
+        Pairs::new([
+            ("traceparent", format!("00-{TRACE}-{span}-03")),
+            ("tracestate", "a=1,foo@@bar=2".into()),
+            ("b3", format!("{TRACE}-{SPAN}-1")),
+        ])
+    };
+    let said = |headers: &Pairs| {
+        let context = extract(&compose("tracecontext,b3"), headers);
+        let tracestate = inject(&compose("tracecontext"), &context).one("tracestate").map(str::to_owned);
+        (Said::by(&context).span.unwrap(), tracestate)
+    };
+    assert_eq!(said(&w3c(SPAN)), (format!("{TRACE}-{SPAN}-03"), Some("a=1,foo@@bar=2".to_owned())));
+    assert_eq!(said(&w3c("0000000000000003")), (format!("{TRACE}-{SPAN}-01"), None));
+
+    // Nor is what a span of this process holds.
+    let (trace_id, span_id) = (TraceId::from(1), SpanId::from(2));
+    let state: TraceState = "own=1".parse().unwrap();
+    let local = SpanContext::new(trace_id, span_id, TraceFlags::SAMPLED, false, state);
+    let context = Context::new().with_remote_span_context(local);
+    let remote = with_remote_parent(&context, trace_id, span_id, RemoteDecision::Sampled);
+    assert_eq!(Said::by(&remote).tracestate, "");
+}
+
 #[test]
 fn what_cannot_be_read_leaves_the_earlier_parent() {
     let headers = Pairs::new([("traceparent", format!("00-{TRACE}-{SPAN}-01")), ("b3", "nonsense".into())]);

@@ -3,7 +3,7 @@
 use opentelemetry::Context;
 use opentelemetry::trace::{TraceContextExt, Tracer, TracerProvider};
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
-use otel_core::propagation::{B3Propagator, TraceContextPropagator};
+use otel_core::propagation::{B3Propagator, TraceContextPropagator, has_random_trace_id};
 
 use crate::support::{Pairs, extract, inject};
 
@@ -43,6 +43,18 @@ fn a_remote_flag_is_passed_on_whatever_the_sampler_does() {
     for propagator in [TraceContextPropagator::new(), TraceContextPropagator::new().with_random_ids(false)] {
         assert_eq!(flags_sent(&traceparent("03"), Sampler::AlwaysOff, &propagator), "02");
     }
+}
+
+#[test]
+fn ids_are_known_to_be_random_where_their_caller_said_so_or_they_are_ours() {
+    for propagator in [TraceContextPropagator::new(), TraceContextPropagator::new().with_random_ids(false)] {
+        for (flags, expected) in [("03", true), ("02", true), ("01", false), ("00", false)] {
+            assert_eq!(has_random_trace_id(&extract(&propagator, &traceparent(flags))), expected, "{flags}");
+        }
+    }
+    let b3 = Pairs::new([("b3", "80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-1")]);
+    assert!(!has_random_trace_id(&extract(&B3Propagator::single(), &b3)));
+    assert!(has_random_trace_id(&Context::new()));
 }
 
 #[test]
