@@ -26,7 +26,7 @@ pub struct Attributes<'a> {
 }
 
 /// The names that a function of the user's may no longer give to attributes: those that an instrumentation gives itself,
-/// and those that were given before. An attribute that is there twice is against the specification, and the SDK does not
+/// and those that were given before. What is in a list already needs no reservation: there it is seen. An attribute that is there twice is against the specification, and the SDK does not
 /// look: "The attribute keys [...] MUST be unique".
 ///
 /// <https://opentelemetry.io/docs/specs/otel/common/#attribute-collections>
@@ -41,6 +41,12 @@ impl AttributeNames {
     #[must_use]
     pub fn reserved(names: &'static [&'static str]) -> Self {
         Self { reserved: names, taken: Vec::new() }
+    }
+
+    /// Whether `name` was given to an attribute, reserved names aside.
+    #[must_use]
+    pub fn is_taken(&self, name: &str) -> bool {
+        self.taken.iter().any(|taken| taken.as_str() == name)
     }
 
     /// Takes `key`; `false` if it is taken already.
@@ -154,7 +160,11 @@ impl<'a> Attributes<'a> {
 
     #[inline]
     fn takes(&mut self, key: &Key) -> bool {
-        self.names.as_mut().is_none_or(|names| names.take(key))
+        let Some(names) = &mut self.names else { return true };
+        let is_in = |list: &[KeyValue]| list.iter().any(|said| said.key == *key);
+        let is_said = matches!(&self.span, Sink::List(list) if is_in(list))
+            || self.metric.as_deref().is_some_and(|list| is_in(list));
+        !is_said && names.take(key)
     }
 
     fn push_metric(&mut self, attribute: KeyValue) {
@@ -190,6 +200,26 @@ impl fmt::Debug for Attributes<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_in_a_list_already_is_not_said_again() {
+        let (mut span, mut metric) = (Vec::new(), Vec::new());
+        let mut attributes = Attributes::to_lists(&mut span, &mut metric);
+        attributes.span("db.query.text", "SELECT");
+        attributes.both("db.namespace", "shop");
+        let mut names = AttributeNames::reserved(&["error.type"]);
+        attributes.checked(&mut names, |attributes| {
+            for key in ["db.query.text", "db.namespace", "error.type", "app.tenant"] {
+                attributes.both(key, "mine");
+                attributes.span(key, "mine");
+                attributes.metric(key, "mine");
+            }
+        });
+        let keys = |list: &[KeyValue]| list.iter().map(|pair| pair.key.to_string()).collect::<Vec<_>>();
+        assert_eq!(keys(&span), ["db.query.text", "db.namespace", "app.tenant"]);
+        assert_eq!(keys(&metric), ["db.namespace", "app.tenant"]);
+        assert!(names.is_taken("app.tenant") && !names.is_taken("error.type"));
+    }
 
     #[test]
     fn an_operation_without_a_recording_span_keeps_only_what_metrics_read() {

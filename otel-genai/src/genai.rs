@@ -12,7 +12,7 @@ use crate::builder::GenAiBuilder;
 use crate::content::ContentPolicy;
 use crate::mcp::{McpConvention, Side};
 use crate::metrics::GenAiMetrics;
-use crate::operation::{GenAiConvention, GenAiRequest, OperationFacts};
+use crate::operation::{GenAiConvention, GenAiRequest, OperationFacts, OwnNames};
 use crate::price::PriceTable;
 use crate::provider::{ProviderError, ResponseFacts};
 use otel_core::call_hook;
@@ -134,6 +134,11 @@ impl GenAi {
     pub(crate) fn details_events(&self) -> Option<&EventLog> {
         let wanted = self.shared.content.wants_events() || self.conventions().is_latest();
         self.events().filter(|_| wanted)
+    }
+
+    pub(crate) fn own_names(&self) -> OwnNames {
+        let at_start = self.shared.instrumenter.convention().attributes.is_some();
+        OwnNames::new(at_start || self.shared.response_attributes.is_some())
     }
 
     pub(crate) fn response_attributes(&self, response: &ResponseFacts) -> Vec<KeyValue> {

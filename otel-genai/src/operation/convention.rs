@@ -44,8 +44,10 @@ pub(crate) struct Answer<'a> {
     pub(crate) response: &'a ResponseFacts,
     pub(crate) first_chunk: Option<Duration>,
     pub(crate) cost: Option<(f64, &'a str)>,
-    /// Content, and what hooks have said.
+    /// Content, and what was said meanwhile.
     pub(crate) extra: Vec<KeyValue>,
+    /// What a hook says.
+    pub(crate) own: Vec<KeyValue>,
     pub(crate) failure: Option<ErrorType>,
 }
 
@@ -75,9 +77,8 @@ impl Convention for GenAiConvention {
     fn on_start(&self, facts: &&OperationFacts, attributes: &mut Attributes<'_>) {
         attributes::on_start(facts, self.conventions, &self.names, attributes);
         let Some(own) = self.attributes.as_ref().filter(|_| attributes.wants_span()) else { return };
-        for pair in call_hook(|| own(&GenAiRequest { facts }), Vec::new()) {
-            attributes.span(pair.key, pair.value);
-        }
+        let pairs = call_hook(|| own(&GenAiRequest { facts }), Vec::new());
+        facts.own_names.write(pairs, attributes);
     }
 
     fn on_response(&self, answer: &Answer<'_>, attributes: &mut Attributes<'_>) -> Result<(), ErrorType> {
@@ -94,8 +95,11 @@ impl Convention for GenAiConvention {
             attributes.span(own::ESTIMATED_COST, cost);
             attributes.span(own::PRICE_TABLE_VERSION, version.to_owned());
         }
-        for pair in &answer.extra {
+        for pair in answer.extra.iter().filter(|pair| !facts.own_names.has(pair.key.as_str())) {
             attributes.span(pair.key.clone(), pair.value.clone());
+        }
+        if !answer.own.is_empty() {
+            facts.own_names.write_last(answer.own.clone(), attributes);
         }
         answer.failure.clone().map_or(Ok(()), Err)
     }

@@ -54,6 +54,7 @@ impl Guard {
         if facts.request.conversation_id.is_none() {
             facts.request.conversation_id.clone_from(&outer.conversation_id);
         }
+        facts.own_names = genai.own_names();
         let operation = genai.start(parent, &facts);
         let inner = outer.inside(&facts, operation.context().span().span_context().span_id());
         let context = match operation.is_inert() {
@@ -175,7 +176,6 @@ impl Guard {
         let cost = self.genai.cost(&self.facts, &self.response);
         let mut extra = mem::take(&mut self.extra);
         extra.extend(captured.span_attributes);
-        extra.extend(self.genai.response_attributes(&self.response));
         extra.extend(self.inner.tool.iter().flat_map(ToolScope::take_attributes));
         let failure = self.failure();
         let is_cut = matches!(exit, Exit::Drop) && self.is_waiting && !self.response.complete;
@@ -188,6 +188,7 @@ impl Guard {
             first_chunk: self.clock.first_chunk(),
             cost,
             extra,
+            own: self.genai.response_attributes(&self.response),
             failure: failure.clone(),
         };
         operation.on_response(&answer);

@@ -333,6 +333,35 @@ fn hooks_name_filter_and_add_and_their_panics_change_nothing() {
 }
 
 #[test]
+fn hooks_say_nothing_that_is_said_already_and_nothing_twice() {
+    let telemetry = TestTelemetry::new();
+    let mine = |keys: &[&'static str]| keys.iter().map(|key| KeyValue::new(*key, "mine")).collect::<Vec<_>>();
+    let at_start =
+        ["app.x", "app.x", "gen_ai.request.model", "gen_ai.usage.input_tokens", "gen_ai.conversation.id"];
+    let at_end = ["app.x", "app.y", "app.y", "gen_ai.response.id", "gen_ai.provider.name", "error.type"];
+    let genai = builder(&telemetry)
+        .with_attributes(move |_| mine(&at_start))
+        .with_response_attributes(move |_| mine(&at_end))
+        .build();
+    let mut chat = genai.chat(Provider::OpenAi, "gpt-4o").start();
+    chat.response().id = Some("r1".into());
+    chat.response().usage.input_tokens = Some(7);
+    chat.response().conversation_id = Some("theirs".into());
+    chat.fail("timeout");
+    let span = telemetry.span("chat gpt-4o");
+    let mut keys: Vec<_> = span.attributes.iter().map(|pair| pair.key.as_str()).collect();
+    keys.sort_unstable();
+    let mut once = keys.clone();
+    once.dedup();
+    assert_eq!(keys, once);
+    assert!(
+        span.has("app.x", "mine") && span.has("app.y", "mine") && span.has("gen_ai.conversation.id", "mine")
+    );
+    assert!(span.has("gen_ai.response.id", "r1") && span.has("gen_ai.usage.input_tokens", 7));
+    assert!(span.has("gen_ai.request.model", "gpt-4o") && span.has("gen_ai.provider.name", "openai"));
+}
+
+#[test]
 fn models_that_strangers_choose_do_not_flood_metrics_and_names() {
     let telemetry = TestTelemetry::new();
     let genai = genai(&telemetry);
