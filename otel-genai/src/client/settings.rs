@@ -90,6 +90,10 @@ impl Call {
             headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let reader = || {
             let reader = ResponseReader::new(self.api, is_stream).with_content_type(content_type);
+            let reader = match self.is_aws() {
+                true => reader.with_counts(count(headers, INPUT_TOKENS), count(headers, OUTPUT_TOKENS)),
+                false => reader,
+            };
             reader.with_capture(self.inference.guard.genai().content_policy())
         };
         let reader = is_plain(headers).then(reader);
@@ -98,15 +102,26 @@ impl Call {
         Reading::new(self.inference, reader, failure)
     }
 
+    fn is_aws(&self) -> bool {
+        self.api.is_bedrock() || self.inference.guard.facts().provider == Some(Provider::AwsBedrock)
+    }
+
     /// AWS says the class in a header, perhaps behind a namespace and a `#`, and before a `:` and more; the body may have no
     /// more than a text.
     /// <https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html#operation-error-serialization>
     fn error_class(&self, headers: &HeaderMap) -> Option<String> {
-        let is_aws = self.inference.guard.facts().provider == Some(Provider::AwsBedrock);
-        let header = headers.get("x-amzn-errortype").filter(|_| is_aws || self.api.is_bedrock())?;
+        let header = headers.get("x-amzn-errortype").filter(|_| self.is_aws())?;
         let name = header.to_str().ok()?.split(':').next()?;
         Some(name.rsplit('#').next().unwrap_or(name).trim().to_owned())
     }
+}
+
+/// What Bedrock says beside the bodies of models that count nothing themselves, such as Cohere's embeddings.
+const INPUT_TOKENS: &str = "x-amzn-bedrock-input-token-count";
+const OUTPUT_TOKENS: &str = "x-amzn-bedrock-output-token-count";
+
+fn count(headers: &HeaderMap, name: &str) -> Option<i64> {
+    headers.get(name)?.to_str().ok()?.trim().parse().ok().filter(|count| *count >= 0)
 }
 
 /// What is compressed cannot be read: this layer belongs outside of what decompresses.

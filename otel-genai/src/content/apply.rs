@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use opentelemetry::logs::AnyValue;
 use opentelemetry::{Key, KeyValue};
 use otel_core::call_hook;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::limits;
-use super::media::drop_media_parts;
+use super::media::{drop_data, drop_media, drop_media_parts};
 use super::message::{each_string, json_length};
 use super::policy::{CapturedContent, ContentPolicy, UploadedContent};
 use super::{Message, OutputMessage, Part, RequestContent};
@@ -223,37 +223,6 @@ fn all_parts<'a>(
     let inputs = request.input_messages.iter_mut().map(|message| &mut message.parts);
     let outputs = output.iter_mut().map(|choice| &mut choice.message.parts);
     inputs.chain(outputs).chain(std::iter::once(&mut request.system_instructions))
-}
-
-/// Data in what is not a part of its own, such as answers of tools.
-fn drop_data(response: &mut Value) {
-    match response {
-        Value::Array(items) => items.iter_mut().for_each(drop_data),
-        Value::Object(fields) => {
-            drop_media(fields);
-            fields.values_mut().for_each(drop_data);
-        }
-        Value::String(text) if text.starts_with("data:") && text.contains(";base64,") => text.clear(),
-        _ => {}
-    }
-}
-
-/// `{"data": "<base64>"}` beside the type of it, whatever the provider calls the rest; Bedrock's is in a `source`.
-fn drop_media(fields: &mut Map<String, Value>) {
-    // A resource of MCP, whose type may be left out.
-    if fields.contains_key("uri") {
-        fields.remove("blob");
-    }
-    let is_type = |key: &String| matches!(key.as_str(), "media_type" | "mime_type" | "mimeType" | "format");
-    if !fields.keys().any(is_type) {
-        return;
-    }
-    for key in ["data", "bytes"] {
-        fields.remove(key);
-        if let Some(Value::Object(source)) = fields.get_mut("source") {
-            source.remove(key);
-        }
-    }
 }
 
 fn refer(captured: &mut CapturedContent, reference: &str, input: bool, output: bool) {

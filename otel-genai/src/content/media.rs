@@ -31,6 +31,37 @@ pub(super) fn drop_media_parts(value: &mut Value) {
     }
 }
 
+/// Data in what is not a part of its own, such as answers of tools.
+pub(super) fn drop_data(response: &mut Value) {
+    match response {
+        Value::Array(items) => items.iter_mut().for_each(drop_data),
+        Value::Object(fields) => {
+            drop_media(fields);
+            fields.values_mut().for_each(drop_data);
+        }
+        Value::String(text) if text.starts_with("data:") && text.contains(";base64,") => text.clear(),
+        _ => {}
+    }
+}
+
+/// `{"data": "<base64>"}` beside the type of it, whatever the provider calls the rest; Bedrock's is in a `source`.
+pub(super) fn drop_media(fields: &mut Map<String, Value>) {
+    // A resource of MCP, whose type may be left out.
+    if fields.contains_key("uri") {
+        fields.remove("blob");
+    }
+    let is_type = |key: &String| matches!(key.as_str(), "media_type" | "mime_type" | "mimeType" | "format");
+    if !fields.keys().any(is_type) {
+        return;
+    }
+    for key in ["data", "bytes"] {
+        fields.remove(key);
+        if let Some(Value::Object(source)) = fields.get_mut("source") {
+            source.remove(key);
+        }
+    }
+}
+
 /// Bedrock says what it is by the name of the only field, others by a type beside the source.
 fn is_media(value: &Value) -> bool {
     let Value::Object(fields) = value else { return false };

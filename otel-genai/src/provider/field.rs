@@ -66,6 +66,8 @@ pub(super) enum Tokens {
     CacheRead,
     CacheWrite,
     Reasoning,
+    /// Beside the output, where it is more than that.
+    SeparateReasoning,
     TextInput,
     ImageInput,
     AudioInput,

@@ -54,6 +54,8 @@ fn usage(path: &[Key]) -> Option<Tokens> {
         [PromptTokens] => Tokens::Input,
         [CompletionTokens] => Tokens::Output,
         [TotalTokens] => Tokens::Total,
+        // Perplexity's.
+        [ReasoningTokens] => Tokens::SeparateReasoning,
         [PromptTokensDetails | InputTokensDetails, detail] => match detail {
             CachedTokens => Tokens::CacheRead,
             // OpenRouter's.

@@ -56,6 +56,12 @@ impl ResponseReader {
         self
     }
 
+    /// Tokens that were counted outside of the body. What the body says counts more.
+    pub(crate) fn with_counts(mut self, input: Option<i64>, output: Option<i64>) -> Self {
+        self.payload.visitor.count_outside(input, output);
+        self
+    }
+
     /// Reads the next bytes of the body.
     pub fn read(&mut self, chunk: &[u8]) {
         if !self.started {

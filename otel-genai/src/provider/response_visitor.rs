@@ -81,6 +81,14 @@ impl ResponseVisitor {
         self.facts.error.get_or_insert_with(ProviderError::default)
     }
 
+    pub(super) fn count_outside(&mut self, input: Option<i64>, output: Option<i64>) {
+        for (tokens, count) in [(Tokens::FallbackInput, input), (Tokens::FallbackOutput, output)] {
+            if let Some(count) = count {
+                self.counts.set(tokens, count);
+            }
+        }
+    }
+
     pub(super) const fn end_event(&mut self) {
         self.facts.events += 1;
         if self.output {

@@ -48,6 +48,7 @@ pub(super) struct Counts {
     total: Option<i64>,
     fallback_input: Option<i64>,
     fallback_output: Option<i64>,
+    separate_reasoning: bool,
 }
 
 impl Counts {
@@ -69,6 +70,10 @@ impl Counts {
             Tokens::CacheRead => &mut usage.cache_read_input_tokens,
             Tokens::CacheWrite => &mut usage.cache_write_input_tokens,
             Tokens::Reasoning => &mut usage.reasoning_output_tokens,
+            Tokens::SeparateReasoning => {
+                self.separate_reasoning = true;
+                &mut usage.reasoning_output_tokens
+            }
             Tokens::TextInput => &mut usage.text_input_tokens,
             Tokens::ImageInput => &mut usage.image_input_tokens,
             Tokens::AudioInput => &mut usage.audio_input_tokens,
@@ -105,9 +110,12 @@ impl Counts {
 
     /// xAI speaks OpenAI's API, but "reasoning token consumption will be counted separately from `completion_tokens`, but
     /// will be counted in the `total_tokens`". <https://docs.x.ai/docs/key-information/consumption-and-rate-limits>
+    /// Perplexity counts what its deep research has thought in neither.
     fn counts_reasoning_apart(&self) -> bool {
         let Usage { input_tokens, output_tokens, reasoning_output_tokens: reasoning, .. } = self.usage;
-        self.total.is_some() && sum(input_tokens, &[output_tokens, reasoning]) == self.total
+        let is_in_total =
+            self.total.is_some() && sum(input_tokens, &[output_tokens, reasoning]) == self.total;
+        is_in_total || (self.separate_reasoning && reasoning > output_tokens)
     }
 }
 

@@ -8,7 +8,7 @@ use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use otel_genai::content::ContentPolicy;
 use otel_genai::provider::{Provider, RequestFacts};
 use otel_genai::{GenAi, GenAiLayer, RequestBody};
-use otel_testing::{AssertTelemetry, TestTelemetry, span};
+use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, span};
 use serde_json::json;
 use std::sync::{Arc, Mutex};
 use tower::{BoxError, Layer, ServiceExt};
@@ -138,6 +138,34 @@ fn the_class_of_an_error_of_aws_is_in_a_header() {
     let telemetry = TestTelemetry::new();
     answered_by(RERANK, genai(&telemetry), 429, &[("x-amzn-errortype", "ThrottlingException")], THROTTLED);
     telemetry.assert_span(span("rerank gpt-4o").failed().has("error.type", "ThrottlingException"));
+}
+
+#[test]
+fn bedrock_counts_in_headers_what_a_model_does_not_count_itself() {
+    const INVOKE: &str = "https://bedrock-runtime.eu-central-1.amazonaws.com/model/ai21.j2-ultra/invoke";
+    const EMBED: &str =
+        "https://bedrock-runtime.eu-central-1.amazonaws.com/model/cohere.embed-english-v3/invoke";
+    let answer = |url, body: &[u8], input| {
+        let telemetry = TestTelemetry::new();
+        let headers = [
+            ("content-type", "application/json"),
+            ("x-amzn-bedrock-input-token-count", input),
+            ("x-amzn-bedrock-output-token-count", "5"),
+        ];
+        answered_by(url, genai(&telemetry), 200, &headers, body);
+        assert_conventions(&telemetry);
+        let spans = telemetry.spans();
+        let count = |key: &str| spans[0].attribute(key).map(ToString::to_string);
+        (count("gen_ai.usage.input_tokens"), count("gen_ai.usage.output_tokens"))
+    };
+    let counts = |input: &str, output: &str| (Some(input.to_owned()), Some(output.to_owned()));
+    assert_eq!(answer(INVOKE, br#"{"completions":[]}"#, "9"), counts("9", "5"));
+    assert_eq!(answer(EMBED, br#"{"embeddings":[[0.5]]}"#, "9").0.as_deref(), Some("9"));
+    // What the body says counts more.
+    let body = br#"{"inputTextTokenCount":3,"results":[{"tokenCount":4,"completionReason":"FINISH"}]}"#;
+    assert_eq!(answer(INVOKE, body, "9"), counts("3", "4"));
+    assert_eq!(answer(INVOKE, b"{}", "-9").0, None);
+    assert_eq!(answer(OPENAI, b"{}", "9"), (None, None));
 }
 
 /// "Regardless of the span sampling decision."

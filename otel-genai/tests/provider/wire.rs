@@ -97,6 +97,21 @@ fn reasoning_that_is_counted_apart_is_part_of_the_output() {
     }
 }
 
+/// Perplexity's deep research counts in `usage` itself what it has thought, and in no other number. A part is no more than
+/// the whole.
+#[test]
+fn reasoning_that_is_more_than_the_output_is_beside_it() {
+    for (reasoning, output) in [(73_997, 81_160), (7_163, 7_163), (12, 7_163)] {
+        let usage = json!({
+            "prompt_tokens": 33, "completion_tokens": 7_163, "total_tokens": 7_196, "citation_tokens": 19_528,
+            "num_search_queries": 18, "reasoning_tokens": reasoning,
+        });
+        let facts = whole(Api::OpenAiChat, &json!({"usage": usage}));
+        assert_eq!(facts.usage.reasoning_output_tokens, Some(reasoning));
+        assert_eq!((facts.usage.input_tokens, facts.usage.output_tokens), (Some(33), Some(output)));
+    }
+}
+
 /// Moonshot says it with the choice, and cached tokens beside the others; OpenRouter says what was written, too.
 #[test]
 fn usage_is_found_where_others_put_it() {
