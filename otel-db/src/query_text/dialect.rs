@@ -109,7 +109,9 @@ pub(super) struct Grammar {
     /// `\` escapes in quoted names: ClickHouse.
     pub(super) escapes_in_names: bool,
     /// `E'…'`, in which `\` always escapes.
-    pub(super) escape_strings: bool,
+    pub(super) escape_strings: Holds,
+    /// `'''…'''` holds quotes as they are: Spanner. Where that makes a difference, the text ends before it.
+    pub(super) triple_quotes: bool,
     /// `"…"` is a name, by the standard.
     pub(super) double_quoted_names: bool,
     pub(super) backtick: bool,
@@ -135,6 +137,8 @@ pub(super) struct Grammar {
     pub(super) calls_without_exec: bool,
     /// `:name` and `:1` are placeholders.
     pub(super) colon_placeholders: bool,
+    /// `$name(suffix)` is a placeholder, whatever the suffix looks like: SQLite.
+    pub(super) placeholder_suffixes: bool,
     /// `?1` is a placeholder.
     pub(super) numbered_placeholders: bool,
     /// `\N` is NULL: MySQL.
@@ -154,7 +158,8 @@ pub(super) struct Grammar {
 const STANDARD: Grammar = Grammar {
     escapes: Holds::Never,
     escapes_in_names: false,
-    escape_strings: false,
+    escape_strings: Holds::Never,
+    triple_quotes: false,
     double_quoted_names: true,
     backtick: false,
     bracket: Bracket::Symbol,
@@ -170,6 +175,7 @@ const STANDARD: Grammar = Grammar {
     words_as_arguments: false,
     calls_without_exec: false,
     colon_placeholders: false,
+    placeholder_suffixes: false,
     numbered_placeholders: false,
     backslash_null: false,
     unicode_strings: false,
@@ -181,7 +187,8 @@ const STANDARD: Grammar = Grammar {
 
 static GENERIC: Grammar = Grammar {
     escapes: Holds::Depends(false),
-    escape_strings: false,
+    escape_strings: Holds::Unknown,
+    triple_quotes: true,
     double_quoted_names: false,
     backtick: true,
     bracket: Bracket::Guess,
@@ -192,6 +199,7 @@ static GENERIC: Grammar = Grammar {
     dollar_quotes: Holds::Unknown,
     q_quotes: Holds::Unknown,
     colon_placeholders: true,
+    placeholder_suffixes: true,
     numbered_placeholders: true,
     backslash_null: true,
     unicode_strings: true,
@@ -204,7 +212,7 @@ static GENERIC: Grammar = Grammar {
 static POSTGRESQL: Grammar = Grammar {
     // `standard_conforming_strings` is on since 9.1, and may be off.
     escapes: Holds::Depends(false),
-    escape_strings: true,
+    escape_strings: Holds::Always,
     nested_comments: Holds::Always,
     hash: Hash::Symbol,
     dollar_quotes: Holds::Always,
@@ -236,6 +244,7 @@ static SQLITE: Grammar = Grammar {
     backtick: true,
     bracket: Bracket::Name { doubled: false },
     colon_placeholders: true,
+    placeholder_suffixes: true,
     numbered_placeholders: true,
     at_parameters: true,
     ..STANDARD

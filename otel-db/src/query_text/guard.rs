@@ -1,6 +1,10 @@
 //! Secrets that are no literals: passwords that are words, names of people, data behind a statement.
 
-use super::dialect::Grammar;
+mod words;
+
+use words::{KEYS, OBJECTS, PASSWORDS, RESERVED, SECRETS, STATEMENTS, WITH_SECRETS, is_one_of};
+
+use super::dialect::{Grammar, Holds};
 use super::token::{Kind, Token};
 
 /// Follows the words of each statement.
@@ -11,6 +15,9 @@ pub(super) struct Guard {
     identified: bool,
     inline_formats: bool,
     words_as_arguments: bool,
+    settings_of_routines: bool,
+    /// Where the last statement ended that another one may follow.
+    separator: Option<usize>,
 }
 
 /// What becomes of a token.
@@ -40,14 +47,20 @@ enum State {
     Object,
     /// After `CREATE USER`: the name of somebody.
     Person,
+    /// After that name, or its password: another one may follow.
+    Named,
+    /// After `CREATE FUNCTION`, which may set what holds in it.
+    Routine,
     /// In a statement that may set a password.
     Secrets,
     /// After SET, and in the name of what is set.
     Setting,
     /// Behind a dot of that name: `SET app.token TO ..`, which is for whatever the application likes.
     CustomSetting,
-    /// After PASSWORD or IDENTIFIED BY, and before the value of a custom setting.
+    /// After PASSWORD, and before the value of a custom setting.
     Secret,
+    /// After IDENTIFIED BY.
+    Identified,
     /// After ATTACH or PRAGMA, which may hold the key of an encrypted file.
     Keyed,
     /// After EXEC: the procedure's name, perhaps behind the variable that takes its result.
@@ -66,56 +79,6 @@ enum State {
     Format,
 }
 
-/// SQLCipher's names for a key.
-const KEYS: [&str; 6] = ["key", "rekey", "hexkey", "hexrekey", "textkey", "textrekey"];
-
-/// What may follow a call of SQL Server's without a semicolon.
-const RESERVED: [&str; 24] = [
-    "with", "at", "as", "select", "insert", "update", "delete", "merge", "exec", "execute", "declare", "set",
-    "if", "else", "begin", "end", "while", "return", "print", "create", "drop", "alter", "truncate",
-    "commit",
-];
-
-/// What begins a statement of SQL Server's, besides words that are reserved behind a call.
-const STATEMENTS: [&str; 36] = [
-    "add",
-    "backup",
-    "break",
-    "bulk",
-    "call",
-    "checkpoint",
-    "close",
-    "connect",
-    "continue",
-    "dbcc",
-    "deallocate",
-    "deny",
-    "disable",
-    "enable",
-    "explain",
-    "export",
-    "fetch",
-    "get",
-    "go",
-    "goto",
-    "grant",
-    "import",
-    "kill",
-    "move",
-    "open",
-    "raiserror",
-    "receive",
-    "reconfigure",
-    "rename",
-    "restore",
-    "revert",
-    "revoke",
-    "save",
-    "send",
-    "use",
-    "waitfor",
-];
-
 impl Guard {
     pub(super) fn new(grammar: &Grammar) -> Self {
         Self {
@@ -123,7 +86,13 @@ impl Guard {
             identified: false,
             inline_formats: grammar.inline_formats,
             words_as_arguments: grammar.words_as_arguments,
+            settings_of_routines: grammar.escape_strings != Holds::Never,
+            separator: None,
         }
+    }
+
+    pub(super) fn separator(&self) -> Option<usize> {
+        self.separator
     }
 
     #[inline]
@@ -146,6 +115,7 @@ impl Guard {
     fn look(&mut self, text: &str, token: &Token) -> Verdict {
         if token.kind == Kind::Symbol(b';') {
             let data = self.state == State::CopyFromInput;
+            self.separator = Some(token.start);
             self.state = if self.state == State::Arguments { State::Numbered } else { State::Start };
             self.identified = false;
             return if data { Verdict::Data } else { Verdict::Token };
@@ -154,16 +124,19 @@ impl Guard {
         let word = || &text[token.start..token.end];
         self.state = match (self.state, token.kind) {
             (_, Kind::Comment) => return Verdict::Token,
-            (State::Person | State::Secret, Kind::Word | Kind::Name | Kind::DoubleQuoted) => {
-                return self.personal(word());
-            }
+            (
+                State::Person | State::Secret | State::Identified,
+                Kind::Word | Kind::Name | Kind::DoubleQuoted,
+            ) => return self.personal(word()),
             (State::Arguments, Kind::Word | Kind::Name) => return self.argument(word()),
             (State::Format, Kind::Word | Kind::Name) => {
                 self.state = State::Plain;
                 let empty = text[token.end..].trim_start().is_empty();
                 return if empty { Verdict::Token } else { Verdict::Data };
             }
-            (State::Person | State::Secret, Kind::Text | Kind::Value | Kind::Placeholder) => State::Secrets,
+            (State::Person | State::Identified, Kind::Text | Kind::Value | Kind::Placeholder) => State::Named,
+            (State::Secret, Kind::Text | Kind::Value | Kind::Placeholder) => State::Secrets,
+            (State::Named, Kind::Symbol(b',')) => State::Person,
             (State::Procedure | State::ProcedurePart, Kind::Word | Kind::Name | Kind::DoubleQuoted) => {
                 procedure(word())
             }
@@ -186,14 +159,14 @@ impl Guard {
     }
 
     fn personal(&mut self, word: &str) -> Verdict {
-        if self.state == State::Secret {
+        if self.state != State::Person {
             self.state = State::Secrets;
             return Verdict::ReplaceStatement;
         }
         if is_one_of(word, &["if", "not", "exists", "or", "replace"]) {
             return Verdict::Token;
         }
-        self.state = State::Secrets;
+        self.state = State::Named;
         // CREATE USER MAPPING FOR somebody
         if word.eq_ignore_ascii_case("mapping") { Verdict::Token } else { Verdict::Replace }
     }
@@ -215,16 +188,21 @@ impl Guard {
     fn after_word(&mut self, word: &str) -> State {
         let identified = std::mem::replace(&mut self.identified, word.eq_ignore_ascii_case("identified"));
         match self.state {
-            _ if identified && word.eq_ignore_ascii_case("by") => State::Secret,
+            _ if identified && word.eq_ignore_ascii_case("by") => State::Identified,
             _ if self.words_as_arguments && is_one_of(word, &["exec", "execute"]) => State::Procedure,
             State::Batch if self.begins_call(word) => State::Arguments,
             State::Batch | State::Start | State::Numbered => self.statement(word),
-            State::Object => object(word),
+            State::Object => self.object(word),
             State::Keyed if is_one_of(word, &KEYS) => State::Secret,
             State::CustomSetting if word.eq_ignore_ascii_case("to") => State::Secret,
-            State::Secrets | State::Setting if is_one_of(word, &["password", "passwd"]) => State::Secret,
+            State::Secrets | State::Named | State::Setting if is_one_of(word, &PASSWORDS) => State::Secret,
             // `ALTER ROLE joe SET app.token TO ..`
-            State::Secrets if word.eq_ignore_ascii_case("set") => State::Setting,
+            State::Secrets | State::Named | State::Routine if word.eq_ignore_ascii_case("set") => {
+                State::Setting
+            }
+            // `RENAME USER joe TO jim`, `ALTER USER joe RENAME TO jim`
+            State::Named if word.eq_ignore_ascii_case("to") => State::Person,
+            State::Named if !word.eq_ignore_ascii_case("rename") => State::Secrets,
             State::Copy if word.eq_ignore_ascii_case("stdin") => State::CopyFromInput,
             State::Insert if word.eq_ignore_ascii_case("select") => State::InsertSelect,
             State::InsertSelect if word.eq_ignore_ascii_case("input") => State::Insert,
@@ -238,18 +216,32 @@ impl Guard {
     }
 
     fn statement(&self, word: &str) -> State {
-        const SECRETS: [&str; 8] =
-            ["administer", "connect", "validate", "check", "export", "import", "recover", "grant"];
         match word.as_bytes()[0].to_ascii_lowercase() {
-            b'c' | b'a' | b'd' | b'm' if is_one_of(word, &["create", "alter", "drop", "modify"]) => {
-                State::Object
-            }
+            b'c' | b'a' | b'd' | b'm' | b'r' if is_one_of(word, &OBJECTS) => State::Object,
             b'c' if word.eq_ignore_ascii_case("copy") => State::Copy,
             b'a' | b'p' if is_one_of(word, &["attach", "pragma"]) => State::Keyed,
             b'i' if self.inline_formats && word.eq_ignore_ascii_case("insert") => State::Insert,
             b's' if word.eq_ignore_ascii_case("set") => State::Setting,
-            b'a' | b'c' | b'v' | b'e' | b'i' | b'r' | b'g' if is_one_of(word, &SECRETS) => State::Secrets,
+            b'a' | b'b' | b'c' | b'v' | b'e' | b'i' | b'r' | b'g' if is_one_of(word, &SECRETS) => {
+                State::Secrets
+            }
             _ => State::Plain,
+        }
+    }
+
+    fn object(&self, word: &str) -> State {
+        if is_one_of(word, &["user", "login"]) {
+            State::Person
+        } else if word.eq_ignore_ascii_case("password") {
+            State::Secret // MaxDB's `ALTER PASSWORD old TO new`
+        } else if is_one_of(word, &WITH_SECRETS) {
+            State::Secrets
+        } else if self.settings_of_routines && is_one_of(word, &["function", "procedure", "routine"]) {
+            State::Routine
+        } else if is_one_of(word, &["or", "replace"]) {
+            State::Object
+        } else {
+            State::Plain
         }
     }
 }
@@ -263,38 +255,4 @@ fn procedure(word: &str) -> State {
     } else {
         State::Arguments
     }
-}
-
-fn object(word: &str) -> State {
-    const WITH_SECRETS: [&str; 14] = [
-        "role",
-        "database",
-        "system",
-        "group",
-        "server",
-        "profile",
-        "session",
-        "credential",
-        "subscription",
-        "public",
-        "shared",
-        "keystore",
-        "wallet",
-        "pluggable",
-    ];
-    if is_one_of(word, &["user", "login"]) {
-        State::Person
-    } else if word.eq_ignore_ascii_case("password") {
-        State::Secret // MaxDB's `ALTER PASSWORD old TO new`
-    } else if is_one_of(word, &WITH_SECRETS) {
-        State::Secrets
-    } else if is_one_of(word, &["or", "replace"]) {
-        State::Object
-    } else {
-        State::Plain
-    }
-}
-
-fn is_one_of(word: &str, words: &[&str]) -> bool {
-    words.iter().any(|one| word.eq_ignore_ascii_case(one))
 }

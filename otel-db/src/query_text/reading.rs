@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::dialect::Holds;
 use super::guard::Guard;
 use super::sanitize::{Written, write};
 use super::statement::QueryRules;
@@ -64,7 +65,9 @@ fn resolve<'a>(
     let mut differ = in_order == 0;
     for other in other_readings(usual, rules) {
         let (otherwise, found) = pass(text, rules, other);
-        if is_in_order(&found) {
+        // A server runs the statements before the one that is broken.
+        let runs = is_in_order(&found) || otherwise.separator > Some(doubt);
+        if runs {
             in_order += 1;
             differ |=
                 otherwise.text != written.text || found.cut != findings.cut || otherwise.data != written.data;
@@ -94,7 +97,7 @@ fn other_readings(usual: Reading, rules: QueryRules) -> impl Iterator<Item = Rea
     flips.map(move |(escapes, nested)| Reading {
         escapes: usual.escapes ^ escapes,
         nested: usual.nested ^ nested,
-        sticking: true,
+        lenient: true,
     })
 }
 
@@ -145,7 +148,7 @@ pub(super) fn is_parameterized(text: &str, rules: QueryRules, reading: Reading) 
         token.kind == super::token::Kind::Placeholder
             && match text.as_bytes()[token.start] {
                 b'@' => grammar.at_parameters,
-                b'?' => !grammar.escape_strings,
+                b'?' => grammar.escape_strings != Holds::Always,
                 _ => true,
             }
     };

@@ -37,13 +37,15 @@ pub(super) fn write<'a>(text: &'a str, tokens: &mut Tokens<'a>, guard: Guard) ->
     if swallowing {
         writer.from = text.len();
     }
-    Written { text: writer.finish(), data: cut }
+    Written { text: writer.finish(), data: cut, separator: guard.separator() }
 }
 
-/// What [`write`] wrote, and where raw data begin that are no SQL.
+/// What [`write`] wrote, where raw data begin that are no SQL, and where the last statement ended that another one may
+/// follow.
 pub(super) struct Written<'a> {
     pub(super) text: Cow<'a, str>,
     pub(super) data: Option<usize>,
+    pub(super) separator: Option<usize>,
 }
 
 struct Writer<'a> {

@@ -127,7 +127,7 @@ impl QueryRules {
         Reading {
             escapes: grammar.escapes.usually(),
             nested: grammar.nested_comments.usually(),
-            sticking: false,
+            lenient: false,
         }
     }
 

@@ -52,6 +52,13 @@ const NAMES: &[(Dialect, &str, &str, Option<&str>)] = &[
         Some("y.t"),
     ),
     (Dialect::PostgreSql, "INSERT INTO t (a) VALUES (1) ON CONFLICT DO NOTHING", "INSERT t", Some("t")),
+    (Dialect::MySql, "GET DIAGNOSTICS CONDITION 1 @p1 = RETURNED_SQLSTATE", "GET", None),
+    (Dialect::MySql, "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'x'", "SIGNAL", None),
+    (Dialect::MySql, "XA START 'x'; FLUSH TABLES", "XA; FLUSH", None),
+    (Dialect::MySql, "RENAME TABLE a TO b", "RENAME TABLE a", Some("a")),
+    (Dialect::MySql, "RENAME USER a TO b", "RENAME", None),
+    (Dialect::MySql, "REPAIR TABLE a, b QUICK", "REPAIR TABLE a b", None),
+    (Dialect::PostgreSql, "CLUSTER t USING i; ABORT", "CLUSTER; ABORT", None),
     // Batches.
     (Dialect::Generic, "SELECT 1; SELECT 2 FROM t; UPDATE u SET a = 1;", "SELECT; SELECT t; UPDATE u", None),
     (Dialect::Generic, "BEGIN; INSERT INTO t VALUES (1); COMMIT", "BEGIN; INSERT t; COMMIT", Some("t")),

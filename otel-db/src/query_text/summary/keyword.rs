@@ -25,6 +25,7 @@ macro_rules! keywords {
 const LONGEST: usize = 14;
 
 keywords! {
+    Abort b"abort",
     Algorithm b"algorithm",
     All b"all",
     Alter b"alter",
@@ -40,6 +41,7 @@ keywords! {
     Call b"call",
     Checkpoint b"checkpoint",
     Close b"close",
+    Cluster b"cluster",
     Clustered b"clustered",
     Columnstore b"columnstore",
     Comment b"comment",
@@ -74,6 +76,7 @@ keywords! {
     Extension b"extension",
     External b"external",
     Fetch b"fetch",
+    Flush b"flush",
     For b"for",
     Force b"force",
     Foreign b"foreign",
@@ -81,6 +84,7 @@ keywords! {
     From b"from",
     Fulltext b"fulltext",
     Function b"function",
+    Get b"get",
     Global b"global",
     Grant b"grant",
     Group b"group",
@@ -134,8 +138,11 @@ keywords! {
     Refresh b"refresh",
     Reindex b"reindex",
     Release b"release",
+    Rename b"rename",
+    Repair b"repair",
     Replace b"replace",
     Reset b"reset",
+    Resignal b"resignal",
     Restore b"restore",
     Returning b"returning",
     Revoke b"revoke",
@@ -149,6 +156,7 @@ keywords! {
     Set b"set",
     Settings b"settings",
     Show b"show",
+    Signal b"signal",
     Spatial b"spatial",
     Sql b"sql",
     Start b"start",
@@ -183,4 +191,5 @@ keywords! {
     Where b"where",
     Window b"window",
     With b"with",
+    Xa b"xa",
 }

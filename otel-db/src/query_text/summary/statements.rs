@@ -9,11 +9,12 @@ impl Reader<'_> {
     /// The first word of a statement.
     pub(super) fn statement(&mut self, token: Token, keyword: Keyword) {
         use Keyword::{
-            Alter, Analyze, Attach, Backup, Begin, Bulk, Call, Checkpoint, Close, Comment, Commit, Copy,
-            Create, Deallocate, Delete, Deny, Describe, Detach, Disable, Discard, Do, Drop, Enable, Exec,
-            Execute, Explain, Fetch, Grant, Handler, Insert, Kill, Listen, Load, Lock, Merge, Move, Notify,
-            Optimize, Pragma, Prepare, Refresh, Reindex, Release, Replace, Reset, Restore, Revoke, Rollback,
-            Savepoint, Set, Show, Start, Table, Truncate, Unlisten, Update, Use, Vacuum, Values, With,
+            Abort, Alter, Analyze, Attach, Backup, Begin, Bulk, Call, Checkpoint, Close, Cluster, Comment,
+            Commit, Copy, Create, Deallocate, Delete, Deny, Describe, Detach, Disable, Discard, Do, Drop,
+            Enable, Exec, Execute, Explain, Fetch, Flush, Get, Grant, Handler, Insert, Kill, Listen, Load,
+            Lock, Merge, Move, Notify, Optimize, Pragma, Prepare, Refresh, Reindex, Release, Rename, Repair,
+            Replace, Reset, Resignal, Restore, Revoke, Rollback, Savepoint, Set, Show, Signal, Start, Table,
+            Truncate, Unlisten, Update, Use, Vacuum, Values, With, Xa,
         };
         let next = match keyword {
             With => {
@@ -45,9 +46,8 @@ impl Reader<'_> {
             Values => Clause::Done,
             Show | Grant | Revoke | Deny | Set | Pragma | Vacuum | Analyze | Listen | Notify | Unlisten
             | Savepoint | Release | Deallocate | Prepare | Comment | Kill | Load | Checkpoint | Reindex
-            | Describe | Do | Attach | Detach | Fetch | Move | Close | Handler | Reset | Discard => {
-                Clause::Skip
-            }
+            | Describe | Do | Attach | Detach | Fetch | Move | Close | Handler | Reset | Discard | Abort
+            | Cluster | Flush | Get | Signal | Resignal | Xa | Rename | Repair => Clause::Skip,
             _ => {
                 self.unknown_statement();
                 return;
@@ -69,12 +69,12 @@ impl Reader<'_> {
     /// The operations of two words.
     fn second_word(&mut self, first: Keyword) {
         use Keyword::{
-            Backup, Bulk, Database, Disable, Enable, Insert, Lock, Optimize, Restore, Statistics, Table,
-            Tables, Trigger, Truncate, Update,
+            Backup, Bulk, Database, Disable, Enable, Insert, Lock, Optimize, Rename, Repair, Restore,
+            Statistics, Table, Tables, Trigger, Truncate, Update,
         };
         let second = self.peek_word();
         let belongs = match first {
-            Truncate | Optimize => second == Table,
+            Truncate | Optimize | Rename | Repair => second == Table,
             Lock => matches!(second, Table | Tables),
             Backup | Restore => second == Database,
             Bulk => second == Insert,
@@ -95,7 +95,7 @@ impl Reader<'_> {
         match first {
             Bulk => self.clause = Clause::Skip,
             Enable | Disable => self.clause = target(false, After::Skip),
-            Update => self.clause = target(true, After::Skip),
+            Update | Rename | Repair => self.clause = target(true, After::Skip),
             _ => {}
         }
     }

@@ -55,7 +55,8 @@ impl Tokens<'_> {
                 _ => at += 1,
             }
         }
-        self.break_off(start)
+        // SQLite's ends with the text.
+        self.give_up(start)
     }
 
     fn nests(&mut self, start: usize) -> bool {

@@ -19,8 +19,9 @@ use super::token::{
 pub(super) struct Reading {
     pub(super) escapes: bool,
     pub(super) nested: bool,
-    /// A word may stick to the end of a string. Only a reading that is to be ruled out is so lenient.
-    pub(super) sticking: bool,
+    /// Only a reading that is to be ruled out is so lenient: a word may stick to the end of a string, a name may have
+    /// typographic quotes, and a comment may end with the text.
+    pub(super) lenient: bool,
 }
 
 /// What a pass found out besides its tokens; positions are offsets into the text.
@@ -53,6 +54,8 @@ pub(super) struct Tokens<'a> {
     /// The last token that is no comment, and the one before it.
     last: Option<Token>,
     before_last: Option<Token>,
+    /// The end of the last `E'…'`, if the text had any.
+    escape_string: Option<usize>,
     /// Where the executable comment that is open began.
     executable: Option<usize>,
     findings: Findings,
@@ -74,6 +77,7 @@ impl<'a> Tokens<'a> {
             reading,
             last: None,
             before_last: None,
+            escape_string: None,
             executable: None,
             findings: Findings::default(),
         }
@@ -121,7 +125,7 @@ impl<'a> Tokens<'a> {
 
     fn special(&mut self, start: usize, byte: u8) -> Option<Token> {
         match byte {
-            b'\'' => self.string(start, start, self.grammar.escapes),
+            b'\'' => self.plain_string(start),
             b'"' => self.double_quoted(start),
             b'`' if self.grammar.backtick => self.quoted_name(start, b'`', self.grammar.escapes_in_names),
             b'[' => self.bracket(start),
@@ -129,8 +133,8 @@ impl<'a> Tokens<'a> {
             b'/' | b'*' => self.slash_or_star(start, byte),
             b'#' => self.hash(start),
             b'$' => self.dollar(start),
-            b':' => Some(self.colon(start)),
-            b'@' => Some(self.at_sign(start)),
+            b':' => self.with_suffix(self.colon(start)),
+            b'@' => self.with_suffix(self.at_sign(start)),
             b'?' => Some(self.question_mark(start)),
             b'\\' if self.grammar.backslash_null && self.byte(start + 1) == Some(b'N') => {
                 Some(Token { kind: Kind::Symbol(b'\\'), start, end: start + 2 })
@@ -168,7 +172,7 @@ impl<'a> Tokens<'a> {
     fn special_word(&mut self, start: usize, end: usize, seen: u8) -> Option<Token> {
         if seen >= BEYOND_ASCII {
             if has_typographic_quote(&self.bytes[start..end]) {
-                return self.break_off(start);
+                return self.give_up(start);
             }
             if let Some(token) = self.amount(start) {
                 return Some(token);
@@ -237,7 +241,16 @@ impl<'a> Tokens<'a> {
         None
     }
 
+    /// What no author means, and some servers take.
+    fn give_up<T>(&mut self, start: usize) -> Option<T> {
+        if self.reading.lenient { self.cut(start) } else { self.break_off(start) }
+    }
+
     fn break_off<T>(&mut self, start: usize) -> Option<T> {
+        // To all servers but MySQL it is a comment like others.
+        if self.reading.lenient && self.executable.is_some() {
+            return self.cut(start);
+        }
         self.findings.broken.get_or_insert(start);
         self.at = self.bytes.len();
         self.executable = None;

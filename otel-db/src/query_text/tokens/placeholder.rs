@@ -1,6 +1,6 @@
 //! Placeholders, and what looks like them.
 
-use super::{Tokens, is_operand};
+use super::{Tokens, is_operand, steps};
 use crate::query_text::dialect::Holds;
 use crate::query_text::token::{Kind, Token, continues_name};
 
@@ -23,7 +23,7 @@ impl Tokens<'_> {
         {
             return self.dollar_quoted(start, tag);
         }
-        Some(self.sigil(start))
+        self.with_suffix(self.sigil(start))
     }
 
     /// `:name`, `:1`, `::`.
@@ -57,6 +57,24 @@ impl Tokens<'_> {
         Token { kind: Kind::Placeholder, start, end }
     }
 
+    /// "The identifier name in this case can include one or more occurrences of "::" and a suffix enclosed in "(...)"
+    /// containing any text at all": <https://sqlite.org/lang_expr.html#parameters>. Any but spaces; where it holds a quote,
+    /// or does not end soon, the text ends before it.
+    pub(super) fn with_suffix(&mut self, token: Token) -> Option<Token> {
+        let suffixed = self.grammar.placeholder_suffixes && token.kind == Kind::Placeholder;
+        if !suffixed || self.byte(token.end) != Some(b'(') {
+            return Some(token);
+        }
+        let inside = &self.bytes[token.end + 1..];
+        let ends = |byte: &u8| byte.is_ascii_whitespace() || *byte == b')';
+        let Some(length) = inside.iter().take(LONGEST_SUFFIX).position(ends) else {
+            return self.cut(token.start);
+        };
+        steps::count(length);
+        let begins_other = |byte: &u8| matches!(byte, b'\'' | b'"' | b'`' | b'[' | b'-' | b'/' | b'#');
+        if inside[..length].iter().any(begins_other) { self.cut(token.start) } else { Some(token) }
+    }
+
     /// A name behind a sign. One of digits alone is a name as long as it is short: `:1`, not `@4111111111111111`.
     fn sigil(&self, start: usize) -> Token {
         let mut end = start + 1;
@@ -82,3 +100,6 @@ impl Tokens<'_> {
 
 /// The number of a placeholder has no more digits; a longer one is a value.
 const MOST_DIGITS: usize = 5;
+
+/// The bytes in which the end of a suffix is looked for. It keeps the work linear.
+const LONGEST_SUFFIX: usize = 128;

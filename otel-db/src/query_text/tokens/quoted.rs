@@ -5,6 +5,26 @@ use crate::query_text::dialect::{Bracket, Holds};
 use crate::query_text::token::{Kind, Token, begins_name, continues_name};
 
 impl Tokens<'_> {
+    /// `'…'` without a prefix. Behind an `E'…'` and a line feed it is the rest of that string, and `\` escapes in it, too:
+    /// <https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-STRINGS>
+    pub(super) fn plain_string(&mut self, start: usize) -> Option<Token> {
+        let continued = self.escape_string.filter(|&end| {
+            self.last.is_some_and(|last| last.end == end)
+                && self.bytes[end..start].iter().any(|byte| matches!(byte, b'\n' | b'\r'))
+        });
+        match continued {
+            Some(_) => self.escape_string(start, start),
+            None => self.string(start, start, self.grammar.escapes),
+        }
+    }
+
+    /// `E'…'`.
+    fn escape_string(&mut self, start: usize, quote: usize) -> Option<Token> {
+        let token = self.string(start, quote, self.grammar.escape_strings)?;
+        self.escape_string = Some(token.end);
+        Some(token)
+    }
+
     /// `'…'`, whose token begins at `start` with its prefix and whose quote is at `quote`.
     pub(super) fn string(&mut self, start: usize, quote: usize, escapes: Holds) -> Option<Token> {
         self.findings.first_string.get_or_insert(start);
@@ -21,7 +41,7 @@ impl Tokens<'_> {
     fn sticks_to_word(&self, end: usize) -> bool {
         let word = self.bytes[end..].iter().take_while(|&&byte| continues_name(byte)).count();
         steps::count(word);
-        word > 0 && !self.reading.sticking && !follows_string(&self.bytes[end..end + word])
+        word > 0 && !self.reading.lenient && !follows_string(&self.bytes[end..end + word])
     }
 
     /// The string after a prefix of one or two letters; `None` when the letters are a name of their own.
@@ -36,7 +56,7 @@ impl Tokens<'_> {
         }
         match (end - start, letters) {
             (1, (b'n' | b'x' | b'b', _)) => Some(self.string(start, end, grammar.escapes)),
-            (1, (b'e', _)) if grammar.escape_strings => Some(self.string(start, end, Holds::Always)),
+            (1, (b'e', _)) if grammar.escape_strings != Holds::Never => Some(self.escape_string(start, end)),
             (1, (b'e', _)) => Some(self.string(start, end, grammar.escapes)),
             (1, (b'q', _)) | (2, (b'n', b'q')) => match grammar.q_quotes {
                 Holds::Never | Holds::Depends(_) => None,
@@ -118,6 +138,19 @@ impl Tokens<'_> {
         Some(self.symbol(start, b'['))
     }
 
+    /// Whether `'''…'''` with the quote at `open` ends elsewhere than what ends at `end`.
+    fn is_tripled(&self, open: usize, end: usize) -> bool {
+        let Some(three) =
+            self.bytes.get(open..open + 3).filter(|three| three.iter().all(|one| *one == three[0]))
+        else {
+            return false;
+        };
+        let inside = &self.bytes[open + 3..];
+        let length = inside.windows(3).position(|next| next == three);
+        steps::count(length.unwrap_or(inside.len()));
+        length.is_some_and(|length| open + 3 + length + 3 != end)
+    }
+
     /// The end of what begins with the quote at `open`: behind the closing one. A doubled quote stands for itself.
     fn end_of_quoted(&mut self, start: usize, open: usize, quote: u8, escapes: Holds) -> Option<usize> {
         let mut at = open + 1;
@@ -129,7 +162,7 @@ impl Tokens<'_> {
                 }
                 at += 2;
             } else if byte == b'\\' && escapes != Holds::Never {
-                at = self.after_backslashes(start, at, quote, escapes);
+                at = self.after_backslashes(start, at, quote, escapes)?;
             } else {
                 at += 1;
             }
@@ -138,24 +171,28 @@ impl Tokens<'_> {
     }
 
     /// Behind a run of backslashes and what they escape. Only an odd one before a quote makes a difference.
-    fn after_backslashes(&mut self, start: usize, at: usize, quote: u8, escapes: Holds) -> usize {
+    fn after_backslashes(&mut self, start: usize, at: usize, quote: u8, escapes: Holds) -> Option<usize> {
         let run = self.bytes[at..].iter().take_while(|&&byte| byte == b'\\').count();
         if run % 2 == 0 || self.byte(at + run) != Some(quote) {
-            return at + run;
+            return Some(at + run);
         }
         let escaped = match escapes {
             Holds::Depends(_) => {
                 self.findings.doubtful_escape.get_or_insert(start);
                 self.reading.escapes
             }
+            Holds::Unknown => return self.cut(start),
             _ => true,
         };
-        if escaped { at + run + 1 } else { at + run }
+        Some(if escaped { at + run + 1 } else { at + run })
     }
 
     /// In an executable comment a server of another version reads on behind the first `*/`, whatever is quoted.
     fn closed(&mut self, start: usize, open: usize, end: usize) -> Option<usize> {
         if self.executable.is_some() && self.bytes[open..end].windows(2).any(|two| two == b"*/") {
+            return self.cut(start);
+        }
+        if self.grammar.triple_quotes && self.is_tripled(open, end) {
             return self.cut(start);
         }
         Some(end)
@@ -205,7 +242,9 @@ impl Tokens<'_> {
         }
         let inside = start + tag;
         let Some(length) = self.text[inside..].find(&self.text[start..inside]) else {
-            return self.break_off(start);
+            // It may be a name where the dialect is not known.
+            let is_string = self.grammar.dollar_quotes == Holds::Always;
+            return if is_string { self.break_off(start) } else { self.cut(start) };
         };
         steps::count(3 * length);
         let content = &self.bytes[inside..inside + length];
