@@ -200,7 +200,12 @@ impl<DB: Driver> Drop for Transaction<'_, DB> {
             // that which sqlx rolls back, unless it knows already that the savepoint is there.
             State::Beginning => {
                 DB::TransactionManager::start_rollback(self.inner());
-                self.follow();
+                if !DB::is_a_thread(self.inner_ref()) {
+                    self.follow();
+                } else if self.depth > 0 {
+                    // It takes back what it has begun when it sees that nobody waits for that, and does this then.
+                    self.rolled_back(|_| ());
+                }
             }
             // As sqlx's own transaction does. Inside of another one it is that which is rolled back. On PostgreSQL sqlx has
             // done so before as well.

@@ -1,5 +1,8 @@
 //! The adapter on SQLite: what is recorded, and every type of sqlx that takes an executor.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt};
@@ -69,6 +72,31 @@ async fn whatever_executes_is_observed() {
     savepoint.commit().await.unwrap();
     transaction.commit().await.unwrap();
     telemetry.assert_spans(6, span("SELECT songs").has("db.response.returned_rows", 1));
+}
+
+/// sqlx's thread takes the savepoint back because nobody waits for it, and then what is around it.
+#[tokio::test]
+async fn a_savepoint_that_is_cancelled_takes_the_transaction_along() {
+    let telemetry = TestTelemetry::new();
+    let pool = observed(&telemetry, songs().await);
+    let outer = loop {
+        telemetry.clear();
+        let mut outer = pool.begin().await.unwrap();
+        sqlx::query("DELETE FROM songs").execute(&mut *outer).await.unwrap();
+        let is_waiting = {
+            let mut beginning = pin!(outer.begin());
+            poll_fn(|cx| Poll::Ready(beginning.as_mut().poll(cx).is_pending())).await
+        };
+        // Otherwise the thread was faster.
+        if is_waiting {
+            break outer;
+        }
+    };
+    outer.commit().await.unwrap();
+    assert_eq!(names(&telemetry), ["BEGIN", "DELETE songs", "SAVEPOINT", "ROLLBACK"]);
+    telemetry.assert_span(span("SAVEPOINT").has("otel_db.ended_early", true));
+    telemetry.assert_span(span("ROLLBACK").has("otel_db.rollback_on_drop", true));
+    assert_eq!(count(&pool).await, 3);
 }
 
 /// Runs one statement in every way that an executor has.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
+use sqlx::AnyConnection;
 use sqlx::any::{Any, AnyConnectOptions};
 use sqlx::error::DatabaseError;
 
@@ -32,6 +33,10 @@ impl Driver for Any {
         // A socket's path is there with its slashes encoded.
         let host = url.host_str().filter(|_| system != DbSystem::SQLITE).and_then(decoded);
         Target { system, address: host.as_deref().map(address_of), port: url.port(), namespace }
+    }
+
+    fn is_a_thread(connection: &AnyConnection) -> bool {
+        connection.backend_name() == "SQLite"
     }
 
     fn status_code(error: &dyn DatabaseError) -> Option<Cow<'static, str>> {

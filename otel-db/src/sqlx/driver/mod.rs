@@ -68,6 +68,14 @@ pub trait Driver: Database + sealed::Sealed {
     #[doc(hidden)]
     fn target(options: &Options<Self>) -> Target;
 
+    /// Whether a thread of sqlx's begins and ends transactions, in the order in which it is asked: how deep they are now is
+    /// not how deep they will be.
+    #[doc(hidden)]
+    #[must_use]
+    fn is_a_thread(_: &Self::Connection) -> bool {
+        false
+    }
+
     /// `db.response.status_code` of an error.
     #[doc(hidden)]
     fn status_code(error: &dyn DatabaseError) -> Option<Cow<'static, str>> {

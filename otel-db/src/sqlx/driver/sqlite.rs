@@ -1,6 +1,6 @@
 //! SQLite.
 
-use sqlx_sqlite::{Sqlite, SqliteConnectOptions};
+use sqlx_sqlite::{Sqlite, SqliteConnectOptions, SqliteConnection};
 
 use super::{Driver, Target, hand_on_to_connection, sealed::Sealed};
 use crate::DbSystem;
@@ -17,6 +17,10 @@ impl Driver for Sqlite {
             port: None,
             namespace: options.get_filename().to_str().and_then(database_name),
         }
+    }
+
+    fn is_a_thread(_: &SqliteConnection) -> bool {
+        true
     }
 }
 
