@@ -124,6 +124,8 @@ pub(super) struct Grammar {
     pub(super) hash_in_names: bool,
     /// `--` needs a space after it: MySQL.
     pub(super) spaced_dashes: Holds,
+    /// `{…}` may be a comment: Informix. A text in which that makes a difference to the quotes ends before it.
+    pub(super) brace_comments: bool,
     /// `// …` is a comment: Cassandra.
     pub(super) slashes: bool,
     pub(super) dollar_quotes: Holds,
@@ -168,6 +170,7 @@ const STANDARD: Grammar = Grammar {
     hash: Hash::Guess,
     hash_in_names: false,
     spaced_dashes: Holds::Never,
+    brace_comments: false,
     slashes: false,
     dollar_quotes: Holds::Never,
     q_quotes: Holds::Never,
@@ -195,6 +198,7 @@ static GENERIC: Grammar = Grammar {
     nested_comments: Holds::Depends(true),
     executable_comments: true,
     spaced_dashes: Holds::Unknown,
+    brace_comments: true,
     slashes: true,
     dollar_quotes: Holds::Unknown,
     q_quotes: Holds::Unknown,

@@ -62,8 +62,8 @@ const fn classes() -> [u8; 256] {
             b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => SPACE,
             b'a'..=b'z' | b'A'..=b'Z' | b'_' | 0x80.. => WORD,
             b'0'..=b'9' => DIGIT,
-            b'\'' | b'"' | b'`' | b'[' | b'-' | b'+' | b'/' | b'*' | b'#' | b'$' | b':' | b'@' | b'?'
-            | b'.' | b'\\' | 0 => SPECIAL,
+            b'\'' | b'"' | b'`' | b'[' | b'{' | b'-' | b'+' | b'/' | b'*' | b'#' | b'$' | b':' | b'@'
+            | b'?' | b'.' | b'\\' | 0 => SPECIAL,
             _ => PLAIN,
         };
         byte += 1;

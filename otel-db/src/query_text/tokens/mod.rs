@@ -3,6 +3,7 @@
 //! It knows strings, comments, numbers and names, which is all it takes to tell a literal from the rest. It stops where
 //! a text is broken (a string without an end) and where it cannot know how the server reads on.
 
+mod bracket;
 mod comment;
 mod number;
 mod placeholder;
@@ -129,6 +130,7 @@ impl<'a> Tokens<'a> {
             b'"' => self.double_quoted(start),
             b'`' if self.grammar.backtick => self.quoted_name(start, b'`', self.grammar.escapes_in_names),
             b'[' => self.bracket(start),
+            b'{' if self.grammar.brace_comments => self.brace(start),
             b'-' | b'+' | b'.' => self.sign_or_dot(start, byte),
             b'/' | b'*' => self.slash_or_star(start, byte),
             b'#' => self.hash(start),

@@ -1,7 +1,7 @@
 //! Strings and quoted names: where they end.
 
-use super::{Tokens, begins_part, is_operand, steps};
-use crate::query_text::dialect::{Bracket, Holds};
+use super::{Tokens, begins_part, steps};
+use crate::query_text::dialect::Holds;
 use crate::query_text::token::{Kind, Token, begins_name, continues_name};
 
 impl Tokens<'_> {
@@ -97,45 +97,6 @@ impl Tokens<'_> {
         let escapes = if escapes { Holds::Always } else { Holds::Never };
         let end = self.end_of_quoted(start, start, quote, escapes)?;
         Some(Token { kind: Kind::Name, start, end })
-    }
-
-    pub(super) fn bracket(&mut self, start: usize) -> Option<Token> {
-        match self.grammar.bracket {
-            Bracket::Symbol => Some(self.symbol(start, b'[')),
-            // No name begins so. It is an array of another dialect.
-            Bracket::Name { .. } if matches!(self.byte(start + 1), Some(b'\'' | b'"')) => self.cut(start),
-            Bracket::Name { doubled: true } => self.quoted_name(start, b']', false),
-            Bracket::Name { doubled: false } => {
-                match self.bytes[start..].iter().position(|&byte| byte == b']') {
-                    Some(length) => Some(Token { kind: Kind::Name, start, end: start + length + 1 }),
-                    None => self.break_off(start),
-                }
-            }
-            Bracket::Guess => self.name_or_array(start),
-        }
-    }
-
-    /// Where the dialect is not known: `[order details]` is a name, `[1, 'a']` and `a['b']` are arrays. A text in which
-    /// that makes a difference to the quotes ends here.
-    fn name_or_array(&mut self, start: usize) -> Option<Token> {
-        let inside = &self.bytes[start + 1..];
-        let Some(length) = inside.iter().take(LONGEST_NAME).position(|&byte| byte == b']') else {
-            steps::count(LONGEST_NAME);
-            return Some(self.symbol(start, b'['));
-        };
-        let inside = &inside[..length];
-        steps::count(LONGEST_NAME + 5 * length);
-        let count = |quote: u8| inside.iter().filter(|&&byte| byte == quote).count();
-        let quotes = [count(b'\''), count(b'"'), count(b'`')];
-        if quotes.iter().any(|count| count % 2 == 1) {
-            return self.cut(start);
-        }
-        let subscript = self.is_adjacent(start).is_some_and(|last| is_operand(last.kind));
-        let is_name = inside.first().is_some_and(|&byte| begins_name(byte) || matches!(byte, b'#' | b'@'));
-        if is_name && !subscript && quotes == [0; 3] && !inside.contains(&b',') {
-            return Some(Token { kind: Kind::Name, start, end: start + length + 2 });
-        }
-        Some(self.symbol(start, b'['))
     }
 
     /// Whether `'''…'''` with the quote at `open` ends elsewhere than what ends at `end`.
@@ -255,10 +216,6 @@ impl Tokens<'_> {
         Some(Token { kind: Kind::Text, start, end: inside + length + tag })
     }
 }
-
-/// The bytes in which the end of a name in brackets is looked for: the longest name of SQL Server has 128 characters. It
-/// keeps the work linear.
-const LONGEST_NAME: usize = 128;
 
 /// Whether it is a keyword that goes on after a value, as in `'a'AND`.
 fn follows_string(word: &[u8]) -> bool {
