@@ -26,7 +26,7 @@ pub struct Attributes<'a> {
 }
 
 /// The names that a function of the user's may no longer give to attributes: those that an instrumentation gives itself,
-/// and those that were given before. What is in a list already needs no reservation: there it is seen. An attribute that is there twice is against the specification, and the SDK does not
+/// and those that were given before. An attribute that is there twice is against the specification, and the SDK does not
 /// look: "The attribute keys [...] MUST be unique".
 ///
 /// <https://opentelemetry.io/docs/specs/otel/common/#attribute-collections>
@@ -41,12 +41,6 @@ impl AttributeNames {
     #[must_use]
     pub fn reserved(names: &'static [&'static str]) -> Self {
         Self { reserved: names, taken: Vec::new() }
-    }
-
-    /// Whether `name` was given to an attribute, reserved names aside.
-    #[must_use]
-    pub fn is_taken(&self, name: &str) -> bool {
-        self.taken.iter().any(|taken| taken.as_str() == name)
     }
 
     /// Takes `key`; `false` if it is taken already.
@@ -94,19 +88,22 @@ impl<'a> Attributes<'a> {
         Self { span, metric: Some(metric), names: None }
     }
 
-    /// Calls `add`, a function of the user's, and leaves out attributes whose names are taken.
+    /// Calls `add`, a function of the user's, and leaves out attributes whose names are taken. Those that the operation
+    /// starts with are taken too; what a span that runs has been given is not known, so `names` says it.
     ///
     /// ```
     /// # use otel_core::{AttributeNames, Attributes};
     /// # let (mut span, mut metric) = (Vec::new(), Vec::new());
     /// # let mut attributes = Attributes::to_lists(&mut span, &mut metric);
     /// let mut names = AttributeNames::reserved(&["http.route"]);
+    /// attributes.both("http.request.method", "GET");
     /// attributes.checked(&mut names, |attributes| {
+    ///     attributes.both("http.request.method", "get"); // is there
     ///     attributes.span("app.tenant", "blue");
     ///     attributes.span("app.tenant", "green"); // the first one stays
     ///     attributes.both("http.route", "/mine"); // is the instrumentation's own
     /// });
-    /// assert_eq!((span.len(), metric.len()), (1, 0));
+    /// assert_eq!((span.len(), metric.len()), (2, 1));
     /// ```
     pub fn checked(&mut self, names: &mut AttributeNames, add: impl FnOnce(&mut Self)) {
         self.names = Some(std::mem::take(names));
@@ -127,7 +124,7 @@ impl<'a> Attributes<'a> {
 
     fn span_checked(&mut self, attribute: KeyValue) {
         if self.takes(&attribute.key) {
-            self.span.push(attribute);
+            self.push_span(attribute);
         }
     }
 
@@ -138,7 +135,7 @@ impl<'a> Attributes<'a> {
             return;
         }
         if !matches!(self.span, Sink::None) {
-            self.span.push(attribute.clone());
+            self.push_span(attribute.clone());
         }
         self.push_metric(attribute);
     }
@@ -160,15 +157,21 @@ impl<'a> Attributes<'a> {
 
     #[inline]
     fn takes(&mut self, key: &Key) -> bool {
-        let Some(names) = &mut self.names else { return true };
-        let is_in = |list: &[KeyValue]| list.iter().any(|said| said.key == *key);
-        let is_said = matches!(&self.span, Sink::List(list) if is_in(list))
-            || self.metric.as_deref().is_some_and(|list| is_in(list));
-        !is_said && names.take(key)
+        self.names.as_mut().is_none_or(|names| names.take(key))
     }
 
+    fn push_span(&mut self, attribute: KeyValue) {
+        if self.names.is_none() || !self.span.has(&attribute.key) {
+            self.span.push(attribute);
+        }
+    }
+
+    /// Looks at the metric's list alone, so that a series is the same whether the span is sampled or not.
     fn push_metric(&mut self, attribute: KeyValue) {
         if let Some(list) = &mut self.metric {
+            if self.names.is_some() && has(list, &attribute.key) {
+                return;
+            }
             if list.capacity() == 0 {
                 list.reserve(METRIC_CAPACITY);
             }
@@ -186,6 +189,15 @@ impl Sink<'_> {
             Self::Span(span) => span.set_attribute(attribute),
         }
     }
+
+    /// Whether it is known to have an attribute of this name.
+    fn has(&self, key: &Key) -> bool {
+        matches!(self, Self::List(list) if has(list, key))
+    }
+}
+
+fn has(list: &[KeyValue], key: &Key) -> bool {
+    list.iter().any(|attribute| attribute.key == *key)
 }
 
 impl fmt::Debug for Attributes<'_> {
@@ -202,26 +214,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_in_a_list_already_is_not_said_again() {
-        let (mut span, mut metric) = (Vec::new(), Vec::new());
-        let mut attributes = Attributes::to_lists(&mut span, &mut metric);
-        attributes.span("db.query.text", "SELECT");
-        attributes.both("db.namespace", "shop");
-        let mut names = AttributeNames::reserved(&["error.type"]);
-        attributes.checked(&mut names, |attributes| {
-            for key in ["db.query.text", "db.namespace", "error.type", "app.tenant"] {
-                attributes.both(key, "mine");
-                attributes.span(key, "mine");
-                attributes.metric(key, "mine");
-            }
-        });
-        let keys = |list: &[KeyValue]| list.iter().map(|pair| pair.key.to_string()).collect::<Vec<_>>();
-        assert_eq!(keys(&span), ["db.query.text", "db.namespace", "app.tenant"]);
-        assert_eq!(keys(&metric), ["db.namespace", "app.tenant"]);
-        assert!(names.is_taken("app.tenant") && !names.is_taken("error.type"));
-    }
-
-    #[test]
     fn an_operation_without_a_recording_span_keeps_only_what_metrics_read() {
         let mut metric = Vec::new();
         let context = Context::new();
@@ -231,5 +223,25 @@ mod tests {
         attributes.both("http.request.method", "GET");
         attributes.metric("server.port", 80);
         assert_eq!(metric.len(), 2);
+    }
+
+    #[test]
+    fn what_users_add_to_a_metric_is_the_same_whether_the_span_is_sampled_or_not() {
+        let add = |attributes: &mut Attributes<'_>| {
+            attributes.both("db.namespace", "mine");
+            attributes.both("db.query.text", "mine");
+            attributes.metric("app.tenant", "blue");
+        };
+        let (mut span, mut metric) = (Vec::new(), vec![KeyValue::new("db.namespace", "shop")]);
+        span.extend([KeyValue::new("db.namespace", "shop"), KeyValue::new("db.query.text", "SELECT 1")]);
+        let mut attributes = Attributes::to_lists(&mut span, &mut metric);
+        attributes.checked(&mut AttributeNames::default(), add);
+        assert_eq!(span.len(), 2);
+
+        let (mut unsampled, context) = (vec![KeyValue::new("db.namespace", "shop")], Context::new());
+        let mut attributes = Attributes::to_span(&context, false, &mut unsampled);
+        attributes.checked(&mut AttributeNames::default(), add);
+        assert_eq!(metric, unsampled);
+        assert_eq!(metric.len(), 3);
     }
 }

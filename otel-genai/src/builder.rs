@@ -8,19 +8,37 @@ use opentelemetry::logs::LoggerProvider;
 use opentelemetry::metrics::MeterProvider;
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{Tracer, TracerProvider};
-use opentelemetry::{InstrumentationScope, KeyValue};
-use otel_core::{EventLog, Instrumenter, Providers};
+use otel_core::{Attributes, EventLog, Instrumenter, Providers};
 
 use crate::GenAiConventions;
 use crate::content::ContentPolicy;
-use crate::genai::{Filter, GenAi, ResponseAttributes, Shared, scope};
+use crate::genai::{Filter, GenAi, Shared, scope};
 use crate::mcp::{McpConvention, Side};
-use crate::operation::{GenAiConvention, GenAiRequest, SpanName, StartAttributes};
+use crate::operation::{AddFromRequest, AddFromResponse, GenAiConvention, GenAiRequest, SpanName};
 use crate::price::PriceTable;
 use crate::provider::ResponseFacts;
 
-/// Kept until the scope is known.
-type MakeEvents = Arc<dyn Fn(InstrumentationScope) -> EventLog + Send + Sync>;
+/// Events of each scope, until it is known which state of the conventions is emitted.
+#[derive(Clone)]
+struct Events {
+    v1_41: EventLog,
+    latest: EventLog,
+}
+
+impl Events {
+    fn new<P>(logger_provider: &P) -> Self
+    where
+        P: LoggerProvider,
+        P::Logger: Send + Sync + 'static,
+    {
+        let of = |conventions| EventLog::new(logger_provider, scope(conventions));
+        Self { v1_41: of(GenAiConventions::V1_41), latest: of(GenAiConventions::Latest) }
+    }
+
+    fn of(self, conventions: GenAiConventions) -> EventLog {
+        if conventions.is_latest() { self.latest } else { self.v1_41 }
+    }
+}
 
 /// Options of a [`GenAi`].
 #[derive(Clone, Default)]
@@ -30,12 +48,12 @@ pub struct GenAiBuilder {
     conventions: Option<GenAiConventions>,
     content: Option<ContentPolicy>,
     prices: Option<PriceTable>,
-    events: Option<MakeEvents>,
-    exceptions: Option<MakeEvents>,
+    events: Option<Events>,
+    exceptions: Option<Events>,
     filter: Option<Filter>,
     span_name: Option<SpanName>,
-    attributes: Option<StartAttributes>,
-    response_attributes: Option<ResponseAttributes>,
+    add_request: Option<AddFromRequest>,
+    add_response: Option<AddFromResponse>,
     public_endpoint: bool,
 }
 
@@ -59,24 +77,24 @@ impl GenAiBuilder {
 
     /// Emits events to this provider: results of evaluations, and the details of calls where they are wanted. Default:
     /// no events, as the API knows no global provider.
-    pub fn with_logger_provider<P>(mut self, provider: P) -> Self
+    pub fn with_logger_provider<P>(mut self, logger_provider: &P) -> Self
     where
-        P: LoggerProvider + Send + Sync + 'static,
+        P: LoggerProvider,
         P::Logger: Send + Sync + 'static,
     {
-        self.events = Some(Arc::new(move |scope| EventLog::new(&provider, scope)));
+        self.events = Some(Events::new(logger_provider));
         self
     }
 
     /// Writes a log event `gen_ai.client.operation.exception`, severity WARN, for each call of a model or of a service that
     /// fails: `exception.type` in the span's context, the same as the span's `error.type`, and not the error's text, which
     /// may repeat a prompt. Default: none.
-    pub fn with_exception_events<P>(mut self, provider: P) -> Self
+    pub fn with_exception_events<P>(mut self, logger_provider: &P) -> Self
     where
-        P: LoggerProvider + Send + Sync + 'static,
+        P: LoggerProvider,
         P::Logger: Send + Sync + 'static,
     {
-        self.exceptions = Some(Arc::new(move |scope| EventLog::new(&provider, scope)));
+        self.exceptions = Some(Events::new(logger_provider));
         self
     }
 
@@ -121,21 +139,33 @@ impl GenAiBuilder {
         self
     }
 
-    /// Adds attributes to spans when they start. Default: none.
+    /// Adds attributes to operations, before sampling; those that they have already, or may get later, are left out. A second
+    /// call replaces the first. Default: none.
+    ///
+    /// ```
+    /// use otel_genai::GenAi;
+    ///
+    /// let genai = GenAi::builder()
+    ///     .with_attributes(|request, attributes| {
+    ///         attributes.both("app.is_chat", request.operation_name() == "chat");
+    ///     })
+    ///     .build();
+    /// ```
     pub fn with_attributes(
         mut self,
-        attributes: impl Fn(&GenAiRequest<'_>) -> Vec<KeyValue> + Send + Sync + 'static,
+        add: impl Fn(&GenAiRequest<'_>, &mut Attributes<'_>) + Send + Sync + 'static,
     ) -> Self {
-        self.attributes = Some(Arc::new(attributes));
+        self.add_request = Some(Arc::new(add));
         self
     }
 
-    /// Adds attributes to spans when the answer is there. Default: none.
+    /// Adds attributes to operations at their end, from what is known of the response; those that the conventions have for
+    /// operations are left out. A second call replaces the first. Default: none.
     pub fn with_response_attributes(
         mut self,
-        attributes: impl Fn(&ResponseFacts) -> Vec<KeyValue> + Send + Sync + 'static,
+        add: impl Fn(&ResponseFacts, &mut Attributes<'_>) + Send + Sync + 'static,
     ) -> Self {
-        self.response_attributes = Some(Arc::new(attributes));
+        self.add_response = Some(Arc::new(add));
         self
     }
 
@@ -156,13 +186,14 @@ impl GenAiBuilder {
             currency: self.prices.as_ref().map(|prices| prices.currency().to_owned()),
             has_own_meter_provider: self.providers.has_own_meter_provider(),
             span_name: self.span_name,
-            attributes: self.attributes,
+            add_request: self.add_request,
+            add_response: self.add_response,
             ..GenAiConvention::default()
         };
         let mcp = |side| Instrumenter::new(scope.clone(), self.providers.clone(), McpConvention::new(side));
         GenAi::from_shared(Shared {
-            events: self.events.map(|make| make(scope.clone())),
-            exceptions: self.exceptions.map(|make| make(scope.clone())),
+            events: self.events.map(|events| events.of(conventions)),
+            exceptions: self.exceptions.map(|events| events.of(conventions)),
             mcp_client: mcp(Side::Client),
             mcp_server: mcp(Side::Server),
             public_endpoint: self.public_endpoint,
@@ -170,7 +201,6 @@ impl GenAiBuilder {
             content: self.content.unwrap_or_else(ContentPolicy::from_env),
             prices: self.prices,
             filter: self.filter,
-            response_attributes: self.response_attributes,
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use opentelemetry::{Context, InstrumentationScope, KeyValue};
+use opentelemetry::{Context, InstrumentationScope};
 use otel_core::{ErrorType, EventLog, Instrumenter, Operation, Providers};
 
 use crate::GenAiConventions;
@@ -12,13 +12,12 @@ use crate::builder::GenAiBuilder;
 use crate::content::ContentPolicy;
 use crate::mcp::{McpConvention, Side};
 use crate::metrics::GenAiMetrics;
-use crate::operation::{GenAiConvention, GenAiRequest, OperationFacts, OwnNames};
+use crate::operation::{GenAiConvention, GenAiRequest, OperationFacts};
 use crate::price::PriceTable;
 use crate::provider::{ProviderError, ResponseFacts};
 use otel_core::call_hook;
 
 pub(crate) type Filter = Arc<dyn Fn(&GenAiRequest<'_>) -> bool + Send + Sync>;
-pub(crate) type ResponseAttributes = Arc<dyn Fn(&ResponseFacts) -> Vec<KeyValue> + Send + Sync>;
 
 /// Starts operations: calls of models, agents, tools. Made once, cloned freely.
 ///
@@ -56,7 +55,6 @@ pub(crate) struct Shared {
     pub(crate) events: Option<EventLog>,
     pub(crate) exceptions: Option<EventLog>,
     pub(crate) filter: Option<Filter>,
-    pub(crate) response_attributes: Option<ResponseAttributes>,
 }
 
 impl GenAi {
@@ -134,16 +132,6 @@ impl GenAi {
     pub(crate) fn details_events(&self) -> Option<&EventLog> {
         let wanted = self.shared.content.wants_events() || self.conventions().is_latest();
         self.events().filter(|_| wanted)
-    }
-
-    pub(crate) fn own_names(&self) -> OwnNames {
-        let at_start = self.shared.instrumenter.convention().attributes.is_some();
-        OwnNames::new(at_start || self.shared.response_attributes.is_some())
-    }
-
-    pub(crate) fn response_attributes(&self, response: &ResponseFacts) -> Vec<KeyValue> {
-        let hook = self.shared.response_attributes.as_ref();
-        hook.map(|hook| call_hook(|| hook(response), Vec::new())).unwrap_or_default()
     }
 
     /// What the call probably costs, and by which table.

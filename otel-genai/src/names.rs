@@ -98,6 +98,59 @@ pub(crate) mod attribute {
     }
 }
 
+/// What a function of the user's may not say at an operation's start, because it is said later, or of some metrics only.
+/// Each stands for itself, or with a dot for all that begin with it.
+pub(crate) const LATER: [&str; 20] = [
+    "error.type",
+    "gen_ai.conversation.id",
+    "gen_ai.embeddings.",
+    "gen_ai.input.",
+    "gen_ai.memory.query.text",
+    "gen_ai.memory.record.count",
+    "gen_ai.memory.records",
+    "gen_ai.output.messages",
+    "gen_ai.output.messages_ref",
+    "gen_ai.response.",
+    "gen_ai.retrieval.documents",
+    "gen_ai.retrieval.query.text",
+    "gen_ai.system_instructions",
+    "gen_ai.token.",
+    "gen_ai.tool.call.arguments",
+    "gen_ai.tool.call.result",
+    "gen_ai.tool.definitions",
+    "gen_ai.usage.",
+    "openai.response.",
+    "otel_genai.",
+];
+
+/// What a function of the user's may not say at an operation's end, because it was said by then.
+pub(crate) const OURS: [&str; 24] = [
+    "error.type",
+    "gen_ai.agent.",
+    "gen_ai.conversation.id",
+    "gen_ai.data_source.id",
+    "gen_ai.embeddings.",
+    "gen_ai.input.",
+    "gen_ai.memory.",
+    "gen_ai.operation.name",
+    "gen_ai.output.",
+    "gen_ai.prompt.",
+    "gen_ai.provider.name",
+    "gen_ai.request.",
+    "gen_ai.response.",
+    "gen_ai.retrieval.",
+    "gen_ai.system_instructions",
+    "gen_ai.token.",
+    "gen_ai.tool.",
+    "gen_ai.usage.",
+    "gen_ai.workflow.name",
+    "openai.api.type",
+    "openai.request.service_tier",
+    "openai.response.",
+    "otel_genai.",
+    "server.",
+];
+
 /// Metrics.
 pub(crate) mod metric {
     names! {

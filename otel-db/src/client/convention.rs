@@ -102,12 +102,14 @@ impl Convention for DbConvention {
             series.write_span(attributes);
             return;
         }
-        let Some(add) = &self.attributes else { return self.on_start_of_all(request, attributes) };
-        // What is said first counts, so that no attribute is there twice.
-        attributes.checked(&mut AttributeNames::reserved(&LATER), |attributes| {
-            self.on_start_of_all(request, attributes);
-            call_hook(|| add(request, attributes), ());
-        });
+        self.on_start_of_both(request, attributes);
+        if attributes.wants_span() {
+            self.on_start_of_span(request, attributes);
+        }
+        if let Some(add) = &self.attributes {
+            let add = |attributes: &mut Attributes<'_>| call_hook(|| add(request, attributes), ());
+            attributes.checked(&mut AttributeNames::reserved(&LATER), add);
+        }
     }
 
     fn on_response(
@@ -193,13 +195,6 @@ impl DbConvention {
     /// Only where the attributes are what follows from the statement.
     fn series<'r>(&self, request: &'r DbRequest<'_>) -> Option<&'r Series> {
         if self.attributes.is_none() { request.series() } else { None }
-    }
-
-    fn on_start_of_all(&self, request: &DbRequest<'_>, attributes: &mut Attributes<'_>) {
-        self.on_start_of_both(request, attributes);
-        if attributes.wants_span() {
-            self.on_start_of_span(request, attributes);
-        }
     }
 
     fn on_start_of_both(&self, request: &DbRequest<'_>, attributes: &mut Attributes<'_>) {

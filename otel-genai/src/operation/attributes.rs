@@ -211,8 +211,7 @@ pub(crate) fn on_response(
     text(attributes, attribute::RESPONSE_ID, response.id.as_deref());
     texts(attributes, attribute::RESPONSE_FINISH_REASONS, &response.finish_reasons);
     number(attributes, attribute::RESPONSE_TIME_TO_FIRST_CHUNK, first_chunk.map(|time| time.as_secs_f64()));
-    let is_said = facts.request.conversation_id.is_some() || facts.own_names.has(attribute::CONVERSATION_ID);
-    if !is_said && has_conversation(facts, conventions) {
+    if facts.request.conversation_id.is_none() && has_conversation(facts, conventions) {
         text(attributes, attribute::CONVERSATION_ID, response.conversation_id.as_deref());
     }
     text(attributes, attribute::OPENAI_RESPONSE_SERVICE_TIER, response.service_tier.as_deref());

@@ -9,19 +9,20 @@ use arc_swap::ArcSwapOption;
 use opentelemetry::metrics::Meter;
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, KeyValue};
-use otel_core::{Attributes, Convention, ErrorType, binds_instruments};
+use otel_core::{AttributeNames, Attributes, Convention, ErrorType, binds_instruments};
 
 use super::attributes;
 use super::facts::{GenAiRequest, OperationFacts};
 use crate::GenAiConventions;
 use crate::bounded::Names;
 use crate::metrics::{GenAiMetrics, Tally};
-use crate::names::own;
+use crate::names::{LATER, OURS, own};
 use crate::provider::ResponseFacts;
 use otel_core::call_hook;
 
 pub(crate) type SpanName = Arc<dyn Fn(&GenAiRequest<'_>) -> Option<Cow<'static, str>> + Send + Sync>;
-pub(crate) type StartAttributes = Arc<dyn Fn(&GenAiRequest<'_>) -> Vec<KeyValue> + Send + Sync>;
+pub(crate) type AddFromRequest = Arc<dyn Fn(&GenAiRequest<'_>, &mut Attributes<'_>) + Send + Sync>;
+pub(crate) type AddFromResponse = Arc<dyn Fn(&ResponseFacts, &mut Attributes<'_>) + Send + Sync>;
 
 /// What all operations share.
 #[derive(Default)]
@@ -33,7 +34,8 @@ pub(crate) struct GenAiConvention {
     /// Of which it is not known whether its instruments can be bound.
     pub(crate) has_own_meter_provider: bool,
     pub(crate) span_name: Option<SpanName>,
-    pub(crate) attributes: Option<StartAttributes>,
+    pub(crate) add_request: Option<AddFromRequest>,
+    pub(crate) add_response: Option<AddFromResponse>,
     /// Kept here because chunks are recorded while the operation runs.
     pub(crate) instruments: ArcSwapOption<GenAiMetrics>,
 }
@@ -44,10 +46,8 @@ pub(crate) struct Answer<'a> {
     pub(crate) response: &'a ResponseFacts,
     pub(crate) first_chunk: Option<Duration>,
     pub(crate) cost: Option<(f64, &'a str)>,
-    /// Content, and what was said meanwhile.
+    /// Content, and what was said of a tool's failure.
     pub(crate) extra: Vec<KeyValue>,
-    /// What a hook says.
-    pub(crate) own: Vec<KeyValue>,
     pub(crate) failure: Option<ErrorType>,
 }
 
@@ -76,9 +76,11 @@ impl Convention for GenAiConvention {
 
     fn on_start(&self, facts: &&OperationFacts, attributes: &mut Attributes<'_>) {
         attributes::on_start(facts, self.conventions, &self.names, attributes);
-        let Some(own) = self.attributes.as_ref().filter(|_| attributes.wants_span()) else { return };
-        let pairs = call_hook(|| own(&GenAiRequest { facts }), Vec::new());
-        facts.own_names.write(pairs, attributes);
+        if let Some(add) = &self.add_request {
+            let request = GenAiRequest { facts };
+            let add = |attributes: &mut Attributes<'_>| call_hook(|| add(&request, attributes), ());
+            attributes.checked(&mut AttributeNames::reserved(&LATER), add);
+        }
     }
 
     fn on_response(&self, answer: &Answer<'_>, attributes: &mut Attributes<'_>) -> Result<(), ErrorType> {
@@ -95,11 +97,12 @@ impl Convention for GenAiConvention {
             attributes.span(own::ESTIMATED_COST, cost);
             attributes.span(own::PRICE_TABLE_VERSION, version.to_owned());
         }
-        for pair in answer.extra.iter().filter(|pair| !facts.own_names.has(pair.key.as_str())) {
+        for pair in &answer.extra {
             attributes.span(pair.key.clone(), pair.value.clone());
         }
-        if !answer.own.is_empty() {
-            facts.own_names.write_last(answer.own.clone(), attributes);
+        if let Some(add) = &self.add_response {
+            let add = |attributes: &mut Attributes<'_>| call_hook(|| add(response, attributes), ());
+            attributes.checked(&mut AttributeNames::reserved(&OURS), add);
         }
         answer.failure.clone().map_or(Ok(()), Err)
     }

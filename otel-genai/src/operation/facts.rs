@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use opentelemetry::trace::SpanKind;
 
-use super::own_names::OwnNames;
 use crate::provider::{Api, Provider, RequestFacts};
 
 /// What metrics an operation has.
@@ -74,7 +73,6 @@ pub(crate) struct OperationFacts {
     pub(crate) memory: MemoryFacts,
     pub(crate) workflow_name: Option<Cow<'static, str>>,
     pub(crate) data_source_id: Option<String>,
-    pub(crate) own_names: OwnNames,
 }
 
 impl OperationFacts {
@@ -98,7 +96,6 @@ impl OperationFacts {
             memory: MemoryFacts::default(),
             workflow_name: None,
             data_source_id: None,
-            own_names: OwnNames::default(),
         }
     }
 

@@ -54,7 +54,6 @@ impl Guard {
         if facts.request.conversation_id.is_none() {
             facts.request.conversation_id.clone_from(&outer.conversation_id);
         }
-        facts.own_names = genai.own_names();
         let operation = genai.start(parent, &facts);
         let inner = outer.inside(&facts, operation.context().span().span_context().span_id());
         let context = match operation.is_inert() {
@@ -188,7 +187,6 @@ impl Guard {
             first_chunk: self.clock.first_chunk(),
             cost,
             extra,
-            own: self.genai.response_attributes(&self.response),
             failure: failure.clone(),
         };
         operation.on_response(&answer);

@@ -96,7 +96,7 @@ fn an_error_within_a_stream_is_the_outcome() {
     let (before, after) =
         stream().split_once("data: [DONE]").map(|(before, _)| (before.to_owned(), "")).unwrap();
     let body = format!("{before}event: error\ndata: {error}\n\n{after}");
-    let genai = builder(&telemetry).with_exception_events(telemetry.logger_provider()).build();
+    let genai = builder(&telemetry).with_exception_events(&telemetry.logger_provider()).build();
     answered(genai, 200, &[("content-type", "text/event-stream")], body.as_bytes());
     assert_conventions(&telemetry);
     let expected = span("chat gpt-4o").failed().has("error.type", "overloaded");

@@ -53,7 +53,7 @@ fn the_details_of_a_call_are_recommended_later_and_a_choice_before() {
 #[test]
 fn a_failed_call_of_a_service_is_an_exception_for_whoever_asks() {
     let telemetry = TestTelemetry::new();
-    let genai = builder(&telemetry).with_exception_events(telemetry.logger_provider()).build();
+    let genai = builder(&telemetry).with_exception_events(&telemetry.logger_provider()).build();
     genai.chat(Provider::OpenAi, "gpt-4o").start().end();
     drop(genai.chat(Provider::OpenAi, "gpt-4o").start());
     genai.execute_tool("lookup").start().fail("timeout");

@@ -114,7 +114,7 @@ fn the_layer_tells_the_facts_of_every_recorded_exchange_and_nothing_that_was_sai
         for conventions in [GenAiConventions::V1_41, GenAiConventions::Latest] {
             let telemetry = TestTelemetry::new();
             let builder = builder(&telemetry).with_conventions(conventions);
-            exchange.send(builder.with_exception_events(telemetry.logger_provider()).build());
+            exchange.send(builder.with_exception_events(&telemetry.logger_provider()).build());
             let name = format!("{}\n{}", exchange.about["file"], telemetry.tree());
             let [span] = &telemetry.spans()[..] else { panic!("{name}") };
             let expect = &exchange.about["expect"];

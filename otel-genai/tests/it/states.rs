@@ -63,7 +63,7 @@ impl State {
         let telemetry = TestTelemetry::new();
         let policy = ContentPolicy::builder().with_span_attributes().with_events().build();
         let builder = builder(&telemetry).with_conventions(self.conventions).with_content_policy(policy);
-        run_everything(&builder.with_exception_events(telemetry.logger_provider()).build());
+        run_everything(&builder.with_exception_events(&telemetry.logger_provider()).build());
         telemetry
     }
 

@@ -13,7 +13,7 @@ pub(crate) fn builder(telemetry: &TestTelemetry) -> GenAiBuilder {
     GenAi::builder()
         .with_tracer_provider(telemetry.tracer_provider())
         .with_meter_provider(telemetry.meter_provider())
-        .with_logger_provider(telemetry.logger_provider())
+        .with_logger_provider(&telemetry.logger_provider())
         .with_conventions(GenAiConventions::V1_41)
         .with_content_policy(ContentPolicy::none())
 }

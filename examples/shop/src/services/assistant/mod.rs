@@ -53,7 +53,7 @@ pub(crate) struct Answer {
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let telemetry = telemetry::install("assistant")?;
-    let genai = GenAi::builder().with_logger_provider(telemetry.logger_provider().clone()).build();
+    let genai = GenAi::builder().with_logger_provider(telemetry.logger_provider()).build();
     let model = match (options.openai_base_url, options.openai_api_key) {
         (Some(url), key) => Model::real(&genai, &url, key, options.openai_model)?,
         // A key without a server is one for the provider itself.
