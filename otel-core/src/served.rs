@@ -19,6 +19,7 @@ use http::Extensions;
 /// assert!(!ServerLayer::Http.is_marked(request.extensions()));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ServerLayer {
     /// Of HTTP requests, whatever they carry.
     Http,

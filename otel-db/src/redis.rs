@@ -6,4 +6,4 @@ mod cache;
 mod observed;
 mod script;
 
-pub use observed::{Builder, Connection, client_builder};
+pub use observed::{Connection, ConnectionBuilder, client_builder};

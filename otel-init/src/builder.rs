@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Finds the value of a variable.
-type Lookup = Box<dyn Fn(&str) -> Option<String>>;
+type Lookup = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// Configures telemetry. What is not set here comes from the environment, what is not set there from the defaults of
 /// the specification. Made by [`Telemetry::builder`].
@@ -242,7 +242,10 @@ impl TelemetryBuilder {
     /// Reads variables from `lookup` and not from the process, so that tests need not change the environment.
     ///
     /// What the system itself reads stays as it is: certificates (`SSL_CERT_FILE`) and `NO_COLOR`.
-    pub fn with_environment(mut self, lookup: impl Fn(&str) -> Option<String> + 'static) -> Self {
+    pub fn with_environment(
+        mut self,
+        lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
         self.environment = Box::new(lookup);
         self.names = Vec::new();
         self

@@ -187,6 +187,12 @@ impl FlushReport {
     }
 }
 
+impl fmt::Display for FlushReport {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "telemetry was flushed in {:.1?}: {}", self.elapsed, self.health)
+    }
+}
+
 /// A shutdown that delivered everything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShutdownReport {

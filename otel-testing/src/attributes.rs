@@ -7,6 +7,7 @@ use opentelemetry::{Array, KeyValue, Value};
 
 /// A value of an attribute or of a log body. The type that was sent is kept: `1` and `"1"` are different values.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub enum AttributeValue {
     /// No value: the sender gave the key alone.
     #[default]

@@ -38,8 +38,8 @@ pub struct Connection<C> {
 
 impl<C> Connection<C> {
     /// Observes a connection, with options.
-    pub fn instrument(inner: C, info: &ConnectionInfo) -> Builder<C> {
-        Builder { inner, options: client_options(info) }
+    pub fn instrument(inner: C, info: &ConnectionInfo) -> ConnectionBuilder<C> {
+        ConnectionBuilder { inner, options: client_options(info) }
     }
 
     /// Observes a connection, as calls of `client`.
@@ -74,12 +74,12 @@ impl<C> fmt::Debug for Connection<C> {
 
 /// Options of a [`Connection`], made by [`Connection::instrument`].
 #[must_use]
-pub struct Builder<C> {
+pub struct ConnectionBuilder<C> {
     inner: C,
     options: DbOptions,
 }
 
-impl<C> Builder<C> {
+impl<C> ConnectionBuilder<C> {
     client_setters!();
 
     /// The connection.
@@ -89,9 +89,9 @@ impl<C> Builder<C> {
     }
 }
 
-impl<C> fmt::Debug for Builder<C> {
+impl<C> fmt::Debug for ConnectionBuilder<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder").field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("ConnectionBuilder").field("options", &self.options).finish_non_exhaustive()
     }
 }
 

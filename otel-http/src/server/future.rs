@@ -125,7 +125,7 @@ fn take_head<B>(operation: &mut Operation<ServerConvention>, response: &Response
     let status = response.status();
     let late_route = match tally.has_route {
         true => None,
-        false => response.extensions().get::<HttpRoute>().map(|route| Route::new(route.template())),
+        false => response.extensions().get::<HttpRoute>().map(|route| Route::new(route.as_str())),
     };
     // The body may be empty; it is counted as it passes. After a switch of protocols what passes is another's.
     tally.response = (!tally.expects.is_switch(status)).then_some(0);

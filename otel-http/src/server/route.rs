@@ -30,7 +30,7 @@ impl HttpRoute {
 
     /// The template.
     #[must_use]
-    pub fn template(&self) -> &str {
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 }
