@@ -21,6 +21,7 @@ use opentelemetry::InstrumentationScope;
 pub use client::{DbCall, DbClient, DbClientBuilder, DbOperation};
 pub use comment::SqlComments;
 pub use failure::DbFailure;
+pub use otel_core::Attributes;
 pub use request::DbRequest;
 pub use system::DbSystem;
 

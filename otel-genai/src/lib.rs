@@ -35,5 +35,6 @@ pub use operation::{
     Agent, AgentBuilder, EvaluationResult, GenAiRequest, Inference, InferenceBuilder, Memory, MemoryBuilder,
     MemoryOperation, Retrieval, RetrievalBuilder, Tool, ToolBuilder, Workflow, WorkflowBuilder,
 };
+pub use otel_core::Attributes;
 pub use price::{PriceTable, PriceTableError};
 pub use stream::{ByteStreamGuard, Chunk, StreamGuard};

@@ -35,6 +35,7 @@ use opentelemetry::InstrumentationScope;
 pub use body::ResponseBody;
 pub use client::{GrpcAttempt, GrpcAttemptLayer, GrpcClient, GrpcClientLayer, GrpcClientLayerBuilder};
 pub use future::ResponseFuture;
+pub use otel_core::Attributes;
 pub use request::{GrpcRequest, GrpcResponse, not_health_or_reflection};
 pub use server::{GrpcServer, GrpcServerLayer, GrpcServerLayerBuilder};
 pub use side::{AttemptSide, ClientSide, ServerSide, Side};

@@ -32,6 +32,7 @@ pub use client::{
     HttpClientLayerBuilder, ResendCount, ResendCountLayer, UrlTemplate,
 };
 pub use forwarded::{InvalidNetwork, TrustedProxies};
+pub use otel_core::Attributes;
 pub use request::{HttpRequest, HttpResponse, not_grpc};
 pub use server::{
     HttpRoute, HttpServer, HttpServerLayer, HttpServerLayerBuilder, HttpUpgrade, RequestAttributes,

@@ -46,6 +46,7 @@ pub use debug_header::DebugHeader;
 pub(crate) use debug_header::SHORTEST_KEY;
 pub use keep::Keep;
 pub use live::SamplerHandle;
+pub use otel_core::propagation::RemoteDecision;
 pub use rate_limit::RateLimit;
 pub use rate_limited::RateLimited;
 pub use rule::Rule;
