@@ -4,6 +4,7 @@
 
 mod answers;
 mod async_openai;
+mod auto_traits;
 mod content;
 mod environment;
 mod events;

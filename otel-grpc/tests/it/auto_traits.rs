@@ -1,0 +1,32 @@
+//! What is public fits into tasks, statics and structs of the user's: this file compiles, or does not.
+
+use std::convert::Infallible;
+use std::future::Ready;
+
+use http::Response;
+use otel_grpc::{
+    ClientSide, GrpcAttempt, GrpcAttemptLayer, GrpcClient, GrpcClientLayer, GrpcClientLayerBuilder,
+    GrpcServer, GrpcServerLayer, GrpcServerLayerBuilder, GrpcTraceBinPropagator, ResponseBody,
+    ResponseFuture, ServerSide,
+};
+
+type Answer = Ready<Result<Response<String>, Infallible>>;
+
+fn is_thread_safe<T: Send + Sync + std::fmt::Debug + 'static>() {}
+
+#[test]
+fn public_types_go_from_thread_to_thread() {
+    is_thread_safe::<GrpcAttempt<()>>();
+    is_thread_safe::<GrpcAttemptLayer>();
+    is_thread_safe::<GrpcClient<()>>();
+    is_thread_safe::<GrpcClientLayer>();
+    is_thread_safe::<GrpcClientLayerBuilder>();
+    is_thread_safe::<GrpcServer<()>>();
+    is_thread_safe::<GrpcServerLayer>();
+    is_thread_safe::<GrpcServerLayerBuilder>();
+    is_thread_safe::<GrpcTraceBinPropagator>();
+    is_thread_safe::<ResponseBody<String, ServerSide>>();
+    is_thread_safe::<ResponseBody<String, ClientSide>>();
+    is_thread_safe::<ResponseFuture<Answer, ServerSide>>();
+    is_thread_safe::<ResponseFuture<Answer, ClientSide>>();
+}
