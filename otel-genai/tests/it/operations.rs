@@ -312,7 +312,7 @@ fn hooks_name_filter_and_add_and_their_panics_change_nothing() {
         .with_span_name(|request| Some(format!("ask {}", request.provider()?).into()))
         .with_attributes(|request, attributes| attributes.both("app.tool", request.tool_name().is_some()))
         .with_response_attributes(|response, attributes| {
-            attributes.span("app.choices", response.choices as i64)
+            attributes.span("app.choices", response.choices as i64);
         })
         .build();
     genai.embeddings(Provider::OpenAi, "e").start().end();
