@@ -147,9 +147,13 @@ impl Monitor {
 
     /// A failure of this signal, for the reason given or, better, for the reason the last export failed for.
     pub(crate) fn failure(&self, otherwise: &str) -> SignalFailure {
+        // What waits in memory is lost with the shutdown.
+        let is_lost = |kept| kept == IN_MEMORY && self.shutdown_ends.get().is_some();
         let cause = match &*self.cause() {
-            Some(LastCause { text, kept: Some(place) }) => format!("{text} (kept {place})"),
-            Some(LastCause { text, kept: None }) => text.clone(),
+            Some(LastCause { text, kept: kept @ Some(place) }) if !is_lost(*kept) => {
+                format!("{text} (kept {place})")
+            }
+            Some(LastCause { text, .. }) => text.clone(),
             None => otherwise.to_owned(),
         };
         SignalFailure { signal: self.signal, endpoint: self.endpoint.clone(), cause }
@@ -311,6 +315,7 @@ impl Warnings {
             return false;
         }
         given.insert(key, now);
+        given.remove(&recovery(authority));
         true
     }
 
@@ -322,7 +327,7 @@ impl Warnings {
     /// Whether there was a warning about this host and port that has to be taken back. True for the first signal that
     /// asks.
     fn recovered(&self, authority: &str) -> bool {
-        let key = (authority.to_owned(), "works again".to_owned());
+        let key = recovery(authority);
         let mut given = self.lock();
         let is_known = given.keys().any(|(known, cause)| known == authority && *cause != key.1);
         is_known && given.insert(key, Instant::now()).is_none()
@@ -352,6 +357,11 @@ impl Number {
 fn key(authority: &str, cause: &str) -> (String, String) {
     // That the export is paused for it makes no other cause.
     (authority.to_owned(), cause.trim_start_matches(PAUSED).to_owned())
+}
+
+/// That it was told since the last warning that exporting works again.
+fn recovery(authority: &str) -> (String, String) {
+    (authority.to_owned(), "works again".to_owned())
 }
 
 #[cfg(test)]
@@ -398,6 +408,17 @@ mod tests {
     }
 
     #[test]
+    fn what_waits_in_memory_when_a_shutdown_fails_is_not_told_as_kept() {
+        let monitor = Monitor::new(Signal::Traces, Target::named("a:1"), Arc::default());
+        monitor.kept_in_memory("refused");
+        assert_eq!(monitor.failure("").cause(), "refused (kept in memory)");
+        monitor.shutting_down(Instant::now());
+        assert_eq!(monitor.failure("").cause(), "refused");
+        monitor.postponed("refused");
+        assert_eq!(monitor.failure("").cause(), "refused (kept on disk)");
+    }
+
+    #[test]
     fn what_a_collector_says_of_what_it_rejected_is_not_told_without_end() {
         let monitor = Monitor::new(Signal::Traces, Target::named("a:1"), Arc::default());
         monitor.warn_rejected(1, 2, &"é\n".repeat(1 << 20));
@@ -432,6 +453,10 @@ mod tests {
         assert!(!warnings.recovered("a:1"));
         assert!(warnings.may_warn("a:1", "refused", Instant::now()));
         assert!(!warnings.recovered("b:1"));
+        assert!(warnings.recovered("a:1"));
+        assert!(!warnings.recovered("a:1"));
+        // The next outage has an end too, however soon it is there.
+        assert!(warnings.may_warn("a:1", "silence", Instant::now()));
         assert!(warnings.recovered("a:1"));
         assert!(!warnings.recovered("a:1"));
     }
