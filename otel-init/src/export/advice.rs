@@ -71,8 +71,36 @@ const ADVICE: &[(&[&str], &str)] = &[
     ),
     (&["Too many open files"], "let this service open more (`ulimit -n`, `LimitNOFILE`)"),
     (
+        &["CaUsedAsEndEntity"],
+        "the collector shows the certificate of an authority itself: sign one for its host by it, and let the collector show \
+         that",
+    ),
+    (
+        &["not valid for name"],
+        "let the endpoint have one of the names of the collector's certificate, or sign one for this name",
+    ),
+    (
+        &["it expired on", "it is not valid before"],
+        "renew the collector's certificate, or correct this host's clock",
+    ),
+    (
         &["invalid peer certificate"],
         "renew the collector's certificate, or name its authority in OTEL_EXPORTER_OTLP_CERTIFICATE",
+    ),
+    (&["dns error"], "correct the name of the host, or let this host's name server know it"),
+    (
+        &[
+            "connection closed",
+            "channel closed",
+            "Connection reset",
+            "connection reset",
+            "broken pipe",
+            "Broken pipe",
+            "the answer was cut off",
+            "not a result of an error",
+        ],
+        "the collector, or a proxy before it, ends connections; if it ends them all, the port speaks TLS, most likely (write \
+         https in the endpoint), or another protocol",
     ),
 ];
 
@@ -132,7 +160,23 @@ mod tests {
             ("cannot read the CA certificates in /nowhere: No such file", "correct the file"),
             ("received corrupt message of type InvalidContentType", "the port speaks no TLS"),
             ("tcp open error: Too many open files (os error 24)", "let this service open more"),
-            ("invalid peer certificate: UnknownIssuer", "renew the collector's certificate"),
+            ("invalid peer certificate: UnknownIssuer", "renew the collector's certificate, or name its"),
+            ("invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))", "the collector shows"),
+            (
+                "invalid peer certificate: certificate not valid for name \"a\"; certificate is only valid for ..",
+                "let the endpoint have one of the names",
+            ),
+            (
+                "invalid peer certificate: it expired on Thu, 01 Jan 1970 00:00:01 GMT",
+                "renew the collector's certificate, or correct",
+            ),
+            (
+                "dns error: failed to lookup address information: Name or service not known",
+                "correct the name",
+            ),
+            ("connection closed before message completed", "the collector, or a proxy before it, ends"),
+            ("connection error: stream closed because of a broken pipe", "the collector, or a proxy"),
+            ("connection error: Connection reset by peer (os error 104)", "the collector, or a proxy"),
             ("received fatal alert: CertificateRequired", "set OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"),
             ("received fatal alert: UnknownCA", "the collector does not take the client certificate"),
         ] {
