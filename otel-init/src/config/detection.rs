@@ -47,6 +47,11 @@ pub(crate) fn names(registry: &Registry) -> Vec<String> {
     own.chain(registry.detectors.keys().cloned()).collect()
 }
 
+/// What to do about a name that no detector has, where it is known to be one of a feature that is off.
+pub(crate) fn missing_feature(name: &str) -> Option<String> {
+    matches!(name, "aws" | "gcp" | "azure").then(|| format!("build otel-init with its feature `{name}`"))
+}
+
 /// The detectors that run without a configuration file: code over the variable over those that only look at this
 /// machine.
 pub(crate) fn chosen(settings: &Settings, environment: &Environment<'_>) -> Vec<String> {
@@ -56,7 +61,7 @@ pub(crate) fn chosen(settings: &Settings, environment: &Environment<'_>) -> Vec<
         let own = own.map(|detector| detector.name.to_owned());
         own.chain(registry.detectors.keys().cloned()).collect::<Vec<_>>()
     };
-    let (mut unknown, mut is_empty) = (Vec::new(), false);
+    let (mut misnamed, mut is_empty) = (Vec::new(), false);
     let mut chosen = match (&settings.detectors, environment.text(VARIABLE)) {
         (Some(names), _) => names.clone(),
         (None, Some(text)) => {
@@ -67,12 +72,12 @@ pub(crate) fn chosen(settings: &Settings, environment: &Environment<'_>) -> Vec<
                     "none" => is_none = true,
                     "" => {}
                     _ if is_known(&name, registry) => chosen.push(name),
-                    _ => unknown.push(name),
+                    _ => misnamed.push(name),
                 }
             }
             if chosen.is_empty() && !is_none {
                 environment.refuse(VARIABLE);
-                is_empty = unknown.is_empty();
+                is_empty = misnamed.is_empty();
                 chosen = local();
             }
             chosen
@@ -87,11 +92,10 @@ pub(crate) fn chosen(settings: &Settings, environment: &Environment<'_>) -> Vec<
     if is_empty {
         environment.names_nothing(VARIABLE, &used);
     }
-    for name in unknown {
-        environment.warn(format!(
-            "{VARIABLE} names {name:?}, which is not known; known are {}, all and none; {used} is used",
-            names(registry).join(", ")
-        ));
+    for name in misnamed {
+        let hint = missing_feature(&name)
+            .unwrap_or_else(|| format!("known are {}, all and none", names(registry).join(", ")));
+        environment.warn(format!("{VARIABLE} names {name:?}, which is not known; {hint}; {used} is used"));
     }
     chosen
 }

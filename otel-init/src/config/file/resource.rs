@@ -5,7 +5,7 @@ use opentelemetry::{Array, Key, StringValue, Value as Attribute};
 use super::error::FileError;
 use super::fields::{Fields, Value};
 use super::{FileConfig, Reader};
-use crate::config::detection::Filter;
+use crate::config::detection::{self, Filter};
 use crate::config::percent;
 
 impl Reader<'_> {
@@ -43,9 +43,10 @@ impl Reader<'_> {
         if let Some(detectors) = fields.optional("detectors") {
             for item in detectors.list()? {
                 let (name, value) = item.fields()?.only()?;
-                if !crate::config::detection::is_known(&name, &self.settings.registry) {
-                    let known = crate::config::detection::names(&self.settings.registry).join(", ");
-                    return Err(value.error(format!("no detector has this name: {known}")));
+                if !detection::is_known(&name, &self.settings.registry) {
+                    let hint = detection::missing_feature(&name)
+                        .unwrap_or_else(|| detection::names(&self.settings.registry).join(", "));
+                    return Err(value.error(format!("no detector has this name: {hint}")));
                 }
                 value.nothing()?;
                 config.detectors.push(name);

@@ -87,6 +87,15 @@ fn of_a_list_what_is_known_holds() {
 }
 
 #[test]
+#[cfg(not(feature = "aws"))]
+fn a_detector_that_was_not_built_names_its_feature() {
+    let config = resolve(&[("OTEL_INIT_RESOURCE_DETECTORS", "host,aws")]);
+    let expected = "OTEL_INIT_RESOURCE_DETECTORS names \"aws\", which is not known; build otel-init with its feature `aws`; \
+                    host is used";
+    assert_eq!(config.warnings, [expected]);
+}
+
+#[test]
 fn names_of_older_texts_are_answered_with_todays() {
     let config =
         resolve(&[("OTEL_RESOURCE_ATTRIBUTES", "environment=prod,deployment.environment=prod,zone=a")]);
