@@ -40,7 +40,9 @@ impl Span {
         let Some(Recorded { mut data, scoped }) = self.recorded.take() else { return };
         let shared = &scoped.shared;
         if let Some(processor) = shared.processor.as_ref().filter(|_| !shared.is_stopped()) {
-            data.end_time = end_time();
+            // "It is expected that end_time >= start_time", also where the clock was set back meanwhile.
+            // https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/trace/v1/trace.proto
+            data.end_time = end_time().max(data.start_time);
             processor.on_end(data);
         }
     }

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{
-    Event, Link, Span as _, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceId,
-    TraceState, Tracer as _, TracerProvider as _,
+    Event, Link, Span as _, SpanBuilder, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags,
+    TraceId, TraceState, Tracer as _, TracerProvider as _,
 };
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{InMemorySpanExporter, Sampler, SdkTracerProvider, SpanData, SpanLimits};
@@ -71,6 +71,21 @@ fn a_span_ends_once_and_a_drop_ends_it_too() {
     assert_eq!(spans.iter().map(|span| &*span.name).collect::<Vec<_>>(), ["ended", "dropped"]);
     assert_eq!((spans[0].end_time, spans[0].attributes.len()), (end, 0));
     assert!(spans[1].end_time >= spans[1].start_time);
+}
+
+#[test]
+fn a_span_during_which_the_clock_is_set_back_does_not_end_before_it_starts() {
+    let (provider, exporter) = always();
+    let tracer = provider.tracer("shop");
+    let ahead = SystemTime::now() + Duration::from_secs(3600);
+    let start = || tracer.build(SpanBuilder::from_name("started").with_start_time(ahead));
+    start().end();
+    drop(start());
+    let spans = exporter.get_finished_spans().unwrap();
+    assert_eq!(
+        spans.iter().map(|span| (span.start_time, span.end_time)).collect::<Vec<_>>(),
+        [(ahead, ahead); 2]
+    );
 }
 
 #[test]
