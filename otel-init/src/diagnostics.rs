@@ -17,13 +17,23 @@ pub(crate) fn warn(message: &str) {
     }
 }
 
-/// Reports that a trouble warned about is over, and says at start what goes where.
+/// Reports that a trouble warned about is over.
 pub(crate) fn info(message: &str) {
     if tracing::dispatcher::has_been_set() {
         tracing::info!(target: TARGET, "{message}");
     } else {
         // Without a subscriber nobody wants it.
         let _ = is_held(info, message);
+    }
+}
+
+/// Says at the start what goes where. A subscriber of the service's own comes later, so without one it goes where the
+/// warnings of the start go.
+pub(crate) fn start(message: &str) {
+    if tracing::dispatcher::has_been_set() {
+        tracing::info!(target: TARGET, "{message}");
+    } else {
+        to_stderr("info", message);
     }
 }
 

@@ -65,8 +65,8 @@ pub(crate) fn install(_claim: &Claim, mut config: Config) -> Result<Telemetry, I
     for warning in &config.warnings {
         diagnostics::warn(warning);
     }
-    diagnostics::info(&config.summary());
     drop(held);
+    diagnostics::start(&config.summary());
     let has_panic_hook = config.panic_hook;
     let telemetry = Telemetry::new(pipeline, config);
     if has_panic_hook {
