@@ -98,9 +98,16 @@ impl TelemetryBuilder {
         self
     }
 
-    /// Sets what standard error shows of the application's logs. The default is [`ConsoleLogs::Compact`].
+    /// Sets what the console shows of the application's logs. The default is [`ConsoleLogs::Compact`].
     pub fn with_console_logs(mut self, logs: ConsoleLogs) -> Self {
         self.settings.console_logs = logs;
+        self
+    }
+
+    /// Writes the lines of [`ConsoleLogs`] to standard output, for platforms that take what comes on standard error for
+    /// errors. The default is standard error.
+    pub fn with_console_on_stdout(mut self) -> Self {
+        self.settings.console_on_stdout = true;
         self
     }
 

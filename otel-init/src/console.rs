@@ -1,4 +1,4 @@
-//! Log lines for people, on standard error.
+//! Log lines for people, on standard error or standard output.
 
 use std::io::IsTerminal;
 
@@ -9,13 +9,16 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{EnvFilter, FilterExt, LevelFilter, filter_fn};
 use tracing_subscriber::fmt;
 use tracing_subscriber::fmt::format::{JsonFields, Writer};
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::config::SubscriberConfig;
 use crate::diagnostics::TARGET;
 use crate::logfmt::{Logfmt, LogfmtFields};
 
-/// What the console, standard error, shows of the application's logs: one event after the other, with `trace_id` and
+/// What the console, standard error unless
+/// [`with_console_on_stdout`](crate::TelemetryBuilder::with_console_on_stdout) says otherwise, shows of the application's logs:
+/// one event after the other, with `trace_id` and
 /// `span_id` inside a span. `RUST_LOG` filters it, as `tracing_subscriber`'s `EnvFilter` does; unset, it shows `info` and
 /// above.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -52,24 +55,32 @@ const SAID_BETTER_ELSEWHERE: &[&str] = &[
     "Export.Failed.NonRetryable",
 ];
 
-/// The layer that writes to standard error, and a warning if `RUST_LOG` cannot be read.
-pub(crate) fn layer<S>(
-    logs: ConsoleLogs,
-    rust_log: Option<&str>,
-    own_level: Option<LevelFilter>,
-) -> (Box<dyn Layer<S> + Send + Sync>, Option<String>)
+/// The layer that writes to the console, and a warning if `RUST_LOG` cannot be read.
+pub(crate) fn layer<S>(config: &SubscriberConfig) -> (Box<dyn Layer<S> + Send + Sync>, Option<String>)
 where
     S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
 {
-    let (levels, warning) = levels(rust_log.unwrap_or_default(), own_level);
+    let rust_log = config.console_filter.as_deref();
+    let (levels, warning) = levels(rust_log.unwrap_or_default(), config.own_level);
     let shows_upstream = rust_log.is_some_and(names_upstream);
     let news = filter_fn(move |metadata| shows_upstream || !SAID_BETTER_ELSEWHERE.contains(&metadata.name()));
+    let lines = match config.console_on_stdout {
+        true => lines(config.console, std::io::stdout().is_terminal(), std::io::stdout),
+        false => lines(config.console, std::io::stderr().is_terminal(), std::io::stderr),
+    };
+    (lines.with_filter(levels.and(news)).boxed(), warning)
+}
+
+fn lines<S, W>(logs: ConsoleLogs, is_terminal: bool, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     // https://no-color.org
-    let is_colored =
-        std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(is_colored);
+    let is_colored = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let lines = fmt::layer().with_writer(writer).with_ansi(is_colored);
     let format = fmt::format().with_ansi(is_colored);
-    let lines: Box<dyn Layer<S> + Send + Sync> = match logs {
+    match logs {
         ConsoleLogs::Json => {
             let json = WithIds { format: fmt::format().json().flatten_event(true), ids: Ids::Json };
             lines.with_ansi(false).fmt_fields(JsonFields::new()).event_format(json).boxed()
@@ -85,8 +96,7 @@ where
         ConsoleLogs::Compact | ConsoleLogs::Off => {
             lines.event_format(WithIds { format: format.compact(), ids: Ids::Pairs }).boxed()
         }
-    };
-    (lines.with_filter(levels.and(news)).boxed(), warning)
+    }
 }
 
 /// The directives of `RUST_LOG`, `info` if there are none, completed: this crate's warnings and upstream's are shown

@@ -42,8 +42,7 @@ pub(crate) fn set_global(
     let mut layers: Vec<BoxedLayer> = Vec::new();
     let mut warnings = Vec::new();
     if config.console != ConsoleLogs::Off {
-        let (layer, problem) =
-            console::layer(config.console, config.console_filter.as_deref(), config.own_level);
+        let (layer, problem) = console::layer(config);
         warnings.extend(problem);
         layers.push(layer);
     }

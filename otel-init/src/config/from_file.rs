@@ -64,6 +64,7 @@ impl Config {
                 said if said != ConsoleLogs::default() => said,
                 _ => file.console_logs.unwrap_or_default(),
             },
+            console_on_stdout: settings.console_on_stdout,
             console_filter: console_filter(&environment),
             own_level: file.own_level,
         });

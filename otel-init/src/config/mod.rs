@@ -67,6 +67,7 @@ pub(crate) struct Settings {
     pub(crate) shutdown_timeout: Option<Duration>,
     pub(crate) metric_export_interval: Option<Duration>,
     pub(crate) console_logs: ConsoleLogs,
+    pub(crate) console_on_stdout: bool,
     pub(crate) telemetry_level: Option<LevelFilter>,
     pub(crate) without_tracing_subscriber: bool,
     pub(crate) safety: SafetySettings,
@@ -134,6 +135,7 @@ pub(crate) struct Config {
 #[derive(Debug)]
 pub(crate) struct SubscriberConfig {
     pub(crate) console: ConsoleLogs,
+    pub(crate) console_on_stdout: bool,
     /// `RUST_LOG`.
     pub(crate) console_filter: Option<String>,
     /// `OTEL_LOG_LEVEL`: of what this crate and the SDK say.
@@ -286,6 +288,7 @@ impl SubscriberConfig {
     fn resolve(settings: &Settings, environment: &Environment<'_>) -> Option<Self> {
         (!settings.without_tracing_subscriber).then(|| Self {
             console: settings.console_logs,
+            console_on_stdout: settings.console_on_stdout,
             console_filter: console_filter(environment),
             own_level: own_level(environment),
         })

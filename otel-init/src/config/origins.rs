@@ -121,6 +121,7 @@ impl Origins {
             ("tokio_metrics", settings.tokio_metrics.is_some()),
             ("panic_hook", settings.panic_hook),
             ("console_logs", settings.console_logs != ConsoleLogs::default()),
+            ("console_stream", settings.console_on_stdout),
         ];
         let said = |(key, value): (&str, &str)| (!resource::is_nameless(key, value)).then(|| key.to_owned());
         let given = settings.resource_attributes.iter();

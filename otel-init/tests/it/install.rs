@@ -172,6 +172,25 @@ fn warnings_reach_the_console_once_and_lines_carry_the_trace_id() {
 }
 
 #[test]
+fn lines_of_the_console_go_to_standard_output_if_asked() {
+    let test = "install::lines_of_the_console_go_to_standard_output_if_asked";
+    if child::is_child() {
+        let builder = Telemetry::builder().with_console_logs(ConsoleLogs::Json).with_console_on_stdout();
+        let telemetry = builder.install().unwrap();
+        let stream = telemetry.config().setting("distribution.otel-init.console_stream").unwrap();
+        assert_eq!((stream.value(), stream.source()), ("standard output", &otel_init::SettingSource::Code));
+        tracing::info_span!("work").in_scope(|| tracing::info!("order placed"));
+        return;
+    }
+    let off =
+        [("OTEL_TRACES_EXPORTER", "none"), ("OTEL_METRICS_EXPORTER", "none"), ("OTEL_LOGS_EXPORTER", "none")];
+    let finished = child::run(test, &off);
+    assert_eq!(finished.console, "");
+    let is_line = |line: &&str| line.contains("order placed") && line.contains("\"trace_id\":\"");
+    assert_eq!(finished.output.lines().filter(is_line).count(), 1, "{}", finished.output);
+}
+
+#[test]
 fn an_endpoint_that_is_no_url_is_an_error_in_code() {
     if child::is_child() {
         let error = Telemetry::builder().with_endpoint("collector:4318").install().unwrap_err();
@@ -282,6 +301,8 @@ fn beside_a_subscriber_of_the_service_spans_and_events_are_exported() {
         &[("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.http_endpoint())],
     );
     assert_eq!(finished.lines("seen by both").len(), 1, "{}", finished.console);
+    // Said before that subscriber was there.
+    assert_eq!(finished.lines("otel_init: info: exporting traces").len(), 1, "{}", finished.console);
     let (spans, logs) = (receiver.spans(), receiver.logs());
     assert_eq!((spans.len(), logs.len()), (1, 1));
     assert_eq!(logs[0].span_id.as_ref(), Some(&spans[0].span_id));

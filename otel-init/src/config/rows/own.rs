@@ -70,6 +70,8 @@ impl Rows<'_> {
             ConsoleLogs::Off => "off",
         };
         self.add(&path("console_logs"), kind, Said::default().in_code("console_logs"));
+        let stream = if subscriber.console_on_stdout { "standard output" } else { "standard error" };
+        self.add(&path("console_stream"), stream, Said::default().in_code("console_stream"));
         if let Some(filter) = &subscriber.console_filter {
             // With a configuration file as well.
             self.push(

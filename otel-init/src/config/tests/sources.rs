@@ -93,6 +93,7 @@ const IN_CODE: &[(Change, &str, &str)] = &[
         "tracer_provider.sampler",
         "probability 50 %",
     ),
+    (|builder| builder.with_console_on_stdout(), "distribution.otel-init.console_stream", "standard output"),
     (|builder| builder.with_panic_hook(), "distribution.otel-init.panic_hook", "true"),
     (
         |builder| builder.with_exporters(Signal::Logs, ["console"]),
@@ -181,6 +182,7 @@ fn every_setting_of_the_code_is_in_the_table() {
         shutdown_timeout: _,
         metric_export_interval: _,
         console_logs: _,
+        console_on_stdout: _,
         telemetry_level: _,
         without_tracing_subscriber: _,
         safety: _,
@@ -211,7 +213,7 @@ fn every_setting_of_the_code_is_in_the_table() {
     let mut names: Vec<_> = IN_CODE.iter().map(|(_, name, _)| *name).collect();
     names.dedup();
     // One for each setting of the first part, and more for those of `safety`.
-    assert!(names.len() >= 27, "{names:?}");
+    assert!(names.len() >= 28, "{names:?}");
 }
 
 #[test]
