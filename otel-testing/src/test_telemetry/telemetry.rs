@@ -147,8 +147,9 @@ impl TestTelemetry {
     /// A `tracing` subscriber bound to these providers: spans of `tracing` become spans here, and nest under native ones
     /// and these under them; events become logs. Give it to `tracing::subscriber::with_default` or `set_default`.
     ///
-    /// All levels count, except that the crates a client or a server is made of (`h2`, `hyper`, `reqwest`, `rustls`, `tonic`,
-    /// `tower`) speak only from `WARN` on, and OpenTelemetry's own events not at all.
+    /// All levels count, where a service exports from `INFO` up: `.with(LevelFilter::INFO)` of `tracing_subscriber` makes it so
+    /// here. Only the crates a client or a server is made of (`h2`, `hyper`, `reqwest`, `rustls`, `tonic`,
+    /// `tower`) speak from `WARN` on in any case, and OpenTelemetry's own events not at all.
     /// Source location, thread and busy time are left out of the spans, to keep what a test compares small.
     ///
     /// ```
