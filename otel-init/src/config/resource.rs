@@ -25,7 +25,7 @@ pub(crate) fn resolve(chosen: &[String], settings: &Settings, environment: &Envi
     let found = detection::run(chosen, &settings.registry, &Filter::default(), timeout, environment);
     attributes.lay(DETECTOR, found);
     attributes.lay(ATTRIBUTES, from_environment(environment));
-    attributes.lay(SERVICE_NAME, of_service_name(environment));
+    attributes.lay(SERVICE_NAME, of_service_name(settings, environment));
     attributes.with_code(settings).build(None, environment)
 }
 
@@ -37,7 +37,7 @@ pub(crate) fn of_file(file: &FileConfig, settings: &Settings, environment: &Envi
     attributes.lay(DETECTOR, found);
     // The service's detector "populates service.name based on the OTEL_SERVICE_NAME environment variable".
     if file.detectors.iter().any(|name| name == "service") {
-        attributes.lay(SERVICE_NAME, of_service_name(environment));
+        attributes.lay(SERVICE_NAME, of_service_name(settings, environment));
     }
     attributes.lay("the configuration file", file.resource.iter().cloned());
     attributes.with_code(settings).build(file.schema_url.clone(), environment)
@@ -109,8 +109,15 @@ impl Attributes {
     }
 }
 
-fn of_service_name(environment: &Environment<'_>) -> Option<(Key, Value)> {
-    Some(("service.name".into(), environment.text(SERVICE_NAME)?.into()))
+/// If the code overrules it, that is told: whoever deploys a service looks for it by the name that they gave it.
+fn of_service_name(settings: &Settings, environment: &Environment<'_>) -> Option<(Key, Value)> {
+    let name = environment.text(SERVICE_NAME)?;
+    if let Some(used) = settings.service_name.as_deref().filter(|used| !used.trim().is_empty() && *used != name) {
+        environment.warn(format!(
+            "{SERVICE_NAME} is {name:?}, but the code names the service and wins (`with_service_name`); {used:?} is used"
+        ));
+    }
+    Some(("service.name".into(), name.into()))
 }
 
 fn from_environment(environment: &Environment<'_>) -> Vec<(Key, Value)> {

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::super::known::KNOWN;
 use super::super::unsupported::UNSUPPORTED;
 use super::super::{Config, Settings};
-use super::resolve;
+use super::{resolve, resolve_with};
+
 #[test]
 fn a_set_variable_without_effect_is_named() {
     let config =
@@ -93,6 +94,19 @@ fn a_detector_that_was_not_built_names_its_feature() {
     let expected = "OTEL_INIT_RESOURCE_DETECTORS names \"aws\", which is not known; build otel-init with its feature `aws`; \
                     host is used";
     assert_eq!(config.warnings, [expected]);
+}
+
+#[test]
+fn a_name_of_the_service_that_the_code_overrules_is_told() {
+    let settings = Settings { service_name: Some("orders".to_owned()), ..Settings::default() };
+    let warnings = |name| resolve_with(&settings, &[("OTEL_SERVICE_NAME", name)]).warnings;
+    assert_eq!(warnings("orders"), Vec::<String>::new());
+    assert_eq!(
+        warnings("canary"),
+        [
+            "OTEL_SERVICE_NAME is \"canary\", but the code names the service and wins (`with_service_name`); \"orders\" is used"
+        ]
+    );
 }
 
 #[test]
