@@ -15,6 +15,7 @@ use opentelemetry::{StringValue, Value};
 /// assert_eq!(ErrorType::TIMEOUT.as_str(), "timeout");
 /// assert_eq!(ErrorType::new("card_declined").as_str(), "card_declined");
 /// assert_eq!(ErrorType::of::<std::fmt::Error>().as_str(), "core::fmt::Error");
+/// assert_eq!(ErrorType::of::<Box<dyn std::error::Error>>(), ErrorType::OTHER);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ErrorType(Cow<'static, str>);
@@ -39,10 +40,12 @@ impl ErrorType {
         Self(Cow::Owned(code.into()))
     }
 
-    /// The error's Rust type, as the compiler names it: bounded by the program's source.
+    /// The error's Rust type, as the compiler names it: bounded by the program's source. A type that has been boxed away is
+    /// [`OTHER`](Self::OTHER).
     #[must_use]
     pub fn of<E: ?Sized>() -> Self {
-        Self(Cow::Borrowed(std::any::type_name::<E>()))
+        let name = std::any::type_name::<E>();
+        if name.contains("dyn ") { Self::OTHER } else { Self::new(name) }
     }
 
     /// The value as it is exported.

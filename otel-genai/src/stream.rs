@@ -9,7 +9,7 @@ use futures_core::Stream;
 use otel_core::ErrorType;
 use pin_project_lite::pin_project;
 
-use crate::operation::{Inference, error_type, error_type_of};
+use crate::operation::{Inference, error_type};
 use crate::provider::{Api, ResponseFacts, ResponseReader};
 use crate::reading::Reading;
 use otel_core::call_hook;
@@ -93,7 +93,7 @@ impl Inference {
     {
         self.watch(stream, move |item: &Result<T, E>, chunk: &mut Chunk<'_>| match item {
             Ok(item) => read(item, chunk),
-            Err(_) => chunk.fail_as(error_type_of::<E>()),
+            Err(_) => chunk.fail_as(ErrorType::of::<E>()),
         })
     }
 
@@ -180,7 +180,7 @@ where
             Poll::Ready(Some(Ok(bytes))) => reading.read(bytes.as_ref()),
             Poll::Ready(Some(Err(_))) => {
                 if let Some(reading) = this.reading.take() {
-                    reading.fail(error_type_of::<E>());
+                    reading.fail(ErrorType::of::<E>());
                 }
             }
             Poll::Ready(None) => {

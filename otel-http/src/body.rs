@@ -5,11 +5,10 @@ use std::task::{Context, Poll};
 
 use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
-use otel_core::{BodyObserver, ObservedBody, Operation};
+use otel_core::{BodyObserver, ErrorType, ObservedBody, Operation};
 use pin_project_lite::pin_project;
 
 use crate::client::ClientBody;
-use crate::error::error_type;
 use crate::server::ServerConvention;
 
 pin_project! {
@@ -105,7 +104,7 @@ impl<E> BodyObserver<E> for EndsOperation {
 
     fn error(self, error: &E) {
         match self {
-            Self::Server(operation) => operation.fail(error_type::<E>()),
+            Self::Server(operation) => operation.fail(ErrorType::of::<E>()),
             Self::Client(client) => client.error(error),
         }
     }

@@ -12,12 +12,6 @@ use otel_core::ErrorType;
 
 use otel_core::call_hook;
 
-/// The class of an inner service's error: its type, or `_OTHER` when the type has been boxed away.
-pub(crate) fn error_type<E: ?Sized>() -> ErrorType {
-    let error_type = ErrorType::of::<E>();
-    if error_type.as_str().contains("dyn ") { ErrorType::OTHER } else { error_type }
-}
-
 /// What went wrong with a request that a client sent. The most telling class stands first: a connection that could not
 /// be made because no name was found is `dns`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -185,12 +179,6 @@ mod tests {
 
     fn link(text: &'static str, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Link {
         Link(text, Some(cause.into()))
-    }
-
-    #[test]
-    fn a_boxed_error_has_no_class() {
-        assert_eq!(error_type::<io::Error>().as_str(), "std::io::error::Error");
-        assert_eq!(error_type::<Box<dyn Error + Send + Sync>>(), ErrorType::OTHER);
     }
 
     #[test]

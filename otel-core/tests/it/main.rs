@@ -3,6 +3,7 @@
 mod body;
 mod carry;
 mod convention;
+mod fail_span;
 mod inert;
 mod install;
 mod link;

@@ -6,16 +6,14 @@ use std::io::{self, ErrorKind};
 
 use otel_core::ErrorType;
 
-use crate::operation::error_type_of;
-
 /// The class of an error of an inner service: of one that was boxed what it can be told by, otherwise the type's name.
 pub(super) fn class_of<E: 'static>(error: &E) -> ErrorType {
     let any: &dyn Any = error;
     if let Some(error) = any.downcast_ref::<io::Error>() {
-        return class_in(error).unwrap_or_else(error_type_of::<E>);
+        return class_in(error).unwrap_or_else(ErrorType::of::<E>);
     }
     let boxed = any.downcast_ref::<Box<dyn Error + Send + Sync>>();
-    boxed.and_then(|error| class_in(&**error)).unwrap_or_else(error_type_of::<E>)
+    boxed.and_then(|error| class_in(&**error)).unwrap_or_else(ErrorType::of::<E>)
 }
 
 /// Looks for what caused it.

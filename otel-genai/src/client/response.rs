@@ -13,7 +13,6 @@ use pin_project_lite::pin_project;
 use super::error::class_of;
 use super::request_body::each_slice;
 use super::settings::Call;
-use crate::operation::error_type_of;
 use crate::reading::Reading;
 
 pin_project! {
@@ -157,7 +156,7 @@ impl<E> BodyObserver<E> for BodyReading {
     }
 
     fn error(self, _: &E) {
-        self.reading.fail(error_type_of::<E>());
+        self.reading.fail(ErrorType::of::<E>());
     }
 }
 

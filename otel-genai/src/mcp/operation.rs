@@ -17,7 +17,7 @@ use super::facts::{McpAnswer, McpFacts, Side};
 use super::meta::MetaInjector;
 use crate::GenAi;
 use crate::names::{attribute, own};
-use crate::operation::{ToolScope, captured_message, error_type, error_type_of};
+use crate::operation::{ToolScope, captured_message, error_type};
 
 /// A request or a notification of MCP that is on its way. Dropping it ends it as cancelled.
 #[derive(Debug)]
@@ -119,7 +119,7 @@ impl McpMessage {
         self.is_waiting = true;
         let result = poll_fn(|cx| self.run(|| future.as_mut().poll(cx))).await;
         self.is_waiting = false;
-        self.answer.error_type = result.is_err().then(error_type_of::<E>);
+        self.answer.error_type = result.is_err().then(ErrorType::of::<E>);
         result
     }
 

@@ -111,7 +111,7 @@ impl Guard {
         self.is_waiting = true;
         let result = poll_fn(|cx| self.run(|| future.as_mut().poll(cx))).await;
         self.is_waiting = false;
-        self.failure = result.is_err().then(error_type_of::<E>);
+        self.failure = result.is_err().then(ErrorType::of::<E>);
         result
     }
 
@@ -283,12 +283,6 @@ impl Drop for FinishOnUnwind<'_> {
     fn drop(&mut self) {
         self.0.finish(Exit::Fail(ErrorType::PANIC));
     }
-}
-
-/// A failed future's class: the name of its error's type, unless that was boxed away.
-pub(crate) fn error_type_of<E: ?Sized>() -> ErrorType {
-    let name = ErrorType::of::<E>();
-    if name.as_str().contains("dyn ") { ErrorType::OTHER } else { name }
 }
 
 pub(crate) fn error_type(class: Cow<'static, str>) -> ErrorType {

@@ -23,7 +23,7 @@ pub(crate) use convention::{AddFromRequest, AddFromResponse, GenAiConvention, Sp
 pub use evaluation::EvaluationResult;
 pub use facts::GenAiRequest;
 pub(crate) use facts::{Family, OperationFacts, Server};
-pub(crate) use guard::{Exit, Guard, error_type, error_type_of};
+pub(crate) use guard::{Exit, Guard, error_type};
 pub use inference::{Inference, InferenceBuilder};
 pub use memory::{Memory, MemoryBuilder, MemoryOperation};
 pub use retrieval::{Retrieval, RetrievalBuilder};

@@ -5,12 +5,10 @@ use std::any::Any;
 use ::reqwest::Error;
 use otel_core::ErrorType;
 
-use crate::operation::error_type_of;
-
 /// The class of an error of reqwest, or of whatever the service around it makes of one.
 pub(crate) fn error_type_of_any<E: 'static>(error: &E) -> ErrorType {
     let any: &dyn Any = error;
-    any.downcast_ref::<Error>().map_or_else(error_type_of::<E>, error_type)
+    any.downcast_ref::<Error>().map_or_else(ErrorType::of::<E>, error_type)
 }
 
 /// The same words as for HTTP.

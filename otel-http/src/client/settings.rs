@@ -19,7 +19,7 @@ use super::host::Server;
 use super::size::BodySizes;
 use super::template::{UrlTemplate, UrlTemplates};
 use crate::HttpRequest;
-use crate::error::{ErrorClass, error_type};
+use crate::error::ErrorClass;
 use crate::hooks::Filter;
 use crate::method::MethodName;
 
@@ -120,7 +120,9 @@ impl ClientSettings {
     pub(crate) fn error_type<E: 'static>(&self, error: &E) -> ErrorType {
         let error_any: &dyn Any = error;
         let known = self.error_types.iter().find_map(|of| call_hook(|| of(error_any), None));
-        known.or_else(|| class_of_any(error_any).map(ErrorClass::error_type)).unwrap_or_else(error_type::<E>)
+        known
+            .or_else(|| class_of_any(error_any).map(ErrorClass::error_type))
+            .unwrap_or_else(ErrorType::of::<E>)
     }
 }
 

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use http::Response;
 use http::header::CONTENT_LENGTH;
 use http_body::Body;
-use otel_core::Operation;
+use otel_core::{ErrorType, Operation};
 use pin_project_lite::pin_project;
 
 use super::convention::{ServerConvention, ServerResponse};
@@ -17,7 +17,6 @@ use super::trace_response;
 use crate::HttpResponse;
 use crate::body::{EndsOperation, ResponseBody};
 use crate::cached::Route;
-use crate::error::error_type;
 
 pin_project! {
     /// The response of an instrumented server, polled in the context of the request's span.
@@ -78,7 +77,7 @@ where
         Poll::Ready(match (std::mem::replace(this.role, Role::Unobserved), result) {
             (Role::Observed(operation), Ok(response)) => Ok(respond(operation, response)),
             (Role::Observed(operation), Err(error)) => {
-                operation.fail(error_type::<E>());
+                operation.fail(ErrorType::of::<E>());
                 Err(error)
             }
             (Role::Nested(Some(handed)), Ok(mut response)) => {
