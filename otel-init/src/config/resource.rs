@@ -112,7 +112,9 @@ impl Attributes {
 /// If the code overrules it, that is told: whoever deploys a service looks for it by the name that they gave it.
 fn of_service_name(settings: &Settings, environment: &Environment<'_>) -> Option<(Key, Value)> {
     let name = environment.text(SERVICE_NAME)?;
-    if let Some(used) = settings.service_name.as_deref().filter(|used| !used.trim().is_empty() && *used != name) {
+    if let Some(used) =
+        settings.service_name.as_deref().filter(|used| !used.trim().is_empty() && *used != name)
+    {
         environment.warn(format!(
             "{SERVICE_NAME} is {name:?}, but the code names the service and wins (`with_service_name`); {used:?} is used"
         ));
