@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::future::Ready;
 
-use axum::body::Body;
 use http::Response;
 use otel_http::reqwest::{
     Client, ClientBuilder, InstrumentBuilder, Middleware, MiddlewareBuilder, RequestBuilder,
@@ -14,7 +13,7 @@ use otel_http::{
     RequestAttributes, ResendCountLayer, ResponseBody, ResponseFuture, TrustedProxies, UrlTemplate,
 };
 
-type Answer = Ready<Result<Response<Body>, Infallible>>;
+type Answer = Ready<Result<Response<String>, Infallible>>;
 
 fn is_thread_safe<T: Send + Sync + std::fmt::Debug + 'static>() {}
 
