@@ -111,10 +111,27 @@ impl TelemetryBuilder {
         self
     }
 
-    /// Sets the most verbose level of `tracing` spans and events that are exported, whatever `RUST_LOG` says. The
-    /// default is [`LevelFilter::INFO`]. Spans made with the OpenTelemetry API have no level and are always exported.
+    /// Sets the most verbose level of `tracing` spans and events that are exported, whatever `RUST_LOG` says. It wins
+    /// over `OTEL_INIT_TELEMETRY_LEVEL`; the default is [`LevelFilter::INFO`]. Spans made with the OpenTelemetry API have
+    /// no level and are always exported.
     pub fn with_telemetry_level(mut self, level: impl Into<LevelFilter>) -> Self {
-        self.settings.telemetry_level = Some(level.into());
+        self.settings.telemetry_levels.general = Some(level.into());
+        self
+    }
+
+    /// Sets the most verbose level that is exported of one target and what is below it, in place of the general one: of a
+    /// crate (`sqlx`), or a module (`shop::orders`). Of several that fit, the longest counts.
+    ///
+    /// ```
+    /// use otel_init::LevelFilter;
+    ///
+    /// let builder = otel_init::Telemetry::builder()
+    ///     .with_target_level("sqlx", LevelFilter::WARN)
+    ///     .with_target_level("shop::payments", LevelFilter::DEBUG);
+    /// # drop(builder);
+    /// ```
+    pub fn with_target_level(mut self, target: impl Into<String>, level: impl Into<LevelFilter>) -> Self {
+        self.settings.telemetry_levels.set(target.into(), level.into());
         self
     }
 

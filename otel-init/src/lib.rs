@@ -7,6 +7,7 @@
 
 mod builder;
 mod caught;
+mod causes;
 mod completion;
 mod config;
 mod console;
@@ -21,6 +22,7 @@ mod export;
 mod health;
 mod install;
 mod late;
+mod levels;
 mod logfmt;
 mod metrics;
 mod on_error;

@@ -51,7 +51,7 @@ impl Pipeline {
         before_processors: impl FnOnce(&SdkMeterProvider),
     ) -> Result<Self, InstallError> {
         let safety = Arc::new(Safety::new(&config.safety, config.limits)?);
-        safety.live.configure_level(config.telemetry_level);
+        safety.live.configure_levels(config.telemetry_levels.clone());
         config.resource = safety.protected_resource(&config.resource);
         let runtime = ExportRuntime::start().map_err(InstallErrorKind::Runtime)?;
         let guard = Arc::new(AttributeGuard::default());

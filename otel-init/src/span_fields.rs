@@ -16,6 +16,8 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::causes;
+
 /// As many fields as `tracing` allows a span are kept of each span.
 const MOST: usize = 32;
 
@@ -27,7 +29,7 @@ thread_local! {
     static CURRENT: RefCell<Vec<(&'static str, AnyValue)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Adds the fields to a record that this thread emits, but for those that the event has itself.
+/// Adds the fields, and what caused an error, to a record that this thread emits, but for what the event has itself.
 pub(crate) fn add_to(record: &mut SdkLogRecord) {
     use opentelemetry::logs::LogRecord;
     CURRENT.with_borrow_mut(|fields| {
@@ -83,6 +85,9 @@ where
             if let Some(fields) = span.extensions().get::<Fields>() {
                 fields.0.iter().for_each(|(name, value)| around.set(name, value.clone()));
             }
+        }
+        if let Some(causes) = causes::of(event) {
+            around.0.push((causes::STACKTRACE, causes.into()));
         }
         CURRENT.set(around.0);
         self.0.on_event(event, context);

@@ -109,7 +109,7 @@ struct ExportFilter {
 impl ExportFilter {
     fn is_exported(&self, metadata: &Metadata<'_>) -> bool {
         (self.wants)(metadata)
-            && *metadata.level() <= self.live.level()
+            && self.live.admits(*metadata.level(), metadata.target())
             && !belongs_to_export(metadata.target())
     }
 }
@@ -124,7 +124,7 @@ impl<S> Filter<S> for ExportFilter {
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(self.live.level())
+        Some(self.live.most_verbose())
     }
 }
 

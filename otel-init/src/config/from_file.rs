@@ -3,8 +3,6 @@
 use std::io::Read;
 use std::time::Duration;
 
-use tracing_subscriber::filter::LevelFilter;
-
 use super::destination::Destinations;
 use super::environment::Environment;
 use super::file::{self, FileConfig, FileError};
@@ -57,7 +55,6 @@ impl Config {
         otlp::note_endpoints(&file.destinations, &environment, |signal| {
             format!("{path}: the endpoint of {signal}")
         });
-        let telemetry_level = settings.telemetry_level.or(file.telemetry_level).unwrap_or(LevelFilter::INFO);
         let shutdown_timeout = settings.shutdown_timeout.or(file.shutdown_timeout);
         let subscriber = (!settings.without_tracing_subscriber).then(|| SubscriberConfig {
             console: match settings.console_logs {
@@ -96,7 +93,7 @@ impl Config {
             propagators: PropagatorConfig::named(file.propagators, &settings.propagators),
             shutdown_timeout: shutdown_timeout.unwrap_or(Duration::from_secs(5)).min(LONGEST_WAIT),
             panic_hook: settings.panic_hook || file.panic_hook,
-            telemetry_level,
+            telemetry_levels: settings.telemetry_levels.over(file.telemetry_levels),
             subscriber,
             origins: Origins::of_file(settings, environment.used(), said),
             warnings: environment.into_warnings(),

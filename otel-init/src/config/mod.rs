@@ -47,6 +47,7 @@ pub(crate) use propagation::PropagatorConfig;
 pub(crate) use sampler::SamplerConfig;
 
 use self::origins::Origins;
+use crate::levels::Levels;
 use crate::metrics::{CardinalityLimits, View, Views};
 use crate::registry::Registry;
 use crate::safety::{Limits, SafetySettings};
@@ -68,7 +69,7 @@ pub(crate) struct Settings {
     pub(crate) metric_export_interval: Option<Duration>,
     pub(crate) console_logs: ConsoleLogs,
     pub(crate) console_on_stdout: bool,
-    pub(crate) telemetry_level: Option<LevelFilter>,
+    pub(crate) telemetry_levels: Levels,
     pub(crate) without_tracing_subscriber: bool,
     pub(crate) safety: SafetySettings,
     pub(crate) propagators: PropagatorRegistry,
@@ -122,8 +123,8 @@ pub(crate) struct Config {
     pub(crate) propagators: PropagatorConfig,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) panic_hook: bool,
-    /// The most verbose level that is exported.
-    pub(crate) telemetry_level: LevelFilter,
+    /// What is exported of `tracing`.
+    pub(crate) telemetry_levels: Levels,
     pub(crate) subscriber: Option<SubscriberConfig>,
     /// Who said what.
     pub(crate) origins: Origins,
@@ -186,7 +187,7 @@ impl Config {
             propagators: PropagatorConfig::resolve(&settings.propagators, &environment),
             shutdown_timeout: settings.shutdown_timeout.unwrap_or(Duration::from_secs(5)).min(LONGEST_WAIT),
             panic_hook: settings.panic_hook,
-            telemetry_level: settings.telemetry_level.unwrap_or(LevelFilter::INFO),
+            telemetry_levels: settings.telemetry_levels.over(telemetry_levels(&environment)),
             subscriber: SubscriberConfig::resolve(settings, &environment),
             origins: Origins::default(),
             warnings: Vec::new(),
@@ -226,7 +227,7 @@ impl Config {
             propagators: PropagatorConfig::named(Vec::new(), &settings.propagators),
             shutdown_timeout: Duration::ZERO,
             panic_hook: false,
-            telemetry_level: LevelFilter::OFF,
+            telemetry_levels: Levels::off(),
             subscriber: SubscriberConfig::resolve(settings, &environment),
             origins: Origins::default(),
             warnings: Vec::new(),
@@ -299,6 +300,14 @@ fn console_filter(environment: &Environment<'_>) -> Option<String> {
     let filter = environment.text("RUST_LOG");
     environment.instead("RUST_LOG", "the console shows info and above");
     filter
+}
+
+fn telemetry_levels(environment: &Environment<'_>) -> Levels {
+    let expected =
+        "a level (off, error, warn, info, debug or trace), and target=level for some targets, with commas";
+    environment
+        .parsed(&["OTEL_INIT_TELEMETRY_LEVEL"], expected, "info", |text| text.parse().ok())
+        .unwrap_or_default()
 }
 
 fn own_level(environment: &Environment<'_>) -> Option<LevelFilter> {

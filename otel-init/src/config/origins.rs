@@ -100,7 +100,7 @@ impl Origins {
             ("default_histogram_aggregation", settings.exponential_histograms),
             ("sampler", settings.sampling.is_some()),
             ("shutdown_timeout", settings.shutdown_timeout.is_some()),
-            ("telemetry_level", settings.telemetry_level.is_some()),
+            ("telemetry_level", !settings.telemetry_levels.is_empty()),
             ("disk_buffer", settings.disk.is_some()),
             ("debug_key", has_debug_key),
             ("detectors", settings.detectors.is_some() || !settings.without_detectors.is_empty()),

@@ -78,7 +78,8 @@ impl Control {
         self.set_level(if is_enabled { self.live.configured_level() } else { LevelFilter::OFF });
     }
 
-    /// Sets the most verbose level of `tracing` spans and events that are exported.
+    /// Sets the most verbose level of `tracing` spans and events that are exported. Targets that have a level of their own
+    /// ([`with_target_level`](crate::TelemetryBuilder::with_target_level)) keep it, unless this is [`LevelFilter::OFF`].
     pub fn set_level(&self, level: impl Into<LevelFilter>) {
         let level = level.into();
         self.live.set_level(level);

@@ -1,12 +1,14 @@
 //! What was changed while the process runs, as the hot path reads it.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use arc_swap::ArcSwapOption;
+use tracing::Level;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::Signal;
+use crate::levels::Levels;
 use crate::safety::{DropRules, Globs};
 
 /// Everything is on and nothing is changed until somebody says otherwise.
@@ -18,7 +20,7 @@ pub(crate) struct Live {
     drop_rules: ArcSwapOption<DropRules>,
     without_attributes: ArcSwapOption<Globs>,
     /// What the configuration says, and what holds now.
-    configured_level: AtomicUsize,
+    configured: OnceLock<Levels>,
     level: AtomicUsize,
     changes: Mutex<[u64; Setting::COUNT]>,
     counter: AtomicU64,
@@ -42,7 +44,7 @@ impl Default for Live {
             flags: AtomicU8::new(0),
             drop_rules: ArcSwapOption::empty(),
             without_attributes: ArcSwapOption::empty(),
-            configured_level: AtomicUsize::new(number(LevelFilter::INFO)),
+            configured: OnceLock::new(),
             level: AtomicUsize::new(number(LevelFilter::INFO)),
             changes: Mutex::default(),
             counter: AtomicU64::new(0),
@@ -90,18 +92,37 @@ impl Live {
         self.without_attributes.store(globs.map(Into::into));
     }
 
-    /// The most verbose level of `tracing` that is exported.
+    /// Whether a span or an event of this level is exported. Nothing is exported of any target while the level is off.
+    pub(crate) fn admits(&self, level: Level, target: &str) -> bool {
+        match (self.level(), self.configured.get()) {
+            (LevelFilter::OFF, _) => false,
+            (general, Some(levels)) => levels.admit(general, level, target),
+            (general, None) => level <= general,
+        }
+    }
+
+    /// The most verbose level that is exported of any target.
+    pub(crate) fn most_verbose(&self) -> LevelFilter {
+        match (self.level(), self.configured.get()) {
+            (LevelFilter::OFF, _) => LevelFilter::OFF,
+            (general, levels) => levels.map_or(general, |levels| levels.most(general)),
+        }
+    }
+
+    /// The most verbose level of `tracing` that is exported, of targets that have none of their own.
     pub(crate) fn level(&self) -> LevelFilter {
         level(self.level.load(Ordering::Relaxed))
     }
 
     pub(crate) fn configured_level(&self) -> LevelFilter {
-        level(self.configured_level.load(Ordering::Relaxed))
+        self.configured.get().map_or(LevelFilter::INFO, Levels::general)
     }
 
-    pub(crate) fn configure_level(&self, to: LevelFilter) {
-        self.configured_level.store(number(to), Ordering::Relaxed);
-        self.level.store(number(to), Ordering::Relaxed);
+    /// Once, before anything is exported.
+    pub(crate) fn configure_levels(&self, levels: Levels) {
+        self.level.store(number(levels.general()), Ordering::Relaxed);
+        // A second time does nothing.
+        let _ = self.configured.set(levels);
     }
 
     pub(crate) fn set_level(&self, to: LevelFilter) {
@@ -179,6 +200,7 @@ fn level(number: usize) -> LevelFilter {
 
 #[cfg(test)]
 mod tests {
+    use tracing::Level;
     use tracing_subscriber::filter::LevelFilter;
 
     use super::{Live, Setting};
@@ -197,11 +219,23 @@ mod tests {
         let second = live.changed(Setting::Level);
         assert!(!live.is_last(Setting::Level, first));
         assert!(live.is_last(Setting::Level, second) && live.is_last(Setting::DropRules, other));
+    }
+
+    #[test]
+    fn targets_keep_their_level_unless_everything_is_off() {
         for level in super::LEVELS {
-            live.configure_level(level);
-            assert_eq!((live.level(), live.configured_level()), (level, level));
+            let live = Live::default();
+            live.configure_levels(level.to_string().parse().unwrap());
+            assert_eq!((live.level(), live.configured_level(), live.most_verbose()), (level, level, level));
         }
-        live.set_level(LevelFilter::TRACE);
-        assert_eq!(live.configured_level(), LevelFilter::TRACE);
+        let live = Live::default();
+        live.configure_levels("warn,shop=debug".parse().unwrap());
+        assert!(live.admits(Level::DEBUG, "shop::orders") && !live.admits(Level::INFO, "sqlx"));
+        live.set_level(LevelFilter::INFO);
+        assert!(live.admits(Level::DEBUG, "shop::orders") && live.admits(Level::INFO, "sqlx"));
+        assert_eq!((live.most_verbose(), live.configured_level()), (LevelFilter::DEBUG, LevelFilter::WARN));
+        live.set_level(LevelFilter::OFF);
+        assert!(!live.admits(Level::ERROR, "shop::orders"));
+        assert_eq!(live.most_verbose(), LevelFilter::OFF);
     }
 }

@@ -1,8 +1,10 @@
 //! Log records: the fields of the spans around them.
 
+use std::error::Error;
+use std::fmt;
 use std::sync::Arc;
 
-use otel_init::Telemetry;
+use otel_init::{LevelFilter, Telemetry};
 use otel_testing::{OtlpReceiver, ReceivedLog};
 
 use crate::child;
@@ -116,4 +118,84 @@ fn fields_that_are_meant_for_the_span_are_not_on_records() {
         assert_eq!(attributes.len(), 1, "{attributes:?}");
         assert!(attributes.has("otel.scope", "theirs"), "{attributes:?}");
     });
+}
+
+/// What an error says, and what caused it.
+#[derive(Debug)]
+struct Failed(&'static str, Option<Box<Failed>>);
+
+impl fmt::Display for Failed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.0)
+    }
+}
+
+impl Error for Failed {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.1.as_deref().map(|source| source as &(dyn Error + 'static))
+    }
+}
+
+fn errors(test: &str, has_fields: bool) {
+    child::alone(test, || {
+        let receiver = OtlpReceiver::start().unwrap();
+        let builder = Telemetry::builder().with_endpoint(receiver.http_endpoint());
+        let builder = if has_fields { builder } else { builder.without_span_fields_on_logs() };
+        let telemetry = builder.install().unwrap();
+        let refused = Failed("password=hunter2 refused", None);
+        let unreachable = Failed("database unreachable", Some(Box::new(refused)));
+        let chain = Failed("order not placed", Some(Box::new(unreachable)));
+        tracing::info_span!("order").in_scope(|| {
+            tracing::error!(error = &chain as &dyn Error, "chain");
+            tracing::error!(error = &Failed("alone", None) as &dyn Error, "single");
+            tracing::error!(error = &chain as &dyn Error, exception.stacktrace = "mine", "own");
+            tracing::error!("none");
+        });
+        telemetry.shutdown_blocking().unwrap();
+        let logs = receiver.logs();
+        let causes =
+            |message| of(&logs, message).attributes.get("exception.stacktrace").map(ToString::to_string);
+        assert!(of(&logs, "chain").attributes.has("exception.message", "order not placed"));
+        let expected =
+            "order not placed\\nCaused by: database unreachable\\nCaused by: password=REDACTED refused";
+        assert_eq!(causes("chain"), Some(format!("\"{expected}\"")));
+        assert_eq!(causes("single"), None, "the message has it all");
+        assert_eq!(causes("own"), Some("\"mine\"".to_owned()));
+        assert_eq!(causes("none"), None);
+    });
+}
+
+#[test]
+fn a_record_of_an_error_tells_what_caused_it() {
+    errors("logs::a_record_of_an_error_tells_what_caused_it", true);
+}
+
+#[test]
+fn a_record_of_an_error_tells_what_caused_it_without_fields_of_spans() {
+    errors("logs::a_record_of_an_error_tells_what_caused_it_without_fields_of_spans", false);
+}
+
+#[test]
+fn some_targets_have_a_level_of_their_own() {
+    let test = "logs::some_targets_have_a_level_of_their_own";
+    if !child::is_child() {
+        child::run(test, &[("RUST_LOG", "error"), ("OTEL_INIT_TELEMETRY_LEVEL", "warn,noisy=off,shop=info")]);
+        return;
+    }
+    let receiver = OtlpReceiver::start().unwrap();
+    let builder = Telemetry::builder().with_endpoint(receiver.http_endpoint());
+    let telemetry = builder.with_target_level("shop", LevelFilter::DEBUG).install().unwrap();
+    tracing::debug_span!(target: "shop::orders", "exported").in_scope(|| {
+        tracing::debug!(target: "shop::orders", "exported");
+        tracing::trace!(target: "shop::orders", "left out");
+    });
+    tracing::info_span!("left out").in_scope(|| tracing::info!("left out"));
+    tracing::error!(target: "noisy", "left out");
+    log::error!(target: "noisy::old", "left out");
+    tracing::warn!(target: "noisy_but_not_it", "exported");
+    telemetry.control().set_level(LevelFilter::OFF);
+    tracing::error!(target: "shop::orders", "left out");
+    telemetry.shutdown_blocking().unwrap();
+    assert_eq!(receiver.logs().iter().map(|log| log.message()).collect::<Vec<_>>(), ["exported"; 2]);
+    assert_eq!(receiver.spans().iter().map(|span| span.name.clone()).collect::<Vec<_>>(), ["exported"]);
 }

@@ -17,8 +17,8 @@ pub(super) fn read(mut fields: Fields, config: &mut FileConfig) -> Result<(), Fi
         config.shutdown_timeout = Some(Duration::from_millis(u64::from(timeout)));
     }
     if let Some(level) = own.optional("telemetry_level") {
-        let parse = |text: &str| super::level_of(text);
-        config.telemetry_level = Some(level.choice("off, error, warn, info, debug or trace", parse)?);
+        let expected = "off, error, warn, info, debug or trace, and target=level for some targets";
+        config.telemetry_levels = level.choice(expected, |text| text.parse().ok())?;
     }
     if let Some(format) = own.optional("console_logs") {
         config.console_logs = Some(format.choice("compact, pretty, json, logfmt or off", console_logs)?);

@@ -37,6 +37,7 @@ use super::destination::Destinations;
 use super::detection::Filter;
 use super::instrumentation::Instrumentations;
 use super::sampler::SamplerConfig;
+use crate::levels::{Levels, level_of};
 use crate::metrics::{CardinalityLimits, View};
 use crate::safety::{Limits, SafetySettings};
 
@@ -64,7 +65,7 @@ pub(crate) struct FileConfig {
     pub(crate) views: Vec<View>,
     pub(crate) safety: SafetySettings,
     pub(crate) shutdown_timeout: Option<std::time::Duration>,
-    pub(crate) telemetry_level: Option<LevelFilter>,
+    pub(crate) telemetry_levels: Levels,
     pub(crate) disk: Option<crate::DiskBuffer>,
     pub(crate) console_logs: Option<crate::ConsoleLogs>,
     pub(crate) panic_hook: bool,
@@ -115,7 +116,7 @@ impl FileConfig {
             views: Vec::new(),
             safety: settings.safety.clone(),
             shutdown_timeout: None,
-            telemetry_level: None,
+            telemetry_levels: Levels::default(),
             disk: None,
             console_logs: None,
             panic_hook: false,
@@ -183,18 +184,5 @@ fn format(fields: &mut Fields, config: &mut FileConfig) -> Result<(), FileError>
             Ok(())
         }
         _ => Err(value.error(format!("{text:?} is not supported, but \"1.0\" to \"1.{MINOR}\""))),
-    }
-}
-
-fn level_of(name: &str) -> Option<LevelFilter> {
-    let name = name.to_ascii_lowercase();
-    match name.trim_end_matches(|character: char| character.is_ascii_digit()) {
-        "none" | "off" => Some(LevelFilter::OFF),
-        "fatal" | "error" => Some(LevelFilter::ERROR),
-        "warn" => Some(LevelFilter::WARN),
-        "info" => Some(LevelFilter::INFO),
-        "debug" => Some(LevelFilter::DEBUG),
-        "trace" => Some(LevelFilter::TRACE),
-        _ => None,
     }
 }

@@ -109,7 +109,7 @@ distribution:
     sampler_file: /run/sampler.json
     debug_key: a key of at least 32 characters..
     shutdown_timeout: 1500
-    telemetry_level: debug
+    telemetry_level: debug,sqlx=warn
     console_logs: logfmt
     panic_hook: true
     process_metrics: true
@@ -171,7 +171,7 @@ fn everything_that_is_supported_arrives() {
     assert!(config.exponential_histograms);
     assert_eq!(config.views.len(), 2);
     assert_eq!(config.shutdown_timeout, Some(Duration::from_millis(1500)));
-    assert_eq!(config.telemetry_level, Some(LevelFilter::DEBUG));
+    assert_eq!(config.telemetry_levels.to_string(), "debug,sqlx=warn");
     assert_eq!(config.safety.baggage_attributes, ["tenant"]);
     assert_eq!(config.safety.drop_rules.len(), 2);
     assert_eq!(config.lines["tracer_provider.sampler"], 25);

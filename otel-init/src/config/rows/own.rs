@@ -26,7 +26,6 @@ impl Rows<'_> {
         let bound = |bound: Option<u64>| shown(bound.and_then(|bound| usize::try_from(bound).ok()));
         for (key, value) in [
             ("shutdown_timeout", config.shutdown_timeout.as_millis().to_string()),
-            ("telemetry_level", config.telemetry_level.to_string()),
             ("queue", queue),
             ("redaction", safety.redaction.summary()),
             ("drop_rules", safety.drop_rules.len().to_string()),
@@ -41,6 +40,8 @@ impl Rows<'_> {
         ] {
             self.add(&path(key), value, Said::default().in_code(key));
         }
+        let said = Said::by(&["OTEL_INIT_TELEMETRY_LEVEL"]).in_code("telemetry_level");
+        self.add(&path("telemetry_level"), &config.telemetry_levels, said);
         self.console();
         if let Some(file) = &config.sampler.file {
             self.add(&path("sampler_file"), file.display(), Said::by(&["OTEL_INIT_SAMPLER_FILE"]));

@@ -39,6 +39,7 @@ fn rows(file: &'static str) -> Vec<Row> {
         ("OTEL_RESOURCE_ATTRIBUTES", "team=a", &[]),
         ("OTEL_PROPAGATORS", "b3", &[]),
         ("OTEL_LOG_LEVEL", "debug", &[]),
+        ("OTEL_INIT_TELEMETRY_LEVEL", "info,sqlx=warn", &[]),
         ("OTEL_TRACES_SAMPLER", "always_off", &[]),
         ("OTEL_TRACES_SAMPLER_ARG", "0.5", &[RATIO]),
         ("OTEL_INIT_SAMPLER_FILE", "/run/sampler.json", &[]),

@@ -54,6 +54,11 @@ const IN_CODE: &[(Change, &str, &str)] = &[
         "debug",
     ),
     (
+        |builder| builder.with_target_level("sqlx", LevelFilter::WARN),
+        "distribution.otel-init.telemetry_level",
+        "info,sqlx=warn",
+    ),
+    (
         |builder| builder.without_tracing_subscriber(),
         "distribution.otel-init.console_logs",
         "left to the service",
@@ -183,7 +188,7 @@ fn every_setting_of_the_code_is_in_the_table() {
         metric_export_interval: _,
         console_logs: _,
         console_on_stdout: _,
-        telemetry_level: _,
+        telemetry_levels: _,
         without_tracing_subscriber: _,
         safety: _,
         sampling: _,
