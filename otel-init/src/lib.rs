@@ -28,6 +28,7 @@ mod metrics;
 mod on_error;
 mod outlet;
 mod panic_hook;
+mod panic_log;
 mod pipeline;
 mod protocol;
 mod queue;

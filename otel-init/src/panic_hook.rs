@@ -1,4 +1,4 @@
-//! A panic on the span it happened in.
+//! A panic on the span it happened in, and as a log record.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::{self, PanicHookInfo};
@@ -8,41 +8,57 @@ use std::thread;
 use opentelemetry::trace::{Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
+use crate::panic_log::{Panic, PanicLog};
 use crate::shutdown::{Flushed, Lifecycle};
 
 /// Puts a hook before the one that is set, which runs as before. It does nothing once the guard is gone.
 pub(crate) fn install(lifecycle: &Arc<Lifecycle>) {
     let lifecycle = Arc::downgrade(lifecycle);
+    let log = PanicLog::start(Weak::clone(&lifecycle));
     let previous = panic::take_hook();
     let last = Mutex::new(None);
     panic::set_hook(Box::new(move |info| {
-        record(info);
-        flush(&lifecycle, &last);
+        let ends = ends_the_process(thread::current().name(), cfg!(panic = "abort"));
+        record(info, ends, log.as_ref());
+        flush(&lifecycle, ends, &last);
         previous(info);
     }));
 }
 
-fn record(info: &PanicHookInfo<'_>) {
-    let context = Context::current();
-    let span = context.span();
-    if !span.is_recording() {
-        return;
-    }
+fn record(info: &PanicHookInfo<'_>, ends_the_process: bool, log: Option<&PanicLog>) {
     let payload = info.payload();
     let text =
         payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));
     let message = text.unwrap_or("a panic without a text").to_owned();
-    let mut attributes =
-        vec![KeyValue::new("exception.type", "panic"), KeyValue::new("exception.message", message.clone())];
+    let attributes = attributes(info, message.clone());
+    let context = Context::current();
+    let span = context.span();
+    if span.is_recording() {
+        span.add_event("exception", attributes.clone());
+        span.set_status(Status::error(message.clone()));
+    }
+    if let Some(log) = log {
+        let body = match info.location() {
+            Some(location) => format!("panicked at {location}: {message}"),
+            None => format!("panicked: {message}"),
+        };
+        log.tell(Panic { body, attributes, span: span.span_context().clone(), ends_the_process });
+    }
+}
+
+/// <https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-logs/>
+fn attributes(info: &PanicHookInfo<'_>, message: String) -> Vec<KeyValue> {
     let backtrace = Backtrace::capture();
     let stacktrace = match (info.location(), backtrace.status()) {
         (_, BacktraceStatus::Captured) => Some(backtrace.to_string()),
         (Some(location), _) => Some(location.to_string()),
         (None, _) => None,
     };
+    let mut attributes =
+        vec![KeyValue::new("exception.type", "panic"), KeyValue::new("exception.message", message)];
     attributes.extend(stacktrace.map(|stacktrace| KeyValue::new("exception.stacktrace", stacktrace)));
-    span.add_event("exception", attributes);
-    span.set_status(Status::error(message));
+    attributes.extend(thread::current().name().map(|name| KeyValue::new("thread.name", name.to_owned())));
+    attributes
 }
 
 /// The last flush for a thread that goes on.
@@ -50,14 +66,14 @@ type Last = Mutex<Option<Arc<Flushed>>>;
 
 /// Sends what is finished. A panic that ends the process waits for that; the other threads go on. They may panic with each
 /// request while the collector is away: one flush is under way for all of them.
-fn flush(lifecycle: &Weak<Lifecycle>, last: &Last) {
+fn flush(lifecycle: &Weak<Lifecycle>, ends_the_process: bool, last: &Last) {
     let Some(lifecycle) = lifecycle.upgrade() else {
         return;
     };
     if lifecycle.is_shutdown_begun() {
         return;
     }
-    if ends_the_process(thread::current().name(), cfg!(panic = "abort")) {
+    if ends_the_process {
         // What could not be delivered is told by the shutdown.
         let _ = lifecycle.begin_flush().wait();
         return;

@@ -17,7 +17,7 @@ use otel_init::sampling::{ComposableSampler, Intent, NewSpan, Sampling};
 use otel_init::{
     OnError, Redact, Redaction, Signal, Telemetry, TelemetryBuilder, opentelemetry, opentelemetry_sdk,
 };
-use otel_testing::OtlpReceiver;
+use otel_testing::{OtlpReceiver, eventually_blocking};
 
 use crate::child;
 
@@ -262,6 +262,35 @@ fn a_rule_of_the_redaction() {
         telemetry.shutdown_blocking().unwrap();
         let spans = receiver.spans();
         assert_eq!(spans[0].attributes.keys(), ["shop"], "the value that it panicked at stays here");
+    });
+}
+
+/// The record of a panic meets a rule that panics.
+#[test]
+fn a_rule_of_the_redaction_in_the_record_of_a_panic() {
+    alone("panics::a_rule_of_the_redaction_in_the_record_of_a_panic", || {
+        let receiver = OtlpReceiver::start().unwrap();
+        let redaction = Redaction::new().with_key("thread.name", Redact::with(|_| panic!("no good")));
+        let telemetry = Telemetry::builder()
+            .with_endpoint(receiver.http_endpoint())
+            .with_redaction(redaction)
+            .with_panic_hook()
+            .install()
+            .unwrap();
+        for _ in 0..3 {
+            let panicked = std::thread::spawn(|| panic!("the order is impossible"));
+            assert!(panicked.join().is_err());
+        }
+        let all = || telemetry.health().signal(Signal::Logs).unwrap().created >= 3;
+        eventually_blocking(Duration::from_secs(10), all);
+        telemetry.shutdown_blocking().unwrap();
+        let logs = receiver.logs();
+        let told = logs.iter().filter(|log| log.message().ends_with("the order is impossible"));
+        assert_eq!((told.count(), logs.len()), (3, 3), "{logs:?}");
+        for log in logs.iter() {
+            assert_eq!((log.severity_text.as_str(), log.trace_id.is_none()), ("ERROR", true));
+            assert!(!log.attributes.contains_key("thread.name"), "{log:?}");
+        }
     });
 }
 

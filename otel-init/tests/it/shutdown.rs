@@ -382,6 +382,15 @@ fn a_panic_is_recorded_on_its_span_and_sent_without_the_guard() {
     assert_eq!(event.name, "exception");
     assert!(event.attributes.has("exception.type", "panic"));
     assert!(event.attributes.has("exception.message", "the order 7 is impossible"));
+    let record = &receiver.logs()[0];
+    let place = "panicked at otel-init/tests/it/shutdown.rs:";
+    assert!(record.message().starts_with(place), "{record:?}");
+    assert!(record.message().ends_with(": the order 7 is impossible"), "{record:?}");
+    assert_eq!((record.severity_text.as_str(), record.span_id.as_ref()), ("FATAL", Some(&failing.span_id)));
+    assert!(record.attributes.has("exception.message", "the order 7 is impossible"));
+    assert!(record.attributes.has("exception.type", "panic"));
+    assert!(record.attributes.contains_key("exception.stacktrace"));
+    assert!(record.attributes.has("thread.name", "main"));
     // The hook of before has its say too.
     assert_eq!(finished.lines("the order 7 is impossible").len(), 1, "{}", finished.console);
     // Two flushes and no shutdown: the span that had ended before went with the first.
