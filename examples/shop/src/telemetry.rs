@@ -13,11 +13,13 @@ use crate::error::Outcome;
 
 const TIER: &str = "customer.tier";
 
-/// Sets up traces, metrics and logs for one service. Where they go is told by the `OTEL_*` variables.
+/// Sets up traces, metrics and logs for one service, in its runtime. Where they go is told by the `OTEL_*` variables.
 pub(crate) fn install(service: &'static str) -> Result<Telemetry, Failure> {
     let telemetry = Telemetry::builder()
         .with_service_name(service)
         .with_service_version(env!("CARGO_PKG_VERSION"))
+        .with_process_metrics()
+        .with_tokio_metrics(tokio::runtime::Handle::current())
         .install()?;
     Ok(telemetry)
 }

@@ -4,6 +4,7 @@
 mod assistant;
 mod broken;
 mod browser;
+mod dashboards;
 mod ending;
 mod external;
 mod fleet;
