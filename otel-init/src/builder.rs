@@ -98,9 +98,10 @@ impl TelemetryBuilder {
         self
     }
 
-    /// Sets what the console shows of the application's logs. The default is [`ConsoleLogs::Compact`].
+    /// Sets how the console shows the application's logs. It wins over `OTEL_INIT_CONSOLE_LOGS`; the default is
+    /// [`ConsoleLogs::Compact`].
     pub fn with_console_logs(mut self, logs: ConsoleLogs) -> Self {
-        self.settings.console_logs = logs;
+        self.settings.console_logs = Some(logs);
         self
     }
 
@@ -139,6 +140,14 @@ impl TelemetryBuilder {
     /// innermost value of each, unless the event has a field of the same name.
     pub fn without_span_fields_on_logs(mut self) -> Self {
         self.settings.without_span_fields = true;
+        self
+    }
+
+    /// Says on the spans and log records of `tracing` where in the code they were made: `code.file.path` and
+    /// `code.line.number`, on spans `code.module.name` too. Paths are those of the machine that built the program, of a
+    /// dependency with the home of whoever built it. Off by default.
+    pub fn with_code_locations(mut self) -> Self {
+        self.settings.code_locations = true;
         self
     }
 

@@ -37,6 +37,20 @@ pub enum ConsoleLogs {
     Off,
 }
 
+impl ConsoleLogs {
+    /// By the word of a variable or a file.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        match name {
+            "compact" => Some(Self::Compact),
+            "pretty" => Some(Self::Pretty),
+            "json" => Some(Self::Json),
+            "logfmt" => Some(Self::Logfmt),
+            "off" => Some(Self::Off),
+            _ => None,
+        }
+    }
+}
+
 /// How the targets of upstream's crates begin.
 const UPSTREAM: &str = "opentelemetry";
 

@@ -36,6 +36,8 @@ pub(crate) struct Pipeline {
     pub(crate) guard: Arc<AttributeGuard>,
     /// Whether log records have the fields of `tracing` spans.
     pub(crate) has_span_fields: bool,
+    /// Whether what comes from `tracing` says where in the code it was made.
+    pub(crate) has_code_locations: bool,
     pub(crate) prometheus_address: Option<SocketAddr>,
     pub(crate) sampling: Arc<SamplingControl>,
     runtime: Option<ExportRuntime>,
@@ -92,6 +94,7 @@ impl Pipeline {
             safety: Some(safety),
             guard,
             has_span_fields: config.has_span_fields,
+            has_code_locations: config.has_code_locations,
             prometheus_address,
             sampling,
             runtime: Some(runtime),
@@ -117,6 +120,7 @@ impl Pipeline {
             safety: None,
             guard: Arc::default(),
             has_span_fields: false,
+            has_code_locations: false,
             prometheus_address: None,
             sampling: Arc::new(SamplingControl::new(&Sampling::new(AlwaysOff), None)),
             runtime: None,

@@ -12,6 +12,7 @@ use opentelemetry_sdk::logs::SdkLogRecord;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Subscriber};
+use tracing_log::NormalizeEvent;
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
@@ -42,7 +43,11 @@ pub(crate) fn add_to(record: &mut SdkLogRecord) {
 }
 
 /// A bridge to logs that knows the fields of the spans around an event.
-pub(crate) struct WithSpanFields<L>(pub(crate) L);
+pub(crate) struct WithSpanFields<L> {
+    pub(crate) bridge: L,
+    /// Whether records say where in the code they were made.
+    pub(crate) has_code_locations: bool,
+}
 
 /// The fields of one span, the last value of each.
 #[derive(Default)]
@@ -89,11 +94,24 @@ where
         if let Some(causes) = causes::of(event) {
             around.0.push((causes::STACKTRACE, causes.into()));
         }
+        if self.has_code_locations {
+            around.0.extend(location(event));
+        }
         CURRENT.set(around.0);
-        self.0.on_event(event, context);
+        self.bridge.on_event(event, context);
         // What nobody took, because the record was filtered out.
         CURRENT.with_borrow_mut(Vec::clear);
     }
+}
+
+/// <https://opentelemetry.io/docs/specs/semconv/registry/attributes/code/>
+fn location(event: &Event<'_>) -> impl Iterator<Item = (&'static str, AnyValue)> {
+    // Of a record of the `log` crate, the event's own place is in the bridge from there.
+    let normalized = event.normalized_metadata();
+    let metadata = normalized.as_ref().unwrap_or_else(|| event.metadata());
+    let file = metadata.file().map(|file| ("code.file.path", AnyValue::from(file.to_owned())));
+    let line = metadata.line().map(|line| ("code.line.number", AnyValue::from(i64::from(line))));
+    file.into_iter().chain(line)
 }
 
 impl Fields {

@@ -81,7 +81,7 @@ where
     tracing_opentelemetry::layer()
         .with_tracer(pipeline.tracer_provider.tracer("tracing"))
         .with_context_activation(true)
-        .with_location(false)
+        .with_location(pipeline.has_code_locations)
         .with_threads(false)
         .with_tracked_inactivity(false)
         .with_target(false)
@@ -96,7 +96,9 @@ where
     let bridge = OpenTelemetryTracingBridge::new(&pipeline.logger_provider);
     let wants: fn(&Metadata<'_>) -> bool =
         if pipeline.has_span_fields { |_| true } else { |metadata| metadata.is_event() };
-    WithSpanFields(bridge).and_then(Late).with_filter(ExportFilter { live: pipeline.live(), wants })
+    WithSpanFields { bridge, has_code_locations: pipeline.has_code_locations }
+        .and_then(Late)
+        .with_filter(ExportFilter { live: pipeline.live(), wants })
 }
 
 /// What is exported: up to the level of the moment, and nothing of the export itself. `tracing` remembers the answer for each

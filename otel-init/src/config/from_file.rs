@@ -13,7 +13,7 @@ use super::{
     console_filter, otlp, proxy, resource,
 };
 use crate::error::InstallErrorKind;
-use crate::{ConsoleLogs, InstallError, SettingSource, Signal};
+use crate::{InstallError, SettingSource, Signal};
 
 /// The variables that name the file; the second is the one of older texts.
 pub(super) const VARIABLES: [&str; 2] = ["OTEL_CONFIG_FILE", "OTEL_EXPERIMENTAL_CONFIG_FILE"];
@@ -57,10 +57,7 @@ impl Config {
         });
         let shutdown_timeout = settings.shutdown_timeout.or(file.shutdown_timeout);
         let subscriber = (!settings.without_tracing_subscriber).then(|| SubscriberConfig {
-            console: match settings.console_logs {
-                said if said != ConsoleLogs::default() => said,
-                _ => file.console_logs.unwrap_or_default(),
-            },
+            console: settings.console_logs.or(file.console_logs).unwrap_or_default(),
             console_on_stdout: settings.console_on_stdout,
             console_filter: console_filter(&environment),
             own_level: file.own_level,
@@ -87,6 +84,7 @@ impl Config {
             process_metrics: settings.process_metrics || file.process_metrics,
             tokio_metrics: settings.tokio_metrics.clone(),
             has_span_fields: !settings.without_span_fields,
+            has_code_locations: settings.code_locations || file.code_locations,
             disk: settings.disk.clone().or(file.disk),
             queue: settings.queue,
             instrumentations: file.instrumentations,

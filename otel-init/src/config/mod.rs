@@ -67,7 +67,7 @@ pub(crate) struct Settings {
     pub(crate) protocol: Option<Protocol>,
     pub(crate) shutdown_timeout: Option<Duration>,
     pub(crate) metric_export_interval: Option<Duration>,
-    pub(crate) console_logs: ConsoleLogs,
+    pub(crate) console_logs: Option<ConsoleLogs>,
     pub(crate) console_on_stdout: bool,
     pub(crate) telemetry_levels: Levels,
     pub(crate) without_tracing_subscriber: bool,
@@ -88,6 +88,7 @@ pub(crate) struct Settings {
     /// The runtime to measure.
     pub(crate) tokio_metrics: Option<tokio::runtime::Handle>,
     pub(crate) without_span_fields: bool,
+    pub(crate) code_locations: bool,
     pub(crate) disk: Option<DiskBuffer>,
     pub(crate) queue: Queue,
     pub(crate) config_file: Option<String>,
@@ -117,6 +118,8 @@ pub(crate) struct Config {
     pub(crate) tokio_metrics: Option<tokio::runtime::Handle>,
     /// Whether log records have the fields of `tracing` spans.
     pub(crate) has_span_fields: bool,
+    /// Whether spans and log records of `tracing` say where in the code they were made.
+    pub(crate) has_code_locations: bool,
     pub(crate) disk: Option<DiskBuffer>,
     pub(crate) queue: Queue,
     pub(crate) instrumentations: Instrumentations,
@@ -181,6 +184,7 @@ impl Config {
             process_metrics: settings.process_metrics,
             tokio_metrics: settings.tokio_metrics.clone(),
             has_span_fields: !settings.without_span_fields,
+            has_code_locations: settings.code_locations,
             disk: settings.disk.clone().or_else(|| disk::resolve(&environment)),
             queue: settings.queue,
             instrumentations: instrumentation::resolve(names, &environment),
@@ -204,7 +208,8 @@ impl Config {
 
     /// A configuration that exports nothing, with what the code said about the console.
     pub(crate) fn nothing(settings: &Settings, lookup: &dyn Fn(&str) -> Option<String>) -> Self {
-        let console = |name: &str| lookup(name).filter(|_| ["RUST_LOG", "OTEL_LOG_LEVEL"].contains(&name));
+        const CONSOLE: [&str; 3] = ["RUST_LOG", "OTEL_LOG_LEVEL", "OTEL_INIT_CONSOLE_LOGS"];
+        let console = |name: &str| lookup(name).filter(|_| CONSOLE.contains(&name));
         let environment = Environment::new(&console);
         Self {
             is_disabled: true,
@@ -221,6 +226,7 @@ impl Config {
             process_metrics: false,
             tokio_metrics: None,
             has_span_fields: false,
+            has_code_locations: false,
             disk: None,
             queue: settings.queue,
             instrumentations: Instrumentations::default(),
@@ -288,12 +294,17 @@ impl Config {
 impl SubscriberConfig {
     fn resolve(settings: &Settings, environment: &Environment<'_>) -> Option<Self> {
         (!settings.without_tracing_subscriber).then(|| Self {
-            console: settings.console_logs,
+            console: settings.console_logs.or_else(|| console_logs(environment)).unwrap_or_default(),
             console_on_stdout: settings.console_on_stdout,
             console_filter: console_filter(environment),
             own_level: own_level(environment),
         })
     }
+}
+
+fn console_logs(environment: &Environment<'_>) -> Option<ConsoleLogs> {
+    let (names, expected) = (["OTEL_INIT_CONSOLE_LOGS"], "compact, pretty, json, logfmt or off");
+    environment.choice(&names, expected, "compact", ConsoleLogs::named)
 }
 
 fn console_filter(environment: &Environment<'_>) -> Option<String> {

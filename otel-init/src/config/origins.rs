@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Settings, percent, resource};
-use crate::{ConsoleLogs, Queue, Redaction, SettingSource, Signal};
+use crate::{Queue, Redaction, SettingSource, Signal};
 
 /// What is remembered while the configuration is put together.
 #[derive(Debug, Default)]
@@ -117,10 +117,11 @@ impl Origins {
             ("max_span_depth", safety.max_span_depth.is_some()),
             ("audit_hooks", !safety.audits.is_empty()),
             ("span_fields_on_logs", settings.without_span_fields),
+            ("code_locations", settings.code_locations),
             ("process_metrics", settings.process_metrics),
             ("tokio_metrics", settings.tokio_metrics.is_some()),
             ("panic_hook", settings.panic_hook),
-            ("console_logs", settings.console_logs != ConsoleLogs::default()),
+            ("console_logs", settings.console_logs.is_some()),
             ("console_stream", settings.console_on_stdout),
         ];
         let said = |(key, value): (&str, &str)| (!resource::is_nameless(key, value)).then(|| key.to_owned());

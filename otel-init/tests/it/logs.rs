@@ -199,3 +199,25 @@ fn some_targets_have_a_level_of_their_own() {
     assert_eq!(receiver.logs().iter().map(|log| log.message()).collect::<Vec<_>>(), ["exported"; 2]);
     assert_eq!(receiver.spans().iter().map(|span| span.name.clone()).collect::<Vec<_>>(), ["exported"]);
 }
+
+#[test]
+fn places_in_the_code_are_told_on_request() {
+    child::alone("logs::places_in_the_code_are_told_on_request", || {
+        let receiver = OtlpReceiver::start().unwrap();
+        let builder = Telemetry::builder().with_endpoint(receiver.http_endpoint());
+        let telemetry = builder.with_code_locations().install().unwrap();
+        let line = i64::from(line!()) + 1;
+        tracing::info_span!("work").in_scope(|| tracing::info!("event"));
+        log::warn!(target: "legacy::store", "logged");
+        telemetry.shutdown_blocking().unwrap();
+        let (logs, spans) = (receiver.logs(), receiver.spans());
+        let (event, logged) = (of(&logs, "event"), of(&logs, "logged"));
+        for (attributes, line) in
+            [(&event.attributes, line), (&logged.attributes, line + 1), (&spans[0].attributes, line)]
+        {
+            assert!(attributes.has("code.file.path", file!()), "{attributes:?}");
+            assert!(attributes.has("code.line.number", line), "{attributes:?}");
+        }
+        assert_eq!(logged.scope.name, "legacy::store");
+    });
+}

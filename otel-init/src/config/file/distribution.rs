@@ -21,10 +21,12 @@ pub(super) fn read(mut fields: Fields, config: &mut FileConfig) -> Result<(), Fi
         config.telemetry_levels = level.choice(expected, |text| text.parse().ok())?;
     }
     if let Some(format) = own.optional("console_logs") {
-        config.console_logs = Some(format.choice("compact, pretty, json, logfmt or off", console_logs)?);
+        config.console_logs =
+            Some(format.choice("compact, pretty, json, logfmt or off", ConsoleLogs::named)?);
     }
     config.panic_hook = own.boolean("panic_hook")?.unwrap_or(false);
     config.process_metrics = own.boolean("process_metrics")?.unwrap_or(false);
+    config.code_locations = own.boolean("code_locations")?.unwrap_or(false);
     if let Some(keys) = own.optional("baggage_attributes") {
         config.safety.baggage_attributes.extend(keys.texts()?);
     }
@@ -62,17 +64,6 @@ pub(super) fn read(mut fields: Fields, config: &mut FileConfig) -> Result<(), Fi
         redact(redaction, config)?;
     }
     own.end()
-}
-
-fn console_logs(name: &str) -> Option<ConsoleLogs> {
-    match name {
-        "compact" => Some(ConsoleLogs::Compact),
-        "pretty" => Some(ConsoleLogs::Pretty),
-        "json" => Some(ConsoleLogs::Json),
-        "logfmt" => Some(ConsoleLogs::Logfmt),
-        "off" => Some(ConsoleLogs::Off),
-        _ => None,
-    }
 }
 
 fn drop_rule(value: Value) -> Result<DropRule, FileError> {

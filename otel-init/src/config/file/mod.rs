@@ -70,6 +70,7 @@ pub(crate) struct FileConfig {
     pub(crate) console_logs: Option<crate::ConsoleLogs>,
     pub(crate) panic_hook: bool,
     pub(crate) process_metrics: bool,
+    pub(crate) code_locations: bool,
     pub(crate) instrumentations: Instrumentations,
     pub(crate) warnings: Vec<String>,
     /// The line of each key that is there.
@@ -121,6 +122,7 @@ impl FileConfig {
             console_logs: None,
             panic_hook: false,
             process_metrics: false,
+            code_locations: false,
             instrumentations: Instrumentations::default(),
             warnings: Vec::new(),
             lines: BTreeMap::new(),

@@ -113,6 +113,7 @@ distribution:
     console_logs: logfmt
     panic_hook: true
     process_metrics: true
+    code_locations: true
     baggage_attributes: [tenant]
     max_spans_per_trace: 5000
     max_span_depth: 40
@@ -155,7 +156,7 @@ fn everything_that_is_supported_arrives() {
     let caps = (config.safety.max_spans_per_trace, config.safety.max_span_depth);
     assert_eq!(caps, (Some(5000), Some(40)));
     assert_eq!(config.console_logs, Some(ConsoleLogs::Logfmt));
-    assert!(config.panic_hook && config.process_metrics);
+    assert!(config.panic_hook && config.process_metrics && config.code_locations);
     assert_eq!(traces.headers["authorization"], "Bearer t0p");
     assert_eq!((traces.headers["x-team"].to_str().unwrap(), traces.headers.len()), ("a", 2));
     assert_eq!(traces.tls.client_key.as_deref(), Some(std::path::Path::new("/me.key")));

@@ -34,6 +34,7 @@ impl Rows<'_> {
             ("max_span_depth", bound(safety.max_span_depth.map(u64::from))),
             ("audit_hooks", safety.audits.len().to_string()),
             ("span_fields_on_logs", config.has_span_fields.to_string()),
+            ("code_locations", config.has_code_locations.to_string()),
             ("process_metrics", config.process_metrics.to_string()),
             ("tokio_metrics", config.tokio_metrics.is_some().to_string()),
             ("panic_hook", config.panic_hook.to_string()),
@@ -70,7 +71,8 @@ impl Rows<'_> {
             ConsoleLogs::Logfmt => "logfmt",
             ConsoleLogs::Off => "off",
         };
-        self.add(&path("console_logs"), kind, Said::default().in_code("console_logs"));
+        let said = Said::by(&["OTEL_INIT_CONSOLE_LOGS"]).in_code("console_logs");
+        self.add(&path("console_logs"), kind, said);
         let stream = if subscriber.console_on_stdout { "standard output" } else { "standard error" };
         self.add(&path("console_stream"), stream, Said::default().in_code("console_stream"));
         if let Some(filter) = &subscriber.console_filter {

@@ -40,6 +40,7 @@ fn rows(file: &'static str) -> Vec<Row> {
         ("OTEL_PROPAGATORS", "b3", &[]),
         ("OTEL_LOG_LEVEL", "debug", &[]),
         ("OTEL_INIT_TELEMETRY_LEVEL", "info,sqlx=warn", &[]),
+        ("OTEL_INIT_CONSOLE_LOGS", "JSON", &[]),
         ("OTEL_TRACES_SAMPLER", "always_off", &[]),
         ("OTEL_TRACES_SAMPLER_ARG", "0.5", &[RATIO]),
         ("OTEL_INIT_SAMPLER_FILE", "/run/sampler.json", &[]),

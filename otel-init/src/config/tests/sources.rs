@@ -134,6 +134,7 @@ const IN_CODE: &[(Change, &str, &str)] = &[
         "meter_provider.readers[0].periodic.cardinality_limits.default",
         "7",
     ),
+    (|builder| builder.with_code_locations(), "distribution.otel-init.code_locations", "true"),
     (|builder| builder.with_process_metrics(), "distribution.otel-init.process_metrics", "true"),
     (
         |builder| {
@@ -200,6 +201,7 @@ fn every_setting_of_the_code_is_in_the_table() {
         exponential_histograms: _,
         views: _,
         cardinality: _,
+        code_locations: _,
         process_metrics: _,
         tokio_metrics: _,
         without_span_fields: _,
@@ -324,6 +326,7 @@ fn whatever_a_file_says_is_shown_with_its_line() {
         ("distribution.otel-init.max_span_depth", "40"),
         ("distribution.otel-init.console_logs", "logfmt"),
         ("distribution.otel-init.panic_hook", "true"),
+        ("distribution.otel-init.code_locations", "true"),
         ("distribution.otel-init.process_metrics", "true"),
     ] {
         let setting = config.setting(name).unwrap_or_else(|| panic!("{name} is missing in\n{config}"));
