@@ -12,7 +12,8 @@ use crate::ErrorType;
 const LONGEST: usize = 32;
 
 /// Marks the current span as failed by `error`. The text of the error and those of its causes become the description of the
-/// span's status, so they must hold no secrets; the error's Rust type becomes `error.type` ([`ErrorType::of`]).
+/// span's status, so they must hold no secrets; the error's Rust type becomes `error.type` ([`ErrorType::of`]). An error of
+/// `anyhow`, or in a box, is given as `&*error`.
 ///
 /// The current span may be one of `tracing`, as that of `#[instrument]`. For spans of the application: those of an
 /// instrumentation know by themselves when they fail. A log record is not made: `#[instrument(err)]` and
