@@ -26,6 +26,7 @@ mod rate_limit;
 mod rate_limited;
 mod rule;
 mod rules;
+mod sampled_links;
 mod samplers;
 #[expect(clippy::module_inception, reason = "the type is the module's subject")]
 mod sampling;
@@ -51,6 +52,7 @@ pub use rate_limit::RateLimit;
 pub use rate_limited::RateLimited;
 pub use rule::Rule;
 pub use rules::{RuleBased, SamplingRule};
+pub use sampled_links::SampledLinks;
 pub use samplers::{AlwaysOff, AlwaysOn, Annotating, Equalizing, ParentThreshold, Probability, Proportional};
 pub use sampling::Sampling;
 pub use threshold::{Randomness, Threshold};

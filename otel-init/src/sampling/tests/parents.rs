@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use opentelemetry::propagation::TextMapPropagator;
-use opentelemetry::trace::{Span as _, SpanKind, TraceContextExt, Tracer, TracerProvider};
+use opentelemetry::trace::{Link, Span as _, SpanKind, TraceContextExt, Tracer, TracerProvider};
 use opentelemetry::{Context, KeyValue, Value};
 use opentelemetry_sdk::trace::{Sampler, SamplingDecision, ShouldSample as _, SpanData};
 use otel_core::propagation::{B3Propagator, TraceContextPropagator, with_deferred_decision};
@@ -12,7 +12,7 @@ use otel_core::propagation::{B3Propagator, TraceContextPropagator, with_deferred
 use super::super::ot_state::{OtState, with_threshold};
 use super::super::{
     AlwaysOff, AlwaysOn, CompositeSampler, DebugHeader, ParentThreshold, Probability, Proportional,
-    RateLimit, RateLimited, Rule, RuleBased, Sampling, Threshold,
+    RateLimit, RateLimited, Rule, RuleBased, SampledLinks, Sampling, Threshold,
 };
 use super::installed;
 
@@ -301,4 +301,24 @@ fn a_threshold_that_is_taken_away_is_not_followed_by_another() {
     assert_eq!(other.header(), "ot=th:c;x:1,vendor=1");
     let twice = w3c("01", "ot=th:8,ot=th:0");
     assert_eq!(with_threshold(twice.span().span_context().trace_state(), None).header(), "");
+}
+
+#[test]
+fn who_links_to_a_sampled_span_is_sampled() {
+    let linked = |sampling: &Sampling, flags: &[&str]| {
+        let (provider, exported, _control) = installed(sampling);
+        let tracer = provider.tracer("test");
+        let origin = |flags: &&str| Link::with_context(w3c(flags, "").span().span_context().clone());
+        let consumer = tracer.span_builder("consumer").with_links(flags.iter().map(origin).collect());
+        tracer.build_with_context(consumer, &Context::new()).end();
+        exported.take()
+    };
+    let sampling = Sampling::new(SampledLinks::or(AlwaysOff));
+    for (flags, expected) in [(&["00", "01"][..], 1), (&["01"], 1), (&["00"], 0), (&[], 0)] {
+        assert_eq!(linked(&sampling, flags).len(), expected, "{flags:?}");
+    }
+    let spans = linked(&sampling, &["01"]);
+    assert_eq!(spans[0].span_context.trace_state().get("ot"), None, "nobody knows what it stands for");
+    let counted = linked(&Sampling::new(SampledLinks::or(AlwaysOn)), &["00"]);
+    assert_eq!(counted[0].span_context.trace_state().get("ot"), Some("th:0"));
 }
