@@ -21,7 +21,7 @@ const THREAD: &str = "otel-init-panic";
 /// More at once are not written.
 const MOST_WAITING: usize = 64;
 
-/// As long as a panic that ends the process waits until it is written.
+/// As long as a panic waits at most until it is written: its thread may hold what the writer needs.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What is told of one panic.
@@ -45,15 +45,14 @@ impl PanicLog {
         Some(Self(sender))
     }
 
-    /// Writes a record; waits for that if the process ends.
+    /// Writes a record, so that it is there for the flush that follows, and before a shutdown that does.
     pub(crate) fn tell(&self, panic: Panic) {
         // What the export does is no telemetry, and what fails in there is counted.
         if thread::current().name() == Some(THREAD) || Context::current().is_telemetry_suppressed() {
             return;
         }
-        let waits = panic.ends_the_process;
         let (done, written) = sync_channel(1);
-        if self.0.try_send((panic, done)).is_ok() && waits {
+        if self.0.try_send((panic, done)).is_ok() {
             // Late or never: there is nothing more to do about it.
             let _ = written.recv_timeout(PATIENCE);
         }
@@ -64,7 +63,7 @@ fn run(lifecycle: &Weak<Lifecycle>, panics: &Receiver<(Panic, SyncSender<()>)>) 
     for (panic, done) in panics {
         let Some(lifecycle) = lifecycle.upgrade() else { return };
         otel_core::call_hook(|| write(&lifecycle.pipeline.logger_provider, panic), ());
-        // Mostly nobody waits.
+        // Nobody waits any more if it took long.
         let _ = done.try_send(());
     }
 }
