@@ -91,7 +91,7 @@ mod tests {
     use opentelemetry::baggage::BaggageExt;
     use opentelemetry::propagation::text_map_propagator::FieldIter;
     use opentelemetry::propagation::{Extractor, Injector, TextMapCompositePropagator, TextMapPropagator};
-    use opentelemetry::trace::TraceContextExt;
+    use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 
     use super::{InboundTrust, hands_on, receive};
     use crate::Providers;
@@ -149,6 +149,19 @@ mod tests {
         assert_eq!(ignoring.baggage().len(), 1);
         let (public, links) = received(InboundTrust::Public, None);
         assert_eq!((remote_decision(&public), links, public.baggage().len()), (None, 1, 0));
+    }
+
+    /// A span of a layer further out is no origin of the request, and no parent either.
+    #[test]
+    fn a_public_endpoint_begins_a_trace_whatever_is_current() {
+        let mut providers = Providers::global();
+        providers.set_propagator(TraceContextPropagator::new());
+        let (trace_id, span_id) = (TraceId::from(1), SpanId::from(2));
+        let local = SpanContext::new(trace_id, span_id, TraceFlags::SAMPLED, false, TraceState::NONE);
+        let current = Context::new().with_remote_span_context(local);
+        let (context, links) = receive(&providers, current, &HeaderMap::new(), InboundTrust::Public);
+        assert!(!context.span().span_context().is_valid());
+        assert!(links.is_empty());
     }
 
     #[test]

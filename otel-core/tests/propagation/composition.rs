@@ -189,6 +189,21 @@ fn a_decision_that_w3c_makes_replaces_a_deferred_one() {
 }
 
 #[test]
+fn a_debug_request_ends_where_w3c_says_that_it_is_not_sampled() {
+    for (flags, expected) in [("01", RemoteDecision::Debug), ("00", RemoteDecision::NotSampled)] {
+        let headers = Pairs::new([
+            ("b3", format!("{TRACE}-{SPAN}-d")),
+            ("traceparent", format!("00-{TRACE}-{SPAN}-{flags}")),
+        ]);
+        assert_eq!(
+            remote_decision(&extract(&compose("b3,tracecontext"), &headers)),
+            Some(expected),
+            "{flags}"
+        );
+    }
+}
+
+#[test]
 fn baggage_of_several_formats_is_joined() {
     let headers = Pairs::new([("baggage", "a=1,b=2"), ("uberctx-b", "3"), ("uberctx-c", "4")]);
     for (names, b) in [("baggage,jaeger", "3"), ("jaeger,baggage", "2")] {
