@@ -10,7 +10,7 @@ use opentelemetry::{Context, ContextGuard, KeyValue};
 
 use crate::instrumenter::Bound;
 use crate::propagation::hands_on;
-use crate::{Attributes, Convention, ErrorType, InFlight, call_hook};
+use crate::{Attributes, Convention, ErrorType, InFlight, attach_context, call_hook};
 
 /// One operation that has started: a guard that ends its span and records its metrics once, on every way out.
 ///
@@ -166,7 +166,7 @@ impl<C: Convention> Operation<C> {
     /// Makes the context current where [`run`](Self::run) would: for those who see to panics themselves.
     #[must_use]
     pub fn attach(&self) -> Option<ContextGuard> {
-        self.state.attaches.then(|| self.state.context.clone().attach())
+        if self.state.attaches { attach_context(&self.state.context) } else { None }
     }
 
     /// Lets [`run`](Self::run) leave the current context as it is, if this operation adds nothing to it: with metrics alone

@@ -32,32 +32,32 @@ pub(crate) fn repeated_text(text: &str) -> Value {
     if text.len() > MAX_KEPT_LENGTH {
         return Value::from(bounded(text).to_owned());
     }
-    TEXTS.with_borrow_mut(|texts| {
-        let slot = &mut texts[slot_of(text.as_bytes()) % SLOTS];
-        let kept = match slot {
+    // A thread that is ending keeps nothing any more.
+    let kept = TEXTS.try_with(|texts| {
+        let slot = &mut texts.borrow_mut()[slot_of(text.as_bytes()) % SLOTS];
+        match slot {
             Some(kept) if **kept == *text => Arc::clone(kept),
             _ => Arc::clone(slot.insert(Arc::from(text))),
-        };
-        Value::String(StringValue::from(kept))
-    })
+        }
+    });
+    Value::String(StringValue::from(kept.unwrap_or_else(|_| Arc::from(text))))
 }
 
 /// An address as text. A dual-stack socket shows IPv4 peers as IPv6 addresses.
 pub(crate) fn address_text(address: IpAddr) -> Value {
-    ADDRESSES.with_borrow_mut(|addresses| {
+    let text = || Arc::from(address.to_canonical().to_string());
+    let kept = ADDRESSES.try_with(|addresses| {
+        let mut addresses = addresses.borrow_mut();
         let slot = match address {
             IpAddr::V4(v4) => &mut addresses[slot_of(&v4.octets()) % SLOTS],
             IpAddr::V6(v6) => &mut addresses[slot_of(&v6.octets()) % SLOTS],
         };
-        let kept = match slot {
+        match slot {
             Some((kept, text)) if *kept == address => Arc::clone(text),
-            _ => {
-                let text: Arc<str> = Arc::from(address.to_canonical().to_string());
-                Arc::clone(&slot.insert((address, text)).1)
-            }
-        };
-        Value::String(StringValue::from(kept))
-    })
+            _ => Arc::clone(&slot.insert((address, text())).1),
+        }
+    });
+    Value::String(StringValue::from(kept.unwrap_or_else(|_| text())))
 }
 
 /// Where a text is kept: length and ends tell usual texts apart, and take no time.

@@ -77,13 +77,16 @@ impl Route {
 
     #[cold]
     fn find(template: &str, slot: &Cell<Option<&'static CachedRoute>>) -> Self {
-        let cached = THREAD_ROUTES.with_borrow_mut(|routes| {
+        // A thread that is ending keeps nothing any more.
+        let cached = THREAD_ROUTES.try_with(|routes| {
+            let mut routes = routes.borrow_mut();
             routes.get(template).copied().or_else(|| {
                 let route = cached_route(template)?;
                 routes.insert(route.template, route);
                 Some(route)
             })
         });
+        let cached = cached.unwrap_or_else(|_| cached_route(template));
         slot.set(cached.or(slot.get()));
         cached.map_or_else(|| Self::Own(template.to_owned()), Self::Cached)
     }
@@ -154,21 +157,21 @@ pub(crate) fn repeated_text(text: &str) -> Value {
     if text.len() > MAX_TEXT_LENGTH {
         return Value::from(bounded(text).to_owned());
     }
-    THREAD_TEXTS.with_borrow_mut(|texts| {
-        let slot = &mut texts[hash_of(text) % TEXT_SLOTS];
-        let kept = match slot {
+    let kept = THREAD_TEXTS.try_with(|texts| {
+        let slot = &mut texts.borrow_mut()[hash_of(text) % TEXT_SLOTS];
+        match slot {
             Some(kept) if **kept == *text => Arc::clone(kept),
             _ => Arc::clone(slot.insert(Arc::from(text))),
-        };
-        Value::String(StringValue::from(kept))
-    })
+        }
+    });
+    Value::String(StringValue::from(kept.unwrap_or_else(|_| Arc::from(text))))
 }
 
 /// The host and the port of a text that a client chose and that probably comes again: a `Host` header, an authority.
 pub(crate) fn repeated_host(text: &str) -> Option<(Value, Option<u16>)> {
     let value = |host: &Arc<str>| Value::String(StringValue::from(Arc::clone(host)));
-    THREAD_HOSTS.with_borrow_mut(|hosts| {
-        let slot = &mut hosts[hash_of(text) % TEXT_SLOTS];
+    let known = THREAD_HOSTS.try_with(|hosts| {
+        let slot = &mut hosts.borrow_mut()[hash_of(text) % TEXT_SLOTS];
         match slot {
             Some(known) if *known.text == *text => Some((value(&known.host), known.port)),
             _ => {
@@ -180,6 +183,9 @@ pub(crate) fn repeated_host(text: &str) -> Option<(Value, Option<u16>)> {
                 Some((value(&known.host), port))
             }
         }
+    });
+    known.unwrap_or_else(|_| {
+        host_and_port(text).map(|(host, port)| (Value::from(bounded(host).to_owned()), port))
     })
 }
 

@@ -7,7 +7,7 @@ use opentelemetry::Context;
 
 use super::{DbClient, DbOperation};
 use crate::DbRequest;
-use otel_core::call_hook;
+use otel_core::{call_hook, current_context};
 
 /// A call that is about to be made; [`start`](Self::start) starts its operation.
 ///
@@ -146,7 +146,7 @@ impl<'a> DbCall<'a> {
 
     /// Starts the operation, as a child of the current span.
     pub fn start(mut self) -> DbOperation {
-        self.start_in_place(&Context::current())
+        self.start_in_place(&current_context())
     }
 
     /// Starts the operation, as a child of the span in `parent`.

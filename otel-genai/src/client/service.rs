@@ -9,6 +9,7 @@ use http::uri::Authority;
 use http::{Method, Request, Response};
 use http_body::Body;
 use opentelemetry::Context;
+use otel_core::current_context;
 use tower_service::Service;
 
 use super::request_body::RequestBody;
@@ -50,7 +51,7 @@ where
     }
 
     fn call(&mut self, request: Request<A>) -> Self::Future {
-        let parent = Context::current();
+        let parent = current_context();
         let Some(recognised) = self.recognise(&parent, &request) else {
             return ResponseFuture::new(self.inner.call(request.map(RequestBody::unread)), None);
         };

@@ -6,6 +6,7 @@ use std::fmt::Display;
 use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{Link, TraceContextExt};
+use otel_core::current_context;
 use serde_json::{Map, Value};
 
 use super::facts::{McpFacts, McpTransport, Side};
@@ -107,7 +108,7 @@ impl McpMessageBuilder {
 
     /// Starts the operation as a child of the caller's span on a server, of what is current otherwise.
     pub fn start(self) -> McpMessage {
-        self.start_in(&Context::current())
+        self.start_in(&current_context())
     }
 
     /// Starts the operation; `ambient` is in the place of what is current.

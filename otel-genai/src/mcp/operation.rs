@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use opentelemetry::trace::{Link, Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
-use otel_core::{Attributes, Convention, ErrorType, Operation};
+use otel_core::{Attributes, Convention, ErrorType, Operation, attach_context, current_context};
 use serde_json::{Map, Value};
 
 use super::convention::McpConvention;
@@ -71,7 +71,7 @@ impl McpMessage {
     pub fn context(&self) -> Context {
         match &self.state {
             State::Own(Some(operation)) => operation.context().clone(),
-            State::Own(None) => Context::current(),
+            State::Own(None) => current_context(),
             State::Joined { context, .. } => context.clone(),
         }
     }
@@ -99,7 +99,7 @@ impl McpMessage {
         match &mut self.state {
             State::Own(Some(operation)) => operation.run(f),
             _ => {
-                let _attached = self.context().attach();
+                let _attached = attach_context(&self.context());
                 let on_panic = FinishOnUnwind(self);
                 let result = f();
                 mem::forget(on_panic);

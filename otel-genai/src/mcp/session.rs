@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use opentelemetry::{Context, KeyValue};
-use otel_core::Attributes;
+use opentelemetry::KeyValue;
+use otel_core::{Attributes, current_context};
 
 use super::convention::on_network;
 use super::facts::{McpFacts, McpTransport, Side};
@@ -35,7 +35,7 @@ impl GenAi {
 
     fn session(&self, side: Side) -> McpSession {
         let facts = Box::new(McpFacts::new(side, "".into()));
-        let is_suppressed = Context::current().is_telemetry_suppressed();
+        let is_suppressed = current_context().is_telemetry_suppressed();
         McpSession { genai: self.clone(), facts, started: Instant::now(), is_suppressed, error_type: None }
     }
 }

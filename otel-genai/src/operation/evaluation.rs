@@ -2,6 +2,7 @@
 
 use opentelemetry::logs::{AnyValue, Severity};
 use opentelemetry::{Context, Key};
+use otel_core::current_context;
 
 use crate::GenAi;
 use crate::event::EventAttributes;
@@ -58,7 +59,7 @@ impl EvaluationResult {
 
     /// Emits the event, as one of the current span.
     pub fn emit(self) {
-        self.emit_in(&Context::current());
+        self.emit_in(&current_context());
     }
 
     /// Emits the event, as one of the span in `context`: that of the operation that was judged.

@@ -8,7 +8,7 @@ use std::pin::pin;
 use opentelemetry::logs::Severity;
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Context, KeyValue};
-use otel_core::{Attributes, ErrorType, Operation};
+use otel_core::{Attributes, ErrorType, Operation, attach_context};
 
 use super::attributes;
 use super::clock::Clock;
@@ -93,7 +93,7 @@ impl Guard {
 
     /// Runs `f` inside; a panic ends the operation at once, with what is known.
     pub(crate) fn run<R>(&mut self, f: impl FnOnce() -> R) -> R {
-        let _attached = self.context.clone().attach();
+        let _attached = attach_context(&self.context);
         self.run_outside(f)
     }
 
@@ -225,7 +225,7 @@ impl Guard {
         let request = mem::take(&mut self.facts.request.content);
         let output = mem::take(&mut self.response.output_messages);
         // The upload hook may look for the span that it uploads for.
-        let _attached = self.context.clone().attach();
+        let _attached = attach_context(&self.context);
         call_hook(|| policy.apply(request, output), CapturedContent::default())
     }
 

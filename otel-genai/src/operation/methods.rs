@@ -48,7 +48,7 @@ macro_rules! start_methods {
     ($guard:ident) => {
         /// Starts the operation as a child of what is current.
         pub fn start(self) -> $guard {
-            self.start_in(&opentelemetry::Context::current())
+            self.start_in(&otel_core::current_context())
         }
 
         /// Starts the operation as a child of what is in `parent`.

@@ -6,8 +6,7 @@ use std::task::{Context as TaskContext, Poll, ready};
 
 use ::reqwest::{Body, Error, Method, Request, Response, ResponseBuilderExt};
 use bytes::Buf;
-use opentelemetry::Context;
-use otel_core::{BodyObserver, ObservedBody};
+use otel_core::{BodyObserver, ObservedBody, current_context};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
@@ -43,7 +42,7 @@ impl<S> GenAiService<S> {
         if *request.method() != Method::POST {
             return None;
         }
-        let (parent, url) = (Context::current(), request.url());
+        let (parent, url) = (current_context(), request.url());
         let is_https = url.scheme() != "http";
         let recognised =
             self.settings.recognise(&parent, url.host_str()?, url.port(), is_https, url.path())?;

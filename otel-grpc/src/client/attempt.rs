@@ -8,8 +8,7 @@ use std::task::{Context as TaskContext, Poll};
 
 use http::{HeaderName, HeaderValue, Request, Response};
 use http_body::Body;
-use opentelemetry::Context;
-use otel_core::Instrumenter;
+use otel_core::{Instrumenter, current_context};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -152,7 +151,7 @@ fn number<A>(request: &mut Request<A>) -> Option<Attempts> {
 
 impl AttemptSettings {
     fn begin(&self, grpc: &GrpcRequest<'_>, of_call: Option<Deadline>) -> Call<AttemptSide> {
-        let parent = Context::current();
+        let parent = current_context();
         let method = method_of(grpc, self.methods.as_ref());
         let is_counted = method.is_known();
         let start = CallStart {

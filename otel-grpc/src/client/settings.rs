@@ -8,7 +8,7 @@ use http::Request;
 use opentelemetry::Context;
 use opentelemetry::propagation::TextMapPropagator;
 use otel_core::carrier::HeaderInjector;
-use otel_core::{AlreadyObserved, Instrumenter, ServerLayer};
+use otel_core::{AlreadyObserved, Instrumenter, ServerLayer, current_context};
 use tonic::GrpcMethod;
 
 use super::attempt::{AttemptCount, AttemptSettings, Attempts};
@@ -48,7 +48,7 @@ impl Settings {
         if !AlreadyObserved::mark(request.extensions_mut()) {
             return None;
         }
-        let parent = Context::current();
+        let parent = current_context();
         ServerLayer::unmark(request.extensions_mut());
         let grpc = GrpcRequest::new(request);
         let wanted = self.filter.as_ref().is_none_or(|wanted| call_hook(|| wanted(&grpc), true));

@@ -10,7 +10,7 @@ use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{Link, TraceContextExt};
 use otel_core::carrier::HeaderExtractor;
 use otel_core::propagation::{InboundTrust, has_local_span, receive, with_deferred_decision};
-use otel_core::{Instrumenter, ServerLayer, call_hook, is_path_excluded};
+use otel_core::{Instrumenter, ServerLayer, call_hook, current_context, is_path_excluded};
 use tonic::transport::server::TcpConnectInfo;
 
 use crate::call::{Call, CallParts, HeadRules};
@@ -37,7 +37,7 @@ pub(super) struct Settings {
 impl Settings {
     /// Starts the call's operation, unless nobody wants it and there is nothing of the caller's to hand on.
     pub(super) fn begin(&self, grpc: &GrpcRequest<'_>) -> Option<Call<ServerSide>> {
-        let current = Context::current();
+        let current = current_context();
         let is_unwanted = self.is_unwanted(grpc);
         if is_unwanted && has_local_span(&current) {
             return None;

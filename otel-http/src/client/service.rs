@@ -7,7 +7,7 @@ use std::task::{Context as TaskContext, Poll};
 use http::{Request, Response};
 use http_body::Body;
 use opentelemetry::Context;
-use otel_core::{AlreadyObserved, ServerLayer};
+use otel_core::{AlreadyObserved, ServerLayer, current_context};
 use tower_service::Service;
 
 use super::future::ClientResponseFuture;
@@ -52,7 +52,7 @@ where
             self.settings.restrict(&propagate, request.headers_mut());
             return ClientResponseFuture::new(self.inner.call(request), Arc::clone(&self.settings));
         }
-        let parent = Context::current();
+        let parent = current_context();
         ServerLayer::unmark(request.extensions_mut());
         let sending = self.start(&parent, &request);
         self.settings.inject(&parent, &sending, request.headers_mut());

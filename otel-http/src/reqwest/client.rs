@@ -9,6 +9,7 @@ use std::task::Poll;
 use ::reqwest::{Error, IntoUrl, Method, Request, Response};
 use http::Extensions;
 use opentelemetry::Context;
+use otel_core::current_context;
 
 use super::builder::{ClientBuilder, InstrumentBuilder};
 use super::error::error_type;
@@ -103,7 +104,7 @@ impl Client {
         request: Request,
         template: Option<UrlTemplate>,
     ) -> Result<Response, Error> {
-        let parent = Context::current();
+        let parent = current_context();
         match &self.rules {
             Some(rules) => sends::execute(self, rules, &parent, request, template).await,
             None => {

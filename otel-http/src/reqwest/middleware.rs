@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use ::reqwest::{Request, Response};
 use http::Extensions;
-use opentelemetry::Context;
-use otel_core::ErrorType;
+use otel_core::{ErrorType, current_context};
 use reqwest_middleware::{Error, Next};
 
 use super::client::view;
@@ -68,7 +67,7 @@ impl reqwest_middleware::Middleware for Middleware {
         next: Next<'_>,
     ) -> Result<Response, Error> {
         let settings = &self.settings;
-        let parent = Context::current();
+        let parent = current_context();
         // A retry hands on the extensions that this has been put into.
         extensions.get_or_insert_default::<ResendCount>();
         let template = extensions.get::<UrlTemplate>();

@@ -4,7 +4,7 @@ use http::header::USER_AGENT;
 use opentelemetry::trace::{Link, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 use otel_core::propagation::{InboundTrust, has_local_span, receive};
-use otel_core::{Instrumenter, Operation, ServerLayer, call_hook, is_path_excluded};
+use otel_core::{Instrumenter, Operation, ServerLayer, call_hook, current_context, is_path_excluded};
 
 use super::RequestAttributes;
 use super::bodies::Bodies;
@@ -46,7 +46,7 @@ impl Settings {
         http: &HttpRequest<'_>,
         added: Option<&RequestAttributes>,
     ) -> Option<Operation<ServerConvention>> {
-        let current = Context::current();
+        let current = current_context();
         let is_unwanted = self.is_unwanted(http);
         if is_unwanted && has_local_span(&current) {
             return None;

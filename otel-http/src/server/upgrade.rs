@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use opentelemetry::Context;
-use otel_core::{ErrorType, Operation};
+use otel_core::{ErrorType, Operation, current_context};
 
 use super::convention::ServerConvention;
 
@@ -43,7 +43,7 @@ impl HttpUpgrade {
 
     /// That of the request: of a layer further out, or one that keeps nothing open.
     pub(super) fn of<B>(request: &mut http::Request<B>) -> Self {
-        request.extensions_mut().get_or_insert_with(|| Self::new(Context::current())).clone()
+        request.extensions_mut().get_or_insert_with(|| Self::new(current_context())).clone()
     }
 
     /// The context with the request's span: the parent of what happens on the connection.

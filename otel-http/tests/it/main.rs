@@ -9,6 +9,7 @@ mod client_errors;
 mod client_exits;
 mod client_options;
 mod client_secrets;
+mod ending_threads;
 mod exits;
 mod grpc;
 mod http_cases;
