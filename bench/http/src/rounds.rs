@@ -79,15 +79,17 @@ pub fn measure(criterion: &mut Criterion, group: &str, mut cases: Vec<Case<'_>>)
 impl Results {
     /// The table: what each case adds to the first one, and ours as a share of what each adds.
     pub fn print(&self, ours: &str) {
-        let base = &self.rows[0];
+        // The filter of the command line may have left cases out.
+        let measured: Vec<&Row> = self.rows.iter().filter(|row| row.median_ns < f64::MAX).collect();
+        let Some((base, others)) = measured.split_first() else { return };
         let added = |row: &Row| row.median_ns - base.median_ns;
-        let ours = self.rows.iter().find(|row| row.name == ours).map(added);
+        let ours = others.iter().find(|row| row.name == ours).map(|row| added(row));
         println!(
             "\n{} ({} {:.0} ns, {} allocations)",
             self.group, base.name, base.median_ns, base.allocations
         );
         println!("{:<40} {:>9} {:>12} {:>14}", "", "added ns", "allocations", "ours / this");
-        for row in &self.rows[1..] {
+        for row in others {
             let share = ours.map_or(f64::NAN, |ours| ours / added(row));
             let allocations = row.allocations as i64 - base.allocations as i64;
             println!("{:<40} {:>9.0} {:>12} {:>14.2}", row.name, added(row), allocations, share);
