@@ -26,20 +26,22 @@
 use opentelemetry::Context;
 use opentelemetry::context::{FutureExt, WithContext};
 
+use crate::{attach_context, current_context};
+
 /// `f`, to be called once anywhere, with the context that is current now.
 pub fn closure<R>(f: impl FnOnce() -> R) -> impl FnOnce() -> R {
-    let context = Context::current();
+    let context = current_context();
     move || {
-        let _attached = context.attach();
+        let _attached = attach_context(&context);
         f()
     }
 }
 
 /// `f`, to be called any number of times anywhere, with the context that is current now.
 pub fn callback<R>(mut f: impl FnMut() -> R) -> impl FnMut() -> R {
-    let context = Context::current();
+    let context = current_context();
     move || {
-        let _attached = context.clone().attach();
+        let _attached = attach_context(&context);
         f()
     }
 }
@@ -91,7 +93,7 @@ pub struct Message<T> {
 impl<T> Message<T> {
     /// `value` with the context that is current now.
     pub fn new(value: T) -> Self {
-        Self { value, context: Context::current() }
+        Self { value, context: current_context() }
     }
 
     /// The value and the sender's context.

@@ -3,10 +3,10 @@
 use std::error::Error;
 use std::fmt::Write;
 
+use opentelemetry::KeyValue;
 use opentelemetry::trace::{Status, TraceContextExt};
-use opentelemetry::{Context, KeyValue};
 
-use crate::ErrorType;
+use crate::{ErrorType, current_context};
 
 /// No chain is this long, but for one that leads back to itself.
 const LONGEST: usize = 32;
@@ -32,13 +32,12 @@ const LONGEST: usize = 32;
 /// # assert!(matches!(status, opentelemetry::trace::Status::Error { .. }), "{status:?}");
 /// ```
 pub fn fail_span<E: Error + ?Sized>(error: &E) {
-    Context::map_current(|context| {
-        let span = context.span();
-        if span.is_recording() {
-            span.set_attribute(KeyValue::new("error.type", ErrorType::of::<E>()));
-            span.set_status(Status::error(description(error)));
-        }
-    });
+    let context = current_context();
+    let span = context.span();
+    if span.is_recording() {
+        span.set_attribute(KeyValue::new("error.type", ErrorType::of::<E>()));
+        span.set_status(Status::error(description(error)));
+    }
 }
 
 fn description<E: Error + ?Sized>(error: &E) -> String {

@@ -39,6 +39,7 @@ mod tally;
 mod tls;
 mod transport;
 mod unsent;
+mod warnings;
 
 pub use breaker::CircuitState;
 
