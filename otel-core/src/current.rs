@@ -6,6 +6,7 @@
 
 use std::panic::catch_unwind;
 
+use opentelemetry::trace::{SpanId, TraceContextExt, TraceId};
 use opentelemetry::{Context, ContextGuard};
 
 /// Whether the thread has a place for the current context. Its destructor runs before that of the place, which was there
@@ -38,6 +39,45 @@ pub fn current_context() -> Context {
 #[must_use = "the context is current only as long as this is there"]
 pub fn attach_context(context: &Context) -> Option<ContextGuard> {
     has_place().then(|| context.clone().attach())
+}
+
+/// The ids of the span that is current, if it is sampled: where an exemplar of what is measured now leads to. `None` also if
+/// the thread is ending and has no current context any more.
+///
+/// ```
+/// use opentelemetry::Context;
+/// use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags, TraceState};
+///
+/// let with = |flags| {
+///     let span = SpanContext::new(1.into(), 2.into(), flags, false, TraceState::default());
+///     let _current = otel_core::attach_context(&Context::new().with_remote_span_context(span));
+///     otel_core::sampled_span()
+/// };
+/// assert_eq!(with(TraceFlags::SAMPLED), Some((1.into(), 2.into())));
+/// assert_eq!(with(TraceFlags::NOT_SAMPLED), None);
+/// ```
+#[inline]
+#[must_use]
+pub fn sampled_span() -> Option<(TraceId, SpanId)> {
+    if has_place() { Context::map_current(sampled_span_of) } else { None }
+}
+
+#[inline]
+pub(crate) fn sampled_span_of(context: &Context) -> Option<(TraceId, SpanId)> {
+    let span = context.span();
+    let span = span.span_context();
+    span.is_sampled().then(|| (span.trace_id(), span.span_id()))
+}
+
+/// Makes `context` current, for what is measured in it, until what is returned is dropped: if somebody keeps
+/// [exemplars](crate::Install::with_exemplars), and what is current would lead them elsewhere.
+#[inline]
+#[must_use = "the context is current only as long as this is there"]
+pub fn attach_for_exemplars(context: &Context) -> Option<ContextGuard> {
+    if !crate::install::keeps_exemplars() || sampled_span_of(context) == sampled_span() {
+        return None;
+    }
+    attach_context(context)
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ use crate::tracer::MakeTracer;
 pub struct Install {
     sampler_reads_attributes: bool,
     propagator_reads_only_w3c: bool,
+    keeps_exemplars: bool,
     facts: Facts,
 }
 
@@ -49,11 +50,18 @@ static INSTALLED: ArcSwapOption<Facts> = ArcSwapOption::const_empty();
 static EXCLUDES_PATHS: AtomicBool = AtomicBool::new(false);
 /// Asked for each request, too.
 static PROPAGATOR_READS_ONLY_W3C: AtomicBool = AtomicBool::new(false);
+/// And when an operation ends.
+static KEEPS_EXEMPLARS: AtomicBool = AtomicBool::new(false);
 
 impl Install {
     /// An SDK of which nothing is known.
     pub fn new() -> Self {
-        Self { sampler_reads_attributes: true, propagator_reads_only_w3c: false, facts: Facts::default() }
+        Self {
+            sampler_reads_attributes: true,
+            propagator_reads_only_w3c: false,
+            keeps_exemplars: false,
+            facts: Facts::default(),
+        }
     }
 
     /// The provider that was made the global one. Spans that are made by it directly are boxed once less.
@@ -96,6 +104,13 @@ impl Install {
         self
     }
 
+    /// Whether instruments of the global meter provider keep exemplars: instrumentations then measure with the context of
+    /// the operation's span current, so that its ids are those of the exemplar. Default: `false`.
+    pub fn with_exemplars(mut self, keeps: bool) -> Self {
+        self.keeps_exemplars = keeps;
+        self
+    }
+
     /// Switches instrumentations off by the names of their scopes, `otel-http`, or what comes after the `otel-`: those that
     /// use global providers record nothing. Case does not matter, and `_` stands for `-`, as variables need it
     /// (`OTEL_INSTRUMENTATION_HTTP_ENABLED`). Context still passes through them. Default: none.
@@ -128,6 +143,7 @@ impl Install {
         EXCLUDES_PATHS.store(excludes, Ordering::Relaxed);
         let reads_only_w3c = self.propagator_reads_only_w3c && self.facts.propagator.is_some();
         PROPAGATOR_READS_ONLY_W3C.store(reads_only_w3c, Ordering::Relaxed);
+        KEEPS_EXEMPLARS.store(self.keeps_exemplars, Ordering::Relaxed);
         INSTALLED.store(Some(Arc::new(self.facts)));
         SAMPLER_READS_ATTRIBUTES.store(self.sampler_reads_attributes, Ordering::Relaxed);
         GENERATION.fetch_add(1, Ordering::Release);
@@ -145,6 +161,7 @@ impl fmt::Debug for Install {
         f.debug_struct("Install")
             .field("sampler_reads_attributes", &self.sampler_reads_attributes)
             .field("propagator_reads_only_w3c", &self.propagator_reads_only_w3c)
+            .field("keeps_exemplars", &self.keeps_exemplars)
             .field("has_tracer_provider", &self.facts.tracer_provider.is_some())
             .field("propagator", &self.facts.propagator)
             .field("binds_instruments", &self.facts.binds_instruments)
@@ -197,6 +214,12 @@ pub fn sampler_reads_attributes() -> bool {
 #[must_use]
 pub fn binds_instruments() -> bool {
     INSTALLED.load().as_ref().is_some_and(|facts| facts.binds_instruments)
+}
+
+/// Whether somebody keeps exemplars of what is measured.
+#[inline]
+pub(crate) fn keeps_exemplars() -> bool {
+    KEEPS_EXEMPLARS.load(Ordering::Relaxed)
 }
 
 /// Whether the installer leaves requests to this path out; see [`Install::with_excluded_paths`]. The instrumentation is

@@ -10,7 +10,7 @@ use opentelemetry::{Context, ContextGuard, KeyValue};
 
 use crate::instrumenter::Bound;
 use crate::propagation::hands_on;
-use crate::{Attributes, Convention, ErrorType, InFlight, attach_context, call_hook};
+use crate::{Attributes, Convention, ErrorType, InFlight, attach_context, attach_for_exemplars, call_hook};
 
 /// One operation that has started: a guard that ends its span and records its metrics once, on every way out.
 ///
@@ -255,6 +255,7 @@ impl<C: Convention> State<C> {
             }
             span.end_with_timestamp(started.wall_clock + elapsed);
         }
+        let _measured_in = attach_for_exemplars(&self.context);
         call_hook(|| bound.record(elapsed, &self.tally, &self.attributes, &self.context), ());
         self.in_flight = None;
     }

@@ -9,7 +9,6 @@ use opentelemetry::{InstrumentationScope, global};
 
 use crate::config::{Config, Instrumentations, Settings};
 use crate::error::InstallErrorKind;
-use crate::metrics::GuardedMeterProvider;
 use crate::pipeline::Pipeline;
 use crate::{InstallError, Telemetry, diagnostics, panic_hook, subscriber};
 
@@ -87,7 +86,7 @@ fn install_enabled(config: &mut Config) -> Result<Pipeline, InstallError> {
     // Set early, because the processors of spans and logs count into the global meter provider of their first moment.
     let pipeline = Pipeline::build(config, |meter_provider| {
         previous = Some(PreviousMeterProvider(global::meter_provider()));
-        global::set_meter_provider(GuardedMeterProvider(meter_provider.clone()));
+        global::set_meter_provider(meter_provider);
     })?;
     if let Err(error) = set_subscriber(config, Some(&pipeline)) {
         if let Some(previous) = previous {
@@ -106,6 +105,7 @@ fn install_enabled(config: &mut Config) -> Result<Pipeline, InstallError> {
         .with_sampler_reads_attributes(config.sampler.sampling.reads_attributes())
         // The SDK is built with the feature, see Cargo.toml.
         .with_bound_instruments(true)
+        .with_exemplars(pipeline.exemplars.is_some())
         .with_disabled_instrumentations(disabled);
     let exclude = |install: otel_core::Install, (name, paths): &(String, Vec<String>)| {
         install.with_excluded_paths(name, paths)

@@ -9,11 +9,11 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::metrics::{Instrument, MeterProviderBuilder, PeriodicReader, SdkMeterProvider};
 
-use crate::config::{BatchConfig, Config};
+use crate::config::{BatchConfig, Config, ExporterConfig};
 use crate::control::{Control, Live};
 use crate::error::InstallErrorKind;
 use crate::export::{self, ExportRuntime, Exporters, RuntimeEntry, SignalExporter};
-use crate::metrics::{AttributeGuard, Views};
+use crate::metrics::{AttributeGuard, ExemplarFilter, Exemplars, GuardedMeterProvider, Views};
 use crate::outlet::{Outlet, Way};
 use crate::queue;
 use crate::safety::{
@@ -34,6 +34,8 @@ pub(crate) struct Pipeline {
     pub(crate) outlets: Vec<Outlet>,
     pub(crate) safety: Option<Arc<Safety>>,
     pub(crate) guard: Arc<AttributeGuard>,
+    /// What keeps exemplars, if somebody is sent them.
+    pub(crate) exemplars: Option<Arc<Exemplars>>,
     /// Whether log records have the fields of `tracing` spans.
     pub(crate) has_span_fields: bool,
     /// Whether what comes from `tracing` says where in the code it was made.
@@ -50,7 +52,7 @@ impl Pipeline {
     /// processors of the other signals exist: they bind the SDK's own counters to the global meter provider they find then.
     pub(crate) fn build(
         config: &mut Config,
-        before_processors: impl FnOnce(&SdkMeterProvider),
+        before_processors: impl FnOnce(GuardedMeterProvider<SdkMeterProvider>),
     ) -> Result<Self, InstallError> {
         let safety = Arc::new(Safety::new(&config.safety, config.limits)?);
         safety.live.configure_levels(config.telemetry_levels.clone());
@@ -61,16 +63,18 @@ impl Pipeline {
         config.warnings.extend(exporters.warnings.iter().cloned());
         let Exporters { traces: span_exporters, metrics: metric_exporters, logs: log_exporters, .. } =
             exporters;
-        let views = config.compiled_views()?;
+        let views = Arc::new(config.compiled_views()?);
+        let exemplars = exemplars(config, &views);
         let is_ending = Arc::new(AtomicBool::new(false));
-        let (builder, metrics) = metrics(config, views, metric_exporters);
+        let (builder, metrics) = metrics(config, views, metric_exporters, exemplars.as_ref());
         let (builder, prometheus_address) = with_prometheus(builder, config, &runtime, &safety, &guard);
         let meter_provider = builder.build();
         // Without a reader nobody asks an instrument, and the SDK calls each that wants to be asked an error.
         let is_read = !metrics.is_empty() || prometheus_address.is_some();
         let sampling = Arc::new(SamplingControl::new(&config.sampler.sampling, config.sampler.file.clone()));
         if is_read {
-            before_processors(&meter_provider);
+            let (provider, exemplars) = (meter_provider.clone(), exemplars.clone());
+            before_processors(GuardedMeterProvider { provider, exemplars });
             sampling::observe(&meter_provider, &sampling);
         }
         let making = Making {
@@ -93,6 +97,7 @@ impl Pipeline {
             outlets,
             safety: Some(safety),
             guard,
+            exemplars,
             has_span_fields: config.has_span_fields,
             has_code_locations: config.has_code_locations,
             prometheus_address,
@@ -119,6 +124,7 @@ impl Pipeline {
             outlets: Vec::new(),
             safety: None,
             guard: Arc::default(),
+            exemplars: None,
             has_span_fields: false,
             has_code_locations: false,
             prometheus_address: None,
@@ -146,15 +152,27 @@ impl Pipeline {
     }
 }
 
+/// Nobody else than a collector is sent exemplars.
+fn exemplars(config: &Config, views: &Arc<Views>) -> Option<Arc<Exemplars>> {
+    let filter = config.exemplar_filter;
+    let mut exporters = config.destinations.metrics.iter().map(|to| &to.exporter);
+    let is_sent = exporters.any(|exporter| matches!(exporter, ExporterConfig::Otlp(_)));
+    (is_sent && filter != ExemplarFilter::AlwaysOff)
+        .then(|| Arc::new(Exemplars::new(filter, Arc::clone(views))))
+}
+
 fn metrics(
     config: &Config,
-    views: Views,
+    views: Arc<Views>,
     exporters: Vec<(SignalExporter, Duration)>,
+    exemplars: Option<&Arc<Exemplars>>,
 ) -> (MeterProviderBuilder, Vec<Outlet>) {
     let mut builder = SdkMeterProvider::builder().with_resource(config.resource.clone());
-    let views = Arc::new(views);
     let mut outlets = Vec::with_capacity(exporters.len());
-    for (exporter, interval) in exporters {
+    for (mut exporter, interval) in exporters {
+        if let Some(exemplars) = exemplars {
+            exporter.use_exemplars(exemplars);
+        }
         let monitor = Arc::clone(&exporter.monitor);
         let reader = PeriodicReader::builder(exporter).with_interval(interval).build();
         builder = builder.with_reader(reader.clone());

@@ -4,7 +4,7 @@ use opentelemetry::Key;
 use opentelemetry_sdk::metrics::Temporality;
 
 use super::TelemetryBuilder;
-use crate::View;
+use crate::{ExemplarFilter, View};
 
 impl TelemetryBuilder {
     /// Changes what some instruments become; see [`View`]. Those of a configuration file come on top.
@@ -38,6 +38,16 @@ impl TelemetryBuilder {
     /// want [`Temporality::Delta`].
     pub fn with_temporality(mut self, temporality: Temporality) -> Self {
         self.settings.temporality = Some(temporality);
+        self
+    }
+
+    /// Sets which measurements may become exemplars: the way from a slow bucket of a histogram to a trace. It wins over
+    /// `OTEL_METRICS_EXEMPLAR_FILTER`. The default is [`ExemplarFilter::TraceBased`].
+    ///
+    /// Counters and histograms of the global meter provider have them, bound ones too, on their way to a collector; gauges,
+    /// up-down counters, what is observed by callbacks, exporters of your own and the page for Prometheus have none.
+    pub fn with_exemplar_filter(mut self, filter: ExemplarFilter) -> Self {
+        self.settings.exemplar_filter = Some(filter);
         self
     }
 

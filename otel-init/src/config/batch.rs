@@ -10,6 +10,7 @@ use opentelemetry_sdk::metrics::Temporality;
 use super::Settings;
 use super::environment::Environment;
 use crate::Queue;
+use crate::metrics::ExemplarFilter;
 use crate::queue::BATCH_BYTES;
 
 pub(crate) const QUEUE: usize = 2048;
@@ -98,6 +99,14 @@ pub(crate) fn temporality(settings: &Settings, environment: &Environment<'_>) ->
             _ => None,
         })
         .unwrap_or(Temporality::Cumulative)
+}
+
+/// Which measurements may become exemplars.
+pub(crate) fn exemplar_filter(settings: &Settings, environment: &Environment<'_>) -> ExemplarFilter {
+    let (name, default) = ("OTEL_METRICS_EXEMPLAR_FILTER", ExemplarFilter::default());
+    let said =
+        || environment.choice(&[name], ExemplarFilter::EXPECTED, default.name(), ExemplarFilter::parse);
+    settings.exemplar_filter.or_else(said).unwrap_or(default)
 }
 
 /// Whether histograms without a view of their own have exponential buckets.

@@ -81,6 +81,7 @@ impl Config {
             exponential_histograms: settings.exponential_histograms || file.exponential_histograms,
             views: settings.views.iter().cloned().chain(file.views).collect(),
             cardinality: settings.cardinality.clone().unwrap_or(file.cardinality),
+            exemplar_filter: settings.exemplar_filter.unwrap_or(file.exemplar_filter),
             process_metrics: settings.process_metrics || file.process_metrics,
             tokio_metrics: settings.tokio_metrics.clone(),
             has_span_fields: !settings.without_span_fields,

@@ -48,7 +48,7 @@ pub(crate) use sampler::SamplerConfig;
 
 use self::origins::Origins;
 use crate::levels::Levels;
-use crate::metrics::{CardinalityLimits, View, Views};
+use crate::metrics::{CardinalityLimits, ExemplarFilter, View, Views};
 use crate::registry::Registry;
 use crate::safety::{Limits, SafetySettings};
 use crate::sampling::Sampling;
@@ -84,6 +84,7 @@ pub(crate) struct Settings {
     pub(crate) exponential_histograms: bool,
     pub(crate) views: Vec<View>,
     pub(crate) cardinality: Option<CardinalityLimits>,
+    pub(crate) exemplar_filter: Option<ExemplarFilter>,
     pub(crate) process_metrics: bool,
     /// The runtime to measure.
     pub(crate) tokio_metrics: Option<tokio::runtime::Handle>,
@@ -114,6 +115,7 @@ pub(crate) struct Config {
     pub(crate) exponential_histograms: bool,
     pub(crate) views: Vec<View>,
     pub(crate) cardinality: CardinalityLimits,
+    pub(crate) exemplar_filter: ExemplarFilter,
     pub(crate) process_metrics: bool,
     pub(crate) tokio_metrics: Option<tokio::runtime::Handle>,
     /// Whether log records have the fields of `tracing` spans.
@@ -181,6 +183,7 @@ impl Config {
             exponential_histograms: batch::exponential_histograms(settings, &environment),
             views: settings.views.clone(),
             cardinality: settings.cardinality.clone().unwrap_or_default(),
+            exemplar_filter: batch::exemplar_filter(settings, &environment),
             process_metrics: settings.process_metrics,
             tokio_metrics: settings.tokio_metrics.clone(),
             has_span_fields: !settings.without_span_fields,
@@ -223,6 +226,7 @@ impl Config {
             exponential_histograms: false,
             views: Vec::new(),
             cardinality: CardinalityLimits::default(),
+            exemplar_filter: ExemplarFilter::AlwaysOff,
             process_metrics: false,
             tokio_metrics: None,
             has_span_fields: false,

@@ -108,6 +108,7 @@ impl Origins {
             ("metrics", exports(Signal::Metrics)),
             ("logs", exports(Signal::Logs)),
             ("views", !settings.views.is_empty()),
+            ("exemplar_filter", settings.exemplar_filter.is_some()),
             ("cardinality_limit", settings.cardinality.is_some()),
             ("queue", settings.queue != Queue::default()),
             ("redaction", safety.redaction.summary() != Redaction::new().summary()),

@@ -188,6 +188,7 @@ fn a_bad_value_warns_once_by_name_and_the_default_holds() {
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s"),
         ("OTEL_EXPORTER_OTLP_COMPRESSION", "brotli"),
         ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "sometimes"),
+        ("OTEL_METRICS_EXEMPLAR_FILTER", "all"),
         ("OTEL_TRACES_EXPORTER", "file"),
         ("OTEL_METRICS_EXPORTER", "statsd"),
         ("OTEL_TRACES_SAMPLER", "parentbased_jaeger_remote"),

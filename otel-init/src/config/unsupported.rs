@@ -6,7 +6,6 @@ use super::environment::Environment;
 pub(super) const UNSUPPORTED: &[(&str, &str)] = &[
     ("OTEL_ENTITIES", ""),
     ("OTEL_BSP_MAX_CONCURRENT_EXPORTS", ""),
-    ("OTEL_METRICS_EXEMPLAR_FILTER", "the SDK has no exemplars"),
     ("OTEL_EXPORTER_ZIPKIN_ENDPOINT", "export OTLP and let the collector convert it"),
     ("OTEL_EXPORTER_ZIPKIN_TIMEOUT", "export OTLP and let the collector convert it"),
     ("OTEL_EXPORTER_ZIPKIN_PROTOCOL", "export OTLP and let the collector convert it"),

@@ -149,6 +149,7 @@ impl Workshop<'_> {
             temporality,
             redactor: Arc::clone(self.redactor),
             guard: Arc::clone(self.guard),
+            exemplars: None,
             live: Arc::clone(self.live),
             monitor,
         })

@@ -27,7 +27,7 @@ use super::{Monitor, metrics};
 use crate::Signal;
 use crate::caught::caught;
 use crate::control::Live;
-use crate::metrics::AttributeGuard;
+use crate::metrics::{AttributeGuard, ExemplarReader, Exemplars};
 use crate::safety::Redactor;
 
 /// Exports one signal to one destination.
@@ -38,6 +38,7 @@ pub(crate) struct SignalExporter {
     pub(super) temporality: Temporality,
     pub(super) redactor: Arc<Redactor>,
     pub(super) guard: Arc<AttributeGuard>,
+    pub(super) exemplars: Option<ExemplarReader>,
     pub(super) live: Arc<Live>,
     pub(crate) monitor: Arc<Monitor>,
 }
@@ -59,6 +60,13 @@ pub(super) struct Named<E: ?Sized> {
 }
 
 impl SignalExporter {
+    /// Its requests have exemplars from now on. Exporters of the user's are given the SDK's own data, which has none.
+    pub(crate) fn use_exemplars(&mut self, exemplars: &Arc<Exemplars>) {
+        if let Sink::Otlp(_) = self.sink {
+            self.exemplars = Some(ExemplarReader::new(exemplars));
+        }
+    }
+
     /// Without a collector, what was shown is what was exported.
     async fn hand_out<R: OtlpRequest + Lines>(&self, request: R) -> OTelSdkResult {
         match &self.sink {
@@ -163,6 +171,9 @@ impl LogExporter for SignalExporter {
 impl PushMetricExporter for SignalExporter {
     async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
         let mut request = ExportMetricsServiceRequest::from(metrics);
+        if let Some(exemplars) = &self.exemplars {
+            exemplars.attach(&mut request);
+        }
         self.guard.look(&mut request);
         metrics::redact(&mut request, &self.redactor);
         let items = request.items();

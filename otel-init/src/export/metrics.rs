@@ -4,19 +4,22 @@ use opentelemetry::{Array, StringValue};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue};
-use opentelemetry_proto::tonic::metrics::v1::Metric;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::{Exemplar, Metric};
 
 use crate::metrics::OVERFLOW;
 use crate::safety::Redactor;
 
-/// Applies the rules to the texts in the attributes of data points. Equal sets that come of it are merged by nobody, so
+/// Applies the rules to the texts in the attributes of data points and of their exemplars. Equal sets that come of it are merged by nobody, so
 /// a rule belongs on a value that is not measured by.
 pub(super) fn redact(request: &mut ExportMetricsServiceRequest, redactor: &Redactor) {
     let scopes = request.resource_metrics.iter_mut().flat_map(|resource| &mut resource.scope_metrics);
     for metric in scopes.flat_map(|scope| &mut scope.metrics) {
         for attributes in attributes_of_metric(metric) {
             attributes.retain_mut(|attribute| is_kept(attribute, redactor));
+        }
+        for exemplar in exemplars_of_metric(metric) {
+            exemplar.filtered_attributes.retain_mut(|attribute| is_kept(attribute, redactor));
         }
     }
 }
@@ -33,6 +36,22 @@ pub(crate) fn attributes_of_metric(metric: &mut Metric) -> Vec<&mut Vec<KeyValue
             data.data_points.iter_mut().map(|point| &mut point.attributes).collect()
         }
         Some(Data::Summary(data)) => data.data_points.iter_mut().map(|point| &mut point.attributes).collect(),
+    }
+}
+
+fn exemplars_of_metric(metric: &mut Metric) -> Vec<&mut Exemplar> {
+    match &mut metric.data {
+        None | Some(Data::Summary(_)) => Vec::new(),
+        Some(Data::Gauge(data)) => {
+            data.data_points.iter_mut().flat_map(|point| &mut point.exemplars).collect()
+        }
+        Some(Data::Sum(data)) => data.data_points.iter_mut().flat_map(|point| &mut point.exemplars).collect(),
+        Some(Data::Histogram(data)) => {
+            data.data_points.iter_mut().flat_map(|point| &mut point.exemplars).collect()
+        }
+        Some(Data::ExponentialHistogram(data)) => {
+            data.data_points.iter_mut().flat_map(|point| &mut point.exemplars).collect()
+        }
     }
 }
 

@@ -10,25 +10,37 @@ use opentelemetry::metrics::{
     InstrumentBuilder, InstrumentProvider, Meter, MeterProvider, ObservableCounter, ObservableGauge,
     ObservableUpDownCounter, UpDownCounter,
 };
+use opentelemetry_sdk::metrics::InstrumentKind;
 
+use super::exemplars::{Exemplars, WithExemplars, bounds_of};
+use super::view::Facts;
 use crate::caught::{Once, caught};
 
-/// The meters of a provider, whose callbacks may panic.
+/// The meters of a provider, whose callbacks may panic, and whose counters and histograms have exemplars if there is
+/// something that keeps them.
 #[derive(Debug)]
-pub(crate) struct GuardedMeterProvider<P>(pub(crate) P);
+pub(crate) struct GuardedMeterProvider<P> {
+    pub(crate) provider: P,
+    pub(crate) exemplars: Option<Arc<Exemplars>>,
+}
 
 impl<P: MeterProvider> MeterProvider for GuardedMeterProvider<P> {
     fn meter_with_scope(&self, scope: InstrumentationScope) -> Meter {
-        Meter::new(Arc::new(Guarded(self.0.meter_with_scope(scope))))
+        let meter = self.provider.meter_with_scope(scope.clone());
+        Meter::new(Arc::new(Guarded { meter, scope, exemplars: self.exemplars.clone() }))
     }
 }
 
-struct Guarded(Meter);
+struct Guarded {
+    meter: Meter,
+    scope: InstrumentationScope,
+    exemplars: Option<Arc<Exemplars>>,
+}
 
 impl Guarded {
     /// What is behind the meter, which takes whole builders.
     fn provider(&self) -> &dyn InstrumentProvider {
-        self.0.u64_counter("").instrument_provider
+        self.meter.u64_counter("").instrument_provider
     }
 }
 
@@ -51,26 +63,37 @@ fn guarded<I, M: 'static>(mut builder: AsyncInstrumentBuilder<'_, I, M>) -> Asyn
 }
 
 macro_rules! hand_on {
-    ($($method:ident: $builder:ident<$instrument:ty $(, $number:ty)?> $(as $guard:ident)?;)+) => {
+    (@ $self:ident $method:ident $builder:ident with $kind:ident) => {{
+        let Some(exemplars) = &$self.exemplars else { return $self.provider().$method($builder) };
+        let (name, unit) = ($builder.name.clone(), $builder.unit.clone().unwrap_or_default());
+        let boundaries = bounds_of(&$builder).map(<[f64]>::to_vec);
+        let instrument = $self.provider().$method($builder);
+        let kind = InstrumentKind::$kind;
+        let facts = Facts { name: &name, unit: &unit, kind, scope: &$self.scope };
+        WithExemplars::around(instrument, exemplars, &facts, boundaries.as_deref())
+            .map_or_else(|instrument| instrument, |instrument| $kind::new(Arc::new(instrument)))
+    }};
+    (@ $self:ident $method:ident $builder:ident) => { $self.provider().$method($builder) };
+    ($($method:ident: $builder:ident<$instrument:ty $(, $number:ty)?> $(as $guard:ident)? $(with $kind:ident)?;)+) => {
         impl InstrumentProvider for Guarded {
             $(fn $method(&self, builder: $builder<'_, $instrument $(, $number)?>) -> $instrument {
                 $(let builder = $guard(builder);)?
-                self.provider().$method(builder)
+                hand_on!(@ self $method builder $(with $kind)?)
             })+
         }
     };
 }
 
 hand_on! {
-    u64_counter: InstrumentBuilder<Counter<u64>>;
-    f64_counter: InstrumentBuilder<Counter<f64>>;
+    u64_counter: InstrumentBuilder<Counter<u64>> with Counter;
+    f64_counter: InstrumentBuilder<Counter<f64>> with Counter;
     i64_up_down_counter: InstrumentBuilder<UpDownCounter<i64>>;
     f64_up_down_counter: InstrumentBuilder<UpDownCounter<f64>>;
     u64_gauge: InstrumentBuilder<Gauge<u64>>;
     f64_gauge: InstrumentBuilder<Gauge<f64>>;
     i64_gauge: InstrumentBuilder<Gauge<i64>>;
-    f64_histogram: HistogramBuilder<Histogram<f64>>;
-    u64_histogram: HistogramBuilder<Histogram<u64>>;
+    f64_histogram: HistogramBuilder<Histogram<f64>> with Histogram;
+    u64_histogram: HistogramBuilder<Histogram<u64>> with Histogram;
     u64_observable_counter: AsyncInstrumentBuilder<ObservableCounter<u64>, u64> as guarded;
     f64_observable_counter: AsyncInstrumentBuilder<ObservableCounter<f64>, f64> as guarded;
     i64_observable_up_down_counter: AsyncInstrumentBuilder<ObservableUpDownCounter<i64>, i64> as guarded;
@@ -83,20 +106,30 @@ hand_on! {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::sync::Arc;
 
     use opentelemetry::metrics::MeterProvider;
     use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData};
     use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
 
     use super::GuardedMeterProvider;
+    use crate::metrics::{CardinalityLimits, ExemplarFilter, Exemplars, Views};
 
     /// One that the API has and this does not hand on would record nothing, without a word.
     #[test]
     fn every_kind_of_instrument_is_handed_on_with_all_that_was_said() {
+        let views = Arc::new(Views::new(&[], false, CardinalityLimits::default()).unwrap());
+        let exemplars = Arc::new(Exemplars::new(ExemplarFilter::AlwaysOn, views));
+        for exemplars in [None, Some(exemplars)] {
+            hands_on_every_kind(exemplars);
+        }
+    }
+
+    fn hands_on_every_kind(exemplars: Option<Arc<Exemplars>>) {
         let exporter = InMemoryMetricExporter::default();
         let reader = PeriodicReader::builder(exporter.clone()).build();
         let sdk = SdkMeterProvider::builder().with_reader(reader).build();
-        let meter = GuardedMeterProvider(sdk.clone()).meter("all");
+        let meter = GuardedMeterProvider { provider: sdk.clone(), exemplars }.meter("all");
         macro_rules! record {
             ($($kind:ident $record:ident $value:literal),+) => {
                 $(meter.$kind(stringify!($kind)).with_unit("s").with_description("d").build().$record($value, &[]);)+

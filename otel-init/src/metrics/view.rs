@@ -2,7 +2,7 @@
 //!
 //! <https://opentelemetry.io/docs/specs/otel/metrics/sdk/#view>
 
-use opentelemetry::Key;
+use opentelemetry::{InstrumentationScope, Key};
 use opentelemetry_sdk::metrics::{Aggregation, Instrument, InstrumentKind, Stream};
 
 use super::CardinalityLimits;
@@ -182,7 +182,7 @@ impl View {
 }
 
 /// "[ 0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000 ]"
-const DEFAULT_BUCKETS: &[f64] =
+pub(super) const DEFAULT_BUCKETS: &[f64] =
     &[0.0, 5.0, 10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1000.0, 2500.0, 5000.0, 7500.0, 10000.0];
 
 /// What holds where no view says otherwise.
@@ -233,14 +233,16 @@ impl Views {
 
     /// What the view in this place makes of the instrument.
     pub(crate) fn apply(&self, place: usize, instrument: &Instrument) -> Option<Stream> {
-        let (globs, view) = self.views.get(place).filter(|(globs, view)| fits(globs, view, instrument))?;
+        let facts = Facts::of(instrument);
+        let (globs, view) = self.views.get(place).filter(|(globs, view)| fits(globs, view, &facts))?;
         let _ = globs;
         view.stream(&self.defaults, instrument.kind()).ok()
     }
 
     /// What becomes of an instrument that no view fits.
     pub(crate) fn otherwise(&self, instrument: &Instrument) -> Option<Stream> {
-        if self.views.iter().any(|(globs, view)| fits(globs, view, instrument)) {
+        let facts = Facts::of(instrument);
+        if self.views.iter().any(|(globs, view)| fits(globs, view, &facts)) {
             return None;
         }
         let (kind, defaults) = (instrument.kind(), &self.defaults);
@@ -249,14 +251,56 @@ impl Views {
         }
         View::new("*").stream(defaults, kind).ok()
     }
+
+    /// Each metric that comes of an instrument.
+    pub(super) fn outlines(&self, facts: &Facts<'_>) -> Vec<Outline<'_>> {
+        let Defaults { limits, .. } = &self.defaults;
+        let otherwise = || self.defaults.aggregation(facts.kind);
+        let fitting = self.views.iter().filter(|(globs, view)| fits(globs, view, facts));
+        let outlines = fitting.map(|(_, view)| Outline {
+            name: view.new_name.as_deref(),
+            attributes: view.attributes.as_deref(),
+            aggregation: view.aggregation.clone().or_else(otherwise),
+            limit: view.cardinality_limit.or_else(|| limits.of(facts.kind)),
+        });
+        let mut outlines: Vec<_> = outlines.collect();
+        if outlines.is_empty() {
+            let (aggregation, limit) = (otherwise(), limits.of(facts.kind));
+            outlines.push(Outline { name: None, attributes: None, aggregation, limit });
+        }
+        outlines
+    }
 }
 
-fn fits(globs: &Globs, view: &View, instrument: &Instrument) -> bool {
-    let scope = instrument.scope();
+/// What a metric has of a view or of the defaults; `None` for what the instrument or the SDK says.
+pub(super) struct Outline<'a> {
+    pub(super) name: Option<&'a str>,
+    pub(super) attributes: Option<&'a [Key]>,
+    pub(super) aggregation: Option<Aggregation>,
+    pub(super) limit: Option<usize>,
+}
+
+/// What an instrument is chosen by.
+pub(super) struct Facts<'a> {
+    pub(super) name: &'a str,
+    pub(super) unit: &'a str,
+    pub(super) kind: InstrumentKind,
+    pub(super) scope: &'a InstrumentationScope,
+}
+
+impl<'a> Facts<'a> {
+    fn of(instrument: &'a Instrument) -> Self {
+        let (name, unit) = (instrument.name(), instrument.unit());
+        Self { name, unit, kind: instrument.kind(), scope: instrument.scope() }
+    }
+}
+
+fn fits(globs: &Globs, view: &View, instrument: &Facts<'_>) -> bool {
+    let scope = instrument.scope;
     let is = |wanted: &Option<String>, found: Option<&str>| wanted.is_none() || wanted.as_deref() == found;
-    globs.is_match(instrument.name())
-        && view.kind.is_none_or(|kind| kind == instrument.kind())
-        && is(&view.unit, Some(instrument.unit()))
+    globs.is_match(instrument.name)
+        && view.kind.is_none_or(|kind| kind == instrument.kind)
+        && is(&view.unit, Some(instrument.unit))
         && is(&view.meter, Some(scope.name()))
         && is(&view.meter_version, scope.version())
         && is(&view.meter_schema, scope.schema_url())

@@ -12,6 +12,7 @@ mod counts;
 mod delivery;
 mod destinations;
 mod disk;
+mod exemplars;
 mod fault_counts;
 mod faults;
 mod feedback;

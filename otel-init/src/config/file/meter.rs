@@ -13,7 +13,7 @@ use crate::Signal;
 use crate::config::batch::INTERVAL;
 use crate::config::destination::MetricDestination;
 use crate::config::prometheus::PrometheusConfig;
-use crate::metrics::{CardinalityLimits, View};
+use crate::metrics::{CardinalityLimits, ExemplarFilter, View};
 
 /// The types of instruments, as the file calls them.
 const KINDS: &[(&str, InstrumentKind)] = &[
@@ -56,13 +56,7 @@ impl Reader<'_> {
             }
         }
         if let Some(filter) = fields.optional("exemplar_filter") {
-            let name = filter.choice("always_on, always_off or trace_based", |text| {
-                ["always_on", "always_off", "trace_based"].contains(&text).then(|| text.to_owned())
-            })?;
-            if name != "always_off" {
-                // What the specification's own template has.
-                config.warnings.push(format!("exemplar_filter is {name}: the SDK has no exemplars yet"));
-            }
+            config.exemplar_filter = filter.choice(ExemplarFilter::EXPECTED, ExemplarFilter::parse)?;
         }
         fields.unsupported("meter_configurator", "a view with the aggregation drop leaves a meter out")?;
         fields.end()

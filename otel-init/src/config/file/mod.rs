@@ -38,7 +38,7 @@ use super::detection::Filter;
 use super::instrumentation::Instrumentations;
 use super::sampler::SamplerConfig;
 use crate::levels::{Levels, level_of};
-use crate::metrics::{CardinalityLimits, View};
+use crate::metrics::{CardinalityLimits, ExemplarFilter, View};
 use crate::safety::{Limits, SafetySettings};
 
 /// What the file says, with the defaults of the schema for what it does not say.
@@ -62,6 +62,7 @@ pub(crate) struct FileConfig {
     pub(crate) limits: Limits,
     pub(crate) exponential_histograms: bool,
     pub(crate) cardinality: CardinalityLimits,
+    pub(crate) exemplar_filter: ExemplarFilter,
     pub(crate) views: Vec<View>,
     pub(crate) safety: SafetySettings,
     pub(crate) shutdown_timeout: Option<std::time::Duration>,
@@ -114,6 +115,7 @@ impl FileConfig {
             limits: Limits::default(),
             exponential_histograms: false,
             cardinality: CardinalityLimits::default(),
+            exemplar_filter: ExemplarFilter::default(),
             views: Vec::new(),
             safety: settings.safety.clone(),
             shutdown_timeout: None,

@@ -8,7 +8,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::{FileConfig, FileError, read};
 use crate::config::{Compression, ExporterConfig, Instrumentations, LONGEST_WAIT, OtlpConfig, Settings};
-use crate::{ConsoleLogs, Protocol, Signal};
+use crate::{ConsoleLogs, ExemplarFilter, Protocol, Signal};
 
 fn parse_with(text: &str, variables: &[(&str, &str)]) -> Result<FileConfig, FileError> {
     let lookup =
@@ -383,12 +383,14 @@ fn a_variable_that_leaves_a_hole_is_a_warning() {
 }
 
 #[test]
-fn an_exemplar_filter_is_a_warning_and_what_is_null_is_unset() {
+fn an_exemplar_filter_is_read_and_what_is_null_is_unset() {
     let config = parse(
-        "file_format: '1.0'\nmeter_provider:\n  readers: [{periodic: {exporter: {console: }}}]\n  exemplar_filter: trace_based\n\
+        "file_format: '1.0'\nmeter_provider:\n  readers: [{periodic: {exporter: {console: }}}]\n  exemplar_filter: always_on\n\
          instrumentation/development: {general: {stability_opt_in_list: }}\n",
     );
-    assert_eq!(config.warnings.len(), 1, "{:?}", config.warnings);
+    assert_eq!(config.exemplar_filter, ExemplarFilter::AlwaysOn);
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+    assert_eq!(parse("file_format: '1.0'\n").exemplar_filter, ExemplarFilter::TraceBased);
 }
 
 #[test]

@@ -116,6 +116,10 @@ impl Rows<'_> {
             let port = Said::by(&["OTEL_EXPORTER_PROMETHEUS_PORT"]);
             self.add(&format!("{path}.port"), prometheus.port, port);
         }
+        if !config.destinations.metrics.is_empty() {
+            let said = Said::by(&["OTEL_METRICS_EXEMPLAR_FILTER"]).in_code("exemplar_filter");
+            self.add("meter_provider.exemplar_filter", config.exemplar_filter.name(), said);
+        }
         if !config.views.is_empty() {
             self.add("meter_provider.views", config.views.len(), Said::default().in_code("views"));
         }

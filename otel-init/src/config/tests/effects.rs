@@ -54,6 +54,7 @@ fn rows(file: &'static str) -> Vec<Row> {
             "base2_exponential_bucket_histogram",
             &[],
         ),
+        ("OTEL_METRICS_EXEMPLAR_FILTER", "always_off", &[]),
         ("OTEL_EXPORTER_PROMETHEUS_HOST", "0.0.0.0", &[PROMETHEUS]),
         ("OTEL_EXPORTER_PROMETHEUS_PORT", "9000", &[PROMETHEUS]),
         ("OTEL_METRIC_EXPORT_INTERVAL", "77", &[]),

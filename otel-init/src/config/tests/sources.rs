@@ -12,8 +12,8 @@ use super::super::{Config, Settings};
 use super::{resolve, resolve_with};
 use crate::sampling::{DebugHeader, Sampling};
 use crate::{
-    ConsoleLogs, DiskBuffer, DropRule, OtlpDestination, Protocol, Queue, Redaction, SettingSource, Signal,
-    SpanSelector, Telemetry, TelemetryBuilder, View,
+    ConsoleLogs, DiskBuffer, DropRule, ExemplarFilter, OtlpDestination, Protocol, Queue, Redaction,
+    SettingSource, Signal, SpanSelector, Telemetry, TelemetryBuilder, View,
 };
 
 type Change = fn(TelemetryBuilder) -> TelemetryBuilder;
@@ -134,6 +134,11 @@ const IN_CODE: &[(Change, &str, &str)] = &[
         "meter_provider.readers[0].periodic.cardinality_limits.default",
         "7",
     ),
+    (
+        |builder| builder.with_exemplar_filter(ExemplarFilter::AlwaysOn),
+        "meter_provider.exemplar_filter",
+        "always_on",
+    ),
     (|builder| builder.with_code_locations(), "distribution.otel-init.code_locations", "true"),
     (|builder| builder.with_process_metrics(), "distribution.otel-init.process_metrics", "true"),
     (
@@ -201,6 +206,7 @@ fn every_setting_of_the_code_is_in_the_table() {
         exponential_histograms: _,
         views: _,
         cardinality: _,
+        exemplar_filter: _,
         code_locations: _,
         process_metrics: _,
         tokio_metrics: _,
@@ -236,7 +242,7 @@ fn a_preset_in_code_is_not_the_source_of_what_a_variable_chose() {
 }
 
 /// What only leads to other keys, or is one of two that say the same.
-const LEADING: [&str; 23] = [
+const LEADING: [&str; 22] = [
     "file_format",
     "attribute_limits",
     "resource",
@@ -250,7 +256,6 @@ const LEADING: [&str; 23] = [
     "composite_list",
     "exporter",
     "readers",
-    "exemplar_filter",
     "cardinality_limits.counter",
     "_provider",
     "batch",
@@ -319,6 +324,7 @@ fn whatever_a_file_says_is_shown_with_its_line() {
         ("logger_provider.processors[0].batch.exporter.otlp_grpc.tls.insecure", "true"),
         ("logger_provider.limits.attribute_count_limit", "64"),
         ("meter_provider.readers[0].periodic.cardinality_limits.default", "100"),
+        ("meter_provider.exemplar_filter", "always_off"),
         ("meter_provider.views", "2"),
         ("instrumentation.rust.otel-db.enabled", "false"),
         ("distribution.otel-init.redaction", "secrets, personal data, 2 rules"),

@@ -1,0 +1,82 @@
+//! Exemplars, which the SDK has none of: kept beside its instruments, and put into the requests for the points they belong to.
+//!
+//! A measurement that the [`filter`] lets through is kept ([`kept`]) by its [`instrument`], one for each bucket of each set of
+//! attributes. Nothing is drained: every reader is given what was measured since it last asked ([`reader`]).
+//!
+//! <https://opentelemetry.io/docs/specs/otel/metrics/sdk/#exemplar>
+
+mod filter;
+mod instrument;
+mod kept;
+mod quick_hash;
+mod reader;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use opentelemetry::InstrumentationScope;
+
+pub use filter::ExemplarFilter;
+
+pub(super) use instrument::{WithExemplars, bounds_of};
+use kept::Kept;
+pub(crate) use reader::ExemplarReader;
+
+use super::Views;
+use super::view::Facts;
+
+/// More instruments than this have none.
+const MOST_INSTRUMENTS: usize = 2000;
+
+/// The exemplars of all instruments of a pipeline.
+#[derive(Debug)]
+pub(crate) struct Exemplars {
+    filter: ExemplarFilter,
+    views: Arc<Views>,
+    instruments: Mutex<HashMap<(InstrumentationScope, String), Arc<Kept>>>,
+    /// Grows with every collection.
+    tick: Arc<AtomicU64>,
+    /// The tick from which on each reader has not been given anything.
+    readers: Mutex<Vec<Arc<AtomicU64>>>,
+}
+
+impl Exemplars {
+    pub(crate) fn new(filter: ExemplarFilter, views: Arc<Views>) -> Self {
+        Self { filter, views, instruments: Mutex::default(), tick: Arc::default(), readers: Mutex::default() }
+    }
+
+    /// What keeps the exemplars of this instrument, however often it is made; `None` if it is measured for nobody.
+    fn instrument(&self, facts: &Facts<'_>, boundaries: Option<&[f64]>) -> Option<Arc<Kept>> {
+        let key = format!("{} {} {:?}", facts.name.to_ascii_lowercase(), facts.unit, facts.kind);
+        let key = (facts.scope.clone(), key);
+        let mut instruments = lock(&self.instruments);
+        if let Some(kept) = instruments.get(&key) {
+            return Some(Arc::clone(kept));
+        }
+        let streams = stream::streams(&self.views, facts, boundaries);
+        if streams.is_empty() || instruments.len() >= MOST_INSTRUMENTS {
+            return None;
+        }
+        let kept = Arc::new(Kept::new(facts, streams, Arc::clone(&self.tick)));
+        instruments.insert(key, Arc::clone(&kept));
+        Some(kept)
+    }
+
+    fn all(&self) -> Vec<Arc<Kept>> {
+        lock(&self.instruments).values().cloned().collect()
+    }
+
+    /// What no reader is to be given any more was measured before this tick.
+    fn oldest(&self) -> u64 {
+        let readers = lock(&self.readers);
+        readers.iter().map(|since| since.load(Ordering::Relaxed)).min().unwrap_or(0)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
