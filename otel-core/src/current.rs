@@ -84,6 +84,8 @@ pub fn attach_for_exemplars(context: &Context) -> Option<ContextGuard> {
 mod tests {
     use std::cell::RefCell;
 
+    use opentelemetry::trace::{SpanContext, TraceFlags, TraceState};
+
     use super::*;
 
     struct AtEnd;
@@ -91,12 +93,37 @@ mod tests {
     impl Drop for AtEnd {
         fn drop(&mut self) {
             drop(attach_context(&current_context()));
+            assert_eq!(sampled_span(), None);
         }
     }
 
     thread_local! {
         static FIRST: RefCell<Option<AtEnd>> = const { RefCell::new(None) };
         static LAST: RefCell<Option<AtEnd>> = const { RefCell::new(None) };
+    }
+
+    fn with_span(id: u64, flags: TraceFlags) -> Context {
+        let span = SpanContext::new(1.into(), id.into(), flags, false, TraceState::default());
+        Context::new().with_remote_span_context(span)
+    }
+
+    #[test]
+    fn exemplars_lead_to_the_operation_and_nowhere_if_it_is_not_sampled() {
+        let (sampled, other) = (with_span(2, TraceFlags::SAMPLED), with_span(3, TraceFlags::SAMPLED));
+        let unsampled = with_span(4, TraceFlags::NOT_SAMPLED);
+        let measured_in = |around: &Context, operation: &Context| {
+            let _around = attach_context(around);
+            let attached = attach_for_exemplars(operation);
+            (attached.is_some(), sampled_span().map(|(_, span)| span))
+        };
+        assert_eq!(measured_in(&other, &sampled), (false, Some(3.into())), "nobody keeps any");
+        crate::Install::new().with_exemplars(true).announce();
+        assert_eq!(measured_in(&other, &sampled), (true, Some(2.into())));
+        assert_eq!(measured_in(&other, &unsampled), (true, None));
+        assert_eq!(measured_in(&Context::new(), &sampled), (true, Some(2.into())));
+        assert_eq!(measured_in(&sampled, &sampled), (false, Some(2.into())), "it is current already");
+        assert_eq!(measured_in(&Context::new(), &unsampled), (false, None));
+        crate::Install::new().announce();
     }
 
     /// A panic there ends the process of the test.

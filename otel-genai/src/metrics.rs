@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use opentelemetry::KeyValue;
 use opentelemetry::metrics::{BoundHistogram, Counter, Histogram, Meter};
+use opentelemetry::{Context, KeyValue};
+use otel_core::attach_for_exemplars;
 
 use crate::GenAiConventions;
 use crate::names::{attribute, metric, own};
@@ -69,6 +70,8 @@ pub(crate) struct ChunkTimes {
     attributes: Vec<KeyValue>,
     /// An SDK hashes and compares the attributes of each measurement, which costs more than to read the chunk.
     bound: Option<BoundHistogram<f64>>,
+    /// That of the operation.
+    context: Context,
     /// Not recorded yet.
     waiting: Vec<Duration>,
 }
@@ -83,6 +86,7 @@ impl ChunkTimes {
     }
 
     fn flush(&mut self) {
+        let _measured_in = attach_for_exemplars(&self.context);
         for elapsed in self.waiting.drain(..) {
             match &self.bound {
                 Some(bound) => bound.record(elapsed.as_secs_f64()),
@@ -149,11 +153,18 @@ impl GenAiMetrics {
     }
 
     /// Records the first chunk of a stream, so long after the request, and makes ready for those that follow.
-    pub(crate) fn first_chunk(&self, elapsed: Duration, attributes: Vec<KeyValue>) -> ChunkTimes {
+    pub(crate) fn first_chunk(
+        &self,
+        elapsed: Duration,
+        attributes: Vec<KeyValue>,
+        context: &Context,
+    ) -> ChunkTimes {
+        let _measured_in = attach_for_exemplars(context);
         self.first_chunk.record(elapsed.as_secs_f64(), &attributes);
         let output_chunk = self.output_chunk.clone();
         let bound = self.binds.then(|| output_chunk.bind(&attributes));
-        ChunkTimes { output_chunk, attributes, bound, waiting: Vec::with_capacity(CHUNKS_TOGETHER) }
+        let (context, waiting) = (context.clone(), Vec::with_capacity(CHUNKS_TOGETHER));
+        ChunkTimes { output_chunk, attributes, bound, context, waiting }
     }
 
     /// Records an operation that has ended.

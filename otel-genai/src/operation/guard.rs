@@ -138,10 +138,10 @@ impl Guard {
         if count == 0 || self.is_inert() {
             return;
         }
-        let Self { genai, facts, response, clock, .. } = self;
+        let Self { genai, facts, response, clock, context, .. } = self;
         clock.chunks(count, |elapsed| {
             let attributes = chunk_attributes(genai, facts, response.model.as_deref());
-            genai.instruments().map(|metrics| metrics.first_chunk(elapsed, attributes))
+            genai.instruments().map(|metrics| metrics.first_chunk(elapsed, attributes, context))
         });
     }
 

@@ -100,7 +100,10 @@ impl ClientSettings {
         let convention = self.instrumenter.convention();
         let counts_bytes = convention.with_body_sizes && !operation.is_inert();
         let metrics = counts_bytes.then(|| convention.sizes.load_full()).flatten();
-        let sizes = metrics.map(|metrics| Box::new(BodySizes::new(metrics, request.metric_attributes())));
+        let sizes = metrics.map(|metrics| {
+            let context = operation.context().clone();
+            Box::new(BodySizes::new(metrics, request.metric_attributes(), context))
+        });
         Observed { operation, sizes }
     }
 

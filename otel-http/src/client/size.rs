@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use opentelemetry::KeyValue;
+use opentelemetry::{Context, KeyValue};
+use otel_core::attach_for_exemplars;
 
 use super::convention::ClientResponse;
 use super::metrics::SizeMetrics;
@@ -14,12 +15,14 @@ use crate::protocol::{protocol_version, status_error};
 pub(crate) struct BodySizes {
     metrics: Arc<SizeMetrics>,
     attributes: Vec<KeyValue>,
+    /// That of the request's span.
+    context: Context,
     response_bytes: u64,
 }
 
 impl BodySizes {
-    pub(crate) fn new(metrics: Arc<SizeMetrics>, attributes: Vec<KeyValue>) -> Self {
-        Self { metrics, attributes, response_bytes: 0 }
+    pub(crate) fn new(metrics: Arc<SizeMetrics>, attributes: Vec<KeyValue>, context: Context) -> Self {
+        Self { metrics, attributes, context, response_bytes: 0 }
     }
 
     /// The response's head is there, so the request has been sent.
@@ -33,6 +36,7 @@ impl BodySizes {
             attributes.push(KeyValue::new("error.type", status_error(response.status)));
         }
         if let Some(bytes) = request_bytes {
+            let _measured_in = attach_for_exemplars(&self.context);
             self.metrics.request.record(bytes, attributes);
         }
     }
@@ -43,6 +47,7 @@ impl BodySizes {
 
     /// The response's body has passed whole.
     pub(crate) fn end(self) {
+        let _measured_in = attach_for_exemplars(&self.context);
         self.metrics.response.record(self.response_bytes, &self.attributes);
     }
 }
