@@ -30,7 +30,11 @@ pub(super) fn metrics(received: &[Arc<ReceivedMetric>]) -> Vec<Metric> {
             Some((last, metric)) if Arc::ptr_eq(&last.resource, &next.resource) => {
                 replace_points(metric, &next.metric.points);
             }
-            Some(same) => *same = (Arc::clone(next), next.metric.clone()),
+            Some((last, metric)) => {
+                let before = std::mem::replace(metric, next.metric.clone());
+                keep_exemplars(metric, &before);
+                *last = Arc::clone(next);
+            }
         }
     }
     merged.into_iter().map(|(_, metric)| metric).collect()
@@ -51,10 +55,29 @@ fn add_points(metric: &mut Metric, points: &[Point]) {
 fn replace_points(metric: &mut Metric, points: &[Point]) {
     for point in points {
         match metric.points.iter_mut().find(|known| known.attributes.is_same(&point.attributes)) {
-            Some(known) => *known = point.clone(),
+            Some(known) => {
+                let before = std::mem::replace(known, point.clone());
+                keep_those_of(known, &before);
+            }
             None => metric.points.push(point.clone()),
         }
     }
+}
+
+/// A value stands for all before it, but an exemplar is sent once, or until another takes its place.
+fn keep_exemplars(metric: &mut Metric, before: &Metric) {
+    for point in &mut metric.points {
+        let same = before.points.iter().find(|before| before.attributes.is_same(&point.attributes));
+        if let Some(before) = same {
+            keep_those_of(point, before);
+        }
+    }
+}
+
+fn keep_those_of(point: &mut Point, before: &Point) {
+    let again = std::mem::take(&mut point.exemplars);
+    point.exemplars.clone_from(&before.exemplars);
+    point.exemplars.extend(again.into_iter().filter(|exemplar| !before.exemplars.contains(exemplar)));
 }
 
 fn sum(first: &PointValue, second: &PointValue) -> PointValue {

@@ -265,3 +265,27 @@ fn deltas_that_are_too_large_to_add_up_panic_nobody() {
     let captured = exports("histogram", [most, most]);
     assert_eq!((captured.points("m")[0].count(), captured.total("m")), (Some(u64::MAX), 2.0));
 }
+
+/// Each is sent once by `otel-init`, and again and again by senders that keep it until another takes its place.
+#[test]
+fn exemplars_of_all_exports_of_a_sum_are_kept_once() {
+    let export = |count: u64, exemplars: &[u64]| {
+        let exemplars: Vec<_> = exemplars
+            .iter()
+            .map(|value| format!(r#"{{"asInt": "{value}", "timeUnixNano": "{value}"}}"#))
+            .collect();
+        let exemplars = exemplars.join(",");
+        format!(
+            r#"{{"resourceMetrics": [{{"scopeMetrics": [{{"metrics": [{{"name": "orders", "sum": {{
+                "aggregationTemporality": 2, "isMonotonic": true,
+                "dataPoints": [{{"asInt": "{count}", "exemplars": [{exemplars}]}}]}}}}]}}]}}]}}"#
+        )
+    };
+    let lines = [export(1, &[1]), export(2, &[1, 2]), export(3, &[]), export(4, &[4])];
+    let captured = Captured::from_otlp_json(&lines.join("\n")).unwrap();
+    let metric = captured.metrics.iter().find(|metric| metric.name == "orders").unwrap();
+    let values: Vec<_> =
+        metric.points[0].exemplars.iter().map(|exemplar| exemplar.value.unwrap().as_f64()).collect();
+    assert_eq!(values, [1.0, 2.0, 4.0]);
+    assert_eq!(metric.points[0].total(), 4.0);
+}

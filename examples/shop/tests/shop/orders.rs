@@ -101,6 +101,35 @@ fn outcomes_are_those_that_the_readme_promises() {
     assert_eq!(outcomes, BTreeMap::from(expected));
 }
 
+/// What a duration is of, by the attribute that its spans have.
+const DURATIONS: [(&str, SpanKind, &str); 6] = [
+    ("http.server.request.duration", SpanKind::Server, "http.request.method"),
+    ("http.client.request.duration", SpanKind::Client, "http.request.method"),
+    ("rpc.server.call.duration", SpanKind::Server, "rpc.method"),
+    ("rpc.client.call.duration", SpanKind::Client, "rpc.method"),
+    ("db.client.operation.duration", SpanKind::Client, "db.system.name"),
+    ("gen_ai.client.operation.duration", SpanKind::Client, "gen_ai.provider.name"),
+];
+
+#[test]
+fn every_duration_leads_to_a_request_that_took_so_long() {
+    for (name, kind, key) in DURATIONS {
+        let mut led = 0;
+        for metric in RUN.report.metrics.iter().filter(|metric| metric.name == name) {
+            for exemplar in metric.points.iter().flat_map(|point| &point.exemplars) {
+                let trace = trace(exemplar.trace_id.as_deref().unwrap());
+                let span = trace.span(exemplar.span_id.as_deref().unwrap()).unwrap();
+                assert!(span.attribute(key).is_some(), "{name} leads to {span:#?}");
+                assert!(span.kind == kind || span.kind == SpanKind::Internal, "{name} leads to {span:#?}");
+                let difference = exemplar.value.unwrap().as_f64() - span.duration().as_secs_f64();
+                assert!(difference.abs() < 1e-6, "{name} is {difference} away from {span:#?}");
+                led += 1;
+            }
+        }
+        assert!(led > 0, "{name} leads nowhere");
+    }
+}
+
 #[test]
 fn every_client_span_is_the_parent_of_one_server_span_of_another_service() {
     // The assistant's model is in its own process, and has a test of its own.
