@@ -18,6 +18,10 @@ use super::stream::{Slots, Stream};
 use crate::metrics::view::Facts;
 use crate::shards::Shards;
 
+/// A limit that is larger is for points; exemplars are examples. With 16 threads and all of their series measured since the
+/// last export, an instrument keeps some ten megabytes.
+const MOST_SERIES: usize = 2000;
+
 /// What was measured.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Number {
@@ -97,7 +101,7 @@ impl Kept {
             unit: facts.unit.to_owned(),
             keys: keys.map(|keys| keys.concat()),
             slots: Slots::of_all(&streams),
-            most_series: streams.iter().map(|stream| stream.limit).max().unwrap_or_default(),
+            most_series: streams.iter().map(|stream| stream.limit).max().unwrap_or_default().min(MOST_SERIES),
             streams,
             tick,
             shards: Shards::new(Mutex::default),

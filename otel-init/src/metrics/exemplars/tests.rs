@@ -13,8 +13,12 @@ use crate::metrics::view::Facts;
 use crate::metrics::{CardinalityLimits, View, Views};
 
 fn exemplars(views: &[View]) -> Arc<Exemplars> {
+    exemplars_of_at_most(10, views)
+}
+
+fn exemplars_of_at_most(limit: usize, views: &[View]) -> Arc<Exemplars> {
     let mut limits = CardinalityLimits::default();
-    limits.set_default(10);
+    limits.set_default(limit);
     let views = Arc::new(Views::new(views, false, limits).unwrap());
     Arc::new(Exemplars::new(ExemplarFilter::AlwaysOn, views))
 }
@@ -66,6 +70,14 @@ fn sets_of_attributes_beyond_the_limit_are_left_out_until_others_are_forgotten()
     assert_eq!(kept.len(), 0, "nobody is to be given them any more");
     offer(&kept, 0.5, 999);
     assert_eq!(kept.len(), 1);
+}
+
+#[test]
+fn a_limit_for_points_that_is_very_large_is_none_for_exemplars() {
+    let exemplars = exemplars_of_at_most(1_000_000, &[]);
+    let kept = latency(&exemplars).unwrap();
+    (0..3000).for_each(|route| offer(&kept, 0.5, route));
+    assert_eq!(kept.len(), 2000);
 }
 
 #[test]
