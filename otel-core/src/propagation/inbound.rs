@@ -22,6 +22,25 @@ pub enum InboundTrust {
     Public,
 }
 
+impl InboundTrust {
+    /// As the two options of a server say it, `with_public_endpoint` and `with_sampled_flag_ignored`: the first counts more.
+    ///
+    /// ```
+    /// use otel_core::propagation::InboundTrust;
+    ///
+    /// assert_eq!(InboundTrust::of(false, false), InboundTrust::Full);
+    /// assert_eq!(InboundTrust::of(true, true), InboundTrust::Public);
+    /// ```
+    #[must_use]
+    pub const fn of(public_endpoint: bool, sampled_flag_ignored: bool) -> Self {
+        match (public_endpoint, sampled_flag_ignored) {
+            (true, _) => Self::Public,
+            (false, true) => Self::IgnoreSampledFlag,
+            (false, false) => Self::Full,
+        }
+    }
+}
+
 /// The context that a request with these headers belongs to, and links to what it only refers to.
 ///
 /// Whatever the trust, a wish for recording that was checked by its signature holds: see

@@ -135,11 +135,7 @@ impl GrpcServerLayerBuilder {
             report,
             head: head.map(Arc::new),
             peer: self.peer.unwrap_or_else(|| Arc::new(tonic_peer)),
-            trust: match (self.public_endpoint, self.sampled_flag_ignored) {
-                (true, _) => InboundTrust::Public,
-                (false, true) => InboundTrust::IgnoreSampledFlag,
-                (false, false) => InboundTrust::Full,
-            },
+            trust: InboundTrust::of(self.public_endpoint, self.sampled_flag_ignored),
             instrumenter: Instrumenter::new(scope(), providers, GrpcConvention::new(rules)),
         };
         GrpcServerLayer { settings: Arc::new(settings) }

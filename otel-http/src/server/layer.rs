@@ -231,11 +231,7 @@ impl HttpServerLayerBuilder {
         self.convention.has_own_meter_provider = self.providers.has_own_meter_provider();
         let settings = Settings {
             instrumenter: Instrumenter::new(scope(), self.providers, self.convention),
-            trust: match (self.public_endpoint, self.sampled_flag_ignored) {
-                (true, _) => InboundTrust::Public,
-                (false, true) => InboundTrust::IgnoreSampledFlag,
-                (false, false) => InboundTrust::Full,
-            },
+            trust: InboundTrust::of(self.public_endpoint, self.sampled_flag_ignored),
             options: self.options,
         };
         HttpServerLayer { settings: Arc::new(settings) }
