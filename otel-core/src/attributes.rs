@@ -1,6 +1,7 @@
 //! The attributes of one operation, each written once and sent where it belongs.
 
 use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use opentelemetry::trace::{SpanRef, TraceContextExt};
 use opentelemetry::{Context, Key, KeyValue, Value};
@@ -22,27 +23,31 @@ pub struct Attributes<'a> {
     /// `None`: nobody reads them either.
     metric: Option<&'a mut Vec<KeyValue>>,
     /// While a function of the user's writes.
-    names: Option<AttributeNames>,
+    names: Option<Unavailable>,
 }
 
-/// The names that a function of the user's may no longer give to attributes: those that an instrumentation gives itself,
-/// and those that were given before. An attribute that is there twice is against the specification, and the SDK does not
-/// look: "The attribute keys [...] MUST be unique".
+/// The names that functions of the user's have given to attributes of one operation. An attribute that is there twice is
+/// against the specification, and the SDK does not look: "The attribute keys [...] MUST be unique".
 ///
 /// <https://opentelemetry.io/docs/specs/otel/common/#attribute-collections>
 #[derive(Debug, Default)]
 pub struct AttributeNames {
+    taken: Mutex<Vec<Key>>,
+}
+
+impl AttributeNames {
+    fn taken(&self) -> MutexGuard<'_, Vec<Key>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The names that a function of the user's may not give while it writes.
+struct Unavailable {
     reserved: &'static [&'static str],
     taken: Vec<Key>,
 }
 
-impl AttributeNames {
-    /// No name is taken yet but these; one that ends with a dot stands for all that begin with it.
-    #[must_use]
-    pub fn reserved(names: &'static [&'static str]) -> Self {
-        Self { reserved: names, taken: Vec::new() }
-    }
-
+impl Unavailable {
     /// Takes `key`; `false` if it is taken already.
     fn take(&mut self, key: &Key) -> bool {
         let name = key.as_str();
@@ -82,33 +87,48 @@ impl<'a> Attributes<'a> {
         Self { span: Sink::None, metric: None, names: None }
     }
 
+    /// Writes for the metrics alone: of an operation without a span to record.
+    pub(crate) fn to_metrics(metric: &'a mut Vec<KeyValue>) -> Self {
+        Self { span: Sink::None, metric: Some(metric), names: None }
+    }
+
     /// Writes into the span of `context` when it is recording, else only into the metric's list.
     pub(crate) fn to_span(context: &'a Context, is_recording: bool, metric: &'a mut Vec<KeyValue>) -> Self {
         let span = if is_recording { Sink::Span(context.span()) } else { Sink::None };
         Self { span, metric: Some(metric), names: None }
     }
 
-    /// Calls `add`, a function of the user's, and leaves out attributes whose names are taken. Those that the operation
-    /// starts with are taken too; what a span that runs has been given is not known, so `names` says it.
+    /// Calls `add`, a function of the user's, and leaves out attributes of names that were given before: by the operation at
+    /// its start, by functions that were called with the same `names`. `reserved` are those that the instrumentation keeps to
+    /// itself: because it may give them later or, to a span that runs, may have given them. A name there that ends with a dot
+    /// stands for all that begin with it.
     ///
     /// ```
     /// # use otel_core::{AttributeNames, Attributes};
     /// # let (mut span, mut metric) = (Vec::new(), Vec::new());
     /// # let mut attributes = Attributes::to_lists(&mut span, &mut metric);
-    /// let mut names = AttributeNames::reserved(&["http.route"]);
+    /// let names = AttributeNames::default();
     /// attributes.both("http.request.method", "GET");
-    /// attributes.checked(&mut names, |attributes| {
+    /// attributes.checked(&names, &["http.response.", "http.route"], |attributes| {
     ///     attributes.both("http.request.method", "get"); // is there
     ///     attributes.span("app.tenant", "blue");
     ///     attributes.span("app.tenant", "green"); // the first one stays
-    ///     attributes.both("http.route", "/mine"); // is the instrumentation's own
+    ///     attributes.both("http.route", "/mine"); // may come
     /// });
     /// assert_eq!((span.len(), metric.len()), (2, 1));
     /// ```
-    pub fn checked(&mut self, names: &mut AttributeNames, add: impl FnOnce(&mut Self)) {
-        self.names = Some(std::mem::take(names));
+    pub fn checked(
+        &mut self,
+        names: &AttributeNames,
+        reserved: &'static [&'static str],
+        add: impl FnOnce(&mut Self),
+    ) {
+        let taken = std::mem::take(&mut *names.taken());
+        self.names = Some(Unavailable { reserved, taken });
         add(self);
-        *names = self.names.take().unwrap_or_default();
+        if let Some(Unavailable { taken, .. }) = self.names.take() {
+            *names.taken() = taken;
+        }
     }
 
     /// Adds an attribute to the span only: a value with many different values, or one that metrics do not need.
@@ -216,8 +236,7 @@ mod tests {
     #[test]
     fn an_operation_without_a_recording_span_keeps_only_what_metrics_read() {
         let mut metric = Vec::new();
-        let context = Context::new();
-        let mut attributes = Attributes::to_span(&context, false, &mut metric);
+        let mut attributes = Attributes::to_metrics(&mut metric);
         assert!(!attributes.wants_span());
         attributes.span("url.path", "/");
         attributes.both("http.request.method", "GET");
@@ -235,12 +254,12 @@ mod tests {
         let (mut span, mut metric) = (Vec::new(), vec![KeyValue::new("db.namespace", "shop")]);
         span.extend([KeyValue::new("db.namespace", "shop"), KeyValue::new("db.query.text", "SELECT 1")]);
         let mut attributes = Attributes::to_lists(&mut span, &mut metric);
-        attributes.checked(&mut AttributeNames::default(), add);
+        attributes.checked(&AttributeNames::default(), &[], add);
         assert_eq!(span.len(), 2);
 
-        let (mut unsampled, context) = (vec![KeyValue::new("db.namespace", "shop")], Context::new());
-        let mut attributes = Attributes::to_span(&context, false, &mut unsampled);
-        attributes.checked(&mut AttributeNames::default(), add);
+        let mut unsampled = vec![KeyValue::new("db.namespace", "shop")];
+        let mut attributes = Attributes::to_metrics(&mut unsampled);
+        attributes.checked(&AttributeNames::default(), &[], add);
         assert_eq!(metric, unsampled);
         assert_eq!(metric.len(), 3);
     }

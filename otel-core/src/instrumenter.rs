@@ -261,25 +261,34 @@ impl<C: Convention> Shared<C> {
         started: &Started,
         metric_attributes: &mut Vec<KeyValue>,
     ) -> StartedSpan {
-        let attributes_first = self.attributes_first(bound, parent);
         let mut builder = SpanBuilder::from_name(self.convention.span_name(request))
             .with_kind(self.convention.span_kind(request))
             .with_start_time(started.wall_clock);
         builder.links = (!links.is_empty()).then_some(links);
+        let attributes_first = self.attributes_first(bound, parent);
         if attributes_first {
-            let mut span_attributes = Vec::with_capacity(SPAN_CAPACITY);
-            let mut attributes = Attributes::to_lists(&mut span_attributes, metric_attributes);
-            self.convention.on_start(request, &mut attributes);
-            builder.attributes = Some(span_attributes);
+            builder.attributes = Some(self.span_attributes(request, metric_attributes));
         }
         let span = bound.tracer.start(builder, parent);
         bound.note_effect(&span, parent);
         let NewSpan { context, is_recording, .. } = span;
-        if !attributes_first {
-            let mut attributes = Attributes::to_span(&context, is_recording, metric_attributes);
-            self.convention.on_start(request, &mut attributes);
+        if !attributes_first && is_recording {
+            context.span().set_attributes(self.span_attributes(request, metric_attributes));
+        } else if !attributes_first {
+            self.convention.on_start(request, &mut Attributes::to_metrics(metric_attributes));
         }
         StartedSpan { context, is_recording }
+    }
+
+    /// What the span starts with, and what metrics carry. As a list, in which hooks see what is there.
+    fn span_attributes(
+        &self,
+        request: &C::Request<'_>,
+        metric_attributes: &mut Vec<KeyValue>,
+    ) -> Vec<KeyValue> {
+        let mut span_attributes = Vec::with_capacity(SPAN_CAPACITY);
+        self.convention.on_start(request, &mut Attributes::to_lists(&mut span_attributes, metric_attributes));
+        span_attributes
     }
 
     /// With metrics alone there is nothing to build and to attach but the caller's context.
@@ -289,9 +298,8 @@ impl<C: Convention> Shared<C> {
         request: &C::Request<'_>,
         metric_attributes: &mut Vec<KeyValue>,
     ) -> StartedSpan {
-        let context = parent.clone();
-        self.convention.on_start(request, &mut Attributes::to_span(&context, false, metric_attributes));
-        StartedSpan { context, is_recording: false }
+        self.convention.on_start(request, &mut Attributes::to_metrics(metric_attributes));
+        StartedSpan { context: parent.clone(), is_recording: false }
     }
 
     /// Whether the attributes are built before the span.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Buf;
 use http::{Extensions, HeaderMap, Request, Response, StatusCode};
 use opentelemetry::Context;
-use otel_core::{ErrorType, Operation};
+use otel_core::{AttributeNames, ErrorType, HeaderCapture, Operation, call_hook};
 use tonic::Code;
 
 use crate::GrpcResponse;
@@ -16,11 +16,8 @@ use crate::convention::{GrpcConvention, write_peer};
 use crate::deadline::Deadline;
 use crate::messages::Messages;
 use crate::method::{OTHER, SYSTEM, prove};
-use crate::names::Names;
 use crate::side::Side;
 use crate::text::shown;
-use otel_core::HeaderCapture;
-use otel_core::call_hook;
 
 /// A call that has started: a guard that ends its operation once.
 ///
@@ -45,7 +42,7 @@ pub(crate) struct CallParts {
     pub(crate) deadline: Option<Deadline>,
     pub(crate) standing: Standing,
     pub(crate) has_own_name: bool,
-    pub(crate) names: Option<Names>,
+    pub(crate) names: Option<AttributeNames>,
     /// What is read from the response's head.
     pub(crate) head: Option<Arc<HeadRules>>,
     pub(crate) messages: Option<Box<Messages>>,

@@ -12,7 +12,10 @@ use opentelemetry::baggage::BaggageExt;
 use opentelemetry::metrics::Meter;
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, Key, KeyValue, Value};
-use otel_core::{Attributes, Convention, ErrorType, EventLog, InFlight, binds_instruments};
+use otel_core::{
+    AttributeNames, Attributes, Convention, ErrorType, EventLog, HeaderCapture, InFlight, binds_instruments,
+    call_hook,
+};
 use tonic::Code;
 
 use crate::address::{Authority, Target};
@@ -20,13 +23,10 @@ use crate::call::CallParts;
 use crate::code;
 use crate::method::{Method, SYSTEM};
 use crate::metrics::{GrpcTally, Metrics};
-use crate::names::{Names, checked};
+use crate::names::OURS;
 use crate::side::Side;
-use crate::text::address_text;
-use crate::text::shown;
+use crate::text::{address_text, shown};
 use crate::{GrpcRequest, GrpcResponse};
-use otel_core::HeaderCapture;
-use otel_core::call_hook;
 
 pub(crate) type SpanNameOf = Arc<dyn Fn(&GrpcRequest<'_>) -> Option<Cow<'static, str>> + Send + Sync>;
 pub(crate) type PeerOf = Arc<dyn Fn(&GrpcRequest<'_>) -> Option<SocketAddr> + Send + Sync>;
@@ -66,7 +66,7 @@ pub(crate) struct CallStart<'a> {
     /// The parent's context, with the caller's baggage.
     pub(crate) context: &'a Context,
     /// Where functions of the user's, or callers, add attributes.
-    pub(crate) names: Option<&'a Names>,
+    pub(crate) names: Option<&'a AttributeNames>,
     /// Whether gRPC's own metrics count it at its start, as a call of its method. Else they do so at its end.
     pub(crate) is_counted: bool,
 }
@@ -122,16 +122,14 @@ impl<S: Side> Convention for GrpcConvention<S> {
         if attributes.wants_span() {
             self.on_start_of_span(call, attributes);
         }
-        checked(call.names, attributes, |attributes| {
-            if let Some(add) = &self.rules.add_request {
-                call_hook(|| add(&call.grpc, attributes), ());
-            }
-            for key in &self.rules.baggage_keys {
-                if let Some(value) = call.context.baggage().get(key) {
-                    attributes.span(Key::from(key.clone()), value.clone());
+        if let Some(names) = call.names {
+            attributes.checked(names, &OURS, |attributes| {
+                if let Some(add) = &self.rules.add_request {
+                    call_hook(|| add(&call.grpc, attributes), ());
                 }
-            }
-        });
+                self.rules.baggage_attributes(call.context, attributes);
+            });
+        }
     }
 
     fn in_flight(&self, metrics: &Metrics, call: &CallStart<'_>) -> Option<InFlight> {
@@ -159,8 +157,9 @@ impl<S: Side> Convention for GrpcConvention<S> {
             self.rules.response_trailers.capture("rpc.response.trailer.", trailers, attributes, shown);
         }
         let class = self.class_of_error(response, attributes);
-        if let Some(add) = &self.rules.add_response {
-            checked(response.names, attributes, |attributes| call_hook(|| add(response, attributes), ()));
+        if let (Some(add), Some(names)) = (&self.rules.add_response, response.names) {
+            let add = |attributes: &mut Attributes<'_>| call_hook(|| add(response, attributes), ());
+            attributes.checked(names, &OURS, add);
         }
         if S::is_error(response.code) { Err(class) } else { Ok(()) }
     }
@@ -266,11 +265,19 @@ impl Rules {
         self.span_name.as_ref().and_then(|name| call_hook(|| name(grpc), None))
     }
 
-    /// Where functions of the user's, or callers, add attributes: the names that they may not use.
-    pub(crate) fn names(&self) -> Option<Names> {
+    /// Where functions of the user's, or callers, add attributes: the names that they give.
+    pub(crate) fn names(&self) -> Option<AttributeNames> {
         let has_own =
             self.add_request.is_some() || self.add_response.is_some() || !self.baggage_keys.is_empty();
-        has_own.then(Names::new)
+        has_own.then(AttributeNames::default)
+    }
+
+    fn baggage_attributes(&self, context: &Context, attributes: &mut Attributes<'_>) {
+        for key in &self.baggage_keys {
+            if let Some(value) = context.baggage().get(key) {
+                attributes.span(Key::from(key.clone()), value.clone());
+            }
+        }
     }
 
     pub(crate) fn has_attempts_apart(&self) -> bool {

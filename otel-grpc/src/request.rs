@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use http::{Extensions, HeaderMap, HeaderValue, Uri, header};
+use otel_core::AttributeNames;
 use tonic::Code;
 
 use crate::deadline::timeout_in;
 use crate::header::value_of;
 use crate::method::name_in;
-use crate::names::Names;
 
 /// A call as filters and other hooks see it.
 ///
@@ -75,7 +75,7 @@ impl<'a> GrpcRequest<'a> {
 pub struct GrpcResponse<'a> {
     pub(crate) code: Code,
     pub(crate) trailers: Option<&'a HeaderMap>,
-    pub(crate) names: Option<&'a Names>,
+    pub(crate) names: Option<&'a AttributeNames>,
 }
 
 impl<'a> GrpcResponse<'a> {

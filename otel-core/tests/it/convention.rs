@@ -6,7 +6,9 @@ use std::time::Duration;
 use opentelemetry::metrics::{Histogram, Meter, UpDownCounter};
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, InstrumentationScope, KeyValue};
-use otel_core::{Attributes, Convention, ErrorType, InFlight, Instrumenter, Operation, Providers};
+use otel_core::{
+    AttributeNames, Attributes, Convention, ErrorType, InFlight, Instrumenter, Operation, Providers,
+};
 use otel_testing::TestTelemetry;
 
 pub(crate) const DURATION: &str = "job.duration";
@@ -49,6 +51,11 @@ impl Convention for Job {
     fn on_start(&self, name: &&str, attributes: &mut Attributes<'_>) {
         attributes.both("job.kind", "test");
         attributes.span("job.name", (*name).to_owned());
+        // As a hook of the user's would.
+        attributes.checked(&AttributeNames::default(), &["job.code"], |attributes| {
+            attributes.span("job.name", "mine");
+            attributes.both("job.code", 7);
+        });
     }
 
     fn in_flight(&self, metrics: &JobMetrics, _: &&str) -> Option<InFlight> {

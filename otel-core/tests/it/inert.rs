@@ -63,10 +63,10 @@ fn where_no_span_is_made_the_one_around_stays_current() {
 #[test]
 fn a_name_is_given_once_by_functions_of_the_user_s() {
     let telemetry = TestTelemetry::new();
-    let mut names = AttributeNames::reserved(&["job.kind", "job.own."]);
+    let names = AttributeNames::default();
     let mut operation = instrumenter(&telemetry).start(&Context::new(), &"nightly");
     for value in ["first", "second"] {
-        operation.attributes().checked(&mut names, |attributes| {
+        operation.attributes().checked(&names, &["job.kind", "job.own."], |attributes| {
             attributes.both("job.tenant", value);
             attributes.span("job.kind", value);
             attributes.metric("job.own.name", value);

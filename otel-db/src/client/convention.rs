@@ -108,7 +108,7 @@ impl Convention for DbConvention {
         }
         if let Some(add) = &self.attributes {
             let add = |attributes: &mut Attributes<'_>| call_hook(|| add(request, attributes), ());
-            attributes.checked(&mut AttributeNames::reserved(&LATER), add);
+            attributes.checked(&AttributeNames::default(), &LATER, add);
         }
     }
 

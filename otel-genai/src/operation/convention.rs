@@ -79,7 +79,7 @@ impl Convention for GenAiConvention {
         if let Some(add) = &self.add_request {
             let request = GenAiRequest { facts };
             let add = |attributes: &mut Attributes<'_>| call_hook(|| add(&request, attributes), ());
-            attributes.checked(&mut AttributeNames::reserved(&LATER), add);
+            attributes.checked(&AttributeNames::default(), &LATER, add);
         }
     }
 
@@ -102,7 +102,7 @@ impl Convention for GenAiConvention {
         }
         if let Some(add) = &self.add_response {
             let add = |attributes: &mut Attributes<'_>| call_hook(|| add(response, attributes), ());
-            attributes.checked(&mut AttributeNames::reserved(&OURS), add);
+            attributes.checked(&AttributeNames::default(), &OURS, add);
         }
         answer.failure.clone().map_or(Ok(()), Err)
     }

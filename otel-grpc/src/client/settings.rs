@@ -8,7 +8,7 @@ use http::Request;
 use opentelemetry::Context;
 use opentelemetry::propagation::TextMapPropagator;
 use otel_core::carrier::HeaderInjector;
-use otel_core::{AlreadyObserved, Instrumenter, ServerLayer, current_context};
+use otel_core::{AlreadyObserved, Instrumenter, ServerLayer, call_hook, current_context};
 use tonic::GrpcMethod;
 
 use super::attempt::{AttemptCount, AttemptSettings, Attempts};
@@ -20,7 +20,6 @@ use crate::method::Method;
 use crate::options::Filter;
 use crate::side::ClientSide;
 use crate::{GrpcRequest, GrpcTraceBinPropagator};
-use otel_core::call_hook;
 
 /// What the services of one layer share.
 pub(super) struct Settings {

@@ -125,7 +125,7 @@ impl Convention for ClientConvention {
         }
         if let Some(add) = &self.add_request {
             let add = |attributes: &mut Attributes<'_>| call_hook(|| add(&request.http, attributes), ());
-            attributes.checked(&mut AttributeNames::reserved(&OURS), add);
+            attributes.checked(&AttributeNames::default(), &OURS, add);
         }
     }
 

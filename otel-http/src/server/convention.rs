@@ -12,12 +12,12 @@ use opentelemetry::metrics::Meter;
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, Key, KeyValue};
 use otel_core::{
-    Attributes, Convention, ErrorType, EventLog, HeaderCapture, InFlight, binds_instruments, bounded,
-    call_hook,
+    AttributeNames, Attributes, Convention, ErrorType, EventLog, HeaderCapture, InFlight, binds_instruments,
+    bounded, call_hook,
 };
 
 use super::metrics::{ServerMetrics, Wanted};
-use super::names::{Names, checked};
+use super::names::OURS;
 use super::series::Series;
 use super::settings::known_scheme;
 use super::tally::RequestTally;
@@ -57,7 +57,7 @@ pub(crate) struct ServerRequest<'a> {
     pub(super) forwarded: Forwarded<'a>,
     /// The parent's context, with the caller's baggage.
     pub(super) context: &'a Context,
-    pub(super) names: Option<&'a Names>,
+    pub(super) names: Option<&'a AttributeNames>,
 }
 
 /// A response's head.
@@ -66,7 +66,7 @@ pub(crate) struct ServerResponse<'a> {
     pub(super) http: HttpResponse<'a>,
     /// A route that was not known at the start.
     pub(super) late_route: Option<&'a Route>,
-    pub(super) names: Option<&'a Names>,
+    pub(super) names: Option<&'a AttributeNames>,
 }
 
 impl Convention for ServerConvention {
@@ -116,12 +116,14 @@ impl Convention for ServerConvention {
                 shown(&self.secret_keys),
             );
         }
-        checked(request.names, attributes, |attributes| {
-            if let Some(add) = &self.add_request {
-                call_hook(|| add(http, attributes), ());
-            }
-            self.baggage_attributes(request.context, attributes);
-        });
+        if let Some(names) = request.names {
+            attributes.checked(names, &OURS, |attributes| {
+                if let Some(add) = &self.add_request {
+                    call_hook(|| add(http, attributes), ());
+                }
+                self.baggage_attributes(request.context, attributes);
+            });
+        }
     }
 
     fn in_flight(&self, metrics: &ServerMetrics, request: &ServerRequest<'_>) -> Option<InFlight> {
@@ -151,10 +153,9 @@ impl Convention for ServerConvention {
             attributes,
             shown(&self.secret_keys),
         );
-        if let Some(add) = &self.add_response {
-            checked(response.names, attributes, |attributes| {
-                call_hook(|| add(&response.http, attributes), ());
-            });
+        if let (Some(add), Some(names)) = (&self.add_response, response.names) {
+            let add = |attributes: &mut Attributes<'_>| call_hook(|| add(&response.http, attributes), ());
+            attributes.checked(names, &OURS, add);
         }
         // "For HTTP status codes in the 4xx range span status MUST be left unset in case of SpanKind.SERVER".
         if is_server_error(status) { Err(status_error(status)) } else { Ok(()) }

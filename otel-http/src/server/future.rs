@@ -140,7 +140,7 @@ fn take_head<B>(operation: &mut Operation<ServerConvention>, response: &Response
         operation.update_name(name);
     }
     let http = HttpResponse::new(response);
-    operation.on_response(&ServerResponse { http, late_route: late_route.as_ref(), names: names.as_ref() });
+    operation.on_response(&ServerResponse { http, late_route: late_route.as_ref(), names: names.as_deref() });
 }
 
 /// The length that the headers of a response say, if its body does not: a stream of a file, for example.

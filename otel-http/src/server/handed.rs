@@ -1,10 +1,11 @@
 //! What a layer inside of another one hands out to it, which has the span.
 
+use std::sync::Arc;
+
 use http::Extensions;
 use otel_core::Operation;
 
 use super::convention::ServerConvention;
-use super::names::Names;
 use super::route::HttpRoute;
 use super::settings::add_at_end;
 use super::{HttpUpgrade, RequestAttributes};
@@ -53,7 +54,7 @@ impl Handed {
         let tally = operation.tally();
         tally.upgrade = tally.upgrade.take().or(upgrade);
         if attributes.is_some() {
-            let (names, bodies) = (tally.names.get_or_insert_with(Names::new).clone(), tally.bodies.clone());
+            let (names, bodies) = (Arc::clone(tally.names.get_or_insert_default()), tally.bodies.clone());
             // In place of what the layer has said at the start: a layer that gives attributes itself has the same ones.
             add_at_end(operation, attributes, bodies, Some(names));
         }

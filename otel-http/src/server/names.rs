@@ -1,17 +1,9 @@
-//! Each attribute is there once, whoever says it.
-
-use std::sync::{Arc, Mutex, PoisonError};
-
-use otel_core::{AttributeNames, Attributes};
+//! Names of attributes that functions of the user's, and callers, cannot give.
 
 use crate::ENDED_EARLY;
 
-/// The names of attributes that functions of the user's, and callers, may no longer give; from a request's start to its end.
-#[derive(Clone, Debug)]
-pub(super) struct Names(Arc<Mutex<AttributeNames>>);
-
 /// What the layer says itself.
-const OURS: [&str; 21] = [
+pub(super) const OURS: [&str; 21] = [
     "client.address",
     "error.type",
     "http.request.body.content",
@@ -34,20 +26,3 @@ const OURS: [&str; 21] = [
     "user_agent.original",
     "user_agent.synthetic.type",
 ];
-
-impl Names {
-    pub(super) fn new() -> Self {
-        Self(Arc::new(Mutex::new(AttributeNames::reserved(&OURS))))
-    }
-}
-
-/// Lets a function of the user's write what is not said yet.
-pub(super) fn checked(
-    names: Option<&Names>,
-    attributes: &mut Attributes<'_>,
-    add: impl FnOnce(&mut Attributes<'_>),
-) {
-    if let Some(Names(names)) = names {
-        attributes.checked(&mut names.lock().unwrap_or_else(PoisonError::into_inner), add);
-    }
-}

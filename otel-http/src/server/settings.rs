@@ -1,15 +1,19 @@
 //! What a layer was told, and how a request starts under it.
 
+use std::sync::Arc;
+
 use http::header::USER_AGENT;
 use opentelemetry::trace::{Link, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 use otel_core::propagation::{InboundTrust, has_local_span, receive};
-use otel_core::{Instrumenter, Operation, ServerLayer, call_hook, current_context, is_path_excluded};
+use otel_core::{
+    AttributeNames, Instrumenter, Operation, ServerLayer, call_hook, current_context, is_path_excluded,
+};
 
 use super::RequestAttributes;
 use super::bodies::Bodies;
 use super::convention::{ServerConvention, ServerRequest};
-use super::names::{Names, checked};
+use super::names::OURS;
 use super::options::ServerOptions;
 use super::series::Series;
 use super::tally::ExpectedBody;
@@ -84,7 +88,7 @@ impl Settings {
         let (route, name) = (self.route_of(http), convention.own_name(http));
         let (has_route, has_own_name) = (route.is_some(), name.is_some());
         let has_own_attributes = added.is_some() || convention.has_own_attributes();
-        let names = has_own_attributes.then(Names::new);
+        let names = has_own_attributes.then(Arc::<AttributeNames>::default);
         let series = self.series(http, route.as_ref(), &forwarded);
         let request = ServerRequest {
             http: *http,
@@ -94,7 +98,7 @@ impl Settings {
             peer,
             forwarded,
             context,
-            names: names.as_ref(),
+            names: names.as_deref(),
         };
         let mut operation = self.instrumenter.start_with_links(context, &request, links);
         operation.attach_only_if_needed();
@@ -161,11 +165,13 @@ pub(super) fn add_at_end(
     operation: &mut Operation<ServerConvention>,
     added: Option<RequestAttributes>,
     bodies: Option<Bodies>,
-    names: Option<Names>,
+    names: Option<Arc<AttributeNames>>,
 ) {
     operation.add_at_end(move |to| {
         bodies.iter().for_each(|bodies| bodies.write(to));
-        checked(names.as_ref(), to, |to| added.iter().for_each(|added| added.write(to)));
+        if let (Some(added), Some(names)) = (added, names) {
+            to.checked(&names, &OURS, |to| added.write(to));
+        }
     });
 }
 

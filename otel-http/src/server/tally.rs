@@ -1,10 +1,12 @@
 //! What is kept of a request until it has ended.
 
+use std::sync::Arc;
+
 use http::{Method, StatusCode};
+use otel_core::AttributeNames;
 
 use super::HttpUpgrade;
 use super::bodies::Bodies;
-use super::names::Names;
 use super::request_size::RequestSize;
 use super::series::Series;
 use crate::capture::Captured;
@@ -23,7 +25,8 @@ pub(crate) struct RequestTally {
     pub(super) has_own_name: bool,
     /// Whether the caller may know the ids of the span.
     pub(super) tells_ids: bool,
-    pub(super) names: Option<Names>,
+    /// What functions of the user's have said; of a request that has any.
+    pub(super) names: Option<Arc<AttributeNames>>,
     pub(super) bodies: Option<Bodies>,
     /// The response's body, if a copy of its beginning is taken.
     pub(crate) captured: Option<Captured>,
