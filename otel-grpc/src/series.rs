@@ -1,16 +1,13 @@
 //! The durations of calls, by what few values they have.
 //!
-//! An SDK hashes and compares the attributes of each measurement, which costs more than all else that a metric does. The
-//! series of a service are few and come again, so each thread keeps them: as lists that need not be made again, and, where
+//! The series of a service are few and come again, so each thread keeps them: as lists that need not be made again, and, where
 //! the SDK is known to be able to, as instruments that are bound to them.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use opentelemetry::metrics::{BoundHistogram, Histogram};
 use opentelemetry::{Key, KeyValue, Value};
+use otel_core::{SeriesCache, extend_series};
 use tonic::Code;
 
 use crate::code;
@@ -26,27 +23,18 @@ pub(crate) struct DurationSeries {
     shared: Vec<KeyValue>,
 }
 
-/// What tells one series from another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Series {
-    of: u64,
-    /// One of the process's names, so that its address tells it.
-    method: (usize, usize),
-    code: i32,
-    is_error: bool,
-}
-
 /// What a thread keeps of one series.
 struct Known {
     attributes: Vec<KeyValue>,
     bound: Option<BoundHistogram<f64>>,
 }
 
-/// More series than a thread of a usual service sees; then it begins anew.
-const MAX_KNOWN: usize = 1_000;
+/// What tells one series from another: the instrument, the status, and the method, one of the process's names, so that its
+/// address tells it.
+type SeriesKey = (u64, u64, usize);
 
 thread_local! {
-    static KNOWN: RefCell<HashMap<Series, Known, QuickHash>> = RefCell::default();
+    static KNOWN: SeriesCache<SeriesKey, Known> = SeriesCache::default();
 }
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
@@ -66,39 +54,33 @@ impl DurationSeries {
         is_error: bool,
         own: &[KeyValue],
     ) {
-        let known_error = is_error && own.iter().all(|attribute| is_class(attribute, code));
-        let is_recorded = (own.is_empty() && !is_error) || known_error;
-        let is_recorded = is_recorded
-            && KNOWN.try_with(|known| self.record_known(known, seconds, method, code, is_error)).is_ok();
-        if !is_recorded {
+        let is_known = match is_error {
+            true => own.iter().all(|attribute| is_class(attribute, code)),
+            false => own.is_empty(),
+        };
+        let record_known = |known: &SeriesCache<_, _>| {
+            known.with(
+                self.key(method, code, is_error),
+                || self.known(method, code, is_error),
+                |known| self.record_as(known, seconds),
+            );
+        };
+        if !is_known || KNOWN.try_with(record_known).is_err() {
             let mut attributes = self.attributes(method, code, false);
-            attributes.extend_from_slice(own);
+            extend_series(&mut attributes, own);
             self.duration.record(seconds, &attributes);
         }
     }
 
-    fn record_known(
-        &self,
-        known: &RefCell<HashMap<Series, Known, QuickHash>>,
-        seconds: f64,
-        method: &'static str,
-        code: Code,
-        is_error: bool,
-    ) {
-        let method_address = (method.as_ptr().addr(), method.len());
-        let key = Series { of: self.id, method: method_address, code: i32::from(code), is_error };
-        if let Some(known) = known.borrow().get(&key) {
-            return self.record_as(known, seconds);
-        }
+    fn key(&self, method: &'static str, code: Code, is_error: bool) -> SeriesKey {
+        let status = u64::from(i32::from(code).unsigned_abs()) << 1 | u64::from(is_error);
+        (self.id, (method.len() as u64) << 32 | status, method.as_ptr().addr())
+    }
+
+    fn known(&self, method: &'static str, code: Code, is_error: bool) -> Known {
         let attributes = self.attributes(method, code, is_error);
         let bound = self.binds.then(|| self.duration.bind(&attributes));
-        let first = Known { attributes, bound };
-        self.record_as(&first, seconds);
-        let mut known = known.borrow_mut();
-        if known.len() >= MAX_KNOWN {
-            known.clear();
-        }
-        known.insert(key, first);
+        Known { attributes, bound }
     }
 
     fn record_as(&self, known: &Known, seconds: f64) {
@@ -125,37 +107,4 @@ impl DurationSeries {
 /// Whether an attribute says no more of the error than the status does.
 fn is_class(attribute: &KeyValue, code: Code) -> bool {
     attribute.key.as_str() == "error.type" && attribute.value.as_str() == code::name(code)
-}
-
-/// A hasher for keys that no peer can choose.
-#[derive(Clone, Copy, Debug, Default)]
-struct QuickHasher(u64);
-
-type QuickHash = BuildHasherDefault<QuickHasher>;
-
-impl Hash for Series {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(
-            self.of ^ (u64::from(self.code.unsigned_abs()) << 32) ^ (u64::from(self.is_error) << 48),
-        );
-        state.write_usize(self.method.0);
-    }
-}
-
-impl Hasher for QuickHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
-    }
-
-    fn write_usize(&mut self, word: usize) {
-        self.write_u64(word as u64);
-    }
 }

@@ -1,18 +1,16 @@
 //! The instruments of a server.
 //!
-//! An SDK hashes and compares the attributes of each measurement, which costs more than all else that a metric does. The
-//! series of a server are few and come again, so each thread keeps them: as lists that need not be made again, and, where
+//! The series of a server are few and come again, so each thread keeps them: as lists that need not be made again, and, where
 //! the SDK is known to be able to, as instruments that are bound to them.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{BoundHistogram, Counter, Histogram, Meter, UpDownCounter};
+use otel_core::{SeriesCache, extend_series};
 
-use super::series::{QuickHash, Series, SeriesKey};
+use super::series::{Series, SeriesKey};
 use super::tally::RequestTally;
 use crate::{DURATION_BUCKETS, size_histogram};
 
@@ -48,11 +46,8 @@ struct Bound {
     response_size: Option<BoundHistogram<u64>>,
 }
 
-/// More series than a thread of a usual service sees; then it begins anew.
-const MAX_KNOWN: usize = 1_000;
-
 thread_local! {
-    static KNOWN: RefCell<HashMap<(u64, SeriesKey), Known, QuickHash>> = RefCell::default();
+    static KNOWN: SeriesCache<(u64, SeriesKey), Known> = SeriesCache::default();
 }
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
@@ -92,34 +87,19 @@ impl ServerMetrics {
     /// Records an ended request. `own` are attributes that only this request has.
     pub(super) fn record(&self, elapsed: Duration, tally: &RequestTally, own: &[KeyValue]) {
         let Some(series) = tally.series else { return };
-        let is_recorded = own.is_empty()
-            && KNOWN.try_with(|known| self.record_known(known, series, elapsed, tally)).is_ok();
-        if !is_recorded {
+        let record_known = |known: &SeriesCache<_, _>| {
+            known.with(
+                (self.id, series.key()),
+                || Known::new(self, series),
+                |known| self.record_as(known, elapsed, tally),
+            );
+        };
+        if !own.is_empty() || KNOWN.try_with(record_known).is_err() {
             let mut attributes = Vec::with_capacity(6 + own.len());
             attributes.extend(series.attributes());
-            attributes.extend_from_slice(own);
+            extend_series(&mut attributes, own);
             self.record_with(&attributes, elapsed, tally);
         }
-    }
-
-    fn record_known(
-        &self,
-        known: &RefCell<HashMap<(u64, SeriesKey), Known, QuickHash>>,
-        series: Series,
-        elapsed: Duration,
-        tally: &RequestTally,
-    ) {
-        let key = (self.id, series.key());
-        if let Some(known) = known.borrow().get(&key) {
-            return self.record_as(known, elapsed, tally);
-        }
-        let first = Known::new(self, series);
-        self.record_as(&first, elapsed, tally);
-        let mut known = known.borrow_mut();
-        if known.len() >= MAX_KNOWN {
-            known.clear();
-        }
-        known.insert(key, first);
     }
 
     fn record_as(&self, known: &Known, elapsed: Duration, tally: &RequestTally) {

@@ -1,7 +1,5 @@
 //! What the metrics say of a request, in a form that is cheap to make and to compare.
 
-use std::hash::{BuildHasherDefault, Hasher};
-
 use opentelemetry::{Key, KeyValue, Value};
 use otel_core::Attributes;
 
@@ -72,28 +70,4 @@ impl Series {
 
 fn address(route: Option<&'static CachedRoute>) -> usize {
     route.map_or(0, |route| std::ptr::from_ref(route).addr())
-}
-
-/// A hasher for keys that no client can choose.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct QuickHasher(u64);
-
-pub(super) type QuickHash = BuildHasherDefault<QuickHasher>;
-
-impl Hasher for QuickHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
-    }
-
-    fn write_usize(&mut self, word: usize) {
-        self.write_u64(word as u64);
-    }
 }
