@@ -14,6 +14,7 @@ mod forwarded;
 mod header;
 mod hooks;
 mod method;
+mod options;
 mod protocol;
 mod request;
 #[cfg(feature = "reqwest")]

@@ -6,43 +6,38 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use http::Version;
 use http::header::HOST;
-use http::{HeaderMap, StatusCode, Version};
 use opentelemetry::logs::Severity;
 use opentelemetry::metrics::Meter;
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, KeyValue};
-use otel_core::{
-    AttributeNames, Attributes, Convention, ErrorType, EventLog, HeaderCapture, InFlight, bounded, call_hook,
-};
+use otel_core::{AttributeNames, Attributes, Convention, ErrorType, InFlight, bounded};
 
 use super::host::{HostPattern, Server};
 use super::metrics::{ClientMetrics, SizeMetrics};
 use crate::cached::{Route, repeated_text};
-use crate::header::shown;
-use crate::hooks::{AddFromRequest, SpanNameOf};
 use crate::method::MethodName;
+use crate::options::Rules;
 use crate::protocol::{protocol_version, status_error};
-use crate::url::SecretKeys;
-use crate::{ENDED_EARLY, HttpRequest};
+use crate::{ENDED_EARLY, HttpRequest, HttpResponse};
 
 #[derive(Default)]
 pub(crate) struct ClientConvention {
+    pub(crate) rules: Rules,
     pub(crate) with_active_requests: bool,
     pub(crate) with_body_sizes: bool,
     /// Hosts, and the services behind them.
     pub(crate) service_names: Vec<(HostPattern, String)>,
     /// Kept here because a size is known only after the operation has ended at the response's head.
     pub(crate) sizes: ArcSwapOption<SizeMetrics>,
-    pub(crate) exceptions: Option<EventLog>,
-    pub(crate) request_headers: HeaderCapture,
-    pub(crate) response_headers: HeaderCapture,
-    pub(crate) secret_keys: SecretKeys,
-    pub(crate) span_name: Option<SpanNameOf>,
-    pub(crate) add_request: Option<AddFromRequest>,
 }
 
-/// What a client says itself.
+/// What a client may say after the start.
+const LATER: [&str; 5] =
+    ["error.type", "http.response.", "network.peer.", "network.protocol.version", ENDED_EARLY];
+
+/// All that a client says: once the span runs nobody looks which of them it has.
 const OURS: [&str; 16] = [
     "error.type",
     "http.request.header.",
@@ -71,16 +66,19 @@ pub(crate) struct ClientRequest<'a> {
     pub(crate) template: Option<Route>,
     /// How often the same request was sent before.
     pub(crate) resend_count: u32,
+    /// The parent's context, with its baggage.
+    pub(crate) context: &'a Context,
+    pub(crate) names: Option<&'a AttributeNames>,
 }
 
 /// A response's head.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ClientResponse<'a> {
-    pub(crate) status: StatusCode,
+    pub(crate) http: HttpResponse<'a>,
     pub(crate) version: Version,
-    pub(crate) headers: &'a HeaderMap,
     /// The socket's other end, where the client tells.
     pub(crate) peer: Option<SocketAddr>,
+    pub(crate) names: Option<&'a AttributeNames>,
 }
 
 impl Convention for ClientConvention {
@@ -88,7 +86,8 @@ impl Convention for ClientConvention {
     type Request<'a> = ClientRequest<'a>;
     type Response<'a> = ClientResponse<'a>;
     type Metrics = ClientMetrics;
-    type Tally = ();
+    /// What functions of the user's have said; of a request that has any.
+    type Tally = Option<Box<AttributeNames>>;
 
     fn metrics(&self, meter: &Meter) -> ClientMetrics {
         if self.with_body_sizes {
@@ -98,8 +97,7 @@ impl Convention for ClientConvention {
     }
 
     fn span_name(&self, request: &ClientRequest<'_>) -> Cow<'static, str> {
-        let own = self.span_name.as_ref().and_then(|name| call_hook(|| name(&request.http), None));
-        if let Some(own) = own {
+        if let Some(own) = self.rules.own_name(&request.http) {
             return own;
         }
         match &request.template {
@@ -123,9 +121,8 @@ impl Convention for ClientConvention {
         if attributes.wants_span() {
             self.on_start_of_span(request, attributes);
         }
-        if let Some(add) = &self.add_request {
-            let add = |attributes: &mut Attributes<'_>| call_hook(|| add(&request.http, attributes), ());
-            attributes.checked(&AttributeNames::default(), &OURS, add);
+        if let Some(names) = request.names {
+            self.rules.add_from_request(&request.http, request.context, names, &LATER, attributes);
         }
     }
 
@@ -139,7 +136,8 @@ impl Convention for ClientConvention {
         response: &ClientResponse<'_>,
         attributes: &mut Attributes<'_>,
     ) -> Result<(), ErrorType> {
-        attributes.both("http.response.status_code", i64::from(response.status.as_u16()));
+        let status = response.http.status;
+        attributes.both("http.response.status_code", i64::from(status.as_u16()));
         if let Some(version) = protocol_version(response.version) {
             attributes.both("network.protocol.version", version);
         }
@@ -147,14 +145,12 @@ impl Convention for ClientConvention {
             attributes.span("network.peer.address", peer.ip().to_canonical().to_string());
             attributes.span("network.peer.port", i64::from(peer.port()));
         }
-        self.response_headers.capture(
-            "http.response.header.",
-            response.headers,
-            attributes,
-            shown(&self.secret_keys),
-        );
+        self.rules.capture_response(response.http.headers, attributes);
+        if let Some(names) = response.names {
+            self.rules.add_from_response(&response.http, names, &OURS, attributes);
+        }
         // "For HTTP status codes in the 4xx range span status [...] SHOULD be set to Error in case of SpanKind.CLIENT".
-        if response.status.as_u16() >= 400 { Err(status_error(response.status)) } else { Ok(()) }
+        if status.as_u16() >= 400 { Err(status_error(status)) } else { Ok(()) }
     }
 
     /// Nobody waits for the answer, or the rest of it, any more. That is no error.
@@ -164,17 +160,15 @@ impl Convention for ClientConvention {
     }
 
     fn on_exception(&self, error_type: &ErrorType, context: &Context) {
-        if let Some(log) = &self.exceptions {
-            // The caller is expected to handle it.
-            log.exception("http.client.request.exception", Severity::Warn, error_type, context);
-        }
+        // The caller is expected to handle it.
+        self.rules.on_exception("http.client.request.exception", Severity::Warn, error_type, context);
     }
 
     fn record(
         &self,
         metrics: &ClientMetrics,
         elapsed: Duration,
-        (): &(),
+        _: &Option<Box<AttributeNames>>,
         attributes: &[KeyValue],
         _: &Context,
     ) {
@@ -186,15 +180,10 @@ impl ClientConvention {
     fn on_start_of_span(&self, request: &ClientRequest<'_>, attributes: &mut Attributes<'_>) {
         let mut url = request.http.url;
         url.authority = url.authority.or_else(|| request.http.text(&HOST));
-        let mut full = url.full(&self.secret_keys);
+        let mut full = url.full(&self.rules.secret_keys);
         full.truncate(bounded(&full).len());
         attributes.span("url.full", full);
-        self.request_headers.capture(
-            "http.request.header.",
-            request.http.headers,
-            attributes,
-            shown(&self.secret_keys),
-        );
+        self.rules.capture_request(request.http.headers, attributes);
         if let Some(original) = request.method.original(request.http.method) {
             attributes.span("http.request.method_original", original);
         }

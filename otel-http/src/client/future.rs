@@ -10,6 +10,7 @@ use pin_project_lite::pin_project;
 
 use super::convention::ClientResponse;
 use super::settings::{ClientSettings, Observed};
+use crate::HttpResponse;
 use crate::body::{EndsOperation, ResponseBody};
 
 pin_project! {
@@ -55,10 +56,10 @@ where
         Poll::Ready(match result {
             Ok(response) => {
                 let head = ClientResponse {
-                    status: response.status(),
+                    http: HttpResponse::new(&response),
                     version: response.version(),
-                    headers: response.headers(),
                     peer: this.settings.peer_of(response.extensions()),
+                    names: None,
                 };
                 let rest = observed.respond(&head, *this.request_bytes, this.settings.end_at_body);
                 Ok(response.map(|body| match rest.is_done() {

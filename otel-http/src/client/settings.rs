@@ -70,9 +70,18 @@ impl ClientSettings {
         let (server, propagate) = (Server::of(http), self.propagate_to(http));
         let wanted = self.filter.as_ref().is_none_or(|wanted| call_hook(|| wanted(http), true));
         let observed = wanted.then(|| {
-            let template = self.templates.find(facts.template, http);
-            let (method, resend_count) = (MethodName::of(http.method), facts.resend_count);
-            self.observe(parent, &ClientRequest { http: *http, method, server, template, resend_count })
+            let names = self.instrumenter.convention().rules.names().map(Box::new);
+            let mut observed = self.observe(&ClientRequest {
+                http: *http,
+                method: MethodName::of(http.method),
+                server,
+                template: self.templates.find(facts.template, http),
+                resend_count: facts.resend_count,
+                context: parent,
+                names: names.as_deref(),
+            });
+            *observed.operation.tally() = names;
+            observed
         });
         Sending { observed, propagate }
     }
@@ -95,8 +104,8 @@ impl ClientSettings {
         }
     }
 
-    fn observe(&self, parent: &Context, request: &ClientRequest<'_>) -> Observed {
-        let operation = self.instrumenter.start(parent, request);
+    fn observe(&self, request: &ClientRequest<'_>) -> Observed {
+        let operation = self.instrumenter.start(request.context, request);
         let convention = self.instrumenter.convention();
         let counts_bytes = convention.with_body_sizes && !operation.is_inert();
         let metrics = counts_bytes.then(|| convention.sizes.load_full()).flatten();
@@ -151,7 +160,8 @@ impl Observed {
         request_bytes: Option<u64>,
         end_at_body: bool,
     ) -> ClientBody {
-        self.operation.on_response(response);
+        let names = self.operation.tally().take();
+        self.operation.on_response(&ClientResponse { names: names.as_deref(), ..*response });
         if let Some(sizes) = &mut self.sizes {
             sizes.on_response(response, request_bytes);
         }

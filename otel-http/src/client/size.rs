@@ -28,12 +28,12 @@ impl BodySizes {
     /// The response's head is there, so the request has been sent.
     pub(crate) fn on_response(&mut self, response: &ClientResponse<'_>, request_bytes: Option<u64>) {
         let attributes = &mut self.attributes;
-        let status = response.status.as_u16();
-        attributes.push(KeyValue::new("http.response.status_code", i64::from(status)));
+        let status = response.http.status;
+        attributes.push(KeyValue::new("http.response.status_code", i64::from(status.as_u16())));
         let version = protocol_version(response.version);
         attributes.extend(version.map(|version| KeyValue::new("network.protocol.version", version)));
-        if status >= 400 {
-            attributes.push(KeyValue::new("error.type", status_error(response.status)));
+        if status.as_u16() >= 400 {
+            attributes.push(KeyValue::new("error.type", status_error(status)));
         }
         if let Some(bytes) = request_bytes {
             let _measured_in = attach_for_exemplars(&self.context);

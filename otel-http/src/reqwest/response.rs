@@ -4,6 +4,7 @@ use ::reqwest::{Body, Error, Response, ResponseBuilderExt};
 use otel_core::{BodyObserver, ObservedBody};
 
 use super::error::class_of;
+use crate::HttpResponse;
 use crate::client::{ClientBody, ClientResponse, Observed};
 use crate::error::ErrorClass;
 
@@ -57,8 +58,10 @@ pub(super) fn respond(
     request_bytes: Option<u64>,
     end_at_body: bool,
 ) -> Response {
-    let (status, version, headers) = (response.status(), response.version(), response.headers());
-    let head = ClientResponse { status, version, headers, peer: response.remote_addr() };
+    let (headers, extensions) = (response.headers(), response.extensions());
+    let http = HttpResponse { status: response.status(), headers, extensions };
+    let head =
+        ClientResponse { http, version: response.version(), peer: response.remote_addr(), names: None };
     let rest = observed.respond(&head, request_bytes, end_at_body);
     if rest.is_done() { response } else { observe_body(response, rest) }
 }

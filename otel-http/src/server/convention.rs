@@ -1,47 +1,33 @@
 //! The convention of an HTTP server span: <https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span>
 
 use std::borrow::Cow;
-use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use http::header;
-use opentelemetry::baggage::BaggageExt;
 use opentelemetry::logs::Severity;
 use opentelemetry::metrics::Meter;
 use opentelemetry::trace::SpanKind;
-use opentelemetry::{Context, Key, KeyValue};
-use otel_core::{
-    AttributeNames, Attributes, Convention, ErrorType, EventLog, HeaderCapture, InFlight, binds_instruments,
-    bounded, call_hook,
-};
+use opentelemetry::{Context, KeyValue};
+use otel_core::{AttributeNames, Attributes, Convention, ErrorType, InFlight, binds_instruments, bounded};
 
 use super::metrics::{ServerMetrics, Wanted};
-use super::names::OURS;
+use super::names::{LATER, OURS};
 use super::series::Series;
 use super::settings::known_scheme;
 use super::tally::RequestTally;
 use crate::cached::{Route, repeated_host, repeated_text};
 use crate::forwarded::Forwarded;
-use crate::header::shown;
-use crate::hooks::{AddFromRequest, AddFromResponse, SpanNameOf};
+use crate::options::Rules;
 use crate::protocol::{is_server_error, status_error};
-use crate::url::SecretKeys;
 use crate::{ENDED_EARLY, HttpRequest, HttpResponse};
 
-#[derive(Clone, Default)]
+#[derive(Debug)]
 pub(crate) struct ServerConvention {
+    pub(super) rules: Rules,
     pub(super) metrics: Wanted,
     /// Of a provider that was given by hand nothing is known.
     pub(super) has_own_meter_provider: bool,
-    pub(super) request_headers: HeaderCapture,
-    pub(super) response_headers: HeaderCapture,
-    pub(super) secret_keys: SecretKeys,
-    pub(super) baggage_keys: Vec<String>,
-    pub(super) span_name: Option<SpanNameOf>,
-    pub(super) add_request: Option<AddFromRequest>,
-    pub(super) add_response: Option<AddFromResponse>,
-    pub(super) exceptions: Option<EventLog>,
 }
 
 /// A request with what the layer has found out about it.
@@ -109,20 +95,10 @@ impl Convention for ServerConvention {
             if let Some(user_agent) = http.text(&header::USER_AGENT) {
                 attributes.span("user_agent.original", repeated_text(user_agent));
             }
-            self.request_headers.capture(
-                "http.request.header.",
-                http.headers,
-                attributes,
-                shown(&self.secret_keys),
-            );
+            self.rules.capture_request(http.headers, attributes);
         }
         if let Some(names) = request.names {
-            attributes.checked(names, &OURS, |attributes| {
-                if let Some(add) = &self.add_request {
-                    call_hook(|| add(http, attributes), ());
-                }
-                self.baggage_attributes(request.context, attributes);
-            });
+            self.rules.add_from_request(http, request.context, names, &LATER, attributes);
         }
     }
 
@@ -147,15 +123,9 @@ impl Convention for ServerConvention {
             Some(Route::Own(template)) => attributes.both("http.route", template.clone()),
             None => {}
         }
-        self.response_headers.capture(
-            "http.response.header.",
-            response.http.headers,
-            attributes,
-            shown(&self.secret_keys),
-        );
-        if let (Some(add), Some(names)) = (&self.add_response, response.names) {
-            let add = |attributes: &mut Attributes<'_>| call_hook(|| add(&response.http, attributes), ());
-            attributes.checked(names, &OURS, add);
+        self.rules.capture_response(response.http.headers, attributes);
+        if let Some(names) = response.names {
+            self.rules.add_from_response(&response.http, names, &OURS, attributes);
         }
         // "For HTTP status codes in the 4xx range span status MUST be left unset in case of SpanKind.SERVER".
         if is_server_error(status) { Err(status_error(status)) } else { Ok(()) }
@@ -168,10 +138,8 @@ impl Convention for ServerConvention {
     }
 
     fn on_exception(&self, error_type: &ErrorType, context: &Context) {
-        if let Some(log) = &self.exceptions {
-            // Nobody else handles what a server could not.
-            log.exception("http.server.request.exception", Severity::Error, error_type, context);
-        }
+        // Nobody else handles what a server could not.
+        self.rules.on_exception("http.server.request.exception", Severity::Error, error_type, context);
     }
 
     fn record(
@@ -187,39 +155,11 @@ impl Convention for ServerConvention {
 }
 
 impl ServerConvention {
-    pub(super) fn own_name(&self, request: &HttpRequest<'_>) -> Option<Cow<'static, str>> {
-        self.span_name.as_ref().and_then(|name| call_hook(|| name(request), None))
-    }
-
-    /// Whether functions of the user's, or callers, add attributes.
-    pub(super) fn has_own_attributes(&self) -> bool {
-        self.add_request.is_some() || self.add_response.is_some() || !self.baggage_keys.is_empty()
-    }
-
     fn url_attributes(&self, http: &HttpRequest<'_>, attributes: &mut Attributes<'_>) {
         attributes.span("url.path", bounded(http.url.path).to_owned());
         if let Some(query) = http.url.query {
-            attributes.span("url.query", self.secret_keys.redact_query(bounded(query)).into_owned());
+            attributes.span("url.query", self.rules.secret_keys.redact_query(bounded(query)).into_owned());
         }
-    }
-
-    fn baggage_attributes(&self, context: &Context, attributes: &mut Attributes<'_>) {
-        for key in &self.baggage_keys {
-            if let Some(value) = context.baggage().get(key) {
-                attributes.span(Key::from(key.clone()), value.clone());
-            }
-        }
-    }
-}
-
-impl fmt::Debug for ServerConvention {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerConvention")
-            .field("metrics", &self.metrics)
-            .field("request_headers", &self.request_headers)
-            .field("response_headers", &self.response_headers)
-            .field("baggage_keys", &self.baggage_keys)
-            .finish_non_exhaustive()
     }
 }
 

@@ -5,18 +5,18 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use opentelemetry::metrics::MeterProvider;
 use opentelemetry::propagation::TextMapPropagator;
-use opentelemetry::trace::{Tracer, TracerProvider};
+use otel_core::Instrumenter;
 use otel_core::propagation::InboundTrust;
-use otel_core::{Attributes, Instrumenter, Providers};
 use tower_layer::Layer;
 
 use super::convention::ServerConvention;
+use super::metrics::Wanted;
 use super::options::ServerOptions;
 use super::service::HttpServer;
 use super::settings::Settings;
-use crate::{HttpRequest, HttpResponse, TrustedProxies, scope};
+use crate::options::{Options, http_setters};
+use crate::{HttpRequest, TrustedProxies, scope};
 
 /// Gives each request that a service answers a server span and a duration.
 ///
@@ -88,41 +88,19 @@ impl fmt::Debug for HttpServerLayer {
 #[derive(Clone, Default)]
 #[must_use]
 pub struct HttpServerLayerBuilder {
-    pub(super) providers: Providers,
-    pub(super) options: ServerOptions,
-    pub(super) public_endpoint: bool,
-    pub(super) sampled_flag_ignored: bool,
-    pub(super) convention: ServerConvention,
+    options: Options,
+    pub(super) server: ServerOptions,
+    pub(super) metrics: Wanted,
+    public_endpoint: bool,
+    sampled_flag_ignored: bool,
 }
 
 impl HttpServerLayerBuilder {
-    /// Spans from this provider. Default: the global one, also if it is set later.
-    pub fn with_tracer_provider<P>(mut self, provider: P) -> Self
-    where
-        P: TracerProvider + Send + Sync + 'static,
-        P::Tracer: Send + Sync + 'static,
-        <P::Tracer as Tracer>::Span: Send + Sync + 'static,
-    {
-        self.providers.set_tracer_provider(provider);
-        self
-    }
-
-    /// Instruments from this provider. Default: the global one, also if it is set later.
-    pub fn with_meter_provider(mut self, provider: impl MeterProvider + Send + Sync + 'static) -> Self {
-        self.providers.set_meter_provider(provider);
-        self
-    }
+    http_setters!(options);
 
     /// Reads the caller's context with this propagator. Default: the global one.
     pub fn with_propagator(mut self, propagator: impl TextMapPropagator + Send + Sync + 'static) -> Self {
-        self.providers.set_propagator(propagator);
-        self
-    }
-
-    /// Observes only requests for which `wanted` says yes; others pass without span and metrics, in their caller's
-    /// context. Default: all.
-    pub fn with_filter(mut self, wanted: impl Fn(&HttpRequest<'_>) -> bool + Send + Sync + 'static) -> Self {
-        self.options.filter = Some(Arc::new(wanted));
+        self.options.providers.set_propagator(propagator);
         self
     }
 
@@ -131,7 +109,7 @@ impl HttpServerLayerBuilder {
         mut self,
         route: impl for<'a> Fn(&HttpRequest<'a>) -> Option<Cow<'a, str>> + Send + Sync + 'static,
     ) -> Self {
-        self.options.route = Some(Arc::new(route));
+        self.server.route = Some(Arc::new(route));
         self
     }
 
@@ -140,7 +118,7 @@ impl HttpServerLayerBuilder {
         mut self,
         peer: impl Fn(&HttpRequest<'_>) -> Option<SocketAddr> + Send + Sync + 'static,
     ) -> Self {
-        self.options.peer = Some(Arc::new(peer));
+        self.server.peer = Some(Arc::new(peer));
         self
     }
 
@@ -162,57 +140,20 @@ impl HttpServerLayerBuilder {
     /// The scheme of the connections that this server takes: `"https"` behind a TLS acceptor. An HTTP/1.1 request does not
     /// say it. Default: what HTTP/2 says, else `http`; a trusted proxy's word counts more than either.
     pub fn with_scheme(mut self, scheme: &'static str) -> Self {
-        self.options.scheme = Some(scheme);
+        self.server.scheme = Some(scheme);
         self
     }
 
     /// Believes these senders of `Forwarded`, `X-Forwarded-For`, `-Host`, `-Proto` and `X-Real-IP`. Default: nobody.
     pub fn with_trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
-        self.options.proxies = Some(proxies);
-        self
-    }
-
-    /// Names the span of a request; `None` keeps the convention's name. A name must have few different values.
-    pub fn with_span_name(
-        mut self,
-        name: impl Fn(&HttpRequest<'_>) -> Option<Cow<'static, str>> + Send + Sync + 'static,
-    ) -> Self {
-        self.convention.span_name = Some(Arc::new(name));
-        self
-    }
-
-    /// Adds attributes from the request, before sampling. A second call replaces the first.
-    ///
-    /// ```
-    /// use otel_http::HttpServerLayer;
-    ///
-    /// let layer = HttpServerLayer::builder()
-    ///     .with_attributes(|request, attributes| {
-    ///         attributes.both("app.is_api", request.path().starts_with("/api/"));
-    ///     })
-    ///     .build();
-    /// ```
-    pub fn with_attributes(
-        mut self,
-        add: impl Fn(&HttpRequest<'_>, &mut Attributes<'_>) + Send + Sync + 'static,
-    ) -> Self {
-        self.convention.add_request = Some(Arc::new(add));
-        self
-    }
-
-    /// Adds attributes from the response's head. A second call replaces the first.
-    pub fn with_response_attributes(
-        mut self,
-        add: impl Fn(&HttpResponse<'_>, &mut Attributes<'_>) + Send + Sync + 'static,
-    ) -> Self {
-        self.convention.add_response = Some(Arc::new(add));
+        self.server.proxies = Some(proxies);
         self
     }
 
     /// Gives each request a [`RequestAttributes`](crate::RequestAttributes) in its extensions, through which handlers
     /// add attributes. Default: `false`.
     pub fn with_request_attributes(mut self, give: bool) -> Self {
-        self.options.request_attributes = give;
+        self.server.request_attributes = give;
         self
     }
 
@@ -220,19 +161,22 @@ impl HttpServerLayerBuilder {
     /// yours finds them.
     #[cfg(feature = "axum")]
     pub fn for_axum(mut self) -> Self {
-        self.options.route.get_or_insert_with(|| Arc::new(crate::axum::matched_route));
-        self.options.peer.get_or_insert_with(|| Arc::new(crate::axum::peer_address));
+        self.server.route.get_or_insert_with(|| Arc::new(crate::axum::matched_route));
+        self.server.peer.get_or_insert_with(|| Arc::new(crate::axum::peer_address));
         self
     }
 
     /// The layer.
     #[must_use]
-    pub fn build(mut self) -> HttpServerLayer {
-        self.convention.has_own_meter_provider = self.providers.has_own_meter_provider();
+    pub fn build(self) -> HttpServerLayer {
+        let Options { providers, filter, rules } = self.options;
+        let has_own_meter_provider = providers.has_own_meter_provider();
+        let convention = ServerConvention { rules, metrics: self.metrics, has_own_meter_provider };
         let settings = Settings {
-            instrumenter: Instrumenter::new(scope(), self.providers, self.convention),
+            instrumenter: Instrumenter::new(scope(), providers, convention),
             trust: InboundTrust::of(self.public_endpoint, self.sampled_flag_ignored),
-            options: self.options,
+            filter,
+            options: self.server,
         };
         HttpServerLayer { settings: Arc::new(settings) }
     }
@@ -241,9 +185,9 @@ impl HttpServerLayerBuilder {
 impl fmt::Debug for HttpServerLayerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpServerLayerBuilder")
-            .field("providers", &self.providers)
+            .field("options", &self.options)
+            .field("metrics", &self.metrics)
             .field("public_endpoint", &self.public_endpoint)
-            .field("convention", &self.convention)
             .finish_non_exhaustive()
     }
 }

@@ -2,7 +2,11 @@
 
 use crate::ENDED_EARLY;
 
-/// What the layer says itself.
+/// What the layer may say after the start.
+pub(super) const LATER: [&str; 5] =
+    ["error.type", "http.request.body.content", "http.response.", "http.route", ENDED_EARLY];
+
+/// All that the layer says: once the span runs nobody looks which of them it has.
 pub(super) const OURS: [&str; 21] = [
     "client.address",
     "error.type",

@@ -3,19 +3,14 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use opentelemetry::logs::LoggerProvider;
-use otel_core::EventLog;
-
 use super::layer::HttpServerLayerBuilder;
 use super::trace_response::MayKnow;
-use crate::hooks::{Filter, PeerOf, RouteOf};
-use crate::url::SecretKeys;
-use crate::{BodyCapture, HttpRequest, TrustedProxies, scope};
+use crate::hooks::{PeerOf, RouteOf};
+use crate::{BodyCapture, HttpRequest, TrustedProxies};
 
-/// What the layer was told, besides its convention.
+/// What a server alone may be told.
 #[derive(Clone, Default)]
 pub(super) struct ServerOptions {
-    pub(super) filter: Option<Filter>,
     pub(super) route: Option<RouteOf>,
     pub(super) peer: Option<PeerOf>,
     pub(super) proxies: Option<TrustedProxies>,
@@ -31,7 +26,7 @@ pub(super) struct ServerOptions {
 impl HttpServerLayerBuilder {
     /// Records the metric `http.server.active_requests` (stability: development). Default: `false`.
     pub fn with_active_requests(mut self, record: bool) -> Self {
-        self.convention.metrics.active_requests = record;
+        self.metrics.active_requests = record;
         self
     }
 
@@ -39,7 +34,7 @@ impl HttpServerLayerBuilder {
     /// bytes that have passed, or what the request says of its length. Without that, bodies of axum's requests are counted
     /// as they pass, and of others the size is unknown and not recorded. Default: `false`.
     pub fn with_body_sizes(mut self, record: bool) -> Self {
-        self.convention.metrics.body_sizes = record;
+        self.metrics.body_sizes = record;
         self
     }
 
@@ -48,21 +43,21 @@ impl HttpServerLayerBuilder {
     /// read), `restarted` (a public endpoint began anew). A service that is called by services with telemetry finds here
     /// where a trace breaks. Default: `false`.
     pub fn with_remote_context_counter(mut self, count: bool) -> Self {
-        self.convention.metrics.remote_contexts = count;
+        self.metrics.remote_contexts = count;
         self
     }
 
     /// Records `user_agent.synthetic.type` (stability: development) on span and metrics: `bot` or `test`, where the
     /// `User-Agent` says so. Default: `false`.
     pub fn with_synthetic_type(mut self, record: bool) -> Self {
-        self.options.synthetic_type = record;
+        self.server.synthetic_type = record;
         self
     }
 
     /// Gives each request an [`HttpUpgrade`](crate::HttpUpgrade) in its extensions, with which the handler of a WebSocket
     /// keeps the span open until the connection's end. Default: `false`, the span of a 101 ends with its head.
     pub fn with_upgrades(mut self, give: bool) -> Self {
-        self.options.upgrades = give;
+        self.server.upgrades = give;
         self
     }
 
@@ -81,19 +76,7 @@ impl HttpServerLayerBuilder {
         mut self,
         to: impl Fn(&HttpRequest<'_>, Option<SocketAddr>) -> bool + Send + Sync + 'static,
     ) -> Self {
-        self.options.trace_response = Some(Arc::new(to));
-        self
-    }
-
-    /// Writes a log event `http.server.request.exception` (stability: development), severity ERROR, for each error or panic
-    /// that ends a request: `exception.type`, in the span's context, and not the error's text, which may hold a secret. A
-    /// status is not an exception. Default: none.
-    pub fn with_exception_events<P>(mut self, logger_provider: &P) -> Self
-    where
-        P: LoggerProvider,
-        P::Logger: Send + Sync + 'static,
-    {
-        self.convention.exceptions = Some(EventLog::new(logger_provider, scope()));
+        self.server.trace_response = Some(Arc::new(to));
         self
     }
 
@@ -101,62 +84,13 @@ impl HttpServerLayerBuilder {
     /// are. Default: none.
     #[cfg(feature = "axum")]
     pub fn with_captured_request_body(mut self, capture: BodyCapture) -> Self {
-        self.options.request_body = Some(Arc::new(capture));
+        self.server.request_body = Some(Arc::new(capture));
         self
     }
 
     /// Records the beginning of response bodies. Default: none.
     pub fn with_captured_response_body(mut self, capture: BodyCapture) -> Self {
-        self.options.response_body = Some(Arc::new(capture));
-        self
-    }
-
-    /// Records these request headers as `http.request.header.*`. Names in any case, with `*` and `?`; a name that
-    /// begins with `!` is left out. Names that sound like a secret (`authorization`, `cookie`, tokens, keys, sessions) and
-    /// values marked sensitive are recorded as `REDACTED`, at most 32 headers. Prefer names to stars: with a star the
-    /// client chooses attribute keys. Default: none.
-    pub fn with_captured_request_headers(
-        mut self,
-        names: impl IntoIterator<Item = impl Into<String>>,
-    ) -> Self {
-        self.convention.request_headers.add(names);
-        self
-    }
-
-    /// Records these response headers as `http.response.header.*`, in the way of
-    /// [`with_captured_request_headers`](Self::with_captured_request_headers). Default: none.
-    pub fn with_captured_response_headers(
-        mut self,
-        names: impl IntoIterator<Item = impl Into<String>>,
-    ) -> Self {
-        self.convention.response_headers.add(names);
-        self
-    }
-
-    /// Replaces the values of these headers too by `REDACTED`, in both directions.
-    pub fn with_sensitive_headers(
-        mut self,
-        names: impl IntoIterator<Item = impl Into<String> + Clone>,
-    ) -> Self {
-        for name in names {
-            self.convention.request_headers.add_sensitive([name.clone()]);
-            self.convention.response_headers.add_sensitive([name]);
-        }
-        self
-    }
-
-    /// Replaces the values of these keys in `url.query`, and in captured headers that hold a URL, in place of those of the
-    /// convention, which are the signatures and credentials of presigned URLs. Case counts; of an empty list no key is
-    /// replaced. Default: `X-Amz-Signature`, `X-Amz-Credential`, `X-Amz-Security-Token`, `AWSAccessKeyId`, `Signature`, `sig`,
-    /// `X-Goog-Signature`.
-    pub fn with_redacted_query_keys(mut self, keys: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.convention.secret_keys = SecretKeys::new(keys);
-        self
-    }
-
-    /// Copies these entries of the caller's baggage to the span, under their own names. Default: none.
-    pub fn with_baggage_attributes(mut self, keys: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.convention.baggage_keys.extend(keys.into_iter().map(Into::into));
+        self.server.response_body = Some(Arc::new(capture));
         self
     }
 }

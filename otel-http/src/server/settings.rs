@@ -21,6 +21,7 @@ use super::trace_response::MayKnow;
 use crate::cached::Route;
 use crate::client::TRACE_CONTEXT;
 use crate::forwarded::Forwarded;
+use crate::hooks::Filter;
 use crate::method::MethodName;
 use crate::protocol::protocol_version;
 use crate::synthetic::synthetic_type;
@@ -30,6 +31,7 @@ use crate::{HttpRequest, TrustedProxies};
 pub(super) struct Settings {
     pub(super) instrumenter: Instrumenter<ServerConvention>,
     pub(super) trust: InboundTrust,
+    pub(super) filter: Option<Filter>,
     pub(super) options: ServerOptions,
 }
 
@@ -85,10 +87,10 @@ impl Settings {
         let read = |proxies: &TrustedProxies| proxies.read(http.headers, peer.map(|peer| peer.ip()));
         let forwarded = self.options.proxies.as_ref().map(read).unwrap_or_default();
         let convention = self.instrumenter.convention();
-        let (route, name) = (self.route_of(http), convention.own_name(http));
+        let (route, name) = (self.route_of(http), convention.rules.own_name(http));
         let (has_route, has_own_name) = (route.is_some(), name.is_some());
-        let has_own_attributes = added.is_some() || convention.has_own_attributes();
-        let names = has_own_attributes.then(Arc::<AttributeNames>::default);
+        let names =
+            convention.rules.names().or_else(|| added.map(|_| AttributeNames::default())).map(Arc::new);
         let series = self.series(http, route.as_ref(), &forwarded);
         let request = ServerRequest {
             http: *http,
@@ -119,7 +121,7 @@ impl Settings {
     /// Whether the layer's filter, or who set the process up, leaves this request out.
     fn is_unwanted(&self, http: &HttpRequest<'_>) -> bool {
         is_path_excluded("http", http.url.path)
-            || self.options.filter.as_ref().is_some_and(|wanted| !call_hook(|| wanted(http), true))
+            || self.filter.as_ref().is_some_and(|wanted| !call_hook(|| wanted(http), true))
     }
 
     fn series(&self, http: &HttpRequest<'_>, route: Option<&Route>, forwarded: &Forwarded<'_>) -> Series {

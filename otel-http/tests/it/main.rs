@@ -12,6 +12,7 @@ mod client_secrets;
 mod ending_threads;
 mod exits;
 mod grpc;
+mod hooks;
 mod http_cases;
 mod known_methods;
 mod nesting;

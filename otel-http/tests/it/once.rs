@@ -1,4 +1,4 @@
-//! Attributes are there once, work that is dropped still has its context, and two layers know each other.
+//! Work that is dropped still has its context, and two layers know each other.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,45 +21,6 @@ use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use crate::support::{
     SERVER_DURATION, assert_served_once, call, client_layer, get, is_in_flight, server_layer,
 };
-
-#[tokio::test]
-async fn what_hooks_and_handlers_add_is_there_once() {
-    let telemetry = TestTelemetry::new();
-    let layer = server_layer(&telemetry)
-        .with_request_attributes(true)
-        .with_attributes(|_, attributes| {
-            attributes.both("app.tenant", "hook");
-            attributes.both("app.tenant", "again");
-            attributes.both("http.route", "/mine");
-            attributes.span("url.path", "/mine");
-        })
-        .with_response_attributes(|_, attributes| {
-            attributes.both("app.tenant", "response");
-            attributes.both("http.response.status_code", 299);
-        });
-    let handler = |Extension(attributes): Extension<RequestAttributes>| async move {
-        attributes.both("app.tenant", "handler");
-        attributes.both("app.cached", "first");
-        attributes.both("app.cached", "last");
-        attributes.both("url.scheme", "gopher");
-    };
-    let app = Router::new().route("/users/{id}", on_get(handler)).layer(layer.build());
-    call(&app, get("/users/42")).await;
-
-    assert_served_once(&telemetry);
-    let span = telemetry.span("GET /users/{id}");
-    let mut keys: Vec<_> = span.attributes.iter().map(|pair| pair.key.as_str()).collect();
-    keys.sort_unstable();
-    let count = keys.len();
-    keys.dedup();
-    assert_eq!(keys.len(), count, "{}", telemetry.tree());
-    assert!(
-        span.has("app.tenant", "hook") && span.has("app.cached", "last") && span.has("url.path", "/users/42")
-    );
-    let points = telemetry.points(SERVER_DURATION);
-    assert!(points[0].has("app.tenant", "hook") && points[0].has("http.route", "/users/{id}"));
-    assert!(points[0].has("url.scheme", "http") && points[0].has("http.response.status_code", 200));
-}
 
 /// Tells which span was current when it was dropped.
 struct Witness(Arc<Mutex<Vec<SpanId>>>);
