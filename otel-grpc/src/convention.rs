@@ -23,7 +23,7 @@ use crate::call::CallParts;
 use crate::code;
 use crate::method::{Method, SYSTEM};
 use crate::metrics::{GrpcTally, Metrics};
-use crate::names::OURS;
+use crate::names::{LATER, OURS};
 use crate::side::Side;
 use crate::text::{address_text, shown};
 use crate::{GrpcRequest, GrpcResponse};
@@ -123,7 +123,7 @@ impl<S: Side> Convention for GrpcConvention<S> {
             self.on_start_of_span(call, attributes);
         }
         if let Some(names) = call.names {
-            attributes.checked(names, &OURS, |attributes| {
+            attributes.checked(names, &LATER, |attributes| {
                 if let Some(add) = &self.rules.add_request {
                     call_hook(|| add(&call.grpc, attributes), ());
                 }

@@ -1,6 +1,19 @@
 //! Names of attributes that functions of the user's, and callers, cannot give.
 
-/// What the layers say themselves.
+/// What the layers may say after the start.
+pub(crate) const LATER: [&str; 9] = [
+    "error.type",
+    "grpc.error.",
+    "grpc.rcvd_messages",
+    "grpc.rcvd_total_compressed_message_size",
+    "grpc.sent_messages",
+    "grpc.sent_total_compressed_message_size",
+    "network.peer.",
+    "rpc.response.",
+    "rpc.status_code",
+];
+
+/// All that the layers say: once the span runs nobody looks which of them it has.
 pub(crate) const OURS: [&str; 23] = [
     "error.type",
     "grpc.error.details",

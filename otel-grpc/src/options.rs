@@ -130,8 +130,8 @@ macro_rules! grpc_setters {
             self
         }
 
-        /// Adds attributes from the request, before sampling. A second call replaces the first. Names that the layer gives
-        /// itself, and all but the first of one name, are left out.
+        /// Adds attributes from the request, before sampling. What the call has without them stays, and what it may get later
+        /// (`error.type`, `rpc.status_code`) is left out; of one name the first counts. A second call replaces the first.
         pub fn with_attributes(
             mut self,
             add: impl Fn(&crate::GrpcRequest<'_>, &mut otel_core::Attributes<'_>) + Send + Sync + 'static,
@@ -140,8 +140,8 @@ macro_rules! grpc_setters {
             self
         }
 
-        /// Adds attributes from how the call ended, in the way of [`with_attributes`](Self::with_attributes). A second call
-        /// replaces the first.
+        /// Adds attributes from how the call ended. Names under [What is emitted](crate#what-is-emitted), and those that
+        /// [`with_attributes`](Self::with_attributes) has given, are left out. A second call replaces the first.
         pub fn with_response_attributes(
             mut self,
             add: impl Fn(&crate::GrpcResponse<'_>, &mut otel_core::Attributes<'_>) + Send + Sync + 'static,

@@ -13,7 +13,7 @@ use opentelemetry::trace::{
 };
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
-use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
+use opentelemetry_sdk::trace::{Sampler, SamplingDecision, SamplingResult, ShouldSample};
 use otel_core::Install;
 use otel_core::propagation::{RemoteDecision, remote_decision};
 use otel_grpc::{GrpcTraceBinPropagator, not_health_or_reflection};
@@ -140,6 +140,35 @@ async fn what_the_layer_says_is_said_once() {
     keys.sort_unstable();
     keys.dedup();
     assert_eq!(said, keys.len(), "{}", telemetry.tree());
+}
+
+#[tokio::test]
+async fn at_the_start_a_hook_says_what_the_layer_does_not() {
+    for sampler in [Sampler::AlwaysOn, Sampler::AlwaysOff] {
+        let telemetry = TestTelemetry::builder().with_sampler(sampler).build();
+        let server = server_layer(&telemetry).with_attributes(|_, attributes| {
+            attributes.span("rpc.request.header.x-code", "mine");
+            // On a server's metric it is opt-in: <https://opentelemetry.io/docs/specs/semconv/rpc/rpc-metrics/>
+            for key in ["server.address", "rpc.method", "rpc.system.name"] {
+                attributes.both(key, "mine");
+            }
+            for key in ["rpc.status_code", "error.type", "network.peer.address"] {
+                attributes.both(key, "too early");
+            }
+        });
+        let mut client = EchoClient::new(channel(serve(server.build()).await));
+        client.unary(Asked::new(Kind::Unary, Code::Ok, End::Trailers).request(words("one"))).await.unwrap();
+        eventually(BOUND, || telemetry.histogram_count(SERVER_DURATION) == 1).await;
+        for span in telemetry.spans() {
+            assert!(span.has("rpc.request.header.x-code", "mine"), "{}", telemetry.tree());
+            assert!(span.has("server.address", "127.0.0.1") && span.has("rpc.status_code", "OK"));
+            assert!(span.has("network.peer.address", "127.0.0.1") && span.attribute("error.type").is_none());
+        }
+        let point = &telemetry.points(SERVER_DURATION)[0];
+        assert!(point.has("server.address", "mine") && point.has("rpc.method", Kind::Unary.method()));
+        assert!(point.has("rpc.system.name", "grpc") && point.has("rpc.status_code", "OK"), "{point:?}");
+        assert_eq!(point.attributes.len(), 4, "{point:?}");
+    }
 }
 
 #[tokio::test]
