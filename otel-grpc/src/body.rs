@@ -18,7 +18,7 @@ use crate::side::Side;
 pin_project! {
     /// A response's body, unchanged. The call's span ends with the trailers, when the body fails, or when it is dropped.
     #[derive(Debug)]
-    pub struct ResponseBody<B: Body, S: Side>
+    pub struct GrpcResponseBody<B: Body, S: Side>
     where
         B::Error: 'static,
     {
@@ -27,7 +27,7 @@ pin_project! {
     }
 }
 
-impl<B: Body, S: Side> ResponseBody<B, S>
+impl<B: Body, S: Side> GrpcResponseBody<B, S>
 where
     B::Error: 'static,
 {
@@ -40,7 +40,7 @@ where
     }
 }
 
-impl<B: Body, S: Side> Body for ResponseBody<B, S>
+impl<B: Body, S: Side> Body for GrpcResponseBody<B, S>
 where
     B::Error: 'static,
 {
@@ -63,7 +63,7 @@ where
     }
 }
 
-impl<B: Body + Default, S: Side> Default for ResponseBody<B, S>
+impl<B: Body + Default, S: Side> Default for GrpcResponseBody<B, S>
 where
     B::Error: 'static,
 {

@@ -8,7 +8,7 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 use tonic::Code;
 
-use crate::body::{EndsCall, ResponseBody};
+use crate::body::{EndsCall, GrpcResponseBody};
 use crate::call::Call;
 use crate::code;
 use crate::error::code_of;
@@ -17,14 +17,14 @@ use crate::side::Side;
 pin_project! {
     /// The response to an instrumented call, polled in the context of the call's span.
     #[derive(Debug)]
-    pub struct ResponseFuture<F, S: Side> {
+    pub struct GrpcResponseFuture<F, S: Side> {
         // `None` when it has been dropped, in the context of the call's span.
         #[pin]
         inner: Option<F>,
         call: Call<S>,
     }
 
-    impl<F, S: Side> PinnedDrop for ResponseFuture<F, S> {
+    impl<F, S: Side> PinnedDrop for GrpcResponseFuture<F, S> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             this.call.run(|| this.inner.set(None));
@@ -32,7 +32,7 @@ pin_project! {
     }
 }
 
-impl<F, S: Side> ResponseFuture<F, S> {
+impl<F, S: Side> GrpcResponseFuture<F, S> {
     pub(crate) fn observed(inner: F, call: Call<S>) -> Self {
         Self { inner: Some(inner), call }
     }
@@ -42,7 +42,7 @@ impl<F, S: Side> ResponseFuture<F, S> {
     }
 }
 
-impl<F, S, B, E> Future for ResponseFuture<F, S>
+impl<F, S, B, E> Future for GrpcResponseFuture<F, S>
 where
     F: Future<Output = Result<Response<B>, E>>,
     S: Side,
@@ -50,7 +50,7 @@ where
     B::Error: 'static,
     E: 'static,
 {
-    type Output = Result<Response<ResponseBody<B, S>>, E>;
+    type Output = Result<Response<GrpcResponseBody<B, S>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
@@ -71,14 +71,14 @@ fn failed<S: Side, E: 'static>(mut call: Call<S>, error: E) -> E {
     error
 }
 
-fn respond<B, S>(mut call: Call<S>, response: Response<B>) -> Response<ResponseBody<B, S>>
+fn respond<B, S>(mut call: Call<S>, response: Response<B>) -> Response<GrpcResponseBody<B, S>>
 where
     B: Body,
     B::Error: 'static,
     S: Side,
 {
     if call.is_unobserved() {
-        return response.map(ResponseBody::unobserved);
+        return response.map(GrpcResponseBody::unobserved);
     }
     let status = code::in_headers(response.headers());
     // Some servers say so before they begin, and messages follow, which tonic reads.
@@ -89,9 +89,9 @@ where
         // "Trailers-Only": the status is there, and nobody reads what follows.
         Some(code) => {
             call.end(code, Some(response.headers()));
-            return response.map(ResponseBody::unobserved);
+            return response.map(GrpcResponseBody::unobserved);
         }
         None => call.on_http_status(response.status()),
     };
-    response.map(|body| ResponseBody::new(body, EndsCall { call, without_status }))
+    response.map(|body| GrpcResponseBody::new(body, EndsCall { call, without_status }))
 }

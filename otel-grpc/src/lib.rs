@@ -32,9 +32,9 @@ mod trace_bin;
 
 use opentelemetry::InstrumentationScope;
 
-pub use body::ResponseBody;
+pub use body::GrpcResponseBody;
 pub use client::{GrpcAttempt, GrpcAttemptLayer, GrpcClient, GrpcClientLayer, GrpcClientLayerBuilder};
-pub use future::ResponseFuture;
+pub use future::GrpcResponseFuture;
 pub use otel_core::Attributes;
 pub use request::{GrpcRequest, GrpcResponse, not_health_or_reflection};
 pub use server::{GrpcServer, GrpcServerLayer, GrpcServerLayerBuilder};

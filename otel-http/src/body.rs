@@ -16,13 +16,13 @@ pin_project! {
     /// [wait for it](crate::HttpClientLayerBuilder::with_end_at_body), the request's span ends when the last of it has
     /// passed, when it fails, or when it is dropped.
     #[derive(Debug)]
-    pub struct ResponseBody<B: Body> {
+    pub struct HttpResponseBody<B: Body> {
         #[pin]
         body: ObservedBody<B, EndsOperation>,
     }
 }
 
-impl<B: Body> ResponseBody<B> {
+impl<B: Body> HttpResponseBody<B> {
     pub(crate) fn new(body: B, operation: EndsOperation) -> Self {
         Self { body: ObservedBody::new(body, operation) }
     }
@@ -36,7 +36,7 @@ impl<B: Body> ResponseBody<B> {
     }
 }
 
-impl<B: Body> Body for ResponseBody<B> {
+impl<B: Body> Body for HttpResponseBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 
@@ -56,7 +56,7 @@ impl<B: Body> Body for ResponseBody<B> {
     }
 }
 
-impl<B: Body + Default> Default for ResponseBody<B> {
+impl<B: Body + Default> Default for HttpResponseBody<B> {
     fn default() -> Self {
         Self::unobserved(B::default())
     }

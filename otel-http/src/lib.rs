@@ -26,18 +26,18 @@ mod url;
 use opentelemetry::InstrumentationScope;
 use opentelemetry::metrics::{Histogram, Meter};
 
-pub use body::ResponseBody;
+pub use body::HttpResponseBody;
 pub use capture::BodyCapture;
 pub use client::{
-    ClientResponseFuture, CountsResends, DestinationPolicy, HttpClient, HttpClientLayer,
-    HttpClientLayerBuilder, ResendCount, ResendCountLayer, UrlTemplate,
+    CountsResends, DestinationPolicy, HttpClient, HttpClientLayer, HttpClientLayerBuilder,
+    HttpClientResponseFuture, ResendCount, ResendCountLayer, UrlTemplate,
 };
 pub use forwarded::{InvalidNetwork, TrustedProxies};
 pub use otel_core::Attributes;
 pub use request::{HttpRequest, HttpResponse, not_grpc};
 pub use server::{
-    HttpRoute, HttpServer, HttpServerLayer, HttpServerLayerBuilder, HttpUpgrade, RequestAttributes,
-    ResponseFuture,
+    HttpRoute, HttpServer, HttpServerLayer, HttpServerLayerBuilder, HttpServerResponseFuture, HttpUpgrade,
+    RequestAttributes,
 };
 
 /// The buckets that the convention gives for both duration metrics, in seconds.

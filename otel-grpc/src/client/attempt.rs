@@ -14,11 +14,11 @@ use tower_service::Service;
 
 use super::settings::method_of;
 use crate::GrpcRequest;
-use crate::body::ResponseBody;
+use crate::body::GrpcResponseBody;
 use crate::call::{Call, CallParts};
 use crate::convention::{CallStart, GrpcConvention};
 use crate::deadline::Deadline;
-use crate::future::ResponseFuture;
+use crate::future::GrpcResponseFuture;
 use crate::messages::{MessageReport, Messages};
 use crate::side::AttemptSide;
 
@@ -109,9 +109,9 @@ where
     B: Body,
     B::Error: 'static,
 {
-    type Response = Response<ResponseBody<B, AttemptSide>>;
+    type Response = Response<GrpcResponseBody<B, AttemptSide>>;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future, AttemptSide>;
+    type Future = GrpcResponseFuture<S::Future, AttemptSide>;
 
     fn poll_ready(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
@@ -119,12 +119,12 @@ where
 
     fn call(&mut self, mut request: Request<A>) -> Self::Future {
         let Some(of_call) = number(&mut request) else {
-            return ResponseFuture::unobserved(self.inner.call(request));
+            return GrpcResponseFuture::unobserved(self.inner.call(request));
         };
         let mut call = self.settings.begin(&GrpcRequest::new(&request), of_call.deadline);
         let request = call.watch_request(request);
         let future = call.run(|| self.inner.call(request));
-        ResponseFuture::observed(future, call)
+        GrpcResponseFuture::observed(future, call)
     }
 }
 

@@ -10,8 +10,8 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::settings::Settings;
-use crate::body::ResponseBody;
-use crate::future::ResponseFuture;
+use crate::body::GrpcResponseBody;
+use crate::future::GrpcResponseFuture;
 use crate::side::ClientSide;
 
 /// A channel that gives each call a client span and a duration, and hands the context on in the call's metadata; made by
@@ -38,9 +38,9 @@ where
     B: Body,
     B::Error: 'static,
 {
-    type Response = Response<ResponseBody<B, ClientSide>>;
+    type Response = Response<GrpcResponseBody<B, ClientSide>>;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future, ClientSide>;
+    type Future = GrpcResponseFuture<S::Future, ClientSide>;
 
     fn poll_ready(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
@@ -48,11 +48,11 @@ where
 
     fn call(&mut self, mut request: Request<A>) -> Self::Future {
         let Some(mut call) = self.settings.begin(&mut request, &self.has_attempts_apart) else {
-            return ResponseFuture::unobserved(self.inner.call(request));
+            return GrpcResponseFuture::unobserved(self.inner.call(request));
         };
         let request = call.watch_request(request);
         let future = call.run(|| self.inner.call(request));
-        ResponseFuture::observed(future, call)
+        GrpcResponseFuture::observed(future, call)
     }
 }
 

@@ -11,8 +11,8 @@ use tower_service::Service;
 
 use super::settings::Settings;
 use crate::GrpcRequest;
-use crate::body::ResponseBody;
-use crate::future::ResponseFuture;
+use crate::body::GrpcResponseBody;
+use crate::future::GrpcResponseFuture;
 use crate::request::is_grpc;
 use crate::side::ServerSide;
 
@@ -37,9 +37,9 @@ where
     B: Body,
     B::Error: 'static,
 {
-    type Response = Response<ResponseBody<B, ServerSide>>;
+    type Response = Response<GrpcResponseBody<B, ServerSide>>;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future, ServerSide>;
+    type Future = GrpcResponseFuture<S::Future, ServerSide>;
 
     fn poll_ready(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
@@ -47,21 +47,21 @@ where
 
     fn call(&mut self, mut request: Request<A>) -> Self::Future {
         if self.settings.instrumenter.is_idle() || !is_grpc(request.headers()) {
-            return ResponseFuture::unobserved(self.inner.call(request));
+            return GrpcResponseFuture::unobserved(self.inner.call(request));
         }
         AlreadyObserved::unmark(request.extensions_mut());
         if ServerLayer::Grpc.is_marked(request.extensions()) {
-            return ResponseFuture::unobserved(self.inner.call(request));
+            return GrpcResponseFuture::unobserved(self.inner.call(request));
         }
         let Some(mut call) = self.settings.begin(&GrpcRequest::new(&request)) else {
-            return ResponseFuture::unobserved(self.inner.call(request));
+            return GrpcResponseFuture::unobserved(self.inner.call(request));
         };
         if !call.is_inert() {
             ServerLayer::Grpc.mark(request.extensions_mut());
         }
         let request = call.watch_request(request);
         let future = call.run(|| self.inner.call(request));
-        ResponseFuture::observed(future, call)
+        GrpcResponseFuture::observed(future, call)
     }
 }
 

@@ -6,8 +6,8 @@ use std::future::Ready;
 use http::Response;
 use otel_grpc::{
     ClientSide, GrpcAttempt, GrpcAttemptLayer, GrpcClient, GrpcClientLayer, GrpcClientLayerBuilder,
-    GrpcServer, GrpcServerLayer, GrpcServerLayerBuilder, GrpcTraceBinPropagator, ResponseBody,
-    ResponseFuture, ServerSide,
+    GrpcResponseBody, GrpcResponseFuture, GrpcServer, GrpcServerLayer, GrpcServerLayerBuilder,
+    GrpcTraceBinPropagator, ServerSide,
 };
 
 type Answer = Ready<Result<Response<String>, Infallible>>;
@@ -25,8 +25,8 @@ fn public_types_go_from_thread_to_thread() {
     is_thread_safe::<GrpcServerLayer>();
     is_thread_safe::<GrpcServerLayerBuilder>();
     is_thread_safe::<GrpcTraceBinPropagator>();
-    is_thread_safe::<ResponseBody<String, ServerSide>>();
-    is_thread_safe::<ResponseBody<String, ClientSide>>();
-    is_thread_safe::<ResponseFuture<Answer, ServerSide>>();
-    is_thread_safe::<ResponseFuture<Answer, ClientSide>>();
+    is_thread_safe::<GrpcResponseBody<String, ServerSide>>();
+    is_thread_safe::<GrpcResponseBody<String, ClientSide>>();
+    is_thread_safe::<GrpcResponseFuture<Answer, ServerSide>>();
+    is_thread_safe::<GrpcResponseFuture<Answer, ClientSide>>();
 }

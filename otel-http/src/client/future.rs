@@ -11,12 +11,12 @@ use pin_project_lite::pin_project;
 use super::convention::ClientResponse;
 use super::settings::{ClientSettings, Observed};
 use crate::HttpResponse;
-use crate::body::{EndsOperation, ResponseBody};
+use crate::body::{EndsOperation, HttpResponseBody};
 
 pin_project! {
     /// The response to an instrumented client, polled in the context of the request's span.
     #[derive(Debug)]
-    pub struct ClientResponseFuture<F> {
+    pub struct HttpClientResponseFuture<F> {
         #[pin]
         inner: F,
         settings: Arc<ClientSettings>,
@@ -25,7 +25,7 @@ pin_project! {
     }
 }
 
-impl<F> ClientResponseFuture<F> {
+impl<F> HttpClientResponseFuture<F> {
     pub(crate) fn new(inner: F, settings: Arc<ClientSettings>) -> Self {
         Self { inner, settings, observed: None, request_bytes: None }
     }
@@ -36,13 +36,13 @@ impl<F> ClientResponseFuture<F> {
     }
 }
 
-impl<F, B, E> Future for ClientResponseFuture<F>
+impl<F, B, E> Future for HttpClientResponseFuture<F>
 where
     F: Future<Output = Result<Response<B>, E>>,
     B: Body,
     E: 'static,
 {
-    type Output = Result<Response<ResponseBody<B>>, E>;
+    type Output = Result<Response<HttpResponseBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
@@ -51,7 +51,7 @@ where
             None => this.inner.poll(cx),
         });
         let Some(observed) = this.observed.take() else {
-            return Poll::Ready(result.map(|response| response.map(ResponseBody::unobserved)));
+            return Poll::Ready(result.map(|response| response.map(HttpResponseBody::unobserved)));
         };
         Poll::Ready(match result {
             Ok(response) => {
@@ -63,8 +63,8 @@ where
                 };
                 let rest = observed.respond(&head, *this.request_bytes, this.settings.end_at_body);
                 Ok(response.map(|body| match rest.is_done() {
-                    true => ResponseBody::unobserved(body),
-                    false => ResponseBody::new(body, EndsOperation::Client(rest)),
+                    true => HttpResponseBody::unobserved(body),
+                    false => HttpResponseBody::new(body, EndsOperation::Client(rest)),
                 }))
             }
             Err(error) => {

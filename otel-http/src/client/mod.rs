@@ -17,7 +17,7 @@ mod template;
 pub(crate) use body::ClientBody;
 pub use destination::DestinationPolicy;
 pub(crate) use destination::TRACE_CONTEXT;
-pub use future::ClientResponseFuture;
+pub use future::HttpClientResponseFuture;
 pub(crate) use host::HostPattern;
 pub use layer::{HttpClientLayer, HttpClientLayerBuilder};
 pub use resend::{CountsResends, ResendCount, ResendCountLayer};

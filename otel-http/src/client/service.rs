@@ -10,11 +10,11 @@ use opentelemetry::Context;
 use otel_core::{AlreadyObserved, ServerLayer, current_context};
 use tower_service::Service;
 
-use super::future::ClientResponseFuture;
+use super::future::HttpClientResponseFuture;
 use super::resend::ResendCount;
 use super::settings::{ClientSettings, RequestFacts, Sending};
 use crate::HttpRequest;
-use crate::body::ResponseBody;
+use crate::body::HttpResponseBody;
 
 /// A client that gives each request a client span and a duration, and hands the context on in the request's headers;
 /// made by [`HttpClientLayer`](crate::HttpClientLayer).
@@ -37,9 +37,9 @@ where
     A: Body,
     B: Body,
 {
-    type Response = Response<ResponseBody<B>>;
+    type Response = Response<HttpResponseBody<B>>;
     type Error = S::Error;
-    type Future = ClientResponseFuture<S::Future>;
+    type Future = HttpClientResponseFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
@@ -50,20 +50,20 @@ where
             // A gRPC client further out tells of this request, and has handed its context on, perhaps to a stranger.
             let propagate = self.settings.propagate_to(&HttpRequest::new(&request));
             self.settings.restrict(&propagate, request.headers_mut());
-            return ClientResponseFuture::new(self.inner.call(request), Arc::clone(&self.settings));
+            return HttpClientResponseFuture::new(self.inner.call(request), Arc::clone(&self.settings));
         }
         let parent = current_context();
         ServerLayer::unmark(request.extensions_mut());
         let sending = self.start(&parent, &request);
         self.settings.inject(&parent, &sending, request.headers_mut());
         let Some(mut observed) = sending.observed else {
-            return ClientResponseFuture::new(self.inner.call(request), Arc::clone(&self.settings));
+            return HttpClientResponseFuture::new(self.inner.call(request), Arc::clone(&self.settings));
         };
         // Nobody may wrap the body: the inner service takes its very type. A body that does not say how long it is
         // has no size.
         let request_bytes = if observed.counts_bytes() { request.body().size_hint().exact() } else { None };
         let future = observed.operation.run(|| self.inner.call(request));
-        ClientResponseFuture::new(future, Arc::clone(&self.settings)).observed(observed, request_bytes)
+        HttpClientResponseFuture::new(future, Arc::clone(&self.settings)).observed(observed, request_bytes)
     }
 }
 

@@ -15,20 +15,20 @@ use super::route::HttpRoute;
 use super::tally::RequestTally;
 use super::trace_response;
 use crate::HttpResponse;
-use crate::body::{EndsOperation, ResponseBody};
+use crate::body::{EndsOperation, HttpResponseBody};
 use crate::cached::Route;
 
 pin_project! {
     /// The response of an instrumented server, polled in the context of the request's span.
     #[derive(Debug)]
-    pub struct ResponseFuture<F> {
+    pub struct HttpServerResponseFuture<F> {
         // `None` when it has been dropped, in the context of the request's span.
         #[pin]
         inner: Option<F>,
         role: Role,
     }
 
-    impl<F> PinnedDrop for ResponseFuture<F> {
+    impl<F> PinnedDrop for HttpServerResponseFuture<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if let Role::Observed(operation) = this.role {
@@ -46,7 +46,7 @@ enum Role {
     Unobserved,
 }
 
-impl<F> ResponseFuture<F> {
+impl<F> HttpServerResponseFuture<F> {
     pub(super) fn observed(inner: F, operation: Operation<ServerConvention>) -> Self {
         Self { inner: Some(inner), role: Role::Observed(operation) }
     }
@@ -60,12 +60,12 @@ impl<F> ResponseFuture<F> {
     }
 }
 
-impl<F, B, E> Future for ResponseFuture<F>
+impl<F, B, E> Future for HttpServerResponseFuture<F>
 where
     F: Future<Output = Result<Response<B>, E>>,
     B: Body,
 {
-    type Output = Result<Response<ResponseBody<B>>, E>;
+    type Output = Result<Response<HttpResponseBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
@@ -82,9 +82,9 @@ where
             }
             (Role::Nested(Some(handed)), Ok(mut response)) => {
                 handed.write(response.extensions_mut());
-                Ok(response.map(ResponseBody::unobserved))
+                Ok(response.map(HttpResponseBody::unobserved))
             }
-            (_, result) => result.map(|response| response.map(ResponseBody::unobserved)),
+            (_, result) => result.map(|response| response.map(HttpResponseBody::unobserved)),
         })
     }
 }
@@ -92,7 +92,7 @@ where
 fn respond<B: Body>(
     mut operation: Operation<ServerConvention>,
     mut response: Response<B>,
-) -> Response<ResponseBody<B>> {
+) -> Response<HttpResponseBody<B>> {
     let status = response.status();
     Handed::take(&mut operation, response.extensions_mut());
     take_head(&mut operation, &response);
@@ -105,17 +105,18 @@ fn respond<B: Body>(
             Some(upgrade) => upgrade.keep(operation),
             None => operation.end(),
         }
-        return response.map(ResponseBody::unobserved);
+        return response.map(HttpResponseBody::unobserved);
     }
     if expects.ends_with_head(status) {
         operation.end();
-        return response.map(ResponseBody::unobserved);
+        return response.map(HttpResponseBody::unobserved);
     }
     let tally = operation.tally();
     tally.captured = tally.bodies.as_ref().and_then(|bodies| bodies.begin_response(response.headers()));
     let length = announced_length(&response);
-    response
-        .map(|body| ResponseBody::new(body, EndsOperation::Server(operation)).with_announced_length(length))
+    response.map(|body| {
+        HttpResponseBody::new(body, EndsOperation::Server(operation)).with_announced_length(length)
+    })
 }
 
 /// Records what the head of the response says.

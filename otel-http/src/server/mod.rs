@@ -20,7 +20,7 @@ mod upgrade;
 
 pub use attributes::RequestAttributes;
 pub(crate) use convention::ServerConvention;
-pub use future::ResponseFuture;
+pub use future::HttpServerResponseFuture;
 pub use layer::{HttpServerLayer, HttpServerLayerBuilder};
 #[cfg(feature = "axum")]
 pub(crate) use request_size::Passed;

@@ -9,13 +9,13 @@ use http_body::Body;
 use otel_core::{AlreadyObserved, ServerLayer};
 use tower_service::Service;
 
-use super::future::ResponseFuture;
+use super::future::HttpServerResponseFuture;
 use super::handed::{ForOuterLayer, Handed};
 use super::request_size::RequestSize;
 use super::settings::Settings;
 use super::{HttpUpgrade, RequestAttributes};
 use crate::HttpRequest;
-use crate::body::ResponseBody;
+use crate::body::HttpResponseBody;
 use crate::cached::Route;
 
 /// A service that gives each request a server span and a duration; made by [`HttpServerLayer`](crate::HttpServerLayer).
@@ -37,9 +37,9 @@ where
     A: 'static,
     B: Body,
 {
-    type Response = Response<ResponseBody<B>>;
+    type Response = Response<HttpResponseBody<B>>;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
+    type Future = HttpServerResponseFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
@@ -51,7 +51,7 @@ where
         let attributes = settings.options.request_attributes.then(|| RequestAttributes::of(&mut request));
         let upgrade = settings.options.upgrades.then(|| HttpUpgrade::of(&mut request));
         if settings.instrumenter.is_idle() {
-            return ResponseFuture::unobserved(self.inner.call(request));
+            return HttpServerResponseFuture::unobserved(self.inner.call(request));
         }
         AlreadyObserved::unmark(request.extensions_mut());
         let http = HttpRequest::as_it_came(&request);
@@ -59,10 +59,10 @@ where
             // A layer further out observes this request; it may be one that does not know the route.
             let route = settings.route_of(&http).map(Route::into_http_route);
             let handed = ForOuterLayer { route, handed: Handed { attributes, upgrade } };
-            return ResponseFuture::nested(self.inner.call(request), handed);
+            return HttpServerResponseFuture::nested(self.inner.call(request), handed);
         }
         let Some(mut operation) = settings.begin(&http, attributes.as_ref()) else {
-            return ResponseFuture::unobserved(self.inner.call(request));
+            return HttpServerResponseFuture::unobserved(self.inner.call(request));
         };
         // A layer inside is silent, unless this one only hands the context on.
         if !operation.is_inert() {
@@ -84,7 +84,7 @@ where
         let entered = operation.enter();
         let response = self.inner.call(request);
         drop(entered);
-        ResponseFuture::observed(response, operation)
+        HttpServerResponseFuture::observed(response, operation)
     }
 }
 

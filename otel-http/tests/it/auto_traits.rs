@@ -8,9 +8,10 @@ use otel_http::reqwest::{
     Client, ClientBuilder, InstrumentBuilder, Middleware, MiddlewareBuilder, RequestBuilder,
 };
 use otel_http::{
-    BodyCapture, ClientResponseFuture, DestinationPolicy, HttpClient, HttpClientLayer,
-    HttpClientLayerBuilder, HttpRoute, HttpServer, HttpServerLayer, HttpServerLayerBuilder, HttpUpgrade,
-    RequestAttributes, ResendCountLayer, ResponseBody, ResponseFuture, TrustedProxies, UrlTemplate,
+    BodyCapture, DestinationPolicy, HttpClient, HttpClientLayer, HttpClientLayerBuilder,
+    HttpClientResponseFuture, HttpResponseBody, HttpRoute, HttpServer, HttpServerLayer,
+    HttpServerLayerBuilder, HttpServerResponseFuture, HttpUpgrade, RequestAttributes, ResendCountLayer,
+    TrustedProxies, UrlTemplate,
 };
 
 type Answer = Ready<Result<Response<String>, Infallible>>;
@@ -37,9 +38,9 @@ fn public_types_go_from_thread_to_thread() {
     is_thread_safe::<RequestAttributes>();
     is_thread_safe::<RequestBuilder>();
     is_thread_safe::<ResendCountLayer>();
-    is_thread_safe::<ResponseBody<String>>();
-    is_thread_safe::<ClientResponseFuture<Answer>>();
-    is_thread_safe::<ResponseFuture<Answer>>();
+    is_thread_safe::<HttpResponseBody<String>>();
+    is_thread_safe::<HttpClientResponseFuture<Answer>>();
+    is_thread_safe::<HttpServerResponseFuture<Answer>>();
     is_thread_safe::<TrustedProxies>();
     is_thread_safe::<UrlTemplate>();
 }
