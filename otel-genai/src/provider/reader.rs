@@ -126,7 +126,8 @@ impl ResponseReader {
     /// An error instead of a stream, where nobody told the content type: no event stream starts with a brace, not even
     /// AWS's, whose first message would have 2 GB.
     fn look_at_start(&mut self, chunk: &[u8]) {
-        let is_space = |byte: &u8| byte.is_ascii_whitespace() || BYTE_ORDER_MARK.contains(byte);
+        // What JSON has for white space, and no more: after a form feed no brace begins it.
+        let is_space = |byte: &u8| b" \t\r\n".contains(byte) || BYTE_ORDER_MARK.contains(byte);
         if let Some(first) = chunk.iter().find(|byte| !is_space(byte)) {
             self.started = true;
             let may_be_json =

@@ -69,6 +69,15 @@ fn chat(body: &str) -> ResponseFacts {
 }
 
 #[test]
+fn what_is_no_space_in_json_says_the_same_in_a_chunk_of_its_own() {
+    for start in ["\u{c}", "\u{b}", " \u{c}\t", "\u{feff}\u{c}"] {
+        let body = format!(r#"{start}{{"id":"a","error":{{"code":"b"}}}}"#);
+        let bytes: Vec<&[u8]> = body.as_bytes().chunks(1).collect();
+        assert_eq!(read_all(&[body.as_bytes()]), read_all(&bytes), "{start:?}");
+    }
+}
+
+#[test]
 fn deep_nesting_costs_no_stack_and_hides_nothing_after_it() {
     for (open, close) in [("[", "]"), (r#"{"a":"#, "}")] {
         let deep = format!("{}0{}", open.repeat(200_000), close.repeat(200_000));
