@@ -115,6 +115,11 @@ pub(super) fn note_endpoints(
     }
 }
 
+/// Whether a text is a certificate or a key itself, where its path is meant: a path is shown, a key never.
+pub(super) fn holds_pem(text: &str) -> bool {
+    text.contains("-----BEGIN ")
+}
+
 /// The variables of one signal. The signal's own wins over the general one.
 struct Variables(Signal);
 
@@ -212,7 +217,18 @@ impl Variables {
     fn tls(&self, environment: &Environment<'_>) -> TlsConfig {
         let file = |setting, otherwise: &str| {
             let [own, general] = self.names(setting);
-            let path = environment.text(&own).or_else(|| environment.text(&general));
+            let path_in = |name: &String| {
+                let path = environment.text(name)?;
+                if !holds_pem(&path) {
+                    return Some(path);
+                }
+                environment.refuse(name);
+                environment.warn(format!(
+                    "{name} is to be the path of a file, and holds what is to be in it, which is not shown; {otherwise}"
+                ));
+                None
+            };
+            let path = [&own, &general].into_iter().find_map(path_in);
             let used = path.as_ref().map_or(otherwise.to_owned(), |path| format!("{path} is used"));
             [own, general].iter().for_each(|name| environment.instead(name, &used));
             path.map(PathBuf::from)

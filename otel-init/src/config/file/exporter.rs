@@ -7,7 +7,7 @@ use http::HeaderMap;
 use super::Reader;
 use super::error::FileError;
 use super::fields::{Fields, Value};
-use crate::config::otlp::{TIMEOUT, parse_headers, sensitive_header};
+use crate::config::otlp::{TIMEOUT, holds_pem, parse_headers, sensitive_header};
 use crate::config::{Compression, Endpoint, ExporterConfig, LONGEST_WAIT, OtlpConfig, TlsConfig};
 use crate::{Protocol, Signal};
 
@@ -117,7 +117,14 @@ fn tls(fields: &mut Fields, is_grpc: bool) -> Result<(TlsConfig, bool), FileErro
     let Some(mut tls) = fields.fields("tls")? else {
         return Ok((TlsConfig::default(), false));
     };
-    let mut file = |key| tls.text(key).map(|path| path.map(std::path::PathBuf::from));
+    let mut file = |key| {
+        let Some(value) = tls.optional(key) else { return Ok(None) };
+        let path = value.text()?;
+        match holds_pem(&path) {
+            true => Err(value.error("expected the path of a file, found what is to be in it")),
+            false => Ok(Some(std::path::PathBuf::from(path))),
+        }
+    };
     let config = TlsConfig {
         authority: file("ca_file")?,
         client_key: file("key_file")?,

@@ -139,9 +139,15 @@ impl Value {
             Yaml::Map(_) => "a map".to_owned(),
             // A variable may be a secret that stands in the wrong place.
             Yaml::Scalar(scalar) if scalar.is_substituted => "the value of a variable".to_owned(),
+            Yaml::Scalar(_) if self.may_be_secret() => "what may be a secret".to_owned(),
             Yaml::Scalar(scalar) => format!("{:?}", scalar.text),
         };
         self.error(format!("expected {what}, found {found}"))
+    }
+
+    /// A key, and all that stands where headers are to be: whoever writes them in another form has written the value too.
+    fn may_be_secret(&self) -> bool {
+        self.path.split('.').any(|key| key.starts_with("headers") || otel_core::sounds_secret(key))
     }
 
     /// A null stands for an empty map.

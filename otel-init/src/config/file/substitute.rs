@@ -12,7 +12,7 @@ pub(super) struct Substituted {
     pub(super) unset: Vec<String>,
 }
 
-/// Replaces the references. The error is the reference that is none.
+/// Replaces the references. The error is the beginning of the reference that is none.
 pub(super) fn substitute(
     input: &str,
     lookup: &dyn Fn(&str) -> Option<String>,
@@ -46,7 +46,7 @@ fn replace(
             return Ok(());
         };
         let (inner, after) = body.split_at(length);
-        let (name, default) = parts(inner).ok_or_else(|| format!("${{{inner}}}"))?;
+        let (name, default) = parts(inner).ok_or_else(|| shown(inner))?;
         // "substituted if ENV-NAME is null, empty, or undefined".
         let value = lookup(name).filter(|value| !value.is_empty());
         match value.as_deref().or(default) {
@@ -75,6 +75,15 @@ fn end_of(body: &str) -> Option<usize> {
         }
     }
     None
+}
+
+/// A reference that is none, up to where it goes wrong: what follows may be a default, and that a secret.
+fn shown(inner: &str) -> String {
+    let end = inner.find(|character: char| !character.is_ascii_alphanumeric() && !"_:".contains(character));
+    match end {
+        Some(end) => format!("${{{}..}}", inner.split_at(end).0),
+        None => format!("${{{inner}}}"),
+    }
 }
 
 /// The name and the default of a reference that is one.
@@ -149,6 +158,18 @@ mod tests {
     fn what_is_no_reference_is_refused() {
         for input in ["${STRING_VALUE:?error}", "${1API_KEY}", "${API_$KEY}", "${}", "a ${ b} c"] {
             assert!(substitute(input, &lookup).is_err(), "{input}");
+        }
+    }
+
+    #[test]
+    fn what_follows_a_mistake_is_not_shown() {
+        for (input, shown) in [
+            ("${TOKEN:?hunter2}", "${TOKEN:..}"),
+            ("${TOKEN-hunter2}", "${TOKEN..}"),
+            ("Bearer ${env:TOKEN:=hunter2}", "${env:TOKEN:..}"),
+            ("${1TOKEN}", "${1TOKEN}"),
+        ] {
+            assert_eq!(substitute(input, &lookup).unwrap_err(), shown);
         }
     }
 

@@ -250,6 +250,30 @@ fn variables_have_the_type_of_their_text_and_no_structure() {
 }
 
 #[test]
+fn a_secret_that_is_written_in_another_form_is_not_shown() {
+    let otlp = |settings: &str| {
+        format!(
+            "tracer_provider:\n  processors:\n    - batch:\n        exporter:\n          otlp_http:\n            {settings}"
+        )
+    };
+    for (text, place) in [
+        (otlp("headers: api-key=7234"), "otlp_http.headers: expected a list"),
+        (otlp("headers: [api-key=7234]"), "otlp_http.headers[0]: expected a map"),
+        (otlp("headers: [{name: api-key, value: 7234}]"), "otlp_http.headers[0].value: expected a text"),
+        (otlp("headers_list: 7234"), "otlp_http.headers_list: expected a text"),
+        (
+            otlp("tls: {key_file: '-----BEGIN KEY-----7234'}"),
+            "otlp_http.tls.key_file: expected the path of a file",
+        ),
+        ("distribution: {otel-init: {debug_key: 7234}}".to_owned(), "otel-init.debug_key: expected a text"),
+        ("distribution: {otel-init: {redaction: {hash_key: 7234}}}".to_owned(), "hash_key: expected a text"),
+    ] {
+        let error = wrong(&format!("file_format: '1.0'\n{text}"));
+        assert!(error.contains(place) && !error.contains("7234"), "{error}");
+    }
+}
+
+#[test]
 fn a_mistake_is_named_with_its_line_and_its_keys() {
     let start = "file_format: '1.0'\n";
     for (text, expected) in [

@@ -189,6 +189,23 @@ fn certificates_are_those_of_the_signal_and_a_client_needs_both_files() {
     assert!(config.warnings[0].starts_with("OTEL_EXPORTER_OTLP_CLIENT_"), "{:?}", config.warnings);
 }
 
+/// As an orchestrator does that puts the content of a secret into the variable.
+#[test]
+fn a_key_in_place_of_its_path_is_told_and_not_shown() {
+    let key = "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----";
+    for name in ["CLIENT_KEY", "TRACES_CLIENT_KEY", "CLIENT_CERTIFICATE", "LOGS_CERTIFICATE"] {
+        let name = format!("OTEL_EXPORTER_OTLP_{name}");
+        let config = resolve(&[("OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca.pem"), (&name, key)]);
+        assert!(!format!("{config:?}").contains("hunter2"), "{config:?}");
+        let told = format!(
+            "{name} is to be the path of a file, and holds what is to be in it, which is not shown; "
+        );
+        assert!(config.warnings.len() == 1 && config.warnings[0].starts_with(&told), "{:?}", config.warnings);
+        let authority = otlp(&config, Signal::Logs).unwrap().tls.authority.as_deref();
+        assert_eq!(authority, Some(std::path::Path::new("/ca.pem")));
+    }
+}
+
 #[test]
 fn signals_and_the_whole_sdk_can_be_switched_off() {
     let config = resolve(&[("OTEL_TRACES_EXPORTER", "NONE"), ("OTEL_LOGS_EXPORTER", "OTLP")]);
