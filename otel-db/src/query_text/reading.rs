@@ -12,6 +12,9 @@ use super::tokens::{Findings, Reading, Tokens};
 /// Longer texts are read up to here, and up to their first string: whether their quotes are in order, nobody looks.
 pub(super) const MOST_BYTES: usize = 32 * 1024;
 
+/// How often the end of what is certain may move before nothing is.
+const MOST_CUTS: usize = 4;
+
 /// What is known of a text.
 pub(super) struct Known<'a> {
     /// The sanitized text; `None` when it is not safe.
@@ -103,15 +106,24 @@ fn other_readings(usual: Reading, rules: QueryRules) -> impl Iterator<Item = Rea
 
 /// The text up to `end`, which all readings agree on, and a `?` for the rest.
 fn truncated(text: &str, end: usize, rules: QueryRules, reading: Reading) -> Known<'_> {
-    let certain = &text[..end];
-    let (written, findings) = pass(certain, rules, reading);
-    // A token that ended here only because the text does.
-    let text = findings.broken.is_none().then(|| {
-        let mut text = written.text.into_owned();
-        text.push('?');
-        Cow::Owned(text)
-    });
-    Known { text, certain, reading, complete: false }
+    let mut end = end;
+    for _ in 0..MOST_CUTS {
+        let certain = &text[..end];
+        let (written, findings) = pass(certain, rules, reading);
+        // Without what follows it, a token may be read otherwise: what is behind such a one was written as it is.
+        if let Some(earlier) = first(findings.cut, written.data).filter(|earlier| *earlier < end) {
+            end = earlier;
+            continue;
+        }
+        // A token that ended here only because the text does.
+        let text = findings.broken.is_none().then(|| {
+            let mut text = written.text.into_owned();
+            text.push('?');
+            Cow::Owned(text)
+        });
+        return Known { text, certain, reading, complete: false };
+    }
+    Known { text: None, certain: &text[..0], reading, complete: false }
 }
 
 fn pass(text: &str, rules: QueryRules, reading: Reading) -> (Written<'_>, Findings) {

@@ -172,3 +172,22 @@ fn sql_like() -> impl Strategy<Value = String> {
             .collect()
     })
 }
+
+/// What is cut off takes the end of a placeholder's suffix with it, so what stands before it reads otherwise.
+#[test]
+fn a_number_in_a_suffix_that_is_cut_does_not_come_out() {
+    for text in [
+        "SELECT $a(4111111111111111,$x$ y",
+        "SELECT @a(4111111111111111,5.5,$x$ y)",
+        "SELECT 1, :a(4111111111111111,$x$ y) FROM t",
+        "SELECT $a(1,$b(4111111111111111,$x$ y",
+    ] {
+        for dialect in DIALECTS {
+            let statement = QueryRules::new(dialect).statement(text);
+            for shown in [statement.text(), statement.summary()].into_iter().flatten() {
+                assert!(!shown.contains("4111"), "{shown}\nof {dialect:?}: {text}");
+            }
+            once_is_enough(text, dialect).unwrap();
+        }
+    }
+}
