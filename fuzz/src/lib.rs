@@ -5,6 +5,7 @@
 
 mod config_file;
 mod genai;
+mod messages;
 
 pub mod query_text;
 mod sampling;
@@ -22,6 +23,7 @@ use otel_core::propagation::{
 
 pub use config_file::config_file;
 pub use genai::{genai_endpoint, genai_request, genai_response};
+pub use messages::{grpc_call, http_request, mcp_message, otlp_json};
 pub use sampling::{debug_header, ot_entry, sampler_file};
 
 /// `traceparent` and `tracestate`.
