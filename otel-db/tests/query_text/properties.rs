@@ -181,6 +181,8 @@ fn a_number_in_a_suffix_that_is_cut_does_not_come_out() {
         "SELECT @a(4111111111111111,5.5,$x$ y)",
         "SELECT 1, :a(4111111111111111,$x$ y) FROM t",
         "SELECT $a(1,$b(4111111111111111,$x$ y",
+        // The end of the suffix is inside of a string, which is not there any more the second time.
+        "SELECT $a($x$b y$x$;[",
     ] {
         for dialect in DIALECTS {
             let statement = QueryRules::new(dialect).statement(text);
@@ -189,5 +191,14 @@ fn a_number_in_a_suffix_that_is_cut_does_not_come_out() {
             }
             once_is_enough(text, dialect).unwrap();
         }
+    }
+}
+
+#[test]
+fn a_text_in_double_quotes_is_no_name_before_a_dot_and_a_string() {
+    for text in [r#"SELECT "hunter2".x'1f'"#, r#"SELECT "hunter2".nq'[a]'"#, r#"SELECT "hunter2".U&'a'"#] {
+        let statement = QueryRules::new(Dialect::MySql).statement(text);
+        assert!(statement.text().is_none_or(|text| !text.contains("hunter2")), "{:?}", statement.text());
+        once_is_enough(text, Dialect::Generic).unwrap();
     }
 }

@@ -71,7 +71,11 @@ impl Tokens<'_> {
             return self.cut(token.start);
         };
         steps::count(length);
-        let begins_other = |byte: &u8| matches!(byte, b'\'' | b'"' | b'`' | b'[' | b'-' | b'/' | b'#');
+        let dollar_quotes = self.grammar.dollar_quotes != Holds::Never;
+        let begins_other = |byte: &u8| {
+            matches!(byte, b'\'' | b'"' | b'`' | b'[' | b'-' | b'/' | b'#')
+                || (*byte == b'$' && dollar_quotes)
+        };
         if inside[..length].iter().any(begins_other) { self.cut(token.start) } else { Some(token) }
     }
 

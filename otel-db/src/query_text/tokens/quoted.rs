@@ -80,8 +80,12 @@ impl Tokens<'_> {
         let first_string = self.findings.first_string;
         self.findings.first_string.get_or_insert(start);
         let end = self.end_of_quoted(start, start, b'"', escapes)?;
-        let qualified = self.follows_dot(start)
-            || (self.byte(end) == Some(b'.') && self.byte(end + 1).is_some_and(begins_part));
+        // What is behind the dot is no part of a name where it is the prefix of a string.
+        let is_prefix =
+            |part: u8| begins_name(part) && [end + 2, end + 3].iter().any(|&at| self.byte(at) == Some(b'\''));
+        let has_part = self.byte(end) == Some(b'.')
+            && self.byte(end + 1).is_some_and(|part| begins_part(part) && !is_prefix(part));
+        let qualified = self.follows_dot(start) || has_part;
         if self.names_in_double_quotes || qualified {
             self.findings.first_string = first_string;
             return Some(Token { kind: Kind::Name, start, end });
