@@ -62,7 +62,7 @@ pub use effective::{EffectiveConfig, EffectiveSetting, SettingSource};
 pub use error::{FlushError, FlushReport, InstallError, ShutdownError, ShutdownReport, SignalFailure};
 pub use export::CircuitState;
 pub use health::{Health, SignalHealth};
-pub use metrics::{ExemplarFilter, View};
+pub use metrics::{ExemplarFilter, MeterProvider, View};
 pub use on_error::OnError;
 pub use protocol::Protocol;
 pub use queue::Queue;

@@ -13,7 +13,7 @@ use crate::config::{BatchConfig, Config, ExporterConfig};
 use crate::control::{Control, Live};
 use crate::error::InstallErrorKind;
 use crate::export::{self, ExportRuntime, Exporters, RuntimeEntry, SignalExporter};
-use crate::metrics::{AttributeGuard, ExemplarFilter, Exemplars, GuardedMeterProvider, Views};
+use crate::metrics::{AttributeGuard, ExemplarFilter, Exemplars, MeterProvider, Views};
 use crate::outlet::{Outlet, Way};
 use crate::queue;
 use crate::safety::{
@@ -28,7 +28,7 @@ use crate::{InstallError, runtime_metrics};
 #[derive(Debug)]
 pub(crate) struct Pipeline {
     pub(crate) tracer_provider: TracerProvider,
-    pub(crate) meter_provider: SdkMeterProvider,
+    pub(crate) meter_provider: MeterProvider,
     pub(crate) logger_provider: SdkLoggerProvider,
     /// The signals that are exported: traces, metrics, logs.
     pub(crate) outlets: Vec<Outlet>,
@@ -52,7 +52,7 @@ impl Pipeline {
     /// processors of the other signals exist: they bind the SDK's own counters to the global meter provider they find then.
     pub(crate) fn build(
         config: &mut Config,
-        before_processors: impl FnOnce(GuardedMeterProvider<SdkMeterProvider>),
+        before_processors: impl FnOnce(MeterProvider),
     ) -> Result<Self, InstallError> {
         let safety = Arc::new(Safety::new(&config.safety, config.limits)?);
         safety.live.configure_levels(config.telemetry_levels.clone());
@@ -68,19 +68,19 @@ impl Pipeline {
         let is_ending = Arc::new(AtomicBool::new(false));
         let (builder, metrics) = metrics(config, views, metric_exporters, exemplars.as_ref());
         let (builder, prometheus_address) = with_prometheus(builder, config, &runtime, &safety, &guard);
-        let meter_provider = builder.build();
+        let meters = builder.build();
+        let meter_provider = MeterProvider::new(meters.clone(), exemplars.clone());
         // Without a reader nobody asks an instrument, and the SDK calls each that wants to be asked an error.
         let is_read = !metrics.is_empty() || prometheus_address.is_some();
         let sampling = Arc::new(SamplingControl::new(&config.sampler.sampling, config.sampler.file.clone()));
         if is_read {
-            let (provider, exemplars) = (meter_provider.clone(), exemplars.clone());
-            before_processors(GuardedMeterProvider { provider, exemplars });
-            sampling::observe(&meter_provider, &sampling);
+            before_processors(meter_provider.clone());
+            sampling::observe(&meters, &sampling);
         }
         let making = Making {
             config,
             safety: &safety,
-            meters: &meter_provider,
+            meters: &meters,
             is_ending: &is_ending,
             runtime: runtime.entry(),
         };
@@ -88,7 +88,7 @@ impl Pipeline {
         let (tracer_provider, traces) = making.traces(span_exporters, &sampling);
         let outlets: Vec<Outlet> = [traces, metrics, logs].into_iter().flatten().collect();
         if is_read {
-            observe(config, &meter_provider, &outlets);
+            observe(config, &meters, &outlets);
         }
         Ok(Self {
             tracer_provider,
@@ -119,7 +119,7 @@ impl Pipeline {
     pub(crate) fn disabled(resource: &Resource) -> Self {
         Self {
             tracer_provider: TracerProvider::disabled(),
-            meter_provider: SdkMeterProvider::builder().with_resource(resource.clone()).build(),
+            meter_provider: MeterProvider::new(SdkMeterProvider::default(), None),
             logger_provider: SdkLoggerProvider::builder().with_resource(resource.clone()).build(),
             outlets: Vec::new(),
             safety: None,

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
-use opentelemetry_sdk::metrics::SdkMeterProvider;
 
 use tracing::Subscriber;
 use tracing_subscriber::Layer;
@@ -16,7 +15,7 @@ use crate::pipeline::Pipeline;
 use crate::sampling::SamplerHandle;
 use crate::shutdown::Lifecycle;
 use crate::{
-    Control, EffectiveConfig, FlushError, FlushReport, Health, ShutdownError, ShutdownReport,
+    Control, EffectiveConfig, FlushError, FlushReport, Health, MeterProvider, ShutdownError, ShutdownReport,
     TelemetryBuilder, TracerProvider, diagnostics, late, subscriber,
 };
 
@@ -183,10 +182,9 @@ impl Telemetry {
         &self.lifecycle.pipeline.tracer_provider
     }
 
-    /// The provider that makes meters; the global one has the same, unless `OTEL_SDK_DISABLED` is set, and there callbacks of
-    /// instruments may panic. After a panic of one from here nothing more is collected.
+    /// The provider that makes meters; the global one is the same, unless `OTEL_SDK_DISABLED` is set.
     #[must_use]
-    pub fn meter_provider(&self) -> &SdkMeterProvider {
+    pub fn meter_provider(&self) -> &MeterProvider {
         &self.lifecycle.pipeline.meter_provider
     }
 

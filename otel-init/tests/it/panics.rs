@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use opentelemetry::metrics::MeterProvider;
 use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::{Span, TraceContextExt, Tracer};
@@ -121,6 +122,8 @@ fn the_callback_of_an_instrument() {
         let meter = global::meter("panics");
         let bad = meter.u64_observable_gauge("bad").with_callback(|_| panic!("no good"));
         let _bad = bad.with_callback(|observer| observer.observe(1, &[])).build();
+        let own = telemetry.meter_provider().meter("own");
+        let _own = own.u64_observable_gauge("own").with_callback(|_| panic!("no good either")).build();
         let _good = meter.f64_observable_counter("good").with_callback(|one| one.observe(2.0, &[])).build();
         for flush in 1..=2 {
             telemetry.flush_blocking().unwrap();
@@ -135,7 +138,9 @@ fn the_callback_of_an_instrument() {
         telemetry.shutdown_blocking().unwrap();
         assert!(receiver.metrics().iter().any(|metric| metric.name() == "late"));
     });
-    told_once(finished, &["a callback of the instrument bad panicked; what it did not say is missing"]);
+    let message =
+        |name| format!("a callback of the instrument {name} panicked; what it did not say is missing");
+    told_once(finished, &[&message("bad"), &message("own")]);
 }
 
 #[test]

@@ -1,32 +1,58 @@
-//! Callbacks of the service's instruments, called so that a panic of one is the end of nothing.
+//! Where meters come from.
 //!
-//! The SDK holds a lock while it calls them. A panic poisons it, and from then on nothing is collected in this process.
+//! Callbacks of instruments are called so that a panic of one is the end of nothing. The SDK holds a lock while it calls
+//! them: a panic poisons it, and from then on nothing is collected in this process.
 
 use std::sync::Arc;
 
 use opentelemetry::InstrumentationScope;
 use opentelemetry::metrics::{
     AsyncInstrument, AsyncInstrumentBuilder, Callback, Counter, Gauge, Histogram, HistogramBuilder,
-    InstrumentBuilder, InstrumentProvider, Meter, MeterProvider, ObservableCounter, ObservableGauge,
+    InstrumentBuilder, InstrumentProvider, Meter, ObservableCounter, ObservableGauge,
     ObservableUpDownCounter, UpDownCounter,
 };
-use opentelemetry_sdk::metrics::InstrumentKind;
+use opentelemetry_sdk::metrics::{InstrumentKind, SdkMeterProvider};
 
 use super::exemplars::{Exemplars, WithExemplars, bounds_of};
 use super::view::Facts;
 use crate::caught::{Once, caught};
 
-/// The meters of a provider, whose callbacks may panic, and whose counters and histograms have exemplars if there is
-/// something that keeps them.
-#[derive(Debug)]
-pub(crate) struct GuardedMeterProvider<P> {
-    pub(crate) provider: P,
-    pub(crate) exemplars: Option<Arc<Exemplars>>,
+/// Makes the meters of an installation; the global provider is one of these, unless `OTEL_SDK_DISABLED` is set.
+///
+/// Callbacks of its instruments may panic, which is told once, and its counters and histograms have
+/// [exemplars](crate::ExemplarFilter). Whoever wants to have all sent that was measured calls
+/// [`Telemetry::flush`](crate::Telemetry::flush).
+///
+/// ```
+/// use opentelemetry::metrics::MeterProvider;
+/// use otel_init::opentelemetry;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let telemetry = otel_init::Telemetry::builder()
+///     .with_environment(|name| name.ends_with("_EXPORTER").then(|| "none".to_owned()))
+///     .install()?;
+/// let orders = telemetry.meter_provider().meter("shop").u64_counter("shop.orders").with_unit("{order}").build();
+/// orders.add(1, &[]);
+/// # telemetry.shutdown_blocking()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct MeterProvider {
+    sdk: SdkMeterProvider,
+    /// What keeps exemplars, if somebody is sent them.
+    exemplars: Option<Arc<Exemplars>>,
 }
 
-impl<P: MeterProvider> MeterProvider for GuardedMeterProvider<P> {
+impl MeterProvider {
+    pub(crate) fn new(sdk: SdkMeterProvider, exemplars: Option<Arc<Exemplars>>) -> Self {
+        Self { sdk, exemplars }
+    }
+}
+
+impl opentelemetry::metrics::MeterProvider for MeterProvider {
     fn meter_with_scope(&self, scope: InstrumentationScope) -> Meter {
-        let meter = self.provider.meter_with_scope(scope.clone());
+        let meter = self.sdk.meter_with_scope(scope.clone());
         Meter::new(Arc::new(Guarded { meter, scope, exemplars: self.exemplars.clone() }))
     }
 }
@@ -108,11 +134,11 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::Arc;
 
-    use opentelemetry::metrics::MeterProvider;
+    use opentelemetry::metrics::MeterProvider as _;
     use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData};
     use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
 
-    use super::GuardedMeterProvider;
+    use super::MeterProvider;
     use crate::metrics::{CardinalityLimits, ExemplarFilter, Exemplars, Views};
 
     /// One that the API has and this does not hand on would record nothing, without a word.
@@ -129,7 +155,7 @@ mod tests {
         let exporter = InMemoryMetricExporter::default();
         let reader = PeriodicReader::builder(exporter.clone()).build();
         let sdk = SdkMeterProvider::builder().with_reader(reader).build();
-        let meter = GuardedMeterProvider { provider: sdk.clone(), exemplars }.meter("all");
+        let meter = MeterProvider::new(sdk.clone(), exemplars).meter("all");
         macro_rules! record {
             ($($kind:ident $record:ident $value:literal),+) => {
                 $(meter.$kind(stringify!($kind)).with_unit("s").with_description("d").build().$record($value, &[]);)+
