@@ -9,6 +9,8 @@ use std::panic::catch_unwind;
 use opentelemetry::trace::{SpanId, TraceContextExt, TraceId};
 use opentelemetry::{Context, ContextGuard};
 
+use crate::install::KeptExemplars;
+
 /// Whether the thread has a place for the current context. Its destructor runs before that of the place, which was there
 /// first: values of a thread are dropped in reverse.
 struct Place(bool);
@@ -69,15 +71,34 @@ pub(crate) fn sampled_span_of(context: &Context) -> Option<(TraceId, SpanId)> {
     span.is_sampled().then(|| (span.trace_id(), span.span_id()))
 }
 
+/// The same for a span that is current and not sampled: it may be exported all the same, because of what its trace turned out
+/// to be.
+#[inline]
+#[must_use]
+pub fn unsampled_span() -> Option<(TraceId, SpanId)> {
+    if has_place() { Context::map_current(unsampled_span_of) } else { None }
+}
+
+#[inline]
+fn unsampled_span_of(context: &Context) -> Option<(TraceId, SpanId)> {
+    let span = context.span();
+    let span = span.span_context();
+    (span.is_valid() && !span.is_sampled()).then(|| (span.trace_id(), span.span_id()))
+}
+
 /// Makes `context` current, for what is measured in it, until what is returned is dropped: if somebody keeps
 /// [exemplars](crate::Install::with_exemplars), and what is current would lead them elsewhere.
 #[inline]
 #[must_use = "the context is current only as long as this is there"]
 pub fn attach_for_exemplars(context: &Context) -> Option<ContextGuard> {
-    if !crate::install::keeps_exemplars() || sampled_span_of(context) == sampled_span() {
-        return None;
-    }
-    attach_context(context)
+    let is_current = match crate::install::exemplars() {
+        KeptExemplars::None => true,
+        KeptExemplars::Sampled => sampled_span_of(context) == sampled_span(),
+        KeptExemplars::Unsampled => {
+            sampled_span_of(context) == sampled_span() && unsampled_span_of(context) == unsampled_span()
+        }
+    };
+    if is_current { None } else { attach_context(context) }
 }
 
 #[cfg(test)]
@@ -123,6 +144,10 @@ mod tests {
         assert_eq!(measured_in(&Context::new(), &sampled), (true, Some(2.into())));
         assert_eq!(measured_in(&sampled, &sampled), (false, Some(2.into())), "it is current already");
         assert_eq!(measured_in(&Context::new(), &unsampled), (false, None));
+        crate::Install::new().with_exemplars(true).with_exemplars_of_unsampled(true).announce();
+        assert_eq!(measured_in(&Context::new(), &unsampled), (true, None));
+        assert_eq!(measured_in(&unsampled, &unsampled), (false, None), "it is current already");
+        assert_eq!(measured_in(&unsampled, &sampled), (true, Some(2.into())));
         crate::Install::new().announce();
     }
 

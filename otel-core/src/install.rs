@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use arc_swap::ArcSwapOption;
 use opentelemetry::global;
@@ -31,6 +31,7 @@ pub struct Install {
     sampler_reads_attributes: bool,
     propagator_reads_only_w3c: bool,
     keeps_exemplars: bool,
+    keeps_exemplars_of_unsampled: bool,
     facts: Facts,
 }
 
@@ -51,7 +52,7 @@ static EXCLUDES_PATHS: AtomicBool = AtomicBool::new(false);
 /// Asked for each request, too.
 static PROPAGATOR_READS_ONLY_W3C: AtomicBool = AtomicBool::new(false);
 /// And when an operation ends.
-static KEEPS_EXEMPLARS: AtomicBool = AtomicBool::new(false);
+static EXEMPLARS: AtomicU8 = AtomicU8::new(KeptExemplars::None as u8);
 
 impl Install {
     /// An SDK of which nothing is known.
@@ -60,6 +61,7 @@ impl Install {
             sampler_reads_attributes: true,
             propagator_reads_only_w3c: false,
             keeps_exemplars: false,
+            keeps_exemplars_of_unsampled: false,
             facts: Facts::default(),
         }
     }
@@ -111,6 +113,13 @@ impl Install {
         self
     }
 
+    /// Whether exemplars may lead to spans that are not sampled when something is measured, because their trace may be
+    /// exported all the same. Counts only [with exemplars](Self::with_exemplars). Default: `false`.
+    pub fn with_exemplars_of_unsampled(mut self, keeps: bool) -> Self {
+        self.keeps_exemplars_of_unsampled = keeps;
+        self
+    }
+
     /// Switches instrumentations off by the names of their scopes, `otel-http`, or what comes after the `otel-`: those that
     /// use global providers record nothing. Case does not matter, and `_` stands for `-`, as variables need it
     /// (`OTEL_INSTRUMENTATION_HTTP_ENABLED`). Context still passes through them. Default: none.
@@ -143,7 +152,12 @@ impl Install {
         EXCLUDES_PATHS.store(excludes, Ordering::Relaxed);
         let reads_only_w3c = self.propagator_reads_only_w3c && self.facts.propagator.is_some();
         PROPAGATOR_READS_ONLY_W3C.store(reads_only_w3c, Ordering::Relaxed);
-        KEEPS_EXEMPLARS.store(self.keeps_exemplars, Ordering::Relaxed);
+        let exemplars = match (self.keeps_exemplars, self.keeps_exemplars_of_unsampled) {
+            (false, _) => KeptExemplars::None,
+            (true, false) => KeptExemplars::Sampled,
+            (true, true) => KeptExemplars::Unsampled,
+        };
+        EXEMPLARS.store(exemplars as u8, Ordering::Relaxed);
         INSTALLED.store(Some(Arc::new(self.facts)));
         SAMPLER_READS_ATTRIBUTES.store(self.sampler_reads_attributes, Ordering::Relaxed);
         GENERATION.fetch_add(1, Ordering::Release);
@@ -162,6 +176,7 @@ impl fmt::Debug for Install {
             .field("sampler_reads_attributes", &self.sampler_reads_attributes)
             .field("propagator_reads_only_w3c", &self.propagator_reads_only_w3c)
             .field("keeps_exemplars", &self.keeps_exemplars)
+            .field("keeps_exemplars_of_unsampled", &self.keeps_exemplars_of_unsampled)
             .field("has_tracer_provider", &self.facts.tracer_provider.is_some())
             .field("propagator", &self.facts.propagator)
             .field("binds_instruments", &self.facts.binds_instruments)
@@ -216,10 +231,21 @@ pub fn binds_instruments() -> bool {
     INSTALLED.load().as_ref().is_some_and(|facts| facts.binds_instruments)
 }
 
-/// Whether somebody keeps exemplars of what is measured.
+/// What exemplars lead to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeptExemplars {
+    None,
+    Sampled,
+    Unsampled,
+}
+
 #[inline]
-pub(crate) fn keeps_exemplars() -> bool {
-    KEEPS_EXEMPLARS.load(Ordering::Relaxed)
+pub(crate) fn exemplars() -> KeptExemplars {
+    match EXEMPLARS.load(Ordering::Relaxed) {
+        0 => KeptExemplars::None,
+        1 => KeptExemplars::Sampled,
+        _ => KeptExemplars::Unsampled,
+    }
 }
 
 /// Whether the installer leaves requests to this path out; see [`Install::with_excluded_paths`]. The instrumentation is

@@ -29,7 +29,7 @@ mod tracer;
 pub use attributes::{AttributeNames, Attributes};
 pub use body::{BodyObserver, ObservedBody};
 pub use convention::Convention;
-pub use current::{attach_context, attach_for_exemplars, current_context, sampled_span};
+pub use current::{attach_context, attach_for_exemplars, current_context, sampled_span, unsampled_span};
 pub use error_type::ErrorType;
 pub use event_log::EventLog;
 pub use fail_span::fail_span;

@@ -106,6 +106,7 @@ fn install_enabled(config: &mut Config) -> Result<Pipeline, InstallError> {
         // The SDK is built with the feature, see Cargo.toml.
         .with_bound_instruments(true)
         .with_exemplars(pipeline.exemplars.is_some())
+        .with_exemplars_of_unsampled(pipeline.sampling.keeps())
         .with_disabled_instrumentations(disabled);
     let exclude = |install: otel_core::Install, (name, paths): &(String, Vec<String>)| {
         install.with_excluded_paths(name, paths)

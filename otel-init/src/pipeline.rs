@@ -64,7 +64,8 @@ impl Pipeline {
         let Exporters { traces: span_exporters, metrics: metric_exporters, logs: log_exporters, .. } =
             exporters;
         let views = Arc::new(config.compiled_views()?);
-        let exemplars = exemplars(config, &views);
+        let sampling = Arc::new(SamplingControl::new(&config.sampler.sampling, config.sampler.file.clone()));
+        let exemplars = exemplars(config, &views, &sampling);
         let is_ending = Arc::new(AtomicBool::new(false));
         let (builder, metrics) = metrics(config, views, metric_exporters, exemplars.as_ref());
         let (builder, prometheus_address) = with_prometheus(builder, config, &runtime, &safety, &guard);
@@ -72,7 +73,6 @@ impl Pipeline {
         let meter_provider = MeterProvider::new(meters.clone(), exemplars.clone());
         // Without a reader nobody asks an instrument, and the SDK calls each that wants to be asked an error.
         let is_read = !metrics.is_empty() || prometheus_address.is_some();
-        let sampling = Arc::new(SamplingControl::new(&config.sampler.sampling, config.sampler.file.clone()));
         if is_read {
             before_processors(meter_provider.clone());
             sampling::observe(&meters, &sampling);
@@ -153,12 +153,12 @@ impl Pipeline {
 }
 
 /// Nobody else than a collector is sent exemplars.
-fn exemplars(config: &Config, views: &Arc<Views>) -> Option<Arc<Exemplars>> {
+fn exemplars(config: &Config, views: &Arc<Views>, sampling: &SamplingControl) -> Option<Arc<Exemplars>> {
     let filter = config.exemplar_filter;
     let mut exporters = config.destinations.metrics.iter().map(|to| &to.exporter);
     let is_sent = exporters.any(|exporter| matches!(exporter, ExporterConfig::Otlp(_)));
     (is_sent && filter != ExemplarFilter::AlwaysOff)
-        .then(|| Arc::new(Exemplars::new(filter, Arc::clone(views))))
+        .then(|| Arc::new(Exemplars::new(filter, Arc::clone(views), sampling.kept())))
 }
 
 fn metrics(

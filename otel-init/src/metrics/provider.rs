@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn every_kind_of_instrument_is_handed_on_with_all_that_was_said() {
         let views = Arc::new(Views::new(&[], false, CardinalityLimits::default()).unwrap());
-        let exemplars = Arc::new(Exemplars::new(ExemplarFilter::AlwaysOn, views));
+        let exemplars = Arc::new(Exemplars::new(ExemplarFilter::AlwaysOn, views, None));
         for exemplars in [None, Some(exemplars)] {
             hands_on_every_kind(exemplars);
         }

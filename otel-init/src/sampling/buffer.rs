@@ -77,6 +77,12 @@ impl KeepBuffer {
         self.shard(trace_id).get(&trace_id).is_some_and(|trace| trace.state != Fate::LeftToHead)
     }
 
+    /// Whether the trace is exported, as far as is known without waiting.
+    pub(crate) fn has_kept(&self, trace_id: TraceId) -> bool {
+        let shard = self.place(trace_id).try_lock();
+        shard.is_ok_and(|shard| shard.get(&trace_id).is_some_and(|trace| trace.state == Fate::Kept))
+    }
+
     /// A span begins.
     pub(super) fn open(&self, trace_id: TraceId, is_local_root: bool) {
         self.open_at(trace_id, is_local_root, Instant::now());
@@ -258,8 +264,12 @@ impl KeepBuffer {
     }
 
     fn shard(&self, trace_id: TraceId) -> MutexGuard<'_, Shard> {
+        lock(self.place(trace_id))
+    }
+
+    fn place(&self, trace_id: TraceId) -> &Mutex<Shard> {
         let [.., last] = trace_id.to_bytes();
-        lock(&self.shards[usize::from(last) % SHARDS])
+        &self.shards[usize::from(last) % SHARDS]
     }
 }
 

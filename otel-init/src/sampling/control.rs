@@ -81,6 +81,11 @@ impl SamplingControl {
         !self.limits.is_empty()
     }
 
+    /// Where it says of a trace that was not sampled that it is exported.
+    pub(crate) fn kept(&self) -> Option<Arc<KeepBuffer>> {
+        self.buffer.clone()
+    }
+
     pub(crate) fn keeps(&self) -> bool {
         self.buffer.is_some()
     }

@@ -57,6 +57,7 @@ pub use samplers::{AlwaysOff, AlwaysOn, Annotating, Equalizing, ParentThreshold,
 pub use sampling::Sampling;
 pub use threshold::{Randomness, Threshold};
 
+pub(crate) use buffer::KeepBuffer;
 pub(crate) use control::SamplingControl;
 pub(crate) use metrics::observe;
 pub(crate) use rule::Parent;

@@ -3,7 +3,7 @@
 use opentelemetry::trace::{Span, TraceContextExt, Tracer};
 use opentelemetry::{Context, KeyValue, global};
 use otel_init::opentelemetry_sdk::metrics::Temporality;
-use otel_init::sampling::Sampling;
+use otel_init::sampling::{Keep, Sampling};
 use otel_init::{
     ExemplarFilter, OtlpDestination, Protocol, Redact, Redaction, Signal, Telemetry, TelemetryBuilder, View,
 };
@@ -307,5 +307,40 @@ fn no_thread_sends_an_unsampled_span_and_each_exemplar_is_of_its_own() {
             assert!((1..=16).contains(&point.exemplars.len()), "{point:?}");
             assert!(point.exemplars.iter().all(|exemplar| spans.contains(&ids(exemplar))), "{point:?}");
         }
+    });
+}
+
+/// With the sampling that is advised, the slow ones are hardly ever sampled, and kept all the same.
+#[test]
+fn a_trace_that_is_kept_has_exemplars_and_one_that_is_not_sampled_has_none() {
+    let test = "exemplars::a_trace_that_is_kept_has_exemplars_and_one_that_is_not_sampled_has_none";
+    alone(test, || {
+        let receiver = OtlpReceiver::start().unwrap();
+        let sampling = Sampling::probability(0.0).with_keep(Keep::errors());
+        let telemetry = to(&receiver).with_sampling(sampling).install().unwrap();
+        let latency = global::meter("shop").f64_histogram("latency").build();
+        let request = |error: &'static str| {
+            let mut span = global::tracer("shop").start("order");
+            if !error.is_empty() {
+                span.set_status(opentelemetry::trace::Status::error(error));
+            }
+            let context = Context::new().with_span(span);
+            let _current = context.clone().attach();
+            context.span().end();
+            // Where an operation records its duration.
+            latency.record(1.0, &[KeyValue::new("error.type", error)]);
+            let span = context.span();
+            (span.span_context().trace_id().to_string(), span.span_context().span_id().to_string())
+        };
+        request("");
+        let failed = request("timeout");
+        telemetry.shutdown_blocking().unwrap();
+        let points = points(&receiver, "latency");
+        let of = |error: &str| {
+            let point = points.iter().find(|point| point.has("error.type", error)).unwrap();
+            point.exemplars.iter().map(ids).collect::<Vec<_>>()
+        };
+        assert_eq!((of(""), of("timeout")), (vec![], vec![failed.clone()]));
+        assert!(receiver.trace(&failed.0).unwrap().span(&failed.1).is_some());
     });
 }

@@ -2,6 +2,8 @@
 
 use opentelemetry::trace::{SpanId, TraceId};
 
+use crate::sampling::KeepBuffer;
+
 /// Which measurements may become exemplars: examples of what is in a metric, with the ids of the span they were made in, so
 /// that a slow bucket of a histogram leads to a trace.
 ///
@@ -9,7 +11,8 @@ use opentelemetry::trace::{SpanId, TraceId};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ExemplarFilter {
-    /// What is measured while a sampled span is current: the default.
+    /// What is measured while a sampled span is current: the default. Also while one is that is not sampled, if by then its trace
+    /// is known to be exported, by [`Keep`](crate::sampling::Keep).
     #[default]
     TraceBased,
     /// All that is measured. Those outside of sampled spans have no ids.
@@ -44,8 +47,13 @@ impl ExemplarFilter {
     /// The ids for what is measured now; `None` if it becomes no exemplar. "span_id may be missing if [..] the trace is not
     /// sampled": it would lead nowhere.
     #[inline]
-    pub(super) fn ids(self) -> Option<Ids> {
-        let sampled = otel_core::sampled_span().map(|(trace_id, span_id)| Ids { trace_id, span_id });
+    pub(super) fn ids(self, kept_traces: Option<&KeepBuffer>) -> Option<Ids> {
+        let kept = || {
+            let kept_traces = kept_traces?;
+            otel_core::unsampled_span().filter(|(trace_id, _)| kept_traces.has_kept(*trace_id))
+        };
+        let sampled = otel_core::sampled_span().or_else(kept);
+        let sampled = sampled.map(|(trace_id, span_id)| Ids { trace_id, span_id });
         match self {
             Self::TraceBased => sampled,
             Self::AlwaysOn => {

@@ -9,7 +9,6 @@ use opentelemetry::metrics::{
 };
 
 use super::Exemplars;
-use super::filter::ExemplarFilter;
 use super::kept::{BoundAttributes, Kept, Number};
 use crate::metrics::view::Facts;
 
@@ -55,14 +54,14 @@ pub(in crate::metrics) fn bounds_of(builder: &impl Bounds) -> Option<&[f64]> {
 /// An instrument of the SDK, and what keeps its exemplars.
 pub(in crate::metrics) struct WithExemplars<I> {
     instrument: I,
-    filter: ExemplarFilter,
+    exemplars: Arc<Exemplars>,
     kept: Arc<Kept>,
 }
 
 /// The same, bound.
 struct BoundWithExemplars<B> {
     instrument: B,
-    filter: ExemplarFilter,
+    exemplars: Arc<Exemplars>,
     kept: Arc<Kept>,
     attributes: BoundAttributes,
 }
@@ -71,12 +70,12 @@ impl<I> WithExemplars<I> {
     /// The instrument as it was if nobody would see its exemplars.
     pub(in crate::metrics) fn around(
         instrument: I,
-        exemplars: &Exemplars,
+        exemplars: &Arc<Exemplars>,
         facts: &Facts<'_>,
         boundaries: Option<&[f64]>,
     ) -> Result<Self, I> {
         match exemplars.instrument(facts, boundaries) {
-            Some(kept) => Ok(Self { instrument, filter: exemplars.filter, kept }),
+            Some(kept) => Ok(Self { instrument, exemplars: Arc::clone(exemplars), kept }),
             None => Err(instrument),
         }
     }
@@ -87,7 +86,7 @@ macro_rules! measuring {
         impl<T: Measured> SyncInstrument<T> for WithExemplars<$instrument<T>> {
             fn measure(&self, measurement: T, attributes: &[KeyValue]) {
                 self.instrument.$measure(measurement, attributes);
-                if let Some(ids) = self.filter.ids() {
+                if let Some(ids) = self.exemplars.ids() {
                     self.kept.offer(measurement.number(), ids, attributes);
                 }
             }
@@ -95,7 +94,7 @@ macro_rules! measuring {
             fn bind(&self, attributes: &[KeyValue]) -> Box<dyn BoundSyncInstrument<T> + Send + Sync> {
                 Box::new(BoundWithExemplars {
                     instrument: self.instrument.bind(attributes),
-                    filter: self.filter,
+                    exemplars: Arc::clone(&self.exemplars),
                     kept: Arc::clone(&self.kept),
                     attributes: self.kept.bind(attributes),
                 })
@@ -105,7 +104,7 @@ macro_rules! measuring {
         impl<T: Measured> BoundSyncInstrument<T> for BoundWithExemplars<$bound<T>> {
             fn measure(&self, measurement: T) {
                 self.instrument.$measure(measurement);
-                if let Some(ids) = self.filter.ids() {
+                if let Some(ids) = self.exemplars.ids() {
                     self.kept.offer_bound(measurement.number(), ids, &self.attributes);
                 }
             }

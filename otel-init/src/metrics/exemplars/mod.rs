@@ -22,12 +22,14 @@ use opentelemetry::InstrumentationScope;
 
 pub use filter::ExemplarFilter;
 
+use filter::Ids;
 pub(super) use instrument::{WithExemplars, bounds_of};
 use kept::Kept;
 pub(crate) use reader::ExemplarReader;
 
 use super::Views;
 use super::view::Facts;
+use crate::sampling::KeepBuffer;
 
 /// More instruments than this have none.
 const MOST_INSTRUMENTS: usize = 2000;
@@ -36,6 +38,8 @@ const MOST_INSTRUMENTS: usize = 2000;
 #[derive(Debug)]
 pub(crate) struct Exemplars {
     filter: ExemplarFilter,
+    /// Traces that are exported although they were not sampled.
+    kept_traces: Option<Arc<KeepBuffer>>,
     views: Arc<Views>,
     instruments: Mutex<HashMap<(InstrumentationScope, String), Arc<Kept>>>,
     /// Grows with every collection.
@@ -45,8 +49,19 @@ pub(crate) struct Exemplars {
 }
 
 impl Exemplars {
-    pub(crate) fn new(filter: ExemplarFilter, views: Arc<Views>) -> Self {
-        Self { filter, views, instruments: Mutex::default(), tick: Arc::default(), readers: Mutex::default() }
+    pub(crate) fn new(
+        filter: ExemplarFilter,
+        views: Arc<Views>,
+        kept_traces: Option<Arc<KeepBuffer>>,
+    ) -> Self {
+        let (tick, readers) = (Arc::default(), Mutex::default());
+        Self { filter, kept_traces, views, instruments: Mutex::default(), tick, readers }
+    }
+
+    /// The ids for what is measured now; `None` if it becomes no exemplar.
+    #[inline]
+    fn ids(&self) -> Option<Ids> {
+        self.filter.ids(self.kept_traces.as_deref())
     }
 
     /// What keeps the exemplars of this instrument, however often it is made; `None` if it is measured for nobody.

@@ -20,7 +20,7 @@ fn exemplars_of_at_most(limit: usize, views: &[View]) -> Arc<Exemplars> {
     let mut limits = CardinalityLimits::default();
     limits.set_default(limit);
     let views = Arc::new(Views::new(views, false, limits).unwrap());
-    Arc::new(Exemplars::new(ExemplarFilter::AlwaysOn, views))
+    Arc::new(Exemplars::new(ExemplarFilter::AlwaysOn, views, None))
 }
 
 fn latency(exemplars: &Exemplars) -> Option<Arc<Kept>> {
