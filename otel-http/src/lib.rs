@@ -16,6 +16,7 @@ mod hooks;
 mod method;
 mod options;
 mod protocol;
+mod redact;
 mod request;
 #[cfg(feature = "reqwest")]
 pub mod reqwest;
