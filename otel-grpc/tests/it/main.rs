@@ -5,10 +5,13 @@
 mod auto_traits;
 mod echo;
 mod exits;
+mod hooks;
 mod matrix;
 mod messages;
 mod methods;
 mod options;
 mod places;
+mod propagation;
+mod rich_errors;
 mod secrets;
 mod support;

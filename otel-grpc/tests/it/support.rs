@@ -13,10 +13,11 @@ use otel_testing::{SpanDataExt, TestTelemetry, eventually};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 use tokio_stream::wrappers::TcpListenerStream;
+use tonic::Code;
 use tonic::transport::{Channel, Endpoint, Server};
 use tower::ServiceBuilder;
 
-use crate::echo::{EchoClient, EchoServer};
+use crate::echo::{Asked, EchoClient, EchoServer, End, Kind};
 
 pub(crate) const SERVER_DURATION: &str = "rpc.server.call.duration";
 pub(crate) const CLIENT_DURATION: &str = "rpc.client.call.duration";
@@ -153,4 +154,9 @@ pub(crate) fn assert_outcome(telemetry: &TestTelemetry, kind: &SpanKind, expecte
     assert_eq!(has_server, *kind == SpanKind::Client, "{point:?} {context}");
     let expected_len = 3 + usize::from(expected.error_type.is_some()) + 2 * usize::from(has_server);
     assert_eq!(point.attributes.len(), expected_len, "{point:?} {context}");
+}
+
+/// A call that ends well.
+pub(crate) fn well(kind: Kind) -> Asked {
+    Asked::new(kind, Code::Ok, End::Trailers)
 }
