@@ -12,9 +12,8 @@ use opentelemetry_sdk::metrics::Temporality;
 use rustls::RootCertStore;
 
 use super::advice::advice;
-use super::buffered::watch;
 use super::client::Client;
-use super::disk::Disk;
+use super::disk::{Disk, Shelf, watch};
 use super::exporter::{Named, SignalExporter, Sink};
 use super::grpc::GrpcTransport;
 use super::http::HttpTransport;
@@ -22,7 +21,6 @@ use super::message::OtlpRequest;
 use super::monitor::{Monitor, Target};
 use super::runtime::RuntimeEntry;
 use super::sender::{Sender, drained_by_flush};
-use super::shelf::Shelf;
 use super::tls;
 use super::transport::Transport;
 use super::unsent::Unsent;

@@ -4,7 +4,7 @@
 //! threads, through exporters (`exporter`) that encode each batch (`message`). Both hand it to a `sender`, which sends it
 //! inside the private runtime (`runtime`) over one of two transports (`http`, `grpc`), again if need be (`retry`), not at all
 //! for a while after repeated failure (`breaker`), and counts every item once (`tally`). What could not be delivered waits, on
-//! disk (`shelf`, `buffered`) or in memory (`unsent`).
+//! disk (`disk`) or in memory (`unsent`).
 //!
 //! Upstream's exporter is not used: it reads the variables of the process over what it is given, hides what a collector
 //! rejected, and its transports depend on the features that other crates turn on.
@@ -12,7 +12,6 @@
 mod advice;
 mod any;
 mod breaker;
-mod buffered;
 mod build;
 mod client;
 mod compression;
@@ -24,7 +23,6 @@ mod grpc;
 mod grpc_message;
 mod http;
 mod json;
-mod kept;
 mod message;
 mod metrics;
 mod monitor;
@@ -33,7 +31,6 @@ mod prometheus;
 mod retry;
 mod runtime;
 mod sender;
-mod shelf;
 mod stdout;
 mod tally;
 mod tls;

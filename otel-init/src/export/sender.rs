@@ -10,13 +10,13 @@ use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::disk::Shelf;
 use super::encoded::too_large;
 use super::json;
 use super::message::{OtlpRequest, Rejected};
 use super::monitor::Monitor;
 use super::retry::Backoff;
 use super::runtime::RuntimeEntry;
-use super::shelf::Shelf;
 use super::transport::{Answer, Retry, SendError, Transport};
 use super::unsent::{EncodedRequest, Unsent};
 use crate::caught::caught_while;

@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use fs4::{FileExt, TryLockError};
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 
-use super::advice::of_disk;
+use crate::export::advice::of_disk;
 
 const LOCK: &str = "lock";
 /// How often a new folder is made after others took one away that was not locked yet.
@@ -27,7 +27,7 @@ pub(crate) struct Disk {
     _lock: File,
     pub(super) max_size: u64,
     /// What the operator should know, from the start.
-    pub(super) warnings: Vec<String>,
+    pub(in crate::export) warnings: Vec<String>,
     state: Mutex<State>,
 }
 
@@ -131,7 +131,7 @@ impl Disk {
     }
 
     /// What the operator should know of them, once all destinations are there.
-    pub(super) fn left_over(&self) -> Option<String> {
+    pub(in crate::export) fn left_over(&self) -> Option<String> {
         let stranded = self.stranded().len();
         let folder = self.folder.display();
         (stranded > 0).then(|| {

@@ -10,24 +10,24 @@ use opentelemetry::Context;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 
 use super::kept::Done;
-use super::message::{OtlpRequest, Rejected};
-use super::sender::Sender;
 use super::shelf::{Shelf, Stored, Unreadable};
-use super::transport::{Retry, SendError};
 use crate::diagnostics;
+use crate::export::message::{OtlpRequest, Rejected};
+use crate::export::sender::Sender;
+use crate::export::transport::{Retry, SendError};
 
 /// How often is looked whether something waits on disk that nobody told of.
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl Sender {
     /// Whether a disk takes what comes, as far as is known.
-    pub(super) fn has_a_shelf(&self) -> bool {
+    pub(in crate::export) fn has_a_shelf(&self) -> bool {
         self.shelf.is_some() && !self.is_shelf_refusing.load(Ordering::Relaxed)
     }
 
     /// Writes one piece of a request. `Err` gives it back to be sent at once: a disk that is full or gone must not lose
     /// what memory still holds.
-    pub(super) fn store(&self, shelf: &Shelf, body: &[u8], items: u64) -> Result<(), ()> {
+    pub(in crate::export) fn store(&self, shelf: &Shelf, body: &[u8], items: u64) -> Result<(), ()> {
         let mut lost = 0;
         let stored = shelf.store(body, items, &mut lost);
         self.is_shelf_refusing.store(stored.is_err(), Ordering::Relaxed);
@@ -46,7 +46,7 @@ impl Sender {
 
     /// Has what is on disk sent: here if somebody waits for it, and otherwise by its keeper, because what comes while a delivery
     /// is tried should be on disk too.
-    pub(super) async fn send_kept<R: OtlpRequest>(&self, shelf: &Shelf) -> OTelSdkResult {
+    pub(in crate::export) async fn send_kept<R: OtlpRequest>(&self, shelf: &Shelf) -> OTelSdkResult {
         match self.keeper.get() {
             Some(keeper) if !self.monitor.urgency.is_set() => {
                 keeper.unpark();
@@ -57,7 +57,7 @@ impl Sender {
     }
 
     /// Sends what is on disk, from the oldest, until all is gone or one cannot be delivered.
-    pub(super) async fn drain<R: OtlpRequest>(&self, shelf: &Shelf) -> OTelSdkResult {
+    pub(in crate::export) async fn drain<R: OtlpRequest>(&self, shelf: &Shelf) -> OTelSdkResult {
         let _turn = self.draining.lock().await;
         let mut result = Ok(());
         let kept = shelf.stored();
@@ -128,7 +128,7 @@ impl Sender {
 }
 
 /// Has a thread send what waits on disk, also while the service makes nothing new, until the shutdown has ended.
-pub(super) fn watch<R: OtlpRequest>(sender: &Arc<Sender>, shelf: Shelf) {
+pub(in crate::export) fn watch<R: OtlpRequest>(sender: &Arc<Sender>, shelf: Shelf) {
     let waiting: u64 = shelf.stored().iter().map(|stored| stored.items).sum();
     sender.monitor.tally.recovered(waiting);
     if waiting > 0 {

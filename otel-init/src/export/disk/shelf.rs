@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 
-use super::disk::{Disk, SUFFIX, private_file};
+use super::folder::{Disk, SUFFIX, private_file};
 use super::kept::{Content, Done, Kept};
 use crate::{Signal, diagnostics};
 
@@ -270,7 +270,7 @@ mod tests {
 
     use super::{HEAD, Shelf, Unreadable};
     use crate::Signal;
-    use crate::export::disk::Disk;
+    use crate::export::disk::folder::Disk;
 
     fn folder(name: &str) -> PathBuf {
         let path = std::env::temp_dir().join(format!("otel-init-disk-{}-{name}", std::process::id()));
