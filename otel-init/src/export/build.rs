@@ -12,17 +12,13 @@ use opentelemetry_sdk::metrics::Temporality;
 use rustls::RootCertStore;
 
 use super::advice::advice;
-use super::client::Client;
 use super::disk::{Disk, Shelf, watch};
 use super::exporter::{Named, SignalExporter, Sink};
-use super::grpc::GrpcTransport;
-use super::http::HttpTransport;
 use super::message::OtlpRequest;
 use super::monitor::{Monitor, Target};
 use super::runtime::RuntimeEntry;
 use super::sender::{Sender, drained_by_flush};
-use super::tls;
-use super::transport::Transport;
+use super::transport::{Client, GrpcTransport, HttpTransport, Transport, system_roots};
 use super::unsent::Unsent;
 use super::warnings::Warnings;
 use crate::caught::caught;
@@ -57,7 +53,7 @@ pub(crate) fn build(
         .destinations
         .otlp()
         .any(|exporter| exporter.endpoint.is_https() && exporter.tls.authority.is_none());
-    let (roots, problem) = if needs_roots { tls::system_roots() } else { (RootCertStore::empty(), None) };
+    let (roots, problem) = if needs_roots { system_roots() } else { (RootCertStore::empty(), None) };
     let mut problems: Vec<String> = problem.into_iter().collect();
     let disk = config.disk.as_ref().and_then(|disk| match Disk::open(&disk.folder, disk.max_size) {
         Ok(disk) => {

@@ -2,7 +2,7 @@
 //!
 //! Spans and log records come encoded (`encoded`) from the tasks of `crate::wire`; everything else comes from the SDK's batch
 //! threads, through exporters (`exporter`) that encode each batch (`message`). Both hand it to a `sender`, which sends it
-//! inside the private runtime (`runtime`) over one of two transports (`http`, `grpc`), again if need be (`retry`), not at all
+//! inside the private runtime (`runtime`) over one of two transports (`transport`), again if need be (`retry`), not at all
 //! for a while after repeated failure (`breaker`), and counts every item once (`tally`). What could not be delivered waits, on
 //! disk (`disk`) or in memory (`unsent`).
 //!
@@ -13,15 +13,9 @@ mod advice;
 mod any;
 mod breaker;
 mod build;
-mod client;
-mod compression;
-mod connector;
 mod disk;
 mod encoded;
 mod exporter;
-mod grpc;
-mod grpc_message;
-mod http;
 mod json;
 mod message;
 mod metrics;
@@ -33,7 +27,6 @@ mod runtime;
 mod sender;
 mod stdout;
 mod tally;
-mod tls;
 mod transport;
 mod unsent;
 mod warnings;

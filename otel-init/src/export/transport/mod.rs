@@ -4,10 +4,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::client::Client;
-use super::grpc::GrpcTransport;
-use super::http::HttpTransport;
-use super::tls;
+mod client;
+mod compression;
+mod connector;
+mod grpc;
+mod grpc_message;
+mod http;
+mod tls;
+
+pub(super) use client::Client;
+pub(super) use grpc::GrpcTransport;
+pub(super) use http::HttpTransport;
+pub(super) use tls::system_roots;
 
 /// The way to one collector.
 #[derive(Debug)]

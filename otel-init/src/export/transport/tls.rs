@@ -15,7 +15,7 @@ use crate::config::TlsConfig;
 /// The root certificates of this system.
 ///
 /// The second value says what is wrong if there are none: connections then fail, the service does not.
-pub(crate) fn system_roots() -> (RootCertStore, Option<String>) {
+pub(in crate::export) fn system_roots() -> (RootCertStore, Option<String>) {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(found.certs);

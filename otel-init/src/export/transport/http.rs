@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, Full, Limited};
 
 use super::client::Client;
 use super::compression::Coding;
-use super::transport::{Answer, Retry, SendError, causes};
+use super::{Answer, Retry, SendError, causes};
 use crate::Protocol;
 use crate::config::{HeaderProvider, OtlpConfig};
 
@@ -25,16 +25,16 @@ pub(super) const EXPORTER: &str =
 
 /// One URL, and what goes with every request to it.
 #[derive(Debug)]
-pub(super) struct HttpTransport {
-    pub(super) client: Client,
+pub(in crate::export) struct HttpTransport {
+    pub(in crate::export) client: Client,
     url: Uri,
     headers: HeaderMap,
-    pub(super) provider: Option<HeaderProvider>,
+    pub(in crate::export) provider: Option<HeaderProvider>,
     coding: Coding,
 }
 
 impl HttpTransport {
-    pub(super) fn new(config: &OtlpConfig, client: Client) -> Result<Self, http::uri::InvalidUri> {
+    pub(in crate::export) fn new(config: &OtlpConfig, client: Client) -> Result<Self, http::uri::InvalidUri> {
         let mut headers = HeaderMap::with_capacity(config.headers.len() + 3);
         let media_type = if config.protocol == Protocol::HttpJson { "json" } else { "x-protobuf" };
         if let Ok(value) = HeaderValue::from_str(&format!("application/{media_type}")) {

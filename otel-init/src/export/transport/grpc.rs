@@ -17,7 +17,7 @@ use super::client::Client;
 use super::compression::Coding;
 use super::grpc_message::{Message, content};
 use super::http::{EXPORTER, LONGEST_ANSWER, headers_of_now};
-use super::transport::{Answer, Retry, SendError, causes};
+use super::{Answer, Retry, SendError, causes};
 use crate::config::{HeaderProvider, OtlpConfig};
 
 /// One host, and what goes with every request to it.
@@ -25,17 +25,17 @@ use crate::config::{HeaderProvider, OtlpConfig};
 /// The call is made here and not by tonic's client, which copies each message, and compresses it with a new state and a
 /// level of its own.
 #[derive(Debug)]
-pub(super) struct GrpcTransport {
-    pub(super) client: Client,
+pub(in crate::export) struct GrpcTransport {
+    pub(in crate::export) client: Client,
     /// Without a slash at its end.
     origin: String,
     headers: HeaderMap,
-    pub(super) provider: Option<HeaderProvider>,
+    pub(in crate::export) provider: Option<HeaderProvider>,
     coding: Coding,
 }
 
 impl GrpcTransport {
-    pub(super) fn new(config: &OtlpConfig, client: Client) -> Result<Self, InvalidUri> {
+    pub(in crate::export) fn new(config: &OtlpConfig, client: Client) -> Result<Self, InvalidUri> {
         let mut headers = config.headers.clone();
         headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(EXPORTER));
         if let Some(authorization) = config.endpoint.authorization() {

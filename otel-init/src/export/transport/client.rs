@@ -22,7 +22,7 @@ pub(super) type HyperClient = legacy::Client<Connector, tonic::body::Body>;
 /// It is hyper and not reqwest, whose TLS features would change the application's own reqwest clients. It follows no
 /// redirect, which would carry the headers, tokens among them, to another host.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(in crate::export) struct Client {
     protocol: Protocol,
     is_https: bool,
     /// Of a request, with its connection.
@@ -41,7 +41,7 @@ struct Current {
 }
 
 impl Client {
-    pub(super) fn new(config: &OtlpConfig, system_roots: RootCertStore) -> Self {
+    pub(in crate::export) fn new(config: &OtlpConfig, system_roots: RootCertStore) -> Self {
         let tls = TlsSource { system_roots, files: config.tls.clone() };
         let stamp = tls.stamp();
         let is_https = config.endpoint.is_https();
@@ -57,13 +57,13 @@ impl Client {
     }
 
     /// Why nothing can be sent by it for now.
-    pub(super) fn problem(&self) -> Option<String> {
+    pub(in crate::export) fn problem(&self) -> Option<String> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner).client.as_ref().err().cloned()
     }
 
     /// A server that wants a client certificate closes the connection after the handshake, and hyper may see no more than
     /// that. So the operator is told what it could be.
-    pub(super) fn explained(&self, cause: String) -> String {
+    pub(in crate::export) fn explained(&self, cause: String) -> String {
         let is_vague =
             ["closed", "not ready", "reset", "broken pipe"].iter().any(|text| cause.contains(text));
         if !self.is_https || self.tls.files.client_certificate.is_some() || !is_vague {
@@ -76,7 +76,7 @@ impl Client {
     }
 
     /// Why a collector is not reached, where others would go by a proxy.
-    pub(super) fn with_proxy(&self, cause: String) -> String {
+    pub(in crate::export) fn with_proxy(&self, cause: String) -> String {
         match self.unused_proxy {
             Some(variable) => format!("{cause}; {variable} is set, but the export uses no proxy"),
             None => cause,
@@ -84,7 +84,7 @@ impl Client {
     }
 
     /// The next request gets a connection of its own.
-    pub(super) fn reconnect(&self) {
+    pub(in crate::export) fn reconnect(&self) {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         // Certificates that cannot be read now are told when their files have changed.
         if let Ok(client) = connecting(self.protocol, self.is_https, &self.tls, self.timeout) {
