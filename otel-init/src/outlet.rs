@@ -12,6 +12,7 @@ use crate::Signal;
 use crate::error::SignalFailure;
 use crate::export::{Monitor, SignalExporter};
 use crate::health::SignalHealth;
+use crate::metrics::callback_under_way;
 use crate::queue::{LogQueue, SpanQueue};
 
 /// A signal on its way to one destination.
@@ -82,6 +83,15 @@ impl Outlet {
         self.monitor.failure(cause)
     }
 
+    /// There was no outcome `in_time`: "within 10s", say.
+    pub(crate) fn unanswered(&self, in_time: &str) -> SignalFailure {
+        let stuck = callback_under_way().filter(|_| self.signal() == Signal::Metrics);
+        self.failure(&match stuck {
+            Some(name) => format!("a callback of the instrument {name} has not returned {in_time}"),
+            None => format!("the collector did not answer {in_time}"),
+        })
+    }
+
     /// What upstream answers is not enough: its batch processors report the last of several batches on a flush, and
     /// success on a shutdown whatever happened. So the exports counted meanwhile decide first.
     fn attempt(&self, action: impl FnOnce(&Way) -> OTelSdkResult) -> Result<(), SignalFailure> {
@@ -98,7 +108,7 @@ impl Outlet {
             Ok(()) => Ok(()),
             Err(error) => match Refusal::of(&error) {
                 Refusal::AlreadyShutdown => Ok(()),
-                Refusal::Timeout => Err(self.monitor.failure("the collector did not answer in time")),
+                Refusal::Timeout => Err(self.unanswered("in time")),
                 Refusal::Other => Err(self.monitor.failure(&error.to_string())),
             },
         }

@@ -126,9 +126,7 @@ impl Lifecycle {
             .enumerate()
             .map(|(index, outlet)| match outcomes.iter().find(|(done, _)| *done == index) {
                 Some((_, result)) => result.clone().err(),
-                None => {
-                    Some(outlet.failure(&format!("the collector did not answer within {:?}", self.timeout)))
-                }
+                None => Some(outlet.unanswered(&format!("within {:?}", self.timeout))),
             })
             .collect()
     }

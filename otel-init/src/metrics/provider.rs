@@ -14,6 +14,7 @@ use opentelemetry::metrics::{
 use opentelemetry_sdk::metrics::{InstrumentKind, SdkMeterProvider};
 
 use super::exemplars::{Exemplars, WithExemplars, bounds_of};
+use super::under_way::UnderWay;
 use super::view::Facts;
 use crate::caught::{Once, caught};
 
@@ -76,6 +77,7 @@ fn guarded<I, M: 'static>(mut builder: AsyncInstrumentBuilder<'_, I, M>) -> Asyn
     let guard = |callback: Callback<M>| {
         let (name, told) = (name.clone(), Arc::clone(&told));
         let guard = move |observer: &dyn AsyncInstrument<M>| {
+            let _under_way = UnderWay::begin(&name);
             if caught(|| callback(observer)).is_err() {
                 told.warn(&format!(
                     "a callback of the instrument {name} panicked; what it did not say is missing, and it is called again"

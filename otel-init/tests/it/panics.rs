@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use opentelemetry::metrics::MeterProvider;
+use opentelemetry::metrics::{AsyncInstrument, MeterProvider};
 use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::{Span, TraceContextExt, Tracer};
@@ -45,6 +45,13 @@ fn only(receiver: &OtlpReceiver, variable: (&'static str, &'static str)) -> Tele
         .with_exporters(Signal::Metrics, ["none"])
         .with_exporters(Signal::Logs, ["none"])
         .with_environment(move |name| (name == variable.0).then(|| variable.1.to_owned()))
+}
+
+fn only_metrics() -> TelemetryBuilder {
+    Telemetry::builder()
+        .with_exporters(Signal::Traces, ["none"])
+        .with_exporters(Signal::Logs, ["none"])
+        .with_environment(|_| None)
 }
 
 #[test]
@@ -112,13 +119,7 @@ fn a_sampler() {
 fn the_callback_of_an_instrument() {
     let finished = alone("panics::the_callback_of_an_instrument", || {
         let receiver = OtlpReceiver::start().unwrap();
-        let telemetry = Telemetry::builder()
-            .with_endpoint(receiver.http_endpoint())
-            .with_exporters(Signal::Traces, ["none"])
-            .with_exporters(Signal::Logs, ["none"])
-            .with_environment(|_| None)
-            .install()
-            .unwrap();
+        let telemetry = only_metrics().with_endpoint(receiver.http_endpoint()).install().unwrap();
         let meter = global::meter("panics");
         let bad = meter.u64_observable_gauge("bad").with_callback(|_| panic!("no good"));
         let _bad = bad.with_callback(|observer| observer.observe(1, &[])).build();
@@ -141,6 +142,25 @@ fn the_callback_of_an_instrument() {
     let message =
         |name| format!("a callback of the instrument {name} panicked; what it did not say is missing");
     told_once(finished, &[&message("bad"), &message("own")]);
+}
+
+#[test]
+fn a_callback_that_does_not_return_is_named() {
+    alone("panics::a_callback_that_does_not_return_is_named", || {
+        let receiver = OtlpReceiver::start().unwrap();
+        let bound = Duration::from_millis(300);
+        let telemetry = only_metrics().with_endpoint(receiver.http_endpoint()).with_shutdown_timeout(bound);
+        let telemetry = telemetry.install().unwrap();
+        let endless = |_: &dyn AsyncInstrument<u64>| {
+            loop {
+                std::thread::park();
+            }
+        };
+        let _stuck = global::meter("panics").u64_observable_gauge("stuck").with_callback(endless).build();
+        let cause = "a callback of the instrument stuck has not returned within 300ms";
+        assert_eq!(telemetry.flush_blocking().unwrap_err().failures()[0].cause(), cause);
+        assert_eq!(telemetry.shutdown_blocking().unwrap_err().failures()[0].cause(), cause);
+    });
 }
 
 #[test]
