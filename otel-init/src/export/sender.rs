@@ -2,12 +2,11 @@
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
-use std::thread::Thread;
 use std::time::Duration;
 
 use bytes::Bytes;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::disk::Shelf;
@@ -40,7 +39,7 @@ pub(super) struct Sender {
     /// Whether that failed the last time.
     pub(super) is_shelf_refusing: AtomicBool,
     /// Looks after what waits.
-    pub(super) keeper: OnceLock<Thread>,
+    pub(super) keeper: OnceLock<Arc<Notify>>,
     /// One at a time sends what waits.
     pub(super) draining: Mutex<()>,
 }

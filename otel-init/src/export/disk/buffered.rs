@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use opentelemetry::Context;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::kept::Done;
 use super::shelf::{Shelf, Stored, Unreadable};
@@ -16,8 +18,10 @@ use crate::export::message::{OtlpRequest, Rejected};
 use crate::export::sender::Sender;
 use crate::export::transport::{Retry, SendError};
 
-/// How often is looked whether something waits on disk that nobody told of.
+/// How often what waits on disk is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How often is looked after nothing: what comes is told. An idle process sleeps.
+const IDLE: Duration = Duration::from_secs(60);
 
 impl Sender {
     /// Whether a disk takes what comes, as far as is known.
@@ -49,10 +53,17 @@ impl Sender {
     pub(in crate::export) async fn send_kept<R: OtlpRequest>(&self, shelf: &Shelf) -> OTelSdkResult {
         match self.keeper.get() {
             Some(keeper) if !self.monitor.urgency.is_set() => {
-                keeper.unpark();
+                keeper.notify_one();
                 Ok(())
             }
-            _ => self.drain::<R>(shelf).await,
+            keeper => {
+                let drained = self.drain::<R>(shelf).await;
+                // What is left, it tries again.
+                if let Some(keeper) = keeper {
+                    keeper.notify_one();
+                }
+                drained
+            }
         }
     }
 
@@ -138,6 +149,8 @@ pub(in crate::export) fn watch<R: OtlpRequest>(sender: &Arc<Sender>, shelf: Shel
         ));
     }
     let weak: Weak<Sender> = Arc::downgrade(sender);
+    let (runtime, told) = (sender.runtime.clone(), Arc::new(Notify::new()));
+    let keeper = Arc::clone(&told);
     let spawned = thread::Builder::new().name("otel-init-disk".to_owned()).spawn(move || {
         let _suppressed = Context::enter_telemetry_suppressed_scope();
         // After the shutdown the files are for the next process.
@@ -145,14 +158,46 @@ pub(in crate::export) fn watch<R: OtlpRequest>(sender: &Arc<Sender>, shelf: Shel
             // What it cannot deliver is told by the monitor.
             let _ = sender.runtime.block_on(sender.drain::<R>(&shelf));
             drop(sender);
-            thread::park_timeout(PAUSE);
+            let woken = runtime.run(async { timeout(pause(&shelf), told.notified()).await });
+            if runtime.block_on(woken).is_err() {
+                return;
+            }
         }
     });
     match spawned {
         // Once, for the one sender.
-        Ok(keeper) => drop(sender.keeper.set(keeper.thread().clone())),
+        Ok(_) => drop(sender.keeper.set(keeper)),
         Err(error) => {
             diagnostics::warn(&format!("what waits on disk is sent with the next batch: {error}"));
         }
+    }
+}
+
+fn pause(shelf: &Shelf) -> Duration {
+    if shelf.is_empty() { IDLE } else { PAUSE }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::Arc;
+
+    use super::{IDLE, PAUSE, pause};
+    use crate::Signal;
+    use crate::export::disk::{Disk, Shelf};
+
+    #[test]
+    fn where_nothing_waits_nobody_looks_each_second() {
+        let base = std::env::temp_dir().join(format!("otel-init-disk-{}-idle", std::process::id()));
+        let _ = fs::remove_dir_all(&base);
+        let disk = Arc::new(Disk::open(&base, 1000).unwrap());
+        let shelf = Shelf::new(disk, Signal::Traces, "http://a", 0);
+        assert_eq!(pause(&shelf), IDLE);
+        shelf.store(b"some", 1, &mut 0).unwrap();
+        assert_eq!(pause(&shelf), PAUSE);
+        let _ = shelf.finish(&shelf.stored()[0]);
+        assert_eq!(pause(&shelf), IDLE);
+        drop(shelf);
+        fs::remove_dir_all(base).unwrap();
     }
 }

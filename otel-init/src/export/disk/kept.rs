@@ -38,6 +38,10 @@ impl Kept {
         self.files().insert(path, content);
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.files().is_empty()
+    }
+
     /// Gives a finished file its name.
     pub(super) fn rename(&self, from: &Path, to: PathBuf, content: Content) -> io::Result<()> {
         // Held, or the file might be sent and removed before it is known.

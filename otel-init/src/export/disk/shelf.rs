@@ -195,6 +195,11 @@ impl Shelf {
         all
     }
 
+    /// Whether nothing waits, as far as this process knows.
+    pub(super) fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
     /// How many items are lost because their files were damaged, or removed by somebody else.
     pub(crate) fn take_missing(&self) -> u64 {
         let missing = self.kept.take_missing();
