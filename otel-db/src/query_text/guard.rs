@@ -51,6 +51,12 @@ enum State {
     Named,
     /// After `CREATE FUNCTION`, which may set what holds in it.
     Routine,
+    /// After `CREATE PROC` where a parameter's default may be a word, and whether the last token was a parameter's name.
+    Header {
+        parameter: bool,
+    },
+    /// After the `=` before that default.
+    Default,
     /// In a statement that may set a password.
     Secrets,
     /// After SET, and in the name of what is set.
@@ -124,6 +130,16 @@ impl Guard {
         let word = || &text[token.start..token.end];
         self.state = match (self.state, token.kind) {
             (_, Kind::Comment) => return Verdict::Token,
+            (State::Default, Kind::Word | Kind::Name) => {
+                self.state = State::Header { parameter: false };
+                let is_value = word().eq_ignore_ascii_case("null");
+                return if is_value { Verdict::Token } else { Verdict::Replace };
+            }
+            (State::Header { .. }, Kind::Symbol(b'=')) => State::Default,
+            (State::Header { parameter }, Kind::Word) => self.header(word(), parameter),
+            (State::Header { .. } | State::Default, kind) => {
+                State::Header { parameter: kind == Kind::Placeholder }
+            }
             (
                 State::Person | State::Secret | State::Identified,
                 Kind::Word | Kind::Name | Kind::DoubleQuoted,
@@ -185,6 +201,19 @@ impl Guard {
         Verdict::Token
     }
 
+    /// `@a AS int = word` is a parameter, `AS SELECT` a body.
+    fn header(&mut self, word: &str, parameter: bool) -> State {
+        if parameter || !(is_one_of(word, &RESERVED) || is_one_of(word, &["returns", "is"])) {
+            return State::Header { parameter: false };
+        }
+        self.state = self.routine();
+        self.after_word(word)
+    }
+
+    fn routine(&self) -> State {
+        if self.settings_of_routines { State::Routine } else { State::Plain }
+    }
+
     fn after_word(&mut self, word: &str) -> State {
         let identified = std::mem::replace(&mut self.identified, word.eq_ignore_ascii_case("identified"));
         match self.state {
@@ -236,9 +265,9 @@ impl Guard {
             State::Secret // MaxDB's `ALTER PASSWORD old TO new`
         } else if is_one_of(word, &WITH_SECRETS) {
             State::Secrets
-        } else if self.settings_of_routines && is_one_of(word, &["function", "procedure", "routine"]) {
-            State::Routine
-        } else if is_one_of(word, &["or", "replace"]) {
+        } else if is_one_of(word, &["function", "procedure", "proc", "routine"]) {
+            if self.words_as_arguments { State::Header { parameter: false } } else { self.routine() }
+        } else if is_one_of(word, &["or", "replace", "alter"]) {
             State::Object
         } else {
             State::Plain

@@ -4,6 +4,9 @@ use otel_db::query_text::{Dialect, QueryRules};
 
 /// The dialect, the text, its summary, and what it works on if that is one table only.
 const NAMES: &[(Dialect, &str, &str, Option<&str>)] = &[
+    // Between DISTINCT and FROM stands no name here, and nothing at all in `IS DISTINCT FROM`.
+    (Dialect::Generic, "SELECT DISTINCT 'a' FROM t", "SELECT t", Some("t")),
+    (Dialect::Generic, "SELECT a IS DISTINCT FROM b FROM t", "SELECT t", Some("t")),
     // The names that WITH gives are no tables.
     (Dialect::Generic, "WITH a AS (SELECT * FROM x) SELECT * FROM a JOIN y ON 1", "SELECT x SELECT y", None),
     (

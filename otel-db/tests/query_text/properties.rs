@@ -5,8 +5,16 @@ use proptest::prelude::*;
 
 use crate::literals::{DIALECTS, query};
 
+/// So many cases, or as many as `PROPTEST_CASES` says.
+fn config() -> ProptestConfig {
+    match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => ProptestConfig::default(),
+        None => ProptestConfig::with_cases(1000),
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     /// Each literal holds a token that is nowhere else; none of them comes out, in the text or in the summary.
     #[test]

@@ -1,6 +1,6 @@
 //! Where in a statement the summary is, and what a name means there.
 
-use super::keyword::Keyword;
+use super::keyword::{Keyword, keyword};
 use super::{MOST_NAMES, Reader};
 use crate::query_text::token::{Kind, Token};
 
@@ -95,7 +95,7 @@ impl Reader<'_> {
             Clause::Opened => self.clause = Clause::Expression,
             Clause::With { body } => self.with(token, keyword, body),
             // `x IS DISTINCT FROM y`
-            Clause::Select if keyword == Keyword::From && self.last_word != Keyword::Distinct => {
+            Clause::Select if keyword == Keyword::From && !self.follows_distinct() => {
                 self.clause = Clause::From(From::begin());
             }
             Clause::From(from) => self.from(token, keyword, from),
@@ -110,6 +110,12 @@ impl Reader<'_> {
             }
             _ => {}
         }
+    }
+
+    /// Whether nothing stands between, as a literal may: `SELECT DISTINCT 'a' FROM t`.
+    fn follows_distinct(&self) -> bool {
+        let word = self.last.filter(|last| last.kind == Kind::Word);
+        word.is_some_and(|word| keyword(self.str(&word)) == Keyword::Distinct)
     }
 
     pub(super) fn name(&mut self, token: Token) {
