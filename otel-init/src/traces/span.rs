@@ -74,9 +74,10 @@ impl opentelemetry::trace::Span for Span {
     }
 
     fn set_status(&mut self, status: Status) {
-        if let Some(Recorded { data, .. }) = &mut self.recorded
-            && rank(&status) >= rank(&data.status)
-        {
+        let Some(Recorded { data, .. }) = &mut self.recorded else { return };
+        let (new, old) = (rank(&status), rank(&data.status));
+        // Instrumentations end with an error that says no more: that takes nothing away from one that does.
+        if new > old || (new == old && status != Status::error("")) {
             data.status = status;
         }
     }

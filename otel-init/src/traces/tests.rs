@@ -201,6 +201,8 @@ fn the_last_error_counts_and_ok_is_the_last_word() {
     for (said, expected) in [
         (vec![Status::error("z"), Status::error("a")], Status::error("a")),
         (vec![Status::error("z"), Status::Unset], Status::error("z")),
+        (vec![Status::error("z"), Status::error("")], Status::error("z")),
+        (vec![Status::error(""), Status::error("z")], Status::error("z")),
         (vec![Status::error("z"), Status::Ok, Status::error("a")], Status::Ok),
     ] {
         let mut span = provider.tracer("shop").start("span");
