@@ -160,7 +160,7 @@ impl GenAiBuilder {
     }
 
     /// Adds attributes to operations at their end, from what is known of the response; those that the conventions have for
-    /// operations are left out. A second call replaces the first. Default: none.
+    /// operations are left out, and those that were given before. A second call replaces the first. Default: none.
     pub fn with_response_attributes(
         mut self,
         add: impl Fn(&ResponseFacts, &mut Attributes<'_>) + Send + Sync + 'static,

@@ -28,6 +28,8 @@ pub struct McpMessage {
     answer: McpAnswer,
     /// Whether a call has begun that has not come back.
     is_waiting: bool,
+    /// A span must not say it twice.
+    has_request_id: bool,
     state: State,
 }
 
@@ -48,8 +50,7 @@ enum State {
 impl McpMessage {
     pub(super) fn start(genai: GenAi, parent: &Context, facts: &McpFacts, links: Vec<Link>) -> Self {
         let operation = genai.mcp(facts.side).start_with_links(parent, &facts, links);
-        let state = State::Own(Some(operation));
-        Self { genai, side: facts.side, answer: McpAnswer::default(), is_waiting: false, state }
+        Self::new(genai, facts, State::Own(Some(operation)))
     }
 
     pub(super) fn joined(genai: GenAi, context: &Context, facts: &McpFacts, tool: ToolScope) -> Self {
@@ -62,8 +63,13 @@ impl McpMessage {
         });
         tool.announce(&span);
         let (context, started) = (context.clone(), Instant::now());
-        let state = State::Joined { context, tool, started, span, metric, has_ended: false };
-        Self { genai, side: facts.side, answer: McpAnswer::default(), is_waiting: false, state }
+        Self::new(genai, facts, State::Joined { context, tool, started, span, metric, has_ended: false })
+    }
+
+    fn new(genai: GenAi, facts: &McpFacts, state: State) -> Self {
+        let has_request_id = facts.request_id.is_some();
+        let answer = McpAnswer::default();
+        Self { genai, side: facts.side, answer, is_waiting: false, has_request_id, state }
     }
 
     /// The context with the operation's span: the parent of everything that happens inside.
@@ -81,16 +87,16 @@ impl McpMessage {
         self.genai.providers().inject(&self.context(), &mut MetaInjector(meta));
     }
 
-    /// `jsonrpc.request.id`, where it is learnt late.
+    /// `jsonrpc.request.id`, where it is learnt late; one that was said before stays.
     pub fn set_request_id(&mut self, id: impl Display) {
+        if mem::replace(&mut self.has_request_id, true) {
+            return;
+        }
         let id = otel_core::bounded(&id.to_string()).to_owned();
         match &mut self.state {
             State::Own(Some(operation)) => operation.attributes().span(attribute::JSONRPC_REQUEST_ID, id),
             State::Own(None) => {}
-            State::Joined { span, .. } => {
-                span.retain(|pair| pair.key.as_str() != attribute::JSONRPC_REQUEST_ID);
-                span.push(KeyValue::new(attribute::JSONRPC_REQUEST_ID, id));
-            }
+            State::Joined { span, .. } => span.push(KeyValue::new(attribute::JSONRPC_REQUEST_ID, id)),
         }
     }
 

@@ -129,9 +129,10 @@ impl Agent {
         self.guard.is_waiting = true;
     }
 
-    /// `gen_ai.agent.id`, of an agent that was just made.
+    /// `gen_ai.agent.id`, of an agent that was just made; one that was said at the start stays.
     pub fn set_id(&mut self, id: impl Into<String>) {
-        let id = opentelemetry::KeyValue::new(crate::names::attribute::AGENT_ID, id.into());
-        self.guard.say(id);
+        if self.guard.facts().agent.id.is_none() {
+            self.guard.say(opentelemetry::KeyValue::new(crate::names::attribute::AGENT_ID, id.into()));
+        }
     }
 }

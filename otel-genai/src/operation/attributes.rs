@@ -66,7 +66,7 @@ pub(crate) fn on_start(
     on_names(facts, conventions, names, attributes);
     if attributes.wants_span() {
         on_request(facts, conventions, attributes);
-        on_details(facts, attributes);
+        on_details(facts, conventions, attributes);
     }
 }
 
@@ -125,7 +125,10 @@ fn on_request(facts: &OperationFacts, conventions: GenAiConventions, attributes:
     if facts.name == "retrieval" && conventions.is_latest() {
         return integer(attributes, attribute::RETRIEVAL_TOP_K, request.top_k.map(|top_k| top_k as i64));
     }
-    number(attributes, attribute::REQUEST_TOP_K, request.top_k);
+    match conventions.is_latest() {
+        true => integer(attributes, attribute::REQUEST_TOP_K, request.top_k.map(|top_k| top_k as i64)),
+        false => number(attributes, attribute::REQUEST_TOP_K, request.top_k),
+    }
     if facts.name == "retrieval" {
         return;
     }
@@ -171,8 +174,11 @@ fn on_parameters(request: &RequestFacts, attributes: &mut Attributes<'_>) {
     texts(attributes, attribute::REQUEST_STOP_SEQUENCES, &request.stop_sequences);
 }
 
-fn on_details(facts: &OperationFacts, attributes: &mut Attributes<'_>) {
-    text(attributes, attribute::AGENT_ID, facts.agent.id.as_deref());
+fn on_details(facts: &OperationFacts, conventions: GenAiConventions, attributes: &mut Attributes<'_>) {
+    // "Remove it from internal agent spans", since an object of a process is no agent that a service knows.
+    if facts.family != Family::Agent || !conventions.is_latest() {
+        text(attributes, attribute::AGENT_ID, facts.agent.id.as_deref());
+    }
     text(attributes, attribute::AGENT_DESCRIPTION, facts.agent.description.as_deref());
     text(attributes, attribute::AGENT_VERSION, facts.agent.version.as_deref());
     text(attributes, attribute::TOOL_CALL_ID, facts.tool.call_id.as_deref());

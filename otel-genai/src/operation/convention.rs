@@ -9,7 +9,7 @@ use arc_swap::ArcSwapOption;
 use opentelemetry::metrics::Meter;
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, KeyValue};
-use otel_core::{AttributeNames, Attributes, Convention, ErrorType, binds_instruments};
+use otel_core::{Attributes, Convention, ErrorType, binds_instruments};
 
 use super::attributes;
 use super::facts::{GenAiRequest, OperationFacts};
@@ -79,7 +79,7 @@ impl Convention for GenAiConvention {
         if let Some(add) = &self.add_request {
             let request = GenAiRequest { facts };
             let add = |attributes: &mut Attributes<'_>| call_hook(|| add(&request, attributes), ());
-            attributes.checked(&AttributeNames::default(), &LATER, add);
+            attributes.checked(&facts.hook_names, &LATER, add);
         }
     }
 
@@ -97,12 +97,16 @@ impl Convention for GenAiConvention {
             attributes.span(own::ESTIMATED_COST, cost);
             attributes.span(own::PRICE_TABLE_VERSION, version.to_owned());
         }
-        for pair in &answer.extra {
-            attributes.span(pair.key.clone(), pair.value.clone());
+        if !answer.extra.is_empty() {
+            attributes.checked(&facts.hook_names, &[], |attributes| {
+                for pair in &answer.extra {
+                    attributes.span(pair.key.clone(), pair.value.clone());
+                }
+            });
         }
         if let Some(add) = &self.add_response {
             let add = |attributes: &mut Attributes<'_>| call_hook(|| add(response, attributes), ());
-            attributes.checked(&AttributeNames::default(), &OURS, add);
+            attributes.checked(&facts.hook_names, &OURS, add);
         }
         answer.failure.clone().map_or(Ok(()), Err)
     }

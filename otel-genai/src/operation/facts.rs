@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use opentelemetry::trace::SpanKind;
+use otel_core::AttributeNames;
 
 use crate::provider::{Api, Provider, RequestFacts};
 
@@ -56,7 +57,7 @@ pub(crate) struct MemoryFacts {
 }
 
 /// Everything, for every kind of operation: each attribute is written in one place.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct OperationFacts {
     /// `gen_ai.operation.name`
     pub(crate) name: &'static str,
@@ -73,6 +74,8 @@ pub(crate) struct OperationFacts {
     pub(crate) memory: MemoryFacts,
     pub(crate) workflow_name: Option<Cow<'static, str>>,
     pub(crate) data_source_id: Option<String>,
+    /// The names of attributes that functions of the user's have given: each is there once, and the first one stays.
+    pub(super) hook_names: AttributeNames,
 }
 
 impl OperationFacts {
@@ -96,6 +99,7 @@ impl OperationFacts {
             memory: MemoryFacts::default(),
             workflow_name: None,
             data_source_id: None,
+            hook_names: AttributeNames::default(),
         }
     }
 

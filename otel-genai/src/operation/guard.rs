@@ -115,15 +115,11 @@ impl Guard {
         result
     }
 
-    /// An attribute of the span alone.
-    pub(crate) fn set_attribute(&mut self, pair: KeyValue) {
-        if let Some(operation) = &mut self.operation {
-            operation.attributes().span(pair.key, pair.value);
-        }
-    }
-
     /// An attribute of the span alone that may be said again: the last one counts.
     pub(crate) fn say(&mut self, pair: KeyValue) {
+        if self.is_inert() {
+            return;
+        }
         self.extra.retain(|said| said.key != pair.key);
         self.extra.push(pair);
     }

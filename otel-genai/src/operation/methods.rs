@@ -24,9 +24,10 @@ macro_rules! guard_methods {
             self.guard.call(future).await
         }
 
-        /// Adds an attribute to the span.
+        /// Adds an attribute to the span when it ends; of one that is set again, the last value counts. One that
+        /// [`with_attributes`](crate::GenAiBuilder::with_attributes) has given already stays as it is.
         pub fn set_attribute(&mut self, attribute: opentelemetry::KeyValue) {
-            self.guard.set_attribute(attribute);
+            self.guard.say(attribute);
         }
 
         /// Ends the operation.

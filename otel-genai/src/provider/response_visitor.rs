@@ -170,6 +170,8 @@ impl ResponseVisitor {
             F::RootErrorCode => set(&mut self.root_error.code, text),
             F::RootErrorMessage => set(&mut self.root_error.message, text),
             F::Modality => self.modality = modality(text),
+            // Where a server writes numbers as texts, as ProtoJSON does with large ones.
+            F::Tokens(_) | F::ModalityTokens | F::ChoiceIndex => self.number(field, text),
             _ => {}
         }
     }

@@ -48,6 +48,7 @@ fn a_call_from_client_to_server() {
     let call = genai.mcp_client("tools/call").with_tool("lookup").with_request_id(7).with_session_id("s1");
     let call = call.with_transport(McpTransport::Http).with_peer("tools.test", 8080);
     let mut call = call.with_protocol_version("2025-06-18").start();
+    call.set_request_id(8);
     let mut meta = Map::new();
     call.inject(&mut meta);
 
@@ -62,6 +63,7 @@ fn a_call_from_client_to_server() {
     let spans = telemetry.spans();
     let (server, client) = (&spans[0], &spans[1]);
     assert!(server.is_child_of(client), "{}", telemetry.tree());
+    assert_eq!(client.attributes.len(), client.attribute_map().len(), "{}", telemetry.tree());
     let expected = span("tools/call lookup").client().has("gen_ai.operation.name", "execute_tool");
     telemetry.assert_span(
         expected
@@ -384,10 +386,11 @@ fn of_two_messages_that_share_the_span_of_a_tool_it_has_the_last() {
     let genai = mcp(&telemetry);
     let mut tool = genai.execute_tool("lookup").start();
     tool.run(|| {
-        let start = |id: u8| genai.mcp_client("tools/call").with_tool("lookup").with_request_id(id).start();
-        let mut slow = start(1);
-        let mut quick = start(2);
+        let call = || genai.mcp_client("tools/call").with_tool("lookup");
+        let mut slow = call().start();
+        let mut quick = call().with_request_id(2).start();
         slow.set_request_id(3);
+        slow.set_request_id(4);
         quick.respond(&json!({ "error": { "code": -32602 } }));
         quick.end();
         slow.end();

@@ -227,6 +227,12 @@ fn agents_of_services_are_clients() {
     let mut made = genai.create_agent(Provider::AwsBedrock, "clerk").with_server("bedrock.test", 443).start();
     made.set_id("agent-1");
     made.end();
+    let mut known = genai.create_agent(Provider::AwsBedrock, "cook").with_id("agent-2").start();
+    known.set_id("agent-3");
+    known.end();
+    let known = telemetry.span("create_agent cook");
+    let ids = known.attributes.iter().filter(|pair| pair.key.as_str() == "gen_ai.agent.id");
+    assert_eq!(ids.map(|pair| pair.value.to_string()).collect::<Vec<_>>(), ["agent-2"]);
     let remote = genai.invoke_agent(Provider::AwsBedrock, "clerk").remote().with_data_source_id("kb-1");
     remote.with_server("bedrock.test", 443).start().end();
     genai.invoke_agent(Provider::OpenAi, "").start().end();
@@ -343,14 +349,21 @@ fn what_hooks_say_once_more_is_left_out() {
             for name in ["gen_ai.request.model", "gen_ai.response.model", "error.type", "gen_ai.agent.name"] {
                 attributes.both(name, "mine");
             }
+            attributes.both("app.tenant", "first");
         })
         .with_response_attributes(|_, attributes| {
             for name in ["gen_ai.request.model", "gen_ai.response.model", "gen_ai.usage.input_tokens"] {
                 attributes.both(name, "mine");
             }
+            for name in ["app.tenant", "app.step", "app.answer"] {
+                attributes.both(name, "last");
+            }
         })
         .build();
     let mut chat = genai.chat(Provider::OpenAi, "gpt-4o").start();
+    for (name, value) in [("app.tenant", "second"), ("app.step", "first"), ("app.step", "second")] {
+        chat.set_attribute(KeyValue::new(name, value));
+    }
     chat.response().model = Some("gpt-4o-2024".to_owned());
     chat.response().usage.input_tokens = Some(3);
     chat.fail("refused");
@@ -364,6 +377,9 @@ fn what_hooks_say_once_more_is_left_out() {
     assert_eq!(values("gen_ai.response.model"), ["gpt-4o-2024"]);
     assert_eq!(values("gen_ai.usage.input_tokens"), ["3"]);
     assert_eq!(values("error.type"), ["refused"]);
+    assert_eq!(values("app.tenant"), ["first"]);
+    assert_eq!(values("app.step"), ["second"]);
+    assert_eq!(values("app.answer"), ["last"]);
     // Nobody else knows it.
     assert_eq!(values("gen_ai.agent.name"), ["mine"]);
     telemetry.assert_metric(DURATION).point([
@@ -372,6 +388,8 @@ fn what_hooks_say_once_more_is_left_out() {
         KeyValue::new("gen_ai.request.model", "gpt-4o"),
         KeyValue::new("gen_ai.response.model", "gpt-4o-2024"),
         KeyValue::new("gen_ai.agent.name", "mine"),
+        KeyValue::new("app.tenant", "first"),
+        KeyValue::new("app.answer", "last"),
         KeyValue::new("error.type", "refused"),
     ]);
 }

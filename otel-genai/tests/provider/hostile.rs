@@ -101,6 +101,10 @@ fn numbers_that_are_none_are_not_counted() {
     // Whole numbers that are written as fractions are.
     assert_eq!(chat(r#"{"usage":{"prompt_tokens":12.0}}"#).usage.input_tokens, Some(12));
     assert_eq!(chat(r#"{"usage":{"prompt_tokens":9223372036854775807}}"#).usage.input_tokens, Some(i64::MAX));
+    // So are those that are written as texts.
+    let facts =
+        chat(r#"{"choices":[{"index":"1"}],"usage":{"prompt_tokens":"12","completion_tokens":"-1"}}"#);
+    assert_eq!((facts.usage.input_tokens, facts.usage.output_tokens, facts.choices), (Some(12), None, 2));
 }
 
 #[test]
@@ -262,8 +266,16 @@ fn jsonish() -> impl Strategy<Value = Vec<u8>> {
     .prop_map(|words| words.concat())
 }
 
+/// So many cases, or as many as `PROPTEST_CASES` says.
+fn config() -> ProptestConfig {
+    match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => ProptestConfig::default(),
+        None => ProptestConfig::with_cases(64),
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(config())]
 
     #[test]
     fn nothing_panics_and_chunks_do_not_matter(body in jsonish(), cuts in prop::collection::vec(0_usize..400, 0..6)) {

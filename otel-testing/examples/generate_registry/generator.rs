@@ -24,6 +24,8 @@ pub(crate) fn registry(document: &Value) -> Result<String, String> {
     for (name, attribute) in merged(document, "attributes")? {
         let kind = match field(&attribute, "type") {
             "enum" => field(&attribute, "value_type"),
+            // A double in 1.41.1, an integer in the repository that the GenAI conventions have moved to.
+            _ if name == "gen_ai.request.top_k" => "any",
             kind => kind,
         };
         let _ = writeln!(text, "a\t{name}\t{kind}\t{}\t{}", values(&attribute), advice(&attribute));
