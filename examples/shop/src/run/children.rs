@@ -85,10 +85,21 @@ impl Services {
         self.running.iter().find(|service| service.name == name).map_or("", |service| &service.place)
     }
 
-    /// The services that ended although nobody stopped them; they are named once.
+    /// The services that ended although nobody stopped them, and what ended them; they are named once.
     pub(crate) fn ended(&mut self) -> Vec<String> {
-        let ended = self.running.extract_if(.., |service| !matches!(service.process.try_wait(), Ok(None)));
-        ended.map(|service| format!("{} has ended", service.name)).collect()
+        let mut said = Vec::new();
+        self.running.retain_mut(|service| match service.process.try_wait() {
+            Ok(None) => true,
+            Ok(Some(status)) => {
+                said.push(format!("{} has ended: {status}", service.name));
+                false
+            }
+            Err(error) => {
+                said.push(format!("{} cannot be waited for: {error}", service.name));
+                false
+            }
+        });
+        said
     }
 
     /// Stops the services, and says what went wrong with that.

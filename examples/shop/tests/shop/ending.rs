@@ -6,7 +6,7 @@ use std::process::{ChildStderr, Stdio};
 use reqwest::Client;
 use serde_json::json;
 
-use crate::process::{Folder, Process, read_to_end, shop};
+use crate::process::{Folder, Process, read_to_end, send_signal, shop};
 
 /// A shop that is up. All its processes hold the other side of the pipe that is its standard error.
 fn start() -> (Process, String, ChildStderr) {
@@ -40,6 +40,26 @@ fn a_parent_that_is_asked_to_stop_stops_its_services_first() {
     parent.terminate();
     assert_eq!(parent.wait().code(), Some(0));
     assert_eq!(read_to_end(stderr), "");
+}
+
+#[test]
+fn a_service_that_is_killed_is_named_with_what_ended_it() {
+    let mut command = shop([]);
+    command.stderr(Stdio::piped());
+    let mut parent = Process::start(command);
+    let stderr = parent.child.stderr.take().expect("standard error is a pipe");
+    let pid: u32 = parent.read_until(|line| {
+        let (_, pid) = line.trim_start().strip_prefix("orders ")?.split_once("pid ")?;
+        pid.split_whitespace().next()?.parse().ok()
+    });
+    parent.read_until(|line| line.starts_with("more orders: ").then_some(()));
+
+    send_signal("KILL", pid);
+    let said = parent.read_until(|line| line.starts_with("orders has ended").then(|| line.to_owned()));
+    assert_eq!(said, "orders has ended: signal: 9 (SIGKILL)");
+    parent.terminate();
+    assert_eq!(parent.wait().code(), Some(0));
+    read_to_end(stderr);
 }
 
 #[tokio::test]

@@ -60,10 +60,7 @@ impl Process {
 
     /// Sends SIGTERM.
     pub(crate) fn terminate(&self) {
-        // The shell has `kill` built in; a program of that name may be missing.
-        let command = format!("kill -TERM {}", self.child.id());
-        let sent = Command::new("sh").args(["-c", &command]).status().expect("there is a shell");
-        assert!(sent.success());
+        send_signal("TERM", self.child.id());
     }
 
     /// Sends SIGKILL.
@@ -85,6 +82,14 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Sends a signal, such as `TERM`, to a process.
+pub(crate) fn send_signal(name: &str, pid: u32) {
+    // The shell has `kill` built in; a program of that name may be missing.
+    let command = format!("kill -{name} {pid}");
+    let sent = Command::new("sh").args(["-c", &command]).status().expect("there is a shell");
+    assert!(sent.success());
 }
 
 /// Reads to the end of a pipe, which comes when the last process that holds its other side has ended.
