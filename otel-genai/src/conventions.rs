@@ -7,14 +7,14 @@ use std::env;
 /// | | |
 /// |---|---|
 /// | [`V1_41`](Self::V1_41) | the last release before they moved into a repository of their own; what most backends read |
-/// | [`Latest`](Self::Latest) | that repository, which has no release yet, as of October 2026 |
+/// | [`Latest`](Self::Latest) | that repository as of October 2026, with what its first release, 0.1.0, has changed since |
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum GenAiConventions {
     /// Semantic conventions 1.41.1: the default.
     #[default]
     V1_41,
-    /// The unreleased conventions: other metrics, `cache_write` for `cache_creation`, tokens by modality, plans and memory.
+    /// The later conventions: other metrics, `cache_write` for `cache_creation`, tokens by modality, plans and memory.
     Latest,
 }
 
@@ -45,7 +45,7 @@ impl GenAiConventions {
         matches!(self, Self::Latest)
     }
 
-    /// The schema of what is emitted; the unreleased conventions have none.
+    /// The schema of what is emitted; the later conventions have published none.
     pub(crate) const fn schema_url(self) -> Option<&'static str> {
         match self {
             Self::V1_41 => Some("https://opentelemetry.io/schemas/1.41.1"),

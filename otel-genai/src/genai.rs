@@ -89,8 +89,8 @@ impl GenAi {
     pub(crate) fn start(&self, parent: &Context, facts: &OperationFacts) -> Operation<GenAiConvention> {
         let instrumenter = &self.shared.instrumenter;
         let wanted = |filter: &Filter| call_hook(|| filter(&GenAiRequest { facts }), true);
-        let unreleased = facts.is_unreleased() && !self.conventions().is_latest();
-        if unreleased || !self.shared.filter.as_ref().is_none_or(wanted) {
+        let unknown = facts.is_later() && !self.conventions().is_latest();
+        if unknown || !self.shared.filter.as_ref().is_none_or(wanted) {
             return instrumenter.inert(parent.clone());
         }
         instrumenter.start(parent, &facts)

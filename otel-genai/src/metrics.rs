@@ -51,8 +51,8 @@ pub(crate) struct GenAiMetrics {
     first_chunk: Histogram<f64>,
     output_chunk: Histogram<f64>,
     tokens: Tokens,
-    /// Of the unreleased conventions: inference, agents, tools, workflows.
-    own_durations: Option<[Histogram<f64>; 4]>,
+    /// Of the later conventions: inference, agents and workflows, tools.
+    own_durations: Option<[Histogram<f64>; 3]>,
     cost: Option<Counter<f64>>,
     binds: bool,
 }
@@ -186,15 +186,14 @@ impl GenAiMetrics {
 
     fn duration_of(&self, family: Family, attributes: &[KeyValue]) -> Option<&Histogram<f64>> {
         let client = || has_provider(attributes).then_some(&self.duration);
-        let Some([inference, agent, tool, workflow]) = &self.own_durations else {
+        let Some([inference, agent, tool]) = &self.own_durations else {
             // The metric requires a provider, which a tool or a workflow has not.
             return client();
         };
         match family {
             Family::Inference => Some(inference),
-            Family::Agent => Some(agent),
+            Family::Agent | Family::Workflow => Some(agent),
             Family::Tool => Some(tool),
-            Family::Workflow => Some(workflow),
             Family::Embeddings | Family::OtherClient => client(),
             Family::Other => None,
         }
@@ -309,12 +308,11 @@ fn v1_41_tokens(meter: &Meter) -> Tokens {
     Tokens::V1_41(tokens(meter, metric::TOKEN_USAGE, "Input and output tokens of an operation."))
 }
 
-fn own_durations(meter: &Meter) -> [Histogram<f64>; 4] {
+fn own_durations(meter: &Meter) -> [Histogram<f64>; 3] {
     [
         duration(meter, metric::INFERENCE_DURATION, "How long a model's answer took."),
-        duration(meter, metric::INVOKE_AGENT_DURATION, "How long an agent's answer took."),
+        duration(meter, metric::INVOKE_AGENT_DURATION, "How long an agent or a workflow took."),
         duration(meter, metric::EXECUTE_TOOL_DURATION, "How long a tool took."),
-        duration(meter, metric::INVOKE_WORKFLOW_DURATION, "How long a workflow took."),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! The names of the conventions that this crate emits.
 //!
 //! The published crate of names marks all of these as deprecated, because they moved to a repository of their own that has
-//! no release yet; so they stand here, and a test compares them with the registry.
+//! no package of names; so they stand here, and a test compares them with the registry.
 
 macro_rules! names {
     ($($name:ident = $text:literal;)+) => {
@@ -170,7 +170,6 @@ pub(crate) mod metric {
         INFERENCE_USAGE_REASONING = "gen_ai.client.inference.usage.reasoning.output_tokens";
         INVOKE_AGENT_DURATION = "gen_ai.invoke_agent.duration";
         EXECUTE_TOOL_DURATION = "gen_ai.execute_tool.duration";
-        INVOKE_WORKFLOW_DURATION = "gen_ai.invoke_workflow.duration";
         MCP_CLIENT_DURATION = "mcp.client.operation.duration";
         MCP_SERVER_DURATION = "mcp.server.operation.duration";
         MCP_CLIENT_SESSION_DURATION = "mcp.client.session.duration";

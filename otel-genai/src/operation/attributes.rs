@@ -45,7 +45,7 @@ pub(crate) fn on_start(
     attributes: &mut Attributes<'_>,
 ) {
     match facts.family {
-        // These have metrics of their own in the unreleased conventions, with one name each, and none before.
+        // These have metrics of their own in the later conventions, with one name each, and none before.
         Family::Agent | Family::Tool | Family::Workflow if conventions.is_latest() => {
             attributes.span(attribute::OPERATION_NAME, facts.name);
             if let Some(provider) = &facts.provider {
@@ -92,17 +92,18 @@ fn on_server(facts: &OperationFacts, attributes: &mut Attributes<'_>) {
     }
 }
 
-/// Agent, tool and workflow: the unreleased conventions have them on metrics.
+/// Agent, tool and workflow: the later conventions have them on metrics, and a workflow is an agent of another operation.
 fn on_names(
     facts: &OperationFacts,
     conventions: GenAiConventions,
     names: &Names,
     attributes: &mut Attributes<'_>,
 ) {
+    let workflow_key = if conventions.is_latest() { attribute::AGENT_NAME } else { attribute::WORKFLOW_NAME };
     let named = [
         (attribute::AGENT_NAME, facts.agent.name.as_ref(), Family::Agent),
         (attribute::TOOL_NAME, facts.tool.name.as_ref(), Family::Tool),
-        (attribute::WORKFLOW_NAME, facts.workflow_name.as_ref(), Family::Workflow),
+        (workflow_key, facts.workflow_name.as_ref(), Family::Workflow),
     ];
     for (key, name, family) in named {
         let Some(name) = name.filter(|name| !name.is_empty()) else { continue };

@@ -115,8 +115,8 @@ impl OperationFacts {
         Self { provider: Some(provider), api: Some(api), ..Self::new(name, family) }
     }
 
-    /// Whether the operation is one that the unreleased conventions have added.
-    pub(crate) fn is_unreleased(&self) -> bool {
+    /// Whether the operation is one that the later conventions have added.
+    pub(crate) fn is_later(&self) -> bool {
         self.name == "plan" || self.name.contains("memory")
     }
 

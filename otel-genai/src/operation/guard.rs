@@ -250,7 +250,7 @@ impl Guard {
         let mut all: EventAttributes =
             span.into_iter().map(|pair| (pair.key, any_value(pair.value))).collect();
         all.extend(content);
-        // The unreleased conventions give the severity; the others none.
+        // The later conventions give the severity; the others none.
         events.emit(event::INFERENCE_DETAILS, Severity::Debug, &self.context, all);
     }
 }

@@ -43,7 +43,7 @@ impl MemoryOperation {
 }
 
 impl GenAi {
-    /// An agent remembers or looks up. Of the unreleased conventions: nothing is recorded unless they are
+    /// An agent remembers or looks up. Of the later conventions: nothing is recorded unless they are
     /// [chosen](crate::GenAiConventions).
     pub fn memory(&self, operation: MemoryOperation) -> MemoryBuilder {
         let facts = OperationFacts::new(operation.name(), Family::OtherClient);

@@ -16,7 +16,7 @@ impl GenAi {
         WorkflowBuilder { genai: self.clone(), facts: Box::new(facts) }
     }
 
-    /// An agent decides what to do: `plan`. Of the unreleased conventions: nothing is recorded unless they are
+    /// An agent decides what to do: `plan`. Of the later conventions: nothing is recorded unless they are
     /// [chosen](crate::GenAiConventions).
     pub fn plan(&self, agent_name: impl Into<Cow<'static, str>>) -> WorkflowBuilder {
         let mut facts = OperationFacts::new("plan", Family::Other);

@@ -38,7 +38,7 @@ pub enum Provider {
     XAi,
     /// `ibm.watsonx.ai`
     IbmWatsonxAi,
-    /// `moonshot_ai` (a value of the unreleased conventions).
+    /// `moonshot_ai` (a value of the later conventions).
     MoonshotAi,
     /// `ollama`: not in the registry's list, which allows others.
     Ollama,

@@ -43,9 +43,9 @@ pub struct RequestFacts {
     pub service_tier: Option<String>,
     /// `gen_ai.conversation.id`, where the API has one
     pub conversation_id: Option<String>,
-    /// `gen_ai.request.previous_response.id` (unreleased conventions)
+    /// `gen_ai.request.previous_response.id` (later conventions)
     pub previous_response_id: Option<String>,
-    /// `gen_ai.request.reasoning.level` (unreleased conventions)
+    /// `gen_ai.request.reasoning.level` (later conventions)
     pub reasoning_level: Option<String>,
     /// How many tools the model was offered.
     pub tools: usize,

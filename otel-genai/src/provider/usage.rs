@@ -13,11 +13,11 @@ pub struct Usage {
     pub output_tokens: Option<i64>,
     /// `gen_ai.usage.cache_read.input_tokens`
     pub cache_read_input_tokens: Option<i64>,
-    /// `gen_ai.usage.cache_creation.input_tokens`, in the unreleased conventions `gen_ai.usage.cache_write.input_tokens`
+    /// `gen_ai.usage.cache_creation.input_tokens`, in the later conventions `gen_ai.usage.cache_write.input_tokens`
     pub cache_write_input_tokens: Option<i64>,
     /// `gen_ai.usage.reasoning.output_tokens`
     pub reasoning_output_tokens: Option<i64>,
-    /// Of the input, text (unreleased conventions: `gen_ai.usage.text.input_tokens`)
+    /// Of the input, text (later conventions: `gen_ai.usage.text.input_tokens`)
     pub text_input_tokens: Option<i64>,
     /// Of the input, images
     pub image_input_tokens: Option<i64>,

@@ -118,7 +118,7 @@ fn kinds() -> Vec<Kind> {
         ),
         kind(
             "invoke_workflow w",
-            ["-", "gen_ai.invoke_workflow.duration"],
+            ["-", "gen_ai.invoke_agent.duration"],
             ways!(|g: &GenAi| g.invoke_workflow("w").start()),
         ),
         kind("plan a", ["", "-"], ways!(|g: &GenAi| g.plan("a").start())),

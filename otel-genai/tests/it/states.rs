@@ -57,11 +57,15 @@ fn states() -> Option<[State; 2]> {
     ])
 }
 
-/// What the reference's copy of the registry does not have yet.
-/// <https://github.com/open-telemetry/semantic-conventions-genai/blob/main/docs/gen-ai/non-normative/migration.md>
+/// What the first release of the conventions, 0.1.0, has changed in the registry of October 2026.
+/// <https://github.com/open-telemetry/semantic-conventions-genai/blob/main/CHANGELOG.md>
 fn bring_up_to_date(registry: &mut Json) {
-    let agent = &mut registry["spans"]["span.gen_ai.invoke_agent.internal"]["attributes"];
-    agent.as_object_mut().unwrap().remove("gen_ai.agent.id").unwrap();
+    let remove = |place: &mut Json, key: &str| place.as_object_mut().unwrap().remove(key).unwrap();
+    let spans = &mut registry["spans"];
+    remove(&mut spans["span.gen_ai.invoke_agent.internal"]["attributes"], "gen_ai.agent.id");
+    let workflow = &mut spans["span.gen_ai.invoke_workflow.internal"]["attributes"];
+    workflow["gen_ai.agent.name"] = remove(workflow, "gen_ai.workflow.name");
+    remove(&mut registry["metrics"], "gen_ai.invoke_workflow.duration");
     registry["attributes"]["gen_ai.request.top_k"]["type"] = "int".into();
 }
 

@@ -24,7 +24,7 @@ pub(crate) fn registry(document: &Value) -> Result<String, String> {
     for (name, attribute) in merged(document, "attributes")? {
         let kind = match field(&attribute, "type") {
             "enum" => field(&attribute, "value_type"),
-            // A double in 1.41.1, an integer in the repository that the GenAI conventions have moved to.
+            // A double in 1.41.1, an integer in the first release of the GenAI repository.
             _ if name == "gen_ai.request.top_k" => "any",
             kind => kind,
         };
