@@ -80,6 +80,7 @@ mod require;
 mod scope;
 mod snapshot;
 mod span;
+mod span_fields;
 mod subscriber;
 mod test_telemetry;
 mod tree;

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, SystemTime};
 
+use opentelemetry::logs::LogRecord as _;
 use opentelemetry::trace::{Span as _, SpanContext};
 use opentelemetry::{Context, InstrumentationScope};
 use opentelemetry_sdk::error::OTelSdkResult;
@@ -17,7 +18,7 @@ use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
 use crate::clock::CountingClock;
 use crate::lock::lock;
-use crate::{Log, Metric, metric_from_sdk};
+use crate::{Log, Metric, metric_from_sdk, span_fields};
 
 /// Keeps finished spans in the order of their ends, and knows which ones have not ended.
 #[derive(Clone, Debug, Default)]
@@ -137,6 +138,11 @@ impl LogRecorder {
 
 impl LogProcessor for LogRecorder {
     fn emit(&self, record: &mut SdkLogRecord, scope: &InstrumentationScope) {
+        for (key, value) in span_fields::take() {
+            if record.attributes_iter().all(|(known, _)| known.as_str() != key) {
+                record.add_attribute(key, value);
+            }
+        }
         let log = Log {
             body: record.body().cloned().map(Into::into),
             severity: record.severity_number(),

@@ -8,6 +8,8 @@ use tracing_subscriber::filter::{Targets, filter_fn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::span_fields::WithSpanFields;
+
 /// Spans of `tracing` become spans of `tracer`, events become records of `loggers`.
 pub(crate) fn subscriber<T, P, L>(
     tracer: T,
@@ -35,6 +37,6 @@ where
         .with_tracked_inactivity(false)
         // Events are logs; as span events they would be there twice, and errors would set the span's status.
         .with_filter(filter_fn(|metadata| metadata.is_span()));
-    let logs = OpenTelemetryTracingBridge::new(loggers);
+    let logs = WithSpanFields(OpenTelemetryTracingBridge::new(loggers));
     tracing_subscriber::registry().with(targets).with(spans).with(logs)
 }

@@ -150,6 +150,9 @@ impl TestTelemetry {
     /// All levels count, where a service exports from `INFO` up: `.with(LevelFilter::INFO)` of `tracing_subscriber` makes it so
     /// here. Only the crates a client or a server is made of (`h2`, `hyper`, `reqwest`, `rustls`, `tonic`,
     /// `tower`) speak from `WARN` on in any case, and OpenTelemetry's own events not at all.
+    /// A record has what otel-init exports besides the event's own fields: those of the spans around it, and for an error with
+    /// causes `exception.stacktrace`, the chain of them.
+    ///
     /// Source location, thread and busy time are left out of the spans, to keep what a test compares small.
     ///
     /// ```

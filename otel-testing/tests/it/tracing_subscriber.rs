@@ -136,3 +136,57 @@ fn a_subscriber_of_the_thread_counts_before_the_global_one() {
     routed.assert_log("routed");
     assert_eq!((own.logs().len(), routed.logs().len()), (1, 1));
 }
+
+#[derive(Debug)]
+struct NotPlaced(std::num::ParseIntError);
+
+impl std::fmt::Display for NotPlaced {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("order not placed")
+    }
+}
+
+impl std::error::Error for NotPlaced {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+/// As otel-init exports it.
+#[test]
+fn a_record_has_what_caused_its_error() {
+    let telemetry = TestTelemetry::new();
+    let cause = "x".parse::<u8>().unwrap_err();
+    let error = NotPlaced(cause.clone());
+    tracing::subscriber::with_default(telemetry.subscriber(), || {
+        tracing::error!(error = &error as &(dyn std::error::Error + 'static), "failed");
+        tracing::error!(error = &cause as &(dyn std::error::Error + 'static), "without a cause");
+    });
+    let logs = telemetry.logs();
+    assert!(logs[0].has("exception.message", "order not placed"), "{:?}", logs[0]);
+    let chain = format!("order not placed\nCaused by: {cause}");
+    assert!(logs[0].has("exception.stacktrace", chain), "{:?}", logs[0]);
+    assert_eq!(logs[1].attribute("exception.stacktrace"), None);
+}
+
+/// As otel-init exports it: the innermost span wins over those around it, and the event's own field over all.
+#[test]
+fn a_record_has_the_fields_of_the_spans_around_it() {
+    let telemetry = TestTelemetry::new();
+    tracing::subscriber::with_default(telemetry.subscriber(), || {
+        let _outer =
+            tracing::info_span!("request", tenant = "acme", step = 1, otel.kind = "server").entered();
+        let inner = tracing::info_span!("charge", step = 2, paid = tracing::field::Empty).entered();
+        inner.record("paid", true);
+        tracing::info!("charged");
+        tracing::info!(tenant = "own", "told");
+    });
+    let logs = telemetry.logs();
+    let charged = &logs[0];
+    assert!(
+        charged.has("tenant", "acme") && charged.has("step", 2) && charged.has("paid", true),
+        "{charged:?}"
+    );
+    assert_eq!(charged.attributes.iter().count(), 3, "{charged:?}");
+    assert!(logs[1].has("tenant", "own"), "{:?}", logs[1]);
+}
