@@ -7,6 +7,8 @@ use serde::de::{DeserializeOwned, Deserializer, Error as _, IntoDeserializer, Vi
 use serde::forward_to_deserialize_any;
 use serde_json::{Error, Number, Value};
 
+use super::json_path::{Located, Step};
+
 /// The fields of type double in the messages of the three signals. Those of this name that are none hold objects.
 const DOUBLES: &[&str] =
     &["doubleValue", "asDouble", "sum", "min", "max", "zeroThreshold", "explicitBounds", "quantile", "value"];
@@ -35,12 +37,14 @@ pub(super) fn from_slice<T: DeserializeOwned>(json: &[u8]) -> Result<T, Error> {
 }
 
 pub(super) fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Error> {
-    T::deserialize(Field { is_double: false, value })
+    T::deserialize(Field { is_double: false, step: None, value }).map_err(Error::from)
 }
 
 /// A value, with what the name of its field says of it.
 struct Field {
     is_double: bool,
+    /// How it is reached from what it is in; nothing for the document.
+    step: Option<Step>,
     value: Value,
 }
 
@@ -50,28 +54,38 @@ impl Field {
         object.into_iter().filter(|(_, value)| !value.is_null()).map(|(key, mut value)| {
             let is_double = DOUBLES.contains(&key.as_str());
             complete(&key, &mut value);
-            (key, Self { is_double, value })
+            let step = Some(Step::Field(key.clone()));
+            (key, Self { is_double, step, value })
         })
+    }
+
+    fn visit<'de, V: Visitor<'de>>(is_double: bool, value: Value, visitor: V) -> Result<V::Value, Located> {
+        match value {
+            Value::String(text) if is_double => visitor.visit_f64(double(&text)?),
+            Value::String(text) => visitor.visit_string(text),
+            Value::Array(elements) => {
+                let elements = elements.into_iter().enumerate().map(|(index, value)| Self {
+                    is_double,
+                    step: Some(Step::Element(index)),
+                    value,
+                });
+                visitor.visit_seq(SeqDeserializer::new(elements))
+            }
+            Value::Object(object) => visitor.visit_map(MapDeserializer::new(Self::entries(object))),
+            other => Ok(other.deserialize_any(visitor)?),
+        }
     }
 }
 
 impl<'de> Deserializer<'de> for Field {
-    type Error = Error;
+    type Error = Located;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self.value {
-            Value::String(text) if self.is_double => visitor.visit_f64(double(&text)?),
-            Value::String(text) => visitor.visit_string(text),
-            Value::Array(elements) => {
-                let elements = elements.into_iter().map(|value| Self { is_double: self.is_double, value });
-                visitor.visit_seq(SeqDeserializer::new(elements))
-            }
-            Value::Object(object) => visitor.visit_map(MapDeserializer::new(Self::entries(object))),
-            other => other.deserialize_any(visitor),
-        }
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Located> {
+        let read = Self::visit(self.is_double, self.value, visitor);
+        read.map_err(|error| error.within(self.step))
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Located> {
         if self.value.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
@@ -80,21 +94,22 @@ impl<'de> Deserializer<'de> for Field {
         name: &'static str,
         variants: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Error> {
-        match self.value {
+    ) -> Result<V::Value, Located> {
+        let read = match self.value {
             Value::Object(object) => {
                 let entries = MapDeserializer::new(Self::entries(object));
                 visitor.visit_enum(MapAccessDeserializer::new(entries))
             }
-            other => other.deserialize_enum(name, variants, visitor),
-        }
+            other => other.deserialize_enum(name, variants, visitor).map_err(Located::from),
+        };
+        read.map_err(|error| error.within(self.step))
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Error> {
+    ) -> Result<V::Value, Located> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -104,7 +119,7 @@ impl<'de> Deserializer<'de> for Field {
     }
 }
 
-impl IntoDeserializer<'_, Error> for Field {
+impl IntoDeserializer<'_, Located> for Field {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {

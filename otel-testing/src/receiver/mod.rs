@@ -12,6 +12,7 @@ mod grpc;
 mod http;
 mod json;
 mod json_lines;
+mod json_path;
 mod json_reader;
 mod json_reading;
 mod json_writing;

@@ -299,3 +299,29 @@ fn points_of_one_request_are_seen_together_whoever_its_parts_name_again() {
     post(&receiver, "metrics", "application/json", request(&[part(&shop, "bronze", 5)]));
     receiver.captured().of_service("shop").assert_metric("orders").has_series(1).has_total(5);
 }
+
+/// A file may be of megabytes.
+#[test]
+fn an_error_names_the_field() {
+    let error = |json: &str| Captured::from_otlp_json(json).unwrap_err().to_string();
+    let span = |fields: &str| {
+        format!(r#"{{"resourceSpans": [{{}}, {{"scopeSpans": [{{"spans": [{{{fields}}}]}}]}}]}}"#)
+    };
+    let kind = error(&span(r#""name": "charge", "startTimeUnixNano": "soon""#));
+    assert!(
+        kind.starts_with(
+            "document 1 is no OTLP/JSON: resourceSpans[1].scopeSpans[0].spans[0].startTimeUnixNano: "
+        ),
+        "{kind}"
+    );
+    let name = error(&span(r#""name": 5"#));
+    assert!(
+        name.contains(": resourceSpans[1].scopeSpans[0].spans[0].name: invalid type: integer `5`"),
+        "{name}"
+    );
+    let value =
+        error(&span(r#""attributes": [{"key": "a"}, {"key": "b", "value": {"boolValue": "maybe"}}]"#));
+    assert!(value.contains(": resourceSpans[1].scopeSpans[0].spans[0].attributes[1]"), "{value}");
+    let syntax = error("{\n  \"resourceSpans\": [}");
+    assert!(syntax.contains("line 2 column 21"), "{syntax}");
+}
