@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::store::Kept;
-use super::{Signal, log, metric, span};
+use super::{Signal, ids, log, metric, span};
 
 const FULL: &str = "the receiver is full: see OtlpReceiverBuilder::with_max_items";
 
@@ -70,6 +70,7 @@ impl ExportRequest for ExportTraceServiceRequest {
 
     fn keep(self, kept: &mut Kept) {
         for resource_spans in self.resource_spans {
+            kept.note_all(ids::wrong_in_spans(&resource_spans));
             span::flatten(resource_spans.clone(), &mut kept.spans);
             kept.document.resource_spans.push(resource_spans);
         }
@@ -105,6 +106,7 @@ impl ExportRequest for ExportLogsServiceRequest {
 
     fn keep(self, kept: &mut Kept) {
         for resource_logs in self.resource_logs {
+            kept.note_all(ids::wrong_in_logs(&resource_logs));
             log::flatten(resource_logs.clone(), &mut kept.logs);
             kept.document.resource_logs.push(resource_logs);
         }

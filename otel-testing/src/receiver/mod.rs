@@ -10,6 +10,7 @@ mod export;
 mod fault;
 mod grpc;
 mod http;
+mod ids;
 mod json;
 mod json_lines;
 mod json_path;

@@ -122,8 +122,10 @@ impl OtlpReceiver {
         self.store.kept().dropped
     }
 
-    /// What came in over HTTP and is no OTLP, such as `POST /: OTLP over HTTP goes to /v1/traces, /v1/metrics, /v1/logs`: the first
-    /// 100, in the order in which they came.
+    /// What came in and is no OTLP: requests over HTTP, such as `POST /: OTLP over HTTP goes to /v1/traces, /v1/metrics, /v1/logs`,
+    /// and spans, links and log records with ids that the specification calls invalid, such as
+    /// `span "charge": the trace id 0102 must have 16 bytes and has 2`. Those are kept as they came besides. The first 100, in the
+    /// order in which they came.
     #[must_use]
     pub fn not_understood(&self) -> Vec<String> {
         self.store.kept().not_understood.clone()

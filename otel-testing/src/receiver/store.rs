@@ -46,6 +46,14 @@ pub(super) struct Kept {
     changes: u64,
 }
 
+impl Kept {
+    /// Adds to what was not understood, up to its bound.
+    pub(super) fn note_all(&mut self, what: impl IntoIterator<Item = String>) {
+        let room = MAX_NOT_UNDERSTOOD - self.not_understood.len();
+        self.not_understood.extend(what.into_iter().take(room));
+    }
+}
+
 impl Store {
     pub(super) fn new(max_items: usize, lines: Option<JsonLines>) -> Self {
         let arrivals = watch::Sender::new(0);
@@ -119,9 +127,7 @@ impl Store {
     /// A request came in that is no OTLP.
     pub(super) fn note_not_understood(&self, what: String) {
         let mut kept = self.kept();
-        if kept.not_understood.len() < MAX_NOT_UNDERSTOOD {
-            kept.not_understood.push(what);
-        }
+        kept.note_all([what]);
         self.changed(kept);
     }
 

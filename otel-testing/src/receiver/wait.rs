@@ -28,7 +28,7 @@ impl WaitTimeout {
             receiver.dropped(),
         );
         if let Some(first) = receiver.not_understood().first() {
-            let _ = writeln!(message, "requests that are no OTLP came too, the first one: {first}");
+            let _ = writeln!(message, "what is no OTLP came too, the first one: {first}");
         }
         let shown: Vec<Node> = traces.iter().take(TRACES_SHOWN).flat_map(ReceivedTrace::nodes).collect();
         message.push_str(&tree::render(&shown));

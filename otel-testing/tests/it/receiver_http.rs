@@ -201,10 +201,7 @@ fn what_is_no_otlp_is_told_to_those_who_wait() {
         ]
     );
     let told = told(&receiver);
-    assert!(
-        told.contains("\nrequests that are no OTLP came too, the first one: POST /: OTLP over HTTP"),
-        "{told}"
-    );
+    assert!(told.contains("\nwhat is no OTLP came too, the first one: POST /: OTLP over HTTP"), "{told}");
     assert_eq!(receiver.request_count(), 0);
 
     let client = Client::new();
@@ -300,4 +297,39 @@ fn a_text_that_is_no_number_is_refused() {
         let receiver = OtlpReceiver::start().unwrap();
         assert_eq!(post(&receiver, "/v1/metrics", &[JSON], json).status(), 400, "{number:?}");
     }
+}
+
+/// "An ID with all zeroes OR of length other than 16 bytes is considered invalid": a backend drops what has one.
+#[test]
+fn invalid_ids_are_told_with_what_has_them() {
+    let receiver = OtlpReceiver::start().unwrap();
+    let trace = "5b8efff798038103d269b633813fc60c";
+    let span = "eee19b7ec3c1b174";
+    let spans = serde_json::json!([
+        {"name": "good", "traceId": trace, "spanId": span, "links": [{"traceId": trace, "spanId": span}]},
+        {"name": "short", "traceId": "0102", "spanId": span, "parentSpanId": "03"},
+        {"name": "zeros", "traceId": trace, "spanId": "0000000000000000"},
+        {"name": "none", "spanId": span},
+        {"name": "linked", "traceId": trace, "spanId": span, "links": [{"traceId": trace, "spanId": trace}]},
+    ]);
+    let traces = serde_json::json!({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).to_string();
+    assert_eq!(post(&receiver, "/v1/traces", &[JSON], traces).status(), 200);
+    let records = serde_json::json!([
+        {"body": {"stringValue": "outside"}},
+        {"body": {"stringValue": "order placed"}, "traceId": trace, "spanId": "0102"},
+    ]);
+    let logs = serde_json::json!({"resourceLogs": [{"scopeLogs": [{"logRecords": records}]}]}).to_string();
+    assert_eq!(post(&receiver, "/v1/logs", &[JSON], logs).status(), 200);
+    assert_eq!(
+        receiver.not_understood(),
+        [
+            "span \"short\": the trace id 0102 must have 16 bytes and has 2",
+            "span \"short\": the parent span id 03 must have 8 bytes and has 1",
+            "span \"zeros\": the span id is all zeros",
+            "span \"none\": the trace id is missing",
+            "span \"linked\": link 1: the span id 5b8efff798038103d269b633813fc60c must have 8 bytes and has 16",
+            "log record \"order placed\": the span id 0102 must have 8 bytes and has 2",
+        ]
+    );
+    assert_eq!((receiver.spans().len(), receiver.logs().len()), (5, 2), "kept as they came");
 }

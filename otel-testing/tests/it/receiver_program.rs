@@ -122,7 +122,7 @@ fn what_is_not_met_in_time_is_named_and_fails() {
     assert_eq!(Client::new().post(&endpoint).send().unwrap().status(), 404);
     let (code, shown, said) = end(child, errors);
     assert_eq!((code, shown.as_str()), (Some(1), ""));
-    assert!(said.starts_with("requests that are no OTLP came too, the first one: POST /: "), "{said}");
+    assert!(said.starts_with("what is no OTLP came too, the first one: POST /: "), "{said}");
     assert!(
         said.contains("expected one span like this, there is none:\n  \"refund\"\nthe closest is"),
         "{said}"

@@ -62,7 +62,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     sleep(LAST_ANSWER).await;
     traces.show_rest(&receiver);
     if let Some(first) = receiver.not_understood().first() {
-        eprintln!("requests that are no OTLP came too, the first one: {first}");
+        eprintln!("what is no OTLP came too, the first one: {first}");
     }
     eprintln!("{}", traces::summary(&receiver));
     if let Some(error) = receiver.json_lines_error() {
