@@ -1,6 +1,7 @@
 //! Conditions on attributes, which spans and log records share.
 
 use super::Expected;
+use super::closest::{name_distance, nearest_name};
 use crate::{AttributeValue, Attributes};
 
 #[derive(Clone, Debug, Default)]
@@ -36,8 +37,13 @@ impl AttributeConditions {
     }
 
     pub(super) fn differences(&self, attributes: &Attributes, into: &mut Vec<String>) {
-        let wrong = |(key, value): &(String, Expected)| value.difference(key, attributes.get(key));
-        into.extend(self.expected.iter().filter_map(wrong));
+        for (key, value) in &self.expected {
+            let found = attributes.get(key);
+            if let Some(difference) = value.difference(key, found) {
+                let meant = self.misspelt(key, attributes).filter(|_| found.is_none());
+                into.push(difference + &meant.map(|meant| format!("; there is {meant}")).unwrap_or_default());
+            }
+        }
         for key in &self.absent {
             if let Some(value) = attributes.get(key) {
                 into.push(format!("{key} is {value}, expected none"));
@@ -53,5 +59,12 @@ impl AttributeConditions {
             let twice = keys.windows(2).filter(|pair| pair[0] == pair[1]);
             into.extend(twice.map(|pair| format!("{} is there twice", pair[0])));
         }
+    }
+
+    /// The key of an attribute that is there and not expected, and that is `key` but for a slip or two.
+    fn misspelt<'a>(&self, key: &str, attributes: &'a Attributes) -> Option<&'a str> {
+        let is_expected = |key: &str| self.expected.iter().any(|(expected, _)| expected == key);
+        let others = attributes.iter().map(|(other, _)| other).filter(|other| !is_expected(other));
+        nearest_name(others, key).filter(|nearest| name_distance(nearest, key) <= key.chars().count() / 4)
     }
 }

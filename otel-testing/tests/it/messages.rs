@@ -135,3 +135,17 @@ fn that_nothing_was_logged_is_said() {
     let message = panic_message(|| TestTelemetry::new().assert_log("order placed"));
     assert!(message.ends_with("\nall log records:\nthere is none\n"), "{message}");
 }
+
+#[test]
+fn a_misspelt_attribute_leads_to_the_one_that_is_there() {
+    let telemetry = TestTelemetry::new();
+    checkout(&telemetry);
+    let message = panic_message(|| telemetry.assert_span(span("charge").has("card.brnad", "visa")));
+    assert!(
+        message.contains("\n  card.brnad is absent, expected \"visa\"; there is card.brand\n"),
+        "{message}"
+    );
+    // No slip, but another attribute.
+    let message = panic_message(|| telemetry.assert_span(span("charge").has("user.tier", "gold")));
+    assert!(message.contains("\n  user.tier is absent, expected \"gold\"\n"), "{message}");
+}
