@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::{Array, Key, StringValue, Value};
 
+use crate::install::{captures_headers, with_captured_headers};
 use crate::{Attributes, glob_matches};
 
 const REDACTED: &str = "REDACTED";
@@ -38,6 +39,21 @@ const BINARY: &str = "-bin";
 
 /// More than this of one direction is left off: what a peer sends must not crowd out what we say.
 const MAX_CAPTURED: usize = 32;
+
+/// Whose headers, and of which message: what an installer may have recorded without code.
+///
+/// See [`Install::with_captured_headers`](crate::Install::with_captured_headers).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HttpHeaders {
+    /// Of requests that a server receives.
+    ServerRequest,
+    /// Of responses that a server sends.
+    ServerResponse,
+    /// Of requests that a client sends.
+    ClientRequest,
+    /// Of responses that a client receives.
+    ClientResponse,
+}
 
 /// Which headers of one direction are recorded; none unless some are added.
 ///
@@ -94,10 +110,43 @@ impl HeaderCapture {
         attributes: &mut Attributes<'_>,
         shown: impl Fn(&HeaderName, &str) -> String,
     ) {
-        if self.is_off() || !attributes.wants_span() {
+        if !self.is_off() && attributes.wants_span() {
+            self.write(None, prefix, headers, attributes, shown);
+        }
+    }
+
+    /// As [`capture`](Self::capture), with the patterns besides that the installer gave for these headers. Both lists add
+    /// up as if they were one; one relaxed load where the installer gave none.
+    pub fn capture_with_installed(
+        &self,
+        of: HttpHeaders,
+        prefix: &str,
+        headers: &HeaderMap,
+        attributes: &mut Attributes<'_>,
+        shown: impl Fn(&HeaderName, &str) -> String,
+    ) {
+        if !attributes.wants_span() {
             return;
         }
-        for name in headers.keys().filter(|name| self.wants(name.as_str())).take(MAX_CAPTURED) {
+        if !captures_headers() {
+            return self.capture(prefix, headers, attributes, shown);
+        }
+        with_captured_headers(of, |installed| {
+            if !self.is_off() || !installed.is_off() {
+                self.write(Some(installed), prefix, headers, attributes, shown);
+            }
+        });
+    }
+
+    fn write(
+        &self,
+        installed: Option<&Self>,
+        prefix: &str,
+        headers: &HeaderMap,
+        attributes: &mut Attributes<'_>,
+        shown: impl Fn(&HeaderName, &str) -> String,
+    ) {
+        for name in headers.keys().filter(|name| self.wants(installed, name.as_str())).take(MAX_CAPTURED) {
             let is_secret = self.is_secret(name.as_str());
             let text = |value: &HeaderValue| match is_secret || value.is_sensitive() {
                 true => StringValue::from(REDACTED),
@@ -108,13 +157,15 @@ impl HeaderCapture {
         }
     }
 
-    fn is_off(&self) -> bool {
+    pub(crate) fn is_off(&self) -> bool {
         self.included.is_empty() && self.excluded.is_empty()
     }
 
-    fn wants(&self, name: &str) -> bool {
-        let included = self.included.is_empty() || matches_any(&self.included, name);
-        included && !matches_any(&self.excluded, name)
+    fn wants(&self, installed: Option<&Self>, name: &str) -> bool {
+        let lists = || std::iter::once(self).chain(installed);
+        let included = lists().all(|list| list.included.is_empty())
+            || lists().any(|list| matches_any(&list.included, name));
+        included && !lists().any(|list| matches_any(&list.excluded, name))
     }
 
     fn is_secret(&self, name: &str) -> bool {

@@ -10,8 +10,8 @@ use opentelemetry::global;
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{Tracer, TracerProvider};
 
-use crate::glob_matches;
 use crate::tracer::MakeTracer;
+use crate::{HeaderCapture, HttpHeaders, glob_matches};
 
 /// What is known of the SDK behind the global providers, for whoever installs it.
 ///
@@ -42,6 +42,8 @@ struct Facts {
     binds_instruments: bool,
     disabled: Vec<String>,
     excluded_paths: Vec<(String, Vec<String>)>,
+    /// By [`HttpHeaders`].
+    captured_headers: [HeaderCapture; 4],
 }
 
 static GENERATION: AtomicU64 = AtomicU64::new(0);
@@ -49,6 +51,8 @@ static SAMPLER_READS_ATTRIBUTES: AtomicBool = AtomicBool::new(true);
 static INSTALLED: ArcSwapOption<Facts> = ArcSwapOption::const_empty();
 /// Asked for each request: where nobody excludes paths, that is all it costs.
 static EXCLUDES_PATHS: AtomicBool = AtomicBool::new(false);
+/// Asked for each message whose span is recorded.
+static CAPTURES_HEADERS: AtomicBool = AtomicBool::new(false);
 /// Asked for each request, too.
 static PROPAGATOR_READS_ONLY_W3C: AtomicBool = AtomicBool::new(false);
 /// And when an operation ends.
@@ -146,10 +150,24 @@ impl Install {
         self
     }
 
+    /// Records these headers on the spans of every HTTP layer, besides those that the layers name, by the rules of
+    /// [`HeaderCapture::add`]: a name with `!` in either list is left out, and secrets are recorded as `REDACTED`.
+    /// Instrumentations ask by [`HeaderCapture::capture_with_installed`]. Default: none.
+    pub fn with_captured_headers<N: Into<String>>(
+        mut self,
+        of: HttpHeaders,
+        names: impl IntoIterator<Item = N>,
+    ) -> Self {
+        self.facts.captured_headers[of as usize].add(names);
+        self
+    }
+
     /// Tells every instrumentation in the process; they take their tracers and instruments anew.
     pub fn announce(self) {
         let excludes = self.facts.excluded_paths.iter().any(|(_, paths)| !paths.is_empty());
         EXCLUDES_PATHS.store(excludes, Ordering::Relaxed);
+        let captures = self.facts.captured_headers.iter().any(|headers| !headers.is_off());
+        CAPTURES_HEADERS.store(captures, Ordering::Relaxed);
         let reads_only_w3c = self.propagator_reads_only_w3c && self.facts.propagator.is_some();
         PROPAGATOR_READS_ONLY_W3C.store(reads_only_w3c, Ordering::Relaxed);
         let exemplars = match (self.keeps_exemplars, self.keeps_exemplars_of_unsampled) {
@@ -182,6 +200,7 @@ impl fmt::Debug for Install {
             .field("binds_instruments", &self.facts.binds_instruments)
             .field("disabled", &self.facts.disabled)
             .field("excluded_paths", &self.facts.excluded_paths)
+            .field("captured_headers", &self.facts.captured_headers)
             .finish()
     }
 }
@@ -261,6 +280,21 @@ fn excludes(instrumentation: &str, path: &str) -> bool {
     let all = facts.as_ref().map_or(&[][..], |facts| &facts.excluded_paths);
     let mut own = all.iter().filter(|(name, _)| name == instrumentation).flat_map(|(_, paths)| paths);
     own.any(|excluded| glob_matches(excluded, path))
+}
+
+/// Whether the installer has any headers recorded.
+#[inline]
+pub(crate) fn captures_headers() -> bool {
+    CAPTURES_HEADERS.load(Ordering::Relaxed)
+}
+
+/// Calls `f` with the headers that the installer has recorded of these messages.
+#[cold]
+pub(crate) fn with_captured_headers(of: HttpHeaders, f: impl FnOnce(&HeaderCapture)) {
+    match INSTALLED.load().as_ref() {
+        Some(facts) => f(&facts.captured_headers[of as usize]),
+        None => f(&HeaderCapture::default()),
+    }
 }
 
 /// Whether the installer switched this scope off. Asked for when tracers and instruments are taken, not for each operation.

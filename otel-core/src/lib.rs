@@ -34,7 +34,7 @@ pub use error_type::ErrorType;
 pub use event_log::EventLog;
 pub use fail_span::fail_span;
 pub use glob::{glob_matches, glob_matches_case};
-pub use header_capture::{HeaderCapture, sounds_secret};
+pub use header_capture::{HeaderCapture, HttpHeaders, sounds_secret};
 pub use hook::call_hook;
 pub use in_flight::InFlight;
 pub use install::{

@@ -7,7 +7,9 @@ use http::HeaderMap;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::logs::Severity;
 use opentelemetry::{Context, Key};
-use otel_core::{AttributeNames, Attributes, ErrorType, EventLog, HeaderCapture, Providers, call_hook};
+use otel_core::{
+    AttributeNames, Attributes, ErrorType, EventLog, HeaderCapture, HttpHeaders, Providers, call_hook,
+};
 
 use crate::header::shown;
 use crate::hooks::{AddFromRequest, AddFromResponse, Filter, SpanNameOf};
@@ -46,14 +48,24 @@ impl Rules {
         has_own.then(AttributeNames::default)
     }
 
-    pub(crate) fn capture_request(&self, headers: &HeaderMap, attributes: &mut Attributes<'_>) {
+    pub(crate) fn capture_request(
+        &self,
+        of: HttpHeaders,
+        headers: &HeaderMap,
+        attributes: &mut Attributes<'_>,
+    ) {
         let shown = shown(&self.secret_keys);
-        self.request_headers.capture("http.request.header.", headers, attributes, shown);
+        self.request_headers.capture_with_installed(of, "http.request.header.", headers, attributes, shown);
     }
 
-    pub(crate) fn capture_response(&self, headers: &HeaderMap, attributes: &mut Attributes<'_>) {
+    pub(crate) fn capture_response(
+        &self,
+        of: HttpHeaders,
+        headers: &HeaderMap,
+        attributes: &mut Attributes<'_>,
+    ) {
         let shown = shown(&self.secret_keys);
-        self.response_headers.capture("http.response.header.", headers, attributes, shown);
+        self.response_headers.capture_with_installed(of, "http.response.header.", headers, attributes, shown);
     }
 
     /// Lets the user's function, and the baggage, say what `reserved` leaves to them.
@@ -191,7 +203,9 @@ macro_rules! http_setters {
         /// Records these request headers as `http.request.header.*`. Names in any case, with `*` and `?`; a name that
         /// begins with `!` is left out. Names that sound like a secret (`authorization`, `cookie`, tokens, keys, sessions) and
         /// values marked sensitive are recorded as `REDACTED`, at most 32 headers. Prefer names to stars: with a star the
-        /// other end chooses attribute keys. What a client's connector adds later is not seen. Default: none.
+        /// other end chooses attribute keys. What a client's connector adds later is not seen. Those of
+        /// [`Install::with_captured_headers`](otel_core::Install::with_captured_headers) (variables, with `otel-init`) come
+        /// besides. Default: none.
         pub fn with_captured_request_headers(
             mut self,
             names: impl IntoIterator<Item = impl Into<String>>,

@@ -10,16 +10,19 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
 use http::{Request, StatusCode};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
 use opentelemetry::metrics::{
     Histogram, HistogramBuilder, InstrumentProvider, Meter, MeterProvider, SyncInstrument,
 };
-use opentelemetry::trace::TraceContextExt;
+use opentelemetry::trace::{SpanKind, TraceContextExt};
 use opentelemetry::{Context, InstrumentationScope, KeyValue, global};
 use opentelemetry_sdk::trace::SpanData;
-use otel_core::Install;
 use otel_core::propagation::{B3Propagator, TraceContextPropagator};
-use otel_http::HttpServerLayer;
+use otel_core::{HttpHeaders, Install};
+use otel_http::{HttpClientLayer, HttpServerLayer};
 use otel_testing::TestTelemetry;
+use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tower::ServiceExt;
 
@@ -189,4 +192,71 @@ async fn every_metric_arrives_whether_the_sdk_can_bind_or_not() {
     let sizes = telemetry.metric("http.server.response.body.size");
     let total: u64 = sizes.points.iter().filter_map(otel_testing::Point::count).sum();
     assert_eq!(total, 14);
+}
+
+#[tokio::test]
+async fn headers_that_the_installer_names_come_besides_those_of_the_layer_and_secrets_do_not() {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let telemetry = TestTelemetry::new();
+    let server = HttpServerLayer::builder()
+        .for_axum()
+        .with_tracer_provider(telemetry.tracer_provider())
+        .with_meter_provider(telemetry.meter_provider())
+        .with_captured_request_headers(["x-own", "!x-shop-noise"])
+        .build();
+    let client = HttpClientLayer::builder()
+        .with_tracer_provider(telemetry.tracer_provider())
+        .with_meter_provider(telemetry.meter_provider())
+        .build();
+    let answer = || async { [("x-shop-answer", "yes"), ("set-cookie", "hunter2")] };
+    let app = Router::new().route("/", get(answer)).layer(server);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = tokio::spawn(async move { axum::serve(listener, app).await });
+    let http = tower::Layer::layer(&client, Client::builder(TokioExecutor::new()).build_http::<Body>());
+    let headers = async || {
+        let request = Request::get(format!("http://{address}/"));
+        let request =
+            [("x-own", "1"), ("x-shop-tenant", "a"), ("x-shop-noise", "b"), ("authorization", "hunter2")]
+                .into_iter()
+                .fold(request, |request, (name, value)| request.header(name, value));
+        let response = http.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        axum::body::to_bytes(Body::new(response.into_body()), 100).await.unwrap();
+        let said = |kind| {
+            let span = telemetry.spans().into_iter().find(|span| span.span_kind == kind).unwrap();
+            let headers = span.attributes.iter().filter(|kv| kv.key.as_str().contains(".header."));
+            let mut said: Vec<_> = headers.map(|kv| format!("{}={}", kv.key, kv.value)).collect();
+            said.sort();
+            said
+        };
+        let said = (said(SpanKind::Server), said(SpanKind::Client));
+        telemetry.clear();
+        said
+    };
+    let own = "http.request.header.x-own=[\"1\"]".to_owned();
+    Install::new().announce();
+    assert_eq!(headers().await, (vec![own.clone()], vec![]));
+    Install::new()
+        .with_captured_headers(HttpHeaders::ServerRequest, ["X-Shop-*", "authorization"])
+        .with_captured_headers(HttpHeaders::ServerResponse, ["x-shop-answer"])
+        .with_captured_headers(HttpHeaders::ClientRequest, ["x-shop-tenant"])
+        .with_captured_headers(HttpHeaders::ClientResponse, ["set-cookie"])
+        .announce();
+    let (server, client) = headers().await;
+    assert_eq!(
+        server,
+        [
+            "http.request.header.authorization=[\"REDACTED\"]",
+            &own,
+            "http.request.header.x-shop-tenant=[\"a\"]",
+            "http.response.header.x-shop-answer=[\"yes\"]",
+        ]
+    );
+    assert_eq!(
+        client,
+        ["http.request.header.x-shop-tenant=[\"a\"]", "http.response.header.set-cookie=[\"REDACTED\"]"]
+    );
+    Install::new().announce();
+    assert_eq!(headers().await, (vec![own], vec![]));
+    serving.abort();
 }

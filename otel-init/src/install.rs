@@ -7,7 +7,7 @@ use opentelemetry::metrics::{Meter, MeterProvider};
 use opentelemetry::propagation::TextMapCompositePropagator;
 use opentelemetry::{InstrumentationScope, global};
 
-use crate::config::{Config, Instrumentations, Settings};
+use crate::config::{CAPTURED, Config, Instrumentations, Settings};
 use crate::error::InstallErrorKind;
 use crate::pipeline::Pipeline;
 use crate::{InstallError, Telemetry, diagnostics, panic_hook, subscriber};
@@ -97,7 +97,7 @@ fn install_enabled(config: &mut Config) -> Result<Pipeline, InstallError> {
         return Err(error);
     }
     global::set_tracer_provider(pipeline.tracer_provider.clone());
-    let Instrumentations { disabled, excluded_paths } = &config.instrumentations;
+    let Instrumentations { disabled, excluded_paths, captured_headers } = &config.instrumentations;
     let install = otel_core::Install::new()
         .with_tracer_provider(pipeline.tracer_provider.clone())
         .with_propagator(propagator(config))
@@ -111,7 +111,13 @@ fn install_enabled(config: &mut Config) -> Result<Pipeline, InstallError> {
     let exclude = |install: otel_core::Install, (name, paths): &(String, Vec<String>)| {
         install.with_excluded_paths(name, paths)
     };
-    excluded_paths.iter().fold(install, exclude).announce();
+    let install = excluded_paths.iter().fold(install, exclude);
+    let captured = CAPTURED.iter().zip(captured_headers);
+    let capture = |install: otel_core::Install,
+                   ((of, _), names): (&(otel_core::HttpHeaders, _), &Vec<String>)| {
+        install.with_captured_headers(*of, names)
+    };
+    captured.fold(install, capture).announce();
     pipeline.sampling.mark_installed();
     Ok(pipeline)
 }

@@ -12,7 +12,7 @@ use opentelemetry::logs::Severity;
 use opentelemetry::metrics::Meter;
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, KeyValue};
-use otel_core::{AttributeNames, Attributes, Convention, ErrorType, InFlight, bounded};
+use otel_core::{AttributeNames, Attributes, Convention, ErrorType, HttpHeaders, InFlight, bounded};
 
 use super::host::{HostPattern, Server};
 use super::metrics::{ClientMetrics, SizeMetrics};
@@ -145,7 +145,7 @@ impl Convention for ClientConvention {
             attributes.span("network.peer.address", peer.ip().to_canonical().to_string());
             attributes.span("network.peer.port", i64::from(peer.port()));
         }
-        self.rules.capture_response(response.http.headers, attributes);
+        self.rules.capture_response(HttpHeaders::ClientResponse, response.http.headers, attributes);
         if let Some(names) = response.names {
             self.rules.add_from_response(&response.http, names, &OURS, attributes);
         }
@@ -183,7 +183,7 @@ impl ClientConvention {
         let mut full = url.full(&self.rules.secret_keys);
         full.truncate(bounded(&full).len());
         attributes.span("url.full", full);
-        self.rules.capture_request(request.http.headers, attributes);
+        self.rules.capture_request(HttpHeaders::ClientRequest, request.http.headers, attributes);
         if let Some(original) = request.method.original(request.http.method) {
             attributes.span("http.request.method_original", original);
         }

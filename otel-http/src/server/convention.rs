@@ -9,7 +9,9 @@ use opentelemetry::logs::Severity;
 use opentelemetry::metrics::Meter;
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, KeyValue};
-use otel_core::{AttributeNames, Attributes, Convention, ErrorType, InFlight, binds_instruments, bounded};
+use otel_core::{
+    AttributeNames, Attributes, Convention, ErrorType, HttpHeaders, InFlight, binds_instruments, bounded,
+};
 
 use super::metrics::{ServerMetrics, Wanted};
 use super::names::{LATER, OURS};
@@ -95,7 +97,7 @@ impl Convention for ServerConvention {
             if let Some(user_agent) = http.text(&header::USER_AGENT) {
                 attributes.span("user_agent.original", repeated_text(user_agent));
             }
-            self.rules.capture_request(http.headers, attributes);
+            self.rules.capture_request(HttpHeaders::ServerRequest, http.headers, attributes);
         }
         if let Some(names) = request.names {
             self.rules.add_from_request(http, request.context, names, &LATER, attributes);
@@ -123,7 +125,7 @@ impl Convention for ServerConvention {
             Some(Route::Own(template)) => attributes.both("http.route", template.clone()),
             None => {}
         }
-        self.rules.capture_response(response.http.headers, attributes);
+        self.rules.capture_response(HttpHeaders::ServerResponse, response.http.headers, attributes);
         if let Some(names) = response.names {
             self.rules.add_from_response(&response.http, names, &OURS, attributes);
         }

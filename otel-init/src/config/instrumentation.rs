@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use otel_core::HttpHeaders;
+
 use super::environment::Environment;
 
 const PREFIX: &str = "OTEL_INSTRUMENTATION_";
@@ -9,6 +11,14 @@ const ENABLED: &str = "_ENABLED";
 const EXCLUDED: &str = "_EXCLUDED_PATHS";
 /// Other languages have variables of this name, with regular expressions for whole URLs.
 const OTHERS: &str = "_EXCLUDED_URLS";
+
+/// Java's names: Python's hold regular expressions.
+pub(crate) const CAPTURED: [(HttpHeaders, &str); 4] = [
+    (HttpHeaders::ServerRequest, "OTEL_INSTRUMENTATION_HTTP_SERVER_CAPTURE_REQUEST_HEADERS"),
+    (HttpHeaders::ServerResponse, "OTEL_INSTRUMENTATION_HTTP_SERVER_CAPTURE_RESPONSE_HEADERS"),
+    (HttpHeaders::ClientRequest, "OTEL_INSTRUMENTATION_HTTP_CLIENT_CAPTURE_REQUEST_HEADERS"),
+    (HttpHeaders::ClientResponse, "OTEL_INSTRUMENTATION_HTTP_CLIENT_CAPTURE_RESPONSE_HEADERS"),
+];
 
 /// Those of this family, for a lookup that cannot tell the names of its variables.
 const FAMILY: [&str; 4] = ["HTTP", "GRPC", "DB", "GENAI"];
@@ -19,6 +29,8 @@ pub(crate) struct Instrumentations {
     pub(crate) disabled: Vec<String>,
     /// Globs for the paths of requests, by instrumentation.
     pub(crate) excluded_paths: Vec<(String, Vec<String>)>,
+    /// In the order of [`CAPTURED`].
+    pub(crate) captured_headers: [Vec<String>; 4],
 }
 
 /// `OTEL_INSTRUMENTATION_<NAME>_ENABLED=false` switches an instrumentation off, `.._EXCLUDED_PATHS` is a list of globs.
@@ -61,7 +73,31 @@ pub(super) fn resolve(names: &[String], environment: &Environment<'_>) -> Instru
             ));
         }
     }
+    found.captured_headers = CAPTURED.map(|(_, variable)| header_names(variable, environment));
     found
+}
+
+/// Names with `*` and `?`, those to leave out with a `!`.
+fn header_names(variable: &str, environment: &Environment<'_>) -> Vec<String> {
+    let Some(list) = environment.text(variable) else {
+        environment.instead(variable, "it records no header");
+        return Vec::new();
+    };
+    let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let (names, others): (Vec<_>, Vec<_>) = names.partition(|name| is_pattern(name));
+    if !others.is_empty() {
+        environment.warn(format!(
+            "{variable} has {others:?}, which no header is called, so it records none for that: names are like x-tenant or x-shop-*"
+        ));
+    }
+    names.into_iter().map(str::to_owned).collect()
+}
+
+/// "any VCHAR, except delimiters", <https://www.rfc-editor.org/rfc/rfc9110#name-tokens>, and our `?`.
+fn is_pattern(name: &str) -> bool {
+    let name = name.strip_prefix('!').unwrap_or(name);
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~?".contains(&byte);
+    !name.is_empty() && name.bytes().all(fits)
 }
 
 fn name_in(variable: &str, suffix: &str) -> Option<String> {

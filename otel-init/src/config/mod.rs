@@ -39,7 +39,7 @@ pub(crate) use detection::Variables;
 pub(crate) use endpoint::Endpoint;
 pub(crate) use environment::Environment;
 pub(crate) use file::FileError;
-pub(crate) use instrumentation::Instrumentations;
+pub(crate) use instrumentation::{CAPTURED, Instrumentations};
 pub(crate) use otlp::{Compression, OtlpConfig, TlsConfig};
 #[cfg(feature = "prometheus")]
 pub(crate) use prometheus::PrometheusConfig;

@@ -255,8 +255,12 @@ fn what_has_no_key_in_the_schema_is_shown_too_and_secrets_are_not() {
         ("OTEL_INIT_DISK_BUFFER_DIRECTORY", "/var/otel"),
         ("OTEL_INSTRUMENTATION_DB_ENABLED", "false"),
         ("OTEL_INSTRUMENTATION_HTTP_EXCLUDED_PATHS", "/a,/b"),
+        ("OTEL_INSTRUMENTATION_HTTP_CLIENT_CAPTURE_RESPONSE_HEADERS", " x-shop-*,!x-shop-noise, x tenant,("),
     ];
-    let config = resolve(&variables).effective();
+    let config = resolve(&variables);
+    let bad = |warning: &&String| warning.contains("[\"x tenant\", \"(\"], which no header is called");
+    assert_eq!(config.warnings.iter().filter(bad).count(), 1, "{:?}", config.warnings);
+    let config = config.effective();
     let own = |key: &str| format!("distribution.otel-init.{key}");
     for (name, value, variable) in [
         (own("debug_key"), "REDACTED", "OTEL_INIT_DEBUG_KEY"),
@@ -267,6 +271,11 @@ fn what_has_no_key_in_the_schema_is_shown_too_and_secrets_are_not() {
             "instrumentation.rust.http.excluded_paths".to_owned(),
             "/a,/b",
             "OTEL_INSTRUMENTATION_HTTP_EXCLUDED_PATHS",
+        ),
+        (
+            "instrumentation.general.http.client.response_captured_headers".to_owned(),
+            "x-shop-*,!x-shop-noise",
+            "OTEL_INSTRUMENTATION_HTTP_CLIENT_CAPTURE_RESPONSE_HEADERS",
         ),
     ] {
         let setting = config.setting(&name).unwrap_or_else(|| panic!("{name} is missing in\n{config}"));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use opentelemetry::metrics::{Counter, Meter};
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, InstrumentationScope, KeyValue};
-use otel_core::{Attributes, Convention, ErrorType, Instrumenter, Providers};
+use otel_core::{Attributes, Convention, ErrorType, HeaderCapture, HttpHeaders, Instrumenter, Providers};
 use otel_init::{Telemetry, opentelemetry};
 use otel_testing::OtlpReceiver;
 
@@ -52,6 +52,10 @@ fn one_is_off_and_the_others_are_not() {
                 ("OTEL_INSTRUMENTATION_MY_JOBS_ENABLED", "False"),
                 ("OTEL_INSTRUMENTATION_OTHERS_ENABLED", "maybe"),
                 ("OTEL_INSTRUMENTATION_HTTP_EXCLUDED_PATHS", "/health*, /metrics"),
+                ("OTEL_INSTRUMENTATION_HTTP_SERVER_CAPTURE_REQUEST_HEADERS", "x-server"),
+                ("OTEL_INSTRUMENTATION_HTTP_SERVER_CAPTURE_RESPONSE_HEADERS", "x-served"),
+                ("OTEL_INSTRUMENTATION_HTTP_CLIENT_CAPTURE_REQUEST_HEADERS", "x-client"),
+                ("OTEL_INSTRUMENTATION_HTTP_CLIENT_CAPTURE_RESPONSE_HEADERS", "x-answer"),
             ],
         );
         assert_eq!(finished.lines("OTEL_INSTRUMENTATION_OTHERS_ENABLED is \"maybe\"").len(), 1);
@@ -71,6 +75,10 @@ fn one_is_off_and_the_others_are_not() {
         excluded.map(|(name, path)| otel_core::is_path_excluded(name, path)),
         [true, true, false, false]
     );
+    assert_eq!(captured(HttpHeaders::ServerRequest), ["x-server"]);
+    assert_eq!(captured(HttpHeaders::ServerResponse), ["x-served"]);
+    assert_eq!(captured(HttpHeaders::ClientRequest), ["x-client"]);
+    assert_eq!(captured(HttpHeaders::ClientResponse), ["x-answer"]);
     off.start(&Context::new(), &"off").end();
     let parent = on.start(&Context::new(), &"parent");
     // It passes the context on.
@@ -87,4 +95,16 @@ fn one_is_off_and_the_others_are_not() {
     assert_eq!(jobs.len(), 1);
     let text = format!("{jobs:?}");
     assert!(!text.contains("silent") && text.contains("child"), "{text}");
+}
+
+fn captured(of: HttpHeaders) -> Vec<String> {
+    let mut headers = http::HeaderMap::new();
+    for name in ["x-server", "x-served", "x-client", "x-answer"] {
+        headers.insert(name, http::HeaderValue::from_static("1"));
+    }
+    let (mut span, mut metric) = (Vec::new(), Vec::new());
+    let mut attributes = Attributes::to_lists(&mut span, &mut metric);
+    let capture = HeaderCapture::default();
+    capture.capture_with_installed(of, "", &headers, &mut attributes, |_, text| text.to_owned());
+    span.iter().map(|attribute| attribute.key.to_string()).collect()
 }

@@ -184,6 +184,7 @@ fn everything_that_is_supported_arrives() {
         Instrumentations {
             disabled: vec!["otel-db".to_owned()],
             excluded_paths: vec![("http".to_owned(), excluded)],
+            ..Instrumentations::default()
         }
     );
 }

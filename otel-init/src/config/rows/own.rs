@@ -1,18 +1,30 @@
 //! What the schema has no keys for.
 
 use super::{Rows, listed, shown};
-use crate::config::Instrumentations;
 use crate::config::origins::Said;
+use crate::config::{CAPTURED, Instrumentations};
 use crate::{ConsoleLogs, Queue, SettingSource};
 
 impl Rows<'_> {
     pub(super) fn instrumentations(&mut self) {
-        let Instrumentations { disabled, excluded_paths } = &self.config.instrumentations;
+        let Instrumentations { disabled, excluded_paths, captured_headers } = &self.config.instrumentations;
         let off = disabled.iter().map(|name| (name, "enabled", "false".to_owned()));
         let excluded = excluded_paths.iter().map(|(name, paths)| (name, "excluded_paths", paths.join(",")));
         for (name, key, value) in off.chain(excluded) {
             let variable = format!("OTEL_INSTRUMENTATION_{name}_{key}").to_ascii_uppercase();
             self.add(&format!("instrumentation.rust.{name}.{key}"), value, Said::by(&[&variable]));
+        }
+        let keys = [
+            "server.request_captured_headers",
+            "server.response_captured_headers",
+            "client.request_captured_headers",
+            "client.response_captured_headers",
+        ];
+        for ((key, (_, variable)), names) in keys.iter().zip(CAPTURED).zip(captured_headers) {
+            if !names.is_empty() {
+                let key = format!("instrumentation.general.http.{key}");
+                self.add(&key, names.join(","), Said::by(&[variable]));
+            }
         }
     }
 
