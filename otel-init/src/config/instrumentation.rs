@@ -84,7 +84,7 @@ fn header_names(variable: &str, environment: &Environment<'_>) -> Vec<String> {
         return Vec::new();
     };
     let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
-    let (names, others): (Vec<_>, Vec<_>) = names.partition(|name| is_pattern(name));
+    let (names, others): (Vec<_>, Vec<_>) = names.partition(|name| is_header_pattern(name));
     if !others.is_empty() {
         environment.warn(format!(
             "{variable} has {others:?}, which no header is called, so it records none for that: names are like x-tenant or x-shop-*"
@@ -94,7 +94,7 @@ fn header_names(variable: &str, environment: &Environment<'_>) -> Vec<String> {
 }
 
 /// "any VCHAR, except delimiters", <https://www.rfc-editor.org/rfc/rfc9110#name-tokens>, and our `?`.
-fn is_pattern(name: &str) -> bool {
+pub(super) fn is_header_pattern(name: &str) -> bool {
     let name = name.strip_prefix('!').unwrap_or(name);
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~?".contains(&byte);
     !name.is_empty() && name.bytes().all(fits)

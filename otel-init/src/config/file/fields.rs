@@ -231,7 +231,7 @@ impl Value {
     }
 
     /// Nothing but nulls, as templates have for variables that are not set.
-    fn is_blank(&self) -> bool {
+    pub(super) fn is_blank(&self) -> bool {
         fn is_blank(node: &Node) -> bool {
             match &node.value {
                 Yaml::Null => true,

@@ -3,10 +3,13 @@
 use super::FileConfig;
 use super::error::FileError;
 use super::fields::{Fields, Value};
+use crate::config::instrumentation::is_header_pattern;
 
 /// Those of this family below `rust`. What is meant for other languages is for their SDKs.
 pub(super) fn read(mut fields: Fields, config: &mut FileConfig) -> Result<(), FileError> {
-    fields.unsupported("general", "instrumentations are set up where their layers are made")?;
+    if let Some(fields) = fields.fields("general")? {
+        general(fields, config)?;
+    }
     for language in ["cpp", "dotnet", "erlang", "go", "java", "js", "php", "python", "ruby", "swift"] {
         let _ = fields.optional(language);
     }
@@ -16,6 +19,45 @@ pub(super) fn read(mut fields: Fields, config: &mut FileConfig) -> Result<(), Fi
         }
     }
     fields.end()
+}
+
+/// What is there for all languages: of it, the headers that spans of HTTP record.
+fn general(mut fields: Fields, config: &mut FileConfig) -> Result<(), FileError> {
+    if let Some(mut http) = fields.fields("http")? {
+        let [server_request, server_response, client_request, client_response] =
+            &mut config.instrumentations.captured_headers;
+        let server = [server_request, server_response];
+        for (side, captured) in [("server", server), ("client", [client_request, client_response])] {
+            let Some(mut side) = http.fields(side)? else { continue };
+            for (key, names) in ["request_captured_headers", "response_captured_headers"].iter().zip(captured)
+            {
+                if let Some(listed) = side.optional(key) {
+                    *names = header_names(listed)?;
+                }
+            }
+            nothing_else(side)?;
+        }
+        nothing_else(http)?;
+    }
+    nothing_else(fields)
+}
+
+fn header_names(listed: Value) -> Result<Vec<String>, FileError> {
+    let name = |text: &str| is_header_pattern(text).then(|| text.to_owned());
+    listed
+        .list()?
+        .into_iter()
+        .map(|value| value.choice("a header's name like x-tenant or x-shop-*", name))
+        .collect()
+}
+
+fn nothing_else(fields: Fields) -> Result<(), FileError> {
+    for (_, value) in fields.all() {
+        if !value.is_blank() {
+            return Err(value.error("not supported: instrumentations are set up where their layers are made"));
+        }
+    }
+    Ok(())
 }
 
 /// "Each entry's key identifies a particular instrumentation library."

@@ -99,6 +99,10 @@ meter_provider:
     - selector: {meter_name: chatty}
       stream: {aggregation: {drop: }}
 instrumentation/development:
+  general:
+    http:
+      server: {request_captured_headers: [x-tenant, "!x-noise"]}
+      client: {response_captured_headers: ["x-shop-*"]}
   java: {anything: {at: all}}
   rust:
     http: {excluded_paths: ["/health*", /metrics]}
@@ -184,7 +188,12 @@ fn everything_that_is_supported_arrives() {
         Instrumentations {
             disabled: vec!["otel-db".to_owned()],
             excluded_paths: vec![("http".to_owned(), excluded)],
-            ..Instrumentations::default()
+            captured_headers: [
+                vec!["x-tenant".into(), "!x-noise".into()],
+                vec![],
+                vec![],
+                vec!["x-shop-*".into()]
+            ],
         }
     );
 }
@@ -349,6 +358,11 @@ fn a_mistake_is_named_with_its_line_and_its_keys() {
             "line 5: logger_provider.logger_configurator/development: not supported",
         ),
         ("instrumentation/development: {general: {http: {client: {known_methods: [GET]}}}}", "not supported"),
+        (
+            "instrumentation/development:\n  general:\n    http:\n      server: {request_captured_headers: [x tenant]}",
+            "line 5: instrumentation/development.general.http.server.request_captured_headers[0]: expected a header's name \
+             like x-tenant or x-shop-*, found \"x tenant\"",
+        ),
         (
             "meter_provider:\n  readers: [{periodic: {exporter: {console: }}}]\n  views:\n    - {selector: {}, stream: {attribute_keys: {excluded: [a]}}}",
             "line 5: meter_provider.views[0].stream.attribute_keys: not supported: excluded",

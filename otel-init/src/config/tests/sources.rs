@@ -242,7 +242,7 @@ fn a_preset_in_code_is_not_the_source_of_what_a_variable_chose() {
 }
 
 /// What only leads to other keys, or is one of two that say the same.
-const LEADING: [&str; 22] = [
+const LEADING: [&str; 23] = [
     "file_format",
     "attribute_limits",
     "resource",
@@ -259,6 +259,7 @@ const LEADING: [&str; 22] = [
     "cardinality_limits.counter",
     "_provider",
     "batch",
+    "instrumentation.general",
     "rust.grpc",
     "rust.grpc.enabled",
     "distribution.another",
@@ -327,6 +328,7 @@ fn whatever_a_file_says_is_shown_with_its_line() {
         ("meter_provider.exemplar_filter", "always_off"),
         ("meter_provider.views", "2"),
         ("instrumentation.rust.otel-db.enabled", "false"),
+        ("instrumentation.general.http.server.request_captured_headers", "x-tenant,!x-noise"),
         ("distribution.otel-init.redaction", "secrets, personal data, 2 rules"),
         ("distribution.otel-init.drop_rules", "2"),
         ("distribution.otel-init.max_span_depth", "40"),
