@@ -15,6 +15,7 @@ mod stream;
 mod tests;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -35,7 +36,6 @@ use crate::sampling::KeepBuffer;
 const MOST_INSTRUMENTS: usize = 2000;
 
 /// The exemplars of all instruments of a pipeline.
-#[derive(Debug)]
 pub(crate) struct Exemplars {
     filter: ExemplarFilter,
     /// Traces that are exported although they were not sampled.
@@ -46,6 +46,13 @@ pub(crate) struct Exemplars {
     tick: Arc<AtomicU64>,
     /// The tick from which on each reader has not been given anything.
     readers: Mutex<Vec<Arc<AtomicU64>>>,
+}
+
+/// Without what was measured, whose attributes may hold secrets and were not redacted yet.
+impl fmt::Debug for Exemplars {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exemplars").field("filter", &self.filter).finish_non_exhaustive()
+    }
 }
 
 impl Exemplars {

@@ -4,13 +4,13 @@ use std::sync::{Arc, Barrier};
 
 use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
-use opentelemetry_sdk::metrics::InstrumentKind;
+use opentelemetry_sdk::metrics::{InstrumentKind, SdkMeterProvider};
 
 use super::filter::Ids;
 use super::kept::{Kept, Number, Sample};
 use super::{ExemplarFilter, ExemplarReader, Exemplars};
 use crate::metrics::view::Facts;
-use crate::metrics::{CardinalityLimits, View, Views};
+use crate::metrics::{CardinalityLimits, MeterProvider, View, Views};
 
 fn exemplars(views: &[View]) -> Arc<Exemplars> {
     exemplars_of_at_most(10, views)
@@ -171,4 +171,14 @@ fn threads_that_measure_and_one_that_collects_give_each_at_most_once() {
 
 fn as_number(ids: Ids) -> u64 {
     u64::from_be_bytes(ids.span_id.to_bytes())
+}
+
+#[test]
+fn what_was_measured_is_not_in_what_is_shown_of_a_provider() {
+    let exemplars = exemplars(&[]);
+    let kept = latency(&exemplars).unwrap();
+    kept.offer(Number::Float(0.5), ids(1), &[KeyValue::new("token", "hunter2")]);
+    let provider = MeterProvider::new(SdkMeterProvider::default(), Some(Arc::clone(&exemplars)));
+    let shown = format!("{provider:?} {:?}", ExemplarReader::new(&exemplars));
+    assert!(shown.contains("AlwaysOn") && !shown.contains("hunter2"), "{shown}");
 }
