@@ -67,7 +67,7 @@ pub struct SignalHealth {
 impl Health {
     pub(crate) fn of(pipeline: &Pipeline) -> Self {
         Self {
-            signals: pipeline.outlets.iter().map(crate::outlet::Outlet::health).collect(),
+            signals: pipeline.outlets.iter().map(crate::pipeline::Outlet::health).collect(),
             redacted_values: pipeline.safety.as_ref().map_or(0, |safety| safety.redacted()),
             overflowing_metrics: pipeline.guard.overflowing(),
             cut_spans: pipeline

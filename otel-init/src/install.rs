@@ -10,7 +10,7 @@ use opentelemetry::{InstrumentationScope, global};
 use crate::config::{CAPTURED, Config, Instrumentations, Settings};
 use crate::error::InstallErrorKind;
 use crate::pipeline::Pipeline;
-use crate::{InstallError, Telemetry, diagnostics, panic_hook, subscriber};
+use crate::{InstallError, Telemetry, diagnostics, panics, subscriber};
 
 static IS_INSTALLED: AtomicBool = AtomicBool::new(false);
 
@@ -69,7 +69,7 @@ pub(crate) fn install(_claim: &Claim, mut config: Config) -> Result<Telemetry, I
     let has_panic_hook = config.panic_hook;
     let telemetry = Telemetry::new(pipeline, config);
     if has_panic_hook {
-        panic_hook::install(telemetry.lifecycle());
+        panics::install_hook(telemetry.lifecycle());
     }
     Ok(telemetry)
 }

@@ -16,7 +16,7 @@ use crate::sampling::SamplerHandle;
 use crate::shutdown::Lifecycle;
 use crate::{
     Control, EffectiveConfig, FlushError, FlushReport, Health, MeterProvider, ShutdownError, ShutdownReport,
-    TelemetryBuilder, TracerProvider, diagnostics, late, subscriber,
+    TelemetryBuilder, TracerProvider, diagnostics, subscriber,
 };
 
 /// The telemetry of this process, for as long as it is kept.
@@ -212,6 +212,6 @@ impl Drop for Telemetry {
         if let Err(error) = result {
             diagnostics::warn(&error.to_string());
         }
-        late::guard_dropped();
+        subscriber::guard_dropped();
     }
 }

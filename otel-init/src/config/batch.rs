@@ -11,7 +11,7 @@ use super::Settings;
 use super::environment::Environment;
 use crate::Queue;
 use crate::metrics::ExemplarFilter;
-use crate::queue::BATCH_BYTES;
+use crate::pipeline::BATCH_BYTES;
 
 pub(crate) const QUEUE: usize = 2048;
 pub(crate) const BATCH: usize = 512;

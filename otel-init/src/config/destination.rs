@@ -13,8 +13,8 @@ use super::exporters::ExporterName;
 use super::otlp::OtlpConfig;
 use super::prometheus::PrometheusConfig;
 use super::{Settings, batch};
-use crate::caught::caught;
-use crate::registry::{LogExporterFactory, MetricExporterFactory, SpanExporterFactory};
+use crate::builder::{LogExporterFactory, MetricExporterFactory, SpanExporterFactory};
+use crate::panics::caught;
 use crate::{InstallError, Signal};
 
 /// What becomes of a batch.

@@ -10,8 +10,8 @@ use opentelemetry::{Context, Key, Value};
 
 use super::environment::{Environment, listed};
 use super::{LONGEST_WAIT, Settings};
+use crate::builder::{DetectorFunction, Registry};
 use crate::detectors;
-use crate::registry::{DetectorFunction, Registry};
 use crate::safety::Globs;
 
 /// The variable of this crate: the specification has none for detectors.

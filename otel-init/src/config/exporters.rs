@@ -2,7 +2,7 @@
 
 use super::destination::NamedExporter;
 use super::environment::{Environment, listed};
-use crate::registry::Registry;
+use crate::builder::Registry;
 use crate::{InstallError, Signal};
 
 /// What a name stands for.

@@ -4,6 +4,7 @@ mod batch;
 mod destination;
 mod detection;
 mod disk;
+mod effective;
 mod endpoint;
 mod environment;
 mod exporters;
@@ -17,6 +18,7 @@ mod otlp;
 mod percent;
 mod prometheus;
 mod propagation;
+mod protocol;
 mod proxy;
 mod resource;
 mod rows;
@@ -36,6 +38,7 @@ use tracing_subscriber::filter::LevelFilter;
 pub(crate) use batch::BatchConfig;
 pub(crate) use destination::{Destinations, ExporterConfig, Factory, HeaderProvider, NamedExporter};
 pub(crate) use detection::Variables;
+pub use effective::{EffectiveConfig, EffectiveSetting, SettingSource};
 pub(crate) use endpoint::Endpoint;
 pub(crate) use environment::Environment;
 pub(crate) use file::FileError;
@@ -44,15 +47,16 @@ pub(crate) use otlp::{Compression, OtlpConfig, TlsConfig};
 #[cfg(feature = "prometheus")]
 pub(crate) use prometheus::PrometheusConfig;
 pub(crate) use propagation::PropagatorConfig;
+pub use protocol::Protocol;
 pub(crate) use sampler::SamplerConfig;
 
 use self::origins::Origins;
-use crate::levels::Levels;
+use crate::builder::Registry;
 use crate::metrics::{CardinalityLimits, ExemplarFilter, View, Views};
-use crate::registry::Registry;
 use crate::safety::{Limits, SafetySettings};
 use crate::sampling::Sampling;
-use crate::{ConsoleLogs, DiskBuffer, InstallError, OtlpDestination, Protocol, Queue, Signal};
+use crate::subscriber::Levels;
+use crate::{ConsoleLogs, DiskBuffer, InstallError, OtlpDestination, Queue, Signal};
 
 /// A bound that no clock overflows at.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);

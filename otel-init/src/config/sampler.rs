@@ -7,7 +7,7 @@ use opentelemetry_sdk::trace::Sampler;
 
 use super::Settings;
 use super::environment::Environment;
-use crate::registry::Registry;
+use crate::builder::Registry;
 use crate::sampling::{Adaptive, DebugHeader, RateLimit, SHORTEST_KEY, Sampling};
 
 const NAME: &str = "OTEL_TRACES_SAMPLER";

@@ -8,8 +8,8 @@ use tracing::Level;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::Signal;
-use crate::levels::Levels;
 use crate::safety::{DropRules, Globs};
+use crate::subscriber::Levels;
 
 /// Everything is on and nothing is changed until somebody says otherwise.
 #[derive(Debug)]

@@ -21,11 +21,11 @@ use super::sender::{Sender, drained_by_flush};
 use super::transport::{Client, GrpcTransport, HttpTransport, Transport, system_roots};
 use super::unsent::Unsent;
 use super::warnings::Warnings;
-use crate::caught::caught;
 use crate::config::{BatchConfig, Config, ExporterConfig, Factory, OtlpConfig};
 use crate::control::Live;
 use crate::error::InstallErrorKind;
 use crate::metrics::AttributeGuard;
+use crate::panics::caught;
 use crate::safety::Redactor;
 use crate::{InstallError, Protocol, Signal};
 

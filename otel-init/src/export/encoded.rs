@@ -10,7 +10,7 @@ use super::exporter::{SignalExporter, Sink};
 use super::message::OtlpRequest;
 use super::sender::{LARGEST_BODY, Sender};
 use super::transport::{Retry, SendError};
-use crate::self_metrics::Processed;
+use crate::pipeline::Processed;
 use crate::wire::{Destination, Failure};
 
 /// Where the bytes of one signal go.

@@ -25,9 +25,9 @@ use super::sender::Sender;
 use super::stdout::Lines;
 use super::{Monitor, metrics};
 use crate::Signal;
-use crate::caught::caught;
 use crate::control::Live;
 use crate::metrics::{AttributeGuard, ExemplarReader, Exemplars};
+use crate::panics::caught;
 use crate::safety::Redactor;
 
 /// Exports one signal to one destination.

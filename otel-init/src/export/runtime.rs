@@ -12,7 +12,7 @@ use opentelemetry::Context;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::watch;
 
-use crate::caught::caught;
+use crate::panics::caught;
 
 /// Owns the threads. They stop when this is dropped.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use super::retry::Backoff;
 use super::runtime::RuntimeEntry;
 use super::transport::{Answer, Retry, SendError, Transport};
 use super::unsent::{EncodedRequest, Unsent};
-use crate::caught::caught_while;
+use crate::panics::caught_while;
 use crate::{Signal, diagnostics};
 
 /// What collectors take by default, less some room for headers.

@@ -4,6 +4,7 @@ mod cardinality;
 mod exemplars;
 mod guard;
 mod provider;
+mod runtime;
 mod under_way;
 mod view;
 
@@ -14,5 +15,6 @@ pub use view::View;
 pub(crate) use cardinality::CardinalityLimits;
 pub(crate) use exemplars::{ExemplarReader, Exemplars};
 pub(crate) use guard::{AttributeGuard, OVERFLOW};
+pub(crate) use runtime::{observe_process, observe_tokio};
 pub(crate) use under_way::callback_under_way;
 pub(crate) use view::Views;

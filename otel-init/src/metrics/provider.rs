@@ -16,7 +16,7 @@ use opentelemetry_sdk::metrics::{InstrumentKind, SdkMeterProvider};
 use super::exemplars::{Exemplars, WithExemplars, bounds_of};
 use super::under_way::UnderWay;
 use super::view::Facts;
-use crate::caught::{Once, caught};
+use crate::panics::{Once, caught};
 
 /// Makes the meters of an installation; the global provider is one of these, unless `OTEL_SDK_DISABLED` is set.
 ///

@@ -8,7 +8,7 @@ use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 use ring::hmac;
 
 use super::redaction::HashKey;
-use crate::caught::caught;
+use crate::panics::caught;
 
 /// Stands for what was removed; the word that the semantic conventions use in URLs.
 pub(crate) const REDACTED: &str = "REDACTED";

@@ -10,8 +10,8 @@ use opentelemetry::Context;
 use opentelemetry_sdk::trace::SpanData;
 
 use super::drop_rule::{DropRule, DropRules};
-use crate::caught::{Once, caught};
 use crate::diagnostics;
+use crate::panics::{Once, caught};
 
 /// No more spans than this wait for the function.
 const QUEUE: usize = 1000;

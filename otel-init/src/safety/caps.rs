@@ -11,9 +11,9 @@ use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample, S
 use std::sync::Arc;
 
 use crate::Signal;
-use crate::caught::{Once, caught};
 use crate::control::Live;
 use crate::diagnostics;
+use crate::panics::{Once, caught};
 use crate::traces::ProcessSpans;
 
 /// Threads that work on different traces mostly take different locks.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use opentelemetry_sdk::error::OTelSdkResult;
 
 use crate::export::Tally;
-use crate::self_metrics::Processed;
+use crate::pipeline::Processed;
 
 /// A way out: its queue, and what takes from it.
 #[derive(Debug)]

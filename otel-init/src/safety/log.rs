@@ -8,7 +8,8 @@ use opentelemetry::{Context, InstrumentationScope, Key};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord};
 
-use crate::{Signal, span_fields};
+use crate::Signal;
+use crate::subscriber::span_fields;
 
 use super::attributes::{judged, keep_last};
 use super::chain::Safety;

@@ -18,8 +18,8 @@ use super::{
     SafeLogProcessor, SafeSpanProcessor, Safety, SafetySettings, counted,
 };
 use crate::export::Tally;
+use crate::pipeline::Processed;
 use crate::sampling::{Keep, Sampling, SamplingControl};
-use crate::self_metrics::Processed;
 use crate::traces::{self, Exporting};
 
 const UNLIMITED: Limits = limits(128, None);

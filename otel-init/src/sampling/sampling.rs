@@ -13,7 +13,7 @@ use super::keep::Keep;
 use super::rate_limit::RateLimit;
 use super::samplers::Probability;
 use super::sdk::SdkSampler;
-use crate::caught::caught;
+use crate::panics::caught;
 
 /// Which traces are recorded: the value for
 /// [`TelemetryBuilder::with_sampling`](crate::TelemetryBuilder::with_sampling).

@@ -14,7 +14,7 @@ use otel_core::propagation::has_random_trace_id;
 use super::bounds::cut;
 use super::provider::Shared;
 use super::span::Span;
-use crate::shards::Shards;
+use crate::sync::Shards;
 
 /// <https://www.w3.org/TR/trace-context-2/#random-trace-id-flag>
 const RANDOM: TraceFlags = TraceFlags::new(0x02);

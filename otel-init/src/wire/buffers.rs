@@ -4,7 +4,7 @@ use std::mem;
 
 use super::envelope::{EncodedScope, ScopeKey};
 use super::room::Room;
-use crate::shards::Shards;
+use crate::sync::Shards;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

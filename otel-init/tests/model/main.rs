@@ -12,8 +12,9 @@
 )]
 
 mod scenarios;
-/// What [`shuttle`] has for `src/sync.rs`.
+/// What [`shuttle`] has for `src/sync/mod.rs`.
 mod sync {
+    pub(crate) use crate::shards::Shards;
     pub(crate) use shuttle::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic, mpsc};
     pub(crate) use shuttle::{thread, thread_local};
 
@@ -25,7 +26,7 @@ mod sync {
     }
 }
 
-#[path = "../../src/shards.rs"]
+#[path = "../../src/sync/shards.rs"]
 mod shards;
 #[path = "../../src/export/tally.rs"]
 mod tally;

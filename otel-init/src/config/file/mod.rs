@@ -37,9 +37,9 @@ use super::destination::Destinations;
 use super::detection::Filter;
 use super::instrumentation::Instrumentations;
 use super::sampler::SamplerConfig;
-use crate::levels::{Levels, level_of};
 use crate::metrics::{CardinalityLimits, ExemplarFilter, View};
 use crate::safety::{Limits, SafetySettings};
+use crate::subscriber::{Levels, level_of};
 
 /// What the file says, with the defaults of the schema for what it does not say.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ use super::lock;
 use super::quick_hash::{ByHash, QuickHasher};
 use super::stream::{Slots, Stream};
 use crate::metrics::view::Facts;
-use crate::shards::Shards;
+use crate::sync::Shards;
 
 /// A limit that is larger is for points; exemplars are examples. With 16 threads and all of their series measured since the
 /// last export, an instrument keeps some ten megabytes.

@@ -1,5 +1,9 @@
 //! The providers of the three signals.
 
+mod outlet;
+mod queue;
+mod self_metrics;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,20 +13,23 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::metrics::{Instrument, MeterProviderBuilder, PeriodicReader, SdkMeterProvider};
 
+pub(crate) use outlet::Outlet;
+pub(crate) use queue::BATCH_BYTES;
+pub use queue::Queue;
+pub(crate) use self_metrics::Processed;
+
+use self::outlet::Way;
+use crate::InstallError;
 use crate::config::{BatchConfig, Config, ExporterConfig};
 use crate::control::{Control, Live};
 use crate::error::InstallErrorKind;
 use crate::export::{self, ExportRuntime, Exporters, RuntimeEntry, SignalExporter};
-use crate::metrics::{AttributeGuard, ExemplarFilter, Exemplars, MeterProvider, Views};
-use crate::outlet::{Outlet, Way};
-use crate::queue;
+use crate::metrics::{self, AttributeGuard, ExemplarFilter, Exemplars, MeterProvider, Views};
 use crate::safety::{
     GuardedSampler, Intake, Lane, Lanes, SafeLogProcessor, SafeSpanProcessor, Safety, counted,
 };
 use crate::sampling::{self, AlwaysOff, Sampling, SamplingControl};
-use crate::self_metrics::{self, Processed};
 use crate::traces::TracerProvider;
-use crate::{InstallError, runtime_metrics};
 
 /// Everything between the API and the wire.
 #[derive(Debug)]
@@ -229,10 +236,10 @@ fn observe(config: &Config, meter_provider: &SdkMeterProvider, outlets: &[Outlet
         self_metrics::observe(meter_provider, &outlet.monitor, index);
     }
     if config.process_metrics {
-        runtime_metrics::observe_process(meter_provider);
+        metrics::observe_process(meter_provider);
     }
     if let Some(runtime) = &config.tokio_metrics {
-        runtime_metrics::observe_tokio(meter_provider, runtime);
+        metrics::observe_tokio(meter_provider, runtime);
     }
 }
 

@@ -12,9 +12,9 @@ use tracing_subscriber::fmt::format::{JsonFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::registry::LookupSpan;
 
+use super::logfmt::{Logfmt, LogfmtFields};
 use crate::config::SubscriberConfig;
 use crate::diagnostics::TARGET;
-use crate::logfmt::{Logfmt, LogfmtFields};
 
 /// What the console, standard error unless
 /// [`with_console_on_stdout`](crate::TelemetryBuilder::with_console_on_stdout) says otherwise, shows of the application's logs:

@@ -1,5 +1,12 @@
 //! The `tracing` subscriber: console lines, spans to traces, events to logs.
 
+mod causes;
+mod console;
+mod late;
+mod levels;
+mod logfmt;
+pub(crate) mod span_fields;
+
 use std::sync::Arc;
 
 use opentelemetry::trace::TracerProvider as _;
@@ -11,12 +18,16 @@ use tracing_subscriber::layer::{Context, Filter, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry};
 
+pub use console::ConsoleLogs;
+pub(crate) use late::guard_dropped;
+pub(crate) use levels::{Levels, level_of};
+
+use self::late::Late;
+use self::span_fields::WithSpanFields;
 use crate::config::SubscriberConfig;
 use crate::control::Live;
-use crate::late::Late;
+use crate::diagnostics;
 use crate::pipeline::Pipeline;
-use crate::span_fields::WithSpanFields;
-use crate::{ConsoleLogs, console, diagnostics};
 
 /// Crates that exporting runs through. What they log is never exported, at any level: each export would make the next.
 /// `tower` is not `tower_http`, whose events belong to the application.

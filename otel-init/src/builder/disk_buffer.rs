@@ -2,9 +2,6 @@
 
 use std::path::PathBuf;
 
-/// Bytes, where nobody says another number.
-pub(crate) const MAX_SIZE: u64 = 512 * 1024 * 1024;
-
 /// A folder where telemetry waits for the collector: [`TelemetryBuilder::with_disk_buffer`](crate::TelemetryBuilder::with_disk_buffer).
 ///
 /// Each batch is written there before it is sent and removed when the collector took it, so an outage that is longer than
@@ -21,9 +18,12 @@ pub struct DiskBuffer {
 }
 
 impl DiskBuffer {
+    /// Bytes, where nobody says another number.
+    pub(crate) const MAX_SIZE: u64 = 512 * 1024 * 1024;
+
     /// Half a gigabyte in this folder, which is made if it is not there.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), max_size: MAX_SIZE }
+        Self { folder: folder.into(), max_size: Self::MAX_SIZE }
     }
 
     /// Bounds the size of all files of this process, in bytes. When it is full, batches of processes before that were for

@@ -8,12 +8,12 @@ use opentelemetry_sdk::logs::LogProcessor;
 use opentelemetry_sdk::metrics::PeriodicReader;
 use opentelemetry_sdk::metrics::reader::MetricReader;
 
+use super::queue::{LogQueue, SpanQueue};
 use crate::Signal;
 use crate::error::SignalFailure;
 use crate::export::{Monitor, SignalExporter};
 use crate::health::SignalHealth;
 use crate::metrics::callback_under_way;
-use crate::queue::{LogQueue, SpanQueue};
 
 /// A signal on its way to one destination.
 #[derive(Debug, Clone)]

@@ -19,7 +19,7 @@ use opentelemetry_sdk::trace::{
 use crate::Protocol;
 use crate::config::{BatchConfig, ExporterConfig};
 use crate::export::{LARGEST_BODY, RuntimeEntry, SignalExporter};
-use crate::self_metrics::Processed;
+use crate::pipeline::Processed;
 use crate::traces::ProcessSpans;
 use crate::wire::{Batch, Lost, Refused, Schedule, WireLogProcessor, WireSpanProcessor};
 

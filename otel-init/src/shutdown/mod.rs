@@ -1,5 +1,8 @@
 //! Flushing and shutting down: on helper threads, within a bound, once.
 
+mod completion;
+mod signal;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -7,9 +10,11 @@ use std::time::{Duration, Instant};
 
 use opentelemetry::Context;
 
-use crate::completion::Completion;
+pub use signal::shutdown_signal;
+
+use self::completion::Completion;
 use crate::error::{FlushError, FlushReport, ShutdownError, ShutdownReport, SignalFailure};
-use crate::outlet::Outlet;
+use crate::pipeline::Outlet;
 use crate::pipeline::Pipeline;
 use crate::{Health, Signal};
 

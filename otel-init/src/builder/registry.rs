@@ -7,9 +7,9 @@ use std::sync::Arc;
 use opentelemetry::KeyValue;
 
 use crate::Signal;
-use crate::caught::{Panicked, caught};
 use crate::config::{Factory, NamedExporter};
 use crate::export::{AnyLogExporter, AnyMetricExporter, AnySpanExporter};
+use crate::panics::{Panicked, caught};
 use crate::sampling::Sampling;
 
 pub(crate) type SpanExporterFactory = Arc<dyn Fn() -> Box<dyn AnySpanExporter> + Send + Sync>;

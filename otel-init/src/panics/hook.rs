@@ -8,7 +8,7 @@ use std::thread;
 use opentelemetry::trace::{Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
-use crate::panic_log::{Panic, PanicLog};
+use super::log::{Panic, PanicLog};
 use crate::shutdown::{Flushed, Lifecycle};
 
 /// Puts a hook before the one that is set, which runs as before. It does nothing once the guard is gone.

@@ -1,7 +1,11 @@
 //! The settings of one installation.
 
+mod destination;
+mod disk_buffer;
 mod export;
 mod metrics;
+mod on_error;
+mod registry;
 mod resource;
 
 use std::sync::Arc;
@@ -11,15 +15,21 @@ use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::{Key, KeyValue, Value};
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::caught::{CaughtPropagator, caught};
+pub use destination::OtlpDestination;
+pub use disk_buffer::DiskBuffer;
+pub use on_error::OnError;
+pub(crate) use registry::{
+    DetectorFunction, LogExporterFactory, MetricExporterFactory, Registry, SpanExporterFactory,
+};
+
 use crate::config::{Config, Settings};
 use crate::error::InstallErrorKind;
 use crate::install::{self, Claim};
+use crate::panics::{CaughtPropagator, caught};
 use crate::safety::AuditSettings;
 use crate::sampling::Sampling;
 use crate::{
-    ConsoleLogs, DropRule, EffectiveConfig, InstallError, OnError, Protocol, Redaction, SpanSelector,
-    Telemetry,
+    ConsoleLogs, DropRule, EffectiveConfig, InstallError, Protocol, Redaction, SpanSelector, Telemetry,
 };
 
 /// Finds the value of a variable.

@@ -17,7 +17,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::causes;
+use super::causes;
 
 /// As many fields as `tracing` allows a span are kept of each span.
 const MOST: usize = 32;
