@@ -153,7 +153,7 @@ fn a_header_function_that_waits_takes_no_time_from_the_others() {
             .with_signals([Signal::Logs])
             .with_header_provider(move || {
                 let arrived = |receiver: &OtlpReceiver| !receiver.spans().is_empty();
-                waits_for.wait_for(Duration::from_secs(20), arrived).unwrap();
+                waits_for.wait_for_blocking(Duration::from_secs(20), arrived).unwrap();
                 Vec::new()
             });
         let telemetry = Telemetry::builder()

@@ -103,7 +103,9 @@ fn unavailable_and_then_fine_delivers_once() {
         let endpoint = endpoint(&receiver, protocol);
         let health = std::thread::scope(|scope| {
             scope.spawn(|| {
-                receiver.wait_for(Duration::from_secs(30), |received| received.request_count() > 0).unwrap();
+                receiver
+                    .wait_for_blocking(Duration::from_secs(30), |received| received.request_count() > 0)
+                    .unwrap();
                 receiver.respond_with(Reply::Accept);
             });
             lifetime(&endpoint, protocol)

@@ -10,7 +10,7 @@ use crate::{Conventions, OtlpReceiver, ReceivedLog, ReceivedTrace, Snapshot, Tes
 /// Assertions about captured telemetry. A failure shows what was there, what came closest, and the difference.
 ///
 /// Implemented for [`TestTelemetry`], [`OtlpReceiver`], [`ReceivedTrace`] and [`Captured`]. A receiver is looked at as it
-/// is now: wait first, with [`OtlpReceiver::wait_for`].
+/// is now: wait first, with [`OtlpReceiver::wait_for`] or [`OtlpReceiver::wait_for_blocking`].
 ///
 /// ```
 /// use opentelemetry::trace::{Tracer, TracerProvider};

@@ -32,7 +32,7 @@ use super::{
 /// provider.tracer("checkout").in_span("charge", |_| ());
 /// provider.force_flush().unwrap();
 ///
-/// receiver.wait_for(Duration::from_secs(5), |receiver| receiver.spans().len() == 1).unwrap();
+/// receiver.wait_for_blocking(Duration::from_secs(5), |receiver| receiver.spans().len() == 1).unwrap();
 /// assert_eq!(receiver.spans()[0].name, "charge");
 /// ```
 pub struct OtlpReceiver {

@@ -55,37 +55,12 @@ impl fmt::Debug for WaitTimeout {
 impl std::error::Error for WaitTimeout {}
 
 impl OtlpReceiver {
-    /// Blocks until `condition` holds; it is looked at again after each request that arrives. In async code use
-    /// [`OtlpReceiver::wait_for_async`].
-    ///
-    /// # Errors
-    ///
-    /// When it does not hold by the end of `timeout`. The error says what had arrived.
-    pub fn wait_for(
-        &self,
-        timeout: Duration,
-        mut condition: impl FnMut(&Self) -> bool,
-    ) -> Result<(), WaitTimeout> {
-        let deadline = deadline(timeout);
-        loop {
-            // Read before the condition is looked at, so that an arrival meanwhile is not slept through.
-            let seen = self.store().changes();
-            if condition(self) {
-                return Ok(());
-            }
-            if Instant::now() >= deadline {
-                return Err(WaitTimeout::new(self, timeout));
-            }
-            self.store().wait_for_change(seen, deadline);
-        }
-    }
-
     /// Waits until `condition` holds, on any executor; it is looked at again after each request that arrives.
     ///
     /// # Errors
     ///
     /// When it does not hold by the end of `timeout`. The error says what had arrived.
-    pub async fn wait_for_async(
+    pub async fn wait_for(
         &self,
         timeout: Duration,
         mut condition: impl FnMut(&Self) -> bool,
@@ -107,5 +82,29 @@ impl OtlpReceiver {
         };
         timer.abort();
         result
+    }
+
+    /// As [`wait_for`](Self::wait_for), for code that is not async: it blocks this thread.
+    ///
+    /// # Errors
+    ///
+    /// When it does not hold by the end of `timeout`. The error says what had arrived.
+    pub fn wait_for_blocking(
+        &self,
+        timeout: Duration,
+        mut condition: impl FnMut(&Self) -> bool,
+    ) -> Result<(), WaitTimeout> {
+        let deadline = deadline(timeout);
+        loop {
+            // Read before the condition is looked at, so that an arrival meanwhile is not slept through.
+            let seen = self.store().changes();
+            if condition(self) {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                return Err(WaitTimeout::new(self, timeout));
+            }
+            self.store().wait_for_change(seen, deadline);
+        }
     }
 }

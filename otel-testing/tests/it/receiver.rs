@@ -221,7 +221,9 @@ fn an_arrival_wakes_a_waiting_thread() {
     thread::scope(|scope| {
         scope.spawn(|| send_everything(&sender));
         receiver
-            .wait_for(Duration::MAX, |receiver| receiver.spans().len() == 3 && receiver.logs().len() == 1)
+            .wait_for_blocking(Duration::MAX, |receiver| {
+                receiver.spans().len() == 3 && receiver.logs().len() == 1
+            })
             .unwrap();
     });
     assert!(start.elapsed() < LONG);
@@ -231,7 +233,7 @@ fn an_arrival_wakes_a_waiting_thread() {
 fn an_arrival_wakes_a_waiting_task_on_any_executor() {
     let receiver = OtlpReceiver::start().unwrap();
     let sender = Sender::grpc(&receiver, None);
-    let wait = || receiver.wait_for_async(LONG, |receiver| !receiver.logs().is_empty());
+    let wait = || receiver.wait_for(LONG, |receiver| !receiver.logs().is_empty());
     let start = Instant::now();
     thread::scope(|scope| {
         scope.spawn(|| send_everything(&sender));
@@ -252,11 +254,12 @@ fn a_wait_in_vain_says_what_had_arrived() {
     let sender = Sender::grpc(&receiver, None);
     send_everything(&sender);
     let short = Duration::from_millis(20);
-    let error = receiver.wait_for(short, |receiver| receiver.spans().len() == 4).unwrap_err().to_string();
+    let error =
+        receiver.wait_for_blocking(short, |receiver| receiver.spans().len() == 4).unwrap_err().to_string();
     // The SDK keeps maps in hash maps.
     insta::assert_snapshot!(error.replace(r#"{a="1", b=2}"#, r#"{b=2, a="1"}"#));
-    assert_eq!(format!("{:?}", receiver.wait_for(short, |_| false).unwrap_err()), error);
-    let waited = futures_executor::block_on(receiver.wait_for_async(short, |_| false));
+    assert_eq!(format!("{:?}", receiver.wait_for_blocking(short, |_| false).unwrap_err()), error);
+    let waited = futures_executor::block_on(receiver.wait_for(short, |_| false));
     assert_eq!(waited.unwrap_err().to_string(), error);
     drop(sender);
 }
@@ -269,7 +272,7 @@ fn a_wait_in_vain_shows_ten_traces_and_counts_the_rest() {
         sender.traces.tracer("checkout").in_span("checkout", |_| ());
     }
     sender.flush();
-    let error = receiver.wait_for(Duration::ZERO, |_| false).unwrap_err().to_string();
+    let error = receiver.wait_for_blocking(Duration::ZERO, |_| false).unwrap_err().to_string();
     let (_, shown) = error.split_once('\n').unwrap();
     insta::assert_snapshot!(shown);
 }

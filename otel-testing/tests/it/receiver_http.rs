@@ -182,7 +182,8 @@ fn refuses_what_it_cannot_read() {
 fn what_is_no_otlp_is_told_to_those_who_wait() {
     let receiver = OtlpReceiver::start().unwrap();
     let short = Duration::from_millis(1);
-    let told = |receiver: &OtlpReceiver| receiver.wait_for(short, |_| false).unwrap_err().to_string();
+    let told =
+        |receiver: &OtlpReceiver| receiver.wait_for_blocking(short, |_| false).unwrap_err().to_string();
     assert!(!told(&receiver).contains("no OTLP"));
     assert_eq!(post(&receiver, "/", &[PROTOBUF], "").status(), 404);
     assert_eq!(

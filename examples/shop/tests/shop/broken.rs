@@ -98,5 +98,5 @@ async fn a_service_that_is_asked_to_stop_finishes_the_order_that_nobody_waits_fo
 async fn wait_for_notification(fleet: &Fleet) {
     let is_told =
         |receiver: &OtlpReceiver| receiver.spans().iter().any(|span| span.kind == SpanKind::Consumer);
-    fleet.receiver.wait_for_async(PATIENCE, is_told).await.expect("a notification");
+    fleet.receiver.wait_for(PATIENCE, is_told).await.expect("a notification");
 }

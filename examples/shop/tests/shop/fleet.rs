@@ -107,7 +107,7 @@ impl Fleet {
     /// Waits until this many requests are in flight in each of these services.
     pub(crate) async fn wait_for_in_flight(&self, services: &[&str], wanted: f64) {
         let holds = |_: &OtlpReceiver| services.iter().all(|service| self.in_flight(service) == Some(wanted));
-        self.receiver.wait_for_async(PATIENCE, holds).await.expect("requests in flight");
+        self.receiver.wait_for(PATIENCE, holds).await.expect("requests in flight");
     }
 
     /// The trace of the one order.

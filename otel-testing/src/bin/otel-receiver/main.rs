@@ -46,7 +46,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     };
     let met = match (&expectations, command_code.is_some()) {
         (Some(expectations), _) => {
-            let met = receiver.wait_for_async(arguments.timeout, |seen| expectations.unmet(seen).is_empty());
+            let met = receiver.wait_for(arguments.timeout, |seen| expectations.unmet(seen).is_empty());
             tokio::select! {
                 met = show_while(&receiver, &mut traces, met) => met.is_ok(),
                 interrupted = command::interrupted() => { interrupted?; false }
