@@ -30,7 +30,7 @@ pub(crate) struct Query {
 }
 
 /// The forms of a literal in a dialect; `@` is where the secret is. The digits of a number are the secret itself.
-fn forms(dialect: Dialect) -> Vec<&'static str> {
+pub(crate) fn forms(dialect: Dialect) -> Vec<&'static str> {
     let mut forms = vec![
         "'@'",
         "'@''@'",

@@ -7,4 +7,5 @@ mod engines;
 mod literals;
 mod names;
 mod properties;
+mod scripts;
 mod vectors;

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use crate::literals::{DIALECTS, query};
 
 /// So many cases, or as many as `PROPTEST_CASES` says.
-fn config() -> ProptestConfig {
+pub(crate) fn config() -> ProptestConfig {
     match std::env::var_os("PROPTEST_CASES") {
         Some(_) => ProptestConfig::default(),
         None => ProptestConfig::with_cases(1000),
@@ -70,7 +70,7 @@ proptest! {
     }
 }
 
-fn once_is_enough(text: &str, dialect: Dialect) -> Result<(), TestCaseError> {
+pub(crate) fn once_is_enough(text: &str, dialect: Dialect) -> Result<(), TestCaseError> {
     if let Some(once) = sanitize(text, dialect) {
         let twice = sanitize(&once, dialect);
         prop_assert_eq!(twice.as_deref(), Some(&*once), "{:?}: {}", dialect, text);

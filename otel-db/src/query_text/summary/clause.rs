@@ -168,9 +168,9 @@ impl Reader<'_> {
         }
     }
 
-    /// SELECT is an operation wherever it may be one. As the name of a column it stands among commas and dots.
+    /// SELECT is an operation wherever it may be one. As the name of a column it stands among commas.
     fn begins_select(&self) -> bool {
-        let among = self.last.is_some_and(|last| last.is(b',') || last.is(b'.'));
+        let among = self.last.is_some_and(|last| last.is(b','));
         !among && !matches!(self.clause, Clause::Skip | Clause::Stop | Clause::Definition { .. })
     }
 
@@ -203,8 +203,8 @@ impl Reader<'_> {
         use Keyword::{
             Apply, Array, Conflict, Connect, Cross, Duplicate, Except, Fetch, For, Format, Group, Having,
             Intersect, Into, Join, Lateral, Limit, Minus, Model, Offset, Only, Option, Order, Outer,
-            Prewhere, Qualify, Returning, Set, Settings, Start, StraightJoin, Union, Update, Values, When,
-            Where, Window,
+            Prewhere, Qualify, Returning, Set, Settings, Start, StraightJoin, Union, Update, Values, Where,
+            Window,
         };
         match keyword {
             Where | Prewhere | Group | Having | Order | Limit | Offset | Fetch | For | Window | Qualify
@@ -213,7 +213,7 @@ impl Reader<'_> {
             {
                 self.clause = Clause::Done;
             }
-            Set | Duplicate | Conflict | Update | Values | When | Start | Connect | Format | Into
+            Set | Duplicate | Conflict | Update | Values | Start | Connect | Format | Into
                 if !from.expects =>
             {
                 self.clause = Clause::Done;

@@ -187,7 +187,6 @@ keywords! {
     Values b"values",
     View b"view",
     Virtual b"virtual",
-    When b"when",
     Where b"where",
     Window b"window",
     With b"with",

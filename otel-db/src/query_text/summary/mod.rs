@@ -93,7 +93,9 @@ impl<'a> Reader<'a> {
             _ if self.too_deep > 0 => {}
             Kind::Symbol(b',') => self.comma(),
             Kind::Word => {
-                let keyword = keyword(self.str(&token));
+                // `a.start` is a column.
+                let is_part = self.last.is_some_and(|last| last.is(b'.'));
+                let keyword = if is_part { Keyword::Other } else { keyword(self.str(&token)) };
                 self.word(token, keyword);
                 self.last_word = keyword;
             }

@@ -228,7 +228,7 @@ impl Reader<'_> {
             Clause::Call { prepared: true } => self.output.object(start, end),
             _ => self.output.procedure(start, end),
         }
-        self.clause = Clause::Skip;
+        self.clause = Clause::Done;
     }
 }
 
