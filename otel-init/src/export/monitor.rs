@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::advice::{advice, of_disk};
 use super::breaker::{Breaker, CircuitState};
@@ -43,6 +43,8 @@ struct LastCause {
 
 const ON_DISK: Option<&str> = Some("on disk");
 const IN_MEMORY: Option<&str> = Some("in memory");
+/// What is told of a request that was still on its way when the time of the shutdown was up.
+const CUT: &str = "the collector did not answer by the end of the shutdown";
 
 struct Drain(Box<dyn Fn() + Send + Sync>);
 
@@ -161,7 +163,7 @@ impl Monitor {
 
     /// Why an export failed that the shutdown has cut. What was wrong before says more than that time was up, and was told.
     pub(super) fn why_cut(&self) -> String {
-        self.last_cause().unwrap_or_else(|| "the shutdown did not wait any longer".to_owned())
+        self.last_cause().unwrap_or_else(|| CUT.to_owned())
     }
 
     pub(super) fn succeeded(&self, items: u64, rejected: u64) {
@@ -188,14 +190,8 @@ impl Monitor {
     /// What could not be delivered waits to be sent again.
     pub(super) fn kept_in_memory(&self, cause: &str) {
         self.failed_for(cause, IN_MEMORY);
-        let effect = match self.shutdown_ends.get() {
-            Some(end) => {
-                let left = end.saturating_duration_since(Instant::now());
-                format!("The service is shutting down: what is not sent within {left:.1?} is lost")
-            }
-            None => "The service goes on, and its telemetry waits in memory while there is room".to_owned(),
-        };
-        self.warn_failing(cause, &effect);
+        let left = self.shutdown_ends.get().map(|end| end.saturating_duration_since(Instant::now()));
+        self.warn_failing(cause, &effect_of_waiting(left));
     }
 
     /// What waited to be sent again is not.
@@ -292,6 +288,17 @@ impl Monitor {
     }
 }
 
+/// What becomes of what waits in memory, where a shutdown leaves it this long.
+fn effect_of_waiting(left: Option<Duration>) -> String {
+    match left {
+        Some(left) if left < Duration::from_millis(100) => {
+            "The service is shutting down: what was not sent is lost".to_owned()
+        }
+        Some(left) => format!("The service is shutting down: what is not sent within {left:.1?} is lost"),
+        None => "The service goes on, and its telemetry waits in memory while there is room".to_owned(),
+    }
+}
+
 /// The words for one, or for many.
 struct Number {
     items: &'static str,
@@ -311,22 +318,31 @@ impl Number {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::time::Instant;
+    use std::time::{Duration, Instant};
 
-    use super::{Monitor, Number, Target};
+    use super::{CUT, Monitor, Number, Target, advice, effect_of_waiting};
     use crate::Signal;
 
     #[test]
     fn an_export_that_the_shutdown_cuts_fails_for_what_was_wrong_before() {
         let monitor = Monitor::new(Signal::Traces, Target::named("a:1"), Arc::default());
-        assert_eq!(monitor.why_cut(), "the shutdown did not wait any longer");
+        assert_eq!(monitor.why_cut(), CUT);
         monitor.tally.collected(3);
         monitor.failed(1, "refused");
         assert_eq!(monitor.why_cut(), "refused");
         let may_warn = monitor.warnings.may_warn("a:1", &monitor.why_cut(), Instant::now());
         assert!(!may_warn, "it was told");
         monitor.succeeded(1, 0);
-        assert_eq!(monitor.why_cut(), "the shutdown did not wait any longer");
+        assert_eq!(monitor.why_cut(), CUT);
+    }
+
+    #[test]
+    fn a_shutdown_that_was_cut_is_told_as_a_collector_that_does_not_answer_and_without_time_left() {
+        assert!(advice(CUT).starts_with("the collector has too much to do"), "{}", advice(CUT));
+        let told = |left| effect_of_waiting(Some(left));
+        assert_eq!(told(Duration::ZERO), "The service is shutting down: what was not sent is lost");
+        let is_told = "The service is shutting down: what is not sent within 4.4s is lost";
+        assert_eq!(told(Duration::from_millis(4400)), is_told);
     }
 
     #[test]
