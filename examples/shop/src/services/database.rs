@@ -2,6 +2,7 @@
 //! file, or PostgreSQL, as the URL says.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use opentelemetry::Context;
 use otel_core::Providers;
@@ -34,6 +35,10 @@ const SCHEMA: &str = "
     );
 ";
 
+/// How long a statement may wait for a connection: less than any caller waits for the service. With sqlx's 30 seconds, a
+/// database that is gone is seen by its callers alone, as timeouts, and here in no log and no trace before that.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// An event that waits in the outbox.
 #[derive(sqlx::FromRow)]
 pub(crate) struct OutboxRow {
@@ -47,7 +52,7 @@ pub(crate) struct OutboxRow {
 /// Opens the database of this URL, for the service of this name. An SQLite file is made if there is none.
 pub(crate) async fn open(url: &str, service: &'static str) -> Result<Database, Failure> {
     sqlx::any::install_default_drivers();
-    let pool = AnyPoolOptions::new().max_connections(4).connect(url).await?;
+    let pool = AnyPoolOptions::new().max_connections(4).acquire_timeout(PATIENCE).connect(url).await?;
     let (serial, pragma) = match url.starts_with("sqlite:") {
         // With a write-ahead log, who reads waits for nobody.
         true => ("INTEGER PRIMARY KEY AUTOINCREMENT", "PRAGMA journal_mode = WAL;"),
