@@ -1,5 +1,7 @@
 //! How a request ended, told to the caller, to the logs and to the metrics in the same words.
 
+use std::error::Error;
+
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -80,6 +82,9 @@ pub(crate) struct ShopError {
     retryable: bool,
     /// Another service met it first, and has logged it.
     passed_on: bool,
+    /// What it came of. It is for the logs: our caller need not know.
+    #[source]
+    cause: Option<Box<dyn Error + Send + Sync>>,
 }
 
 /// A `ShopError` on its way between services, and to the browser.
@@ -96,12 +101,18 @@ impl ShopError {
     /// An error that arose in this service.
     pub(crate) fn new(outcome: Outcome, message: impl Into<String>) -> Self {
         let retryable = matches!(outcome, Outcome::ServiceUnavailable | Outcome::GatewayTimeout);
-        Self { outcome, message: message.into(), retryable, passed_on: false }
+        Self { outcome, message: message.into(), retryable, passed_on: false, cause: None }
+    }
+
+    /// With what it came of.
+    pub(crate) fn because(self, cause: impl Error + Send + Sync + 'static) -> Self {
+        Self { cause: Some(Box::new(cause)), ..self }
     }
 
     /// An error that a called service answered with: handed to our caller as it is.
     pub(crate) fn passed_on(body: ErrorBody) -> Self {
-        Self { outcome: body.outcome, message: body.message, retryable: body.retryable, passed_on: true }
+        let ErrorBody { outcome, message, retryable, .. } = body;
+        Self { retryable, passed_on: true, ..Self::new(outcome, message) }
     }
 
     pub(crate) fn outcome(&self) -> Outcome {
@@ -126,12 +137,14 @@ impl ShopError {
     /// One log record per error, in the service where it arose and inside its span.
     fn log(&self) {
         let (kind, retryable, message) = (self.outcome.as_str(), self.retryable, self.message.as_str());
+        // As an error, with all that caused it: in `exception.message` and `exception.stacktrace` of the record.
+        let error = self.cause.as_deref().map(|cause| cause as &(dyn Error + 'static));
         if self.passed_on || self.outcome.status() == StatusCode::UNAUTHORIZED {
             // People mistype passwords: that is counted, not logged.
         } else if self.outcome.status().is_server_error() {
-            tracing::error!(error.type = kind, app.error.retryable = retryable, "{message}");
+            tracing::error!(error.type = kind, app.error.retryable = retryable, error, "{message}");
         } else {
-            tracing::warn!(error.type = kind, app.error.retryable = retryable, "{message}");
+            tracing::warn!(error.type = kind, app.error.retryable = retryable, error, "{message}");
         }
     }
 }

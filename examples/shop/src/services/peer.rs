@@ -60,7 +60,7 @@ impl Peer {
 
     /// The answer, if it is a good one.
     async fn send(&self, request: RequestBuilder) -> Result<Response, ShopError> {
-        let answer = request.send().await.map_err(|error| self.failed(&error))?;
+        let answer = request.send().await.map_err(|error| self.failed(error))?;
         if answer.status().is_success() {
             return Ok(answer);
         }
@@ -68,15 +68,15 @@ impl Peer {
     }
 
     async fn read<R: DeserializeOwned>(&self, answer: Response) -> Result<R, ShopError> {
-        answer.json().await.map_err(|error| self.failed(&error))
+        answer.json().await.map_err(|error| self.failed(error))
     }
 
-    fn failed(&self, error: &reqwest::Error) -> ShopError {
+    fn failed(&self, error: reqwest::Error) -> ShopError {
         let name = self.name;
-        if error.is_timeout() {
-            ShopError::new(Outcome::GatewayTimeout, format!("{name} did not answer in time"))
-        } else {
-            ShopError::new(Outcome::ServiceUnavailable, format!("{name} gave no usable answer"))
-        }
+        let failed = match error.is_timeout() {
+            true => ShopError::new(Outcome::GatewayTimeout, format!("{name} did not answer in time")),
+            false => ShopError::new(Outcome::ServiceUnavailable, format!("{name} gave no usable answer")),
+        };
+        failed.because(error)
     }
 }

@@ -33,6 +33,12 @@ async fn a_killed_service_leaves_nothing_open_in_the_others() {
             && matches!(span.status, Status::Error { .. })
     });
     assert!(failed.is_some_and(|call| trace.children(&call.span_id).is_empty()), "{}", trace.tree());
+    // Who looks for the reason finds it in the log of the service that met it.
+    let logs = fleet.receiver.logs();
+    let told =
+        logs.iter().find(|log| log.message() == "payments gave no usable answer").expect("a log record");
+    assert_eq!(told.service(), "orders");
+    assert!(told.attribute("exception.message").is_some(), "{told:?}");
 }
 
 #[tokio::test]

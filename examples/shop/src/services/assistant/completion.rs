@@ -86,9 +86,9 @@ impl Model {
             "stream": true, "stream_options": { "include_usage": true },
         });
         let response = self.send(&body).await.and_then(Response::error_for_status);
-        let mut response = response.map_err(|error| unavailable(&error))?;
+        let mut response = response.map_err(unavailable)?;
         let mut answer = StreamedAnswer::default();
-        while let Some(piece) = response.chunk().await.map_err(|error| unavailable(&error))? {
+        while let Some(piece) = response.chunk().await.map_err(unavailable)? {
             answer.read(&piece);
         }
         Ok(answer.finish())
@@ -110,8 +110,8 @@ fn layer(genai: &GenAi, url: &Url) -> GenAiLayer {
     GenAiLayer::builder().with_genai(genai.clone()).with_openai_compatible(host, Provider::OpenAi).build()
 }
 
-fn unavailable(_: &reqwest::Error) -> ShopError {
-    ShopError::new(Outcome::ServiceUnavailable, "the model gave no usable answer")
+fn unavailable(error: reqwest::Error) -> ShopError {
+    ShopError::new(Outcome::ServiceUnavailable, "the model gave no usable answer").because(error)
 }
 
 /// What has come so far.

@@ -28,8 +28,7 @@ impl PaymentsPeer {
 
     /// Charges a card, and follows what becomes of the payment.
     pub(crate) async fn charge(&self, charge: Charge) -> Result<(), ShopError> {
-        let receipt =
-            self.client.clone().charge(self.in_time(charge)).await.map_err(|status| failed(&status))?;
+        let receipt = self.client.clone().charge(self.in_time(charge)).await.map_err(failed)?;
         // The card is charged: that its events are not told is no reason to give the goods back.
         if self.follow(receipt.into_inner()).await.is_err() {
             tracing::warn!("the events of a payment are not known");
@@ -56,15 +55,16 @@ impl PaymentsPeer {
 }
 
 /// What the service said of its error, or what is known of a call that did not get there.
-fn failed(status: &Status) -> ShopError {
-    if let Some(error) = ShopError::in_status(status) {
+fn failed(status: Status) -> ShopError {
+    if let Some(error) = ShopError::in_status(&status) {
         return error;
     }
-    match status.code() {
+    let failed = match status.code() {
         // tonic's client says `Cancelled` when the time is up.
         Code::DeadlineExceeded | Code::Cancelled => {
             ShopError::new(Outcome::GatewayTimeout, "payments did not answer in time")
         }
         _ => ShopError::new(Outcome::ServiceUnavailable, "payments gave no usable answer"),
-    }
+    };
+    failed.because(status)
 }
