@@ -109,8 +109,16 @@ const OTHERS: &[&str] = &[
 ];
 
 /// Names each variable of `names` that looks like one of OpenTelemetry's and that nobody reads: a typing error, most
-/// likely.
+/// likely. So is one that is written as Java writes its properties, `otel.service.name`.
 pub(super) fn warn_unknown(names: &[String], environment: &Environment<'_>) {
+    for name in names.iter().filter(|name| name.starts_with("otel")) {
+        let capitals = name.to_ascii_uppercase().replace(['.', '-'], "_");
+        if environment.is_set(name)
+            && (KNOWN.contains(&&*capitals) || capitals.starts_with("OTEL_INSTRUMENTATION_"))
+        {
+            environment.warn(format!("{name} is set but has no effect; set {capitals} instead"));
+        }
+    }
     for name in names.iter().filter(|name| name.starts_with("OTEL_")) {
         let is_known = KNOWN.contains(&name.as_str())
             || UNSUPPORTED.iter().any(|(known, _)| known == name)

@@ -1,4 +1,4 @@
-//! Variables that the specification, or an older text, knows and this crate does not follow.
+//! Variables that the specification, an older text or another language knows and this crate does not follow.
 
 use super::environment::Environment;
 
@@ -24,6 +24,30 @@ pub(super) const UNSUPPORTED: &[(&str, &str)] = &[
     ("OTEL_SERVICE_NAMESPACE", "set service.namespace in OTEL_RESOURCE_ATTRIBUTES instead"),
     ("OTEL_ENVIRONMENT", "set deployment.environment.name in OTEL_RESOURCE_ATTRIBUTES instead"),
     ("OTEL_SERVICE_VERSION", "set service.version in OTEL_RESOURCE_ATTRIBUTES instead"),
+    (
+        "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST",
+        "set OTEL_INSTRUMENTATION_HTTP_SERVER_CAPTURE_REQUEST_HEADERS instead, to names such as x-tenant,x-shop-*",
+    ),
+    (
+        "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_RESPONSE",
+        "set OTEL_INSTRUMENTATION_HTTP_SERVER_CAPTURE_RESPONSE_HEADERS instead, to names such as x-tenant,x-shop-*",
+    ),
+    (
+        "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_REQUEST",
+        "set OTEL_INSTRUMENTATION_HTTP_CLIENT_CAPTURE_REQUEST_HEADERS instead, to names such as x-tenant,x-shop-*",
+    ),
+    (
+        "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_RESPONSE",
+        "set OTEL_INSTRUMENTATION_HTTP_CLIENT_CAPTURE_RESPONSE_HEADERS instead, to names such as x-tenant,x-shop-*",
+    ),
+    (
+        "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SANITIZE_FIELDS",
+        "names that sound like a secret are redacted, and those that the code names by `with_sensitive_headers`",
+    ),
+    (
+        "OTEL_INSTRUMENTATION_COMMON_DEFAULT_ENABLED",
+        "set OTEL_INSTRUMENTATION_HTTP_ENABLED and its like instead",
+    ),
 ];
 
 pub(crate) fn warn(environment: &Environment<'_>) {
