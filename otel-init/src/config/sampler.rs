@@ -83,9 +83,13 @@ fn of_variables(
     otherwise: &Sampling,
 ) -> Option<Sampling> {
     let added: String = registry.sampler_names().map(|name| format!(", {name}")).collect();
+    let remote = match environment.text(NAME).is_some_and(|name| is_remote(&name)) {
+        true => format!(" (a file that {FILE} names changes it while the service runs)"),
+        false => String::new(),
+    };
     let expected = format!(
         "always_on, always_off, traceidratio, probability, rate_limiting or adaptive, each with parentbased_ too, or \
-         development, staging, production or emergency{added}"
+         development, staging, production or emergency{added}{remote}"
     );
     let added = environment.text(NAME).filter(|name| registry.has_sampler(name));
     let Some(added) = added else {
@@ -99,6 +103,12 @@ fn of_variables(
             .warn(format!("{NAME} is {added:?}: the function that makes it panicked; {otherwise} is used"));
     }
     made.ok()
+}
+
+/// Samplers of the specification and of AWS that ask a server: here it is a file that changes.
+fn is_remote(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    matches!(name.strip_prefix("parentbased_").unwrap_or(&name), "jaeger_remote" | "xray")
 }
 
 fn named(name: &str, environment: &Environment<'_>) -> Option<Sampling> {

@@ -23,6 +23,21 @@ fn samplers_are_named_by_two_variables() {
     }
 }
 
+#[test]
+fn whoever_wants_a_remote_sampler_is_told_of_the_file() {
+    for (name, is_told) in [
+        ("jaeger_remote", true),
+        ("ParentBased_Jaeger_Remote", true),
+        ("xray", true),
+        ("traceidratoi", false),
+    ] {
+        let argument = "endpoint=http://localhost:14250,initialSamplingRate=0.25";
+        let config = resolve(&[("OTEL_TRACES_SAMPLER", name), ("OTEL_TRACES_SAMPLER_ARG", argument)]);
+        assert_eq!(config.warnings.len(), 1, "{:?}", config.warnings);
+        assert_eq!(config.warnings[0].contains("OTEL_INIT_SAMPLER_FILE"), is_told, "{:?}", config.warnings);
+    }
+}
+
 /// A limit inside of the head would refuse without counting.
 #[test]
 fn what_a_limit_refuses_is_counted() {
