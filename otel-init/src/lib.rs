@@ -15,6 +15,7 @@ mod export;
 mod health;
 mod install;
 mod metrics;
+mod open_spans;
 mod panics;
 mod pipeline;
 mod safety;
@@ -24,6 +25,7 @@ mod signal;
 mod subscriber;
 mod sync;
 mod telemetry;
+mod ticker;
 mod traces;
 mod wire;
 
@@ -39,6 +41,7 @@ pub use error::{FlushError, FlushReport, InstallError, ShutdownError, ShutdownRe
 pub use export::CircuitState;
 pub use health::{Health, SignalHealth};
 pub use metrics::{ExemplarFilter, MeterProvider, View};
+pub use open_spans::OpenSpan;
 pub use pipeline::Queue;
 pub use safety::{DropRule, Redact, RedactWith, Redaction, SpanSelector};
 pub use shutdown::shutdown_signal;

@@ -15,8 +15,8 @@ use crate::pipeline::Pipeline;
 use crate::sampling::SamplerHandle;
 use crate::shutdown::Lifecycle;
 use crate::{
-    Control, EffectiveConfig, FlushError, FlushReport, Health, MeterProvider, ShutdownError, ShutdownReport,
-    TelemetryBuilder, TracerProvider, diagnostics, subscriber,
+    Control, EffectiveConfig, FlushError, FlushReport, Health, MeterProvider, OpenSpan, ShutdownError,
+    ShutdownReport, TelemetryBuilder, TracerProvider, diagnostics, subscriber,
 };
 
 /// The telemetry of this process, for as long as it is kept.
@@ -112,6 +112,13 @@ impl Telemetry {
     #[must_use]
     pub fn health(&self) -> Health {
         Health::of(&self.lifecycle.pipeline)
+    }
+
+    /// The spans that have not ended, the oldest first: what the process is doing now. With
+    /// [`with_open_spans`](TelemetryBuilder::with_open_spans); none otherwise, and after the shutdown.
+    #[must_use]
+    pub fn open_spans(&self) -> Vec<OpenSpan> {
+        self.lifecycle.pipeline.open_spans.as_ref().map(|open| open.list()).unwrap_or_default()
     }
 
     /// The configuration in force, with the source of every value and without secrets. It prints as a text with a line for

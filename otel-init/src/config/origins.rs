@@ -116,6 +116,7 @@ impl Origins {
             ("baggage_attributes", !safety.baggage_attributes.is_empty()),
             ("max_spans_per_trace", safety.max_spans_per_trace.is_some()),
             ("max_span_depth", safety.max_span_depth.is_some()),
+            ("open_spans", safety.open_spans.is_some()),
             ("audit_hooks", !safety.audits.is_empty()),
             ("span_fields_on_logs", settings.without_span_fields),
             ("code_locations", settings.code_locations),

@@ -25,6 +25,7 @@ use crate::control::{Control, Live};
 use crate::error::InstallErrorKind;
 use crate::export::{self, ExportRuntime, Exporters, RuntimeEntry, SignalExporter};
 use crate::metrics::{self, AttributeGuard, ExemplarFilter, Exemplars, MeterProvider, Views};
+use crate::open_spans::{OpenSpans, registered};
 use crate::safety::{
     GuardedSampler, Intake, Lane, Lanes, SafeLogProcessor, SafeSpanProcessor, Safety, counted,
 };
@@ -41,6 +42,8 @@ pub(crate) struct Pipeline {
     pub(crate) outlets: Vec<Outlet>,
     pub(crate) safety: Option<Arc<Safety>>,
     pub(crate) guard: Arc<AttributeGuard>,
+    /// Spans that have not ended, if somebody wants to know them.
+    pub(crate) open_spans: Option<Arc<OpenSpans>>,
     /// What keeps exemplars, if somebody is sent them.
     pub(crate) exemplars: Option<Arc<Exemplars>>,
     /// Whether log records have the fields of `tracing` spans.
@@ -92,7 +95,9 @@ impl Pipeline {
             runtime: runtime.entry(),
         };
         let (logger_provider, logs) = making.logs(log_exporters);
-        let (tracer_provider, traces) = making.traces(span_exporters, &sampling);
+        let open_spans = config.safety.open_spans;
+        let open_spans = open_spans.map(|after| Arc::new(OpenSpans::new(after, &safety, &logger_provider)));
+        let (tracer_provider, traces) = making.traces(span_exporters, &sampling, open_spans.as_ref());
         let outlets: Vec<Outlet> = [traces, metrics, logs].into_iter().flatten().collect();
         if is_read {
             observe(config, &meters, &outlets);
@@ -104,6 +109,7 @@ impl Pipeline {
             outlets,
             safety: Some(safety),
             guard,
+            open_spans,
             exemplars,
             has_span_fields: config.has_span_fields,
             has_code_locations: config.has_code_locations,
@@ -116,6 +122,9 @@ impl Pipeline {
 
     /// From now on the providers record nothing; what is queued is for the outlets to send.
     pub(crate) fn stop_recording(&self) {
+        if let Some(open) = &self.open_spans {
+            open.end();
+        }
         self.is_ending.store(true, Ordering::Release);
         self.tracer_provider.stop();
         // It has nothing to do but to remember it, and nobody minds if it was told before.
@@ -131,6 +140,7 @@ impl Pipeline {
             outlets: Vec::new(),
             safety: None,
             guard: Arc::default(),
+            open_spans: None,
             exemplars: None,
             has_span_fields: false,
             has_code_locations: false,
@@ -275,6 +285,7 @@ impl Making<'_> {
         &self,
         exporters: Vec<(SignalExporter, BatchConfig)>,
         sampling: &SamplingControl,
+        open_spans: Option<&Arc<OpenSpans>>,
     ) -> (TracerProvider, Vec<Outlet>) {
         let sampler = GuardedSampler {
             inner: sampling.sampler(),
@@ -298,6 +309,7 @@ impl Making<'_> {
         let lanes = Lanes::new(lanes, Arc::clone(self.is_ending));
         let processor = SafeSpanProcessor::new(Arc::clone(self.safety), lanes);
         let processor = counted(self.safety.caps.as_ref(), sampling.processor(processor));
+        let processor = registered(open_spans, processor);
         (TracerProvider::new(sampler, limits, Some(processor)), outlets)
     }
 

@@ -1,6 +1,7 @@
 //! The rules of one installation.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use opentelemetry::logs::{Logger, LoggerProvider};
@@ -29,6 +30,7 @@ pub(crate) struct SafetySettings {
     pub(crate) audits: Vec<AuditSettings>,
     pub(crate) max_spans_per_trace: Option<u64>,
     pub(crate) max_span_depth: Option<u32>,
+    pub(crate) open_spans: Option<Duration>,
 }
 
 /// The rules, compiled and shared by the processors of spans and logs.

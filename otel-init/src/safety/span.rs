@@ -59,7 +59,7 @@ impl<P: ProcessSpans> ProcessSpans for SafeSpanProcessor<P> {
 }
 
 impl Safety {
-    fn protect_span(&self, span: &mut SpanData) {
+    pub(crate) fn protect_span(&self, span: &mut SpanData) {
         let (redactor, limits) = (&*self.redactor, &self.limits);
         if let Some(name) = redactor.name(&span.name) {
             span.name = name.into();

@@ -11,8 +11,8 @@ use super::live::{Live, SamplerHandle};
 use super::processor::{Flusher, SamplingProcessor};
 use super::rate_limit::RateLimit;
 use super::sampling::Sampling;
-use super::ticker::Ticker;
 use crate::export::Tally;
+use crate::ticker::Ticker;
 use crate::traces::ProcessSpans;
 
 /// The parts of an installed [`Sampling`].

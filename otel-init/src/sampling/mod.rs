@@ -34,7 +34,6 @@ mod sdk;
 #[cfg(test)]
 mod tests;
 mod threshold;
-mod ticker;
 
 pub use adaptive::Adaptive;
 pub use always_record::AlwaysRecord;

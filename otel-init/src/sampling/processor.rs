@@ -11,7 +11,7 @@ use opentelemetry_sdk::trace::SpanData;
 use super::buffer::{KeepBuffer, Released};
 use super::ot_state;
 use super::threshold::Threshold;
-use super::ticker::Ticker;
+use crate::ticker::Ticker;
 use crate::traces::ProcessSpans;
 
 /// Holds spans back until it is known whether their trace is kept.

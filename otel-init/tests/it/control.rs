@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use opentelemetry::trace::{Span, TraceContextExt, Tracer};
+use opentelemetry::trace::{Span, SpanKind, TraceContextExt, Tracer};
 use opentelemetry::{Context, KeyValue, global};
 use otel_init::{DropRule, LevelFilter, Signal, SpanSelector, Telemetry, TelemetryBuilder, opentelemetry};
 use otel_testing::{OtlpReceiver, eventually_blocking};
@@ -266,4 +266,62 @@ fn a_recursion_and_a_storm_of_retries_are_cut_counted_and_told_once() {
     if let Some(finished) = finished {
         assert_eq!(finished.lines("more are not recorded").len(), 1, "{}", finished.console);
     }
+}
+
+#[test]
+fn spans_that_are_open_are_listed_and_told_of() {
+    alone("control::spans_that_are_open_are_listed_and_told_of", || {
+        let receiver = OtlpReceiver::start().unwrap();
+        let telemetry = to(&receiver).with_open_spans(Duration::from_secs(1)).install().unwrap();
+        let tracer = global::tracer("open");
+        let attributes = [KeyValue::new("url.path", "/orders"), KeyValue::new("password", "hunter2")];
+        let stuck =
+            tracer.span_builder("stuck\nhere").with_kind(SpanKind::Server).with_attributes(attributes);
+        let mut stuck = stuck.start(&tracer);
+        span("short");
+        let ids = stuck.span_context().clone();
+        let listed = telemetry.open_spans();
+        let [open] = &*listed else { panic!("{listed:?}") };
+        let (trace_id, span_id) = (ids.trace_id(), ids.span_id());
+        let line = format!(
+            "s stuck\\nhere server url.path=/orders password=REDACTED trace_id={trace_id} span_id={span_id}"
+        );
+        assert!(open.to_string().ends_with(&line), "{open}");
+        receiver.wait_for(PATIENCE, |received| !received.logs().is_empty()).unwrap();
+        let told = &receiver.logs()[0];
+        assert!(told.message().starts_with("stuck\nhere has been open for"), "{}", told.message());
+        let told_of = (told.trace_id.as_deref(), told.span_id.as_deref());
+        assert_eq!(told_of, (Some(&*trace_id.to_string()), Some(&*span_id.to_string())));
+        assert_eq!(told.event_name, "otel_init.span.open");
+        assert!(!format!("{told:?}").contains("hunter2"), "{told:?}");
+        stuck.end();
+        assert_eq!(telemetry.open_spans(), []);
+
+        let parent = Context::current_with_span(tracer.start("parent"));
+        let lost = tracer.start_with_context("lost", &parent);
+        parent.span().end();
+        telemetry.shutdown_blocking().unwrap();
+        let is_told =
+            |log: &Arc<otel_testing::ReceivedLog>| log.message().ends_with("was shut down, and is lost");
+        let told: Vec<_> = receiver.logs().into_iter().filter(is_told).collect();
+        let [told] = &*told else { panic!("{told:?}") };
+        assert_eq!(told.span_id, Some(lost.span_context().span_id().to_string()));
+        let parent_id = parent.span().span_context().span_id().to_string();
+        assert!(format!("{told:?}").contains(&parent_id), "{told:?}");
+        assert!(receiver.spans().iter().all(|span| span.name != "lost"));
+        assert_eq!(telemetry.open_spans(), []);
+    });
+}
+
+#[test]
+fn without_being_asked_for_no_span_is_kept_track_of() {
+    alone("control::without_being_asked_for_no_span_is_kept_track_of", || {
+        let receiver = OtlpReceiver::start().unwrap();
+        let telemetry = to(&receiver).install().unwrap();
+        let open = global::tracer("open").start("open");
+        assert_eq!(telemetry.open_spans(), []);
+        telemetry.shutdown_blocking().unwrap();
+        assert!(receiver.logs().is_empty());
+        drop(open);
+    });
 }

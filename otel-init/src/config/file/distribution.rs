@@ -41,6 +41,9 @@ pub(super) fn read(mut fields: Fields, config: &mut FileConfig) -> Result<(), Fi
     if let Some(most) = own.count("max_span_depth")? {
         config.safety.max_span_depth = Some(most);
     }
+    if let Some(after) = own.count("open_spans")? {
+        config.safety.open_spans = Some(Duration::from_millis(after.into()));
+    }
     if let Some(mut disk) = own.fields("disk_buffer")? {
         let mut buffer = DiskBuffer::new(disk.required("directory")?.text()?);
         if let Some(size) = disk.optional("max_size") {

@@ -121,6 +121,7 @@ distribution:
     baggage_attributes: [tenant]
     max_spans_per_trace: 5000
     max_span_depth: 40
+    open_spans: 30000
     drop_rules: [{attribute: {key: url.path, value: "/health*"}}, {span_name: "GET /ready"}]
     redaction:
       personal_data: true

@@ -35,6 +35,7 @@ impl Rows<'_> {
             Queue::Encoded { max_bytes } => format!("encoded, {max_bytes} bytes"),
             Queue::Sdk => "of the SDK".to_owned(),
         };
+        let open_spans = safety.open_spans.map_or("off".to_owned(), |after| after.as_millis().to_string());
         let bound = |bound: Option<u64>| shown(bound.and_then(|bound| usize::try_from(bound).ok()));
         for (key, value) in [
             ("shutdown_timeout", config.shutdown_timeout.as_millis().to_string()),
@@ -44,6 +45,7 @@ impl Rows<'_> {
             ("baggage_attributes", listed(&safety.baggage_attributes)),
             ("max_spans_per_trace", bound(safety.max_spans_per_trace)),
             ("max_span_depth", bound(safety.max_span_depth.map(u64::from))),
+            ("open_spans", open_spans),
             ("audit_hooks", safety.audits.len().to_string()),
             ("span_fields_on_logs", config.has_span_fields.to_string()),
             ("code_locations", config.has_code_locations.to_string()),

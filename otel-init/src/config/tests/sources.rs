@@ -86,6 +86,11 @@ const IN_CODE: &[(Change, &str, &str)] = &[
     (|builder| builder.with_max_spans_per_trace(9), "distribution.otel-init.max_spans_per_trace", "9"),
     (|builder| builder.with_max_span_depth(8), "distribution.otel-init.max_span_depth", "8"),
     (
+        |builder| builder.with_open_spans(Duration::from_secs(30)),
+        "distribution.otel-init.open_spans",
+        "30000",
+    ),
+    (
         |builder| {
             let header = DebugHeader::new("hunter2 hunter2 hunter2 hunter2 ");
             builder.with_sampling(Sampling::probability(0.5).with_debug_header(header))
@@ -332,6 +337,7 @@ fn whatever_a_file_says_is_shown_with_its_line() {
         ("distribution.otel-init.redaction", "secrets, personal data, 2 rules"),
         ("distribution.otel-init.drop_rules", "2"),
         ("distribution.otel-init.max_span_depth", "40"),
+        ("distribution.otel-init.open_spans", "30000"),
         ("distribution.otel-init.console_logs", "logfmt"),
         ("distribution.otel-init.panic_hook", "true"),
         ("distribution.otel-init.code_locations", "true"),
