@@ -21,7 +21,7 @@ pub(super) fn read(mut fields: Fields, config: &mut FileConfig) -> Result<(), Fi
     fields.end()
 }
 
-/// What is there for all languages: of it, the headers that spans of HTTP record.
+/// What is there for all languages: of it, the headers that spans of HTTP record, and the conventions that are emitted anyway.
 fn general(mut fields: Fields, config: &mut FileConfig) -> Result<(), FileError> {
     if let Some(mut http) = fields.fields("http")? {
         let [server_request, server_response, client_request, client_response] =
@@ -35,11 +35,49 @@ fn general(mut fields: Fields, config: &mut FileConfig) -> Result<(), FileError>
                     *names = header_names(listed)?;
                 }
             }
+            side.unsupported("known_methods", &format!("set {KNOWN_METHODS}, which is read beside a file"))?;
             nothing_else(side)?;
         }
+        conventions(&mut http)?;
         nothing_else(http)?;
     }
+    for domain in ["code", "db", "gen_ai", "messaging", "rpc"] {
+        let Some(mut domain) = fields.fields(domain)? else { continue };
+        conventions(&mut domain)?;
+        nothing_else(domain)?;
+    }
+    if let Some(list) = fields.optional("stability_opt_in_list").filter(|list| !list.is_blank()) {
+        list.choice(STABLE, |names| names.split(',').all(|name| is_stable(name.trim())).then_some(()))?;
+    }
     nothing_else(fields)
+}
+
+const KNOWN_METHODS: &str = "OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS";
+
+/// What may be asked of the conventions: it is what is emitted.
+const STABLE: &str = "stable conventions, without /dup or older names; those of GenAI are chosen by \
+                      OTEL_SEMCONV_STABILITY_OPT_IN, which is read beside a file";
+
+/// Names of what is not here stand for nothing.
+fn is_stable(name: &str) -> bool {
+    !name.ends_with("/dup") && !name.ends_with("/old") && name != "gen_ai_latest_experimental"
+}
+
+/// A file for several languages may say that the stable conventions are to be emitted.
+fn conventions(domain: &mut Fields) -> Result<(), FileError> {
+    let Some(mut semconv) = domain.fields("semconv")? else { return Ok(()) };
+    for (key, emitted) in [("version", "1"), ("experimental", "false"), ("dual_emit", "false")] {
+        if let Some(value) = semconv.optional(key).filter(|value| !value.is_blank()) {
+            let is_emitted = match key {
+                "version" => value.integer()? == 1,
+                _ => !value.boolean()?,
+            };
+            if !is_emitted {
+                return Err(value.error(format!("expected {emitted}: {STABLE}")));
+            }
+        }
+    }
+    semconv.end()
 }
 
 fn header_names(listed: Value) -> Result<Vec<String>, FileError> {

@@ -131,6 +131,10 @@ fn single<'a>(name: &str, value: Value, known: impl Iterator<Item = &'a str>) ->
         "jaeger_remote" => Err(value.error(
             "not supported: write probability/development, and change it by distribution.otel-init.sampler_file",
         )),
+        "always_record" => {
+            Err(value
+                .error("not supported: nothing here looks at spans that are not sampled; write its root alone"))
+        }
         _ => {
             let known: Vec<_> = known.collect();
             Err(value.error(format!("no sampler has this name here: {}", known.join(", "))))

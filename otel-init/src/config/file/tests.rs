@@ -355,10 +355,34 @@ fn a_mistake_is_named_with_its_line_and_its_keys() {
             "line 5: tracer_provider.sampler.jaeger_remote/development: not supported: write probability/development",
         ),
         (
+            "tracer_provider:\n  processors:\n    - batch: {exporter: {console: }}\n  sampler: {always_record: {root: {always_off: }}}",
+            "tracer_provider.sampler.always_record: not supported: nothing here looks at spans that are not sampled",
+        ),
+        (
             "logger_provider:\n  processors:\n    - batch: {exporter: {console: }}\n  logger_configurator/development: {default_config: {disabled: true}}",
             "line 5: logger_provider.logger_configurator/development: not supported",
         ),
-        ("instrumentation/development: {general: {http: {client: {known_methods: [GET]}}}}", "not supported"),
+        (
+            "instrumentation/development: {general: {http: {client: {known_methods: [GET]}}}}",
+            "general.http.client.known_methods: not supported: set OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS",
+        ),
+        (
+            "instrumentation/development: {general: {stability_opt_in_list: 'rpc,http/dup'}}",
+            "stability_opt_in_list: expected stable conventions, without /dup",
+        ),
+        (
+            "instrumentation/development: {general: {stability_opt_in_list: gen_ai_latest_experimental}}",
+            "chosen by OTEL_SEMCONV_STABILITY_OPT_IN",
+        ),
+        (
+            "instrumentation/development: {general: {http: {semconv: {dual_emit: true}}}}",
+            "general.http.semconv.dual_emit: expected false: stable conventions",
+        ),
+        (
+            "instrumentation/development: {general: {db: {semconv: {version: 2}}}}",
+            "general.db.semconv.version: expected 1: stable conventions",
+        ),
+        ("instrumentation/development: {general: {rpc: {other: 1}}}", "general.rpc.other: not supported"),
         (
             "instrumentation/development:\n  general:\n    http:\n      server: {request_captured_headers: [x tenant]}",
             "line 5: instrumentation/development.general.http.server.request_captured_headers[0]: expected a header's name \
@@ -431,6 +455,16 @@ fn an_exemplar_filter_is_read_and_what_is_null_is_unset() {
     assert_eq!(config.exemplar_filter, ExemplarFilter::AlwaysOn);
     assert!(config.warnings.is_empty(), "{:?}", config.warnings);
     assert_eq!(parse("file_format: '1.0'\n").exemplar_filter, ExemplarFilter::TraceBased);
+}
+
+/// One file may be there for services in several languages.
+#[test]
+fn a_file_may_ask_for_the_conventions_that_are_emitted() {
+    let config = parse(
+        "file_format: '1.0'\ninstrumentation/development:\n  general:\n    stability_opt_in_list: http, database,rpc,k8s\n    \
+         http: {semconv: {version: 1, experimental: false, dual_emit: false}}\n    db: {semconv: {version: }}\n    rpc:\n",
+    );
+    assert_eq!((config.instrumentations, config.warnings), Default::default());
 }
 
 #[test]
