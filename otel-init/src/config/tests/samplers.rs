@@ -38,6 +38,22 @@ fn whoever_wants_a_remote_sampler_is_told_of_the_file() {
     }
 }
 
+#[test]
+fn in_development_telemetry_comes_soon_unless_somebody_says_otherwise() {
+    let waits = |variables: &[(&str, &str)]| {
+        let config = resolve(variables);
+        assert_eq!(config.warnings, Vec::<String>::new());
+        let destinations = &config.destinations;
+        let delay = destinations.traces[0].batch.schedule_delay;
+        (delay.as_millis(), destinations.metrics[0].interval.as_millis())
+    };
+    let development = ("OTEL_TRACES_SAMPLER", "development");
+    assert_eq!(waits(&[]), (5000, 60_000));
+    assert_eq!(waits(&[development]), (500, 5000));
+    let own = [("OTEL_BSP_SCHEDULE_DELAY", "7000"), ("OTEL_METRIC_EXPORT_INTERVAL", "8000")];
+    assert_eq!(waits(&[development, own[0], own[1]]), (7000, 8000));
+}
+
 /// A limit inside of the head would refuse without counting.
 #[test]
 fn what_a_limit_refuses_is_counted() {
