@@ -10,7 +10,7 @@ use axum::Router;
 use axum::routing::get;
 use bytes::Bytes;
 use http_body::Frame;
-use http_body_util::{BodyExt, Empty, StreamBody};
+use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::propagation::text_map_propagator::FieldIter;
@@ -28,7 +28,7 @@ use tonic::Code;
 use tonic::service::Routes;
 use tower::{Layer, ServiceBuilder, ServiceExt};
 
-use crate::echo::{Asked, EchoClient, EchoServer, End, Kind};
+use crate::echo::{Asked, EchoClient, EchoServer, End, Kind, words};
 use crate::support::{
     BOUND, CLIENT_DURATION, SERVER_DURATION, channel, client_layer, client_of, connected, endpoint, of_kind,
     serve, server_layer, settled,
@@ -444,5 +444,34 @@ async fn of_both_layers_one_observes_a_call_however_its_type_is_written() {
         drop(service.oneshot(request.body(Empty::new()).unwrap()).await.unwrap());
         let names: Vec<_> = telemetry.spans().iter().map(|span| span.name.to_string()).collect();
         assert_eq!(names, ["test.v1.Echo/Unary"], "{content_type}");
+    }
+}
+
+/// Outside of it, the status is a part of the body, where nobody looks for it.
+#[tokio::test]
+async fn inside_of_the_layer_for_grpc_web_a_call_has_its_status_and_messages() {
+    for (code, name) in [(Code::Ok, "OK"), (Code::Internal, "INTERNAL")] {
+        let telemetry = TestTelemetry::new();
+        let layer = server_layer(&telemetry).with_message_counts(true).build();
+        let service =
+            ServiceBuilder::new().layer(tonic_web::GrpcWebLayer::new()).layer(layer).service(EchoServer);
+        let message = prost::Message::encode_to_vec(&words("one"));
+        let prefix = [&[0][..], &u32::try_from(message.len()).unwrap().to_be_bytes()].concat();
+        let request = http::Request::post("http://x/test.v1.Echo/Unary")
+            .header("content-type", "application/grpc-web+proto")
+            .header("x-code", i32::from(code))
+            .body(Full::new(Bytes::from([prefix, message].concat())));
+        let response = service.oneshot(request.unwrap()).await.unwrap();
+        let in_head = response.headers().get("grpc-status").cloned();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let told = format!("{in_head:?} {}", String::from_utf8_lossy(&body));
+        assert!(told.contains(&i32::from(code).to_string()), "{told}");
+        let span = telemetry.span("test.v1.Echo/Unary");
+        assert!(
+            span.has("rpc.status_code", name) && span.has("grpc.rcvd_messages", 1),
+            "{}",
+            telemetry.tree()
+        );
+        telemetry.assert_clean();
     }
 }
