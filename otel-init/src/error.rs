@@ -6,6 +6,9 @@ use std::time::Duration;
 use crate::config::FileError;
 use crate::{Health, Signal};
 
+/// In place of a value in which credentials may stand anywhere.
+pub(crate) const NOT_SHOWN: &str = "(not shown: it may hold credentials)";
+
 /// Why [`TelemetryBuilder::install`](crate::TelemetryBuilder::install) failed. Nothing is installed then.
 #[derive(thiserror::Error)]
 #[error(transparent)]
@@ -45,7 +48,7 @@ impl InstallError {
     /// The URL may hold credentials, and where they are is uncertain in one that is none.
     pub(crate) fn endpoint(setting: &'static str, url: &str, reason: String) -> Self {
         let may_be_shown = !url.contains(['@', '?', '#']);
-        let shown = if may_be_shown { url } else { "(not shown: it may hold credentials)" };
+        let shown = if may_be_shown { url } else { NOT_SHOWN };
         Self::invalid(setting, shown.to_owned(), reason)
     }
 

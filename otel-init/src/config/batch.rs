@@ -62,7 +62,7 @@ impl BatchConfig {
         if is_counted && max_export_batch_size > max_queue_size {
             if given_batch.is_some() {
                 environment.warn(format!(
-                    "{batch} is {max_export_batch_size}, more than the queue holds; {max_queue_size} is used"
+                    "{batch} is \"{max_export_batch_size}\", expected no more than the queue holds; {max_queue_size} is used"
                 ));
             }
             max_export_batch_size = max_queue_size;

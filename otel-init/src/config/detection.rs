@@ -93,9 +93,12 @@ pub(crate) fn chosen(settings: &Settings, environment: &Environment<'_>) -> Vec<
         environment.names_nothing(VARIABLE, &used);
     }
     for name in misnamed {
-        let hint = missing_feature(&name)
-            .unwrap_or_else(|| format!("known are {}, all and none", names(registry).join(", ")));
-        environment.warn(format!("{VARIABLE} names {name:?}, which is not known; {hint}; {used} is used"));
+        let mut expected = format!("{}, all or none", names(registry).join(", "));
+        if let Some(hint) = missing_feature(&name) {
+            expected.push_str(": ");
+            expected.push_str(&hint);
+        }
+        environment.misnamed(VARIABLE, &name, &expected, format!("{used} is used"));
     }
     chosen
 }

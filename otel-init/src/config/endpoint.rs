@@ -75,19 +75,19 @@ impl Endpoint {
             (false, Protocol::Grpc) if insecure => format!("http://{base}"),
             (false, Protocol::Grpc) => format!("https://{base}"),
             (false, Protocol::HttpProtobuf | Protocol::HttpJson) => {
-                return Err("a URL with http:// or https:// is expected".to_owned());
+                return Err("expected a URL with http:// or https://".to_owned());
             }
             (true, _) => base.to_owned(),
         };
         if base.contains('#') || query.contains('#') {
-            return Err("a # has no place in an endpoint; in a password it is %23".to_owned());
+            return Err("expected a URL without #, which is %23 in a password".to_owned());
         }
         let url = format!("{base}{path}{query}");
-        let uri: Uri = url.parse().map_err(|error| format!("not a URL: {error}"))?;
+        let uri: Uri = url.parse().map_err(|error| format!("expected a URL, found an {error}"))?;
         let is_https = match uri.scheme_str() {
             Some("http") => false,
             Some("https") => true,
-            _ => return Err("the scheme must be http or https".to_owned()),
+            _ => return Err("expected a URL with http:// or https://".to_owned()),
         };
         let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
         let (user, authority) = match authority.rsplit_once('@') {
@@ -95,13 +95,13 @@ impl Endpoint {
             None => (None, authority.to_owned()),
         };
         if authority.is_empty() || authority.starts_with(':') {
-            return Err("a host is expected".to_owned());
+            return Err("expected a URL with a host".to_owned());
         }
         // `Uri` takes any text for a port, and a client the default one then.
         let after_colon = authority.rsplit_once(':').map(|(_, port)| port);
         let port = after_colon.filter(|port| !port.ends_with(']'));
         if port.is_some_and(|port| port.parse::<std::num::NonZeroU16>().is_err()) {
-            return Err("the port must be a number from 1 to 65535".to_owned());
+            return Err("expected a port from 1 to 65535".to_owned());
         }
         let scheme = if is_https { "https" } else { "http" };
         let (target, authorization) = match user {

@@ -8,12 +8,13 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use super::LONGEST_WAIT;
+use super::shown::shown;
 
 /// The variables and what was wrong with them.
 pub(crate) struct Environment<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
     warnings: RefCell<Vec<String>>,
-    /// The variables that are not UTF-8, and what holds instead.
+    /// The variables that are not UTF-8, and what a message says of them behind that.
     illegible: RefCell<BTreeMap<String, Option<String>>>,
     /// The variables that are set and were understood.
     used: RefCell<BTreeSet<String>>,
@@ -47,9 +48,13 @@ impl<'a> Environment<'a> {
 
     /// What holds instead of this variable, for the case that it was asked for and is not UTF-8.
     pub(crate) fn instead(&self, name: &str, holds: impl Display) {
-        if let Some(said) = self.illegible.borrow_mut().get_mut(name) {
+        self.if_illegible(name, format!("; {holds}"));
+    }
+
+    fn if_illegible(&self, name: &str, said: String) {
+        if let Some(before) = self.illegible.borrow_mut().get_mut(name) {
             // The signals ask for the same variables, one after the other.
-            said.get_or_insert_with(|| holds.to_string());
+            before.get_or_insert(said);
         }
     }
 
@@ -58,6 +63,11 @@ impl<'a> Environment<'a> {
         let value = self.text(name).unwrap_or_default();
         self.refuse(name);
         self.warn(format!("{name} is {value:?}, which names nothing; {used} is used"));
+    }
+
+    /// An entry of a list that is not `expected`; the others hold, or what `holds` says.
+    pub(crate) fn misnamed(&self, name: &str, entry: &str, expected: &str, holds: impl Display) {
+        self.warn(format!("{name} names {}, expected {expected}; {holds}", shown(entry)));
     }
 
     /// The value of this variable is of no use, whoever finds that out says why.
@@ -91,9 +101,11 @@ impl<'a> Environment<'a> {
         });
         let used = understood.as_ref().map_or_else(|| default.to_string(), |(_, used)| used.clone());
         for (name, value) in refused {
-            self.warn(format!("{name} is {value:?}, expected {expected}; {used} is used"));
+            self.warn(format!("{name} is {}, expected {expected}; {used} is used", shown(&value)));
         }
-        names.iter().for_each(|name| self.instead(name, format!("{expected} is expected, {used} is used")));
+        names
+            .iter()
+            .for_each(|name| self.if_illegible(name, format!(", expected {expected}; {used} is used")));
         understood.map(|(parsed, _)| parsed)
     }
 
@@ -113,16 +125,19 @@ impl<'a> Environment<'a> {
     pub(crate) fn boolean(&self, name: &str) -> Option<bool> {
         // "Any value that represents a boolean value MUST be set to true only by the case-insensitive string "true"";
         // other values than true and false are false, with a warning.
-        let Some(value) = self.text(name) else {
-            let is_illegible = self.illegible.borrow().contains_key(name);
-            self.instead(name, "true or false is expected, it counts as false");
-            return is_illegible.then_some(false);
-        };
-        let is_true = value.eq_ignore_ascii_case("true");
-        if !is_true && !value.eq_ignore_ascii_case("false") {
-            self.warn(format!("{name} is {value:?}, expected true or false; it counts as false"));
-        }
-        Some(is_true)
+        let understood = self.true_or_false(name, false);
+        understood.or_else(|| {
+            let is_set = self.is_set(name);
+            if is_set {
+                self.used.borrow_mut().insert(name.to_owned());
+            }
+            is_set.then_some(false)
+        })
+    }
+
+    /// `true` or `false` in any case; with another value `default` holds.
+    pub(crate) fn true_or_false(&self, name: &str, default: bool) -> Option<bool> {
+        self.choice(&[name], "true or false", default, |value| value.parse().ok())
     }
 
     /// The size of a queue or a batch. The SDK allocates a whole queue at once, so there is an upper bound.
@@ -164,9 +179,9 @@ impl<'a> Environment<'a> {
     }
 
     pub(crate) fn into_warnings(self) -> Vec<String> {
-        for (name, instead) in self.illegible.take() {
-            let instead = instead.as_deref().unwrap_or("it counts as not set");
-            self.warn(format!("{name} is not UTF-8; {instead}"));
+        for (name, said) in self.illegible.take() {
+            let said = said.as_deref().unwrap_or("; it counts as not set");
+            self.warn(format!("{name} is not UTF-8{said}"));
         }
         self.warnings.into_inner()
     }

@@ -32,7 +32,7 @@ impl ExporterName {
             match Self::parse(signal, &name, registry) {
                 Ok(Some(exporter)) => chosen.push((name, exporter)),
                 Ok(None) => is_none = true,
-                Err(instead) => unknown.push((name, instead)),
+                Err(expected) => unknown.push((name, expected)),
             }
         }
         if chosen.is_empty() && !is_none {
@@ -40,8 +40,8 @@ impl ExporterName {
             chosen.push(("otlp".to_owned(), Self::Otlp));
         }
         let used = listed(chosen.iter().map(|(name, _)| name.as_str()));
-        for (name, instead) in unknown {
-            environment.warn(format!("{variable} is {name:?}: {instead}; it is ignored, {used} is used"));
+        for (name, expected) in unknown {
+            environment.misnamed(&variable, &name, expected, format!("{used} is used"));
         }
         chosen.into_iter().map(|(_, exporter)| exporter).collect()
     }
@@ -55,14 +55,15 @@ impl ExporterName {
         let parsed: Result<Vec<Option<Self>>, InstallError> = distinct(names.iter().map(String::as_str))
             .into_iter()
             .map(|name| {
-                Self::parse(signal, &name, registry)
-                    .map_err(|reason| InstallError::invalid("the exporter", name, reason.to_owned()))
+                Self::parse(signal, &name, registry).map_err(|expected| {
+                    InstallError::invalid("the exporter", name, format!("expected {expected}"))
+                })
             })
             .collect();
         Ok(parsed?.into_iter().flatten().collect())
     }
 
-    /// `None` for `none`; what to write instead if nobody knows the name.
+    /// `None` for `none`; what is expected if nobody knows the name.
     fn parse(signal: Signal, name: &str, registry: &Registry) -> Result<Option<Self>, &'static str> {
         if let Some(named) = registry.exporter(signal, name) {
             return Ok(Some(Self::Named(named)));
@@ -75,11 +76,11 @@ impl ExporterName {
             "prometheus" if signal == Signal::Metrics && cfg!(feature = "prometheus") => {
                 Ok(Some(Self::Prometheus))
             }
-            "jaeger" | "zipkin" => Err("write otlp, and let the collector convert; Jaeger takes OTLP itself"),
+            "jaeger" | "zipkin" => Err("otlp, which a collector converts, and Jaeger takes itself"),
             "prometheus" if signal == Signal::Metrics => {
-                Err("build otel-init with its feature `prometheus`, or write otlp, which Prometheus takes")
+                Err("otlp, which Prometheus takes, or otel-init with its feature `prometheus`")
             }
-            _ => Err("expected otlp, console or none"),
+            _ => Err("otlp, console or none"),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::{
     Config, ExporterConfig, LONGEST_WAIT, Origins, PropagatorConfig, Settings, SubscriberConfig,
     console_filter, otlp, proxy, resource,
 };
-use crate::error::InstallErrorKind;
+use crate::error::{InstallErrorKind, NOT_SHOWN};
 use crate::{InstallError, SettingSource, Signal};
 
 /// The variables that name the file; the second is the one of older texts.
@@ -42,6 +42,10 @@ impl Config {
         settings: &Settings,
         lookup: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, InstallError> {
+        if path.contains('\n') {
+            let reason = "expected the path of a file, found what is to be in it".to_owned();
+            return Err(InstallError::invalid("the configuration file", NOT_SHOWN.to_owned(), reason));
+        }
         let failed = |error| InstallErrorKind::File { path: path.clone(), error };
         let text = read(&path).map_err(failed)?;
         let mut file = file::read(&text, settings, lookup).map_err(failed)?;

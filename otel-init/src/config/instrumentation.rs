@@ -41,14 +41,7 @@ pub(super) fn resolve(names: &[String], environment: &Environment<'_>) -> Instru
     for variable in &all {
         if let Some(name) = name_in(variable, ENABLED) {
             // Anything but `false` leaves it on: a typing error must not take data away.
-            let is_on = environment.parsed(&[variable], "true or false", true, |value| {
-                match value.to_ascii_lowercase().as_str() {
-                    "true" => Some(true),
-                    "false" => Some(false),
-                    _ => None,
-                }
-            });
-            if is_on == Some(false) {
+            if environment.true_or_false(variable, true) == Some(false) {
                 found.disabled.push(name);
             }
         } else if let Some(name) = name_in(variable, EXCLUDED) {
@@ -59,9 +52,8 @@ pub(super) fn resolve(names: &[String], environment: &Environment<'_>) -> Instru
             let paths = list.split(',').map(str::trim).filter(|path| !path.is_empty());
             let (paths, others): (Vec<_>, Vec<_>) = paths.partition(|path| path.starts_with(['/', '*']));
             for path in others {
-                environment.warn(format!(
-                    "{variable} has {path:?}, which no path is like, so it leaves out no request: one begins with / or *, as in /health*"
-                ));
+                let expected = "a path that begins with / or *, as in /health*";
+                environment.misnamed(variable, path, expected, "it leaves out no request");
             }
             found.excluded_paths.push((name, paths.into_iter().map(str::to_owned).collect()));
         } else if let Some(name) = name_in(variable, OTHERS)
@@ -85,10 +77,13 @@ fn header_names(variable: &str, environment: &Environment<'_>) -> Vec<String> {
     };
     let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
     let (names, others): (Vec<_>, Vec<_>) = names.partition(|name| is_header_pattern(name));
-    if !others.is_empty() {
-        environment.warn(format!(
-            "{variable} has {others:?}, which no header is called, so it records none for that: names are like x-tenant or x-shop-*"
-        ));
+    for other in others {
+        environment.misnamed(
+            variable,
+            other,
+            "a header's name like x-tenant or x-shop-*",
+            "it records no header",
+        );
     }
     names.into_iter().map(str::to_owned).collect()
 }

@@ -23,6 +23,7 @@ mod proxy;
 mod resource;
 mod rows;
 mod sampler;
+mod shown;
 mod unsupported;
 
 use std::collections::BTreeMap;

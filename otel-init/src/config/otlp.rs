@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::endpoint::Endpoint;
 use super::environment::Environment;
+use super::shown::shown;
 use super::{Destinations, HeaderProvider, Settings, percent};
 use crate::{InstallError, Protocol, Signal};
 
@@ -160,7 +161,9 @@ impl Variables {
             let value = environment.text(name)?;
             let refuse = |reason| {
                 environment.refuse(name);
-                refused.borrow_mut().push(format!("{name} is {:?}: {reason}", Endpoint::masked(&value)));
+                refused
+                    .borrow_mut()
+                    .push(format!("{name} is {}, {reason}", shown(&Endpoint::masked(&value))));
             };
             parse(&value).map_err(refuse).ok()
         };
@@ -168,7 +171,7 @@ impl Variables {
             .or_else(|| checked(&general, &|base| Endpoint::from_base(base, self.0, protocol, insecure)))
             .unwrap_or_else(|| Endpoint::default_for(self.0, protocol));
         for refused in refused.into_inner() {
-            environment.warn(format!("{refused}; it is ignored, {} is used", endpoint.shown_base()));
+            environment.warn(format!("{refused}; {} is used", endpoint.shown_base()));
         }
         for name in [&own, &general] {
             environment.instead(name, format!("{} is used", endpoint.shown_base()));
@@ -191,8 +194,8 @@ impl Variables {
         names.iter().for_each(|name| environment.instead(name, format!("{used} are sent")));
         for (name, place) in refused {
             environment.warn(format!(
-                "{name} cannot be read in its entry {place} and is ignored as a whole, expected key=value,key=value with \
-                 values percent-encoded; {used} are used in their place"
+                "{name} cannot be read in its entry {place}, expected {}; {used} are sent",
+                percent::PAIRS
             ));
         }
         understood.map(|(_, headers)| headers).unwrap_or_default()
@@ -224,7 +227,7 @@ impl Variables {
                 }
                 environment.refuse(name);
                 environment.warn(format!(
-                    "{name} is to be the path of a file, and holds what is to be in it, which is not shown; {otherwise}"
+                    "{name} is what may be a secret, expected the path of a file that holds it; {otherwise}"
                 ));
                 None
             };
@@ -238,12 +241,10 @@ impl Variables {
         let (client_certificate, client_key) =
             (file("CLIENT_CERTIFICATE", without), file("CLIENT_KEY", without));
         if client_certificate.is_some() != client_key.is_some() {
-            let [_, general] = self.names("CLIENT_*");
-            let only = if client_key.is_some() { "the key" } else { "the certificate" };
-            environment.warn(format!(
-                "{general}: a client certificate and its key are needed together; only {only} is set, and it is \
-                 ignored: {without}"
-            ));
+            let [[_, key], [_, certificate]] =
+                ["CLIENT_KEY", "CLIENT_CERTIFICATE"].map(|name| self.names(name));
+            let (set, missing) = if client_key.is_some() { (key, certificate) } else { (certificate, key) };
+            environment.warn(format!("{set} is set, expected {missing} besides; {without}"));
             return TlsConfig { authority, ..TlsConfig::default() };
         }
         TlsConfig { authority, client_certificate, client_key }

@@ -1,5 +1,8 @@
 //! Percent-decoding and the `key=value,key=value` lists of the specification.
 
+/// What is expected of such a list, in a message.
+pub(crate) const PAIRS: &str = "key=value,key=value with values percent-encoded";
+
 /// Decodes `%XX`. `None` if an escape is incomplete or the result is not UTF-8. A `+` stays a `+`.
 pub(crate) fn decode(text: &str) -> Option<String> {
     let mut decoded = Vec::with_capacity(text.len());

@@ -45,13 +45,10 @@ impl PropagatorConfig {
         if is_empty {
             environment.names_nothing(NAME, &listed(DEFAULT.into_iter()));
         }
-        let supported: Vec<_> = registry.names().collect();
+        let expected = format!("{} or none", registry.names().collect::<Vec<_>>().join(", "));
         for name in unknown {
-            environment.warn(format!(
-                "{NAME} names {name:?}, which is not supported; supported are {} and none; {} is used",
-                supported.join(", "),
-                listed(known.iter().map(String::as_str))
-            ));
+            let used = listed(known.iter().map(String::as_str));
+            environment.misnamed(NAME, name, &expected, format!("{used} is used"));
         }
         Self { names: known, registry: registry.clone() }
     }

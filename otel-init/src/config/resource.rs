@@ -134,8 +134,8 @@ fn from_environment(environment: &Environment<'_>) -> Vec<(Key, Value)> {
         Err(place) => {
             environment.refuse(ATTRIBUTES);
             environment.warn(format!(
-                "{ATTRIBUTES} cannot be read in its entry {place} and is ignored as a whole, expected \
-                 key=value,key=value with values percent-encoded; the resource has none of them"
+                "{ATTRIBUTES} cannot be read in its entry {place}, expected {}; the resource has none of its attributes",
+                percent::PAIRS
             ));
             return Vec::new();
         }

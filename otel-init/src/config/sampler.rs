@@ -149,7 +149,8 @@ fn debug_key(environment: &Environment<'_>) -> Option<String> {
     if key.len() < SHORTEST_KEY {
         environment.refuse(DEBUG_KEY);
         environment.warn(format!(
-            "{DEBUG_KEY} has fewer than {SHORTEST_KEY} bytes; no debug header is accepted with it"
+            "{DEBUG_KEY} has {} bytes, expected {SHORTEST_KEY} at least; no debug header is accepted",
+            key.len()
         ));
         return None;
     }

@@ -47,8 +47,9 @@ pub(super) fn read(mut fields: Fields, config: &mut FileConfig) -> Result<(), Fi
     if let Some(mut disk) = own.fields("disk_buffer")? {
         let mut buffer = DiskBuffer::new(disk.required("directory")?.text()?);
         if let Some(size) = disk.optional("max_size") {
-            let bytes = u64::try_from(size.integer()?).map_err(|_| size.error("expected bytes"))?;
-            buffer = buffer.with_max_size(bytes);
+            let bytes = u64::try_from(size.integer()?).ok().filter(|bytes| *bytes > 0);
+            let expected = || size.expected("a whole number of bytes, 1 at least");
+            buffer = buffer.with_max_size(bytes.ok_or_else(expected)?);
         }
         disk.end()?;
         config.disk = Some(buffer);

@@ -8,6 +8,7 @@ use super::Reader;
 use super::error::FileError;
 use super::fields::{Fields, Value};
 use crate::config::otlp::{TIMEOUT, holds_pem, parse_headers, sensitive_header};
+use crate::config::percent::PAIRS;
 use crate::config::{Compression, Endpoint, ExporterConfig, LONGEST_WAIT, OtlpConfig, TlsConfig};
 use crate::{Protocol, Signal};
 
@@ -132,7 +133,7 @@ fn tls(fields: &mut Fields, is_grpc: bool) -> Result<(TlsConfig, bool), FileErro
     };
     let is_insecure = if is_grpc { tls.boolean("insecure")?.unwrap_or(false) } else { false };
     if config.client_key.is_some() != config.client_certificate.is_some() {
-        return Err(FileError::at(tls.line(), "key_file and cert_file are needed together").below("tls"));
+        return Err(tls.error("key_file and cert_file are needed together"));
     }
     tls.end()?;
     Ok((config, is_insecure))
@@ -142,8 +143,8 @@ fn tls(fields: &mut Fields, is_grpc: bool) -> Result<(TlsConfig, bool), FileErro
 fn headers(fields: &mut Fields) -> Result<HeaderMap, FileError> {
     let mut headers = HeaderMap::new();
     if let Some(list) = fields.optional("headers_list") {
-        let reason = "expected key=value,key=value with values percent-encoded";
-        headers = parse_headers(&list.text()?).map_err(|_| list.error(reason))?;
+        let unread = |place| list.error(format!("expected {PAIRS}, which its entry {place} is not"));
+        headers = parse_headers(&list.text()?).map_err(unread)?;
     }
     let Some(pairs) = fields.optional("headers") else {
         return Ok(headers);

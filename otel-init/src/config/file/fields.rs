@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::error::FileError;
 use super::node::{Node, Scalar, Yaml};
+use crate::config::shown::shown;
 
 type Result<T> = std::result::Result<T, FileError>;
 
@@ -24,17 +25,19 @@ pub(super) struct Fields {
 pub(super) struct Value {
     path: String,
     node: Node,
+    /// What it belongs to sounds like a secret.
+    is_secret: bool,
     lines: Lines,
 }
 
 impl Fields {
     /// The whole file.
     pub(super) fn root(node: Node, lines: Lines) -> Result<Self> {
-        Value { path: String::new(), node, lines }.fields()
+        Value { path: String::new(), node, is_secret: false, lines }.fields()
     }
 
-    pub(super) fn line(&self) -> usize {
-        self.line
+    pub(super) fn error(&self, reason: impl Into<String>) -> FileError {
+        FileError { line: self.line, key: self.path.clone(), reason: reason.into() }
     }
 
     /// The entry of this key, also with the suffix of keys that are not stable yet; `None` for one that is null.
@@ -52,13 +55,11 @@ impl Fields {
         let path = if self.path.is_empty() { key } else { format!("{}.{key}", self.path) };
         let line = if matches!(node.value, Yaml::Null) { line } else { node.line };
         self.lines.borrow_mut().insert(path.clone(), line);
-        Some(Value { path, node: Node { line, ..node }, lines: Rc::clone(&self.lines) })
+        Some(Value { path, node: Node { line, ..node }, is_secret: false, lines: Rc::clone(&self.lines) })
     }
 
     pub(super) fn required(&mut self, key: &str) -> Result<Value> {
-        let missing =
-            FileError { line: self.line, key: self.path.clone(), reason: format!("{key} is missing") };
-        self.optional(key).ok_or(missing)
+        self.optional(key).ok_or_else(|| self.error(format!("{key} is missing")))
     }
 
     pub(super) fn text(&mut self, key: &str) -> Result<Option<String>> {
@@ -109,17 +110,12 @@ impl Fields {
     pub(super) fn only(mut self) -> Result<(String, Value)> {
         if self.entries.len() != 1 {
             let keys: Vec<_> = self.entries.iter().map(|(key, ..)| key.as_str()).collect();
-            let found = if keys.is_empty() { "there is none".to_owned() } else { keys.join(", ") };
-            let reason = format!("exactly one key is expected, {found}");
-            return Err(FileError { line: self.line, key: self.path, reason });
+            let found = if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
+            return Err(self.error(format!("expected exactly one key, found {found}")));
         }
         let key = self.entries.first().map(|(key, ..)| key.clone()).unwrap_or_default();
-        let value = self.take(&key);
-        let key = key.strip_suffix("/development").unwrap_or(&key).to_owned();
-        match value {
-            Some(value) => Ok((key, value)),
-            None => Err(FileError { line: self.line, key: self.path, reason: "a key is expected".into() }),
-        }
+        let value = self.take(&key).ok_or_else(|| self.error("expected a key"))?;
+        Ok((key.strip_suffix("/development").unwrap_or(&key).to_owned(), value))
     }
 }
 
@@ -132,22 +128,32 @@ impl Value {
         FileError { line: self.node.line, key: self.path.clone(), reason: reason.into() }
     }
 
-    fn expected(&self, what: &str) -> FileError {
+    /// The value of an attribute or a header with this name.
+    pub(super) fn of(self, name: &str) -> Self {
+        Self { is_secret: otel_core::sounds_secret(name), ..self }
+    }
+
+    pub(super) fn expected(&self, what: &str) -> FileError {
         let found = match &self.node.value {
             Yaml::Null => "null".to_owned(),
             Yaml::List(_) => "a list".to_owned(),
             Yaml::Map(_) => "a map".to_owned(),
             // A variable may be a secret that stands in the wrong place.
-            Yaml::Scalar(scalar) if scalar.is_substituted => "the value of a variable".to_owned(),
+            Yaml::Scalar(scalar) if scalar.is_substituted && scalar.is_plain => {
+                "the value of a variable".to_owned()
+            }
+            Yaml::Scalar(scalar) if scalar.is_substituted => "the value of a variable, quoted".to_owned(),
             Yaml::Scalar(_) if self.may_be_secret() => "what may be a secret".to_owned(),
-            Yaml::Scalar(scalar) => format!("{:?}", scalar.text),
+            Yaml::Scalar(scalar) if scalar.is_plain => shown(&scalar.text),
+            Yaml::Scalar(scalar) => format!("the text {}", shown(&scalar.text)),
         };
         self.error(format!("expected {what}, found {found}"))
     }
 
     /// A key, and all that stands where headers are to be: whoever writes them in another form has written the value too.
     fn may_be_secret(&self) -> bool {
-        self.path.split('.').any(|key| key.starts_with("headers") || otel_core::sounds_secret(key))
+        self.is_secret
+            || self.path.split('.').any(|key| key.starts_with("headers") || otel_core::sounds_secret(key))
     }
 
     /// A null stands for an empty map.
@@ -175,6 +181,7 @@ impl Value {
         let item = |(index, node)| Self {
             path: format!("{}[{index}]", self.path),
             node,
+            is_secret: self.is_secret,
             lines: Rc::clone(&self.lines),
         };
         Ok(items.into_iter().enumerate().map(item).collect())

@@ -114,7 +114,7 @@ impl Shared {
 
 fn positive(value: &Value) -> Result<usize, FileError> {
     match value.count()? {
-        0 => Err(value.error("expected a whole number above 0")),
+        0 => Err(value.expected("a whole number above 0")),
         limit => Ok(usize::try_from(limit).unwrap_or(usize::MAX - 1)),
     }
 }
@@ -138,7 +138,7 @@ fn pull(value: Value, config: &mut FileConfig, shared: &mut Shared) -> Result<()
         address.host = host;
     }
     if let Some(port) = options.optional("port") {
-        let expected = |_| port.error("expected a port, 0 to 65535");
+        let expected = |_| port.expected("a port, 0 to 65535");
         address.port = u16::try_from(port.integer()?).map_err(expected)?;
     }
     address.has_scope_labels = !options.boolean("without_scope_info")?.unwrap_or(false);
@@ -231,32 +231,29 @@ fn aggregated(view: View, value: Value) -> Result<View, FileError> {
         "last_value" => options.nothing().map(|()| view.last_value()),
         "explicit_bucket_histogram" => {
             let mut fields = options.fields()?;
-            let line = fields.line();
             let boundaries = match fields.optional("boundaries") {
                 Some(list) => Some(list.list()?.iter().map(Value::number).collect::<Result<Vec<_>, _>>()?),
                 None => None,
             };
             let has_min_max = fields.boolean("record_min_max")?.unwrap_or(true);
-            fields.end()?;
             let view = view.with_explicit_buckets(boundaries, has_min_max);
-            match view.problem() {
-                None => Ok(view),
-                Some(problem) => {
-                    Err(FileError::at(line, problem).below("meter_provider.views.stream.aggregation"))
-                }
+            if let Some(problem) = view.problem() {
+                return Err(fields.error(problem));
             }
+            fields.end()?;
+            Ok(view)
         }
         "base2_exponential_bucket_histogram" => {
             let mut fields = options.fields()?;
             let (mut max_scale, mut max_size) = (20, 160);
             if let Some(scale) = fields.optional("max_scale") {
                 let parsed = i8::try_from(scale.integer()?).ok().filter(|scale| (-10..=20).contains(scale));
-                max_scale = parsed.ok_or_else(|| scale.error("expected a whole number from -10 to 20"))?;
+                max_scale = parsed.ok_or_else(|| scale.expected("a whole number from -10 to 20"))?;
             }
             if let Some(size) = fields.optional("max_size") {
                 max_size = size.count()?;
                 if max_size < 2 {
-                    return Err(size.error("expected a whole number from 2"));
+                    return Err(size.expected("a whole number from 2"));
                 }
             }
             let has_min_max = fields.boolean("record_min_max")?.unwrap_or(true);

@@ -187,6 +187,6 @@ fn format(fields: &mut Fields, config: &mut FileConfig) -> Result<(), FileError>
             }
             Ok(())
         }
-        _ => Err(value.error(format!("{text:?} is not supported, but \"1.0\" to \"1.{MINOR}\""))),
+        _ => Err(value.expected(&format!("1.0 to 1.{MINOR}"))),
     }
 }

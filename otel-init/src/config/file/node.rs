@@ -1,9 +1,9 @@
 //! YAML as a tree that knows its lines.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 
 use super::error::FileError;
 use super::substitute::substitute;
@@ -46,7 +46,8 @@ pub(super) fn parse(
     lookup: &dyn Fn(&str) -> Option<String>,
 ) -> Result<(Node, Vec<String>), FileError> {
     let parser = Parser::new_from_str(text);
-    let mut builder = Builder { parser, lookup, anchors: HashMap::new(), count: 0, warnings: Vec::new() };
+    let mut builder =
+        Builder { text, parser, lookup, anchors: HashMap::new(), count: 0, warnings: Vec::new() };
     let mut document = None;
     loop {
         match builder.next()? {
@@ -67,6 +68,7 @@ pub(super) fn parse(
 }
 
 struct Builder<'input, 'lookup> {
+    text: &'input str,
     parser: Parser<'input, StrInput<'input>>,
     lookup: &'lookup dyn Fn(&str) -> Option<String>,
     anchors: HashMap<usize, Node>,
@@ -78,9 +80,17 @@ impl<'input> Builder<'input, '_> {
     fn next(&mut self) -> Result<(Event<'input>, Span), FileError> {
         match self.parser.next() {
             Some(Ok(next)) => Ok(next),
-            Some(Err(error)) => Err(FileError::at(error.marker().line(), error.info())),
+            Some(Err(error)) => Err(FileError::at(error.marker().line(), self.hinted(&error))),
             None => Ok((Event::StreamEnd, Span::default())),
         }
+    }
+
+    /// What the parser says, and what it cannot know.
+    fn hinted(&self, error: &ScanError) -> String {
+        let line = self.text.lines().nth(error.marker().line().saturating_sub(1)).unwrap_or_default();
+        let has_reference = line.contains("${") && line.contains(['{', '[']);
+        let hint = if has_reference { "; a ${..} inside of { } or [ ] is to be quoted" } else { "" };
+        format!("{}{hint}", error.info())
     }
 
     fn node(&mut self, event: Event<'input>, span: Span, depth: usize) -> Result<Node, FileError> {
@@ -149,13 +159,18 @@ impl<'input> Builder<'input, '_> {
         loop {
             match self.next()? {
                 (Event::SequenceEnd, _) => return Ok(Yaml::List(items)),
-                (event, span) => items.push(self.node(event, span, depth + 1)?),
+                (event, span) => {
+                    let index = items.len();
+                    let item = self.node(event, span, depth + 1);
+                    items.push(item.map_err(|error| error.below(&format!("[{index}]")))?);
+                }
             }
         }
     }
 
     fn map(&mut self, depth: usize) -> Result<Yaml, FileError> {
-        let (mut entries, mut merged): (Vec<(String, usize, Node)>, Vec<_>) = (Vec::new(), Vec::new());
+        let (mut entries, mut merged) = (Vec::new(), Vec::new());
+        let mut keys = HashSet::new();
         loop {
             let (key, line) = match self.next()? {
                 (Event::MappingEnd, _) => break,
@@ -163,14 +178,14 @@ impl<'input> Builder<'input, '_> {
                 (Event::Scalar(key, ..), span) => (key.into_owned(), span.start.line()),
                 (_, span) => return Err(FileError::at(span.start.line(), "a key must be a text")),
             };
-            let (event, span) = self.next()?;
-            let value = self.node(event, span, depth + 1)?;
+            let value = self.next().and_then(|(event, span)| self.node(event, span, depth + 1));
+            let value = value.map_err(|error| error.below(&key))?;
             if key == "<<" {
                 merged.push((line, value));
-            } else if entries.iter().any(|(known, ..)| *known == key) {
-                return Err(FileError::at(line, "the key is there twice").below(&key));
-            } else {
+            } else if keys.insert(key.clone()) {
                 entries.push((key, line, value));
+            } else {
+                return Err(FileError::at(line, "the key is there twice").below(&key));
             }
         }
         // The merge key of YAML 1.1, which the specification's own examples use: what stands in the map itself wins.
@@ -178,11 +193,7 @@ impl<'input> Builder<'input, '_> {
             let Yaml::Map(others) = value.value else {
                 return Err(FileError::at(line, "<< expects a map"));
             };
-            for other in others {
-                if !entries.iter().any(|(known, ..)| *known == other.0) {
-                    entries.push(other);
-                }
-            }
+            entries.extend(others.into_iter().filter(|(key, ..)| keys.insert(key.clone())));
         }
         Ok(Yaml::Map(entries))
     }

@@ -28,8 +28,8 @@ impl Reader<'_> {
             return Ok(());
         }
         if !registry.names().any(|known| known == name) {
-            let supported: Vec<_> = registry.names().collect();
-            return Err(value.error(format!("{name} is not supported, but {}", supported.join(", "))));
+            let known: Vec<_> = registry.names().collect();
+            return Err(value.error(format!("no propagator has the name {name}: {}", known.join(", "))));
         }
         config.propagators.push(name.to_owned());
         Ok(())

@@ -164,7 +164,7 @@ fn size_of(value: &Value) -> Result<usize, FileError> {
     if (1..=1_000_000).contains(&size) {
         Ok(size)
     } else {
-        Err(value.error("expected a whole number from 1 to 1000000"))
+        Err(value.expected("a whole number from 1 to 1000000"))
     }
 }
 

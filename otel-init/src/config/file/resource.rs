@@ -12,8 +12,9 @@ impl Reader<'_> {
     /// "Entries have higher priority than entries from .resource.attributes_list."
     pub(super) fn resource(&self, mut fields: Fields, config: &mut FileConfig) -> Result<(), FileError> {
         if let Some(value) = fields.optional("attributes_list") {
-            let reason = "expected key=value,key=value with values percent-encoded";
-            let pairs = percent::decode_pairs(&value.text()?).map_err(|_| value.error(reason))?;
+            let unread =
+                |place| value.error(format!("expected {}, which its entry {place} is not", percent::PAIRS));
+            let pairs = percent::decode_pairs(&value.text()?).map_err(unread)?;
             for (key, text) in pairs {
                 config.resource_lines.insert(key.clone(), value.line());
                 config.resource.push((Key::from(key), Attribute::from(text)));
@@ -66,14 +67,16 @@ pub(super) fn include_exclude(fields: &mut Fields) -> Result<Filter, FileError> 
 /// A name, a value, and a type that is a text unless it says otherwise. A null is no attribute.
 fn attribute(item: Value) -> Result<Option<(Key, Attribute)>, FileError> {
     let mut fields = item.fields()?;
-    let name = fields.required("name")?.text()?;
-    let kind = fields.text("type")?;
-    let kind_line = fields.line();
+    let name = fields.required("name")?;
+    let kind = fields.optional("type");
     let Some(value) = fields.optional("value") else {
         fields.end()?;
         return Ok(None);
     };
-    let attribute = match kind.as_deref().unwrap_or("string") {
+    // "The attribute key, which MUST be a non-null and non-empty string."
+    let name = name.choice("a name", |name| (!name.is_empty()).then(|| name.to_owned()))?;
+    let (value, text) = (value.of(&name), kind.as_ref().map(Value::text).transpose()?);
+    let attribute = match text.as_deref().unwrap_or("string") {
         "string" => value.text()?.into(),
         "bool" => value.boolean()?.into(),
         "int" => value.integer()?.into(),
@@ -85,12 +88,9 @@ fn attribute(item: Value) -> Result<Option<(Key, Attribute)>, FileError> {
         "bool_array" => Attribute::Array(Array::Bool(each(value, Value::boolean)?)),
         "int_array" => Attribute::Array(Array::I64(each(value, Value::integer)?)),
         "double_array" => Attribute::Array(Array::F64(each(value, Value::number)?)),
-        other => {
-            return Err(FileError::at(
-                kind_line,
-                format!("{other:?} is no type: string, bool, int, double, or one of them with _array"),
-            )
-            .below("resource.attributes"));
+        _ => {
+            let expected = "string, bool, int, double, or one of them with _array";
+            return Err(kind.unwrap_or(value).expected(expected));
         }
     };
     fields.end()?;

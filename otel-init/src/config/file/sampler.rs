@@ -185,7 +185,7 @@ pub(super) fn ratio(value: Value) -> Result<Option<f64>, FileError> {
         Some(value) => {
             let ratio = value.number()?;
             if !(0.0..=1.0).contains(&ratio) {
-                return Err(value.error("expected a number from 0 to 1"));
+                return Err(value.expected("a number from 0 to 1"));
             }
             Some(ratio)
         }
@@ -203,7 +203,7 @@ fn rate<'a>(value: Value, keys: &[&'a str]) -> Result<Option<(&'a str, f64)>, Fi
         let Some(value) = fields.optional(key) else { continue };
         let rate = value.number()?;
         if !rate.is_finite() || rate < 0.0 {
-            return Err(value.error("expected a number from 0"));
+            return Err(value.expected("a number from 0"));
         }
         if found.replace((*key, rate)).is_some() {
             return Err(value.error(format!("only one of {} can be the target", keys.join(", "))));

@@ -46,7 +46,7 @@ fn a_number_that_is_too_large_is_told_with_what_may_be() {
             "18446744073709551616",
             "a whole number of milliseconds, 0 for no limit; 10000 is used",
         ),
-        ("OTEL_INIT_DISK_BUFFER_MAX_SIZE", "-1", "a whole number of bytes; 536870912 is used"),
+        ("OTEL_INIT_DISK_BUFFER_MAX_SIZE", "-1", "a whole number of bytes, 1 at least; 536870912 is used"),
     ] {
         assert_eq!(told(name, value), format!("{name} is {value:?}, expected {expected}"));
     }
@@ -71,7 +71,7 @@ fn a_batch_is_bounded_by_a_queue_that_is_counted_and_by_no_other() {
         assert_eq!(of(&config), most);
         assert_eq!(
             config.warnings,
-            [format!("{} is 5000, more than the queue holds; {most} is used", batch.0)]
+            [format!("{} is \"5000\", expected no more than the queue holds; {most} is used", batch.0)]
         );
     }
     // What the console takes waits in a queue of the SDK.
@@ -118,15 +118,15 @@ fn a_list_with_nothing_in_it_is_told() {
 #[test]
 fn the_place_of_a_bad_header_counts_empty_entries() {
     let warning = told("OTEL_EXPORTER_OTLP_HEADERS", "a=1,,b c=2");
-    assert!(warning.contains("cannot be read in its entry 3 "), "{warning}");
+    assert!(warning.contains("cannot be read in its entry 3,"), "{warning}");
 }
 
 #[test]
 fn an_endpoint_has_a_host_and_no_fragment() {
     for (value, reason) in [
-        ("http://:4318", "a host is expected"),
-        ("http://user@:4318", "a host is expected"),
-        ("http://collector:4318#here", "a # has no place in an endpoint; in a password it is %23"),
+        ("http://:4318", "expected a URL with a host"),
+        ("http://user@:4318", "expected a URL with a host"),
+        ("http://collector:4318#here", "expected a URL without #, which is %23 in a password"),
     ] {
         let warning = told("OTEL_EXPORTER_OTLP_ENDPOINT", value);
         assert!(warning.contains(reason), "{value}: {warning}");

@@ -79,7 +79,7 @@ fn an_endpoint_in_code_that_is_no_url_is_an_error() {
     assert!(error.is_invalid_configuration());
     assert_eq!(
         error.to_string(),
-        "the endpoint is \"collector:4318\": a URL with http:// or https:// is expected"
+        "the endpoint is \"collector:4318\": expected a URL with http:// or https://"
     );
 }
 
@@ -197,9 +197,7 @@ fn a_key_in_place_of_its_path_is_told_and_not_shown() {
         let name = format!("OTEL_EXPORTER_OTLP_{name}");
         let config = resolve(&[("OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca.pem"), (&name, key)]);
         assert!(!format!("{config:?}").contains("hunter2"), "{config:?}");
-        let told = format!(
-            "{name} is to be the path of a file, and holds what is to be in it, which is not shown; "
-        );
+        let told = format!("{name} is what may be a secret, expected the path of a file that holds it; ");
         assert!(config.warnings.len() == 1 && config.warnings[0].starts_with(&told), "{:?}", config.warnings);
         let authority = otlp(&config, Signal::Logs).unwrap().tls.authority.as_deref();
         assert_eq!(authority, Some(std::path::Path::new("/ca.pem")));
@@ -234,16 +232,16 @@ fn several_exporters_can_be_named_and_unknown_ones_are_told() {
     }
     let config = resolve(&[("OTEL_TRACES_EXPORTER", "jaeger,console")]);
     assert!(otlp(&config, Signal::Traces).is_none() && is_on_console(&config, Signal::Traces));
-    let jaeger = "write otlp, and let the collector convert; Jaeger takes OTLP itself";
+    let jaeger = "otlp, which a collector converts, and Jaeger takes itself";
     assert_eq!(
         config.warnings,
-        [format!("OTEL_TRACES_EXPORTER is \"jaeger\": {jaeger}; it is ignored, console is used")]
+        [format!("OTEL_TRACES_EXPORTER names \"jaeger\", expected {jaeger}; console is used")]
     );
     let config = resolve(&[("OTEL_TRACES_EXPORTER", "otpl")]);
     assert!(otlp(&config, Signal::Traces).is_some() && !is_on_console(&config, Signal::Traces));
     assert_eq!(
         config.warnings,
-        ["OTEL_TRACES_EXPORTER is \"otpl\": expected otlp, console or none; it is ignored, otlp is used"]
+        ["OTEL_TRACES_EXPORTER names \"otpl\", expected otlp, console or none; otlp is used"]
     );
 }
 
@@ -303,23 +301,23 @@ fn what_is_ignored_is_shown_without_secrets_and_with_what_holds_instead() {
     for (variables, expected) in [
         (
             vec![(ENDPOINT, "http://user:hunter2@collector:?key=hunter2")],
-            "OTEL_EXPORTER_OTLP_ENDPOINT is \"http://***@collector:?***\": the port must be a number from 1 to 65535; it \
-             is ignored, http://localhost:4318 is used",
+            "OTEL_EXPORTER_OTLP_ENDPOINT is \"http://***@collector:?***\", expected a port from 1 to 65535; \
+             http://localhost:4318 is used",
         ),
         (
             vec![(ENDPOINT, "http://general:4318"), ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "logs:1")],
-            "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT is \"logs:1\": a URL with http:// or https:// is expected; it is ignored, \
-             http://general:4318 is used",
+            "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT is \"logs:1\", expected a URL with http:// or https://; http://general:4318 \
+             is used",
         ),
         (
             vec![("OTEL_EXPORTER_OTLP_HEADERS", "a=1,hunter2")],
-            "OTEL_EXPORTER_OTLP_HEADERS cannot be read in its entry 2 and is ignored as a whole, expected \
-             key=value,key=value with values percent-encoded; none are used in their place",
+            "OTEL_EXPORTER_OTLP_HEADERS cannot be read in its entry 2, expected key=value,key=value with values \
+             percent-encoded; none are sent",
         ),
         (
             vec![("OTEL_EXPORTER_OTLP_HEADERS", "a=1"), ("OTEL_EXPORTER_OTLP_LOGS_HEADERS", "hunter2")],
-            "OTEL_EXPORTER_OTLP_LOGS_HEADERS cannot be read in its entry 1 and is ignored as a whole, expected \
-             key=value,key=value with values percent-encoded; those of OTEL_EXPORTER_OTLP_HEADERS are used in their place",
+            "OTEL_EXPORTER_OTLP_LOGS_HEADERS cannot be read in its entry 1, expected key=value,key=value with values \
+             percent-encoded; those of OTEL_EXPORTER_OTLP_HEADERS are sent",
         ),
         (
             vec![("OTEL_EXPORTER_OTLP_TIMEOUT", "7000"), ("OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", "7s")],
@@ -345,12 +343,12 @@ fn what_is_ignored_is_shown_without_secrets_and_with_what_holds_instead() {
         ),
         (
             vec![("OTEL_INIT_DEBUG_KEY", "hunter2")],
-            "OTEL_INIT_DEBUG_KEY has fewer than 16 bytes; no debug header is accepted with it",
+            "OTEL_INIT_DEBUG_KEY has 7 bytes, expected 16 at least; no debug header is accepted",
         ),
         (
             vec![("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/key")],
-            "OTEL_EXPORTER_OTLP_CLIENT_*: a client certificate and its key are needed together; only the key is set, and \
-             it is ignored: connections have no client certificate",
+            "OTEL_EXPORTER_OTLP_CLIENT_KEY is set, expected OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE besides; connections have \
+             no client certificate",
         ),
     ] {
         assert_eq!(resolve(&variables).warnings, [expected], "{variables:?}");
@@ -392,14 +390,14 @@ fn what_is_not_utf_8_is_told_with_what_holds_instead() {
         (
             "OTEL_EXPORTER_OTLP_TIMEOUT",
             vec![],
-            "a whole number of milliseconds, 0 for no limit is expected, 10000 is used",
+            ", expected a whole number of milliseconds, 0 for no limit; 10000 is used",
         ),
         (
             "OTEL_EXPORTER_OTLP_LOGS_TIMEOUT",
             vec![("OTEL_EXPORTER_OTLP_TIMEOUT", "7000")],
-            "a whole number of milliseconds, 0 for no limit is expected, \"7000\" of OTEL_EXPORTER_OTLP_TIMEOUT is used",
+            ", expected a whole number of milliseconds, 0 for no limit; \"7000\" of OTEL_EXPORTER_OTLP_TIMEOUT is used",
         ),
-        ("OTEL_SDK_DISABLED", vec![], "true or false is expected, it counts as false"),
+        ("OTEL_SDK_DISABLED", vec![], ", expected true or false; false is used"),
         ("OTEL_TRACES_EXPORTER", vec![], "otlp is used"),
         ("OTEL_PROPAGATORS", vec![], "tracecontext,baggage is used"),
         ("OTEL_CONFIG_FILE", vec![], "no file is read, the other variables hold"),
@@ -410,7 +408,8 @@ fn what_is_not_utf_8_is_told_with_what_holds_instead() {
     ] {
         let mut variables = others.clone();
         variables.push((variable, BAD));
-        let expected = format!("{variable} is not UTF-8; {instead}");
+        let separator = if instead.starts_with(',') { "" } else { "; " };
+        let expected = format!("{variable} is not UTF-8{separator}{instead}");
         assert_eq!(resolve(&variables).warnings, [expected], "{variables:?}");
     }
 }

@@ -50,23 +50,75 @@ fn every_variable_bears_nonsense() {
         let is_text = texts.contains(name) || name.ends_with("_CERTIFICATE") && !name.contains("CLIENT");
         assert_eq!(config.warnings.len(), usize::from(!is_text), "{name}: {:?}", config.warnings);
         if let Some(warning) = config.warnings.first() {
-            // The two files of a client are told together.
-            let shown = if name.contains("CLIENT") { "OTEL_EXPORTER_OTLP_CLIENT_*" } else { name };
-            assert!(warning.contains(shown), "{name}: {warning}");
-            let instead = [
-                " is used",
-                " are used",
-                "it counts as false",
-                "has no effect",
-                "is ignored: ",
-                "has none of",
-                "is accepted",
-            ];
-            assert!(instead.iter().any(|words| warning.contains(words)), "what holds instead? {warning}");
+            assert!(warning.starts_with(*name) || name.contains("CLIENT"), "{name}: {warning}");
+            assert!(has_the_form_of_all(warning), "{warning}");
         }
         let shown = config.effective().to_string();
         let is_used = is_text || *name == "OTEL_SDK_DISABLED" || name.ends_with("INSECURE");
         assert!(is_used || !shown.contains(&format!("  # {name}\n")), "{name}\n{shown}");
+    }
+}
+
+/// Which variable, what it is, what is expected, what holds.
+fn has_the_form_of_all(warning: &str) -> bool {
+    let is_in_order = |words: [&str; 2]| {
+        let places = words.map(|words| warning.find(words));
+        places[0].is_some() && places[0] < places[1]
+    };
+    is_in_order([", expected ", "; "]) || warning.contains("is set but has no effect: ")
+}
+
+/// Whatever stands in a variable, it is one message of one form for each entry, nothing in it is a secret, and it is short.
+#[test]
+fn no_value_of_any_variable_panics_or_is_shown_where_it_may_be_secret() {
+    const SECRET: &str = "hunter2";
+    let more = [
+        "RUST_LOG",
+        "OTEL_INSTRUMENTATION_HTTP_SERVER_CAPTURE_REQUEST_HEADERS",
+        "OTEL_INSTRUMENTATION_HTTP_ENABLED",
+        "OTEL_INSTRUMENTATION_HTTP_EXCLUDED_PATHS",
+    ];
+    // They are what they are: what is in them is used.
+    let is_text = |name: &str| {
+        ["OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES", "RUST_LOG"].contains(&name)
+            || ["_FILE", "_DIRECTORY", "_CERTIFICATE", "_CLIENT_KEY"].iter().any(|end| name.ends_with(end))
+    };
+    let long = "x y".repeat(10_000);
+    for name in KNOWN.iter().chain(&more).filter(|name| !name.ends_with("CONFIG_FILE")) {
+        let value_of = |value: &str| resolve(&[(name, value)]);
+        for empty in ["", "  ", "\t\n"] {
+            assert_eq!(value_of(empty).warnings, Vec::<String>::new(), "{name}={empty:?}");
+            assert!(
+                !value_of(empty).effective().to_string().contains(&format!("# {name}")),
+                "{name}={empty:?}"
+            );
+        }
+        for value in [
+            "wrong",
+            " WRONG\t",
+            "-1",
+            "0",
+            "1.5",
+            "1e999",
+            "99999999999999999999999",
+            "=,;=",
+            "a\nb\u{1b}[31m",
+            "Bearer hunter2hunter2hunter2",
+            "http://user:hunter2hunter2@host:x/path?token=hunter2hunter2",
+            "password=hunter2hunter2",
+            "api-key=hunter2hunter2\u{7f},token=hunter2hunter2",
+            long.as_str(),
+        ] {
+            for warning in value_of(value).warnings {
+                assert!(warning.starts_with("OTEL_"), "{name}={value:?}: {warning}");
+                assert!(has_the_form_of_all(&warning), "{name}={value:?}: {warning}");
+                assert!(is_text(name) || !warning.contains(SECRET), "{name}={value:?}: {warning}");
+                assert!(
+                    warning.len() < 500 && !warning.contains(['\n', '\u{1b}']),
+                    "{name}={value:?}: {warning}"
+                );
+            }
+        }
     }
 }
 
@@ -91,8 +143,8 @@ fn of_a_list_what_is_known_holds() {
 #[cfg(not(feature = "aws"))]
 fn a_detector_that_was_not_built_names_its_feature() {
     let config = resolve(&[("OTEL_INIT_RESOURCE_DETECTORS", "host,aws")]);
-    let expected = "OTEL_INIT_RESOURCE_DETECTORS names \"aws\", which is not known; build otel-init with its feature `aws`; \
-                    host is used";
+    let expected = "OTEL_INIT_RESOURCE_DETECTORS names \"aws\", expected service, process, host, os, container, k8s, all or none: \
+                    build otel-init with its feature `aws`; host is used";
     assert_eq!(config.warnings, [expected]);
 }
 
@@ -197,7 +249,8 @@ fn a_misspelt_variable_of_the_process_is_named() {
         [
             "OTEL_INSTRUMENTATION_DB_EXCLUDED_URLS is set but not supported, it has no effect; set \
              OTEL_INSTRUMENTATION_DB_EXCLUDED_PATHS instead, to paths such as /health*",
-            "OTEL_INSTRUMENTATION_GRPC_EXCLUDED_PATHS has \"https://x/y\", which no path is like, so it leaves out no request: one begins with / or *, as in /health*",
+            "OTEL_INSTRUMENTATION_GRPC_EXCLUDED_PATHS names \"https://x/y\", expected a path that begins with / or *, as in /health*; \
+             it leaves out no request",
             "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST is set but not supported, it has no effect; set \
              OTEL_INSTRUMENTATION_HTTP_SERVER_CAPTURE_REQUEST_HEADERS instead, to names such as x-tenant,x-shop-*",
             "otel.exporter.otlp.endpoint is set but has no effect; set OTEL_EXPORTER_OTLP_ENDPOINT instead",

@@ -71,7 +71,7 @@ fn a_bad_ratio_samples_everything_and_a_batch_fits_its_queue() {
 
     let config = resolve(&[("OTEL_BSP_MAX_QUEUE_SIZE", "10"), ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "20")]);
     assert_eq!(config.destinations.traces[0].batch.max_export_batch_size, 10);
-    assert!(config.warnings[0].starts_with("OTEL_BSP_MAX_EXPORT_BATCH_SIZE is 20"));
+    assert!(config.warnings[0].starts_with("OTEL_BSP_MAX_EXPORT_BATCH_SIZE is \"20\", "));
 }
 
 #[test]
