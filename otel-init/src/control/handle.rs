@@ -14,7 +14,8 @@ use crate::{DropRule, InstallError, Signal, diagnostics};
 /// Changes what is exported while the process runs: [`Telemetry::control`](crate::Telemetry::control).
 ///
 /// Each change is told on the console. With an expiry it undoes itself, also if whoever made it is gone; a later change of
-/// the same thing is not undone by it. Which traces are recorded is changed by
+/// the same thing is not undone by it. Any number of threads may make changes; what the last one said holds. After a shutdown,
+/// and where telemetry is disabled, nothing is exported whatever is said here. Which traces are recorded is changed by
 /// [`Telemetry::sampler`](crate::Telemetry::sampler).
 ///
 /// ```
@@ -58,10 +59,10 @@ impl Control {
     /// Switches the export of a signal on or off. What is made while it is off is counted as filtered; metrics go on
     /// adding up. It does not switch on what is not configured.
     pub fn set_exported(&self, signal: Signal, is_exported: bool) {
-        self.live.set_off(signal, !is_exported);
-        self.told(
+        self.change(
             Setting::Export(signal),
             &format!("export of {signal} is {}", on(is_exported)),
+            |live| live.set_off(signal, !is_exported),
             move |live| {
                 live.set_off(signal, false);
                 format!("export of {signal} is on again")
@@ -82,12 +83,16 @@ impl Control {
     /// ([`with_target_level`](crate::TelemetryBuilder::with_target_level)) keep it, unless this is [`LevelFilter::OFF`].
     pub fn set_level(&self, level: impl Into<LevelFilter>) {
         let level = level.into();
-        self.live.set_level(level);
-        self.told(Setting::Level, &format!("the exported level is {level}"), |live| {
-            let level = live.configured_level();
-            live.set_level(level);
-            format!("the exported level is {level} again")
-        });
+        self.change(
+            Setting::Level,
+            &format!("the exported level is {level}"),
+            |live| live.set_level(level),
+            |live| {
+                let level = live.configured_level();
+                live.set_level(level);
+                format!("the exported level is {level} again")
+            },
+        );
     }
 
     /// Sets drop rules that hold besides the configured ones, in place of those that were set here before.
@@ -101,10 +106,10 @@ impl Control {
             InstallError::invalid("a drop rule", format!("{rules:?}"), error.to_string())
         };
         let compiled = DropRules::new(&rules).map_err(invalid)?;
-        self.live.set_drop_rules((!rules.is_empty()).then_some(compiled));
-        self.told(
+        self.change(
             Setting::DropRules,
             &format!("{} drop rules besides the configured ones", rules.len()),
+            |live| live.set_drop_rules((!rules.is_empty()).then_some(compiled)),
             |live| {
                 live.set_drop_rules(None);
                 "the drop rules are the configured ones again".to_owned()
@@ -128,18 +133,28 @@ impl Control {
             InstallError::invalid("the attributes", globs.join(", "), error.to_string())
         };
         let compiled = Globs::new(&globs).map_err(invalid)?;
-        self.live.set_without_attributes((!globs.is_empty()).then_some(compiled));
         let shown = if globs.is_empty() { "none".to_owned() } else { globs.join(", ") };
-        self.told(Setting::Attributes, &format!("attributes that are left off: {shown}"), |live| {
-            live.set_without_attributes(None);
-            "no attributes are left off any more".to_owned()
-        });
+        self.change(
+            Setting::Attributes,
+            &format!("attributes that are left off: {shown}"),
+            |live| live.set_without_attributes((!globs.is_empty()).then_some(compiled)),
+            |live| {
+                live.set_without_attributes(None);
+                "no attributes are left off any more".to_owned()
+            },
+        );
         Ok(())
     }
 
-    /// Tells the change, and sees to its end.
-    fn told(&self, setting: Setting, what: &str, undo: impl FnOnce(&Live) -> String + Send + 'static) {
-        let number = self.live.changed(setting);
+    /// Makes the change, tells it, and sees to its end.
+    fn change(
+        &self,
+        setting: Setting,
+        what: &str,
+        change: impl FnOnce(&Live),
+        undo: impl FnOnce(&Live) -> String + Send + 'static,
+    ) {
+        let number = self.live.change(setting, change);
         let (Some(expiry), Some(runtime)) = (self.expiry, &self.runtime) else {
             return diagnostics::info(&format!("changed while running: {what}"));
         };
@@ -147,8 +162,9 @@ impl Control {
         let live: Weak<Live> = Arc::downgrade(&self.live);
         runtime.spawn(async move {
             tokio::time::sleep(expiry).await;
-            if let Some(live) = live.upgrade().filter(|live| live.is_last(setting, number)) {
-                let what = undo(&live);
+            let Some(live) = live.upgrade() else { return };
+            let mut what = String::new();
+            if live.undo(setting, number, |live| what = undo(live)) {
                 diagnostics::info(&format!("the time is over: {what}"));
             }
         });

@@ -1,6 +1,6 @@
 //! What was changed while the process runs, as the hot path reads it.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use arc_swap::ArcSwapOption;
@@ -22,8 +22,8 @@ pub(crate) struct Live {
     /// What the configuration says, and what holds now.
     configured: OnceLock<Levels>,
     level: AtomicUsize,
+    /// How often each setting was changed. Held during a change, so that the last number belongs to what holds.
     changes: Mutex<[u64; Setting::COUNT]>,
-    counter: AtomicU64,
 }
 
 /// What can be changed.
@@ -47,7 +47,6 @@ impl Default for Live {
             configured: OnceLock::new(),
             level: AtomicUsize::new(number(LevelFilter::INFO)),
             changes: Mutex::default(),
-            counter: AtomicU64::new(0),
         }
     }
 }
@@ -125,24 +124,37 @@ impl Live {
         let _ = self.configured.set(levels);
     }
 
+    /// For [`Self::change`]: by itself `tracing` does not notice.
     pub(crate) fn set_level(&self, to: LevelFilter) {
         self.level.store(number(to), Ordering::Relaxed);
-        // `tracing` remembers for each place in the code whether anybody wants it.
-        tracing::callsite::rebuild_interest_cache();
     }
 
-    /// A number for a change, so that its expiry does not undo a later one.
-    pub(crate) fn changed(&self, setting: Setting) -> u64 {
-        let number = self.counter.fetch_add(1, Ordering::Relaxed) + 1;
-        if let Some(last) = self.changes().get_mut(setting.place()) {
-            *last = number;
-        }
+    /// Makes a change, one at a time, and numbers it, so that its expiry does not undo a later one.
+    pub(crate) fn change(&self, setting: Setting, change: impl FnOnce(&Self)) -> u64 {
+        let number = {
+            let mut changes = self.changes();
+            change(self);
+            let number = changes.get_mut(setting.place());
+            number.map_or(0, |number| {
+                *number += 1;
+                *number
+            })
+        };
+        setting.is_in_force();
         number
     }
 
-    /// Whether this change is the last one of its setting.
-    pub(crate) fn is_last(&self, setting: Setting, number: u64) -> bool {
-        self.changes().get(setting.place()) == Some(&number)
+    /// Takes a change back, if it is the last one of its setting.
+    pub(crate) fn undo(&self, setting: Setting, number: u64, undo: impl FnOnce(&Self)) -> bool {
+        {
+            let changes = self.changes();
+            if changes.get(setting.place()) != Some(&number) {
+                return false;
+            }
+            undo(self);
+        }
+        setting.is_in_force();
+        true
     }
 
     fn changes(&self) -> MutexGuard<'_, [u64; Setting::COUNT]> {
@@ -160,6 +172,14 @@ impl Live {
 
 impl Setting {
     const COUNT: usize = 6;
+
+    /// `tracing` remembers for each place in the code whether anybody wants it, and asks again then. It asks other layers too,
+    /// so nothing is locked meanwhile.
+    fn is_in_force(self) {
+        if self == Self::Level {
+            tracing::callsite::rebuild_interest_cache();
+        }
+    }
 
     fn place(self) -> usize {
         match self {
@@ -204,7 +224,8 @@ mod tests {
     use tracing_subscriber::filter::LevelFilter;
 
     use super::{Live, Setting};
-    use crate::Signal;
+    use crate::safety::DropRules;
+    use crate::{DropRule, Signal};
 
     #[test]
     fn switches_are_independent_and_the_last_change_counts() {
@@ -214,11 +235,46 @@ mod tests {
         live.set_off(Signal::Traces, true);
         live.set_off(Signal::Traces, false);
         assert!(live.is_off(Signal::Logs) && !live.is_off(Signal::Traces) && !live.is_untouched());
-        let first = live.changed(Setting::Level);
-        let other = live.changed(Setting::DropRules);
-        let second = live.changed(Setting::Level);
-        assert!(!live.is_last(Setting::Level, first));
-        assert!(live.is_last(Setting::Level, second) && live.is_last(Setting::DropRules, other));
+        let to = |level| move |live: &Live| live.set_level(level);
+        let first = live.change(Setting::Level, to(LevelFilter::DEBUG));
+        let other = live.change(Setting::DropRules, |_| ());
+        let second = live.change(Setting::Level, to(LevelFilter::TRACE));
+        assert!(!live.undo(Setting::Level, first, to(LevelFilter::INFO)));
+        assert_eq!(live.level(), LevelFilter::TRACE);
+        assert!(live.undo(Setting::DropRules, other, |_| ()));
+        assert!(live.undo(Setting::Level, second, to(LevelFilter::INFO)));
+        assert_eq!(live.level(), LevelFilter::INFO);
+    }
+
+    /// The expiry looks whether its change is the last one, and undoes it, with no other change between.
+    #[test]
+    fn no_thread_loses_its_change_to_the_expiry_of_an_earlier_one() {
+        let live = Live::default();
+        for _ in 0..2_000 {
+            let first = live.change(Setting::Export(Signal::Logs), |live| live.set_off(Signal::Logs, true));
+            std::thread::scope(|threads| {
+                threads.spawn(|| {
+                    live.undo(Setting::Export(Signal::Logs), first, |live| live.set_off(Signal::Logs, false));
+                });
+                threads.spawn(|| {
+                    live.change(Setting::Export(Signal::Logs), |live| live.set_off(Signal::Logs, true));
+                });
+            });
+            assert!(live.is_off(Signal::Logs));
+        }
+    }
+
+    #[test]
+    fn drop_rules_of_several_threads_are_there_or_not_as_the_last_one_said() {
+        let live = Live::default();
+        let rules = || DropRules::new(&[DropRule::span_name("a")]).ok();
+        for _ in 0..500 {
+            std::thread::scope(|threads| {
+                threads.spawn(|| live.change(Setting::DropRules, |live| live.set_drop_rules(rules())));
+                threads.spawn(|| live.change(Setting::DropRules, |live| live.set_drop_rules(None)));
+            });
+            assert_eq!(live.is_untouched(), live.drop_rules.load().is_none());
+        }
     }
 
     #[test]

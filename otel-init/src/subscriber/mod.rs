@@ -113,7 +113,7 @@ where
 }
 
 /// What is exported: up to the level of the moment, and nothing of the export itself. `tracing` remembers the answer for each
-/// place in the code; [`Live::set_level`](crate::control::Live) makes it ask again.
+/// place in the code; [`Live::change`](crate::control::Live) makes it ask again.
 struct ExportFilter {
     live: Arc<Live>,
     wants: fn(&Metadata<'_>) -> bool,

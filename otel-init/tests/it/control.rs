@@ -189,6 +189,58 @@ fn everything_is_off_for_a_while_with_one_switch() {
 }
 
 #[test]
+fn changes_by_many_threads_and_after_the_shutdown_do_no_harm() {
+    let finished = alone("control::changes_by_many_threads_and_after_the_shutdown_do_no_harm", || {
+        let receiver = OtlpReceiver::start().unwrap();
+        let telemetry = to(&receiver).install().unwrap();
+        let (control, sampler) = (telemetry.control(), telemetry.sampler());
+        std::thread::scope(|threads| {
+            for thread in 0..4 {
+                let (control, sampler) =
+                    (control.clone().for_at_most(Duration::from_millis(1)), sampler.clone());
+                threads.spawn(move || {
+                    for turn in 0..50 {
+                        control.set_exported(Signal::Traces, (turn + thread) % 2 == 0);
+                        control.set_level(if turn % 2 == 0 { LevelFilter::TRACE } else { LevelFilter::OFF });
+                        control.set_drop_rules([DropRule::span_name("other")]).unwrap();
+                        sampler.set_ratio(0.5);
+                        span("while all change");
+                        tracing::info!("while all change");
+                        control.set_enabled(turn % 2 == 0);
+                        sampler.reset();
+                    }
+                });
+            }
+        });
+        control.set_enabled(true);
+        control.set_drop_rules([]).unwrap();
+        span("after all");
+        tracing::info!("after all");
+        telemetry.flush_blocking().unwrap();
+        assert!(receiver.spans().iter().any(|span| span.name == "after all"));
+        assert!(receiver.logs().iter().any(|log| log.message() == "after all"));
+        telemetry.shutdown_blocking().unwrap();
+        receiver.clear();
+        for control in [control.clone(), control.for_at_most(Duration::ZERO)] {
+            control.set_enabled(false);
+            control.set_enabled(true);
+            control.set_level(LevelFilter::TRACE);
+            control.set_drop_rules([DropRule::span_name("late")]).unwrap();
+            sampler.set_ratio(1.0);
+            span("too late");
+            tracing::info!("too late");
+        }
+        let _ = telemetry.flush_blocking();
+        drop(telemetry);
+        sampler.reset();
+        assert!(receiver.spans().is_empty() && receiver.logs().is_empty());
+    });
+    if let Some(finished) = finished {
+        assert!(!finished.console.contains("panicked"), "{}", finished.console);
+    }
+}
+
+#[test]
 fn an_audit_hook_sees_what_is_exported_and_never_delays() {
     let finished = alone("control::an_audit_hook_sees_what_is_exported_and_never_delays", || {
         let receiver = OtlpReceiver::start().unwrap();
