@@ -2,10 +2,13 @@
 //! <https://opentelemetry.io/docs/specs/semconv/database/database-metrics/#connection-pools>
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider, ObservableUpDownCounter};
+use opentelemetry::metrics::{
+    AsyncInstrument, Counter, Histogram, Meter, MeterProvider, ObservableUpDownCounter,
+};
 use opentelemetry::{KeyValue, global};
 
 const STATE: &str = "db.client.connection.state";
@@ -25,18 +28,21 @@ pub(crate) trait PoolFigures: Send + Sync {
 /// A pool that is measured.
 pub(crate) struct MeasuredPool {
     attributes: [KeyValue; 1],
-    /// The callbacks of a meter stay for ever, so they do not keep the pool.
+    /// Clients and meters do not keep the pool.
     figures: Weak<dyn PoolFigures>,
-    has_own_provider: bool,
-    /// Whose meter has the callbacks already.
-    observed_by: Mutex<Option<Observer>>,
+    /// With a provider of its own: whether the meter of that has the callbacks already.
+    observed_by_own: Option<AtomicBool>,
 }
 
-#[derive(Clone)]
-enum Observer {
-    Own,
-    Global(Arc<dyn MeterProvider + Send + Sync>),
-}
+/// The pools of a meter. A callback stays with its meter for ever, so all pools share a few, and those that are gone are
+/// taken out.
+type Pools = Mutex<Vec<Weak<MeasuredPool>>>;
+
+/// Whose meter has the callbacks, and the pools that they report.
+type Observed = (Weak<dyn MeterProvider + Send + Sync>, Arc<Pools>);
+
+/// By the global provider that was there last.
+static OBSERVED: Mutex<Option<Observed>> = Mutex::new(None);
 
 /// What is recorded when it happens.
 #[derive(Debug)]
@@ -51,12 +57,15 @@ pub(crate) struct PoolMetrics {
 impl MeasuredPool {
     pub(crate) fn new(name: String, figures: Weak<dyn PoolFigures>, has_own_provider: bool) -> Self {
         let attributes = [KeyValue::new("db.client.connection.pool.name", name)];
-        Self { attributes, figures, has_own_provider, observed_by: Mutex::default() }
+        Self { attributes, figures, observed_by_own: has_own_provider.then(AtomicBool::default) }
     }
 
-    pub(crate) fn metrics(&self, meter: &Meter) -> PoolMetrics {
-        if self.is_new_observer() {
-            self.observe(meter);
+    pub(crate) fn metrics(self: &Arc<Self>, meter: &Meter) -> PoolMetrics {
+        match &self.observed_by_own {
+            // Instruments are taken anew from time to time; callbacks must not pile up.
+            Some(observed) if observed.swap(true, Ordering::Relaxed) => {}
+            Some(_) => add(&observe(meter), self),
+            None => add(&globally_observed(meter), self),
         }
         let time = |name: &'static str, description: &'static str| {
             let histogram = meter.f64_histogram(name).with_unit("s").with_description(description);
@@ -85,90 +94,92 @@ impl MeasuredPool {
             attributes: self.attributes.clone(),
         }
     }
+}
 
-    /// Instruments are taken anew from time to time, from the same provider too; callbacks must not pile up there.
-    fn is_new_observer(&self) -> bool {
-        let mut observed_by = self.observed_by.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = match self.has_own_provider {
-            true => Observer::Own,
-            false => Observer::Global(global::meter_provider()),
-        };
-        let is_new = !matches!((&*observed_by, &now), (Some(Observer::Own), Observer::Own))
-            && !matches!((&*observed_by, &now),
-            (Some(Observer::Global(old)), Observer::Global(new)) if Arc::ptr_eq(old, new));
-        if is_new {
-            *observed_by = Some(now);
+fn add(pools: &Pools, pool: &Arc<MeasuredPool>) {
+    let mut pools = pools.lock().unwrap_or_else(PoisonError::into_inner);
+    pools.retain(|one| one.strong_count() > 0 && !std::ptr::eq(one.as_ptr(), Arc::as_ptr(pool)));
+    pools.push(Arc::downgrade(pool));
+}
+
+fn globally_observed(meter: &Meter) -> Arc<Pools> {
+    let provider = Arc::downgrade(&global::meter_provider());
+    let mut observed = OBSERVED.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*observed {
+        Some((by, pools)) if by.ptr_eq(&provider) => Arc::clone(pools),
+        _ => {
+            let pools = observe(meter);
+            *observed = Some((provider, Arc::clone(&pools)));
+            pools
         }
-        is_new
     }
+}
 
-    fn observe(&self, meter: &Meter) {
-        let [name] = &self.attributes;
-        let in_state = |state: &'static str| vec![name.clone(), KeyValue::new(STATE, state)];
-        let (idle, used) = (in_state("idle"), in_state("used"));
-        let figures = Weak::clone(&self.figures);
-        let _: ObservableUpDownCounter<i64> = meter
-            .i64_observable_up_down_counter("db.client.connection.count")
-            .with_unit("{connection}")
-            .with_description(
-                "The number of connections that are currently in state described by the `state` attribute.",
-            )
-            .with_callback(move |observer| {
-                if let Some(figures) = figures.upgrade() {
-                    observer.observe(figures.idle(), &idle);
-                    observer.observe(figures.used(), &used);
-                }
-            })
-            .build();
-        let limit = |figures: &dyn PoolFigures| figures.limit();
-        self.observe_one(
-            meter,
-            "db.client.connection.idle.max",
-            "{connection}",
-            "The maximum number of idle open connections allowed.",
-            limit,
-        );
-        self.observe_one(
-            meter,
-            "db.client.connection.idle.min",
-            "{connection}",
-            "The minimum number of idle open connections allowed.",
-            |figures| figures.idle_min(),
-        );
-        self.observe_one(
-            meter,
-            "db.client.connection.limit",
-            "{connection}",
-            "The maximum number of open connections allowed.",
-            limit,
-        );
-        self.observe_one(
-            meter,
-            "db.client.connection.pending_requests",
-            "{request}",
-            "The number of current pending requests for an open connection.",
-            |figures| figures.pending(),
-        );
-    }
+fn observe(meter: &Meter) -> Arc<Pools> {
+    let pools = Arc::<Pools>::default();
+    observe_each(
+        meter,
+        &pools,
+        ("db.client.connection.count", "{connection}"),
+        "The number of connections that are currently in state described by the `state` attribute.",
+        |figures, [name], observe| {
+            observe(figures.idle(), &[name.clone(), KeyValue::new(STATE, "idle")]);
+            observe(figures.used(), &[name.clone(), KeyValue::new(STATE, "used")]);
+        },
+    );
+    observe_each(
+        meter,
+        &pools,
+        ("db.client.connection.idle.max", "{connection}"),
+        "The maximum number of idle open connections allowed.",
+        |figures, name, observe| observe(figures.limit(), name),
+    );
+    observe_each(
+        meter,
+        &pools,
+        ("db.client.connection.idle.min", "{connection}"),
+        "The minimum number of idle open connections allowed.",
+        |figures, name, observe| observe(figures.idle_min(), name),
+    );
+    observe_each(
+        meter,
+        &pools,
+        ("db.client.connection.limit", "{connection}"),
+        "The maximum number of open connections allowed.",
+        |figures, name, observe| observe(figures.limit(), name),
+    );
+    observe_each(
+        meter,
+        &pools,
+        ("db.client.connection.pending_requests", "{request}"),
+        "The number of current pending requests for an open connection.",
+        |figures, name, observe| observe(figures.pending(), name),
+    );
+    pools
+}
 
-    fn observe_one(
-        &self,
-        meter: &Meter,
-        name: &'static str,
-        unit: &'static str,
-        description: &'static str,
-        read: impl Fn(&dyn PoolFigures) -> i64 + Send + Sync + 'static,
-    ) {
-        let (figures, attributes) = (Weak::clone(&self.figures), self.attributes.clone());
-        let callback = move |observer: &dyn opentelemetry::metrics::AsyncInstrument<i64>| {
-            if let Some(figures) = figures.upgrade() {
-                observer.observe(read(&*figures), &attributes);
-            }
-        };
-        let builder = meter.i64_observable_up_down_counter(name).with_unit(unit);
-        let _: ObservableUpDownCounter<i64> =
-            builder.with_description(description).with_callback(callback).build();
-    }
+/// Reads a figure of a pool with these attributes.
+type Read = fn(&dyn PoolFigures, &[KeyValue; 1], &dyn Fn(i64, &[KeyValue]));
+
+fn observe_each(
+    meter: &Meter,
+    pools: &Arc<Pools>,
+    (name, unit): (&'static str, &'static str),
+    description: &'static str,
+    read: Read,
+) {
+    let pools = Arc::clone(pools);
+    let callback = move |observer: &dyn AsyncInstrument<i64>| {
+        let mut pools = pools.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.retain(|pool| {
+            let Some(pool) = pool.upgrade() else { return false };
+            let Some(figures) = pool.figures.upgrade() else { return false };
+            read(&*figures, &pool.attributes, &|value, attributes| observer.observe(value, attributes));
+            true
+        });
+    };
+    let builder = meter.i64_observable_up_down_counter(name).with_unit(unit).with_description(description);
+    let _: ObservableUpDownCounter<i64> = builder.with_callback(callback).build();
 }
 
 impl PoolMetrics {
@@ -192,5 +203,52 @@ impl PoolMetrics {
 impl fmt::Debug for MeasuredPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MeasuredPool").field("attributes", &self.attributes).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Figures;
+
+    impl PoolFigures for Figures {
+        fn idle(&self) -> i64 {
+            1
+        }
+        fn used(&self) -> i64 {
+            2
+        }
+        fn pending(&self) -> i64 {
+            3
+        }
+        fn limit(&self) -> i64 {
+            4
+        }
+        fn idle_min(&self) -> i64 {
+            5
+        }
+    }
+
+    /// A service may have a pool for each of its customers, for a while.
+    #[test]
+    fn pools_that_are_gone_leave_nothing_behind() {
+        let meter = global::meter("otel-db");
+        let figures: Arc<dyn PoolFigures> = Arc::new(Figures);
+        let one = |name: &str| {
+            let pool = Arc::new(MeasuredPool::new(name.to_owned(), Arc::downgrade(&figures), false));
+            pool.metrics(&meter);
+            pool.metrics(&meter);
+            pool
+        };
+        let kept = one("kept");
+        let pools = globally_observed(&meter);
+        for number in 0..100 {
+            drop(one(&number.to_string()));
+        }
+        let known: Vec<_> = pools.lock().unwrap().iter().map(Weak::as_ptr).collect();
+        assert!(known.contains(&Arc::as_ptr(&kept)));
+        assert!(known.len() <= 2, "{}", known.len());
+        assert!(Arc::ptr_eq(&pools, &globally_observed(&meter)), "the callbacks are there once");
     }
 }
