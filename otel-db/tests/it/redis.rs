@@ -190,6 +190,36 @@ async fn a_refused_command_fails_its_transaction() {
     assert_conventional(&telemetry);
 }
 
+/// Whether the application looks at what was refused or not, it was refused.
+#[tokio::test]
+async fn a_pipeline_whose_errors_are_ignored_has_failed() {
+    let telemetry = TestTelemetry::new();
+    let Some((mut cache, address)) = connect(&telemetry).await else { return };
+    let (text, missing) = (key("canary-text"), key("canary-missing"));
+    let () = cache.set(&text, "canary-value").await.unwrap();
+    telemetry.clear();
+    for atomic in [false, true] {
+        let mut pipeline = redis::pipe();
+        if atomic {
+            pipeline.atomic();
+        }
+        pipeline.ignore_errors().get(&text).lpush(&text, 1).get(&missing);
+        let answers: Vec<redis::RedisResult<Option<String>>> =
+            pipeline.query_async(&mut cache).await.unwrap();
+        assert!(matches!(&answers[..], [Ok(Some(_)), Err(_), Ok(None)]), "{answers:?}");
+        let name = if atomic { "MULTI" } else { "PIPELINE" };
+        telemetry.assert_span(
+            span(format!("{name} {address}"))
+                .failed()
+                .has("error.type", "WRONGTYPE")
+                .has("db.operation.batch.size", 3),
+        );
+    }
+    assert_eq!(total(&telemetry, "otel_db.cache.lookups"), 2.0, "of the pipeline that is no transaction");
+    telemetry.assert_no_secrets(["canary-text", "canary-missing", "canary-value"]);
+    assert_conventional(&telemetry);
+}
+
 /// The first word of an error is its code, but for the scripts of people who do not know.
 #[tokio::test]
 async fn the_first_word_of_an_error_is_no_code_unless_it_looks_like_one() {
