@@ -1,7 +1,7 @@
 //! Conditions on attributes, which spans and log records share.
 
 use super::Expected;
-use super::closest::{name_distance, nearest_name};
+use super::closest::{is_slip, nearest_name};
 use crate::{AttributeValue, Attributes};
 
 #[derive(Clone, Debug, Default)]
@@ -65,6 +65,6 @@ impl AttributeConditions {
     fn misspelt<'a>(&self, key: &str, attributes: &'a Attributes) -> Option<&'a str> {
         let is_expected = |key: &str| self.expected.iter().any(|(expected, _)| expected == key);
         let others = attributes.iter().map(|(other, _)| other).filter(|other| !is_expected(other));
-        nearest_name(others, key).filter(|nearest| name_distance(nearest, key) <= key.chars().count() / 4)
+        nearest_name(others, key).filter(|nearest| is_slip(nearest, key))
     }
 }

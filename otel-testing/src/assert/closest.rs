@@ -19,6 +19,11 @@ pub(crate) fn nearest_name<'n>(names: impl IntoIterator<Item = &'n str>, wanted:
     names.into_iter().min_by_key(|name| name_distance(name, wanted))
 }
 
+/// Whether `name` is `wanted` but for a slip or two.
+pub(super) fn is_slip(name: &str, wanted: &str) -> bool {
+    name_distance(name, wanted) <= wanted.chars().count() / 4
+}
+
 /// How many characters must be changed, added or removed to make one name of the other (Levenshtein).
 pub(crate) fn name_distance(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().collect();

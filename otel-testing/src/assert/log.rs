@@ -92,7 +92,8 @@ impl ExpectedLog {
     pub(super) fn miscount(&self, count: Count, captured: &Captured) -> Option<String> {
         let found = captured.logs.iter().filter(|log| self.is_met_by(log, captured)).count();
         let mismatch = count.mismatch("log record", found)?;
-        let closest = if count.is_above(found) { self.describe_closest(captured) } else { String::new() };
+        let closest =
+            if count.is_above(found) { self.describe_closest(captured, found) } else { String::new() };
         Some(format!("{mismatch}\n  {self}\n{closest}"))
     }
 
@@ -100,9 +101,11 @@ impl ExpectedLog {
         self.differences(log, captured).is_empty()
     }
 
-    fn describe_closest(&self, captured: &Captured) -> String {
+    /// Where some are as expected, another body is no near miss, but for a slip.
+    fn describe_closest(&self, captured: &Captured, found: usize) -> String {
+        let may_be_meant = |log: &ReceivedLog| found == 0 || closest::is_slip(&log.message(), &self.message);
         let nearest = closest::closest(
-            captured.logs.iter().filter(|log| !self.is_met_by(log, captured)),
+            captured.logs.iter().filter(|log| may_be_meant(log) && !self.is_met_by(log, captured)),
             |log| self.differences(log, captured),
             |log| closest::name_distance(&log.message(), &self.message),
         );

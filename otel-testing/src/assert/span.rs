@@ -194,7 +194,8 @@ impl ExpectedSpan {
     pub(super) fn miscount(&self, count: Count, captured: &Captured) -> Option<String> {
         let found = captured.spans.iter().filter(|span| self.is_met_by(span, captured)).count();
         let mismatch = count.mismatch("span", found)?;
-        let closest = if count.is_above(found) { self.describe_closest(captured) } else { String::new() };
+        let closest =
+            if count.is_above(found) { self.describe_closest(captured, found) } else { String::new() };
         Some(format!("{mismatch}\n  {self}\n{closest}"))
     }
 
@@ -219,10 +220,12 @@ impl ExpectedSpan {
         differences
     }
 
-    /// The nearest of the captured spans and what is different, as lines of a message.
-    fn describe_closest(&self, captured: &Captured) -> String {
+    /// The nearest of the captured spans and what is different, as lines of a message. Where some are as expected, another name
+    /// is no near miss, but for a slip.
+    fn describe_closest(&self, captured: &Captured, found: usize) -> String {
+        let may_be_meant = |span: &ReceivedSpan| found == 0 || closest::is_slip(&span.name, &self.name);
         let nearest = closest::closest(
-            captured.spans.iter().filter(|span| !self.is_met_by(span, captured)),
+            captured.spans.iter().filter(|span| may_be_meant(span) && !self.is_met_by(span, captured)),
             |span| self.differences(span, captured),
             |span| closest::name_distance(&span.name, &self.name),
         );

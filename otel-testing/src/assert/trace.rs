@@ -1,5 +1,6 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::ptr;
 use std::sync::Arc;
 
@@ -51,23 +52,52 @@ impl ExpectedTrace {
     /// `None` if a captured trace is as expected, or else the differences of the one that is closest.
     pub(super) fn mismatch(&self, captured: &Captured) -> Option<String> {
         let traces = traces(captured);
-        if traces.is_empty() {
-            return Some(format!("expected a trace that starts with {}, there is none\n", self.span));
-        }
         let search = Search { captured, known: RefCell::default() };
         let differences = |trace: &Vec<&Arc<ReceivedSpan>>| self.differences_of_trace(trace, &search);
         let distance = |trace: &Vec<&Arc<ReceivedSpan>>| {
             trace.first().map_or(0, |root| closest::name_distance(&root.name, self.span.name()))
         };
-        let (trace, differences) = closest::closest(&traces, differences, distance)?;
-        if differences.is_empty() {
+        let nearest = closest::closest(&traces, differences, distance);
+        if nearest.as_ref().is_some_and(|(_, differences)| differences.is_empty()) {
             return None;
         }
-        let which = match (traces.len(), trace.first()) {
-            (2.., Some(root)) => format!(" that is closest, which starts with {:?},", root.name),
-            _ => String::new(),
-        };
-        Some(format!("the trace{which} is not as expected:\n{}", closest::indented(&differences)))
+        let mut message = "expected a trace like this, there is none:\n".to_owned();
+        self.write_lines(1, &mut message);
+        if let Some((trace, differences)) = nearest {
+            let root = trace.first().map_or("", |root| root.name.as_str());
+            let _ = writeln!(message, "the closest starts with {root:?}:");
+            message.push_str(&closest::indented(&differences));
+        }
+        message.push_str(&self.describe_place(&traces, captured));
+        Some(message)
+    }
+
+    /// As the tree is shown, with `..` where there may be others.
+    fn write_lines(&self, depth: usize, into: &mut String) {
+        let order =
+            if self.any_order && self.children.len() > 1 { ", its children in any order" } else { "" };
+        let _ = writeln!(into, "{}{}{order}", "  ".repeat(depth), self.span);
+        for child in &self.children {
+            child.write_lines(depth + 1, into);
+        }
+        if self.others {
+            let _ = writeln!(into, "{}..", "  ".repeat(depth + 1));
+        }
+    }
+
+    /// For who asks for a part of a trace.
+    fn describe_place(&self, traces: &[Vec<&Arc<ReceivedSpan>>], captured: &Captured) -> String {
+        let name = self.span.name();
+        if traces.iter().flatten().any(|top| top.name == name) {
+            return String::new();
+        }
+        let below = captured.spans.iter().filter(|span| span.name == name);
+        match below.filter_map(|span| captured.parent(span)).next() {
+            Some(parent) => {
+                format!("{name:?} is there below {:?}: the tree must begin with the root\n", parent.name)
+            }
+            None => String::new(),
+        }
     }
 
     fn differences_of_trace(&self, tops: &[&Arc<ReceivedSpan>], search: &Search<'_>) -> Vec<String> {
@@ -102,7 +132,7 @@ impl ExpectedTrace {
     }
 
     fn compare(&self, span: &ReceivedSpan, search: &Search<'_>) -> Vec<String> {
-        let path = self.span.name();
+        let path = &span.name;
         let own = self.span.differences(span, search.captured);
         let mut differences: Vec<String> = own.into_iter().map(|line| format!("{path}: {line}")).collect();
         let children = search.captured.children(span);
@@ -168,10 +198,29 @@ impl ExpectedTrace {
                     next = at + 1;
                     pairs.push(Some(at));
                 }
-                None => return self.pairs_in_any_order(children, search),
+                None => return self.pairs_in_another_order(children, search),
             }
         }
         pairs
+    }
+
+    fn pairs_in_another_order(
+        &self,
+        children: &[&Arc<ReceivedSpan>],
+        search: &Search<'_>,
+    ) -> Vec<Option<usize>> {
+        let pairs = self.pairs_in_any_order(children, search);
+        match pairs.iter().flatten().is_sorted() {
+            true => pairs,
+            false => self.pairs_by_name(children).unwrap_or(pairs),
+        }
+    }
+
+    /// Of siblings with one name it is no matter of order when they differ.
+    fn pairs_by_name(&self, children: &[&Arc<ReceivedSpan>]) -> Option<Vec<Option<usize>>> {
+        let mut rest = 0..children.len();
+        let names = self.children.iter().map(|expected| expected.span.name());
+        names.map(|name| rest.find(|at| children[*at].name == name).map(Some)).collect()
     }
 
     /// First everything that fits, by augmenting paths, then what is left by the fewest differences.

@@ -149,3 +149,53 @@ fn a_misspelt_attribute_leads_to_the_one_that_is_there() {
     let message = panic_message(|| telemetry.assert_span(span("charge").has("user.tier", "gold")));
     assert!(message.contains("\n  user.tier is absent, expected \"gold\"\n"), "{message}");
 }
+
+/// Where some are as expected, one of another name did not just miss.
+#[test]
+fn too_few_are_not_explained_by_what_has_another_name() {
+    let telemetry = TestTelemetry::new();
+    checkout(&telemetry);
+    tracing::subscriber::with_default(telemetry.subscriber(), || {
+        tracing::info!("order placed");
+        tracing::info!("order paid");
+    });
+    let span_message = panic_message(|| telemetry.assert_spans(2, "checkout"));
+    let log_message = panic_message(|| telemetry.assert_logs(2, "order paid"));
+    for message in [span_message, log_message] {
+        assert!(message.contains("there is one") && !message.contains("the closest"), "{message}");
+    }
+    let other = shop(&telemetry).start("chekout");
+    drop(other);
+    let message = panic_message(|| telemetry.assert_spans(2, "checkout"));
+    assert!(message.contains("\nthe closest is \"chekout\":\n"), "{message}");
+}
+
+#[test]
+fn a_root_of_another_name_and_a_part_of_a_trace() {
+    let telemetry = TestTelemetry::new();
+    checkout(&telemetry);
+    assert_snapshot!(all([
+        panic_message(|| assert_trace!(telemetry, span("chekout").internal() => {
+            "charge" => [..],
+            span("reserve").has_no("card.brand"),
+        })),
+        panic_message(|| assert_trace!(telemetry, "charge")),
+    ]));
+}
+
+/// Siblings of one name in the order of their names: what differs is an attribute.
+#[test]
+fn siblings_of_one_name_are_compared_in_their_order() {
+    let telemetry = TestTelemetry::new();
+    let tracer = shop(&telemetry);
+    tracer.in_span("checkout", |_| {
+        for brand in ["visa", "diners"] {
+            tracer.in_span("charge", |charge| charge.span().set_attribute(KeyValue::new("brand", brand)));
+        }
+    });
+    let message = panic_message(
+        || assert_trace!(telemetry, "checkout" => [span("charge").has("brand", "amex"), "charge"]),
+    );
+    assert!(message.contains("\n  checkout > charge: brand is \"visa\", expected \"amex\"\n"), "{message}");
+    assert!(!message.contains("order"), "{message}");
+}
