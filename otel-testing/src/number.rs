@@ -30,6 +30,12 @@ impl Number {
         }
     }
 
+    /// For those that look alike and are not equal.
+    pub(crate) fn with_type(self) -> String {
+        let kind = if self.as_integer().is_some() { "integer" } else { "floating point number" };
+        format!("the {kind} {self}")
+    }
+
     pub(crate) fn as_integer(self) -> Option<i128> {
         match self {
             Self::I64(number) => Some(number.into()),

@@ -1,11 +1,10 @@
-use std::sync::Arc;
-
 use super::count::Count;
 use super::{
-    ExpectedLog, ExpectedSpan, ExpectedTrace, MetricAssertion, closest, fail, hygiene, metric, names, secrets,
+    ExpectedLog, ExpectedSpan, ExpectedTrace, MetricAssertion, closest, fail, fail_with_spans, hygiene, log,
+    metric, names, secrets,
 };
 use crate::captured::Captured;
-use crate::{Conventions, OtlpReceiver, ReceivedLog, ReceivedTrace, Snapshot, TestTelemetry};
+use crate::{Conventions, OtlpReceiver, ReceivedTrace, Snapshot, TestTelemetry};
 
 /// Assertions about captured telemetry. A failure shows what was there, what came closest, and the difference.
 ///
@@ -62,7 +61,7 @@ pub trait AssertTelemetry {
     fn assert_spans(&self, count: usize, expected: impl Into<ExpectedSpan>) {
         let (captured, expected) = (self.captured(), expected.into());
         if let Some(mismatch) = expected.miscount(Count::Exactly(count), &captured) {
-            fail(&format!("{mismatch}all spans:\n{}", captured.tree()));
+            fail_with_spans(&mismatch, &captured);
         }
     }
 
@@ -75,7 +74,7 @@ pub trait AssertTelemetry {
     fn assert_trace(&self, expected: ExpectedTrace) {
         let captured = self.captured();
         if let Some(mismatch) = expected.mismatch(&captured) {
-            fail(&format!("{mismatch}all spans:\n{}", captured.tree()));
+            fail_with_spans(&mismatch, &captured);
         }
     }
 
@@ -123,10 +122,7 @@ pub trait AssertTelemetry {
     fn assert_logs(&self, count: usize, expected: impl Into<ExpectedLog>) {
         let (captured, expected) = (self.captured(), expected.into());
         if let Some(mismatch) = expected.miscount(Count::Exactly(count), &captured) {
-            let line = |log: &Arc<ReceivedLog>| {
-                format!("{} {:?} {}", log.severity_text, log.message(), log.attributes)
-            };
-            let lines: Vec<String> = captured.logs.iter().map(line).collect();
+            let lines: Vec<String> = captured.logs.iter().map(|log| log::line(log)).collect();
             let lines =
                 if lines.is_empty() { "there is none\n".to_owned() } else { closest::indented(&lines) };
             fail(&format!("{mismatch}all log records:\n{lines}"));
@@ -244,7 +240,7 @@ pub trait AssertTelemetry {
         let lines: Vec<String> = conventions.check(&captured).iter().map(ToString::to_string).collect();
         if !lines.is_empty() {
             let lines = closest::indented(&lines);
-            fail(&format!("against the semantic conventions:\n{lines}all spans:\n{}", captured.tree()));
+            fail_with_spans(&format!("against the semantic conventions:\n{lines}"), &captured);
         }
     }
 
@@ -254,12 +250,11 @@ pub trait AssertTelemetry {
     ///
     /// When one is not.
     #[track_caller]
-    fn must_emit<'a>(&self, names: impl IntoIterator<Item = &'a str>) {
+    fn assert_emitted<'a>(&self, names: impl IntoIterator<Item = &'a str>) {
         let captured = self.captured();
         let missing = names::missing(&captured, names);
         if !missing.is_empty() {
-            let lines = closest::indented(&missing);
-            fail(&format!("not emitted:\n{lines}all spans:\n{}", captured.tree()));
+            fail_with_spans(&format!("not emitted:\n{}", closest::indented(&missing)), &captured);
         }
     }
 }
@@ -268,7 +263,7 @@ pub trait AssertTelemetry {
 fn check(captured: &Captured, headline: &str, rule: impl FnOnce(&Captured) -> Vec<String>) {
     let lines = rule(captured);
     if !lines.is_empty() {
-        fail(&format!("{headline}:\n{}all spans:\n{}", closest::indented(&lines), captured.tree()));
+        fail_with_spans(&format!("{headline}:\n{}", closest::indented(&lines)), captured);
     }
 }
 

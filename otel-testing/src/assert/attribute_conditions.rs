@@ -36,6 +36,12 @@ impl AttributeConditions {
         }
     }
 
+    pub(super) fn all_differences(&self, attributes: &Attributes) -> Vec<String> {
+        let mut differences = Vec::new();
+        self.differences(attributes, &mut differences);
+        differences
+    }
+
     pub(super) fn differences(&self, attributes: &Attributes, into: &mut Vec<String>) {
         for (key, value) in &self.expected {
             let found = attributes.get(key);

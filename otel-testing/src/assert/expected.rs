@@ -43,6 +43,14 @@ impl Expected {
         }
     }
 
+    /// The text that is expected, if it is a certain one.
+    pub(crate) fn text(&self) -> Option<&str> {
+        match &self.rule {
+            Rule::Equal(expected) => expected.as_str(),
+            Rule::Predicate(_) => None,
+        }
+    }
+
     /// How `value` differs; `None` if it does not.
     pub(crate) fn difference(&self, key: &str, value: Option<&AttributeValue>) -> Option<String> {
         match (value, &self.rule) {

@@ -13,7 +13,7 @@ use crate::captured::Captured;
 #[derive(Clone, Debug)]
 #[must_use = "give it to assert_log"]
 pub struct ExpectedLog {
-    message: String,
+    body: Expected,
     severity: Option<Severity>,
     in_span: Option<String>,
     target: Option<String>,
@@ -21,10 +21,10 @@ pub struct ExpectedLog {
     attributes: AttributeConditions,
 }
 
-/// A log record with this text as its body. What is not said is not looked at.
+/// A log record with this body, a text or a rule such as [`containing`](super::containing). What is not said is not looked at.
 ///
 /// ```
-/// use otel_testing::{AssertTelemetry, TestTelemetry, log};
+/// use otel_testing::{AssertTelemetry, TestTelemetry, log, starting_with};
 /// use opentelemetry::logs::Severity;
 ///
 /// let telemetry = TestTelemetry::new();
@@ -33,10 +33,11 @@ pub struct ExpectedLog {
 ///     tracing::info!(items = 3, "order placed");
 /// });
 /// telemetry.assert_log(log("order placed").severity(Severity::Info).has("items", 3).in_span("checkout"));
+/// telemetry.assert_logs(0, log(starting_with("payment")));
 /// ```
-pub fn log(message: impl Into<String>) -> ExpectedLog {
+pub fn log(body: impl Into<Expected>) -> ExpectedLog {
     ExpectedLog {
-        message: message.into(),
+        body: body.into(),
         severity: None,
         in_span: None,
         target: None,
@@ -46,8 +47,8 @@ pub fn log(message: impl Into<String>) -> ExpectedLog {
 }
 
 impl From<&str> for ExpectedLog {
-    fn from(message: &str) -> Self {
-        log(message)
+    fn from(body: &str) -> Self {
+        log(body)
     }
 }
 
@@ -90,11 +91,18 @@ impl ExpectedLog {
 
     /// The message when not this many of the captured log records are like this.
     pub(super) fn miscount(&self, count: Count, captured: &Captured) -> Option<String> {
-        let found = captured.logs.iter().filter(|log| self.is_met_by(log, captured)).count();
-        let mismatch = count.mismatch("log record", found)?;
-        let closest =
-            if count.is_above(found) { self.describe_closest(captured, found) } else { String::new() };
-        Some(format!("{mismatch}\n  {self}\n{closest}"))
+        let found: Vec<_> = captured.logs.iter().filter(|log| self.is_met_by(log, captured)).collect();
+        let mismatch = count.mismatch("log record", found.len())?;
+        let what = match count.is_above(found.len()) {
+            true => self.describe_closest(captured, found.len()),
+            false => closest::found(&found.iter().map(|log| line(log)).collect::<Vec<_>>()),
+        };
+        Some(format!("{mismatch}\n  {self}\n{what}"))
+    }
+
+    /// A body that is no text may be given as it is shown.
+    fn has_body(&self, log: &ReceivedLog) -> bool {
+        self.body.accepts(&log.body) || self.body.accepts(&log.message().into())
     }
 
     fn is_met_by(&self, log: &ReceivedLog, captured: &Captured) -> bool {
@@ -103,11 +111,16 @@ impl ExpectedLog {
 
     /// Where some are as expected, another body is no near miss, but for a slip.
     fn describe_closest(&self, captured: &Captured, found: usize) -> String {
-        let may_be_meant = |log: &ReceivedLog| found == 0 || closest::is_slip(&log.message(), &self.message);
+        let is_slip =
+            |log: &ReceivedLog| self.body.text().is_some_and(|text| closest::is_slip(&log.message(), text));
+        let may_be_meant = |log: &ReceivedLog| found == 0 || self.has_body(log) || is_slip(log);
         let nearest = closest::closest(
             captured.logs.iter().filter(|log| may_be_meant(log) && !self.is_met_by(log, captured)),
             |log| self.differences(log, captured),
-            |log| closest::name_distance(&log.message(), &self.message),
+            |log| match self.body.text() {
+                Some(text) => closest::name_distance(&log.message(), text),
+                None => usize::from(!self.has_body(log)),
+            },
         );
         nearest.map_or_else(String::new, |(log, differences)| {
             format!("the closest is {:?}:\n{}", log.message(), closest::indented(&differences))
@@ -116,9 +129,8 @@ impl ExpectedLog {
 
     fn differences(&self, log: &ReceivedLog, captured: &Captured) -> Vec<String> {
         let mut differences = Vec::new();
-        let message = log.message();
-        if message != self.message {
-            differences.push(format!("its body is {message:?}, expected {:?}", self.message));
+        if !self.has_body(log) {
+            differences.push(format!("its body is {:?}, expected {}", log.message(), self.body));
         }
         if let Some(severity) = self.severity.filter(|severity| *severity as i32 != log.severity_number) {
             let (number, text) = (log.severity_number, &log.severity_text);
@@ -150,9 +162,14 @@ impl ExpectedLog {
     }
 }
 
+/// `INFO "order placed" {items=3}`
+pub(super) fn line(log: &ReceivedLog) -> String {
+    format!("{} {:?} {}", log.severity_text, log.message(), log.attributes)
+}
+
 impl fmt::Display for ExpectedLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut parts = vec![format!("{:?}", self.message)];
+        let mut parts = vec![self.body.to_string()];
         parts.extend(self.severity.map(|severity| format!("severity {severity:?}")));
         parts.extend(self.in_span.iter().map(|name| format!("in span {name:?}")));
         parts.extend(self.target.iter().map(|target| format!("target {target:?}")));

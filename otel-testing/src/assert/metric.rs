@@ -3,7 +3,8 @@ use std::fmt::Write as _;
 
 use opentelemetry::KeyValue;
 
-use super::closest::nearest_name;
+use super::attribute_conditions::AttributeConditions;
+use super::closest::{closest, indented, nearest_name};
 use super::{PointAssertion, fail};
 use crate::captured::Captured;
 use crate::{Attributes, Metric, MetricKind, Number, Point};
@@ -145,15 +146,21 @@ impl MetricAssertion {
         let found: Vec<&Point> = self.metric.points.iter().filter(has_all).collect();
         match found.as_slice() {
             [point] => PointAssertion::new(&self.metric.name, (*point).clone()),
-            [] => {
-                let misses = |point: &&Point| {
-                    expected.iter().filter(|(key, value)| point.attributes.get(key) != Some(value)).count()
-                };
-                let nearest = self.metric.points.iter().min_by_key(misses);
-                let nearest = nearest.map(|point| difference(&expected, point)).unwrap_or_default();
-                self.fail(&format!("it has no point with {expected}{nearest}"))
-            }
+            [] => self.fail(&format!("it has no point with {expected}{}", self.describe_closest(&expected))),
             several => self.fail(&format!("{} points have {expected}, expected one", several.len())),
+        }
+    }
+
+    fn describe_closest(&self, expected: &Attributes) -> String {
+        let mut conditions = AttributeConditions::default();
+        expected.iter().for_each(|(key, value)| conditions.has(key, value.clone().into()));
+        let differences = |point: &Point| conditions.all_differences(&point.attributes);
+        match closest(&self.metric.points, differences, |_| 0) {
+            Some((point, differences)) => {
+                let lines = indented(&differences);
+                format!("\nthe closest is {}:\n{}", point.attributes.sorted(), lines.trim_end())
+            }
+            None => String::new(),
         }
     }
 
@@ -249,14 +256,4 @@ pub(crate) fn list(metrics: &[Metric]) -> String {
 pub(super) fn is_close(found: f64, expected: f64) -> bool {
     let size = if expected == 0.0 { 1.0 } else { expected.abs() };
     found == expected || (expected.is_finite() && (found - expected).abs() <= size * 1e-9)
-}
-
-fn difference(expected: &Attributes, point: &Point) -> String {
-    let mut text = format!("\nthe closest is {}:", point.attributes.sorted());
-    for (key, value) in expected.iter() {
-        if let Some(line) = super::Expected::from(value.clone()).difference(key, point.attributes.get(key)) {
-            let _ = write!(text, "\n  {line}");
-        }
-    }
-    text
 }

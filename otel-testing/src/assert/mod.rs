@@ -18,7 +18,7 @@ mod span_condition;
 mod trace;
 mod trace_macro;
 
-pub(crate) use closest::{name_distance, nearest_name};
+pub(crate) use closest::{first_lines, name_distance, nearest_name};
 pub(crate) use expected::type_name;
 pub(crate) use metric::{kind_name, list, with_article};
 
@@ -30,6 +30,14 @@ pub use metric::MetricAssertion;
 pub use point::PointAssertion;
 pub use span::{ExpectedSpan, span};
 pub use trace::ExpectedTrace;
+
+use crate::Captured;
+
+/// Fails the test, and shows all spans.
+#[track_caller]
+fn fail_with_spans(message: &str, captured: &Captured) -> ! {
+    fail(&format!("{message}all spans:\n{}", first_lines(&captured.tree())))
+}
 
 /// Fails the test, at the line of the caller.
 #[track_caller]

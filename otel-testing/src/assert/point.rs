@@ -27,7 +27,10 @@ impl PointAssertion {
         let value = value.into();
         let Some(found) = self.point.number() else { self.fail("it is a histogram, which has no value") };
         let are_none = found.as_f64().is_nan() && value.as_f64().is_nan();
-        self.require(found == value || are_none, || format!("its value is {found}, expected {value}"))
+        self.require(found == value || are_none, || match found.as_f64() == value.as_f64() {
+            true => format!("its value is {}, expected {}", found.with_type(), value.with_type()),
+            false => format!("its value is {found}, expected {value}"),
+        })
     }
 
     /// How many values a histogram has.

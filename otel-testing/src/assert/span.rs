@@ -8,7 +8,7 @@ use super::count::Count;
 use super::span_condition::Condition;
 use super::{Expected, closest};
 use crate::captured::Captured;
-use crate::{Attributes, ReceivedSpan};
+use crate::{Attributes, ReceivedSpan, tree};
 
 /// What a span should be, as a sentence. Made by [`span`]; given to [`AssertTelemetry::assert_span`] and
 /// [`assert_trace!`](crate::assert_trace!).
@@ -192,11 +192,13 @@ impl ExpectedSpan {
 
     /// The message when not this many of the captured spans are like this.
     pub(super) fn miscount(&self, count: Count, captured: &Captured) -> Option<String> {
-        let found = captured.spans.iter().filter(|span| self.is_met_by(span, captured)).count();
-        let mismatch = count.mismatch("span", found)?;
-        let closest =
-            if count.is_above(found) { self.describe_closest(captured, found) } else { String::new() };
-        Some(format!("{mismatch}\n  {self}\n{closest}"))
+        let found: Vec<_> = captured.spans.iter().filter(|span| self.is_met_by(span, captured)).collect();
+        let mismatch = count.mismatch("span", found.len())?;
+        let what = match count.is_above(found.len()) {
+            true => self.describe_closest(captured, found.len()),
+            false => closest::found(&found.iter().map(|span| line(span, captured)).collect::<Vec<_>>()),
+        };
+        Some(format!("{mismatch}\n  {self}\n{what}"))
     }
 
     fn is_met_by(&self, span: &ReceivedSpan, captured: &Captured) -> bool {
@@ -237,6 +239,15 @@ impl ExpectedSpan {
     fn with(mut self, condition: Condition) -> Self {
         self.conditions.push(condition);
         self
+    }
+}
+
+/// `charge client {card.brand="visa"}, child of "checkout"`
+fn line(span: &ReceivedSpan, captured: &Captured) -> String {
+    let line = tree::span_line(&span.name, &span.kind, &span.status, &span.attributes);
+    match captured.parent_name(span) {
+        Some(parent) => format!("{line}, child of {parent:?}"),
+        None => line,
     }
 }
 

@@ -45,9 +45,9 @@ impl Condition {
                     false => format!("event {name:?} ({})", parts.join(", ")),
                 }
             }
-            Self::Events(count) => format!("{count} events"),
+            Self::Events(count) => format!("events: {count}"),
             Self::LinkedTo(name) => format!("linked to {name:?}"),
-            Self::Links(count) => format!("{count} links"),
+            Self::Links(count) => format!("links: {count}"),
             Self::Scope(name) => format!("scope {name:?}"),
             Self::ScopeVersion(version) => format!("scope version {version:?}"),
             Self::Resource(key, value) => format!("resource {key} = {value}"),
@@ -120,8 +120,7 @@ impl Condition {
 fn event_difference(span: &ReceivedSpan, name: &str, attributes: &AttributeConditions) -> Option<String> {
     let mut nearest: Option<Vec<String>> = None;
     for event in span.events.iter().filter(|event| event.name == name) {
-        let mut differences = Vec::new();
-        attributes.differences(&event.attributes, &mut differences);
+        let differences = attributes.all_differences(&event.attributes);
         if nearest.as_ref().is_none_or(|known| differences.len() < known.len()) {
             nearest = Some(differences);
         }

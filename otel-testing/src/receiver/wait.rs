@@ -57,6 +57,18 @@ impl std::error::Error for WaitTimeout {}
 impl OtlpReceiver {
     /// Waits until `condition` holds, on any executor; it is looked at again after each request that arrives.
     ///
+    /// ```no_run
+    /// # async fn test() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    /// use otel_testing::{AssertTelemetry, OtlpReceiver, span};
+    ///
+    /// let receiver = OtlpReceiver::start()?;
+    /// // Something sends to `receiver.grpc_endpoint()`.
+    /// receiver.wait_for(Duration::from_secs(5), |received| received.spans().len() == 2).await?;
+    /// receiver.assert_span(span("charge").child_of("checkout"));
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// When it does not hold by the end of `timeout`. The error says what had arrived.

@@ -13,7 +13,7 @@ use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::{ShowOnFailure, TestTelemetryBuilder};
-use crate::assert::{fail, nearest_name};
+use crate::assert::{fail, first_lines, nearest_name};
 use crate::recorder::{LogRecorder, MetricRecorder, SpanRecorder};
 use crate::subscriber::subscriber;
 use crate::{Log, globals, tree};
@@ -224,7 +224,7 @@ impl TestTelemetry {
                 let count = found.len() + 1;
                 fail(&format!(
                     "expected one span named {name:?}, there are {count}\nall spans:\n{}",
-                    self.tree()
+                    first_lines(&self.tree())
                 ))
             }
         }
@@ -238,7 +238,10 @@ impl TestTelemetry {
                 .map(|nearest| format!("the closest is {nearest:?}\n"))
                 .unwrap_or_default(),
         };
-        format!("expected one span named {name:?}, there is none\n{nearest}all spans:\n{}", self.tree())
+        format!(
+            "expected one span named {name:?}, there is none\n{nearest}all spans:\n{}",
+            first_lines(&self.tree())
+        )
     }
 
     /// How many recorded spans were started, ended or not.

@@ -4,7 +4,9 @@ use insta::assert_snapshot;
 use opentelemetry::metrics::MeterProvider as _;
 use opentelemetry::trace::{Link, Span as _, SpanContext, TraceContextExt as _, Tracer as _};
 use opentelemetry::{Context, KeyValue};
-use otel_testing::{AssertTelemetry, Captured, TestTelemetry, assert_trace, log, span};
+use otel_testing::{
+    AssertTelemetry, Captured, TestTelemetry, any_value, assert_trace, containing, log, span,
+};
 
 use crate::spans::{checkout, panic_message, shop};
 
@@ -198,4 +200,48 @@ fn siblings_of_one_name_are_compared_in_their_order() {
     );
     assert!(message.contains("\n  checkout > charge: brand is \"visa\", expected \"amex\"\n"), "{message}");
     assert!(!message.contains("order"), "{message}");
+}
+
+#[test]
+fn a_body_may_be_a_rule() {
+    let telemetry = TestTelemetry::new();
+    tracing::subscriber::with_default(telemetry.subscriber(), || {
+        tracing::info!(tier = "gold", "order 17 placed");
+        tracing::warn!("no stock");
+    });
+    telemetry.assert_log(log(containing("placed")).has("tier", "gold"));
+    telemetry.assert_logs(2, log(any_value()));
+    assert_snapshot!(all([
+        panic_message(|| telemetry.assert_log(log(containing("paid")))),
+        panic_message(|| telemetry.assert_log(log(containing("placed")).has("teir", "gold"))),
+        panic_message(|| telemetry.assert_logs(0, log(containing("placed")))),
+    ]));
+}
+
+#[test]
+fn a_point_that_just_misses_is_explained() {
+    let telemetry = TestTelemetry::new();
+    let orders = telemetry.meter_provider().meter("shop").u64_counter("orders").build();
+    orders.add(3, &[KeyValue::new("tier", "gold"), KeyValue::new("region", "eu")]);
+    orders.add(1, &[KeyValue::new("tier", "silver"), KeyValue::new("region", "eu")]);
+    let orders = telemetry.assert_metric("orders");
+    assert_snapshot!(all([
+        panic_message(|| _ = orders.point([KeyValue::new("teir", "silver"), KeyValue::new("region", "eu")])),
+        panic_message(|| _ = orders.point([KeyValue::new("tier", 2)])),
+        panic_message(|| _ = orders.point([KeyValue::new("tier", "gold")]).has_value(3.0)),
+    ]));
+}
+
+#[test]
+fn a_message_about_many_spans_stays_short() {
+    let telemetry = TestTelemetry::new();
+    (0..1_000).for_each(|_| shop(&telemetry).in_span("charge", |_| ()));
+    for message in [
+        panic_message(|| telemetry.assert_span("charge")),
+        panic_message(|| telemetry.assert_span("refund")),
+        panic_message(|| drop(telemetry.span("charge"))),
+    ] {
+        assert!(message.lines().count() < 120, "{message}");
+        assert!(message.ends_with("  and 1900 lines more\n"), "{message}");
+    }
 }
