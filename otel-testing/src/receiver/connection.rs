@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use std::{fmt, io};
 
 use axum::serve::Listener;
@@ -13,6 +14,8 @@ use tokio::sync::mpsc;
 use tonic::transport::server::Connected;
 
 use super::store::Store;
+
+const AFTER_AN_ERROR: Duration = Duration::from_millis(5);
 
 /// How a connection becomes one that speaks HTTP.
 #[derive(Clone, Default)]
@@ -67,10 +70,11 @@ impl Connections {
         let address = listener.local_addr()?;
         let (sender, established) = mpsc::channel(1);
         tokio::spawn(async move {
-            // An error is one of the client's, such as a reset before we came to it, or passes (no file handles).
             while !sender.is_closed() {
                 let Ok((stream, _)) = listener.accept().await else {
-                    tokio::task::yield_now().await;
+                    // An error is one of the client's, such as a reset before we came to it, or lasts (no file handles): then it
+                    // must not cost a whole core.
+                    tokio::time::sleep(AFTER_AN_ERROR).await;
                     continue;
                 };
                 if store.admits_connection() {
