@@ -165,12 +165,15 @@ impl Captured {
         self.spans.iter().find(|span| span.span_id == *span_id && span.trace_id == *trace_id)
     }
 
-    /// In the order of their start.
-    pub(crate) fn children<'a>(&'a self, span: &'a ReceivedSpan) -> Vec<&'a Arc<ReceivedSpan>> {
-        let is_child = |other: &&Arc<ReceivedSpan>| {
-            other.parent_span_id.as_deref() == Some(span.span_id.as_str()) && other.trace_id == span.trace_id
-        };
-        self.spans.iter().filter(is_child).collect()
+    /// The children of each span, by its trace and id, in the order of their start.
+    pub(crate) fn children(&self) -> HashMap<(&str, &str), Vec<&Arc<ReceivedSpan>>> {
+        let mut children: HashMap<_, Vec<_>> = HashMap::new();
+        for span in &self.spans {
+            if let Some(parent) = &span.parent_span_id {
+                children.entry((span.trace_id.as_str(), parent.as_str())).or_default().push(span);
+            }
+        }
+        children
     }
 
     fn nodes(&self) -> Vec<Node> {

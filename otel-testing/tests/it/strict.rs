@@ -179,6 +179,22 @@ fn many_spans_are_looked_at_in_little_time() {
 }
 
 #[test]
+fn a_tree_is_found_among_many_traces_in_little_time() {
+    let span = |trace: u64, number: u64| {
+        let parent = if number == 1 { String::new() } else { "0000000000000001".to_owned() };
+        json!({"traceId": format!("{trace:032x}"), "spanId": format!("{number:016x}"), "parentSpanId": parent,
+            "name": format!("s{}", number.min(trace)), "startTimeUnixNano": number.to_string()})
+    };
+    let spans: Vec<Value> =
+        (1..=2_000_u64).flat_map(|trace| (1..=20).map(move |at| span(trace, at))).collect();
+    let json = json!({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).to_string();
+    let captured = Captured::from_otlp_json(&json).unwrap();
+    let started = Instant::now();
+    assert_trace!(captured, "s1" => ["s2", "s3", "s4", ..]);
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+}
+
+#[test]
 fn a_file_of_something_else_is_not_empty_telemetry() {
     for other in [r#"{"resource_spans": []}"#, r#"{"name": "otel"}"#] {
         let error = Captured::from_otlp_json(other).unwrap_err().to_string();
