@@ -339,7 +339,7 @@ fn spans_that_are_open_are_listed_and_told_of() {
             "s stuck\\nhere server url.path=/orders password=REDACTED trace_id={trace_id} span_id={span_id}"
         );
         assert!(open.to_string().ends_with(&line), "{open}");
-        receiver.wait_for(PATIENCE, |received| !received.logs().is_empty()).unwrap();
+        receiver.wait_for_blocking(PATIENCE, |received| !received.logs().is_empty()).unwrap();
         let told = &receiver.logs()[0];
         assert!(told.message().starts_with("stuck\nhere has been open for"), "{}", told.message());
         let told_of = (told.trace_id.as_deref(), told.span_id.as_deref());
