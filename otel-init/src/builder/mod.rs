@@ -3,17 +3,18 @@
 mod destination;
 mod disk_buffer;
 mod export;
+mod logs;
 mod metrics;
 mod on_error;
 mod registry;
 mod resource;
+mod safety;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::{Key, KeyValue, Value};
-use tracing_subscriber::filter::LevelFilter;
 
 pub use destination::OtlpDestination;
 pub use disk_buffer::DiskBuffer;
@@ -26,11 +27,8 @@ use crate::config::{Config, Settings};
 use crate::error::InstallErrorKind;
 use crate::install::{self, Claim};
 use crate::panics::{CaughtPropagator, caught};
-use crate::safety::AuditSettings;
 use crate::sampling::Sampling;
-use crate::{
-    ConsoleLogs, DropRule, EffectiveConfig, InstallError, Protocol, Redaction, SpanSelector, Telemetry,
-};
+use crate::{EffectiveConfig, InstallError, Protocol, Telemetry};
 
 /// Finds the value of a variable.
 type Lookup = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -105,121 +103,6 @@ impl TelemetryBuilder {
     /// 60 seconds. Zero counts as not set.
     pub fn with_metric_export_interval(mut self, interval: Duration) -> Self {
         self.settings.metric_export_interval = Some(interval).filter(|interval| !interval.is_zero());
-        self
-    }
-
-    /// Sets how the console shows the application's logs. It wins over `OTEL_INIT_CONSOLE_LOGS`; the default is
-    /// [`ConsoleLogs::Compact`].
-    pub fn with_console_logs(mut self, logs: ConsoleLogs) -> Self {
-        self.settings.console_logs = Some(logs);
-        self
-    }
-
-    /// Writes the lines of [`ConsoleLogs`] to standard output, for platforms that take what comes on standard error for
-    /// errors. The default is standard error.
-    pub fn with_console_on_stdout(mut self) -> Self {
-        self.settings.console_on_stdout = true;
-        self
-    }
-
-    /// Sets the most verbose level of `tracing` spans and events that are exported, whatever `RUST_LOG` says. It wins
-    /// over `OTEL_INIT_TELEMETRY_LEVEL`; the default is [`LevelFilter::INFO`]. Spans made with the OpenTelemetry API have
-    /// no level and are always exported.
-    pub fn with_telemetry_level(mut self, level: impl Into<LevelFilter>) -> Self {
-        self.settings.telemetry_levels.general = Some(level.into());
-        self
-    }
-
-    /// Sets the most verbose level that is exported of one target and what is below it, in place of the general one: of a
-    /// crate (`sqlx`), or a module (`shop::orders`). Of several that fit, the longest counts.
-    ///
-    /// ```
-    /// use otel_init::LevelFilter;
-    ///
-    /// let builder = otel_init::Telemetry::builder()
-    ///     .with_target_level("sqlx", LevelFilter::WARN)
-    ///     .with_target_level("shop::payments", LevelFilter::DEBUG);
-    /// # drop(builder);
-    /// ```
-    pub fn with_target_level(mut self, target: impl Into<String>, level: impl Into<LevelFilter>) -> Self {
-        self.settings.telemetry_levels.set(target.into(), level.into());
-        self
-    }
-
-    /// Leaves the fields of `tracing` spans off the log records of events inside of them. By default they are there, the
-    /// innermost value of each, unless the event has a field of the same name.
-    pub fn without_span_fields_on_logs(mut self) -> Self {
-        self.settings.without_span_fields = true;
-        self
-    }
-
-    /// Says on the spans and log records of `tracing` where in the code they were made: `code.file.path` and
-    /// `code.line.number`, on spans `code.module.name` too. Paths are those of the machine that built the program, of a
-    /// dependency with the home of whoever built it. Off by default.
-    pub fn with_code_locations(mut self) -> Self {
-        self.settings.code_locations = true;
-        self
-    }
-
-    /// Leaves the `tracing` subscriber, and the `log` crate, alone, for a service that sets its own: add
-    /// [`Telemetry::tracing_layer`] to it.
-    pub fn without_tracing_subscriber(mut self) -> Self {
-        self.settings.without_tracing_subscriber = true;
-        self
-    }
-
-    /// Sets which values are removed or changed before export. The default is [`Redaction::new`]: secrets are masked.
-    pub fn with_redaction(mut self, redaction: Redaction) -> Self {
-        self.settings.safety.redaction = redaction;
-        self
-    }
-
-    /// Adds spans or log records that are not exported, such as health checks.
-    pub fn with_drop_rule(mut self, rule: DropRule) -> Self {
-        self.settings.safety.drop_rules.push(rule);
-        self
-    }
-
-    /// Shows spans to a function, as they are exported: after the redaction. It runs on a thread of its own, with up to 1000
-    /// spans waiting, and never delays the application; what it is too slow for is counted in
-    /// [`Health::unaudited_spans`](crate::Health::unaudited_spans). A panic of it is told once.
-    pub fn with_audit_hook(
-        mut self,
-        selector: SpanSelector,
-        hook: impl Fn(&opentelemetry_sdk::trace::SpanData) + Send + Sync + 'static,
-    ) -> Self {
-        self.settings.safety.audits.push(AuditSettings { selector, function: Arc::new(hook) });
-        self
-    }
-
-    /// Bounds how many spans of one trace are recorded in this process while any of them lives, so that a storm of retries
-    /// is cut. Spans on top are not recorded, nor what is below them; they are counted in
-    /// [`Health::cut_spans`](crate::Health::cut_spans), and one warning names the trace. No bound by default.
-    pub fn with_max_spans_per_trace(mut self, spans: u64) -> Self {
-        self.settings.safety.max_spans_per_trace = Some(spans);
-        self
-    }
-
-    /// Bounds how deep spans may nest in this process, so that a recursion is cut; as
-    /// [`with_max_spans_per_trace`](Self::with_max_spans_per_trace). No bound by default.
-    pub fn with_max_span_depth(mut self, depth: u32) -> Self {
-        self.settings.safety.max_span_depth = Some(depth);
-        self
-    }
-
-    /// Keeps track of the spans that have not ended, up to 8,192 at once: [`Telemetry::open_spans`] lists them, and a log record
-    /// `otel_init.span.open` tells of each that has been open for `after`, of the same again when it is twice as old, and of all
-    /// that are open when the telemetry is shut down, because these are lost. They have the name and the attributes that
-    /// the span started with. Each span costs a lock and a copy of these then. Off by default.
-    pub fn with_open_spans(mut self, after: Duration) -> Self {
-        self.settings.safety.open_spans = Some(after);
-        self
-    }
-
-    /// Copies entries of the baggage to spans, when they start, and to log records. A glob says which: `*` stands for any
-    /// characters, `?` for one, case does not matter. None is copied by default, because callers write them.
-    pub fn with_baggage_attribute(mut self, glob: impl Into<String>) -> Self {
-        self.settings.safety.baggage_attributes.push(glob.into());
         self
     }
 

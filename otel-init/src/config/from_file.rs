@@ -9,8 +9,8 @@ use super::file::{self, FileConfig, FileError};
 use super::origins::OriginFile;
 use super::sampler::SamplerConfig;
 use super::{
-    Config, ExporterConfig, LONGEST_WAIT, Origins, PropagatorConfig, Settings, SubscriberConfig,
-    console_filter, otlp, proxy, resource,
+    Config, ExporterConfig, LONGEST_WAIT, Origins, PropagatorConfig, Settings, SubscriberConfig, otlp, proxy,
+    resource, subscriber,
 };
 use crate::error::{InstallErrorKind, NOT_SHOWN};
 use crate::{InstallError, SettingSource, Signal};
@@ -60,10 +60,10 @@ impl Config {
             format!("{path}: the endpoint of {signal}")
         });
         let shutdown_timeout = settings.shutdown_timeout.or(file.shutdown_timeout);
-        let subscriber = (!settings.without_tracing_subscriber).then(|| SubscriberConfig {
+        let subscriber_config = (!settings.without_tracing_subscriber).then(|| SubscriberConfig {
             console: settings.console_logs.or(file.console_logs).unwrap_or_default(),
             console_on_stdout: settings.console_on_stdout,
-            console_filter: console_filter(&environment),
+            console_filter: subscriber::console_filter(&environment),
             own_level: file.own_level,
         });
         let (lines, attributes) = (file.lines.clone(), file.resource_lines.clone());
@@ -97,7 +97,7 @@ impl Config {
             shutdown_timeout: shutdown_timeout.unwrap_or(Duration::from_secs(5)).min(LONGEST_WAIT),
             panic_hook: settings.panic_hook || file.panic_hook,
             telemetry_levels: settings.telemetry_levels.over(file.telemetry_levels),
-            subscriber,
+            subscriber: subscriber_config,
             origins: Origins::of_file(settings, environment.used(), said),
             warnings: environment.into_warnings(),
         })

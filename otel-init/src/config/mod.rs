@@ -24,6 +24,7 @@ mod resource;
 mod rows;
 mod sampler;
 mod shown;
+mod subscriber;
 mod unsupported;
 
 use std::collections::BTreeMap;
@@ -34,7 +35,6 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::Temporality;
 use opentelemetry_sdk::trace::SpanLimits;
 use otel_core::propagation::PropagatorRegistry;
-use tracing_subscriber::filter::LevelFilter;
 
 pub(crate) use batch::BatchConfig;
 pub(crate) use destination::{Destinations, ExporterConfig, Factory, HeaderProvider, NamedExporter};
@@ -50,6 +50,7 @@ pub(crate) use prometheus::PrometheusConfig;
 pub(crate) use propagation::PropagatorConfig;
 pub use protocol::Protocol;
 pub(crate) use sampler::SamplerConfig;
+pub(crate) use subscriber::SubscriberConfig;
 
 use self::origins::Origins;
 use crate::builder::Registry;
@@ -142,17 +143,6 @@ pub(crate) struct Config {
     pub(crate) warnings: Vec<String>,
 }
 
-/// The `tracing` subscriber to set.
-#[derive(Debug)]
-pub(crate) struct SubscriberConfig {
-    pub(crate) console: ConsoleLogs,
-    pub(crate) console_on_stdout: bool,
-    /// `RUST_LOG`.
-    pub(crate) console_filter: Option<String>,
-    /// `OTEL_LOG_LEVEL`: of what this crate and the SDK say.
-    pub(crate) own_level: Option<LevelFilter>,
-}
-
 impl Config {
     /// Code wins over environment, environment over default. A configuration file replaces the environment.
     pub(crate) fn resolve(
@@ -199,7 +189,7 @@ impl Config {
             propagators: PropagatorConfig::resolve(&settings.propagators, &environment),
             shutdown_timeout: settings.shutdown_timeout.unwrap_or(Duration::from_secs(5)).min(LONGEST_WAIT),
             panic_hook: settings.panic_hook,
-            telemetry_levels: settings.telemetry_levels.over(telemetry_levels(&environment)),
+            telemetry_levels: settings.telemetry_levels.over(subscriber::telemetry_levels(&environment)),
             subscriber: SubscriberConfig::resolve(settings, &environment),
             origins: Origins::default(),
             warnings: Vec::new(),
@@ -298,51 +288,6 @@ impl Config {
         let exports = if exports.is_empty() { "nothing".to_owned() } else { exports.join(" and ") };
         format!("exporting {exports}; sampler {}; service {service}", self.sampler)
     }
-}
-
-impl SubscriberConfig {
-    fn resolve(settings: &Settings, environment: &Environment<'_>) -> Option<Self> {
-        (!settings.without_tracing_subscriber).then(|| Self {
-            console: settings.console_logs.or_else(|| console_logs(environment)).unwrap_or_default(),
-            console_on_stdout: settings.console_on_stdout,
-            console_filter: console_filter(environment),
-            own_level: own_level(environment),
-        })
-    }
-}
-
-fn console_logs(environment: &Environment<'_>) -> Option<ConsoleLogs> {
-    let (names, expected) = (["OTEL_INIT_CONSOLE_LOGS"], "compact, pretty, json, logfmt or off");
-    environment.choice(&names, expected, "compact", ConsoleLogs::named)
-}
-
-fn console_filter(environment: &Environment<'_>) -> Option<String> {
-    let filter = environment.text("RUST_LOG");
-    environment.instead("RUST_LOG", "the console shows info and above");
-    filter
-}
-
-fn telemetry_levels(environment: &Environment<'_>) -> Levels {
-    let expected =
-        "a level (off, error, warn, info, debug or trace), and target=level for some targets, with commas";
-    environment
-        .parsed(&["OTEL_INIT_TELEMETRY_LEVEL"], expected, "info", |text| text.parse().ok())
-        .unwrap_or_default()
-}
-
-fn own_level(environment: &Environment<'_>) -> Option<LevelFilter> {
-    let default = "info for this crate and warn for the SDK";
-    environment.choice(&["OTEL_LOG_LEVEL"], "none, error, warn, info, debug or all", default, |value| {
-        match value {
-            "none" | "off" => Some(LevelFilter::OFF),
-            "error" | "fatal" => Some(LevelFilter::ERROR),
-            "warn" | "warning" => Some(LevelFilter::WARN),
-            "info" => Some(LevelFilter::INFO),
-            "debug" => Some(LevelFilter::DEBUG),
-            "trace" | "verbose" | "all" => Some(LevelFilter::TRACE),
-            _ => None,
-        }
-    })
 }
 
 /// The sampler of these variables, in words, and whether there was a warning.

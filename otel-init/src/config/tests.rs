@@ -6,6 +6,7 @@ mod exporters;
 mod names;
 mod samplers;
 mod sources;
+mod told;
 
 use std::time::Duration;
 

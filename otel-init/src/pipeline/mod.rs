@@ -1,6 +1,7 @@
 //! The providers of the three signals.
 
 mod outlet;
+mod providers;
 mod queue;
 mod self_metrics;
 
@@ -19,16 +20,15 @@ pub use queue::Queue;
 pub(crate) use self_metrics::Processed;
 
 use self::outlet::Way;
+use self::providers::Providers;
 use crate::InstallError;
-use crate::config::{BatchConfig, Config, ExporterConfig};
+use crate::config::{Config, ExporterConfig};
 use crate::control::{Control, Live};
 use crate::error::InstallErrorKind;
-use crate::export::{self, ExportRuntime, Exporters, RuntimeEntry, SignalExporter};
+use crate::export::{self, ExportRuntime, Exporters, SignalExporter};
 use crate::metrics::{self, AttributeGuard, ExemplarFilter, Exemplars, MeterProvider, Views};
-use crate::open_spans::{OpenSpans, registered};
-use crate::safety::{
-    GuardedSampler, Intake, Lane, Lanes, SafeLogProcessor, SafeSpanProcessor, Safety, counted,
-};
+use crate::open_spans::OpenSpans;
+use crate::safety::Safety;
 use crate::sampling::{self, AlwaysOff, Sampling, SamplingControl};
 use crate::traces::TracerProvider;
 
@@ -87,17 +87,17 @@ impl Pipeline {
             before_processors(meter_provider.clone());
             sampling::observe(&meters, &sampling);
         }
-        let making = Making {
+        let providers = Providers {
             config,
             safety: &safety,
             meters: &meters,
             is_ending: &is_ending,
             runtime: runtime.entry(),
         };
-        let (logger_provider, logs) = making.logs(log_exporters);
+        let (logger_provider, logs) = providers.logs(log_exporters);
         let open_spans = config.safety.open_spans;
         let open_spans = open_spans.map(|after| Arc::new(OpenSpans::new(after, &safety, &logger_provider)));
-        let (tracer_provider, traces) = making.traces(span_exporters, &sampling, open_spans.as_ref());
+        let (tracer_provider, traces) = providers.traces(span_exporters, &sampling, open_spans.as_ref());
         let outlets: Vec<Outlet> = [traces, metrics, logs].into_iter().flatten().collect();
         if is_read {
             observe(config, &meters, &outlets);
@@ -250,86 +250,5 @@ fn observe(config: &Config, meter_provider: &SdkMeterProvider, outlets: &[Outlet
     }
     if let Some(runtime) = &config.tokio_metrics {
         metrics::observe_tokio(meter_provider, runtime);
-    }
-}
-
-/// What the providers of spans and logs are made of.
-struct Making<'a> {
-    config: &'a Config,
-    safety: &'a Arc<Safety>,
-    meters: &'a SdkMeterProvider,
-    is_ending: &'a Arc<AtomicBool>,
-    runtime: &'a RuntimeEntry,
-}
-
-impl Making<'_> {
-    fn logs(&self, exporters: Vec<(SignalExporter, BatchConfig)>) -> (SdkLoggerProvider, Vec<Outlet>) {
-        let builder = SdkLoggerProvider::builder().with_resource(self.config.resource.clone());
-        if exporters.is_empty() {
-            return (builder.build(), Vec::new());
-        }
-        let (mut lanes, mut outlets) = (Vec::new(), Vec::new());
-        for (index, (exporter, batch)) in exporters.into_iter().enumerate() {
-            let monitor = Arc::clone(&exporter.monitor);
-            let (making, intake, _) = self.queue(&exporter, batch, index);
-            let processor = Arc::new(making.logs(exporter));
-            lanes.push(Lane { intake, processor: Arc::clone(&processor) });
-            outlets.push(Outlet { way: Way::Logs(processor), monitor });
-        }
-        let lanes = Lanes::new(lanes, Arc::clone(self.is_ending));
-        let processor = SafeLogProcessor::new(Arc::clone(self.safety), lanes);
-        (builder.with_log_processor(processor).build(), outlets)
-    }
-
-    fn traces(
-        &self,
-        exporters: Vec<(SignalExporter, BatchConfig)>,
-        sampling: &SamplingControl,
-        open_spans: Option<&Arc<OpenSpans>>,
-    ) -> (TracerProvider, Vec<Outlet>) {
-        let sampler = GuardedSampler {
-            inner: sampling.sampler(),
-            live: Arc::clone(&self.safety.live),
-            caps: self.safety.caps.clone(),
-            told: Arc::default(),
-        };
-        let limits = self.config.span_limits;
-        if exporters.is_empty() {
-            return (TracerProvider::new(sampler, limits, None), Vec::new());
-        }
-        let (mut lanes, mut outlets) = (Vec::new(), Vec::new());
-        for (index, (exporter, batch)) in exporters.into_iter().enumerate() {
-            let monitor = Arc::clone(&exporter.monitor);
-            let (making, intake, most_entries) = self.queue(&exporter, batch, index);
-            let processor = Arc::new(making.spans(exporter));
-            lanes.push(Lane { intake, processor: Arc::clone(&processor) });
-            sampling.connect(Arc::clone(&monitor.tally), most_entries);
-            outlets.push(Outlet { way: Way::Spans(processor), monitor });
-        }
-        let lanes = Lanes::new(lanes, Arc::clone(self.is_ending));
-        let processor = SafeSpanProcessor::new(Arc::clone(self.safety), lanes);
-        let processor = counted(self.safety.caps.as_ref(), sampling.processor(processor));
-        let processor = registered(open_spans, processor);
-        (TracerProvider::new(sampler, limits, Some(processor)), outlets)
-    }
-
-    /// What the queue is made with, what comes before it, and the most entries that wait.
-    fn queue(
-        &self,
-        exporter: &SignalExporter,
-        batch: BatchConfig,
-        index: usize,
-    ) -> (queue::Making<'_>, Intake, usize) {
-        let monitor = &exporter.monitor;
-        let queue = self.config.queue.of(exporter);
-        let most_entries = queue.most_entries(batch);
-        let processed = Arc::new(Processed::new(self.meters, monitor.signal(), index));
-        if queue.is_bounded_by_number(batch) {
-            monitor.tally.bound(most_entries as u64);
-        }
-        let intake = Intake::new(Arc::clone(&monitor.tally), Arc::clone(&processed));
-        let resource = &self.config.resource;
-        let making = queue::Making { queue, resource, batch, processed, runtime: self.runtime };
-        (making, intake, most_entries)
     }
 }
