@@ -103,7 +103,11 @@ impl fmt::Display for EffectiveConfig {
             writeln!(formatter, "# from {file}")?;
         }
         for EffectiveSetting { name, value, source } in &self.settings {
-            writeln!(formatter, "{name} = {value}  # {source}")?;
+            // A line stays a line.
+            match value.contains(char::is_control) {
+                true => writeln!(formatter, "{name} = {value:?}  # {source}")?,
+                false => writeln!(formatter, "{name} = {value}  # {source}")?,
+            }
         }
         Ok(())
     }

@@ -274,6 +274,15 @@ const LEADING: [&str; 23] = [
 ];
 
 #[test]
+fn a_value_of_several_lines_is_shown_in_one() {
+    let config = resolve(&[("OTEL_SERVICE_NAME", "a\nb = c")]).effective().to_string();
+    assert!(
+        config.contains("resource.attributes.service.name = \"a\\nb = c\"  # OTEL_SERVICE_NAME\n"),
+        "{config}"
+    );
+}
+
+#[test]
 fn whatever_a_file_says_is_shown_with_its_line() {
     let path = std::env::temp_dir().join(format!("otel-init-sources-{}.yaml", std::process::id()));
     std::fs::write(&path, FULL).unwrap();
