@@ -1,16 +1,16 @@
 //! A configuration file in place of the environment.
 
 use std::io::Read;
-use std::time::Duration;
 
 use super::destination::Destinations;
 use super::environment::Environment;
 use super::file::{self, FileConfig, FileError};
 use super::origins::OriginFile;
 use super::sampler::SamplerConfig;
+use super::subscriber::console_filter;
 use super::{
     Config, ExporterConfig, LONGEST_WAIT, Origins, PropagatorConfig, Settings, SubscriberConfig, otlp, proxy,
-    resource, subscriber,
+    resource,
 };
 use crate::error::{InstallErrorKind, NOT_SHOWN};
 use crate::{InstallError, SettingSource, Signal};
@@ -59,11 +59,10 @@ impl Config {
         otlp::note_endpoints(&file.destinations, &environment, |signal| {
             format!("{path}: the endpoint of {signal}")
         });
-        let shutdown_timeout = settings.shutdown_timeout.or(file.shutdown_timeout);
-        let subscriber_config = (!settings.without_tracing_subscriber).then(|| SubscriberConfig {
+        let subscriber = (!settings.without_tracing_subscriber).then(|| SubscriberConfig {
             console: settings.console_logs.or(file.console_logs).unwrap_or_default(),
             console_on_stdout: settings.console_on_stdout,
-            console_filter: subscriber::console_filter(&environment),
+            console_filter: console_filter(&environment),
             own_level: file.own_level,
         });
         let (lines, attributes) = (file.lines.clone(), file.resource_lines.clone());
@@ -73,6 +72,7 @@ impl Config {
             None => file.sampler.clone(),
         };
         let sampler = sampler.with_debug_key(file.debug_key.clone());
+        let code = Self::of_code(settings);
         Ok(Self {
             is_disabled: file.is_disabled,
             resource: resource::of_file(&file, settings, &environment),
@@ -87,19 +87,20 @@ impl Config {
             cardinality: settings.cardinality.clone().unwrap_or(file.cardinality),
             exemplar_filter: settings.exemplar_filter.unwrap_or(file.exemplar_filter),
             process_metrics: settings.process_metrics || file.process_metrics,
-            tokio_metrics: settings.tokio_metrics.clone(),
-            has_span_fields: !settings.without_span_fields,
             has_code_locations: settings.code_locations || file.code_locations,
-            disk: settings.disk.clone().or(file.disk),
-            queue: settings.queue,
+            disk: code.disk.or(file.disk),
             instrumentations: file.instrumentations,
             propagators: PropagatorConfig::named(file.propagators, &settings.propagators),
-            shutdown_timeout: shutdown_timeout.unwrap_or(Duration::from_secs(5)).min(LONGEST_WAIT),
+            shutdown_timeout: settings
+                .shutdown_timeout
+                .or(file.shutdown_timeout)
+                .map_or(code.shutdown_timeout, |timeout| timeout.min(LONGEST_WAIT)),
             panic_hook: settings.panic_hook || file.panic_hook,
             telemetry_levels: settings.telemetry_levels.over(file.telemetry_levels),
-            subscriber: subscriber_config,
+            subscriber,
             origins: Origins::of_file(settings, environment.used(), said),
             warnings: environment.into_warnings(),
+            ..code
         })
     }
 }

@@ -62,6 +62,7 @@ use crate::{ConsoleLogs, DiskBuffer, InstallError, OtlpDestination, Queue, Signa
 
 /// A bound that no clock overflows at.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the code said. `None` leaves the choice to the environment.
 #[derive(Debug, Clone, Default)]
@@ -174,25 +175,14 @@ impl Config {
             sampler,
             span_limits: limits::span_limits(&environment),
             limits: limits::resolve(&environment),
-            safety: settings.safety.clone(),
             exponential_histograms: batch::exponential_histograms(settings, &environment),
-            views: settings.views.clone(),
-            cardinality: settings.cardinality.clone().unwrap_or_default(),
             exemplar_filter: batch::exemplar_filter(settings, &environment),
-            process_metrics: settings.process_metrics,
-            tokio_metrics: settings.tokio_metrics.clone(),
-            has_span_fields: !settings.without_span_fields,
-            has_code_locations: settings.code_locations,
             disk: settings.disk.clone().or_else(|| disk::resolve(&environment)),
-            queue: settings.queue,
             instrumentations: instrumentation::resolve(names, &environment),
             propagators: PropagatorConfig::resolve(&settings.propagators, &environment),
-            shutdown_timeout: settings.shutdown_timeout.unwrap_or(Duration::from_secs(5)).min(LONGEST_WAIT),
-            panic_hook: settings.panic_hook,
             telemetry_levels: settings.telemetry_levels.over(subscriber::telemetry_levels(&environment)),
             subscriber: SubscriberConfig::resolve(settings, &environment),
-            origins: Origins::default(),
-            warnings: Vec::new(),
+            ..Self::of_code(settings)
         };
         unsupported::warn(&environment);
         known::warn_unknown(names, &environment);
@@ -208,32 +198,39 @@ impl Config {
     pub(crate) fn nothing(settings: &Settings, lookup: &dyn Fn(&str) -> Option<String>) -> Self {
         const CONSOLE: [&str; 3] = ["RUST_LOG", "OTEL_LOG_LEVEL", "OTEL_INIT_CONSOLE_LOGS"];
         let console = |name: &str| lookup(name).filter(|_| CONSOLE.contains(&name));
-        let environment = Environment::new(&console);
+        let subscriber = SubscriberConfig::resolve(settings, &Environment::new(&console));
+        let (queue, shutdown_timeout) = (settings.queue, Some(Duration::ZERO));
+        let code = Settings { queue, shutdown_timeout, ..Settings::default() };
+        Self { is_disabled: true, telemetry_levels: Levels::off(), subscriber, ..Self::of_code(&code) }
+    }
+
+    /// What the code said, with defaults for the rest.
+    fn of_code(settings: &Settings) -> Self {
         Self {
-            is_disabled: true,
+            is_disabled: false,
             resource: Resource::builder_empty().build(),
             detectors: Vec::new(),
             destinations: Destinations::default(),
-            sampler: SamplerConfig::resolve(&Settings::default(), &environment),
+            sampler: SamplerConfig::default(),
             span_limits: SpanLimits::default(),
             limits: Limits::default(),
-            safety: SafetySettings::default(),
-            exponential_histograms: false,
-            views: Vec::new(),
-            cardinality: CardinalityLimits::default(),
-            exemplar_filter: ExemplarFilter::AlwaysOff,
-            process_metrics: false,
-            tokio_metrics: None,
-            has_span_fields: false,
-            has_code_locations: false,
-            disk: None,
+            safety: settings.safety.clone(),
+            exponential_histograms: settings.exponential_histograms,
+            views: settings.views.clone(),
+            cardinality: settings.cardinality.clone().unwrap_or_default(),
+            exemplar_filter: settings.exemplar_filter.unwrap_or_default(),
+            process_metrics: settings.process_metrics,
+            tokio_metrics: settings.tokio_metrics.clone(),
+            has_span_fields: !settings.without_span_fields,
+            has_code_locations: settings.code_locations,
+            disk: settings.disk.clone(),
             queue: settings.queue,
             instrumentations: Instrumentations::default(),
             propagators: PropagatorConfig::named(Vec::new(), &settings.propagators),
-            shutdown_timeout: Duration::ZERO,
-            panic_hook: false,
-            telemetry_levels: Levels::off(),
-            subscriber: SubscriberConfig::resolve(settings, &environment),
+            shutdown_timeout: settings.shutdown_timeout.unwrap_or(SHUTDOWN_TIMEOUT).min(LONGEST_WAIT),
+            panic_hook: settings.panic_hook,
+            telemetry_levels: settings.telemetry_levels.clone(),
+            subscriber: None,
             origins: Origins::default(),
             warnings: Vec::new(),
         }

@@ -27,6 +27,13 @@ pub(crate) struct SamplerConfig {
     pub(crate) file: Option<PathBuf>,
 }
 
+/// What stands where no sampler does: "parent based sampler with a root of always_on is used".
+impl Default for SamplerConfig {
+    fn default() -> Self {
+        Self { sampling: sdk(true, Sampler::AlwaysOn, "always_on".to_owned()), argument: None, file: None }
+    }
+}
+
 impl SamplerConfig {
     /// Code wins over the variable, the variable over a preset in code.
     pub(crate) fn resolve(settings: &Settings, environment: &Environment<'_>) -> Self {
@@ -36,8 +43,7 @@ impl SamplerConfig {
                 sampling.clone()
             }
             preset => {
-                let otherwise =
-                    preset.clone().unwrap_or_else(|| sdk(true, Sampler::AlwaysOn, "always_on".to_owned()));
+                let otherwise = preset.clone().unwrap_or_else(|| Self::default().sampling);
                 if environment.text(NAME).is_none() {
                     // "The specified value will only be used if OTEL_TRACES_SAMPLER is set."
                     unused_argument(environment, &format!("it needs a sampler in {NAME}"));

@@ -42,7 +42,7 @@ use crate::safety::{Limits, SafetySettings};
 use crate::subscriber::{Levels, level_of};
 
 /// What the file says, with the defaults of the schema for what it does not say.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct FileConfig {
     pub(crate) is_disabled: bool,
     pub(crate) own_level: Option<LevelFilter>,
@@ -97,44 +97,9 @@ pub(crate) fn read(
     Ok(config)
 }
 
-impl FileConfig {
-    fn empty(settings: &Settings) -> Self {
-        Self {
-            is_disabled: false,
-            own_level: None,
-            resource: Vec::new(),
-            resource_lines: BTreeMap::new(),
-            schema_url: None,
-            detectors: Vec::new(),
-            detected: Filter::default(),
-            propagators: Vec::new(),
-            destinations: Destinations::default(),
-            sampler: sampler::default(),
-            debug_key: None,
-            span_limits: SpanLimits::default(),
-            limits: Limits::default(),
-            exponential_histograms: false,
-            cardinality: CardinalityLimits::default(),
-            exemplar_filter: ExemplarFilter::default(),
-            views: Vec::new(),
-            safety: settings.safety.clone(),
-            shutdown_timeout: None,
-            telemetry_levels: Levels::default(),
-            disk: None,
-            console_logs: None,
-            panic_hook: false,
-            process_metrics: false,
-            code_locations: false,
-            instrumentations: Instrumentations::default(),
-            warnings: Vec::new(),
-            lines: BTreeMap::new(),
-        }
-    }
-}
-
 impl Reader<'_> {
     fn root(&self, mut fields: Fields) -> Result<FileConfig, FileError> {
-        let mut config = FileConfig::empty(self.settings);
+        let mut config = FileConfig { safety: self.settings.safety.clone(), ..FileConfig::default() };
         format(&mut fields, &mut config)?;
         // How much of the schema's unstable part the author accepts; each of its keys says so by itself.
         let _ = fields.text("stability")?;

@@ -8,13 +8,8 @@ use super::Reader;
 use super::composite;
 use super::error::FileError;
 use super::fields::Value;
-use crate::config::sampler::{SamplerConfig, sdk};
+use crate::config::sampler::sdk;
 use crate::sampling::{Adaptive, ComposableSampler, Probability, RateLimit, Sampling, SdkSampler};
-
-/// What stands where no sampler does: "parent based sampler with a root of always_on is used".
-pub(super) fn default() -> SamplerConfig {
-    SamplerConfig { sampling: Single::AlwaysOn.sampling(), argument: None, file: None }
-}
 
 /// The children of `parent_based`, and what stands where one is missing.
 const CHILDREN: [(&str, Single); 5] = [
