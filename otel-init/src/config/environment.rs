@@ -8,7 +8,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use super::LONGEST_WAIT;
-use super::shown::shown;
+use super::shown;
 
 /// The variables and what was wrong with them.
 pub(crate) struct Environment<'a> {

@@ -50,6 +50,7 @@ pub(crate) use prometheus::PrometheusConfig;
 pub(crate) use propagation::PropagatorConfig;
 pub use protocol::Protocol;
 pub(crate) use sampler::SamplerConfig;
+pub(crate) use shown::shown;
 pub(crate) use subscriber::SubscriberConfig;
 
 use self::origins::Origins;

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::endpoint::Endpoint;
 use super::environment::Environment;
-use super::shown::shown;
+use super::shown;
 use super::{Destinations, HeaderProvider, Settings, percent};
 use crate::{InstallError, Protocol, Signal};
 

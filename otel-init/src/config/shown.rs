@@ -8,7 +8,7 @@ use crate::safety::{Redactor, SafetySettings};
 const MOST: usize = 60;
 
 /// A value that is refused, quoted and not too long. A secret that came to the wrong place is not shown.
-pub(super) fn shown(value: &str) -> String {
+pub(crate) fn shown(value: &str) -> String {
     if may_be_secret(value) {
         return "what may be a secret".to_owned();
     }

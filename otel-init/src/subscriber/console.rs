@@ -13,7 +13,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter}
 use tracing_subscriber::registry::LookupSpan;
 
 use super::logfmt::{Logfmt, LogfmtFields};
-use crate::config::SubscriberConfig;
+use crate::config::{SubscriberConfig, shown};
 use crate::diagnostics::TARGET;
 
 /// What the console, standard error unless
@@ -132,7 +132,11 @@ fn levels(rust_log: &str, own_level: Option<LevelFilter>) -> (EnvFilter, Option<
     match EnvFilter::builder().parse(completed) {
         Ok(filter) => (filter, None),
         Err(error) => {
-            let warning = format!("RUST_LOG is {rust_log:?}: {error}; info and above is shown");
+            let expected = "directives such as info,sqlx=debug";
+            let warning = format!(
+                "RUST_LOG is {}, expected {expected} ({error}); info and above is shown",
+                shown(rust_log)
+            );
             (EnvFilter::new("info,opentelemetry=warn"), Some(warning))
         }
     }

@@ -7,6 +7,7 @@ mod absent;
 mod auto_traits;
 mod child;
 mod config_file;
+mod console;
 mod control;
 mod counts;
 mod delivery;
@@ -23,6 +24,8 @@ mod load;
 mod logs;
 mod metrics;
 mod panics;
+#[cfg(feature = "prometheus")]
+mod prometheus;
 mod protocols;
 mod runbook;
 mod safety;

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::error::FileError;
 use super::node::{Node, Scalar, Yaml};
-use crate::config::shown::shown;
+use crate::config::shown;
 
 type Result<T> = std::result::Result<T, FileError>;
 
