@@ -55,9 +55,15 @@ pub(crate) fn run(test: &str, variables: &[(&str, &str)]) -> Finished {
 }
 
 /// Runs `action`, which is the whole test, in a process of its own.
-pub(crate) fn alone(test: &str, action: impl Fn()) {
+pub(crate) fn alone(test: &str, action: impl FnOnce()) {
+    told(test, "error", action);
+}
+
+/// The same with this `RUST_LOG`, for what the console says of it.
+pub(crate) fn told(test: &str, rust_log: &str, action: impl FnOnce()) -> Option<Finished> {
     if is_child() {
-        return action();
+        action();
+        return None;
     }
-    run(test, &[("RUST_LOG", "error")]);
+    Some(run(test, &[("RUST_LOG", rust_log)]))
 }

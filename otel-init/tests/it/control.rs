@@ -14,12 +14,8 @@ use crate::child;
 /// The bound of every wait.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn alone(test: &str, action: impl Fn()) -> Option<child::Finished> {
-    if child::is_child() {
-        action();
-        return None;
-    }
-    Some(child::run(test, &[("RUST_LOG", "otel_init=info,off")]))
+fn alone(test: &str, action: impl FnOnce()) -> Option<child::Finished> {
+    child::told(test, "otel_init=info,off", action)
 }
 
 fn to(receiver: &OtlpReceiver) -> TelemetryBuilder {

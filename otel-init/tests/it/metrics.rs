@@ -7,12 +7,8 @@ use otel_testing::OtlpReceiver;
 
 use crate::child;
 
-pub(crate) fn alone(test: &str, action: impl Fn()) -> Option<child::Finished> {
-    if child::is_child() {
-        action();
-        return None;
-    }
-    Some(child::run(test, &[("RUST_LOG", "warn")]))
+pub(crate) fn alone(test: &str, action: impl FnOnce()) -> Option<child::Finished> {
+    child::told(test, "warn", action)
 }
 
 /// Metrics alone, to a receiver.

@@ -24,11 +24,7 @@ use crate::child;
 
 /// Runs `action` in a process of its own, and gives what it left behind to the process of the test.
 fn alone(test: &str, action: impl FnOnce()) -> Option<child::Finished> {
-    if child::is_child() {
-        action();
-        return None;
-    }
-    Some(child::run(test, &[("RUST_LOG", "otel_init=info,off")]))
+    child::told(test, "otel_init=info,off", action)
 }
 
 fn told_once(finished: Option<child::Finished>, texts: &[&str]) {

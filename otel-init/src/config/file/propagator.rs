@@ -23,15 +23,15 @@ impl Reader<'_> {
     }
 
     fn add(&self, name: &str, value: &Value, config: &mut FileConfig) -> Result<(), FileError> {
-        let registry = &self.settings.propagators;
-        if name == "none" || config.propagators.iter().any(|known| known == name) {
+        let (registry, name) = (&self.settings.propagators, &name.to_ascii_lowercase());
+        if name == "none" || config.propagators.contains(name) {
             return Ok(());
         }
         if !registry.names().any(|known| known == name) {
             let known: Vec<_> = registry.names().collect();
             return Err(value.error(format!("no propagator has the name {name}: {}", known.join(", "))));
         }
-        config.propagators.push(name.to_owned());
+        config.propagators.push(name.clone());
         Ok(())
     }
 }

@@ -44,6 +44,7 @@ impl Reader<'_> {
         if let Some(detectors) = fields.optional("detectors") {
             for item in detectors.list()? {
                 let (name, value) = item.fields()?.only()?;
+                let name = name.to_ascii_lowercase();
                 if !detection::is_known(&name, &self.settings.registry) {
                     let hint = detection::missing_feature(&name)
                         .unwrap_or_else(|| detection::names(&self.settings.registry).join(", "));

@@ -227,6 +227,20 @@ fn a_queue_that_is_not_counted_holds_any_batch_and_zero_is_no_limit() {
     assert_eq!(otlp(&config, Signal::Traces).timeout, LONGEST_WAIT);
 }
 
+/// As those of exporters and samplers.
+#[test]
+fn names_of_propagators_and_detectors_have_no_case() {
+    let builder = crate::Telemetry::builder().with_resource_detector("Mine", Vec::new);
+    let settings = builder
+        .with_propagator("Own", || Box::new(opentelemetry_sdk::propagation::TraceContextPropagator::new()))
+        .into_settings();
+    let text = "file_format: '1.0'\nresource: {detection/development: {detectors: [{Mine: }]}}\n\
+                propagator: {composite: [{Own: }], composite_list: TraceContext}\n";
+    let config = read(text, &settings, &|_| None).unwrap();
+    assert_eq!(config.propagators, ["own", "tracecontext"]);
+    assert_eq!(config.detectors, ["mine"]);
+}
+
 #[test]
 fn an_exemplar_filter_is_read_and_what_is_null_is_unset() {
     let config = parse(
