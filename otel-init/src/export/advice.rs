@@ -37,12 +37,13 @@ const ADVICE: &[(&[&str], &str)] = &[
         &["gRPC status Unimplemented", "which is no gRPC", "http2 error"],
         "the port speaks HTTP/1, most likely: set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, or take the other port",
     ),
+    (&["which is not followed"], "make the collector itself the endpoint"),
+    (&["it is no collector"], "make the collector the endpoint"),
     (&["the collector answered", "gRPC status"], "see what it says"),
     (
         &["invalid HTTP version parsed", "received unexpected message from connection"],
         "the port speaks gRPC, most likely: set OTEL_EXPORTER_OTLP_PROTOCOL=grpc, or take the other port",
     ),
-    (&["a redirect to"], "make the collector itself the endpoint"),
     (
         &["cannot read the", "in PEM form", "do not fit"],
         "correct the file or the setting that names it (OTEL_EXPORTER_OTLP_CERTIFICATE, _CLIENT_CERTIFICATE, _CLIENT_KEY); it \
@@ -117,6 +118,8 @@ pub(super) fn of_disk(cause: &str) -> &'static str {
         "make room there"
     } else if has("No such file") {
         "whoever deleted the folder should not, it is made again when the service starts again"
+    } else if has("the buffer") {
+        "give it more room (`with_max_size`, OTEL_INIT_DISK_BUFFER_MAX_SIZE)"
     } else if has("Too many open files") {
         "let this service open more (`ulimit -n`, `LimitNOFILE`)"
     } else {
@@ -153,6 +156,14 @@ mod tests {
             (
                 "export is paused for a minute at most, last: gRPC status Unavailable",
                 "the collector has too much",
+            ),
+            (
+                "the collector answered 307 Temporary Redirect, a redirect to \"https://a.example\", which is not followed",
+                "make the collector itself",
+            ),
+            (
+                "the answer is no OTLP: there is a server, but it is no collector",
+                "make the collector the endpoint",
             ),
             ("gRPC status Unimplemented", "the port speaks HTTP/1"),
             ("the collector answered 400 Bad Request: http2", "see what it says"),

@@ -13,7 +13,8 @@ use crate::counts::health_of;
 use crate::protocols::{endpoint, for_each_protocol};
 use crate::scripted::{DyingConnections, Reaction, Scripted};
 
-const SPANS: u64 = 100;
+pub(crate) const SPANS: u64 = 100;
+
 /// Traces alone, to `endpoint`, with a second for each export.
 fn install(endpoint: &str, protocol: &'static str) -> Telemetry {
     install_with(endpoint, protocol, "2500", Duration::from_secs(4))
@@ -70,7 +71,7 @@ fn traces(telemetry: &Telemetry) -> SignalHealth {
 }
 
 /// Makes spans, flushes, shuts down, and gives back what became of the spans.
-fn lifetime(endpoint: &str, protocol: &'static str) -> SignalHealth {
+pub(crate) fn lifetime(endpoint: &str, protocol: &'static str) -> SignalHealth {
     let telemetry = install(endpoint, protocol);
     work(SPANS);
     let flushed = telemetry.flush_blocking();

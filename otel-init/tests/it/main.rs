@@ -4,6 +4,7 @@
 #![allow(clippy::print_stderr, reason = "a process that is a test tells the other one what it counted")]
 
 mod absent;
+mod answers;
 mod auto_traits;
 mod child;
 mod config_file;

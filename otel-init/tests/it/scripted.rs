@@ -11,12 +11,16 @@ use std::time::Duration;
 pub(crate) enum Reaction {
     /// The request is read, and this is the answer.
     Answer(String),
+    /// The request is read, and the answer has so many bytes.
+    Flood(usize),
     /// The request is read, and this is the answer, a byte a second.
     Dribble(String),
     /// A part of the request is read, then the connection is closed.
     CutRequest,
     /// The request is read, a part of the answer sent, then the connection is closed.
     CutAnswer,
+    /// The request is read, and this is the answer, which ends with the connection.
+    LastAnswer(&'static str),
     /// Everything is read and nothing is said.
     Silence,
 }
@@ -41,7 +45,10 @@ pub(crate) struct Scripted {
 
 impl Scripted {
     pub(crate) fn start(script: &[Reaction]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::listening(TcpListener::bind("127.0.0.1:0").unwrap(), script)
+    }
+
+    pub(crate) fn listening(listener: TcpListener, script: &[Reaction]) -> Self {
         let address = listener.local_addr().unwrap().to_string();
         let requests = Arc::new(AtomicUsize::new(0));
         let (script, count) = (Arc::new(script.to_vec()), Arc::clone(&requests));
@@ -78,6 +85,18 @@ fn serve(mut connection: TcpStream, script: &[Reaction], count: &AtomicUsize) {
             Reaction::Answer(answer) => {
                 read_request(&mut connection).is_some() && connection.write_all(answer.as_bytes()).is_ok()
             }
+            Reaction::LastAnswer(answer) => {
+                read_request(&mut connection);
+                let _ = connection.write_all(answer.as_bytes());
+                false
+            }
+            Reaction::Flood(length) => {
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
+                read_request(&mut connection);
+                let _ = connection.write_all(head.as_bytes());
+                let piece = [b'x'; 1 << 16];
+                (0..length / piece.len()).all(|_| connection.write_all(&piece).is_ok())
+            }
             Reaction::Dribble(answer) => {
                 read_request(&mut connection);
                 answer.bytes().all(|byte| {
@@ -103,8 +122,8 @@ fn serve(mut connection: TcpStream, script: &[Reaction], count: &AtomicUsize) {
     }
 }
 
-/// The rest of a request whose first byte was read.
-fn read_request(connection: &mut TcpStream) -> Option<()> {
+/// The rest of a request whose first byte was read: how long its body is.
+fn read_request(connection: &mut TcpStream) -> Option<usize> {
     let mut head = Vec::new();
     let mut byte = [0; 1];
     while !head.ends_with(b"\r\n\r\n") {
@@ -114,7 +133,8 @@ fn read_request(connection: &mut TcpStream) -> Option<()> {
     let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: "))?.trim().parse().ok()?;
     let mut body = vec![0; length];
-    connection.read_exact(&mut body).ok()
+    connection.read_exact(&mut body).ok()?;
+    Some(length)
 }
 
 /// Passes everything on to a collector, until its connections die without a word: nothing is read from them, and they stay

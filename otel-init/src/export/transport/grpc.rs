@@ -16,7 +16,7 @@ use tonic_types::pb;
 use super::client::Client;
 use super::compression::Coding;
 use super::grpc_message::{Message, content};
-use super::http::{EXPORTER, LONGEST_ANSWER, headers_of_now};
+use super::http::{EXPORTER, LONGEST_ANSWER, cut_off, headers_of_now};
 use super::{Answer, Retry, SendError, causes};
 use crate::config::{HeaderProvider, OtlpConfig};
 
@@ -65,7 +65,7 @@ impl GrpcTransport {
             return Err(refusal(status));
         }
         let body = Limited::new(body, LONGEST_ANSWER).collect().await;
-        let body = body.map_err(|error| unreachable(format!("the answer was cut off: {error}")))?;
+        let body = body.map_err(|error| cut_off(&*error, |cause| self.client.explained(cause)))?;
         match body.trailers().and_then(Status::from_header_map).or(early) {
             Some(status) if status.code() != Code::Ok => return Err(refusal(&status)),
             None if head.status != StatusCode::OK => return Err(no_grpc(head.status)),

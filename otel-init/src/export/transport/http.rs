@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 
 use super::client::Client;
 use super::compression::Coding;
@@ -74,8 +74,7 @@ impl HttpTransport {
             let explanation = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
             return Err(refusal(head.status, &head.headers, &explanation));
         }
-        // The collector has the request; whether it took all of it stays unknown, so sending again is right.
-        let body = body.map_err(|error| SendError::transient(format!("the answer was cut off: {error}")))?;
+        let body = body.map_err(|error| cut_off(&*error, |cause| cause))?;
         let media_type =
             head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         Ok(Answer { body: body.to_bytes(), is_json: media_type.starts_with("application/json") })
@@ -93,6 +92,21 @@ pub(super) fn headers_of_now(
         headers.extend(provider.headers().map_err(SendError::transient)?);
     }
     Ok(headers)
+}
+
+/// Why the body of an answer could not be read.
+pub(super) fn cut_off(
+    error: &(dyn std::error::Error + 'static),
+    explained: impl FnOnce(String) -> String,
+) -> SendError {
+    if error.is::<LengthLimitError>() {
+        // Sent again, it would be as long again.
+        return SendError::final_(
+            "the answer is no OTLP, it has no end: there is a server, but it is no collector",
+        );
+    }
+    // The collector has the request; whether it took all of it stays unknown, so sending again is right.
+    SendError::transient(explained(format!("the answer was cut off: {error}")))
 }
 
 fn refusal(status: StatusCode, headers: &HeaderMap, explanation: &[u8]) -> SendError {
