@@ -9,6 +9,9 @@ use std::path::PathBuf;
 /// same folder and exports to the same URL sends: also several processes may share it. After a crash in the very moment of
 /// sending, a batch may arrive twice.
 ///
+/// That is the crash of a process. Batches are not forced to the disk one by one, so a crash of the machine, or a power cut,
+/// takes what the system had not written yet, by default the last half minute on Linux.
+///
 /// Files hold what would have been sent, after redaction, readable by their owner alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]

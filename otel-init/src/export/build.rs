@@ -88,9 +88,9 @@ pub(crate) fn build(
             workshop.make(Signal::Logs, &to.exporter, Temporality::default(), to.batch.export_timeout)?;
         exporters.logs.push((exporter, to.batch));
     }
-    let left_over = workshop.disk.as_ref().and_then(|disk| disk.left_over());
+    let left_over = workshop.disk.as_ref().map(|disk| disk.left_over());
     exporters.warnings = workshop.problems.into_inner();
-    exporters.warnings.extend(left_over);
+    exporters.warnings.extend(left_over.into_iter().flatten());
     Ok(exporters)
 }
 

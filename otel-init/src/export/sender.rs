@@ -102,13 +102,16 @@ impl Sender {
         }
     }
 
-    /// Sends until it is taken, refused for good, or the time is up.
+    /// Sends until it is taken, refused for good, or the time is up; not at all during a pause.
     pub(super) async fn deliver<R: OtlpRequest>(&self, body: Bytes) -> Result<Rejected, SendError> {
-        let breaker = &self.monitor.breaker;
         if self.monitor.is_paused() && !self.monitor.urgency.is_set() {
             let cause = self.monitor.last_cause().unwrap_or_else(|| "the collector asked for it".to_owned());
             return Err(SendError::transient(paused(&cause)));
         }
+        self.deliver_now::<R>(body).await
+    }
+
+    pub(super) async fn deliver_now<R: OtlpRequest>(&self, body: Bytes) -> Result<Rejected, SendError> {
         let sending = async {
             let deadline = Instant::now() + self.timeout;
             self.attempts::<R>(&body, deadline).await
@@ -118,6 +121,7 @@ impl Sender {
             Ok(sent) => sent,
             Err(_cut) => Err(SendError::transient(self.monitor.why_cut())),
         };
+        let breaker = &self.monitor.breaker;
         match &sent {
             Ok(_) => breaker.succeeded(),
             Err(error) => {

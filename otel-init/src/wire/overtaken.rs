@@ -12,6 +12,11 @@ pub(crate) struct Overtaken {
 }
 
 impl Overtaken {
+    /// Whether it failed before.
+    pub(crate) fn has_failed(self) -> bool {
+        self.failed_after.is_some()
+    }
+
     /// Counts a failure, when so many others have been delivered. Whether it is this request that the collector fails of.
     pub(crate) fn fails(&mut self, delivered: u64) -> bool {
         let before = self.failed_after.replace(delivered);

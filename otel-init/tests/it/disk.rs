@@ -305,6 +305,37 @@ fn two_tenants_of_one_collector_get_each_what_is_theirs() {
     telemetry.shutdown_blocking().unwrap();
 }
 
+#[test]
+fn a_request_that_always_fails_keeps_nothing_from_being_sent() {
+    let test = "disk::a_request_that_always_fails_keeps_nothing_from_being_sent";
+    if !child::is_child() {
+        let folder = Folder::new("poison");
+        child::run(test, &[(FOLDER, folder.path()), ("RUST_LOG", "error")]);
+        return;
+    }
+    let collector = Scripted::start(&[Reaction::UpTo(10_000)]);
+    let telemetry = Telemetry::builder()
+        .with_endpoint(collector.http())
+        .with_exporters(Signal::Metrics, ["none"])
+        .with_exporters(Signal::Logs, ["none"])
+        .install()
+        .unwrap();
+    work();
+    telemetry.flush_blocking().unwrap_err();
+    assert_eq!(health_of(&telemetry, Signal::Traces).stored, SPANS);
+    let mut small = 0;
+    eventually_blocking(PATIENCE, || {
+        global::tracer("disk").start("small").end();
+        small += 1;
+        // The large ones may fail in it, or be gone by now.
+        let _ = telemetry.flush_blocking();
+        of_loose(&telemetry).failed == SPANS
+    });
+    telemetry.shutdown_blocking().unwrap();
+    let traces = health_of(&telemetry, Signal::Traces);
+    assert_eq!((traces.exported, traces.stored), (small, 0), "{traces:?}");
+}
+
 /// While something moves, the counts do not add up.
 fn of_loose(telemetry: &Telemetry) -> SignalHealth {
     telemetry.health().signal(Signal::Traces).unwrap().clone()

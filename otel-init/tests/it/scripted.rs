@@ -11,6 +11,8 @@ use std::time::Duration;
 pub(crate) enum Reaction {
     /// The request is read, and this is the answer.
     Answer(String),
+    /// The request is read and taken, if it has no more bytes than this; otherwise the collector is unavailable.
+    UpTo(usize),
     /// The request is read, and the answer has so many bytes.
     Flood(usize),
     /// The request is read, and this is the answer, a byte a second.
@@ -89,6 +91,12 @@ fn serve(mut connection: TcpStream, script: &[Reaction], count: &AtomicUsize) {
                 read_request(&mut connection);
                 let _ = connection.write_all(answer.as_bytes());
                 false
+            }
+            Reaction::UpTo(most) => {
+                let length = read_request(&mut connection);
+                let status = if length <= Some(most) { "200 OK" } else { "503 Service Unavailable" };
+                let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
+                length.is_some() && connection.write_all(answer.as_bytes()).is_ok()
             }
             Reaction::Flood(length) => {
                 let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");

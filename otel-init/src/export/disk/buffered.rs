@@ -6,13 +6,14 @@ use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
 
+use bytes::Bytes;
 use opentelemetry::Context;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::kept::Done;
-use super::shelf::{Shelf, Stored, Unreadable};
+use super::file::Unreadable;
+use super::shelf::{Shelf, Stored};
 use crate::diagnostics;
 use crate::export::message::{OtlpRequest, Rejected};
 use crate::export::sender::Sender;
@@ -67,49 +68,53 @@ impl Sender {
         }
     }
 
-    /// Sends what is on disk, from the oldest, until all is gone or one cannot be delivered.
+    /// Sends what is on disk, from the oldest. It may be this request that the collector fails of, so after a failure the next
+    /// one is tried that never failed, and ends it if it fails, too.
     pub(in crate::export) async fn drain<R: OtlpRequest>(&self, shelf: &Shelf) -> OTelSdkResult {
         let _turn = self.draining.lock().await;
-        let mut result = Ok(());
-        let kept = shelf.stored();
-        let missing = shelf.take_missing();
-        if missing > 0 {
-            self.monitor.missing_on_disk(missing, &shelf.disk.folder);
+        shelf.tidy();
+        if self.monitor.is_paused() && !self.monitor.urgency.is_set() {
+            return Ok(());
         }
-        for stored in kept {
-            if self.monitor.is_paused() && !self.monitor.urgency.is_set() {
+        let (mut result, mut missing, mut has_failed) = (Ok(()), 0, false);
+        for stored in shelf.stored() {
+            if has_failed && stored.has_failed {
+                continue;
+            }
+            let sent = match shelf.read(&stored) {
+                Ok((body, _sending)) => self.send_stored::<R>(shelf, &stored, body).await,
+                Err(Unreadable::Now) => {
+                    Err(SendError::transient("a file of the disk buffer cannot be read now"))
+                }
+                Err(Unreadable::Gone | Unreadable::Damaged | Unreadable::Foreign) => {
+                    missing += self.finish(shelf, &stored);
+                    continue;
+                }
+            };
+            let Err(error) = sent else {
+                has_failed = false;
+                continue;
+            };
+            let is_last = has_failed || matches!(error.retry, Retry::After(_));
+            has_failed = error.retry != Retry::Never;
+            self.not_sent(shelf, &stored, &error);
+            result = Err(OTelSdkError::InternalFailure(error.cause));
+            if has_failed && is_last {
                 break;
             }
-            match self.send_stored::<R>(shelf, &stored).await {
-                Ok(()) => {}
-                Err(error) if error.retry == Retry::Never => {
-                    // What made room meanwhile is counted by that.
-                    if self.finish(shelf, &stored) {
-                        self.monitor.failed_on_disk(stored.items, &error.cause);
-                    }
-                    result = Err(OTelSdkError::InternalFailure(error.cause));
-                }
-                Err(error) => {
-                    self.monitor.postponed(&error.cause);
-                    return Err(OTelSdkError::InternalFailure(error.cause));
-                }
-            }
+        }
+        if missing > 0 {
+            self.monitor.missing_on_disk(missing, &shelf.disk.folder);
         }
         result
     }
 
-    async fn send_stored<R: OtlpRequest>(&self, shelf: &Shelf, stored: &Stored) -> Result<(), SendError> {
-        let _sending = shelf.sending(stored);
-        let body = match shelf.read(stored) {
-            Ok(body) => body,
-            Err(Unreadable::Gone) => return Ok(()),
-            Err(Unreadable::Now) => {
-                return Err(SendError::transient("a file of the disk buffer cannot be read now"));
-            }
-            Err(Unreadable::Damaged) => {
-                return Err(SendError::final_("a file of the disk buffer is damaged"));
-            }
-        };
+    async fn send_stored<R: OtlpRequest>(
+        &self,
+        shelf: &Shelf,
+        stored: &Stored,
+        body: Bytes,
+    ) -> Result<(), SendError> {
         let body = if self.is_json {
             let request =
                 R::decode(body).map_err(|_| SendError::final_("a file of the disk buffer is no request"))?;
@@ -117,24 +122,32 @@ impl Sender {
         } else {
             body
         };
-        let rejected = self.deliver::<R>(body).await?;
+        let rejected = self.deliver_now::<R>(body).await?;
+        shelf.got_through();
         // Removed before it is counted: a crash in between counts nothing twice.
-        let counted = if self.finish(shelf, stored) { stored.items } else { 0 };
+        let counted = self.finish(shelf, stored);
         self.monitor.tally.sent_from_disk(counted);
         self.delivered(counted, &Rejected { count: rejected.count.min(counted), ..rejected });
         Ok(())
     }
 
-    /// Removes what was sent, or refused for good. Says whether it is still to be counted.
-    fn finish(&self, shelf: &Shelf, stored: &Stored) -> bool {
-        match shelf.finish(stored) {
-            Done::Removed => true,
-            Done::Gone => false,
-            Done::Stays(error) => {
-                self.monitor.warn_disk_keeps(&shelf.disk.folder, &error.to_string());
-                true
-            }
+    fn not_sent(&self, shelf: &Shelf, stored: &Stored, error: &SendError) {
+        if error.retry == Retry::Never || shelf.fails(stored) {
+            // What made room meanwhile is counted by that.
+            let items = self.finish(shelf, stored);
+            self.monitor.failed_on_disk(items, &error.cause);
+        } else {
+            self.monitor.postponed(&error.cause);
         }
+    }
+
+    /// Removes what was sent, or refused for good. Says how many items are still to be counted.
+    fn finish(&self, shelf: &Shelf, stored: &Stored) -> u64 {
+        let Some(removed) = shelf.finish(stored) else { return 0 };
+        if let Err(error) = removed {
+            self.monitor.warn_disk_keeps(&shelf.disk.folder, &error.to_string());
+        }
+        stored.items
     }
 }
 

@@ -2,27 +2,32 @@
 //!
 //! Each process has a folder of its own below the one that was configured, with a file that it keeps locked. The lock ends
 //! with the process, however it ends, so the folder of one that is gone can be told and taken over. What the files are is in
-//! `shelf`.
+//! `file`.
 
+use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use fs4::{FileExt, TryLockError};
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 
+use super::file::{self, Content, Unreadable};
 use crate::export::advice::of_disk;
 
 const LOCK: &str = "lock";
 /// How often a new folder is made after others took one away that was not locked yet.
 const STARTS: usize = 8;
-pub(super) const SUFFIX: &str = "otlp";
 
 /// The folder of this process, shared by all destinations.
 #[derive(Debug)]
 pub(crate) struct Disk {
     pub(super) folder: PathBuf,
+    /// What other processes do not have.
+    id: String,
     /// Locked until the process ends.
     _lock: File,
     pub(super) max_size: u64,
@@ -32,11 +37,15 @@ pub(crate) struct Disk {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct State {
-    pub(super) size: u64,
-    pub(super) sequence: u64,
-    /// What the files begin with that somebody here sends.
-    pub(super) names: Vec<String>,
+struct State {
+    /// Of all files, in bytes.
+    size: u64,
+    /// The time in the newest name.
+    newest: u64,
+    /// What other processes left, and nobody here sends, with its sizes.
+    stranded: VecDeque<(PathBuf, u64)>,
+    /// How many of these files were cut short.
+    damaged: usize,
 }
 
 impl Disk {
@@ -48,10 +57,78 @@ impl Disk {
         let (folder, lock) = starts.find_map(Result::transpose).unwrap_or_else(|| {
             Err(io::Error::other("other processes remove each folder that is made in it"))
         })?;
-        let mut disk = Self { folder, _lock: lock, max_size, warnings: Vec::new(), state: Mutex::default() };
+        let id = RandomIdGenerator::default().new_span_id().to_string();
+        let mut disk =
+            Self { folder, id, _lock: lock, max_size, warnings: Vec::new(), state: Mutex::default() };
         disk.warnings = disk.adopt(base);
-        disk.lock().size = disk.files().iter().map(|(_, size)| size).sum();
+        let found = file::in_folder(&disk.folder);
+        let mut state = disk.lock();
+        state.size = found.iter().map(|(_, size)| size).sum();
+        state.newest = found.iter().filter_map(|(path, _)| file::time_in(path)).max().unwrap_or(0);
+        state.stranded = found.into();
+        drop(state);
         Ok(disk)
+    }
+
+    /// What other processes left in files that begin with `name`: it is somebody's from now on.
+    pub(super) fn claim(&self, name: &str) -> Vec<(PathBuf, Content)> {
+        let mut state = self.lock();
+        let mut claimed = Vec::new();
+        for (path, size) in mem::take(&mut state.stranded) {
+            let is_claimed = path.file_name().is_some_and(|file| file.to_string_lossy().starts_with(name));
+            match file::items_of(&path, size) {
+                Ok(items) if is_claimed => claimed.push((path, Content { items, size })),
+                Err(Unreadable::Damaged) if is_claimed => {
+                    let _ = fs::remove_file(&path);
+                    state.size = state.size.saturating_sub(size);
+                    state.damaged += 1;
+                }
+                _ => state.stranded.push_back((path, size)),
+            }
+        }
+        claimed
+    }
+
+    /// A part of a name that sorts behind all that there are, also where the clock was set back, and that no other process
+    /// has.
+    pub(super) fn next_name(&self) -> String {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let now = u64::try_from(now).unwrap_or(u64::MAX);
+        let mut state = self.lock();
+        state.newest = now.max(state.newest.saturating_add(1));
+        format!("{:024}-{}", state.newest, self.id)
+    }
+
+    /// How many bytes too many there are, with so many more.
+    pub(super) fn excess(&self, more: u64) -> u64 {
+        self.lock().size.saturating_add(more).saturating_sub(self.max_size)
+    }
+
+    pub(super) fn grow(&self, size: u64) {
+        self.lock().size += size;
+    }
+
+    pub(super) fn shrink(&self, size: u64) {
+        let mut state = self.lock();
+        state.size = state.size.saturating_sub(size);
+    }
+
+    pub(super) fn stranded_size(&self) -> u64 {
+        self.lock().stranded.iter().map(|(_, size)| size).sum()
+    }
+
+    /// Removes what nobody here sends until there is room for so many bytes. Says how many requests these were.
+    pub(super) fn remove_stranded(&self, more: u64) -> usize {
+        let mut removed = 0;
+        while self.excess(more) > 0 {
+            let oldest = self.lock().stranded.pop_front();
+            let Some((path, size)) = oldest else { break };
+            if fs::remove_file(path).is_ok() {
+                self.shrink(size);
+                removed += 1;
+            }
+        }
+        removed
     }
 
     /// Moves the files of processes that are gone here. One that cannot be moved is left to the next start, with a warning.
@@ -99,7 +176,7 @@ impl Disk {
         let mut result = Ok(());
         for file in fs::read_dir(folder)? {
             let file = file?.path();
-            if file.extension().is_some_and(|extension| extension == SUFFIX)
+            if file::is_complete(&file)
                 && let Some(name) = file.file_name()
             {
                 result = result.and(fs::rename(&file, self.folder.join(name)));
@@ -108,48 +185,34 @@ impl Disk {
         result
     }
 
-    /// Complete requests, from the oldest, and their sizes.
-    pub(super) fn files(&self) -> Vec<(PathBuf, u64)> {
-        let Ok(entries) = fs::read_dir(&self.folder) else { return Vec::new() };
-        let mut files: Vec<_> = entries
-            .flatten()
-            .filter(|entry| entry.path().extension().is_some_and(|extension| extension == SUFFIX))
-            .map(|entry| (entry.path(), entry.metadata().map_or(0, |metadata| metadata.len())))
-            .collect();
-        files.sort();
-        files
-    }
-
-    /// Those that nobody here sends: the process that left them had other destinations.
-    pub(super) fn stranded(&self) -> Vec<(PathBuf, u64)> {
-        let names = self.lock().names.clone();
-        let is_ours = |path: &Path| {
-            let file = path.file_name().unwrap_or_default().to_string_lossy();
-            names.iter().any(|name| file.starts_with(name))
-        };
-        self.files().into_iter().filter(|(path, _)| !is_ours(path)).collect()
-    }
-
-    /// What the operator should know of them, once all destinations are there.
-    pub(in crate::export) fn left_over(&self) -> Option<String> {
-        let stranded = self.stranded().len();
-        let folder = self.folder.display();
-        (stranded > 0).then(|| {
+    /// What the operator should know of what others left, once all destinations are there.
+    pub(in crate::export) fn left_over(&self) -> Vec<String> {
+        let (folder, state) = (self.folder.display(), self.lock());
+        let (stranded, damaged) = (state.stranded.len(), state.damaged);
+        let stranded = (stranded > 0).then(|| {
             format!(
                 "{stranded} requests that another process left in the disk buffer are not sent: they were for URLs that this \
-                 service does not export to. They wait in {folder} for a process that does, until their room is needed"
+                 service does not export to, or another version wrote them. They wait in {folder} for a process that does, \
+                 until their room is needed"
             )
-        })
+        });
+        let damaged = (damaged > 0).then(|| {
+            format!(
+                "{damaged} requests that another process left in the disk buffer are lost: they were not written whole, as \
+                 when the machine crashed"
+            )
+        });
+        stranded.into_iter().chain(damaged).collect()
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        if self.files().is_empty() {
+        if file::in_folder(&self.folder).is_empty() {
             // Nothing to take over.
             let _ = fs::remove_dir_all(&self.folder);
         }
@@ -162,7 +225,7 @@ fn own_folder(base: &Path) -> io::Result<Option<(PathBuf, File)>> {
     let folder = base.join(format!("process-{id}"));
     private_folder(&folder)?;
     let path = folder.join(LOCK);
-    let lock = match private_file(&path) {
+    let lock = match file::private(&path) {
         Ok(lock) => lock,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
@@ -179,21 +242,12 @@ fn own_folder(base: &Path) -> io::Result<Option<(PathBuf, File)>> {
     }
 }
 
-/// Telemetry is nobody else's business.
 fn private_folder(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
-}
-
-pub(super) fn private_file(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
 
 #[cfg(test)]

@@ -1,23 +1,22 @@
 //! The part of the disk buffer that belongs to one destination.
 //!
-//! A request is a file; it is written under another name and renamed, so a file with the right name is complete.
+//! The process remembers what it has there, so that nobody looks through the folder while it is full, and so that what
+//! somebody else deletes is missed. Whoever takes a file from that memory counts what was in it, once.
 
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 
-use super::folder::{Disk, SUFFIX, private_file};
-use super::kept::{Content, Done, Kept};
+use super::file::{self, Content, SUFFIX, Unreadable};
+use super::folder::Disk;
+use crate::wire::Overtaken;
 use crate::{Signal, diagnostics};
 
-/// The first bytes of each file: what it is, and the version of its format.
-const MAGIC: &[u8; 8] = b"OTELBUF1";
-/// Magic, number of items, checksum of the body.
-const HEAD: usize = 8 + 8 + 4;
+/// Nothing in it may go.
+const FULL: &str = "the buffer is full";
 
 /// The files of one destination.
 #[derive(Debug, Clone)]
@@ -25,9 +24,33 @@ pub(crate) struct Shelf {
     pub(crate) disk: Arc<Disk>,
     /// What its files begin with.
     name: String,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: BTreeMap<PathBuf, Waiting>,
     /// What is under way. It does not make room: it would count as lost, and arrive all the same.
-    sending: Arc<Mutex<Option<PathBuf>>>,
-    kept: Arc<Kept>,
+    sending: Option<PathBuf>,
+    /// Those that could not be removed when they had been sent, with their sizes. Nobody sends them again.
+    done: BTreeMap<PathBuf, u64>,
+    /// How many were taken by the collector.
+    delivered: u64,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    content: Content,
+    overtaken: Overtaken,
+}
+
+/// A request on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stored {
+    pub(super) path: PathBuf,
+    pub(crate) items: u64,
+    /// Whether an attempt to send it has failed.
+    pub(super) has_failed: bool,
 }
 
 /// As long as it is there, a request counts as under way.
@@ -36,36 +59,7 @@ pub(crate) struct Sending<'a>(&'a Shelf);
 
 impl Drop for Sending<'_> {
     fn drop(&mut self) {
-        *self.0.under_way() = None;
-    }
-}
-
-/// A request on disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Stored {
-    path: PathBuf,
-    pub(crate) items: u64,
-    size: u64,
-}
-
-/// Why there is no body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unreadable {
-    /// It had to make room.
-    Gone,
-    /// The system does not let us, as when too many files are open. It may later.
-    Now,
-    Damaged,
-}
-
-impl Unreadable {
-    fn of(error: &io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::NotFound => Self::Gone,
-            // It is shorter than the head of a file.
-            io::ErrorKind::UnexpectedEof => Self::Damaged,
-            _ => Self::Now,
-        }
+        self.0.lock().sending = None;
     }
 }
 
@@ -76,187 +70,140 @@ impl Shelf {
         let digest = ring::digest::digest(&ring::digest::SHA256, url.as_bytes());
         let hash: String = digest.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
         let name = if place == 0 { format!("{signal}-{hash}-") } else { format!("{signal}-{hash}.{place}-") };
-        disk.lock().names.push(name.clone());
-        let shelf = Self { disk, name, sending: Arc::default(), kept: Arc::default() };
-        for (path, size) in shelf.files() {
-            let items = items_of(&path).unwrap_or(0);
-            shelf.kept.add(path, Content { items, size });
-        }
-        shelf
-    }
-
-    /// The files of this destination, from the oldest, and their sizes.
-    fn files(&self) -> impl Iterator<Item = (PathBuf, u64)> {
-        let is_ours =
-            |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&self.name));
-        self.disk.files().into_iter().filter(move |(path, _)| is_ours(path))
-    }
-
-    /// Keeps a request from making room. One at a time is under way.
-    pub(crate) fn sending(&self, stored: &Stored) -> Sending<'_> {
-        *self.under_way() = Some(stored.path.clone());
-        Sending(self)
-    }
-
-    fn under_way(&self) -> MutexGuard<'_, Option<PathBuf>> {
-        self.sending.lock().unwrap_or_else(PoisonError::into_inner)
+        let waiting = disk.claim(&name).into_iter().map(|(path, content)| (path, Waiting::new(content)));
+        let state = State { waiting: waiting.collect(), ..State::default() };
+        Self { disk, name, state: Arc::new(Mutex::new(state)) }
     }
 
     /// Writes a request. If there is no room, what nobody here sends makes it, and then the oldest of this destination: the items
     /// that were lost by that are added to `lost`, whether or not it was written in the end.
     pub(crate) fn store(&self, body: &[u8], items: u64, lost: &mut u64) -> io::Result<()> {
-        let size = (HEAD + body.len()) as u64;
+        let size = (file::HEAD + body.len()) as u64;
         if size > self.disk.max_size {
-            return Err(io::Error::other("it is larger than the whole buffer"));
+            return Err(io::Error::other("it is larger than the buffer"));
         }
-        self.make_room(size, lost)?;
-        let sequence = {
-            let mut state = self.disk.lock();
-            state.sequence += 1;
-            state.size += size;
-            state.sequence
-        };
-        let written = self.write(body, items, sequence);
-        if written.is_err() {
-            self.disk.lock().size -= size;
+        let mut state = self.lock();
+        state.make_room(&self.disk, size, lost)?;
+        // Before it is written: others want room, too.
+        self.disk.grow(size);
+        let path = self.disk.folder.join(format!("{}{}.{SUFFIX}", self.name, self.disk.next_name()));
+        let written = file::write(&path, body, items);
+        match written {
+            Ok(()) => drop(state.waiting.insert(path, Waiting::new(Content { items, size }))),
+            Err(_) => self.disk.shrink(size),
         }
         written
     }
 
-    fn write(&self, body: &[u8], items: u64, sequence: u64) -> io::Result<()> {
-        // Names sort by age, also among processes.
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-        let path = self.disk.folder.join(format!("{}{now:024}-{sequence:08}.{SUFFIX}", self.name));
-        let unfinished = path.with_extension("tmp");
-        let mut file = private_file(&unfinished)?;
-        let mut head = Vec::with_capacity(HEAD);
-        head.extend_from_slice(MAGIC);
-        head.extend_from_slice(&items.to_le_bytes());
-        head.extend_from_slice(&checksum(body).to_le_bytes());
-        let done = file.write_all(&head).and_then(|()| file.write_all(body)).and_then(|()| file.sync_data());
-        drop(file);
-        let content = Content { items, size: (HEAD + body.len()) as u64 };
-        let done = done.and_then(|()| self.kept.rename(&unfinished, path, content));
-        if done.is_err() {
-            let _ = fs::remove_file(&unfinished);
-        }
-        done
-    }
-
-    fn make_room(&self, size: u64, lost: &mut u64) -> io::Result<()> {
-        let missing = || self.disk.lock().size.saturating_add(size).saturating_sub(self.disk.max_size);
-        if missing() == 0 {
-            return Ok(());
-        }
-        let stranded = self.disk.stranded();
-        let mut removed = 0;
-        let stored = self.stored();
-        let may_go = stored.iter().filter(|stored| self.under_way().as_ref() != Some(&stored.path));
-        let may_go: Vec<_> = may_go.collect();
-        // Nothing is thrown away for a request that would not fit all the same.
-        let sizes = may_go.iter().map(|stored| stored.size).chain(stranded.iter().map(|(_, size)| *size));
-        let is_enough = sizes.sum::<u64>() >= missing();
-        for (path, size) in stranded.into_iter().filter(|_| is_enough) {
-            if missing() > 0 && fs::remove_file(path).is_ok() {
-                self.shrink(size);
-                removed += 1;
-            }
-        }
-        if removed > 0 {
-            // They are not of this process, so its counts do not have them.
-            diagnostics::warn(&removed_for_room(removed));
-        }
-        for oldest in may_go.into_iter().filter(|_| is_enough) {
-            if missing() == 0 {
-                return Ok(());
-            }
-            let under_way = self.under_way();
-            // The one who removes a file counts it: it may have been sent meanwhile.
-            if under_way.as_ref() != Some(&oldest.path) && self.remove(oldest) {
-                *lost += oldest.items;
-            }
-        }
-        if missing() > 0 { Err(io::Error::other("the buffer is full")) } else { Ok(()) }
-    }
-
-    /// The requests of this destination, from the oldest, that can be read now. One that is damaged is removed.
+    /// The requests of this destination, from the oldest.
     pub(crate) fn stored(&self) -> Vec<Stored> {
-        let mut all = Vec::new();
-        for (path, size) in self.files().filter(|(path, _)| !self.kept.is_done(path)) {
-            match items_of(&path) {
-                Ok(items) => all.push(Stored { path, items, size }),
-                Err(Unreadable::Damaged) => {
-                    // It is missing from now on.
-                    let _ = fs::remove_file(path);
-                }
-                Err(Unreadable::Gone | Unreadable::Now) => {}
-            }
-        }
-        all
+        let state = self.lock();
+        let stored = |(path, waiting): (&PathBuf, &Waiting)| Stored {
+            path: path.clone(),
+            items: waiting.content.items,
+            has_failed: waiting.overtaken.has_failed(),
+        };
+        state.waiting.iter().map(stored).collect()
     }
 
     /// Whether nothing waits, as far as this process knows.
     pub(super) fn is_empty(&self) -> bool {
-        self.kept.is_empty()
+        let state = self.lock();
+        state.waiting.is_empty() && state.done.is_empty()
     }
 
-    /// How many items are lost because their files were damaged, or removed by somebody else.
-    pub(crate) fn take_missing(&self) -> u64 {
-        let missing = self.kept.take_missing();
-        self.shrink(missing.size);
-        missing.items
+    /// Reads what is to be sent, which makes no room from now on. One at a time is under way.
+    pub(super) fn read(&self, stored: &Stored) -> Result<(Bytes, Sending<'_>), Unreadable> {
+        let sending = {
+            let mut state = self.lock();
+            if !state.waiting.contains_key(&stored.path) {
+                return Err(Unreadable::Gone);
+            }
+            state.sending = Some(stored.path.clone());
+            Sending(self)
+        };
+        Ok((file::read(&stored.path)?, sending))
     }
 
-    /// The body, if it is what was written.
-    pub(crate) fn read(&self, stored: &Stored) -> Result<Bytes, Unreadable> {
-        let bytes = fs::read(&stored.path).map_err(|error| Unreadable::of(&error))?;
-        body_of(&bytes).ok_or(Unreadable::Damaged)
-    }
-
-    /// Whether this removed it, and nobody else before.
-    fn remove(&self, stored: &Stored) -> bool {
-        let is_removed = self.kept.remove(&stored.path);
-        if is_removed {
-            self.shrink(stored.size);
+    /// Removes what was sent, or refused for good: it is not sent again, also where it cannot be removed, for which there is an
+    /// error. Nothing if it had to make room meanwhile, and has been counted.
+    pub(super) fn finish(&self, stored: &Stored) -> Option<io::Result<()>> {
+        let mut state = self.lock();
+        let Waiting { content, .. } = state.waiting.remove(&stored.path)?;
+        let removed = file::remove(&stored.path);
+        match removed {
+            Ok(()) => self.disk.shrink(content.size),
+            Err(_) => drop(state.done.insert(stored.path.clone(), content.size)),
         }
-        is_removed
+        Some(removed)
     }
 
-    /// Removes what was sent, or refused for good. It is not sent again, also where it cannot be removed.
-    pub(super) fn finish(&self, stored: &Stored) -> Done {
-        let done = self.kept.finish(&stored.path);
-        if matches!(done, Done::Removed) {
-            self.shrink(stored.size);
+    /// Tries once more to remove what was sent.
+    pub(super) fn tidy(&self) {
+        self.lock().done.retain(|path, size| {
+            let is_removed = file::remove(path).is_ok();
+            if is_removed {
+                self.disk.shrink(*size);
+            }
+            !is_removed
+        });
+    }
+
+    /// Counts what the collector took.
+    pub(super) fn got_through(&self) {
+        self.lock().delivered += 1;
+    }
+
+    /// Counts a failure of this request. Whether it is the one that the collector fails of.
+    pub(super) fn fails(&self, stored: &Stored) -> bool {
+        let mut state = self.lock();
+        let delivered = state.delivered;
+        state.waiting.get_mut(&stored.path).is_some_and(|waiting| waiting.overtaken.fails(delivered))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Adds the items that are lost by that to `lost`.
+    fn make_room(&mut self, disk: &Disk, size: u64, lost: &mut u64) -> io::Result<()> {
+        if disk.excess(size) == 0 {
+            return Ok(());
         }
-        done
+        // Nothing is thrown away for a request that would not fit all the same.
+        let may_go: u64 = self.may_go().map(|(_, content)| content.size).sum();
+        if may_go + disk.stranded_size() < disk.excess(size) {
+            return Err(io::Error::other(FULL));
+        }
+        let removed = disk.remove_stranded(size);
+        if removed > 0 {
+            // They are not of this process, so its counts do not have them.
+            diagnostics::warn(&removed_for_room(removed));
+        }
+        while disk.excess(size) > 0 {
+            let oldest = self.may_go().next().map(|(path, content)| (path.clone(), content));
+            let (path, content) = oldest.ok_or_else(|| io::Error::other(FULL))?;
+            file::remove(&path)?;
+            self.waiting.remove(&path);
+            disk.shrink(content.size);
+            *lost += content.items;
+        }
+        Ok(())
     }
 
-    fn shrink(&self, size: u64) {
-        let mut state = self.disk.lock();
-        state.size = state.size.saturating_sub(size);
+    /// What may make room, from the oldest.
+    fn may_go(&self) -> impl Iterator<Item = (&PathBuf, Content)> {
+        let others = self.waiting.iter().filter(|(path, _)| self.sending.as_ref() != Some(path));
+        others.map(|(path, waiting)| (path, waiting.content))
     }
 }
 
-fn body_of(bytes: &[u8]) -> Option<Bytes> {
-    let (head, body) = bytes.split_at_checked(HEAD)?;
-    let sum = u32::from_le_bytes(head.get(16..20)?.try_into().ok()?);
-    (sum == checksum(body)).then(|| Bytes::copy_from_slice(body))
-}
-
-fn items_of(path: &Path) -> Result<u64, Unreadable> {
-    let mut head = [0; HEAD];
-    File::open(path)
-        .and_then(|mut file| file.read_exact(&mut head))
-        .map_err(|error| Unreadable::of(&error))?;
-    let (magic, rest) = head.split_at(MAGIC.len());
-    let items = rest.first_chunk().filter(|_| magic == MAGIC);
-    items.map(|items| u64::from_le_bytes(*items)).ok_or(Unreadable::Damaged)
-}
-
-fn checksum(body: &[u8]) -> u32 {
-    let mut crc = flate2::Crc::new();
-    crc.update(body);
-    crc.sum()
+impl Waiting {
+    fn new(content: Content) -> Self {
+        Self { content, overtaken: Overtaken::default() }
+    }
 }
 
 fn removed_for_room(requests: usize) -> String {
@@ -273,8 +220,9 @@ mod tests {
     use std::path::PathBuf;
     use std::sync::{Arc, Mutex};
 
-    use super::{HEAD, Shelf, Unreadable};
+    use super::{Shelf, Stored, Unreadable};
     use crate::Signal;
+    use crate::export::disk::file::HEAD;
     use crate::export::disk::folder::Disk;
 
     fn folder(name: &str) -> PathBuf {
@@ -294,6 +242,18 @@ mod tests {
         Shelf::new(Arc::clone(disk), Signal::Traces, url, 0)
     }
 
+    fn body(shelf: &Shelf, stored: &Stored) -> Result<Vec<u8>, Unreadable> {
+        shelf.read(stored).map(|(body, _)| body.to_vec())
+    }
+
+    fn size(disk: &Disk) -> u64 {
+        disk.max_size - (0..=disk.max_size).rev().find(|more| disk.excess(*more) == 0).unwrap()
+    }
+
+    fn is_finished(shelf: &Shelf, stored: &Stored) -> bool {
+        shelf.finish(stored).transpose().unwrap().is_some()
+    }
+
     #[test]
     fn what_is_under_way_makes_no_room() {
         let base = folder("under-way");
@@ -302,8 +262,7 @@ mod tests {
         stored(&shelf, &[1; 60], 7);
         stored(&shelf, &[2; 60], 5);
         let oldest = shelf.stored().remove(0);
-        let sending = shelf.clone();
-        let sending = sending.sending(&oldest);
+        let sending = shelf.read(&oldest).unwrap();
         // The next oldest one does. Where all that may would not be enough, it stays.
         assert_eq!(stored(&shelf, &[3; 100], 3), (5, true));
         assert_eq!(stored(&shelf, &[4; 160], 2), (0, false));
@@ -322,17 +281,17 @@ mod tests {
         stored(&shelf, &[1; 60], 7);
         let to_send = shelf.stored();
         assert_eq!(stored(&shelf, &[2; 60], 3), (7, true));
-        assert_eq!(shelf.read(&to_send[0]), Err(Unreadable::Gone));
-        assert!(!shelf.remove(&to_send[0]));
+        assert_eq!(body(&shelf, &to_send[0]), Err(Unreadable::Gone));
+        assert!(!is_finished(&shelf, &to_send[0]));
         // And the reverse: what was sent meanwhile is not lost.
         let to_send = shelf.stored();
-        assert!(shelf.remove(&to_send[0]));
+        assert!(is_finished(&shelf, &to_send[0]));
         assert_eq!(stored(&shelf, &[3; 60], 5), (0, true));
         fs::remove_dir_all(base).unwrap();
     }
 
     #[test]
-    fn what_somebody_else_has_deleted_is_missing_once() {
+    fn what_somebody_else_has_deleted_or_damaged_is_counted_once() {
         let base = folder("missing");
         let disk = Arc::new(Disk::open(&base, 1000).unwrap());
         let shelf = shelf(&disk, "http://a");
@@ -340,14 +299,14 @@ mod tests {
             stored(&shelf, b"some", items);
         }
         let all = shelf.stored();
-        assert!(shelf.remove(&all[0]));
         fs::remove_file(&all[1].path).unwrap();
-        assert_eq!((shelf.take_missing(), shelf.take_missing()), (2, 0));
-        assert_eq!(disk.lock().size, (HEAD + 4) as u64);
-        // The head of a file that is damaged tells nothing; what was written is known all the same.
         fs::write(&all[2].path, b"OTEL").unwrap();
-        assert!(shelf.stored().is_empty());
-        assert_eq!((shelf.take_missing(), disk.lock().size), (3, 0));
+        let bodies: Vec<_> = all.iter().map(|stored| body(&shelf, stored)).collect();
+        assert_eq!(bodies, [Ok(b"some".to_vec()), Err(Unreadable::Gone), Err(Unreadable::Damaged)]);
+        for finished in [3, 0] {
+            assert_eq!(all.iter().filter(|stored| is_finished(&shelf, stored)).count(), finished);
+        }
+        assert_eq!(size(&disk), 0);
         fs::remove_dir_all(base).unwrap();
     }
 
@@ -360,12 +319,11 @@ mod tests {
         assert_eq!(stored(&one, b"second", 2), (0, true));
         assert_eq!(stored(&other, b"third", 3), (0, true));
         let kept = one.stored();
-        let bodies: Vec<_> =
-            kept.iter().map(|stored| (one.read(stored).unwrap().to_vec(), stored.items)).collect();
+        let bodies: Vec<_> = kept.iter().map(|stored| (body(&one, stored).unwrap(), stored.items)).collect();
         assert_eq!(bodies, [(b"first".to_vec(), 1), (b"second".to_vec(), 2)]);
-        assert!(kept.iter().all(|stored| one.remove(stored)));
+        assert!(kept.iter().all(|stored| is_finished(&one, stored)));
         assert!(one.stored().is_empty());
-        assert_eq!(disk.lock().size, (HEAD + 5) as u64);
+        assert_eq!(size(&disk), (HEAD + 5) as u64);
         drop((one, other, disk));
         assert_eq!(fs::read_dir(&base).unwrap().count(), 1, "the third waits");
         fs::remove_dir_all(base).unwrap();
@@ -407,7 +365,7 @@ mod tests {
         // The collector has another address now.
         let disk = Arc::new(Disk::open(&base, most).unwrap());
         let shelf = shelf(&disk, "http://a");
-        assert_eq!(disk.stranded().len(), 2);
+        assert!(disk.left_over()[0].starts_with("2 requests that another process left"));
         let console = Arc::new(Console::default());
         let subscriber = tracing_subscriber::fmt().with_writer(Arc::clone(&console)).finish();
         tracing::subscriber::with_default(subscriber, || {
@@ -417,9 +375,9 @@ mod tests {
         });
         let told = String::from_utf8(console.0.lock().unwrap().clone()).unwrap();
         assert_eq!(told.matches("the disk buffer is full: 1 of the requests").count(), 2, "{told}");
-        assert_eq!((shelf.stored().len(), disk.stranded().len()), (3, 0));
+        assert_eq!((shelf.stored().len(), disk.left_over().len()), (3, 0));
         assert_eq!(stored(&shelf, &[0; 10], 4), (1, true));
-        assert_eq!(disk.lock().size, most);
+        assert_eq!(size(&disk), most);
         drop((shelf, disk));
         fs::remove_dir_all(base).unwrap();
     }
@@ -435,27 +393,84 @@ mod tests {
         let third = Arc::new(Disk::open(&base, 1000).unwrap());
         let shelf = shelf(&third, "http://a");
         assert_eq!(shelf.stored().len(), 1);
-        assert_eq!(shelf.read(&shelf.stored()[0]).unwrap().as_ref(), b"mine");
-        assert_eq!(third.lock().size, (HEAD + 4) as u64);
+        assert_eq!(body(&shelf, &shelf.stored()[0]).unwrap(), b"mine");
+        assert_eq!(size(&third), (HEAD + 4) as u64);
         fs::remove_dir_all(base).unwrap();
     }
 
     #[test]
-    fn damaged_files_are_no_requests() {
+    fn of_what_another_process_left_the_whole_is_sent_the_foreign_stays_and_the_damaged_is_told() {
         let base = folder("damage");
         let disk = Arc::new(Disk::open(&base, 1000).unwrap());
-        let shelf = shelf(&disk, "http://a");
-        stored(&shelf, b"sound", 1);
-        stored(&shelf, b"broken", 1);
-        let path = shelf.stored()[1].path.clone();
-        let mut bytes = fs::read(&path).unwrap();
+        let before = shelf(&disk, "http://a");
+        for items in 1..=3 {
+            stored(&before, b"some", items);
+        }
+        let all = before.stored();
+        let mut bytes = fs::read(&all[1].path).unwrap();
         bytes[HEAD] ^= 1;
-        fs::write(&path, bytes).unwrap();
-        fs::write(disk.folder.join(format!("{}short.otlp", shelf.name)), b"OTEL").unwrap();
-        fs::write(disk.folder.join(format!("{}half.tmp", shelf.name)), b"OTELBUF1").unwrap();
-        let stored = shelf.stored();
-        assert_eq!(stored.len(), 2, "{stored:?}");
-        assert_eq!(stored.iter().filter_map(|stored| shelf.read(stored).ok()).count(), 1);
+        fs::write(&all[1].path, bytes).unwrap();
+        fs::write(&all[2].path, b"").unwrap();
+        let with = |name: &str, content: &[u8]| {
+            fs::write(disk.folder.join(format!("{}{name}", before.name)), content).unwrap();
+        };
+        with("short.otlp", b"OTEL");
+        with("zeros.otlp", &[0; 100]);
+        with("many.otlp", &[b"OTELBUF1".as_slice(), &[255; 20]].concat());
+        with("another-version.otlp", &[b"OTELBUF2".as_slice(), &[255; 20]].concat());
+        with("half.tmp", b"OTELBUF1");
+        drop((before, disk));
+        let disk = Arc::new(Disk::open(&base, 1000).unwrap());
+        let shelf = shelf(&disk, "http://a");
+        let bodies: Vec<_> = shelf.stored().iter().map(|stored| body(&shelf, stored)).collect();
+        assert_eq!(bodies, [Ok(b"some".to_vec()), Err(Unreadable::Damaged)]);
+        let told = disk.left_over();
+        assert!(
+            told[0].starts_with("1 requests") && told[0].contains("or another version wrote"),
+            "{told:?}"
+        );
+        assert!(told[1].starts_with("4 requests") && told[1].contains("were not written whole"), "{told:?}");
+        assert_eq!(size(&disk), 2 * (HEAD as u64 + 4) + 28);
+        drop((shelf, disk));
+        fs::remove_dir_all(base).unwrap();
+    }
+
+    #[test]
+    fn what_is_new_comes_behind_what_is_there_also_with_a_clock_that_was_set_back() {
+        let base = folder("clock");
+        let disk = Arc::new(Disk::open(&base, 1000).unwrap());
+        let before = shelf(&disk, "http://a");
+        stored(&before, b"first", 1);
+        let first = before.stored().remove(0).path;
+        let in_the_future = format!("{}{:024}-0.otlp", before.name, u64::MAX - 10);
+        fs::rename(&first, disk.folder.join(in_the_future)).unwrap();
+        drop((before, disk));
+        let disk = Arc::new(Disk::open(&base, 1000).unwrap());
+        let shelf = shelf(&disk, "http://a");
+        for items in 2..=3 {
+            stored(&shelf, b"more", items);
+        }
+        assert_eq!(shelf.stored().iter().map(|stored| stored.items).collect::<Vec<_>>(), [1, 2, 3]);
+        drop((shelf, disk));
+        fs::remove_dir_all(base).unwrap();
+    }
+
+    #[test]
+    fn a_request_that_fails_while_others_get_through_is_given_up() {
+        let base = folder("overtaken");
+        let disk = Arc::new(Disk::open(&base, 1000).unwrap());
+        let shelf = shelf(&disk, "http://a");
+        stored(&shelf, b"poison", 1);
+        let poison = shelf.stored().remove(0);
+        assert!((0..100).all(|_| !shelf.fails(&poison)), "nothing gets through");
+        let fails: Vec<_> = (0..3)
+            .map(|_| {
+                shelf.got_through();
+                shelf.fails(&poison)
+            })
+            .collect();
+        assert_eq!(fails, [false, false, true]);
+        drop((shelf, disk));
         fs::remove_dir_all(base).unwrap();
     }
 
@@ -489,10 +504,9 @@ mod tests {
         let aside = base.join("aside");
         fs::rename(&known.path, &aside).unwrap();
         std::os::unix::fs::symlink(&known.path, &known.path).unwrap();
-        assert!(shelf.stored().is_empty() && known.path.is_symlink());
-        assert_eq!(shelf.read(&known), Err(Unreadable::Now));
+        assert_eq!(body(&shelf, &known), Err(Unreadable::Now));
         fs::rename(&aside, &known.path).unwrap();
-        assert_eq!(shelf.stored(), [known]);
+        assert_eq!(body(&shelf, &known).unwrap(), b"sound");
         drop((shelf, disk));
         fs::remove_dir_all(base).unwrap();
     }
