@@ -21,8 +21,10 @@ use crate::{InstallError, Signal};
 #[derive(Debug, Clone)]
 pub(crate) enum ExporterConfig {
     Otlp(Box<OtlpConfig>),
-    /// Standard output.
+    /// Standard output, for people.
     Console,
+    /// Standard output, as OTLP/JSON.
+    OtlpStdout,
     /// One that the code brought, by its name.
     Named(NamedExporter),
 }
@@ -91,6 +93,7 @@ impl Destinations {
                         ExporterConfig::Otlp(Box::new(OtlpConfig::resolve(signal, settings, environment)?))
                     }
                     ExporterName::Console => ExporterConfig::Console,
+                    ExporterName::OtlpStdout => ExporterConfig::OtlpStdout,
                     ExporterName::Prometheus => {
                         destinations.prometheus = Some(PrometheusConfig::resolve(environment));
                         continue;
@@ -175,7 +178,7 @@ impl Destinations {
     pub(crate) fn otlp(&self) -> impl Iterator<Item = &OtlpConfig> {
         self.exporters().filter_map(|(_, exporter)| match exporter {
             ExporterConfig::Otlp(otlp) => Some(&**otlp),
-            ExporterConfig::Console | ExporterConfig::Named(_) => None,
+            ExporterConfig::Console | ExporterConfig::OtlpStdout | ExporterConfig::Named(_) => None,
         })
     }
 }

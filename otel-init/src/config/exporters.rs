@@ -10,6 +10,7 @@ use crate::{InstallError, Signal};
 pub(crate) enum ExporterName {
     Otlp,
     Console,
+    OtlpStdout,
     /// Metrics alone: they wait to be fetched.
     Prometheus,
     Named(NamedExporter),
@@ -72,6 +73,7 @@ impl ExporterName {
             "otlp" => Ok(Some(Self::Otlp)),
             // The second name is the one of older texts.
             "console" | "logging" => Ok(Some(Self::Console)),
+            "otlp/stdout" => Ok(Some(Self::OtlpStdout)),
             "none" => Ok(None),
             "prometheus" if signal == Signal::Metrics && cfg!(feature = "prometheus") => {
                 Ok(Some(Self::Prometheus))
@@ -80,7 +82,7 @@ impl ExporterName {
             "prometheus" if signal == Signal::Metrics => {
                 Err("otlp, which Prometheus takes, or otel-init with its feature `prometheus`")
             }
-            _ => Err("otlp, console or none"),
+            _ => Err("otlp, otlp/stdout, console or none"),
         }
     }
 }

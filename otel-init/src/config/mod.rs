@@ -270,6 +270,7 @@ impl Config {
                     format!("by {} to {}", otlp.protocol, otlp.endpoint.shown_base())
                 }
                 ExporterConfig::Console => "to the console".to_owned(),
+                ExporterConfig::OtlpStdout => "as OTLP/JSON to standard output".to_owned(),
                 ExporterConfig::Named(named) => format!("by {}", named.name),
             };
             match destinations.iter_mut().find(|(known, _)| *known == destination) {

@@ -118,7 +118,7 @@ impl Workshop<'_> {
     ) -> Result<SignalExporter, InstallError> {
         let target = match config {
             ExporterConfig::Otlp(otlp) => Target::of(otlp),
-            ExporterConfig::Console => Target::named("standard output"),
+            ExporterConfig::Console | ExporterConfig::OtlpStdout => Target::named("standard output"),
             ExporterConfig::Named(named) => Target::named(&named.name),
         };
         let monitor = Arc::new(Monitor::new(signal, target, Arc::clone(&self.warnings)));
@@ -130,6 +130,7 @@ impl Workshop<'_> {
                 Sink::Otlp(sender)
             }
             ExporterConfig::Console => Sink::Console,
+            ExporterConfig::OtlpStdout => Sink::OtlpStdout,
             ExporterConfig::Named(named) => caught(|| self.named(&named.factory, &mut temporality, bound))
                 .map_err(|_| {
                     let reason = "the function that makes it panicked".to_owned();

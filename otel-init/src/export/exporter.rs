@@ -23,7 +23,7 @@ use super::message::OtlpRequest;
 use super::runtime::RuntimeEntry;
 use super::sender::Sender;
 use super::stdout::Lines;
-use super::{Monitor, metrics};
+use super::{Monitor, metrics, stdout};
 use crate::Signal;
 use crate::control::Live;
 use crate::metrics::{AttributeGuard, ExemplarReader, Exemplars};
@@ -47,6 +47,7 @@ pub(crate) struct SignalExporter {
 pub(super) enum Sink {
     Otlp(Arc<Sender>),
     Console,
+    OtlpStdout,
     Spans(Named<dyn AnySpanExporter>),
     Metrics(Named<dyn AnyMetricExporter>),
     Logs(Named<dyn AnyLogExporter>),
@@ -62,7 +63,7 @@ pub(super) struct Named<E: ?Sized> {
 impl SignalExporter {
     /// Its requests have exemplars from now on. Exporters of the user's are given the SDK's own data, which has none.
     pub(crate) fn use_exemplars(&mut self, exemplars: &Arc<Exemplars>) {
-        if let Sink::Otlp(_) = self.sink {
+        if let Sink::Otlp(_) | Sink::OtlpStdout = self.sink {
             self.exemplars = Some(ExemplarReader::new(exemplars));
         }
     }
@@ -71,6 +72,10 @@ impl SignalExporter {
     async fn hand_out<R: OtlpRequest + Lines>(&self, request: R) -> OTelSdkResult {
         match &self.sink {
             Sink::Otlp(sender) => sender.export(request).await,
+            Sink::OtlpStdout => {
+                let printed = stdout::print_json(&request);
+                self.told(request.items(), printed.map_err(OTelSdkError::InternalFailure))
+            }
             _ => {
                 request.print();
                 self.monitor.tally.exported(request.items(), 0);
@@ -93,7 +98,7 @@ impl SignalExporter {
                 sender.give_up_unsent();
                 Ok(())
             }
-            Sink::Console => Ok(()),
+            Sink::Console | Sink::OtlpStdout => Ok(()),
             Sink::Spans(named) => named.exporter.end(timeout),
             Sink::Metrics(named) => named.exporter.end(timeout),
             Sink::Logs(named) => named.exporter.end(timeout),
@@ -119,6 +124,7 @@ impl std::fmt::Debug for Sink {
         formatter.write_str(match self {
             Self::Otlp(_) => "otlp",
             Self::Console => "console",
+            Self::OtlpStdout => "otlp/stdout",
             Self::Spans(_) | Self::Metrics(_) | Self::Logs(_) => "named",
         })
     }

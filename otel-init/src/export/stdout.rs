@@ -1,4 +1,5 @@
-//! The `console` exporter: a line for each span, log record and data point, on standard output.
+//! Exporters that write to standard output: `console`, a line for each span, log record and data point, and `otlp/stdout`, a
+//! line of OTLP/JSON for each batch.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -14,6 +15,8 @@ use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::{Metric, NumberDataPoint, number_data_point};
 use opentelemetry_proto::tonic::trace::v1::Span;
 
+use super::json;
+
 /// What can be shown in lines.
 pub(super) trait Lines {
     fn lines(&self) -> String;
@@ -22,6 +25,16 @@ pub(super) trait Lines {
     fn print(&self) {
         let _ = std::io::stdout().lock().write_all(self.lines().as_bytes());
     }
+}
+
+/// Writes a line as a collector's file exporter would,
+/// <https://opentelemetry.io/docs/specs/otel/protocol/file-exporter/#json-lines-file>.
+pub(super) fn print_json(request: &impl serde::Serialize) -> Result<(), String> {
+    let mut line =
+        json::to_vec(request).map_err(|error| format!("cannot write the request as JSON: {error}"))?;
+    line.push(b'\n');
+    let _ = std::io::stdout().lock().write_all(&line);
+    Ok(())
 }
 
 impl Lines for ExportTraceServiceRequest {

@@ -169,11 +169,12 @@ impl Pipeline {
     }
 }
 
-/// Nobody else than a collector is sent exemplars.
+/// Nothing but OTLP has exemplars.
 fn exemplars(config: &Config, views: &Arc<Views>, sampling: &SamplingControl) -> Option<Arc<Exemplars>> {
     let filter = config.exemplar_filter;
     let mut exporters = config.destinations.metrics.iter().map(|to| &to.exporter);
-    let is_sent = exporters.any(|exporter| matches!(exporter, ExporterConfig::Otlp(_)));
+    let is_sent = |to: &ExporterConfig| matches!(to, ExporterConfig::Otlp(_) | ExporterConfig::OtlpStdout);
+    let is_sent = exporters.any(is_sent);
     (is_sent && filter != ExemplarFilter::AlwaysOff)
         .then(|| Arc::new(Exemplars::new(filter, Arc::clone(views), sampling.kept())))
 }

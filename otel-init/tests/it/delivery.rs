@@ -3,7 +3,9 @@
 use opentelemetry::trace::{Span, Status, TraceContextExt, Tracer};
 use opentelemetry::{Context, global};
 use otel_init::{Protocol, Telemetry};
-use otel_testing::{AssertTelemetry as _, Conventions, OtlpReceiver, ReceivedRequest, Signal};
+use otel_testing::{
+    AssertTelemetry as _, Captured, Conventions, OtlpReceiver, ReceivedRequest, Signal, log, span,
+};
 
 use crate::child;
 use crate::protocols::{endpoint, for_each_protocol};
@@ -315,6 +317,22 @@ fn the_console_exporter_writes_lines_beside_the_collector_or_alone() {
         let sent = if exporters == "console" { 0 } else { 3 };
         assert_eq!(receiver.spans().len(), sent);
     }
+}
+
+#[test]
+fn lines_of_otlp_on_standard_output_are_read_back() {
+    if child::is_child() {
+        return work();
+    }
+    let variables = ["TRACES", "METRICS", "LOGS"].map(|signal| format!("OTEL_{signal}_EXPORTER"));
+    let variables = variables.each_ref().map(|name| (name.as_str(), "otlp/stdout"));
+    let finished = child::run("delivery::lines_of_otlp_on_standard_output_are_read_back", &variables);
+    let lines: Vec<&str> = finished.output.lines().filter(|line| line.starts_with("{\"resource")).collect();
+    let captured = Captured::from_otlp_json(&lines.join("\n")).unwrap();
+    let captured = captured.of_service("shop");
+    captured.assert_span(span("handler").has("user.tier", "gold"));
+    assert_eq!(captured.total("orders"), 2.0);
+    captured.assert_log(log("card declined").in_span("handler"));
 }
 
 #[test]

@@ -41,24 +41,28 @@ impl Reader<'_> {
                 let is_grpc = name == "otlp_grpc";
                 self.otlp(signal, is_grpc, fields).map(|otlp| ExporterConfig::Otlp(Box::new(otlp)))
             }
-            "console" => {
+            "console" | "otlp_file" => {
                 let mut fields = value.fields()?;
                 if let Some(preferences) = preferences {
                     preferences.read(&mut fields)?;
                 }
+                if name == "console" {
+                    fields.end()?;
+                    return Ok(ExporterConfig::Console);
+                }
+                if let Some(stream) = fields.optional("output_stream") {
+                    let expected = "stdout: files are for a collector to write";
+                    stream.choice(expected, |stream| (stream == "stdout").then_some(()))?;
+                }
                 fields.end()?;
-                Ok(ExporterConfig::Console)
+                Ok(ExporterConfig::OtlpStdout)
             }
             // <https://github.com/open-telemetry/opentelemetry-configuration/pull/453>
             "zipkin" => Err(value.error(
                 "not supported: it is deprecated, and the schema 1.0 has it no more; write otlp_http, which Zipkin takes too",
             )),
-            "otlp_file" => {
-                Err(value
-                    .error("not supported: write console, or otlp_http to a collector that writes files"))
-            }
             _ => Err(value.error(
-                "no exporter has this name: otlp_http, otlp_grpc, console, or one that the code has added",
+                "no exporter has this name: otlp_http, otlp_grpc, otlp_file/development, console, or one that the code has added",
             )),
         }
     }

@@ -45,6 +45,9 @@ impl Rows<'_> {
         match exporter {
             ExporterConfig::Otlp(otlp) => self.otlp(&format!("{path}.exporter"), otlp),
             ExporterConfig::Console => self.add(&format!("{path}.exporter.console"), "standard output", said),
+            ExporterConfig::OtlpStdout => {
+                self.add(&format!("{path}.exporter.otlp_file"), "standard output", said);
+            }
             ExporterConfig::Named(named) => {
                 self.add(&format!("{path}.exporter.{}", named.name), "of the code", said);
             }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use opentelemetry_sdk::metrics::Temporality;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::super::{Compression, Config, OtlpConfig, Settings, TlsConfig};
+use super::super::{Compression, Config, ExporterConfig, OtlpConfig, Settings, TlsConfig};
 use super::{attribute, endpoints, is_on_console, otlp, resolve, resolve_with};
 use crate::{OtlpDestination, Protocol, Signal, Telemetry};
 #[test]
@@ -203,11 +203,14 @@ fn several_exporters_can_be_named_and_unknown_ones_are_told() {
         config.warnings,
         [format!("OTEL_TRACES_EXPORTER names \"jaeger\", expected {jaeger}; console is used")]
     );
+    let config = resolve(&[("OTEL_TRACES_EXPORTER", "OTLP/stdout")]);
+    assert!(matches!(config.destinations.traces[0].exporter, ExporterConfig::OtlpStdout));
+    assert!(config.summary().contains("traces as OTLP/JSON to standard output"), "{}", config.summary());
     let config = resolve(&[("OTEL_TRACES_EXPORTER", "otpl")]);
     assert!(otlp(&config, Signal::Traces).is_some() && !is_on_console(&config, Signal::Traces));
     assert_eq!(
         config.warnings,
-        ["OTEL_TRACES_EXPORTER names \"otpl\", expected otlp, console or none; otlp is used"]
+        ["OTEL_TRACES_EXPORTER names \"otpl\", expected otlp, otlp/stdout, console or none; otlp is used"]
     );
 }
 

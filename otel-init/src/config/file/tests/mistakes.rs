@@ -61,6 +61,11 @@ fn a_mistake_is_named_with_its_line_and_its_keys() {
             "line 4: tracer_provider.processors[0].batch.exporter.otlp_http.endpoint: expected a URL with http:// or https://",
         ),
         (
+            "tracer_provider:\n  processors:\n    - batch: {exporter: {otlp_file/development: {output_stream: 'file:///t.jsonl'}}}",
+            "line 4: tracer_provider.processors[0].batch.exporter.otlp_file/development.output_stream: expected stdout: files \
+             are for a collector to write",
+        ),
+        (
             "tracer_provider:\n  processors:\n    - batch: {exporter: {otlp_http: {tls: {key_file: /k}}}}",
             "line 4: tracer_provider.processors[0].batch.exporter.otlp_http.tls: key_file and cert_file are needed together",
         ),
