@@ -45,6 +45,11 @@ const ADVICE: &[(&[&str], &str)] = &[
         "the port speaks gRPC, most likely: set OTEL_EXPORTER_OTLP_PROTOCOL=grpc, or take the other port",
     ),
     (
+        &["too much to be sent"],
+        "record less in one span or log record, or set OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT (`attribute_limits` in a \
+         configuration file)",
+    ),
+    (
         &["cannot read the", "in PEM form", "do not fit"],
         "correct the file or the setting that names it (OTEL_EXPORTER_OTLP_CERTIFICATE, _CLIENT_CERTIFICATE, _CLIENT_KEY); it \
          is read again when it changes",
@@ -152,6 +157,7 @@ mod tests {
             ("gRPC status Unauthenticated: no token", "check OTEL_EXPORTER_OTLP_HEADERS"),
             ("the collector answered 404 Not Found", "check the path"),
             ("the collector answered 413 Payload Too Large", "raise the collector's limit"),
+            ("one item has 5000000 bytes, too much to be sent", "record less in one span or log record"),
             ("the collector did not answer in time", "the collector has too much to do"),
             (
                 "export is paused for a minute at most, last: gRPC status Unavailable",

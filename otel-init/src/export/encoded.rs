@@ -114,7 +114,9 @@ fn reason(error: OTelSdkError) -> String {
     }
 }
 
+pub(super) const TOO_LARGE: &str = "too much to be sent";
+
 /// Why one item, which cannot be cut in two, is not sent.
 pub(super) fn too_large(bytes: usize) -> String {
-    format!("one item has {bytes} bytes, too much to be sent")
+    format!("one item has {bytes} bytes, {TOO_LARGE}")
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::advice::{advice, of_disk};
 use super::breaker::{Breaker, CircuitState};
+use super::encoded::TOO_LARGE;
 use super::retry::Urgency;
 use super::tally::Tally;
 use super::warnings::Warnings;
@@ -182,6 +183,7 @@ impl Monitor {
                 let number = Number::of(items);
                 format!("The service is shutting down: {items} {} {} lost", number.items, number.are)
             }
+            None if cause.ends_with(TOO_LARGE) => "It is lost, and others are not".to_owned(),
             None => "The service goes on, but its telemetry is lost until this works".to_owned(),
         };
         self.warn_failing(cause, &effect);

@@ -20,6 +20,7 @@ use crate::Protocol;
 use crate::config::{BatchConfig, ExporterConfig};
 use crate::export::{LARGEST_BODY, RuntimeEntry, SignalExporter};
 use crate::pipeline::Processed;
+use crate::safety::{cut_span, cut_value, tell_of_log};
 use crate::traces::ProcessSpans;
 use crate::wire::{Batch, Lost, Refused, Schedule, WireLogProcessor, WireSpanProcessor};
 
@@ -29,6 +30,9 @@ use crate::wire::{Batch, Lost, Refused, Schedule, WireLogProcessor, WireSpanProc
 pub(crate) const BATCH_BYTES: usize = 60 * 1024;
 /// The way of a request costs next to nothing for each entry then, and the processor's cache still holds it.
 const MOST_BATCH_BYTES: usize = 512 * 1024;
+
+/// With its scope and the resource it fits in a request.
+const LARGEST_ENTRY: usize = LARGEST_BODY - 64 * 1024;
 
 /// How ended spans and log records wait for their export over OTLP.
 ///
@@ -200,7 +204,8 @@ impl ProcessSpans for SpanQueue {
 
     fn on_end(&self, span: Box<SpanData>) {
         match self {
-            Self::Encoded(queue) => queue.on_end(&span),
+            Self::Encoded(queue) if queue.takes(&span, LARGEST_ENTRY) => {}
+            Self::Encoded(queue) => queue.on_end(&cut_span(*span)),
             Self::Sdk(queue) => queue.on_end(*span),
         }
     }
@@ -225,7 +230,11 @@ impl SpanQueue {
 impl LogProcessor for LogQueue {
     fn emit(&self, record: &mut SdkLogRecord, scope: &InstrumentationScope) {
         match self {
-            Self::Encoded(queue) => queue.emit(record, scope),
+            Self::Encoded(queue) if queue.takes(record, scope, LARGEST_ENTRY, |_| None) => {}
+            Self::Encoded(queue) => {
+                tell_of_log(record);
+                queue.takes(record, scope, usize::MAX, cut_value);
+            }
             Self::Sdk(queue) => queue.emit(record, scope),
         }
     }

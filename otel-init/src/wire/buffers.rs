@@ -49,6 +49,8 @@ pub(super) enum Pushed {
     Kept,
     /// There may be enough for a request now.
     KeptAndDue,
+    /// It is larger than it may be, and nothing of it is kept.
+    TooLarge,
     /// There is no room.
     Full,
     /// Nobody would take it any more.
@@ -76,8 +78,8 @@ impl Buffers {
         self.batch_bytes.store(bytes, Ordering::Relaxed);
     }
 
-    /// Has `encode` write one entry of the scope of `key`.
-    pub(super) fn push(&self, key: ScopeKey<'_>, encode: impl FnOnce(&mut Vec<u8>)) -> Pushed {
+    /// Has `encode` write one entry of the scope of `key`, of at most so many bytes.
+    pub(super) fn push(&self, key: ScopeKey<'_>, most: usize, encode: impl FnOnce(&mut Vec<u8>)) -> Pushed {
         let mut content = lock(self.shards.own());
         let Content { chunks, entries, bytes, uncalled, credit, has_ended } = &mut *content;
         if *has_ended {
@@ -98,13 +100,15 @@ impl Buffers {
         let needed = chunk.bytes.len() - before + new_scope;
         let mut is_tight = false;
         if needed > *credit {
-            let taken = self.room.take(needed - *credit);
+            // What is larger than a request never fits in the credit.
+            let is_too_large = needed - new_scope > most;
+            let taken = if is_too_large { 0 } else { self.room.take(needed - *credit) };
             if taken == 0 {
                 chunk.bytes.truncate(before);
                 if new_scope > 0 {
                     chunks.swap_remove(0);
                 }
-                return Pushed::Full;
+                return if is_too_large { Pushed::TooLarge } else { Pushed::Full };
             }
             *credit += taken;
             // A batch that is larger than the room would never be full.

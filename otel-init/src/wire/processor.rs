@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use opentelemetry::InstrumentationScope;
+use opentelemetry::logs::AnyValue;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord};
@@ -12,6 +13,7 @@ use opentelemetry_sdk::trace::SpanData;
 
 use super::buffers::{Buffers, Pushed};
 use super::delivery::Destination;
+use super::envelope::ScopeKey;
 use super::worker::{Schedule, Worker};
 
 /// What happens to an entry that is not taken.
@@ -54,7 +56,12 @@ impl WireSpanProcessor {
     }
 
     pub(crate) fn on_end(&self, span: &SpanData) {
-        self.0.push(&span.instrumentation_scope, None, |out| super::span::span(out, span));
+        self.takes(span, usize::MAX);
+    }
+
+    /// The same, unless it is larger than that.
+    pub(crate) fn takes(&self, span: &SpanData, most: usize) -> bool {
+        self.0.takes((&span.instrumentation_scope, None), most, |out| super::span::span(out, span))
     }
 
     pub(crate) fn force_flush(&self) -> OTelSdkResult {
@@ -78,12 +85,23 @@ impl WireLogProcessor {
         let (wire, sending) = Wire::new(resource, max_bytes, schedule, destination, lost);
         (Self(wire), sending)
     }
+
+    /// Takes a record, its values cut, unless it is larger than that.
+    pub(crate) fn takes(
+        &self,
+        record: &SdkLogRecord,
+        scope: &InstrumentationScope,
+        most: usize,
+        cut: impl Fn(&AnyValue) -> Option<AnyValue>,
+    ) -> bool {
+        let target = record.target().map(|target| &**target);
+        self.0.takes((scope, target), most, |out| super::log::log(out, record, cut))
+    }
 }
 
 impl LogProcessor for WireLogProcessor {
     fn emit(&self, record: &mut SdkLogRecord, scope: &InstrumentationScope) {
-        let target = record.target().map(|target| &**target);
-        self.0.push(scope, target, |out| super::log::log(out, record));
+        self.takes(record, scope, usize::MAX, |_| None);
     }
 
     fn force_flush(&self) -> OTelSdkResult {
@@ -108,15 +126,18 @@ impl Wire {
         (Self { buffers, worker, lost }, sending)
     }
 
-    fn push(&self, scope: &InstrumentationScope, target: Option<&str>, encode: impl FnOnce(&mut Vec<u8>)) {
-        match self.buffers.push((scope, target), encode) {
+    /// Whether it was not too large.
+    fn takes(&self, key: ScopeKey<'_>, most: usize, encode: impl FnOnce(&mut Vec<u8>)) -> bool {
+        match self.buffers.push(key, most, encode) {
             Pushed::Kept => {}
+            Pushed::TooLarge => return false,
             // A thread that is woken for nothing takes time from this one.
             Pushed::KeptAndDue if self.buffers.has_a_batch() => self.worker.call(),
             Pushed::KeptAndDue => {}
             Pushed::Full => (self.lost)(Refused::Full),
             Pushed::Ended => (self.lost)(Refused::Ended),
         }
+        true
     }
 }
 

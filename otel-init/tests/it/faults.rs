@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use opentelemetry::global;
 use opentelemetry::trace::{Span, Tracer};
+use opentelemetry::{KeyValue, global};
 use otel_init::{CircuitState, Queue, Signal, SignalHealth, Telemetry, TelemetryBuilder};
 use otel_testing::{OtlpReceiver, Reply, eventually_blocking};
 
@@ -160,6 +160,52 @@ fn too_large_is_not_retried() {
         let health = lifetime(&collector.http(), "http/protobuf");
         assert_eq!((health.failed, collector.requests()), (SPANS, 1));
     });
+}
+
+#[test]
+fn what_is_larger_than_a_request_is_sent_with_its_texts_cut() {
+    let test = "faults::what_is_larger_than_a_request_is_sent_with_its_texts_cut";
+    const LARGE: usize = 5 * 1024 * 1024;
+    let record = |protocol: &'static str| {
+        let receiver = OtlpReceiver::start().unwrap();
+        let endpoint = if protocol == "grpc" { receiver.grpc_endpoint() } else { receiver.http_endpoint() };
+        let more = [("OTEL_LOGS_EXPORTER", "otlp"), ("RUST_LOG", "otel_init=warn,off")];
+        let telemetry = builder(&endpoint, protocol, more).install().unwrap();
+        let mut span = global::tracer("faults").start("large");
+        span.set_attribute(KeyValue::new("page", "é".repeat(LARGE / 2)));
+        span.end();
+        global::tracer("faults").start("small").end();
+        tracing::info!("{}", "x".repeat(LARGE));
+        let flushed = telemetry.flush_blocking();
+        let health = telemetry.health();
+        telemetry.shutdown_blocking().ok();
+        (receiver, flushed, health)
+    };
+    if child::is_child() {
+        if std::env::var_os("OF_THE_SDK").is_some() {
+            let (receiver, _, health) = record("http/json");
+            assert_eq!(receiver.spans().iter().map(|span| &*span.name).collect::<Vec<_>>(), ["small"]);
+            assert_eq!(health.signal(Signal::Traces).unwrap().failed, 1);
+            return;
+        }
+        let is_grpc = std::env::var_os("OVER_GRPC").is_some();
+        let (receiver, flushed, health) = record(if is_grpc { "grpc" } else { "http/protobuf" });
+        flushed.unwrap();
+        let spans = receiver.spans();
+        let large = spans.iter().find(|span| span.name == "large").unwrap();
+        assert_eq!(large.attribute("page").unwrap().to_string(), format!("\"{}\"", "é".repeat(8192)));
+        assert_eq!(receiver.logs()[0].message(), "x".repeat(8192));
+        assert!(health.signals.iter().all(|signal| signal.lost() == 0), "{health:?}");
+        return;
+    }
+    for variables in [&[("OVER_GRPC", "1")][..], &[]] {
+        let finished = child::run(test, variables);
+        let told = finished.lines("is larger than a request may be: texts in it are cut to 8192 characters");
+        assert_eq!((told.len(), finished.console.lines().count()), (1, 1), "{}", finished.console);
+    }
+    let finished = child::run(test, &[("OF_THE_SDK", "1")]);
+    let told = finished.lines("too much to be sent. It is lost, and others are not: record less in one span");
+    assert_eq!(told.len(), 2, "traces and logs: {}", finished.console);
 }
 
 #[test]
@@ -537,18 +583,21 @@ fn large_batches_are_split_below_four_megabytes() {
         let tracer = global::tracer("faults");
         for _ in 0..10 {
             let mut span = tracer.start("large");
-            span.set_attribute(opentelemetry::KeyValue::new("payload", "x".repeat(1_000_000)));
+            span.set_attribute(KeyValue::new("payload", "x".repeat(1_000_000)));
             span.end();
         }
         let mut span = tracer.start("too large");
-        span.set_attribute(opentelemetry::KeyValue::new("payload", "x".repeat(5_000_000)));
+        span.set_attribute(KeyValue::new("payload", "x".repeat(5_000_000)));
         span.end();
         // A flush of the SDK's queue gives up after 5 seconds, whatever it is told.
-        telemetry.shutdown_blocking().unwrap_err();
+        let shut_down = telemetry.shutdown_blocking();
         let health = traces(&telemetry);
-        assert_eq!((health.exported, health.failed), (10, 1), "{health:?}");
+        // What is made of the SDK's objects is not cut.
+        let lost = u64::from(protocol == "http/json");
+        assert_eq!(shut_down.is_err(), lost == 1, "{shut_down:?}");
+        assert_eq!((health.exported, health.failed), (11 - lost, lost), "{health:?}");
         assert!(receiver.request_count() >= 3);
-        assert_eq!(receiver.spans().len(), 10);
+        assert_eq!(receiver.spans().len() as u64, 11 - lost);
     });
 }
 

@@ -250,9 +250,12 @@ fn all_room_comes_back() {
     for round in 0..50_usize {
         for number in 0..=round {
             let key = (&scopes[number % 3], None);
-            assert_ne!(buffers.push(key, |out| out.extend([0x12, 1, 0])), Pushed::Full);
+            assert_ne!(buffers.push(key, usize::MAX, |out| out.extend([0x12, 1, 0])), Pushed::Full);
         }
-        assert!(buffers.push((&scopes[0], None), |out| out.resize(out.len() + 1_000_000, 0)) == Pushed::Full);
+        assert!(
+            buffers.push((&scopes[0], None), usize::MAX, |out| out.resize(out.len() + 1_000_000, 0))
+                == Pushed::Full
+        );
         buffers.take(&mut chunks, &mut spares, false);
         assert_eq!(chunks.iter().map(|chunk| chunk.entries).sum::<usize>(), round + 1);
         let bytes = chunks.drain(..).map(|chunk| chunk.bytes.len()).sum();
@@ -272,7 +275,10 @@ fn scopes_that_come_and_go_take_no_room_for_good() {
         for number in 0..100 {
             let scope =
                 InstrumentationScope::builder(format!("a scope of round {round}, number {number}")).build();
-            assert_ne!(buffers.push((&scope, None), |out| out.extend([0x12, 1, 0])), Pushed::Full);
+            assert_ne!(
+                buffers.push((&scope, None), usize::MAX, |out| out.extend([0x12, 1, 0])),
+                Pushed::Full
+            );
         }
         buffers.take(&mut chunks, &mut spares, false);
         buffers.give_back(chunks.drain(..).map(|chunk| chunk.bytes.len()).sum());
@@ -284,7 +290,9 @@ fn scopes_that_come_and_go_take_no_room_for_good() {
 fn a_batch_by_bytes_calls_the_worker() {
     let buffers: Buffers = Buffers::new(1_000_000, usize::MAX, 3000);
     let scope = InstrumentationScope::builder("a").build();
-    let is_due = || buffers.push((&scope, None), |out| out.resize(out.len() + 100, 0)) == Pushed::KeptAndDue;
+    let is_due = || {
+        buffers.push((&scope, None), usize::MAX, |out| out.resize(out.len() + 100, 0)) == Pushed::KeptAndDue
+    };
     for bytes in [3000, 6000, 3000] {
         buffers.set_batch_bytes(bytes);
         let calls = (0..bytes / 100).filter(|_| is_due()).count();
