@@ -21,8 +21,8 @@ pub(crate) fn traces(receiver: &OtlpReceiver) -> Vec<Trace> {
 /// The last values of the business metrics and of those of the connection pools, by name and attributes.
 pub(crate) fn figures(receiver: &OtlpReceiver) -> Vec<Figure> {
     let mut latest = BTreeMap::new();
-    const OF_POOLS: [&str; 3] =
-        ["db.client.connection.count", "db.client.connection.use_time", "db.client.connection.wait_time"];
+    // How many connections there are is 0 in the end, when the pools are closed.
+    const OF_POOLS: [&str; 2] = ["db.client.connection.use_time", "db.client.connection.wait_time"];
     let is_shown = |name: &str| name.starts_with("shop.") || OF_POOLS.contains(&name);
     for metric in receiver.metrics().iter().filter(|metric| is_shown(metric.name())) {
         for point in metric.points() {

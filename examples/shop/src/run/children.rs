@@ -157,9 +157,7 @@ impl Service {
             self.process.wait().await
         };
         match timeout(PATIENCE, last_words).await {
-            Ok(Ok(status)) if status.success() => {
-                lost.map(|reason| format!("{name}: {TELEMETRY_LOST}{reason}"))
-            }
+            Ok(Ok(status)) if status.success() => lost.map(|reason| format!("{name}: {reason}")),
             Ok(Ok(status)) => Some(format!("{name} ended with {status}")),
             Ok(Err(error)) => Some(format!("{name} cannot be waited for: {error}")),
             Err(_) => {
