@@ -47,9 +47,16 @@ fn text(bytes: &[u8]) -> String {
 
 /// A trace of one root and one span whose parent is not there.
 fn send(endpoint: &str) {
-    let span = |id: &str, parent: &str, name: &str| json!({"traceId": TRACE, "spanId": id, "parentSpanId": parent, "name": name, "kind": 2});
-    let spans =
-        [span("eee19b7ec3c1b174", "", "checkout"), span("eee19b7ec3c1b175", "aaaaaaaaaaaaaaaa", "charge")];
+    let span = |id: &str, parent: &str, name: &str| {
+        json!({
+            "traceId": TRACE, "spanId": id, "parentSpanId": parent, "name": name, "kind": 2,
+            "startTimeUnixNano": "1000000000", "endTimeUnixNano": "1001900000",
+        })
+    };
+    let checkout = span("eee19b7ec3c1b174", "", "checkout");
+    let mut charge = span("eee19b7ec3c1b175", "aaaaaaaaaaaaaaaa", "charge");
+    charge["links"] = json!([{"traceId": "bb".repeat(16), "spanId": "cc".repeat(8)}]);
+    let spans = [checkout, charge];
     let body = json!({"resourceSpans": [{
         "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "by hand"}}]},
         "scopeSpans": [{"spans": spans}],
@@ -91,7 +98,11 @@ fn it_ends_when_what_it_expects_has_come() {
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(
         shown,
-        format!("trace {TRACE}\n  by hand: checkout server\n  by hand: charge server (parent missing)\n")
+        format!(
+            "trace {TRACE}\n  by hand: checkout 1.9ms server\n  by hand: charge 1.9ms server (parent missing)\n    * link \
+             {{trace_id=\"{}\"}}\n",
+            "bb".repeat(16)
+        )
     );
     assert_eq!(
         said,
@@ -161,7 +172,7 @@ fn the_command() {
 fn a_command_is_told_where_to_send_and_its_failure_is_passed_on() {
     let output = run_command(&[], &[]);
     assert_eq!(output.status.code(), Some(0));
-    assert!(text(&output.stdout).contains("by hand: checkout server"), "{}", text(&output.stdout));
+    assert!(text(&output.stdout).contains("by hand: checkout 1.9ms server"), "{}", text(&output.stdout));
 
     let output = run_command(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")], &[]);
     assert_eq!(output.status.code(), Some(7));

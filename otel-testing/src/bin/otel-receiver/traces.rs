@@ -1,7 +1,8 @@
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
-use otel_testing::{OtlpReceiver, ReceivedTrace};
+use otel_testing::{Attributes, OtlpReceiver, ReceivedLink, ReceivedTrace};
 use tokio::time::Instant;
 
 /// A trace is shown when nothing has come for it for this long: services send in batches.
@@ -57,11 +58,26 @@ impl Traces {
 }
 
 fn show(trace: &ReceivedTrace, again: bool) {
-    let tree = trace.tree();
+    let tree = for_people(trace).tree();
     // The tree numbers the traces that it shows, and this one is alone.
     let body = tree.split_once('\n').map_or("", |(_, body)| body);
     let again = if again { " (again: more has come)" } else { "" };
     print!("trace {}{again}\n{body}", trace.trace_id);
+}
+
+/// With what a tree leaves out, so that it is the same on every run: how long each span took, and where a link leads.
+fn for_people(trace: &ReceivedTrace) -> ReceivedTrace {
+    let mut trace = trace.clone();
+    for span in trace.spans.iter_mut().map(Arc::make_mut) {
+        span.name = format!("{} {:.1?}", span.name, span.duration());
+        span.links.iter_mut().for_each(|link| link.attributes = with_trace_id(link));
+    }
+    trace
+}
+
+fn with_trace_id(link: &ReceivedLink) -> Attributes {
+    let own = link.attributes.iter().map(|(key, value)| (key, value.clone()));
+    [("trace_id", link.trace_id.as_str().into())].into_iter().chain(own).collect()
 }
 
 /// `12 spans in 3 traces of 2 services, 0 orphans, 5 log records, 8 metrics, 0 items dropped`
