@@ -30,7 +30,9 @@ struct Orders {
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let telemetry = otel_init::Telemetry::builder().with_service_name("orders").install()?;
-    let served = serve().await;
+    // Told before the telemetry ends, so that it is known elsewhere than on this console.
+    let served =
+        serve().await.inspect_err(|error| tracing::error!(error = &**error, "the service has failed"));
     let delivered = telemetry.shutdown().await;
     served?;
     delivered?; // or log it, where a collector that is away must not decide how the process ends

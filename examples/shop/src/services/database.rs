@@ -51,6 +51,10 @@ pub(crate) struct OutboxRow {
 
 /// Opens the database of this URL, for the service of this name. An SQLite file is made if there is none.
 pub(crate) async fn open(url: &str, service: &'static str) -> Result<Database, Failure> {
+    try_to_open(url, service).await.map_err(|error| format!("cannot open the database: {error}").into())
+}
+
+async fn try_to_open(url: &str, service: &'static str) -> Result<Database, sqlx::Error> {
     sqlx::any::install_default_drivers();
     let pool = AnyPoolOptions::new().max_connections(4).acquire_timeout(PATIENCE).connect(url).await?;
     let (serial, pragma) = match url.starts_with("sqlite:") {

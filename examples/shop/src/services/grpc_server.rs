@@ -6,14 +6,13 @@ use std::time::Duration;
 use axum::response::IntoResponse;
 use otel_grpc::{GrpcServerLayer, not_health_or_reflection};
 use otel_init::Telemetry;
-use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::body::Body;
 use tonic::codegen::{Service, http};
 use tonic::server::NamedService;
 use tonic::transport::Server;
 
-use super::server::{GRACE, LISTENING, ServerOptions, deliver, say};
+use super::server::{GRACE, LISTENING, ServerOptions, deliver, listen, say};
 use crate::Failure;
 
 /// Serves until it is time to stop; then finishes what is being answered and delivers the telemetry.
@@ -43,7 +42,7 @@ where
     health.set_service_status(S::NAME, tonic_health::ServingStatus::Serving).await;
 
     let stop = options.stop.listen();
-    let listener = TcpListener::bind(options.listen).await?;
+    let listener = listen(options.listen).await?;
     say(&format!("{LISTENING}http://{}", listener.local_addr()?));
     let server = Server::builder()
         .timeout(Duration::from_millis(options.request_timeout_ms))

@@ -76,7 +76,7 @@ pub(crate) async fn serve_and_finish(
 ) -> Result<(), Failure> {
     let app = layered(routes, cors, Duration::from_millis(options.request_timeout_ms));
     let stop = options.stop.listen();
-    let listener = TcpListener::bind(options.listen).await?;
+    let listener = listen(options.listen).await?;
     say(&format!("{LISTENING}http://{}", listener.local_addr()?));
 
     let server = axum::serve(listener, app).with_graceful_shutdown(stop.clone().requested());
@@ -95,6 +95,10 @@ pub(crate) async fn serve_and_finish(
     }
     deliver(telemetry).await;
     Ok(())
+}
+
+pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}").into())
 }
 
 /// The layers of a service, the outermost first. The order matters:
