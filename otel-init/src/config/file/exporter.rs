@@ -84,7 +84,7 @@ impl Reader<'_> {
                 .map_err(|reason| value.error(reason))?,
             None => Endpoint::default_for(signal, protocol),
         };
-        let headers = headers(&mut fields)?;
+        let headers = self.headers(&mut fields)?;
         let compression = match fields.optional("compression") {
             Some(value) => value.choice("gzip, zstd or none", |text| match text {
                 "gzip" => Some(Some(Compression::Gzip)),
@@ -109,6 +109,39 @@ impl Reader<'_> {
             unused_proxy: None,
             is_added: false,
         })
+    }
+}
+
+impl Reader<'_> {
+    /// "Entries have higher priority than entries from .headers_list."
+    fn headers(&self, fields: &mut Fields) -> Result<HeaderMap, FileError> {
+        let mut headers = HeaderMap::new();
+        if let Some(list) = fields.optional("headers_list") {
+            let unread = |place| list.error(format!("expected {PAIRS}, which its entry {place} is not"));
+            headers = parse_headers(&list.text()?).map_err(unread)?;
+        }
+        let pairs = fields.optional("headers").map(Value::list).transpose()?;
+        for pair in pairs.unwrap_or_default() {
+            let mut pair = pair.fields()?;
+            let name = pair.required("name")?;
+            // "If an entry's .value is null, the entry is ignored."
+            let value = pair.optional("value").map(|value| value.text()).transpose()?;
+            if value.as_ref().is_none_or(String::is_empty) {
+                self.warnings.borrow_mut().push(format!(
+                    "line {}: the header {} has no value: a variable that should be there is not set, most likely",
+                    name.line(),
+                    name.text()?
+                ));
+            }
+            if let Some(value) = value {
+                let header = sensitive_header(&name.text()?, &value);
+                let (key, value) =
+                    header.ok_or_else(|| name.error("HTTP does not allow this name, or its value"))?;
+                headers.insert(key, value);
+            }
+            pair.end()?;
+        }
+        Ok(headers)
     }
 }
 
@@ -141,31 +174,6 @@ fn tls(fields: &mut Fields, is_grpc: bool) -> Result<(TlsConfig, bool), FileErro
     }
     tls.end()?;
     Ok((config, is_insecure))
-}
-
-/// "Entries have higher priority than entries from .headers_list."
-fn headers(fields: &mut Fields) -> Result<HeaderMap, FileError> {
-    let mut headers = HeaderMap::new();
-    if let Some(list) = fields.optional("headers_list") {
-        let unread = |place| list.error(format!("expected {PAIRS}, which its entry {place} is not"));
-        headers = parse_headers(&list.text()?).map_err(unread)?;
-    }
-    let Some(pairs) = fields.optional("headers") else {
-        return Ok(headers);
-    };
-    for pair in pairs.list()? {
-        let mut pair = pair.fields()?;
-        let name = pair.required("name")?;
-        // "If an entry's .value is null, the entry is ignored."
-        if let Some(value) = pair.optional("value") {
-            let header = sensitive_header(&name.text()?, &value.text()?);
-            let (key, value) =
-                header.ok_or_else(|| name.error("HTTP does not allow this name, or its value"))?;
-            headers.insert(key, value);
-        }
-        pair.end()?;
-    }
-    Ok(headers)
 }
 
 impl MetricPreferences {

@@ -20,6 +20,7 @@ mod substitute;
 #[cfg(test)]
 mod tests;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -81,6 +82,8 @@ pub(crate) struct FileConfig {
 /// Reads the file with what the code registered.
 struct Reader<'a> {
     settings: &'a Settings,
+    /// What looks like a mistake and is none.
+    warnings: RefCell<Vec<String>>,
 }
 
 pub(crate) fn read(
@@ -91,8 +94,9 @@ pub(crate) fn read(
     let lines = fields::Lines::default();
     let (node, warnings) = node::parse(text, lookup)?;
     let fields = Fields::root(node, Rc::clone(&lines))?;
-    let mut config = Reader { settings }.root(fields)?;
-    config.warnings.extend(warnings);
+    let reader = Reader { settings, warnings: RefCell::new(warnings) };
+    let mut config = reader.root(fields)?;
+    config.warnings.extend(reader.warnings.into_inner());
     config.lines = lines.replace(BTreeMap::new());
     Ok(config)
 }

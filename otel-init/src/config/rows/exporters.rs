@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Rows, shown};
 use crate::config::destination::{Destination, MetricDestination};
 use crate::config::origins::Said;
-use crate::config::{BatchConfig, ExporterConfig, OtlpConfig};
+use crate::config::{BatchConfig, ExporterConfig, LONGEST_WAIT, OtlpConfig};
 use crate::{Protocol, SettingSource, Signal};
 
 impl Rows<'_> {
@@ -79,7 +79,7 @@ impl Rows<'_> {
         }
         let compression = otlp.compression.map_or("none", |compression| compression.as_str());
         row("compression", "COMPRESSION", compression.to_owned(), ".compression");
-        row("timeout", "TIMEOUT", otlp.timeout.as_millis().to_string(), ".timeout");
+        row("timeout", "TIMEOUT", bound(Some(otlp.timeout)), ".timeout");
         if otlp.protocol == Protocol::Grpc {
             row("tls.insecure", "INSECURE", otlp.is_insecure.to_string(), ".tls.insecure");
         }
@@ -159,6 +159,8 @@ fn transport(otlp: &OtlpConfig) -> &'static str {
     if otlp.protocol == Protocol::Grpc { "otlp_grpc" } else { "otlp_http" }
 }
 
+/// Milliseconds, where it is no wait without end.
 fn bound(timeout: Option<Duration>) -> String {
+    let timeout = timeout.filter(|timeout| *timeout < LONGEST_WAIT);
     shown(timeout.and_then(|timeout| usize::try_from(timeout.as_millis()).ok()))
 }

@@ -35,6 +35,9 @@ fn a_timeout_of_zero_is_none_and_a_delay_of_zero_is_short() {
     for delay in [traces.batch.schedule_delay, logs.batch.schedule_delay, metrics.interval] {
         assert_eq!(delay, Duration::from_millis(1));
     }
+    let shown = config.effective().to_string();
+    let no_limit = |line: &&str| line.contains("timeout = none  # OTEL_") && line.contains("_TIMEOUT");
+    assert_eq!(shown.lines().filter(no_limit).count(), 6, "{shown}");
 }
 
 #[test]

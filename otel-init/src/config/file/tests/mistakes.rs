@@ -215,6 +215,18 @@ fn the_value_of_a_variable_is_not_in_the_message() {
     assert!(!error.contains("hunter2"), "{error}");
 }
 
+/// The collector answers 401 then, and nobody knows why.
+#[test]
+fn a_header_whose_variable_is_not_set_is_a_warning() {
+    let text = "file_format: '1.0'\ntracer_provider:\n  processors:\n    - batch:\n        exporter:\n          otlp_http:\n            \
+                headers:\n              - name: api-key\n                value: ${TOKEN}\n";
+    let told =
+        "line 8: the header api-key has no value: a variable that should be there is not set, most likely";
+    assert_eq!(parse(text).warnings, [told]);
+    assert_eq!(parse(&text.replace("${TOKEN}", "'${TOKEN}'")).warnings, [told]);
+    assert!(parse_with(text, &[("TOKEN", "hunter2")]).unwrap().warnings.is_empty());
+}
+
 #[test]
 fn a_variable_that_leaves_a_hole_is_a_warning() {
     let text = "file_format: '1.0'\nresource:\n  attributes:\n    - {name: a, value: 'Bearer ${TOKEN}'}\n    \
