@@ -213,7 +213,7 @@ impl Part {
         Value::Object(fields)
     }
 
-    /// Every text of the part that somebody may have written, in turn. Ids, names, kinds and keys are none.
+    /// Every text of the part that somebody may have written, in turn. Ids, names and kinds are none.
     pub(super) fn each_text(&mut self, change: &mut dyn FnMut(&mut String)) {
         match self {
             Self::Text(text)
@@ -255,7 +255,7 @@ impl Part {
     }
 }
 
-/// Every string and number in it but the keys.
+/// Every string and number in it, and the keys: an answer of a tool may have a field for each customer.
 pub(super) fn each_string(value: &mut Value, change: &mut dyn FnMut(&mut String)) {
     match value {
         Value::String(text) => change(text),
@@ -269,7 +269,13 @@ pub(super) fn each_string(value: &mut Value, change: &mut dyn FnMut(&mut String)
             }
         }
         Value::Array(items) => items.iter_mut().for_each(|item| each_string(item, change)),
-        Value::Object(fields) => fields.values_mut().for_each(|field| each_string(field, change)),
+        Value::Object(fields) => {
+            for (mut key, mut field) in std::mem::take(fields) {
+                change(&mut key);
+                each_string(&mut field, change);
+                fields.insert(key, field);
+            }
+        }
         _ => {}
     }
 }

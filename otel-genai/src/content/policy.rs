@@ -163,8 +163,8 @@ impl ContentPolicyBuilder {
         self
     }
 
-    /// Passes each text through `mask` before anything else sees it: texts, reasoning, strings and numbers in arguments and
-    /// results of tools, instructions, descriptions, URIs.
+    /// Passes each text through `mask` before anything else sees it: texts, reasoning, strings, numbers and keys in arguments
+    /// and results of tools, instructions, descriptions, URIs.
     ///
     /// It fails closed: if it panics, all content of the operation is dropped; a text of more than 256 KiB, which is not
     /// kept whole, is dropped; and data that it cannot read (images, audio) is dropped.

@@ -46,13 +46,13 @@ impl Guard {
     }
 }
 
-/// What the policy leaves; `None` if that is nothing, or does not go into spans.
 /// What the policy lets into a span of what a tool says of its failure.
 pub(crate) fn captured_message(policy: &ContentPolicy, message: &str) -> Option<String> {
     let captured = call_hook(|| filtered(policy, Captured::ToolResult, &Value::from(message)), None)?;
     captured.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
+/// What the policy leaves; `None` if that is nothing, or does not go into spans.
 fn filtered(policy: &ContentPolicy, kind: Captured, content: &Value) -> Option<Value> {
     let policy = policy.for_spans()?;
     let (role, part) = match (kind, content) {

@@ -118,6 +118,15 @@ fn arguments_and_results_of_tools() {
     let (arguments, _) = tool(on().with_mask(|text| text.replace(ARGUMENT, "***")).build());
     assert!(arguments.unwrap().contains("***"));
     assert_eq!(tool(on().with_mask(|_| panic!("a test panics here")).build()), (None, None));
+    // Some answers have a field for each customer.
+    let telemetry = TestTelemetry::new();
+    let policy = on().with_mask(|text| text.replace(COMPLETION, "***")).build();
+    let mut tool_of_customers =
+        builder(&telemetry).with_content_policy(policy).build().execute_tool("lookup").start();
+    tool_of_customers.set_result(&json!({ COMPLETION: [{ COMPLETION: 1 }] }));
+    tool_of_customers.end();
+    let span = telemetry.span("execute_tool lookup");
+    assert!(span.has("gen_ai.tool.call.result", r#"{"***":[{"***":1}]}"#), "{}", telemetry.tree());
     // A number may be a secret, too.
     let (arguments, _) = tool(on().with_mask(|text| text.replace('1', "#")).build());
     assert!(arguments.unwrap().contains(r##""n":"#""##));
