@@ -28,13 +28,16 @@ pub mod rmcp;
 mod stream;
 
 pub use builder::GenAiBuilder;
-pub use client::{GenAiLayer, GenAiLayerBuilder, GenAiService, RequestBody, ResponseBody, ResponseFuture};
+pub use client::{
+    GenAiLayer, GenAiLayerBuilder, GenAiRequestBody, GenAiResponseBody, GenAiResponseFuture, GenAiService,
+};
 pub use conventions::GenAiConventions;
 pub use genai::GenAi;
 pub use operation::{
-    Agent, AgentBuilder, EvaluationResult, GenAiRequest, Inference, InferenceBuilder, Memory, MemoryBuilder,
-    MemoryOperation, Retrieval, RetrievalBuilder, Tool, ToolBuilder, Workflow, WorkflowBuilder,
+    GenAiAgent, GenAiAgentBuilder, GenAiEvaluationResult, GenAiInference, GenAiInferenceBuilder, GenAiMemory,
+    GenAiMemoryBuilder, GenAiMemoryOperation, GenAiRequest, GenAiRetrieval, GenAiRetrievalBuilder, GenAiTool,
+    GenAiToolBuilder, GenAiWorkflow, GenAiWorkflowBuilder,
 };
 pub use otel_core::Attributes;
 pub use price::{PriceTable, PriceTableError};
-pub use stream::{ByteStreamGuard, Chunk, StreamGuard};
+pub use stream::{GenAiByteStream, GenAiChunk, GenAiStream};

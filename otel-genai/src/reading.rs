@@ -2,14 +2,14 @@
 
 use otel_core::ErrorType;
 
-use crate::operation::{Exit, Inference};
+use crate::operation::{Exit, GenAiInference};
 use crate::provider::ResponseReader;
 use otel_core::call_hook;
 
 /// Holds the operation while its response passes; dropped before [`end`](Self::end), it ends with what was read.
 #[derive(Debug)]
 pub(crate) struct Reading {
-    inference: Inference,
+    inference: GenAiInference,
     /// `None` when there is nothing to read, or nothing more.
     reader: Option<ResponseReader>,
     failure: Option<Failure>,
@@ -25,7 +25,7 @@ pub(crate) struct Failure {
 
 impl Reading {
     pub(crate) fn new(
-        inference: Inference,
+        inference: GenAiInference,
         reader: Option<ResponseReader>,
         failure: Option<Failure>,
     ) -> Self {

@@ -9,35 +9,35 @@ use futures_core::Stream;
 use otel_core::ErrorType;
 use pin_project_lite::pin_project;
 
-use crate::operation::{Inference, error_type};
+use crate::operation::{GenAiInference, error_type};
 use crate::provider::{Api, ResponseFacts, ResponseReader};
 use crate::reading::Reading;
 use otel_core::call_hook;
 
 pin_project! {
     /// A stream of a model's output, unchanged, that holds the operation: it ends with the stream, or when the stream is
-    /// dropped before its end, with what was known by then. Made by [`Inference::watch`].
+    /// dropped before its end, with what was known by then. Made by [`GenAiInference::watch`].
     ///
     /// The inner stream is polled in the context of the operation's span.
     #[must_use = "a stream does nothing until it is polled"]
-    pub struct StreamGuard<S, R> {
+    pub struct GenAiStream<S, R> {
         #[pin]
         inner: S,
         read: R,
-        inference: Option<Inference>,
+        inference: Option<GenAiInference>,
     }
 }
 
 /// What one item of a stream says about the response.
 #[derive(Debug)]
-pub struct Chunk<'a> {
+pub struct GenAiChunk<'a> {
     /// What is known of the response so far.
     pub response: &'a mut ResponseFacts,
     output: u64,
     failure: Option<ErrorType>,
 }
 
-impl Chunk<'_> {
+impl GenAiChunk<'_> {
     /// How many chunks of output the item holds, for the times between them. Default: one. An item that only opens or
     /// closes something, or keeps the connection alive, has none.
     pub fn set_output(&mut self, chunks: u64) {
@@ -54,7 +54,7 @@ impl Chunk<'_> {
     }
 }
 
-impl Inference {
+impl GenAiInference {
     /// Watches `stream`; `read` takes from each item what it says of the response.
     ///
     /// ```
@@ -73,25 +73,25 @@ impl Inference {
     /// while let Some(token) = tokens.next().await { /* ... */ }
     /// # });
     /// ```
-    pub fn watch<S, R>(mut self, stream: S, read: R) -> StreamGuard<S, R>
+    pub fn watch<S, R>(mut self, stream: S, read: R) -> GenAiStream<S, R>
     where
         S: Stream,
-        R: FnMut(&S::Item, &mut Chunk<'_>),
+        R: FnMut(&S::Item, &mut GenAiChunk<'_>),
     {
         self.guard.is_waiting = true;
-        StreamGuard { inner: stream, read, inference: Some(self) }
+        GenAiStream { inner: stream, read, inference: Some(self) }
     }
 
     /// Watches a stream that may fail: an `Err` is the operation's outcome, by the name of the error's type.
     pub fn watch_results<S, T, E>(
         self,
         stream: S,
-        mut read: impl FnMut(&T, &mut Chunk<'_>),
-    ) -> StreamGuard<S, impl FnMut(&Result<T, E>, &mut Chunk<'_>)>
+        mut read: impl FnMut(&T, &mut GenAiChunk<'_>),
+    ) -> GenAiStream<S, impl FnMut(&Result<T, E>, &mut GenAiChunk<'_>)>
     where
         S: Stream<Item = Result<T, E>>,
     {
-        self.watch(stream, move |item: &Result<T, E>, chunk: &mut Chunk<'_>| match item {
+        self.watch(stream, move |item: &Result<T, E>, chunk: &mut GenAiChunk<'_>| match item {
             Ok(item) => read(item, chunk),
             Err(_) => chunk.fail_as(ErrorType::of::<E>()),
         })
@@ -99,21 +99,21 @@ impl Inference {
 
     /// Watches the bytes of a response of an API that this crate can read; they may be cut anywhere. `content_type` is the
     /// response's, empty if it has none.
-    pub fn watch_bytes<S, B, E>(self, api: Api, content_type: &str, stream: S) -> ByteStreamGuard<S>
+    pub fn watch_bytes<S, B, E>(self, api: Api, content_type: &str, stream: S) -> GenAiByteStream<S>
     where
         S: Stream<Item = Result<B, E>>,
         B: AsRef<[u8]>,
     {
         let reader = ResponseReader::new(api, self.guard.facts().request.stream);
         let reader = reader.with_content_type(content_type).with_capture(self.guard.genai().content_policy());
-        ByteStreamGuard { inner: stream, reading: Some(Reading::new(self, Some(reader), None)) }
+        GenAiByteStream { inner: stream, reading: Some(Reading::new(self, Some(reader), None)) }
     }
 }
 
-impl<S, R> Stream for StreamGuard<S, R>
+impl<S, R> Stream for GenAiStream<S, R>
 where
     S: Stream,
-    R: FnMut(&S::Item, &mut Chunk<'_>),
+    R: FnMut(&S::Item, &mut GenAiChunk<'_>),
 {
     type Item = S::Item;
 
@@ -129,9 +129,9 @@ where
                 }
             }
             Poll::Ready(Some(item)) => {
-                let mut chunk = Chunk { response: inference.response(), output: 1, failure: None };
+                let mut chunk = GenAiChunk { response: inference.response(), output: 1, failure: None };
                 call_hook(|| (this.read)(item, &mut chunk), ());
-                let Chunk { output, failure, .. } = chunk;
+                let GenAiChunk { output, failure, .. } = chunk;
                 inference.chunks(output);
                 if let Some(failure) = failure {
                     inference.guard.set_failure(failure);
@@ -146,25 +146,25 @@ where
     }
 }
 
-impl<S: fmt::Debug, R> fmt::Debug for StreamGuard<S, R> {
+impl<S: fmt::Debug, R> fmt::Debug for GenAiStream<S, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StreamGuard").field("inner", &self.inner).finish_non_exhaustive()
+        f.debug_struct("GenAiStream").field("inner", &self.inner).finish_non_exhaustive()
     }
 }
 
 pin_project! {
     /// A stream of a response's bytes, unchanged, that holds the operation and reads along. Made by
-    /// [`Inference::watch_bytes`].
+    /// [`GenAiInference::watch_bytes`].
     #[derive(Debug)]
     #[must_use = "a stream does nothing until it is polled"]
-    pub struct ByteStreamGuard<S> {
+    pub struct GenAiByteStream<S> {
         #[pin]
         inner: S,
         reading: Option<Reading>,
     }
 }
 
-impl<S, B, E> Stream for ByteStreamGuard<S>
+impl<S, B, E> Stream for GenAiByteStream<S>
 where
     S: Stream<Item = Result<B, E>>,
     B: AsRef<[u8]>,

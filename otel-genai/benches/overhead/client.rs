@@ -16,7 +16,7 @@ use hyper_util::rt::TokioExecutor;
 use otel_genai::async_openai::HttpService;
 use otel_genai::content::ContentPolicy;
 use otel_genai::provider::Provider;
-use otel_genai::{GenAi, GenAiConventions, GenAiLayer, RequestBody};
+use otel_genai::{GenAi, GenAiConventions, GenAiLayer, GenAiRequestBody};
 use tower::{Layer, Service, ServiceExt};
 
 use crate::server::{Pace, Server};
@@ -82,7 +82,7 @@ where
             Box::new(move |pace| Box::pin(ask(client.clone(), uri(pace))))
         }
         true => {
-            let client: legacy::Client<C, RequestBody<Full<Bytes>>> = builder.build(connector);
+            let client: legacy::Client<C, GenAiRequestBody<Full<Bytes>>> = builder.build(connector);
             let client = layer(&host).layer(client);
             Box::new(move |pace| Box::pin(ask(client.clone(), uri(pace))))
         }

@@ -7,7 +7,7 @@ use axum::http::header::CONTENT_TYPE;
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, stream};
 use http_body_util::{Full, StreamBody};
-use otel_genai::{GenAiLayer, RequestBody};
+use otel_genai::{GenAiLayer, GenAiRequestBody};
 use tower::{Layer, service_fn};
 
 use crate::client::{ask, layer};
@@ -22,7 +22,7 @@ thread_local! {
 
 /// Reads a stream of so many chunks, through the layer or without it.
 pub(crate) fn read(chunks: usize, is_watched: bool) {
-    let inner = service_fn(move |_: http::Request<RequestBody<Full<Bytes>>>| async move {
+    let inner = service_fn(move |_: http::Request<GenAiRequestBody<Full<Bytes>>>| async move {
         let one = || CHUNK.with(Bytes::clone);
         let frames = stream::iter(0..chunks).map(move |_| Ok::<_, Infallible>(http_body::Frame::data(one())));
         let mut response = http::Response::new(StreamBody::new(frames));

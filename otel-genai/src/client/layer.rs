@@ -19,10 +19,10 @@ use crate::provider::{Endpoint, Provider};
 /// # use bytes::Bytes;
 /// use http_body_util::Full;
 /// use hyper_util::{client::legacy, rt::TokioExecutor};
-/// use otel_genai::{GenAiLayer, RequestBody};
+/// use otel_genai::{GenAiLayer, GenAiRequestBody};
 /// use tower::ServiceBuilder;
 ///
-/// let client = legacy::Client::builder(TokioExecutor::new()).build_http::<RequestBody<Full<Bytes>>>();
+/// let client = legacy::Client::builder(TokioExecutor::new()).build_http::<GenAiRequestBody<Full<Bytes>>>();
 /// let client = ServiceBuilder::new().layer(GenAiLayer::new()).service(client);
 /// ```
 ///

@@ -9,10 +9,10 @@ mod service;
 mod settings;
 
 pub use layer::{GenAiLayer, GenAiLayerBuilder};
-pub use request_body::RequestBody;
+pub use request_body::GenAiRequestBody;
 #[cfg(feature = "reqwest")]
 pub(crate) use response::BodyReading;
-pub use response::{ResponseBody, ResponseFuture};
+pub use response::{GenAiResponseBody, GenAiResponseFuture};
 pub use service::GenAiService;
 #[cfg(feature = "reqwest")]
 pub(crate) use settings::Call;

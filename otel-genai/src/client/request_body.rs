@@ -19,7 +19,7 @@ const MAX_FRAMES: usize = 64;
 
 pin_project! {
     /// The body of a request through a [`GenAiLayer`](crate::GenAiLayer), unchanged.
-    pub struct RequestBody<B: Body> {
+    pub struct GenAiRequestBody<B: Body> {
         ahead: VecDeque<Result<Frame<B::Data>, B::Error>>,
         #[pin]
         rest: B,
@@ -28,13 +28,13 @@ pin_project! {
     }
 }
 
-impl<B: Body> RequestBody<B> {
+impl<B: Body> GenAiRequestBody<B> {
     pub(super) fn unread(body: B) -> Self {
         Self { ahead: VecDeque::new(), rest: body, has_ended: false }
     }
 }
 
-impl<B: Body + Unpin> RequestBody<B> {
+impl<B: Body + Unpin> GenAiRequestBody<B> {
     /// Reads what is there without waiting for more: the requests of all clients are there as a whole.
     pub(super) fn read(mut body: B, reader: &mut RequestReader) -> Self {
         let mut ahead = VecDeque::new();
@@ -61,7 +61,7 @@ impl<B: Body + Unpin> RequestBody<B> {
     }
 }
 
-impl<B: Body> Body for RequestBody<B> {
+impl<B: Body> Body for GenAiRequestBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 
@@ -97,9 +97,9 @@ impl<B: Body> Body for RequestBody<B> {
     }
 }
 
-impl<B: Body> fmt::Debug for RequestBody<B> {
+impl<B: Body> fmt::Debug for GenAiRequestBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequestBody").field("ahead", &self.ahead.len()).finish_non_exhaustive()
+        f.debug_struct("GenAiRequestBody").field("ahead", &self.ahead.len()).finish_non_exhaustive()
     }
 }
 

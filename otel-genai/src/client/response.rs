@@ -18,26 +18,26 @@ use crate::reading::Reading;
 pin_project! {
     /// The response to a request through a [`GenAiLayer`](crate::GenAiLayer), polled in the context of the call's span.
     #[derive(Debug)]
-    pub struct ResponseFuture<F> {
+    pub struct GenAiResponseFuture<F> {
         #[pin]
         inner: F,
         call: Option<Call>,
     }
 }
 
-impl<F> ResponseFuture<F> {
+impl<F> GenAiResponseFuture<F> {
     pub(super) fn new(inner: F, call: Option<Call>) -> Self {
         Self { inner, call }
     }
 }
 
-impl<F, B, E> Future for ResponseFuture<F>
+impl<F, B, E> Future for GenAiResponseFuture<F>
 where
     F: Future<Output = Result<Response<B>, E>>,
     B: Body,
     E: 'static,
 {
-    type Output = Result<Response<ResponseBody<B>>, E>;
+    type Output = Result<Response<GenAiResponseBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
@@ -46,12 +46,12 @@ where
             None => this.inner.poll(cx),
         });
         let Some(call) = this.call.take() else {
-            return Poll::Ready(result.map(|response| response.map(ResponseBody::unobserved)));
+            return Poll::Ready(result.map(|response| response.map(GenAiResponseBody::unobserved)));
         };
         Poll::Ready(match result {
             Ok(response) => {
                 let reading = call.respond(response.status(), response.headers());
-                Ok(response.map(|body| ResponseBody::new(body, reading)))
+                Ok(response.map(|body| GenAiResponseBody::new(body, reading)))
             }
             Err(error) => {
                 call.fail(class_of(&error));
@@ -72,13 +72,13 @@ pin_project! {
     /// A response's body, unchanged. The call's span ends when the last of it has passed, when it fails, or when it is
     /// dropped.
     #[derive(Debug)]
-    pub struct ResponseBody<B: Body> {
+    pub struct GenAiResponseBody<B: Body> {
         #[pin]
         body: ObservedBody<B, BodyReading>,
     }
 }
 
-impl<B: Body> ResponseBody<B> {
+impl<B: Body> GenAiResponseBody<B> {
     fn new(body: B, reading: Reading) -> Self {
         Self { body: ObservedBody::new(body, BodyReading::new(reading, !is_hypers::<B>())) }
     }
@@ -88,7 +88,7 @@ impl<B: Body> ResponseBody<B> {
     }
 }
 
-impl<B: Body> Body for ResponseBody<B> {
+impl<B: Body> Body for GenAiResponseBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 
@@ -108,7 +108,7 @@ impl<B: Body> Body for ResponseBody<B> {
     }
 }
 
-impl<B: Body + Default> Default for ResponseBody<B> {
+impl<B: Body + Default> Default for GenAiResponseBody<B> {
     fn default() -> Self {
         Self::unobserved(B::default())
     }
@@ -168,6 +168,6 @@ mod tests {
     fn the_body_of_hyper_is_known() {
         assert!(is_hypers::<hyper::body::Incoming>());
         assert!(!is_hypers::<&hyper::body::Incoming>());
-        assert!(!is_hypers::<ResponseBody<hyper::body::Incoming>>());
+        assert!(!is_hypers::<GenAiResponseBody<hyper::body::Incoming>>());
     }
 }

@@ -12,8 +12,8 @@ use opentelemetry::Context;
 use otel_core::current_context;
 use tower_service::Service;
 
-use super::request_body::RequestBody;
-use super::response::{ResponseBody, ResponseFuture};
+use super::request_body::GenAiRequestBody;
+use super::response::{GenAiResponseBody, GenAiResponseFuture};
 use super::settings::{LayerSettings, Recognised};
 
 /// A client that gives each call of a model a span and metrics; made by [`GenAiLayer`](crate::GenAiLayer).
@@ -37,14 +37,14 @@ impl<S> GenAiService<S> {
 
 impl<S, A, B> Service<Request<A>> for GenAiService<S>
 where
-    S: Service<Request<RequestBody<A>>, Response = Response<B>>,
+    S: Service<Request<GenAiRequestBody<A>>, Response = Response<B>>,
     S::Error: 'static,
     A: Body + Unpin,
     B: Body,
 {
-    type Response = Response<ResponseBody<B>>;
+    type Response = Response<GenAiResponseBody<B>>;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
+    type Future = GenAiResponseFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -53,16 +53,16 @@ where
     fn call(&mut self, request: Request<A>) -> Self::Future {
         let parent = current_context();
         let Some(recognised) = self.recognise(&parent, &request) else {
-            return ResponseFuture::new(self.inner.call(request.map(RequestBody::unread)), None);
+            return GenAiResponseFuture::new(self.inner.call(request.map(GenAiRequestBody::unread)), None);
         };
         let mut reader = self.settings.request_reader(&recognised, request.headers());
         let request = request.map(|body| match &mut reader {
-            Some(reader) => RequestBody::read(body, reader),
-            None => RequestBody::unread(body),
+            Some(reader) => GenAiRequestBody::read(body, reader),
+            None => GenAiRequestBody::unread(body),
         });
         let mut call = self.settings.start(&parent, recognised, reader);
         let future = call.inference.run(|| self.inner.call(request));
-        ResponseFuture::new(future, Some(call))
+        GenAiResponseFuture::new(future, Some(call))
     }
 }
 

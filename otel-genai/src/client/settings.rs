@@ -6,7 +6,7 @@ use opentelemetry::Context;
 
 use super::endpoints::{Endpoints, Target};
 use crate::GenAi;
-use crate::operation::{Inference, Scope, Server};
+use crate::operation::{GenAiInference, Scope, Server};
 use crate::provider::{Api, Endpoint, Provider, RequestReader, ResponseReader};
 use crate::reading::{Failure, Reading};
 
@@ -25,7 +25,7 @@ pub(crate) struct Recognised {
 /// A call whose request has been read.
 #[derive(Debug)]
 pub(crate) struct Call {
-    pub(crate) inference: Inference,
+    pub(crate) inference: GenAiInference,
     api: Api,
 }
 

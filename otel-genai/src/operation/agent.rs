@@ -24,26 +24,26 @@ impl GenAi {
     /// });
     /// agent.end();
     /// ```
-    pub fn invoke_agent(&self, provider: Provider, name: impl Into<Cow<'static, str>>) -> AgentBuilder {
-        AgentBuilder::new(self, "invoke_agent", Family::Agent, provider, name.into())
+    pub fn invoke_agent(&self, provider: Provider, name: impl Into<Cow<'static, str>>) -> GenAiAgentBuilder {
+        GenAiAgentBuilder::new(self, "invoke_agent", Family::Agent, provider, name.into())
     }
 
     /// A service is asked to make an agent: `create_agent`.
-    pub fn create_agent(&self, provider: Provider, name: impl Into<Cow<'static, str>>) -> AgentBuilder {
-        AgentBuilder::new(self, "create_agent", Family::OtherClient, provider, name.into())
+    pub fn create_agent(&self, provider: Provider, name: impl Into<Cow<'static, str>>) -> GenAiAgentBuilder {
+        GenAiAgentBuilder::new(self, "create_agent", Family::OtherClient, provider, name.into())
     }
 }
 
 /// An operation of an agent that has not started.
 #[derive(Debug)]
 #[must_use = "nothing happens until it is started"]
-pub struct AgentBuilder {
+pub struct GenAiAgentBuilder {
     genai: GenAi,
     facts: Box<OperationFacts>,
 }
 
-impl AgentBuilder {
-    start_methods!(Agent);
+impl GenAiAgentBuilder {
+    start_methods!(GenAiAgent);
 
     fn new(
         genai: &GenAi,
@@ -111,11 +111,11 @@ impl AgentBuilder {
 /// An operation of an agent that runs. Dropping it ends it as cancelled.
 #[derive(Debug)]
 #[must_use = "dropping the operation ends it as cancelled"]
-pub struct Agent {
+pub struct GenAiAgent {
     guard: Guard,
 }
 
-impl Agent {
+impl GenAiAgent {
     guard_methods!();
 
     /// What is known of the outcome. Unless usage is set here, it is the sum of what was used inside.

@@ -16,21 +16,21 @@ impl GenAi {
     /// # let genai = otel_genai::GenAi::new();
     /// genai.evaluation("relevance").with_score(0.9).with_label("relevant").with_response_id("chatcmpl-1").emit();
     /// ```
-    pub fn evaluation(&self, name: impl Into<String>) -> EvaluationResult {
+    pub fn evaluation(&self, name: impl Into<String>) -> GenAiEvaluationResult {
         let attributes = vec![string(attribute::EVALUATION_NAME, name.into())];
-        EvaluationResult { genai: self.clone(), attributes }
+        GenAiEvaluationResult { genai: self.clone(), attributes }
     }
 }
 
 /// The result of an evaluation.
 #[derive(Debug)]
 #[must_use = "nothing happens until it is emitted"]
-pub struct EvaluationResult {
+pub struct GenAiEvaluationResult {
     genai: GenAi,
     attributes: EventAttributes,
 }
 
-impl EvaluationResult {
+impl GenAiEvaluationResult {
     /// `gen_ai.evaluation.score.value`
     pub fn with_score(mut self, score: f64) -> Self {
         self.attributes.push((attribute::EVALUATION_SCORE_VALUE.into(), AnyValue::Double(score)));

@@ -8,29 +8,29 @@ use crate::provider::{Api, Provider, RequestFacts, ResponseFacts};
 
 impl GenAi {
     /// A chat completion: `chat`.
-    pub fn chat(&self, provider: Provider, model: impl Into<String>) -> InferenceBuilder {
+    pub fn chat(&self, provider: Provider, model: impl Into<String>) -> GenAiInferenceBuilder {
         self.inference("chat", Family::Inference, provider, model.into())
     }
 
     /// Multimodal generation, as Gemini calls it: `generate_content`.
-    pub fn generate_content(&self, provider: Provider, model: impl Into<String>) -> InferenceBuilder {
+    pub fn generate_content(&self, provider: Provider, model: impl Into<String>) -> GenAiInferenceBuilder {
         self.inference("generate_content", Family::Inference, provider, model.into())
     }
 
     /// A completion of a text, the older kind: `text_completion`.
-    pub fn text_completion(&self, provider: Provider, model: impl Into<String>) -> InferenceBuilder {
+    pub fn text_completion(&self, provider: Provider, model: impl Into<String>) -> GenAiInferenceBuilder {
         self.inference("text_completion", Family::Inference, provider, model.into())
     }
 
     /// Embeddings: `embeddings`.
-    pub fn embeddings(&self, provider: Provider, model: impl Into<String>) -> InferenceBuilder {
+    pub fn embeddings(&self, provider: Provider, model: impl Into<String>) -> GenAiInferenceBuilder {
         self.inference("embeddings", Family::Embeddings, provider, model.into())
     }
 
     /// A call of an API that this crate can read, with what was read of its request.
-    pub fn call_of(&self, api: Api, provider: Provider, request: RequestFacts) -> InferenceBuilder {
+    pub fn call_of(&self, api: Api, provider: Provider, request: RequestFacts) -> GenAiInferenceBuilder {
         let facts = OperationFacts { request, ..OperationFacts::of_api(api, provider) };
-        InferenceBuilder { genai: self.clone(), facts: Box::new(facts) }
+        GenAiInferenceBuilder { genai: self.clone(), facts: Box::new(facts) }
     }
 
     fn inference(
@@ -39,23 +39,23 @@ impl GenAi {
         family: Family,
         provider: Provider,
         model: String,
-    ) -> InferenceBuilder {
+    ) -> GenAiInferenceBuilder {
         let mut facts = OperationFacts { provider: Some(provider), ..OperationFacts::new(name, family) };
         facts.request.model = Some(model).filter(|model| !model.is_empty());
-        InferenceBuilder { genai: self.clone(), facts: Box::new(facts) }
+        GenAiInferenceBuilder { genai: self.clone(), facts: Box::new(facts) }
     }
 }
 
 /// A call of a model that has not started. What is not set is not recorded.
 #[derive(Debug)]
 #[must_use = "nothing happens until it is started"]
-pub struct InferenceBuilder {
+pub struct GenAiInferenceBuilder {
     pub(crate) genai: GenAi,
     pub(crate) facts: Box<OperationFacts>,
 }
 
-impl InferenceBuilder {
-    start_methods!(Inference);
+impl GenAiInferenceBuilder {
+    start_methods!(GenAiInference);
     server_methods!();
 
     /// Everything that is known of the request, in place of what was set before.
@@ -141,11 +141,11 @@ impl InferenceBuilder {
 /// A call of a model that runs. Dropping it ends it as cancelled, with what is known by then.
 #[derive(Debug)]
 #[must_use = "dropping the operation ends it as cancelled"]
-pub struct Inference {
+pub struct GenAiInference {
     pub(crate) guard: Guard,
 }
 
-impl Inference {
+impl GenAiInference {
     guard_methods!();
 
     /// What is known of the response; written to span and metrics when the operation ends, on every way out.

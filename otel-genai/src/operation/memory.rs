@@ -11,7 +11,7 @@ use crate::provider::Provider;
 /// What is done with a memory.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum MemoryOperation {
+pub enum GenAiMemoryOperation {
     /// `search_memory`
     Search,
     /// `create_memory`
@@ -28,7 +28,7 @@ pub enum MemoryOperation {
     DeleteStore,
 }
 
-impl MemoryOperation {
+impl GenAiMemoryOperation {
     fn name(self) -> &'static str {
         match self {
             Self::Search => "search_memory",
@@ -45,22 +45,22 @@ impl MemoryOperation {
 impl GenAi {
     /// An agent remembers or looks up. Of the later conventions: nothing is recorded unless they are
     /// [chosen](crate::GenAiConventions).
-    pub fn memory(&self, operation: MemoryOperation) -> MemoryBuilder {
+    pub fn memory(&self, operation: GenAiMemoryOperation) -> GenAiMemoryBuilder {
         let facts = OperationFacts::new(operation.name(), Family::OtherClient);
-        MemoryBuilder { genai: self.clone(), facts: Box::new(facts) }
+        GenAiMemoryBuilder { genai: self.clone(), facts: Box::new(facts) }
     }
 }
 
 /// An operation on a memory that has not started.
 #[derive(Debug)]
 #[must_use = "nothing happens until it is started"]
-pub struct MemoryBuilder {
+pub struct GenAiMemoryBuilder {
     genai: GenAi,
     facts: Box<OperationFacts>,
 }
 
-impl MemoryBuilder {
-    start_methods!(Memory);
+impl GenAiMemoryBuilder {
+    start_methods!(GenAiMemory);
     server_methods!();
 
     /// `gen_ai.provider.name`, if a service keeps the memory: without it there is no duration metric, which requires it.
@@ -92,11 +92,11 @@ impl MemoryBuilder {
 /// An operation on a memory that runs. Dropping it ends it as cancelled.
 #[derive(Debug)]
 #[must_use = "dropping the operation ends it as cancelled"]
-pub struct Memory {
+pub struct GenAiMemory {
     guard: Guard,
 }
 
-impl Memory {
+impl GenAiMemory {
     guard_methods!();
 
     /// `gen_ai.memory.record.count`: how many records were found or written.

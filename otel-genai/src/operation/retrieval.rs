@@ -10,23 +10,23 @@ use crate::provider::Provider;
 
 impl GenAi {
     /// A search in a data source, such as a vector store: `retrieval`. The source's id names the span, so there must be few.
-    pub fn retrieval(&self, data_source_id: impl Into<String>) -> RetrievalBuilder {
+    pub fn retrieval(&self, data_source_id: impl Into<String>) -> GenAiRetrievalBuilder {
         let mut facts = OperationFacts::new("retrieval", Family::OtherClient);
         facts.data_source_id = Some(data_source_id.into()).filter(|id| !id.is_empty());
-        RetrievalBuilder { genai: self.clone(), facts: Box::new(facts) }
+        GenAiRetrievalBuilder { genai: self.clone(), facts: Box::new(facts) }
     }
 }
 
 /// A retrieval that has not started.
 #[derive(Debug)]
 #[must_use = "nothing happens until it is started"]
-pub struct RetrievalBuilder {
+pub struct GenAiRetrievalBuilder {
     genai: GenAi,
     facts: Box<OperationFacts>,
 }
 
-impl RetrievalBuilder {
-    start_methods!(Retrieval);
+impl GenAiRetrievalBuilder {
+    start_methods!(GenAiRetrieval);
     server_methods!();
 
     /// `gen_ai.provider.name`: without it there is no duration metric, which requires it.
@@ -51,11 +51,11 @@ impl RetrievalBuilder {
 /// A retrieval that runs. Dropping it ends it as cancelled.
 #[derive(Debug)]
 #[must_use = "dropping the operation ends it as cancelled"]
-pub struct Retrieval {
+pub struct GenAiRetrieval {
     guard: Guard,
 }
 
-impl Retrieval {
+impl GenAiRetrieval {
     guard_methods!();
 
     /// What is searched for; recorded only if content is captured into spans.

@@ -25,23 +25,23 @@ impl GenAi {
     ///     Err(_) => tool.fail("invalid_order_number"),
     /// }
     /// ```
-    pub fn execute_tool(&self, name: impl Into<Cow<'static, str>>) -> ToolBuilder {
+    pub fn execute_tool(&self, name: impl Into<Cow<'static, str>>) -> GenAiToolBuilder {
         let mut facts = OperationFacts::new("execute_tool", Family::Tool);
         facts.tool.name = Some(name.into());
-        ToolBuilder { genai: self.clone(), facts: Box::new(facts) }
+        GenAiToolBuilder { genai: self.clone(), facts: Box::new(facts) }
     }
 }
 
 /// A tool that has not started.
 #[derive(Debug)]
 #[must_use = "nothing happens until it is started"]
-pub struct ToolBuilder {
+pub struct GenAiToolBuilder {
     genai: GenAi,
     facts: Box<OperationFacts>,
 }
 
-impl ToolBuilder {
-    start_methods!(Tool);
+impl GenAiToolBuilder {
+    start_methods!(GenAiTool);
 
     /// `gen_ai.tool.call.id`: the id that the model gave the call.
     pub fn with_call_id(mut self, id: impl Into<String>) -> Self {
@@ -65,11 +65,11 @@ impl ToolBuilder {
 /// A tool that runs. Dropping it ends it as cancelled.
 #[derive(Debug)]
 #[must_use = "dropping the operation ends it as cancelled"]
-pub struct Tool {
+pub struct GenAiTool {
     guard: Guard,
 }
 
-impl Tool {
+impl GenAiTool {
     guard_methods!();
 
     /// Somebody waits for the outcome: a drop cuts it off.

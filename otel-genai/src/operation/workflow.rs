@@ -10,31 +10,31 @@ use crate::content::{Message, OutputMessage};
 
 impl GenAi {
     /// A fixed sequence of agents, models and tools: `invoke_workflow`. The name must have few different values.
-    pub fn invoke_workflow(&self, name: impl Into<Cow<'static, str>>) -> WorkflowBuilder {
+    pub fn invoke_workflow(&self, name: impl Into<Cow<'static, str>>) -> GenAiWorkflowBuilder {
         let mut facts = OperationFacts::new("invoke_workflow", Family::Workflow);
         facts.workflow_name = Some(name.into()).filter(|name| !name.is_empty());
-        WorkflowBuilder { genai: self.clone(), facts: Box::new(facts) }
+        GenAiWorkflowBuilder { genai: self.clone(), facts: Box::new(facts) }
     }
 
     /// An agent decides what to do: `plan`. Of the later conventions: nothing is recorded unless they are
     /// [chosen](crate::GenAiConventions).
-    pub fn plan(&self, agent_name: impl Into<Cow<'static, str>>) -> WorkflowBuilder {
+    pub fn plan(&self, agent_name: impl Into<Cow<'static, str>>) -> GenAiWorkflowBuilder {
         let mut facts = OperationFacts::new("plan", Family::Other);
         facts.agent.name = Some(agent_name.into()).filter(|name| !name.is_empty());
-        WorkflowBuilder { genai: self.clone(), facts: Box::new(facts) }
+        GenAiWorkflowBuilder { genai: self.clone(), facts: Box::new(facts) }
     }
 }
 
 /// A workflow or a plan that has not started.
 #[derive(Debug)]
 #[must_use = "nothing happens until it is started"]
-pub struct WorkflowBuilder {
+pub struct GenAiWorkflowBuilder {
     genai: GenAi,
     facts: Box<OperationFacts>,
 }
 
-impl WorkflowBuilder {
-    start_methods!(Workflow);
+impl GenAiWorkflowBuilder {
+    start_methods!(GenAiWorkflow);
 
     /// `gen_ai.agent.id`, of a plan.
     pub fn with_agent_id(mut self, id: impl Into<String>) -> Self {
@@ -58,11 +58,11 @@ impl WorkflowBuilder {
 /// A workflow or a plan that runs. Dropping it ends it as cancelled.
 #[derive(Debug)]
 #[must_use = "dropping the operation ends it as cancelled"]
-pub struct Workflow {
+pub struct GenAiWorkflow {
     guard: Guard,
 }
 
-impl Workflow {
+impl GenAiWorkflow {
     guard_methods!();
 
     /// What comes of it, for `gen_ai.output.messages`; recorded only if content is captured.

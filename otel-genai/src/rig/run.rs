@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::content;
 use super::hook::AgentTelemetry;
 use crate::provider::ProviderError;
-use crate::{Agent, Inference, Tool};
+use crate::{GenAiAgent, GenAiInference, GenAiTool};
 
 /// Of a failure of which nothing more is known.
 const OTHER: &str = "_OTHER";
@@ -23,14 +23,14 @@ pub(super) struct Failure {
 
 // What is inside is dropped first.
 pub(super) struct Run {
-    tools: HashMap<u64, Tool>,
-    chat: Option<(u64, Inference)>,
+    tools: HashMap<u64, GenAiTool>,
+    chat: Option<(u64, GenAiInference)>,
     /// The tools that the model was offered: others it has made up.
     offered: Vec<String>,
     /// Why the last call has failed.
     failure: Option<&'static str>,
     /// `None` when it has ended.
-    agent: Option<Agent>,
+    agent: Option<GenAiAgent>,
 }
 
 impl Run {

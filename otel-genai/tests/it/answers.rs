@@ -7,7 +7,7 @@ use http_body_util::{BodyExt, Full};
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use otel_genai::content::ContentPolicy;
 use otel_genai::provider::{Provider, RequestFacts};
-use otel_genai::{GenAi, GenAiLayer, RequestBody};
+use otel_genai::{GenAi, GenAiLayer, GenAiRequestBody};
 use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, span};
 use serde_json::json;
 use std::sync::{Arc, Mutex};
@@ -29,7 +29,7 @@ fn answered_by(url: &str, genai: GenAi, status: u16, headers: &[(&str, &str)], b
         response = response.header(*key, *value);
     }
     let response = response.body(Full::new(Bytes::copy_from_slice(body))).unwrap();
-    let inner = tower::service_fn(move |_: Request<RequestBody<Full<Bytes>>>| {
+    let inner = tower::service_fn(move |_: Request<GenAiRequestBody<Full<Bytes>>>| {
         let response = response.clone();
         async { Ok::<_, BoxError>(response) }
     });
@@ -197,7 +197,7 @@ fn a_request_that_is_compressed_or_no_json_is_a_call_of_no_model() {
     for body in
         ["", "[]", "null", "\"c4n4ry\"", "{\"model\":7,\"stream\":\"yes\"}", "{\"model\":\"", "\u{0}\u{1}"]
     {
-        let inner = tower::service_fn(|_: Request<RequestBody<Full<Bytes>>>| async {
+        let inner = tower::service_fn(|_: Request<GenAiRequestBody<Full<Bytes>>>| async {
             Ok::<_, BoxError>(Response::new(Full::new(Bytes::from_static(b"{}"))))
         });
         let request =

@@ -4,7 +4,7 @@ use http_body_util::BodyExt;
 use opentelemetry::Key;
 use otel_genai::content::ContentPolicy;
 use otel_genai::provider::Provider;
-use otel_genai::{GenAiConventions, MemoryOperation};
+use otel_genai::{GenAiConventions, GenAiMemoryOperation};
 use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry};
 use serde_json::{Value, json};
 
@@ -177,7 +177,7 @@ fn what_is_said_again_is_there_once() {
     tool.set_result(&json!("too many requests"));
     tool.set_result(&json!("found"));
     tool.end();
-    let mut memory = genai.memory(MemoryOperation::Search).start();
+    let mut memory = genai.memory(GenAiMemoryOperation::Search).start();
     memory.set_record_count(1);
     memory.set_record_count(2);
     memory.end();

@@ -3,7 +3,7 @@
 use otel_genai::content::{Message, OutputMessage, Part, RequestContent};
 use otel_genai::mcp::McpTransport;
 use otel_genai::provider::{Api, Provider, RequestFacts, ResponseFacts};
-use otel_genai::{GenAi, MemoryOperation};
+use otel_genai::{GenAi, GenAiMemoryOperation};
 use serde_json::json;
 
 fn texts(texts: &[&str]) -> Vec<String> {
@@ -85,13 +85,13 @@ pub(crate) fn run_everything(genai: &GenAi) {
     tool.set_result(&json!("found"));
     tool.fail("timeout");
     for operation in [
-        MemoryOperation::Search,
-        MemoryOperation::Create,
-        MemoryOperation::Update,
-        MemoryOperation::Upsert,
-        MemoryOperation::Delete,
-        MemoryOperation::CreateStore,
-        MemoryOperation::DeleteStore,
+        GenAiMemoryOperation::Search,
+        GenAiMemoryOperation::Create,
+        GenAiMemoryOperation::Update,
+        GenAiMemoryOperation::Upsert,
+        GenAiMemoryOperation::Delete,
+        GenAiMemoryOperation::CreateStore,
+        GenAiMemoryOperation::DeleteStore,
     ] {
         let memory =
             genai.memory(operation).with_provider(Provider::OpenAi).with_store_id("s").with_record_id("r");

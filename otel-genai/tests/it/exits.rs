@@ -6,12 +6,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use futures_util::{FutureExt, poll};
 use opentelemetry::trace::Status;
 use otel_genai::provider::Provider;
-use otel_genai::{GenAi, Inference};
+use otel_genai::{GenAi, GenAiInference};
 use otel_testing::{SpanDataExt, TestTelemetry};
 
 use crate::support::{DURATION, EARLY, TOKENS, assert_conventions, genai};
 
-fn start(genai: &GenAi) -> Inference {
+fn start(genai: &GenAi) -> GenAiInference {
     let mut chat = genai.chat(Provider::OpenAi, "gpt-4o").start();
     chat.response().usage.input_tokens = Some(7);
     chat

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use futures_util::FutureExt;
 use opentelemetry::trace::Status;
 use otel_genai::provider::Provider;
-use otel_genai::{GenAi, GenAiConventions, MemoryOperation};
+use otel_genai::{GenAi, GenAiConventions, GenAiMemoryOperation};
 use otel_testing::{SpanDataExt, TestTelemetry};
 
 use crate::support::{assert_conventions, builder};
@@ -125,7 +125,7 @@ fn kinds() -> Vec<Kind> {
         kind(
             "search_memory",
             ["", OPERATION],
-            ways!(|g: &GenAi| g.memory(MemoryOperation::Search).with_provider(Provider::OpenAi).start()),
+            ways!(|g: &GenAi| g.memory(GenAiMemoryOperation::Search).with_provider(Provider::OpenAi).start()),
         ),
         kind("ping", ["mcp.client.operation.duration"; 2], ways!(|g: &GenAi| g.mcp_client("ping").start())),
         kind("ping", ["mcp.server.operation.duration"; 2], ways!(|g: &GenAi| g.mcp_server("ping").start())),

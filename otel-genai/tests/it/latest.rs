@@ -3,7 +3,7 @@
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TraceContextExt;
 use otel_genai::provider::{Api, Provider, RequestReader};
-use otel_genai::{GenAi, MemoryOperation};
+use otel_genai::{GenAi, GenAiMemoryOperation};
 use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, span};
 
 use crate::support::{DURATION, assert_conventions, latest};
@@ -102,12 +102,13 @@ fn agents_tools_and_workflows_have_durations() {
 fn memory() {
     let telemetry = TestTelemetry::new();
     let genai = latest(&telemetry);
-    let search = genai.memory(MemoryOperation::Search).with_store_id("s1").with_provider(Provider::OpenAi);
+    let search =
+        genai.memory(GenAiMemoryOperation::Search).with_store_id("s1").with_provider(Provider::OpenAi);
     let mut search = search.with_server("memory.test", 443).start();
     search.set_record_count(3);
     search.set_query("not to be seen");
     search.end();
-    genai.memory(MemoryOperation::Delete).with_record_id("r1").in_process(true).start().end();
+    genai.memory(GenAiMemoryOperation::Delete).with_record_id("r1").in_process(true).start().end();
     assert_conventions(&telemetry);
     telemetry.assert_span(span("search_memory").client().has("gen_ai.memory.record.count", 3));
     telemetry.assert_span(span("delete_memory").internal().has("gen_ai.memory.record.id", "r1"));

@@ -13,7 +13,7 @@ use hyper_util::rt::TokioExecutor;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{Status, TraceContextExt};
 use otel_genai::provider::{Endpoint, Provider};
-use otel_genai::{GenAi, GenAiLayer, RequestBody};
+use otel_genai::{GenAi, GenAiLayer, GenAiRequestBody};
 use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, span};
 use serde_json::Value;
 use tower::{BoxError, Layer, ServiceExt};
@@ -47,8 +47,8 @@ impl Kind {
     async fn send(self, layer: GenAiLayer, url: String, body: Value) -> Result<(u16, AnyBody), BoxError> {
         match self {
             Self::Tower => {
-                let client =
-                    legacy::Client::builder(TokioExecutor::new()).build_http::<RequestBody<Full<Bytes>>>();
+                let client = legacy::Client::builder(TokioExecutor::new())
+                    .build_http::<GenAiRequestBody<Full<Bytes>>>();
                 let request = http::Request::post(url).header("authorization", format!("Bearer {KEY}"));
                 let request = request.header("content-type", "application/json");
                 let request = request.body(Full::from(body.to_string())).unwrap();
@@ -325,7 +325,7 @@ async fn a_request_whose_body_comes_slowly_is_sent_at_once() {
         Ok::<_, std::io::Error>(http_body::Frame::data(body))
     });
     let body = http_body_util::StreamBody::new(Box::pin(frames));
-    let client = client.build_http::<RequestBody<_>>();
+    let client = client.build_http::<GenAiRequestBody<_>>();
     let request = http::Request::post(format!("http://{address}/v1/chat/completions"));
     let request = request.header("content-type", "application/json").body(body).unwrap();
     let response = layer(&telemetry, address).layer(client).oneshot(request).await.unwrap();
@@ -339,7 +339,7 @@ async fn a_panic_inside_is_the_outcome() {
     let telemetry = TestTelemetry::new();
     let endpoint = Endpoint::new(Provider::OpenAi, otel_genai::provider::Api::OpenAiChat);
     let layer = GenAiLayer::builder().with_genai(genai(&telemetry)).with_endpoint(endpoint).build();
-    let inner = tower::service_fn(|_: http::Request<RequestBody<Full<Bytes>>>| async {
+    let inner = tower::service_fn(|_: http::Request<GenAiRequestBody<Full<Bytes>>>| async {
         if false {
             pending::<()>().await;
             return Ok::<_, BoxError>(http::Response::new(Full::<Bytes>::default()));

@@ -11,7 +11,7 @@ use opentelemetry::{Context, KeyValue};
 use otel_core::propagation::{BaggagePropagator, TraceContextPropagator};
 use otel_genai::content::{ContentPolicy, ContentPolicyBuilder};
 use otel_genai::mcp::{McpMessage, McpTransport};
-use otel_genai::{GenAi, GenAiBuilder, GenAiConventions, Tool};
+use otel_genai::{GenAi, GenAiBuilder, GenAiConventions, GenAiTool};
 use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, span};
 use serde_json::{Map, Value, json};
 
@@ -348,7 +348,7 @@ fn a_tool_that_is_executed_through_mcp_has_one_span() {
 /// "[`error.type`] If and only if the operation fails" holds for the message as for the tool, and the span is that of both.
 #[test]
 fn the_span_of_a_tool_has_the_error_of_its_message() {
-    let joined = |answers: &[Value], end: fn(Tool)| {
+    let joined = |answers: &[Value], end: fn(GenAiTool)| {
         let telemetry = TestTelemetry::new();
         let genai = mcp(&telemetry);
         let mut tool = genai.execute_tool("lookup").start();
@@ -370,12 +370,12 @@ fn the_span_of_a_tool_has_the_error_of_its_message() {
     };
     let (refused, fine) = (json!({ "error": { "code": -32602 } }), json!({ "result": {} }));
     let failed = json!({ "result": { "isError": true } });
-    assert_eq!(joined(from_ref(&refused), Tool::end).as_deref(), Some("-32602"));
+    assert_eq!(joined(from_ref(&refused), GenAiTool::end).as_deref(), Some("-32602"));
     assert_eq!(joined(from_ref(&refused), drop).as_deref(), Some("-32602"));
-    assert_eq!(joined(&[refused.clone(), failed], Tool::end).as_deref(), Some("tool_error"));
+    assert_eq!(joined(&[refused.clone(), failed], GenAiTool::end).as_deref(), Some("tool_error"));
     // What is said of the tool itself counts more, and so does a message that was sent again.
     assert_eq!(joined(from_ref(&refused), |tool| tool.fail("no_order")).as_deref(), Some("no_order"));
-    assert_eq!(joined(&[refused, fine], Tool::end), None);
+    assert_eq!(joined(&[refused, fine], GenAiTool::end), None);
 }
 
 /// A call that is tried again, or two at the same time: a span must not say a thing twice, and it is the last to end that it

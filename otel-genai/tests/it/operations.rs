@@ -3,7 +3,7 @@
 use opentelemetry::trace::{SpanKind, TraceContextExt, Tracer, TracerProvider};
 use opentelemetry::{Context, KeyValue};
 use otel_genai::provider::{Api, Provider, RequestFacts, ResponseReader};
-use otel_genai::{GenAi, GenAiConventions, MemoryOperation, PriceTable};
+use otel_genai::{GenAi, GenAiConventions, GenAiMemoryOperation, PriceTable};
 use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, span};
 
 use crate::support::{DURATION, TOKENS, assert_conventions, builder, genai};
@@ -285,7 +285,7 @@ fn plans_and_memory_are_not_of_this_version() {
         Context::current().span().span_context().is_valid()
     });
     plan.end();
-    genai.memory(MemoryOperation::Search).start().end();
+    genai.memory(GenAiMemoryOperation::Search).start().end();
     assert!(!inside);
     assert_eq!(telemetry.spans().len(), 1);
 }

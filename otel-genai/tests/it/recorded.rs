@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use opentelemetry::trace::Status;
 use otel_genai::content::{ContentPolicy, OutputMessage};
 use otel_genai::provider::{Api, Provider, RequestReader, ResponseReader};
-use otel_genai::{GenAi, GenAiConventions, GenAiLayer, RequestBody};
+use otel_genai::{GenAi, GenAiConventions, GenAiLayer, GenAiRequestBody};
 use otel_testing::{AssertTelemetry, Conventions, SpanDataExt, TestTelemetry};
 use serde_json::Value;
 use tower::{BoxError, Layer, ServiceExt};
@@ -43,7 +43,7 @@ impl Exchange {
         let text = |key: &str| self.about[key].as_str().unwrap().to_owned();
         let (content_type, body) = (text("content_type"), self.response.clone());
         let status = u16::try_from(self.about["http_status"].as_u64().unwrap()).unwrap();
-        let inner = tower::service_fn(move |_: Request<RequestBody<Full<Bytes>>>| {
+        let inner = tower::service_fn(move |_: Request<GenAiRequestBody<Full<Bytes>>>| {
             let pieces: Vec<_> = body.chunks(61).map(Bytes::copy_from_slice).collect();
             let pieces = stream::iter(pieces).map(|piece| Ok::<_, BoxError>(Frame::data(piece)));
             let response = Response::builder().status(status).header("content-type", content_type.clone());

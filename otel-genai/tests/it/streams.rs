@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 use futures_util::{FutureExt, Stream, StreamExt, stream};
 use opentelemetry::Context;
 use opentelemetry::trace::TraceContextExt;
-use otel_genai::Inference;
+use otel_genai::GenAiInference;
 use otel_genai::provider::{Api, Provider};
 use otel_testing::{SpanDataExt, TestTelemetry};
 
@@ -15,7 +15,7 @@ use crate::support::{DURATION, EARLY, assert_conventions, genai};
 const FIRST: &str = "gen_ai.client.operation.time_to_first_chunk";
 const NEXT: &str = "gen_ai.client.operation.time_per_output_chunk";
 
-fn start(telemetry: &TestTelemetry) -> Inference {
+fn start(telemetry: &TestTelemetry) -> GenAiInference {
     genai(telemetry).chat(Provider::OpenAi, "gpt-4o").with_stream(true).start()
 }
 

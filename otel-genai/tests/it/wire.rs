@@ -7,7 +7,7 @@ use futures_util::stream;
 use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody};
 use otel_genai::provider::Provider;
-use otel_genai::{GenAi, GenAiLayer, RequestBody};
+use otel_genai::{GenAi, GenAiLayer, GenAiRequestBody};
 use otel_testing::{SpanDataExt, TestTelemetry};
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -25,7 +25,7 @@ async fn a_request_body_that_is_a_stream_is_read_to_its_end_once() {
         let text = ["{\"model\":", "\"gpt-4o\"}"].get(part)?;
         Some((Ok::<_, Infallible>(Frame::data(Bytes::from_static(text.as_bytes()))), part + 1))
     });
-    let client = service_fn(|request: http::Request<RequestBody<_>>| async {
+    let client = service_fn(|request: http::Request<GenAiRequestBody<_>>| async {
         let body = request.into_body().collect().await?.to_bytes();
         assert_eq!(body, "{\"model\":\"gpt-4o\"}");
         Ok::<_, Infallible>(http::Response::new(Full::new(Bytes::new())))
@@ -51,7 +51,7 @@ async fn a_host_with_the_default_port_is_that_host() {
         ("[::1]", "http://[::1]:8000/v1/chat/completions", true),
     ] {
         let telemetry = TestTelemetry::new();
-        let client = service_fn(|_: http::Request<RequestBody<Full<Bytes>>>| async {
+        let client = service_fn(|_: http::Request<GenAiRequestBody<Full<Bytes>>>| async {
             Ok::<_, Infallible>(http::Response::new(Full::new(Bytes::new())))
         });
         let request = http::Request::post(url).body(Full::from("{\"model\":\"m\"}")).unwrap();
