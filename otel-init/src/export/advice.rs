@@ -75,6 +75,7 @@ const ADVICE: &[(&[&str], &str)] = &[
         &["received corrupt message"],
         "the port speaks no TLS, most likely: write http in the endpoint, or take the other port",
     ),
+    (&["cannot write to standard output"], "look at what reads the standard output of this service"),
     (&["Too many open files"], "let this service open more (`ulimit -n`, `LimitNOFILE`)"),
     (
         &["CaUsedAsEndEntity"],

@@ -28,13 +28,18 @@ pub(super) trait Lines {
 }
 
 /// Writes a line as a collector's file exporter would,
-/// <https://opentelemetry.io/docs/specs/otel/protocol/file-exporter/#json-lines-file>.
+/// <https://opentelemetry.io/docs/specs/otel/protocol/file-exporter/#json-lines-file>. It is for a program to read, so what
+/// cannot be written is lost.
 pub(super) fn print_json(request: &impl serde::Serialize) -> Result<(), String> {
+    write_json(request, &mut std::io::stdout().lock())
+}
+
+fn write_json(request: &impl serde::Serialize, to: &mut impl std::io::Write) -> Result<(), String> {
     let mut line =
         json::to_vec(request).map_err(|error| format!("cannot write the request as JSON: {error}"))?;
     line.push(b'\n');
-    let _ = std::io::stdout().lock().write_all(&line);
-    Ok(())
+    let written = to.write_all(&line).and_then(|()| to.flush());
+    written.map_err(|error| format!("cannot write to standard output: {error}"))
 }
 
 impl Lines for ExportTraceServiceRequest {
@@ -186,7 +191,24 @@ mod tests {
     use opentelemetry_proto::tonic::metrics::v1::{Gauge, Metric, NumberDataPoint};
     use opentelemetry_proto::tonic::trace::v1::Span;
 
-    use super::{log_line, metric_lines, span_line};
+    use super::{ExportTraceServiceRequest, log_line, metric_lines, span_line, write_json};
+    use crate::export::advice::advice;
+
+    #[test]
+    fn a_line_that_cannot_be_written_is_a_failure_with_advice_of_its_own() {
+        struct Closed;
+        impl std::io::Write for Closed {
+            fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+                Err(std::io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let error = write_json(&ExportTraceServiceRequest::default(), &mut Closed).unwrap_err();
+        assert_eq!(error, "cannot write to standard output: broken pipe");
+        assert_eq!(advice(&error), "look at what reads the standard output of this service");
+    }
 
     /// Keys may come from whoever calls a service: names of headers, or of members of its JSON.
     #[test]
