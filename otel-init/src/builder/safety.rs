@@ -47,10 +47,11 @@ impl TelemetryBuilder {
         self
     }
 
-    /// Keeps track of the spans that have not ended, up to 8,192 at once: [`Telemetry::open_spans`](crate::Telemetry::open_spans) lists them, and a log record
-    /// `otel_init.span.open` tells of each that has been open for `after`, of the same again when it is twice as old, and of all
-    /// that are open when the telemetry is shut down, because these are lost. They have the name and the attributes that
-    /// the span started with. Each span costs a lock and a copy of these then. Off by default.
+    /// Keeps track of the spans that have not ended, up to 8,192 at once:
+    /// [`Telemetry::open_spans`](crate::Telemetry::open_spans) lists them, and a log record `otel_init.span.open` tells of each
+    /// that has been open for `after`, of the same again when it is twice as old, and of all that are open when the telemetry
+    /// is shut down, because these are lost. They have the name and the attributes that the span started with. Each span
+    /// costs a lock and a copy of these then. Off by default.
     pub fn with_open_spans(mut self, after: Duration) -> Self {
         self.settings.safety.open_spans = Some(after);
         self

@@ -1,9 +1,9 @@
 //! A request as a file.
 //!
 //! It is written under another name and renamed, so a file with the right name is complete, also where the process ends in
-//! between. It is not forced to the disk (`fsync`): that would take milliseconds for each request, and with a collector that
-//! is well most files are gone before the system has written them at all. So a crash of the machine may leave files that are
-//! cut short; they tell by their checksum.
+//! between. It is not forced to the disk (`fsync`), so a crash of the machine may leave files that are cut short; they tell by
+//! their checksum. Each request would wait for the device, and with a collector that is well most files are gone before the
+//! system has written them at all.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
