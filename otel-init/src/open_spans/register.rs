@@ -157,3 +157,37 @@ impl ProcessSpans for Registered {
         self.next.stop();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use opentelemetry::trace::{Tracer, TracerProvider as _};
+    use opentelemetry_sdk::trace::{InMemorySpanExporter, Sampler, SpanLimits};
+
+    use super::*;
+    use crate::safety::{Limits, SafetySettings};
+    use crate::traces::{Exporting, TracerProvider};
+
+    #[test]
+    fn no_more_than_so_many_are_known_and_whatever_ends_a_span_it_is_forgotten() {
+        let safety = Arc::new(Safety::new(&SafetySettings::default(), Limits::default()).unwrap());
+        let loggers = SdkLoggerProvider::builder().build();
+        let open = Arc::new(OpenSpans::new(Duration::from_secs(3600), &safety, &loggers));
+        let processor = registered(Some(&open), Box::new(Exporting(InMemorySpanExporter::default())));
+        let provider = TracerProvider::new(Sampler::AlwaysOn, SpanLimits::default(), Some(processor));
+        let tracer = provider.tracer("test");
+
+        let spans: Vec<_> = (0..2 * SHARDS * MOST).map(|_| tracer.start("one of many")).collect();
+        assert_eq!(open.list().len(), SHARDS * MOST);
+        drop(spans);
+        assert!(open.list().is_empty());
+
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            let _span = tracer.start("cut off");
+            assert_eq!(open.list().len(), 1);
+            panic!("as a handler may");
+        }));
+        assert!(panicked.is_err() && open.list().is_empty());
+    }
+}
