@@ -92,10 +92,11 @@ impl Exemplars {
         lock(&self.instruments).values().cloned().collect()
     }
 
-    /// What no reader is to be given any more was measured before this tick.
-    fn oldest(&self) -> u64 {
+    /// What no other reader than this one is to be given any more was measured before this tick.
+    fn oldest_without(&self, reader: &Arc<AtomicU64>) -> u64 {
         let readers = lock(&self.readers);
-        readers.iter().map(|since| since.load(Ordering::Relaxed)).min().unwrap_or(0)
+        let others = readers.iter().filter(|since| !Arc::ptr_eq(since, reader));
+        others.map(|since| since.load(Ordering::Relaxed)).min().unwrap_or(u64::MAX)
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) struct ExemplarReader {
     since: Arc<AtomicU64>,
 }
 
-type Fresh = Vec<(Arc<[KeyValue]>, Sample)>;
+pub(super) type Fresh = Vec<(Arc<[KeyValue]>, Sample)>;
 
 impl ExemplarReader {
     pub(crate) fn new(exemplars: &Arc<Exemplars>) -> Self {
@@ -34,15 +34,22 @@ impl ExemplarReader {
 
     /// Puts them to the points they belong to; what belongs to none is left out. Before redaction.
     pub(crate) fn attach(&self, request: &mut ExportMetricsServiceRequest) {
+        self.collect(|kept, fresh| hand_out(kept, fresh, request));
+    }
+
+    /// Calls `take` for each instrument that has some.
+    pub(super) fn collect(&self, mut take: impl FnMut(&Kept, &Fresh)) {
         let until = self.exemplars.tick.fetch_add(1, Ordering::AcqRel) + 1;
-        let ticks = self.since.swap(until, Ordering::Relaxed)..until;
-        let oldest = self.exemplars.oldest();
+        let ticks = self.since.load(Ordering::Relaxed)..until;
+        let oldest = self.exemplars.oldest_without(&self.since).min(until);
         for kept in self.exemplars.all() {
             let fresh = kept.fresh(&ticks, oldest);
             if !fresh.is_empty() {
-                hand_out(&kept, &fresh, request);
+                take(&kept, &fresh);
             }
         }
+        // Not before all is read, or a reader that collects meanwhile has forgotten what this one has not seen.
+        self.since.store(until, Ordering::Relaxed);
     }
 }
 

@@ -90,7 +90,27 @@ fn a_reader_that_never_asks_makes_nothing_grow_and_the_others_lose_nothing() {
         reader.attach(&mut empty());
         assert!(kept.len() <= 10);
     }
-    assert_eq!(exemplars.oldest(), 0);
+}
+
+/// Two destinations that are flushed at once.
+#[test]
+fn a_reader_in_the_middle_of_its_collection_loses_nothing_to_another_one() {
+    let exemplars = exemplars(&[]);
+    let scope = InstrumentationScope::builder("shop").build();
+    for name in ["latency", "size"] {
+        let facts = Facts { name, unit: "s", kind: InstrumentKind::Histogram, scope: &scope };
+        offer(&exemplars.instrument(&facts, Some(&[1.0])).unwrap(), 0.5, 1);
+    }
+    let (one, other) = (ExemplarReader::new(&exemplars), ExemplarReader::new(&exemplars));
+    let (mut of_one, mut of_other) = (0, 0);
+    one.collect(|_, fresh| {
+        of_one += fresh.len();
+        other.collect(|_, fresh| of_other += fresh.len());
+    });
+    assert_eq!((of_one, of_other), (2, 2));
+    one.collect(|_, _| of_one += 1);
+    other.collect(|_, _| of_other += 1);
+    assert_eq!((of_one, of_other), (2, 2), "given twice");
 }
 
 fn empty() -> ExportMetricsServiceRequest {
