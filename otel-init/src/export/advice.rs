@@ -4,6 +4,9 @@
 const START_ONE: &str = "start a collector there, or point OTEL_EXPORTER_OTLP_ENDPOINT (`endpoint` in a configuration file) \
                          to one";
 
+const ENDS_CONNECTIONS: &str = "the collector, or a proxy before it, ends connections; if it ends them all, the port speaks \
+                                TLS, most likely (write https in the endpoint), or another protocol";
+
 /// Texts of causes, and what to do. The first line counts that has one: what a collector answered stands before the others,
 /// because its own words follow and may hold anything.
 const ADVICE: &[(&[&str], &str)] = &[
@@ -33,6 +36,8 @@ const ADVICE: &[(&[&str], &str)] = &[
         ],
         "the collector has too much to do, or what is behind it is away",
     ),
+    // A GOAWAY of HTTP/2 without an error.
+    (&["not a result of an error"], ENDS_CONNECTIONS),
     (
         &["gRPC status Unimplemented", "which is no gRPC", "http2 error"],
         "the port speaks HTTP/1, most likely: set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, or take the other port",
@@ -104,10 +109,8 @@ const ADVICE: &[(&[&str], &str)] = &[
             "broken pipe",
             "Broken pipe",
             "the answer was cut off",
-            "not a result of an error",
         ],
-        "the collector, or a proxy before it, ends connections; if it ends them all, the port speaks TLS, most likely (write \
-         https in the endpoint), or another protocol",
+        ENDS_CONNECTIONS,
     ),
 ];
 
@@ -173,6 +176,10 @@ mod tests {
                 "make the collector the endpoint",
             ),
             ("gRPC status Unimplemented", "the port speaks HTTP/1"),
+            (
+                "http2 error: connection error received: not a result of an error",
+                "the collector, or a proxy before it, ends connections",
+            ),
             ("the collector answered 400 Bad Request: http2", "see what it says"),
             ("invalid HTTP version parsed", "the port speaks gRPC"),
             ("cannot read the CA certificates in /nowhere: No such file", "correct the file"),
