@@ -155,7 +155,13 @@ impl MetricAssertion {
         let mut conditions = AttributeConditions::default();
         expected.iter().for_each(|(key, value)| conditions.has(key, value.clone().into()));
         let differences = |point: &Point| conditions.all_differences(&point.attributes);
-        match closest(&self.metric.points, differences, |_| 0) {
+        // A value under another key is a key that is misspelt.
+        let has_not = |point: &Point, value| point.attributes.iter().all(|(_, other)| other != value);
+        let missing = |point: &Point| expected.iter().filter(|(_, value)| has_not(point, *value)).count();
+        // Sorted as they are shown: the SDK has them in an order of chance.
+        let mut points: Vec<&Point> = self.metric.points.iter().collect();
+        points.sort_by_cached_key(|point| point.attributes.sorted().to_string());
+        match closest(points, |point| differences(point), |point| missing(point)) {
             Some((point, differences)) => {
                 let lines = indented(&differences);
                 format!("\nthe closest is {}:\n{}", point.attributes.sorted(), lines.trim_end())
