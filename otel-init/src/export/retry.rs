@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 use super::transport::Retry;
 
@@ -58,9 +59,9 @@ impl Urgency {
         self.waiting.load(Ordering::Acquire) > 0
     }
 
-    /// Resolves when somebody begins to wait.
-    pub(super) async fn came(&self) {
-        self.came.notified().await;
+    /// Resolves when somebody begins to wait, from this call on.
+    pub(super) fn came(&self) -> Notified<'_> {
+        self.came.notified()
     }
 
     /// Runs `action` while somebody waits for it.
@@ -75,9 +76,12 @@ impl Urgency {
 
 #[cfg(test)]
 mod tests {
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
     use std::time::Duration;
 
-    use super::{Backoff, LONGEST_DELAY};
+    use super::{Backoff, LONGEST_DELAY, Urgency};
     use crate::export::transport::Retry;
 
     #[test]
@@ -99,5 +103,13 @@ mod tests {
         let mut backoff = Backoff::new();
         let retries = (0..10).map_while(|_| backoff.next(Retry::BackOff, true)).count();
         assert_eq!(retries, 3);
+    }
+
+    #[test]
+    fn who_comes_just_before_the_wait_is_not_missed() {
+        let urgency = Urgency::default();
+        let mut came = pin!(urgency.came());
+        urgency.during(|| ());
+        assert!(came.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
     }
 }

@@ -146,6 +146,8 @@ impl Sender {
                     return Err(SendError::transient(self.too_late(before.as_ref())));
                 }
             };
+            // Before it is looked whether somebody waits: who comes between the two is not missed.
+            let came = self.monitor.urgency.came();
             let Some(delay) = backoff.next(error.retry, self.monitor.urgency.is_set()) else {
                 return Err(error);
             };
@@ -157,7 +159,7 @@ impl Sender {
             tokio::select! {
                 () = sleep(delay) => {}
                 // Somebody waits for the end now.
-                () = self.monitor.urgency.came() => {}
+                () = came => {}
             }
             before = Some(error);
         }
