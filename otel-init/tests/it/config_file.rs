@@ -8,6 +8,7 @@ use otel_init::{OnError, Protocol, SettingSource, Signal, Telemetry, opentelemet
 use otel_testing::OtlpReceiver;
 
 use crate::child;
+use crate::patient;
 
 /// A file in the folder of temporary files, with a name of its own.
 fn file(name: &str, text: &str) -> PathBuf {
@@ -19,7 +20,7 @@ fn file(name: &str, text: &str) -> PathBuf {
 #[test]
 fn a_file_replaces_the_environment_but_for_what_it_refers_to() {
     if child::is_child() {
-        let telemetry = Telemetry::builder().install().unwrap();
+        let telemetry = patient().install().unwrap();
         global::tracer("file").start("span").end();
         tracing::info!("hello");
         let config = telemetry.config();

@@ -6,20 +6,21 @@ use std::time::{Duration, Instant};
 
 use opentelemetry::trace::{Span, SpanKind, TraceContextExt, Tracer};
 use opentelemetry::{Context, KeyValue, global};
-use otel_init::{DropRule, LevelFilter, Signal, SpanSelector, Telemetry, TelemetryBuilder, opentelemetry};
+use otel_init::{DropRule, LevelFilter, Signal, SpanSelector, TelemetryBuilder, opentelemetry};
 use otel_testing::{OtlpReceiver, eventually_blocking};
 
 use crate::child;
+use crate::{PATIENCE, STALLED, patient};
 
-/// The bound of every wait.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long some changes hold; a machine that stands still may be later.
+const BRIEFLY: Duration = Duration::from_millis(200);
 
 fn alone(test: &str, action: impl FnOnce()) -> Option<child::Finished> {
     child::told(test, "otel_init=info,off", action)
 }
 
 fn to(receiver: &OtlpReceiver) -> TelemetryBuilder {
-    Telemetry::builder().with_endpoint(receiver.http_endpoint())
+    patient().with_endpoint(receiver.http_endpoint())
 }
 
 fn span(name: &'static str) {
@@ -86,12 +87,14 @@ fn signals_levels_rules_and_attributes_change_and_change_back() {
         say();
         assert_eq!(names(), ["informed", "native"]);
 
-        let brief = control.clone().for_at_most(Duration::from_millis(200));
+        let start = Instant::now();
+        let brief = control.clone().for_at_most(BRIEFLY);
         brief.set_exported(Signal::Traces, false);
         brief.set_level(LevelFilter::TRACE);
         // A later change is not undone by the expiry of an earlier one.
         control.set_level(LevelFilter::ERROR);
-        assert!(!global::tracer("control").start("off").is_recording());
+        let is_off = !global::tracer("control").start("off").is_recording();
+        assert!(is_off || start.elapsed() >= BRIEFLY);
         eventually_blocking(PATIENCE, || global::tracer("control").start("probe").is_recording());
         std::thread::park_timeout(Duration::from_millis(100));
         let _ = names();
@@ -120,7 +123,7 @@ fn each_change_ends_with_its_time_and_a_line() {
     let finished = alone("control::each_change_ends_with_its_time_and_a_line", || {
         let receiver = OtlpReceiver::start().unwrap();
         let telemetry = to(&receiver).install().unwrap();
-        let brief = telemetry.control().for_at_most(Duration::from_millis(200));
+        let brief = telemetry.control().for_at_most(BRIEFLY);
         brief.set_level(LevelFilter::TRACE);
         brief.set_drop_rules([DropRule::span_name("native")]).unwrap();
         brief.set_without_attributes(["http.*"]).unwrap();
@@ -168,16 +171,19 @@ fn everything_is_off_for_a_while_with_one_switch() {
     let finished = alone("control::everything_is_off_for_a_while_with_one_switch", || {
         let receiver = OtlpReceiver::start().unwrap();
         let telemetry = to(&receiver).install().unwrap();
-        telemetry.control().for_at_most(Duration::from_millis(200)).set_enabled(false);
+        let start = Instant::now();
+        telemetry.control().for_at_most(BRIEFLY).set_enabled(false);
         tracing::info!("unheard");
-        assert!(!global::tracer("control").start("off").is_recording());
+        let is_off = !global::tracer("control").start("off").is_recording();
+        let is_early = start.elapsed() < BRIEFLY;
+        assert!(is_off || !is_early);
         eventually_blocking(PATIENCE, || global::tracer("control").start("probe").is_recording());
         eventually_blocking(PATIENCE, || {
             tracing::info!("heard");
             telemetry.flush_blocking().unwrap();
             !receiver.logs().is_empty()
         });
-        assert!(receiver.logs().iter().all(|log| log.message() == "heard"));
+        assert!(receiver.logs().iter().all(|log| log.message() == "heard" || !is_early));
         telemetry.shutdown_blocking().unwrap();
     });
     let Some(finished) = finished else { return };
@@ -270,7 +276,7 @@ fn an_audit_hook_sees_what_is_exported_and_never_delays() {
         for _ in 0..1500 {
             tracer.start("payment").end();
         }
-        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+        assert!(start.elapsed() < STALLED, "{:?}", start.elapsed());
         assert_eq!(telemetry.health().unaudited_spans, 500, "1000 wait");
         gate.send(()).unwrap();
         eventually_blocking(PATIENCE, || calls.load(Ordering::Acquire) == 1001);

@@ -2,17 +2,18 @@
 
 use opentelemetry::trace::{Span, Status, TraceContextExt, Tracer};
 use opentelemetry::{Context, global};
-use otel_init::{Protocol, Telemetry};
+use otel_init::Protocol;
 use otel_testing::{
     AssertTelemetry as _, Captured, Conventions, OtlpReceiver, ReceivedRequest, Signal, log, span,
 };
 
 use crate::child;
+use crate::patient;
 use crate::protocols::{endpoint, for_each_protocol};
 
 /// A native span in a `tracing` span in a native span, a handled error, a counter.
 fn work() {
-    let telemetry = Telemetry::builder()
+    let telemetry = patient()
         .with_service_name("shop")
         .with_service_version("1.2.3")
         .with_resource_attribute("team", "orders")
@@ -62,7 +63,7 @@ fn a_user_and_a_password_in_the_endpoint_are_sent_as_such() {
     for_each_protocol("delivery::a_user_and_a_password_in_the_endpoint_are_sent_as_such", |protocol| {
         let receiver = OtlpReceiver::start().unwrap();
         let with_user = endpoint(&receiver, protocol).replace("://", "://shop:p%40ss%20word@");
-        let telemetry = Telemetry::builder()
+        let telemetry = patient()
             .with_endpoint(with_user)
             .with_exporters(otel_init::Signal::Metrics, ["none"])
             .with_environment(move |name| match name {
@@ -153,7 +154,7 @@ fn expect_all_signals(receiver: &OtlpReceiver, protocol: otel_testing::Protocol)
 }
 
 fn one_span() {
-    let telemetry = Telemetry::builder().install().unwrap();
+    let telemetry = patient().install().unwrap();
     global::tracer("delivery").start("the span").end();
     telemetry.shutdown_blocking().unwrap();
 }
@@ -211,7 +212,7 @@ fn headers_and_compression_of_the_environment_are_sent_over_grpc() {
 /// One span with an environment that has an endpoint alone, while the process has others.
 fn one_span_with_an_injected_environment(protocol: Protocol) {
     let endpoint = std::env::var("TEST_ENDPOINT").unwrap();
-    let telemetry = Telemetry::builder()
+    let telemetry = patient()
         .with_protocol(protocol)
         .with_environment(move |name| match name {
             "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(endpoint.clone()),
@@ -338,7 +339,7 @@ fn lines_of_otlp_on_standard_output_are_read_back() {
 #[test]
 fn json_zstd_and_exponential_histograms_arrive() {
     if child::is_child() {
-        let telemetry = Telemetry::builder().install().unwrap();
+        let telemetry = patient().install().unwrap();
         global::meter("delivery").f64_histogram("duration").build().record(0.25, &[]);
         global::tracer("delivery").start("the span").end();
         telemetry.shutdown_blocking().unwrap();

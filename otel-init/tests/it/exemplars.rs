@@ -5,14 +5,15 @@ use opentelemetry::{Context, KeyValue, global};
 use otel_init::opentelemetry_sdk::metrics::Temporality;
 use otel_init::sampling::{Keep, Sampling};
 use otel_init::{
-    ExemplarFilter, OtlpDestination, Protocol, Redact, Redaction, Signal, Telemetry, TelemetryBuilder, View,
+    ExemplarFilter, OtlpDestination, Protocol, Redact, Redaction, Signal, TelemetryBuilder, View,
 };
 use otel_testing::{Exemplar, OtlpReceiver, Point};
 
 use crate::child::alone;
+use crate::patient;
 
 fn to(receiver: &OtlpReceiver) -> TelemetryBuilder {
-    Telemetry::builder().with_endpoint(receiver.http_endpoint()).with_exporters(Signal::Logs, ["none"])
+    patient().with_endpoint(receiver.http_endpoint()).with_exporters(Signal::Logs, ["none"])
 }
 
 /// The points of a metric, of its last export.

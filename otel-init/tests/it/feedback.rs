@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 
 use opentelemetry::global;
-use otel_init::{LevelFilter, Telemetry};
+use otel_init::LevelFilter;
 use otel_testing::{OtlpReceiver, Signal};
 
 use crate::child;
+use crate::patient;
 
 const ROUNDS: usize = 10;
 
 /// Exports metrics again and again; each export would have the next one report it.
 fn idle() {
-    let telemetry = Telemetry::builder().with_telemetry_level(LevelFilter::TRACE).install().unwrap();
+    let telemetry = patient().with_telemetry_level(LevelFilter::TRACE).install().unwrap();
     global::meter("feedback").u64_counter("starts").build().add(1, &[]);
     let mut exported = vec![0];
     for _ in 0..ROUNDS {

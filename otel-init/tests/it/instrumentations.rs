@@ -7,10 +7,11 @@ use opentelemetry::metrics::{Counter, Meter};
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, InstrumentationScope, KeyValue};
 use otel_core::{Attributes, Convention, ErrorType, HeaderCapture, HttpHeaders, Instrumenter, Providers};
-use otel_init::{Telemetry, opentelemetry};
+use otel_init::opentelemetry;
 use otel_testing::OtlpReceiver;
 
 use crate::child;
+use crate::patient;
 
 struct Job;
 
@@ -69,7 +70,7 @@ fn one_is_off_and_the_others_are_not() {
     off.start(&Context::new(), &"early").end();
     assert!(!otel_core::is_path_excluded("http", "/healthz"), "nothing is installed");
     let receiver = OtlpReceiver::start().unwrap();
-    let telemetry = Telemetry::builder().with_endpoint(receiver.http_endpoint()).install().unwrap();
+    let telemetry = patient().with_endpoint(receiver.http_endpoint()).install().unwrap();
     let excluded = [("http", "/healthz"), ("http", "/metrics"), ("http", "/metric"), ("grpc", "/metrics")];
     assert_eq!(
         excluded.map(|(name, path)| otel_core::is_path_excluded(name, path)),

@@ -2,15 +2,16 @@
 
 use opentelemetry::trace::{Span, Tracer};
 use opentelemetry::{Array, KeyValue, Value, global};
-use otel_init::{Telemetry, opentelemetry};
+use otel_init::opentelemetry;
 use otel_testing::{AttributeValue, OtlpReceiver};
 
 use crate::child;
+use crate::patient;
 
 #[test]
 fn doubles_that_are_no_numbers_arrive() {
     if child::is_child() {
-        let telemetry = Telemetry::builder().install().unwrap();
+        let telemetry = patient().install().unwrap();
         let mut span = global::tracer("json").start("measured");
         span.set_attribute(KeyValue::new("rate", f64::NEG_INFINITY));
         span.set_attribute(KeyValue::new("rates", Value::Array(Array::F64(vec![0.5, f64::INFINITY]))));

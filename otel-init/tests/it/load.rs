@@ -14,6 +14,7 @@ use otel_testing::OtlpReceiver;
 
 use crate::child;
 use crate::counts::known;
+use crate::patient;
 
 /// Runs the load in a process of its own, so that its memory is the sender's alone, and compares what it counted with what
 /// arrived here.
@@ -37,8 +38,7 @@ fn against_a_receiver(test: &str, load: impl Fn(&Telemetry) -> (u64, u64)) {
 
 fn install(endpoint: &str) -> Telemetry {
     let endpoint = endpoint.to_owned();
-    Telemetry::builder()
-        .with_shutdown_timeout(Duration::from_secs(30))
+    patient()
         .with_exporters(Signal::Metrics, ["none"])
         .with_environment(move |name| match name {
             "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(endpoint.clone()),
@@ -63,23 +63,23 @@ fn memory() -> u64 {
 }
 
 #[test]
-fn a_hundred_tasks_with_ten_thousand_spans_each() {
-    against_a_receiver("load::a_hundred_tasks_with_ten_thousand_spans_each", |_| {
+fn a_hundred_tasks_with_thousands_of_spans_each() {
+    against_a_receiver("load::a_hundred_tasks_with_thousands_of_spans_each", |_| {
         const TASKS: u64 = 100;
-        const SPANS: u64 = 10_000;
+        const SPANS: u64 = 4000;
         let before = memory();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
-        let slowest = Arc::new(AtomicU64::new(0));
+        let slow = Arc::new(AtomicU64::new(0));
         let tasks: Vec<_> = (0..TASKS)
             .map(|_| {
-                let slowest = Arc::clone(&slowest);
+                let slow = Arc::clone(&slow);
                 runtime.spawn(async move {
                     let tracer = global::tracer("load");
                     for round in 0..SPANS {
                         let start = Instant::now();
                         tracer.start("span").end();
-                        let micros = u64::try_from(start.elapsed().as_micros()).unwrap();
-                        slowest.fetch_max(micros, Ordering::Relaxed);
+                        let is_slow = start.elapsed() > Duration::from_millis(100);
+                        slow.fetch_add(u64::from(is_slow), Ordering::Relaxed);
                         if round % 100 == 0 {
                             tokio::task::yield_now().await;
                         }
@@ -93,11 +93,12 @@ fn a_hundred_tasks_with_ten_thousand_spans_each() {
             }
         });
         let grown = memory().saturating_sub(before);
-        let slowest = Duration::from_micros(slowest.load(Ordering::Relaxed));
-        assert!(slowest < Duration::from_millis(500), "a span took {slowest:?}");
-        // The room of 64 MiB and what is under way, not a million spans as objects, which would be hundreds.
+        let slow = slow.load(Ordering::Relaxed);
+        // A machine that is shared stops a thread now and then; a wait for the export would be one for each batch of 512.
+        assert!(slow < TASKS * SPANS / 1000, "{slow} spans took long");
+        // The room of 64 MiB and what is under way, not all spans as objects, which would be hundreds.
         assert!(grown < 64 + 24, "{grown} MiB");
-        eprintln!("slowest {slowest:?}, grown {grown} MiB");
+        eprintln!("{slow} slow ones, grown {grown} MiB");
         (TASKS * SPANS, 0)
     });
 }

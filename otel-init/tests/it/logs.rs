@@ -4,10 +4,11 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use otel_init::{LevelFilter, Telemetry};
+use otel_init::LevelFilter;
 use otel_testing::{OtlpReceiver, ReceivedLog};
 
 use crate::child;
+use crate::patient;
 
 fn records(test: &str, has_fields: bool) {
     if !child::is_child() {
@@ -15,7 +16,7 @@ fn records(test: &str, has_fields: bool) {
         return;
     }
     let receiver = OtlpReceiver::start().unwrap();
-    let builder = Telemetry::builder().with_endpoint(receiver.http_endpoint());
+    let builder = patient().with_endpoint(receiver.http_endpoint());
     let builder = if has_fields { builder } else { builder.without_span_fields_on_logs() };
     let telemetry = builder.install().unwrap();
     let outer = tracing::info_span!("outer", order = 7_i64, tenant = "acme", late = tracing::field::Empty);
@@ -70,7 +71,7 @@ fn told(test: &str, check: impl FnOnce(&[Arc<ReceivedLog>])) {
         return;
     }
     let receiver = OtlpReceiver::start().unwrap();
-    let telemetry = Telemetry::builder().with_endpoint(receiver.http_endpoint()).install().unwrap();
+    let telemetry = patient().with_endpoint(receiver.http_endpoint()).install().unwrap();
     let span = tracing::info_span!(
         "work",
         otel.name = "renamed",
@@ -139,7 +140,7 @@ impl Error for Failed {
 fn errors(test: &str, has_fields: bool) {
     child::alone(test, || {
         let receiver = OtlpReceiver::start().unwrap();
-        let builder = Telemetry::builder().with_endpoint(receiver.http_endpoint());
+        let builder = patient().with_endpoint(receiver.http_endpoint());
         let builder = if has_fields { builder } else { builder.without_span_fields_on_logs() };
         let telemetry = builder.install().unwrap();
         let refused = Failed("password=hunter2 refused", None);
@@ -183,7 +184,7 @@ fn some_targets_have_a_level_of_their_own() {
         return;
     }
     let receiver = OtlpReceiver::start().unwrap();
-    let builder = Telemetry::builder().with_endpoint(receiver.http_endpoint());
+    let builder = patient().with_endpoint(receiver.http_endpoint());
     let telemetry = builder.with_target_level("shop", LevelFilter::DEBUG).install().unwrap();
     tracing::debug_span!(target: "shop::orders", "exported").in_scope(|| {
         tracing::debug!(target: "shop::orders", "exported");
@@ -204,7 +205,7 @@ fn some_targets_have_a_level_of_their_own() {
 fn places_in_the_code_are_told_on_request() {
     child::alone("logs::places_in_the_code_are_told_on_request", || {
         let receiver = OtlpReceiver::start().unwrap();
-        let builder = Telemetry::builder().with_endpoint(receiver.http_endpoint());
+        let builder = patient().with_endpoint(receiver.http_endpoint());
         let telemetry = builder.with_code_locations().install().unwrap();
         let line = i64::from(line!()) + 1;
         tracing::info_span!("work").in_scope(|| tracing::info!("event"));

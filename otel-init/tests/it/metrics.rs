@@ -2,10 +2,11 @@
 
 use opentelemetry::{KeyValue, global};
 use otel_init::opentelemetry_sdk::metrics::{InstrumentKind, Temporality};
-use otel_init::{Redact, Redaction, Signal, Telemetry, TelemetryBuilder, View, opentelemetry};
+use otel_init::{Redact, Redaction, Signal, TelemetryBuilder, View, opentelemetry};
 use otel_testing::OtlpReceiver;
 
 use crate::child;
+use crate::patient;
 
 pub(crate) fn alone(test: &str, action: impl FnOnce()) -> Option<child::Finished> {
     child::told(test, "warn", action)
@@ -13,7 +14,7 @@ pub(crate) fn alone(test: &str, action: impl FnOnce()) -> Option<child::Finished
 
 /// Metrics alone, to a receiver.
 fn metrics_to(receiver: &OtlpReceiver) -> TelemetryBuilder {
-    Telemetry::builder()
+    patient()
         .with_endpoint(receiver.http_endpoint())
         .with_exporters(Signal::Traces, ["none"])
         .with_exporters(Signal::Logs, ["none"])
@@ -65,10 +66,7 @@ fn views_rename_drop_filter_and_choose_buckets() {
 #[test]
 fn a_view_that_cannot_be_used_is_an_error() {
     alone("metrics::a_view_that_cannot_be_used_is_an_error", || {
-        let error = Telemetry::builder()
-            .with_view(View::new("latency").with_buckets([2.0, 1.0]))
-            .install()
-            .unwrap_err();
+        let error = patient().with_view(View::new("latency").with_buckets([2.0, 1.0])).install().unwrap_err();
         assert!(error.is_invalid_configuration() && error.to_string().contains("latency"), "{error}");
     });
 }

@@ -15,12 +15,11 @@ use opentelemetry::{Context, KeyValue, global};
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use otel_init::sampling::{ComposableSampler, Intent, NewSpan, Sampling};
-use otel_init::{
-    OnError, Redact, Redaction, Signal, Telemetry, TelemetryBuilder, opentelemetry, opentelemetry_sdk,
-};
+use otel_init::{OnError, Redact, Redaction, Signal, TelemetryBuilder, opentelemetry, opentelemetry_sdk};
 use otel_testing::{OtlpReceiver, eventually_blocking};
 
 use crate::child;
+use crate::{PATIENCE, STALLED, patient};
 
 /// Runs `action` in a process of its own, and gives what it left behind to the process of the test.
 fn alone(test: &str, action: impl FnOnce()) -> Option<child::Finished> {
@@ -36,7 +35,7 @@ fn told_once(finished: Option<child::Finished>, texts: &[&str]) {
 
 /// No signal is exported but those of the test.
 fn only(receiver: &OtlpReceiver, variable: (&'static str, &'static str)) -> TelemetryBuilder {
-    Telemetry::builder()
+    patient()
         .with_endpoint(receiver.http_endpoint())
         .with_exporters(Signal::Metrics, ["none"])
         .with_exporters(Signal::Logs, ["none"])
@@ -44,7 +43,7 @@ fn only(receiver: &OtlpReceiver, variable: (&'static str, &'static str)) -> Tele
 }
 
 fn only_metrics() -> TelemetryBuilder {
-    Telemetry::builder()
+    patient()
         .with_exporters(Signal::Traces, ["none"])
         .with_exporters(Signal::Logs, ["none"])
         .with_environment(|_| None)
@@ -154,7 +153,10 @@ fn a_callback_that_does_not_return_is_named() {
         };
         let _stuck = global::meter("panics").u64_observable_gauge("stuck").with_callback(endless).build();
         let cause = "a callback of the instrument stuck has not returned within 300ms";
-        assert_eq!(telemetry.flush_blocking().unwrap_err().failures()[0].cause(), cause);
+        // On a slow machine the first flush may be over before the callback is called.
+        eventually_blocking(PATIENCE, || {
+            telemetry.flush_blocking().unwrap_err().failures()[0].cause() == cause
+        });
         assert_eq!(telemetry.shutdown_blocking().unwrap_err().failures()[0].cause(), cause);
     });
 }
@@ -213,7 +215,7 @@ fn an_exporter_at_once_and_at_its_end() {
         let start = std::time::Instant::now();
         let error = telemetry.shutdown_blocking().unwrap_err();
         assert!(error.to_string().contains("at its end: Operation failed: the exporter panicked"), "{error}");
-        assert!(start.elapsed() < Duration::from_secs(5), "nobody waits for a thread that is gone");
+        assert!(start.elapsed() < STALLED, "nobody waits for a thread that is gone");
     });
 }
 
@@ -292,7 +294,7 @@ fn a_rule_of_the_redaction_in_the_record_of_a_panic() {
     alone("panics::a_rule_of_the_redaction_in_the_record_of_a_panic", || {
         let receiver = OtlpReceiver::start().unwrap();
         let redaction = Redaction::new().with_key("thread.name", Redact::with(|_| panic!("no good")));
-        let telemetry = Telemetry::builder()
+        let telemetry = patient()
             .with_endpoint(receiver.http_endpoint())
             .with_redaction(redaction)
             .with_panic_hook()
@@ -303,7 +305,7 @@ fn a_rule_of_the_redaction_in_the_record_of_a_panic() {
             assert!(panicked.join().is_err());
         }
         let all = || telemetry.health().signal(Signal::Logs).unwrap().created >= 3;
-        eventually_blocking(Duration::from_secs(10), all);
+        eventually_blocking(PATIENCE, all);
         telemetry.shutdown_blocking().unwrap();
         let logs = receiver.logs();
         let told = logs.iter().filter(|log| log.message().ends_with("the order is impossible"));
@@ -318,9 +320,9 @@ fn a_rule_of_the_redaction_in_the_record_of_a_panic() {
 #[test]
 fn a_lookup_of_variables() {
     alone("panics::a_lookup_of_variables", || {
-        let error = Telemetry::builder().with_environment(|_| panic!("no good")).install().unwrap_err();
+        let error = patient().with_environment(|_| panic!("no good")).install().unwrap_err();
         assert!(error.to_string().contains("a function given in code panicked"), "{error}");
         // The right to install is given back.
-        drop(Telemetry::builder().with_environment(|_| None).install().unwrap());
+        drop(patient().with_environment(|_| None).install().unwrap());
     });
 }

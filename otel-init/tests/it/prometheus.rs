@@ -1,17 +1,16 @@
 //! The page for Prometheus.
 
-use std::time::Duration;
-
 use opentelemetry::{KeyValue, global};
-use otel_init::{Redact, Redaction, Signal, Telemetry, opentelemetry};
+use otel_init::{Redact, Redaction, Signal, opentelemetry};
 
 use crate::metrics::alone;
+use crate::{PATIENCE, patient};
 
 #[test]
 fn prometheus_fetches_what_was_measured() {
     use std::io::{Read, Write};
     let finished = alone("prometheus::prometheus_fetches_what_was_measured", || {
-        let telemetry = Telemetry::builder()
+        let telemetry = patient()
             .with_environment(|name| match name {
                 "OTEL_METRICS_EXPORTER" => Some("prometheus".to_owned()),
                 "OTEL_EXPORTER_PROMETHEUS_PORT" => Some("0".to_owned()),
@@ -19,7 +18,6 @@ fn prometheus_fetches_what_was_measured() {
                 _ => None,
             })
             .with_service_name("shop")
-            .with_shutdown_timeout(Duration::from_secs(2))
             .install()
             .unwrap();
         let counter = global::meter("shop").u64_counter("orders").with_unit("{order}").build();
@@ -30,7 +28,7 @@ fn prometheus_fetches_what_was_measured() {
         assert_eq!(port.value(), address.port().to_string(), "of a port that the system gave");
         let ask = |request: &str| {
             let mut connection = std::net::TcpStream::connect(address).unwrap();
-            connection.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            connection.set_read_timeout(Some(PATIENCE)).unwrap();
             write!(connection, "{request} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
             let mut answer = String::new();
             connection.read_to_string(&mut answer).unwrap();
@@ -70,7 +68,7 @@ fn rules_for_keys_hold_on_the_page_for_prometheus_where_keys_have_no_dots() {
             .with_key("page.*-token", Redact::Keep)
             .with_personal_data()
             .with_allowed_keys(["shop.*", "user.id", "http.route", "page.*", "k8s.secret.name"]);
-        let telemetry = Telemetry::builder()
+        let telemetry = patient()
             .with_exporters(Signal::Metrics, ["prometheus"])
             .with_exporters(Signal::Traces, ["none"])
             .with_exporters(Signal::Logs, ["none"])
@@ -114,22 +112,23 @@ fn rules_for_keys_hold_on_the_page_for_prometheus_where_keys_have_no_dots() {
 fn who_asks_for_the_page_and_does_not_read_it_takes_it_from_nobody_for_long() {
     use std::io::{Read, Write};
     alone("prometheus::who_asks_for_the_page_and_does_not_read_it_takes_it_from_nobody_for_long", || {
-        let telemetry = Telemetry::builder()
+        let telemetry = patient()
             .with_exporters(Signal::Metrics, ["prometheus"])
             .with_exporters(Signal::Traces, ["none"])
             .with_exporters(Signal::Logs, ["none"])
             .with_environment(|name| (name == "OTEL_EXPORTER_PROMETHEUS_PORT").then(|| "0".to_owned()))
             .install()
             .unwrap();
-        // More than the system takes for who does not read.
+        // More than the system takes for who does not read: Linux keeps 4 MiB and a little.
+        const PARTS: usize = 800;
         let orders = global::meter("till").u64_counter("orders").build();
-        for number in 0..2000 {
+        for number in 0..PARTS {
             orders.add(1, &[KeyValue::new("note", format!("{number:08192}x"))]);
         }
         let address = telemetry.prometheus_address().unwrap();
         let ask = || {
             let mut connection = std::net::TcpStream::connect(address).unwrap();
-            connection.set_read_timeout(Some(Duration::from_secs(40))).unwrap();
+            connection.set_read_timeout(Some(PATIENCE)).unwrap();
             write!(connection, "GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
             connection
         };
@@ -142,7 +141,7 @@ fn who_asks_for_the_page_and_does_not_read_it_takes_it_from_nobody_for_long() {
         let _idle: Vec<_> = (0..16).map(|_| idle()).collect();
         let mut page = Vec::new();
         ask().read_to_end(&mut page).unwrap();
-        assert!(page.starts_with(b"HTTP/1.1 200 OK") && page.len() > 2000 * 8192, "{}", page.len());
+        assert!(page.starts_with(b"HTTP/1.1 200 OK") && page.len() > PARTS * 8192, "{}", page.len());
         telemetry.shutdown_blocking().unwrap();
     });
 }
@@ -152,7 +151,7 @@ fn an_address_that_is_taken_is_a_warning() {
     let finished = alone("prometheus::an_address_that_is_taken_is_a_warning", || {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = taken.local_addr().unwrap().port();
-        let telemetry = Telemetry::builder()
+        let telemetry = patient()
             .with_exporters(Signal::Metrics, ["prometheus"])
             .with_exporters(Signal::Traces, ["none"])
             .with_exporters(Signal::Logs, ["none"])

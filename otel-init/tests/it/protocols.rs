@@ -13,9 +13,12 @@ pub(crate) fn for_each_protocol(test: &str, action: impl Fn(&'static str)) {
         let chosen = std::env::var(PROTOCOL).unwrap();
         return action(PROTOCOLS.into_iter().find(|protocol| *protocol == chosen).unwrap());
     }
-    for protocol in PROTOCOLS {
-        child::run(test, &[(PROTOCOL, protocol), ("RUST_LOG", "error")]);
-    }
+    // Most of them wait, so they do at the same time.
+    std::thread::scope(|scope| {
+        for protocol in PROTOCOLS {
+            scope.spawn(move || child::run(test, &[(PROTOCOL, protocol), ("RUST_LOG", "error")]));
+        }
+    });
 }
 
 pub(crate) fn endpoint(receiver: &OtlpReceiver, protocol: &str) -> String {

@@ -4,14 +4,14 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::thread;
-use std::time::Duration;
 
 use opentelemetry::global;
 use opentelemetry::trace::{Span, Tracer};
-use otel_init::{Protocol, Signal, Telemetry, opentelemetry};
+use otel_init::{Protocol, Signal, opentelemetry};
 use otel_testing::{OtlpReceiver, TestCertificates};
 
 use crate::child;
+use crate::{NOBODY, patient};
 
 const RUNBOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/src/operations/runbook.md");
 const CASE: &str = "TEST_CASE";
@@ -67,8 +67,7 @@ fn endpoint(case: &'static str, protocol: Protocol, receiver: &OtlpReceiver) -> 
         false => (receiver.http_endpoint(), receiver.grpc_endpoint()),
     };
     match case {
-        // A port that nothing may listen on.
-        "nobody listens" => "http://127.0.0.1:1".to_owned(),
+        "nobody listens" => format!("http://{NOBODY}"),
         "no such host" => "http://collector.invalid:4318".to_owned(),
         "the other port" => other,
         "TLS to a plain port" => own.replace("http://", "https://"),
@@ -86,7 +85,7 @@ fn cause(case: &'static str, protocol: Protocol) -> String {
         _ => OtlpReceiver::start(),
     };
     let receiver = receiver.unwrap();
-    let telemetry = Telemetry::builder()
+    let telemetry = patient()
         .with_endpoint(endpoint(case, protocol, &receiver))
         .with_protocol(protocol)
         .with_exporters(Signal::Metrics, ["none"])
@@ -97,7 +96,6 @@ fn cause(case: &'static str, protocol: Protocol) -> String {
             "OTEL_EXPORTER_OTLP_CERTIFICATE" if case == "no certificates" => Some(RUNBOOK.to_owned()),
             _ => None,
         })
-        .with_shutdown_timeout(Duration::from_secs(30))
         .install()
         .unwrap();
     global::tracer("runbook").start("span").end();

@@ -6,10 +6,11 @@ use opentelemetry::trace::{
 };
 use opentelemetry::{Context, KeyValue, global};
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
-use otel_init::{Redact, Redaction, Telemetry};
+use otel_init::{Redact, Redaction};
 use otel_testing::OtlpReceiver;
 
 use crate::child;
+use crate::patient;
 
 const CANARIES: &str = "TEST_CANARIES";
 
@@ -33,7 +34,7 @@ impl Canaries {
 /// Plants the secrets everywhere.
 fn plant() {
     let canary = Canaries::planted();
-    let telemetry = Telemetry::builder()
+    let telemetry = patient()
         .with_resource_attribute("deploy.token", canary.at(0).to_owned())
         .with_baggage_attribute("*")
         .with_redaction(Redaction::new().with_key("order.note", Redact::Drop))

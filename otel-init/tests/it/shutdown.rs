@@ -1,6 +1,5 @@
 //! The end of the service: in any runtime, in none, twice, by drop.
 
-use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use opentelemetry::Context;
@@ -11,12 +10,10 @@ use otel_testing::{OtlpReceiver, eventually_blocking};
 use tokio::runtime::Builder;
 
 use crate::child;
-
-/// Long before any deadline: nothing waited for one.
-const AT_ONCE: Duration = Duration::from_secs(3);
+use crate::{NOBODY, PATIENCE, STALLED, patient};
 
 fn install() -> Telemetry {
-    let telemetry = Telemetry::builder().install().unwrap();
+    let telemetry = patient().install().unwrap();
     global::tracer("shutdown").start("the span").end();
     global::meter("shutdown").u64_counter("the.counter").build().add(1, &[]);
     tracing::info!("the record");
@@ -38,10 +35,11 @@ fn expect_delivery(test: &str) {
     }
 }
 
+/// Long before the deadline: nothing waited for it.
 fn expect_at_once<T>(action: impl FnOnce() -> T) -> T {
     let start = Instant::now();
     let result = action();
-    assert!(start.elapsed() < AT_ONCE, "{:?}", start.elapsed());
+    assert!(start.elapsed() < STALLED, "{:?}", start.elapsed());
     result
 }
 
@@ -215,10 +213,9 @@ fn every_call_gives_the_first_error() {
         assert_eq!(expect_at_once(|| telemetry.shutdown_blocking()).unwrap_err(), first);
         return;
     }
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let finished = child::run(
         "shutdown::every_call_gives_the_first_error",
-        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://{closed}"))],
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://{NOBODY}"))],
     );
     // Who asked for it has the error; the drop does not tell it once more.
     let said = finished.lines("telemetry was lost at shutdown");
@@ -231,7 +228,7 @@ fn a_drop_that_loses_telemetry_says_so() {
         drop(install());
         return;
     }
-    let endpoint = format!("http://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+    let endpoint = format!("http://{NOBODY}");
     let finished = child::run(
         "shutdown::a_drop_that_loses_telemetry_says_so",
         &[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)],
@@ -284,7 +281,7 @@ fn delivers_at_signal(test: &str, number: u32) {
     let telemetry = install();
     let stopped = std::thread::spawn(|| futures_executor::block_on(otel_init::shutdown_signal()));
     // With nobody watching, the signal would end the process.
-    eventually_blocking(AT_ONCE, || is_caught(number));
+    eventually_blocking(PATIENCE, || is_caught(number));
     let pid = std::process::id().to_string();
     let kill = std::process::Command::new("kill").args([&format!("-{number}"), &pid]).status();
     assert!(kill.unwrap().success());
@@ -308,12 +305,8 @@ fn many_panics_while_the_collector_is_away_do_not_make_as_many_threads() {
     if child::is_child() {
         let receiver = OtlpReceiver::start().unwrap();
         receiver.respond_with(otel_testing::Reply::Hang);
-        let telemetry = Telemetry::builder()
-            .with_panic_hook()
-            .with_endpoint(receiver.http_endpoint())
-            .with_shutdown_timeout(Duration::from_secs(20))
-            .install()
-            .unwrap();
+        let telemetry =
+            patient().with_panic_hook().with_endpoint(receiver.http_endpoint()).install().unwrap();
         global::tracer("shutdown").start("finished before").end();
         let before = threads();
         for _ in 0..100 {
@@ -334,7 +327,7 @@ fn many_panics_while_the_collector_is_away_do_not_make_as_many_threads() {
 fn a_panic_of_another_thread_is_sent_at_once_as_well() {
     if child::is_child() {
         let receiver = OtlpReceiver::start().unwrap();
-        let telemetry = Telemetry::builder()
+        let telemetry = patient()
             .with_panic_hook()
             .with_endpoint(receiver.http_endpoint())
             .with_environment(|name| name.ends_with("_SCHEDULE_DELAY").then(|| "600000".to_owned()))
@@ -345,7 +338,7 @@ fn a_panic_of_another_thread_is_sent_at_once_as_well() {
             panic!("the order is impossible");
         });
         assert!(worker.join().is_err());
-        eventually_blocking(AT_ONCE, || receiver.spans().len() == 1);
+        eventually_blocking(PATIENCE, || receiver.spans().len() == 1);
         telemetry.shutdown_blocking().unwrap();
         return;
     }
@@ -355,7 +348,7 @@ fn a_panic_of_another_thread_is_sent_at_once_as_well() {
 #[test]
 fn a_panic_is_recorded_on_its_span_and_sent_without_the_guard() {
     if child::is_child() {
-        let telemetry = Telemetry::builder().with_panic_hook().install().unwrap();
+        let telemetry = patient().with_panic_hook().install().unwrap();
         let tracer = global::tracer("shutdown");
         tracer.start("finished before").end();
         let panicked = std::thread::Builder::new().name("main".to_owned()).spawn(move || {

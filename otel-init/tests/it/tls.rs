@@ -5,16 +5,16 @@ use std::path::PathBuf;
 
 use opentelemetry::global;
 use opentelemetry::trace::{Span, Tracer};
-use otel_init::Telemetry;
 use otel_testing::{CertificateFiles, OtlpReceiver, TestCertificates};
 
 use crate::child::{self, Finished};
+use crate::patient;
 
 const PROTOCOLS: [&str; 2] = ["http/protobuf", "grpc"];
 
 /// Exports one span; prints why it failed, if it did.
 fn export_a_span() {
-    let telemetry = Telemetry::builder().install().unwrap();
+    let telemetry = patient().install().unwrap();
     global::tracer("tls").start("probe").end();
     if let Err(error) = telemetry.flush_blocking() {
         tracing::info!("the cause: {}", error.failures()[0].cause());
@@ -151,7 +151,7 @@ fn an_authority_changes_nothing_where_there_is_no_tls() {
 fn certificates_that_cannot_be_read_are_told_at_the_start() {
     const TOLD: &str = "EXPECTED_WARNINGS";
     if child::is_child() {
-        let telemetry = Telemetry::builder().install().unwrap();
+        let telemetry = patient().install().unwrap();
         let warnings = telemetry.config().warnings();
         assert_eq!(warnings.len().to_string(), std::env::var(TOLD).unwrap(), "{warnings:?}");
         return;
@@ -218,7 +218,7 @@ fn what_was_told_at_the_start_is_not_told_again_by_the_first_export() {
 fn certificates_are_read_again_when_their_file_changes() {
     const FILE: &str = "TEST_CA_FILE";
     if child::is_child() {
-        let telemetry = Telemetry::builder().install().unwrap();
+        let telemetry = patient().install().unwrap();
         global::tracer("tls").start("too early").end();
         let error = telemetry.flush_blocking().unwrap_err();
         assert!(error.failures()[0].cause().contains("UnknownIssuer"), "{error}");
@@ -247,7 +247,7 @@ fn client_certificates_are_read_again_and_half_written_files_change_nothing() {
     const NEXT: &str = "TEST_NEXT_FILES";
     let test = "tls::client_certificates_are_read_again_and_half_written_files_change_nothing";
     if child::is_child() {
-        let telemetry = Telemetry::builder().install().unwrap();
+        let telemetry = patient().install().unwrap();
         let export = |name: &'static str| {
             global::tracer("tls").start(name).end();
             telemetry.flush_blocking()

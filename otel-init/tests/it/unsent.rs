@@ -13,18 +13,19 @@ use crate::child::alone;
 use crate::counts::health_of;
 use crate::protocols::{endpoint, for_each_protocol};
 use crate::scripted::{Reaction, Scripted};
+use crate::{PATIENCE, patient};
 
 /// `signal` alone, sent by flushes alone.
 fn builder(signal: Signal, endpoint: &str, protocol: &'static str) -> TelemetryBuilder {
     let endpoint = endpoint.to_owned();
     let others = [Signal::Traces, Signal::Metrics, Signal::Logs].into_iter().filter(|other| *other != signal);
-    let builder = Telemetry::builder().with_environment(move |name| match name {
+    let builder = patient().with_environment(move |name| match name {
         "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(endpoint.clone()),
         "OTEL_EXPORTER_OTLP_PROTOCOL" => Some(protocol.to_owned()),
         "OTEL_METRIC_EXPORT_INTERVAL" | "OTEL_BSP_SCHEDULE_DELAY" => Some("600000".to_owned()),
         _ => None,
     });
-    let builder = builder.with_queue(Queue::Sdk).with_shutdown_timeout(Duration::from_secs(60));
+    let builder = builder.with_queue(Queue::Sdk);
     others.fold(builder, |builder, other| builder.with_exporters(other, ["none"]))
 }
 
@@ -191,7 +192,7 @@ fn what_a_flush_sends_while_the_shutdown_comes_is_counted() {
         std::thread::scope(|scope| {
             let before = collector.requests();
             let flush = scope.spawn(|| telemetry.flush_blocking());
-            eventually_blocking(Duration::from_secs(60), || collector.requests() > before);
+            eventually_blocking(PATIENCE, || collector.requests() > before);
             telemetry.shutdown_blocking().unwrap_err();
             flush.join().unwrap().unwrap_err();
         });
