@@ -153,6 +153,9 @@ fn listen(address: SocketAddr, transport: &Transport) -> io::Result<(TcpListener
     Ok((listener, endpoint))
 }
 
+/// More than an answer needs on its way through tonic, hyper and h2.
+const TURNS: usize = 100;
+
 struct Servers {
     grpc: (TcpListener, Transport),
     http: (TcpListener, Transport),
@@ -167,7 +170,12 @@ impl Servers {
         let _no_tracing = tracing::subscriber::set_default(tracing::subscriber::NoSubscriber::default());
         runtime.block_on(async {
             tokio::select! {
-                _ = stopped => {}
+                _ = stopped => {
+                    // What was taken gets its answer: whoever writes it only has to have its turn.
+                    for _ in 0..TURNS {
+                        tokio::task::yield_now().await;
+                    }
+                }
                 // Fails only when the runtime's driver is gone, which `start` has just made.
                 _ = self.serve() => {}
             }

@@ -10,6 +10,13 @@ use super::Reply;
 
 const ASKED_FOR: &str = "the test asked for this answer";
 
+/// What [`Reply::Slow`] waits. A timer of no time would still last until the clock's next tick.
+pub(super) async fn pause(delay: Duration) {
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
+}
+
 /// The status of a refusal. It does not return for [`Reply::Hang`], and does not come back from [`Reply::Cut`].
 pub(super) async fn grpc_status(reply: Reply) -> Status {
     match reply {

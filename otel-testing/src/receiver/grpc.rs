@@ -58,7 +58,7 @@ impl Service {
         let headers = headers.collect();
         match self.0.receive(request.into_inner(), Protocol::Grpc, headers) {
             Ok((rejected, delay)) => {
-                tokio::time::sleep(delay).await;
+                fault::pause(delay).await;
                 Ok(Response::new(R::response(rejected)))
             }
             Err(reply) => Err(fault::grpc_status(reply).await),

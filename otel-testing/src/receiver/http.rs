@@ -69,7 +69,7 @@ async fn receive<R: ExportRequest>(
     };
     match receiver.store.receive(request, protocol, texts(&headers)) {
         Ok((rejected, delay)) => {
-            tokio::time::sleep(delay).await;
+            fault::pause(delay).await;
             success::<R>(protocol, rejected)
         }
         Err(Reply::Garbage) => ([(CONTENT_TYPE, PROTOBUF)], "\u{fffd}this is no OTLP").into_response(),

@@ -1,5 +1,6 @@
 //! Every scripted answer, over HTTP and over gRPC.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -11,6 +12,7 @@ use reqwest::blocking::{Client, Response};
 use tonic::{Code, Status};
 
 const SECOND: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn request() -> ExportTraceServiceRequest {
     let span =
@@ -22,20 +24,28 @@ pub(crate) fn request() -> ExportTraceServiceRequest {
 }
 
 /// On a connection of its own.
-fn post(receiver: &OtlpReceiver, timeout: Duration) -> reqwest::Result<Response> {
-    let client = Client::builder().timeout(timeout).build().unwrap();
-    let url = format!("{}/v1/traces", receiver.http_endpoint());
+fn post(receiver: &OtlpReceiver) -> reqwest::Result<Response> {
+    post_to(&receiver.http_endpoint())
+}
+
+fn post_to(endpoint: &str) -> reqwest::Result<Response> {
+    let client = Client::builder().timeout(PATIENCE).build().unwrap();
+    let url = format!("{endpoint}/v1/traces");
     client.post(url).header("content-type", "application/x-protobuf").body(request().encode_to_vec()).send()
 }
 
-fn export(receiver: &OtlpReceiver, timeout: Duration) -> Result<(), Status> {
+fn export(receiver: &OtlpReceiver) -> Result<(), Status> {
+    export_to(receiver.grpc_endpoint())
+}
+
+fn export_to(endpoint: String) -> Result<(), Status> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let mut client = TraceServiceClient::connect(receiver.grpc_endpoint())
+        let mut client = TraceServiceClient::connect(endpoint)
             .await
             .map_err(|error| Status::unavailable(format!("{error:?}")))?;
         let mut request = tonic::Request::new(request());
-        request.set_timeout(timeout);
+        request.set_timeout(PATIENCE);
         client.export(request).await.map(|_| ())
     })
 }
@@ -49,8 +59,7 @@ fn receiver(replies: impl IntoIterator<Item = Reply>) -> OtlpReceiver {
 #[test]
 fn a_script_is_played_once_and_then_the_lasting_answer_holds() {
     let receiver = receiver([Reply::Unavailable, Reply::InvalidArgument]);
-    let statuses: Vec<u16> =
-        (0..4).map(|_| post(&receiver, SECOND * 10).unwrap().status().as_u16()).collect();
+    let statuses: Vec<u16> = (0..4).map(|_| post(&receiver).unwrap().status().as_u16()).collect();
     assert_eq!(statuses, [503, 400, 200, 200]);
     assert_eq!(receiver.spans().len(), 2);
     let accepted: Vec<bool> = receiver.requests().iter().map(|request| request.accepted).collect();
@@ -65,7 +74,7 @@ fn retry_after_over_http() {
         Reply::Unavailable,
     ]);
     for (status, after) in [(429, Some("2")), (503, Some("7")), (503, None)] {
-        let response = post(&receiver, SECOND * 10).unwrap();
+        let response = post(&receiver).unwrap();
         assert_eq!(response.status(), status);
         assert_eq!(response.headers().get("retry-after").map(|value| value.to_str().unwrap()), after);
     }
@@ -81,7 +90,7 @@ fn retry_info_over_grpc() {
         Reply::InvalidArgument,
         Reply::Garbage,
     ]);
-    let answers: Vec<Status> = (0..5).map(|_| export(&receiver, SECOND * 10).unwrap_err()).collect();
+    let answers: Vec<Status> = (0..5).map(|_| export(&receiver).unwrap_err()).collect();
     let codes: Vec<Code> = answers.iter().map(Status::code).collect();
     let expected = [
         Code::ResourceExhausted,
@@ -98,7 +107,7 @@ fn retry_info_over_grpc() {
     assert!(holds(&answers[0], &[0x08, 0x01, 0x10, 0x80, 0xca, 0xb5, 0xee, 0x01]));
     assert!(holds(&answers[1], &[0x0a, 0x02, 0x08, 0x07]));
     assert!(answers[2].details().is_empty());
-    assert!(export(&receiver, SECOND * 10).is_ok());
+    assert!(export(&receiver).is_ok());
     assert_eq!(receiver.spans().len(), 1);
 }
 
@@ -107,10 +116,10 @@ fn a_slow_answer_comes_after_its_time() {
     let pause = Duration::from_millis(60);
     let receiver = receiver([Reply::Slow(pause), Reply::Slow(pause)]);
     let start = Instant::now();
-    assert_eq!(post(&receiver, SECOND * 10).unwrap().status(), 200);
+    assert_eq!(post(&receiver).unwrap().status(), 200);
     assert!(start.elapsed() >= pause);
     let start = Instant::now();
-    assert!(export(&receiver, SECOND * 10).is_ok());
+    assert!(export(&receiver).is_ok());
     assert!(start.elapsed() >= pause);
     assert_eq!(receiver.spans().len(), 2);
 }
@@ -118,44 +127,64 @@ fn a_slow_answer_comes_after_its_time() {
 #[test]
 fn a_hanging_receiver_answers_never_and_others_meanwhile() {
     let receiver = receiver([Reply::Hang, Reply::Hang]);
-    assert!(post(&receiver, SECOND / 10).unwrap_err().is_timeout());
-    let status = export(&receiver, SECOND / 10).unwrap_err();
-    assert!(matches!(status.code(), Code::Cancelled | Code::DeadlineExceeded), "{status:?}");
-    assert_eq!(post(&receiver, SECOND * 10).unwrap().status(), 200);
+    let (http, grpc) = (receiver.http_endpoint(), receiver.grpc_endpoint());
+    let over_http = thread::spawn(move || post_to(&http).unwrap_err());
+    let over_grpc = thread::spawn(move || export_to(grpc).unwrap_err());
+    receiver.wait_for_blocking(PATIENCE, |receiver| receiver.request_count() == 2).unwrap();
+    assert_eq!(post(&receiver).unwrap().status(), 200);
     assert_eq!(receiver.spans().len(), 1);
+    assert!(!over_http.is_finished() && !over_grpc.is_finished());
+    // The end of the receiver is that of the connections.
+    drop(receiver);
+    assert!(!over_http.join().unwrap().is_timeout());
+    over_grpc.join().unwrap();
 }
 
 #[test]
 fn a_cut_is_an_answer_that_never_came() {
     let receiver = receiver([Reply::Cut, Reply::Cut]);
-    let error = post(&receiver, SECOND * 10).unwrap_err();
+    let error = post(&receiver).unwrap_err();
     assert!(!error.is_timeout() && error.status().is_none(), "{error:?}");
-    assert!(export(&receiver, SECOND * 10).is_err());
+    assert!(export(&receiver).is_err());
     assert_eq!(receiver.request_count(), 2);
     assert!(receiver.spans().is_empty());
-    assert_eq!(post(&receiver, SECOND * 10).unwrap().status(), 200);
+    assert_eq!(post(&receiver).unwrap().status(), 200);
 }
 
 #[test]
 fn a_refused_connection_brings_no_request() {
     let receiver = OtlpReceiver::start().unwrap();
     receiver.respond_with(Reply::Refuse);
-    let error = post(&receiver, SECOND * 10).unwrap_err();
+    let error = post(&receiver).unwrap_err();
     assert!(!error.is_timeout(), "{error:?}");
-    assert!(export(&receiver, SECOND * 10).is_err());
+    assert!(export(&receiver).is_err());
     assert_eq!(receiver.request_count(), 0);
     receiver.respond_with(Reply::Accept);
-    assert_eq!(post(&receiver, SECOND * 10).unwrap().status(), 200);
-    assert!(export(&receiver, SECOND * 10).is_ok());
+    assert_eq!(post(&receiver).unwrap().status(), 200);
+    assert!(export(&receiver).is_ok());
 }
 
 #[test]
 fn garbage_is_no_answer_of_otlp() {
     let receiver = receiver([Reply::Garbage]);
-    let response = post(&receiver, SECOND * 10).unwrap();
+    let response = post(&receiver).unwrap();
     assert_eq!(response.status(), 200);
     let body = response.bytes().unwrap();
     use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
     assert!(ExportTraceServiceResponse::decode(body).is_err());
     assert!(receiver.spans().is_empty());
+}
+
+#[test]
+fn what_was_taken_is_answered_although_the_receiver_stops() {
+    for _ in 0..20 {
+        let receiver = receiver([]);
+        let (http, grpc) = (receiver.http_endpoint(), receiver.grpc_endpoint());
+        let over_http = thread::spawn(move || post_to(&http).map(|answer| answer.status()));
+        let over_grpc = thread::spawn(move || export_to(grpc));
+        receiver.wait_for_blocking(PATIENCE, |receiver| receiver.request_count() == 2).unwrap();
+        drop(receiver);
+        assert_eq!(over_http.join().unwrap().unwrap(), 200);
+        over_grpc.join().unwrap().unwrap();
+    }
 }

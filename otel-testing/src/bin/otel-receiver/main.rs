@@ -20,7 +20,6 @@ use traces::Traces;
 
 /// How often it is looked whether a trace can be shown. Expectations are looked at whenever something arrives.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-const LAST_ANSWER: Duration = Duration::from_millis(200);
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -58,8 +57,6 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
             true
         }
     };
-    // The answer to the request that met the last expectation is still on its way, and the end closes its connection.
-    sleep(LAST_ANSWER).await;
     traces.show_rest(&receiver);
     if let Some(first) = receiver.not_understood().first() {
         eprintln!("what is no OTLP came too, the first one: {first}");
