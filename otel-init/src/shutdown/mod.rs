@@ -22,6 +22,9 @@ pub(crate) type ShutdownResult = Result<ShutdownReport, ShutdownError>;
 pub(crate) type Flushed = Completion<Result<FlushReport, FlushError>>;
 type Attempt = fn(&Outlet, Duration) -> Result<(), SignalFailure>;
 
+/// A machine that stands still for some seconds is as late for both bounds.
+const LEEWAY: Duration = Duration::from_secs(30);
+
 /// A pipeline with an end.
 #[derive(Debug)]
 pub(crate) struct Lifecycle {
@@ -85,8 +88,8 @@ impl Lifecycle {
             numbered.partition(|(_, outlet)| outlet.signal() == Signal::Metrics);
         let (done, pending) = mpsc::channel();
         let others_count = others.len();
-        // A little longer than anyone waits for it, so that the message for a missing answer is always ours.
-        let patience = self.timeout + Duration::from_secs(1);
+        // Longer than anyone waits for it, so that the message for a missing answer is always ours.
+        let patience = self.timeout + LEEWAY;
         start_attempts(others, patience, Outlet::shutdown, &done);
         let half = self.timeout / 2;
         let mut outcomes = collect(&pending, others_count, start + half);

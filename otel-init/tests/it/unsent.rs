@@ -186,7 +186,7 @@ fn what_a_flush_sends_while_the_shutdown_comes_is_counted() {
         let failures = std::iter::repeat_n(Reaction::status("503 Service Unavailable", ""), 4);
         let collector = Scripted::start(&failures.chain([Reaction::Silence]).collect::<Vec<_>>());
         let builder = builder(Signal::Traces, &collector.http(), "http/protobuf");
-        let telemetry = builder.with_shutdown_timeout(Duration::from_secs(3)).install().unwrap();
+        let telemetry = builder.with_shutdown_timeout(Duration::from_secs(8)).install().unwrap();
         global::tracer("faults").start("span").end();
         flush_in_vain(&telemetry);
         std::thread::scope(|scope| {
