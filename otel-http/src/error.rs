@@ -16,6 +16,8 @@ use otel_core::call_hook;
 /// be made because no name was found is `dns`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ErrorClass {
+    /// The request's body could not be made. The causes of that, a timeout for example, are not this request's.
+    OwnBody,
     Timeout,
     Dns,
     Tls,
@@ -25,6 +27,7 @@ pub(crate) enum ErrorClass {
     #[cfg(feature = "reqwest")]
     Decode,
     Connect,
+    ConnectionLost,
     Request,
 }
 
@@ -37,10 +40,11 @@ impl ErrorClass {
             Self::Tls => ErrorType::new("tls"),
             #[cfg(feature = "reqwest")]
             Self::Redirect => ErrorType::new("redirect"),
-            Self::Body => ErrorType::new("body"),
+            Self::OwnBody | Self::Body => ErrorType::new("body"),
             #[cfg(feature = "reqwest")]
             Self::Decode => ErrorType::new("decode"),
             Self::Connect => ErrorType::new("connect"),
+            Self::ConnectionLost => ErrorType::new("connection_lost"),
             Self::Request => ErrorType::new("request"),
         }
     }
@@ -81,24 +85,31 @@ fn io_kind(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
 }
 
 fn class_of_link(error: &(dyn Error + 'static)) -> Option<ErrorClass> {
-    match io_kind(error) {
-        Some(io::ErrorKind::TimedOut) => return Some(ErrorClass::Timeout),
-        Some(
-            io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::HostUnreachable
-            | io::ErrorKind::NetworkUnreachable
-            | io::ErrorKind::NetworkDown
-            | io::ErrorKind::AddrNotAvailable,
-        ) => return Some(ErrorClass::Connect),
-        _ => {}
-    }
     let beginning = Beginning::of(error);
-    TEXTS.iter().find(|(text, _)| beginning.starts_with(text)).map(|(_, class)| *class)
+    let by_text = TEXTS.iter().find(|(text, _)| beginning.starts_with(text)).map(|(_, class)| *class);
+    [io_kind(error).and_then(class_of_kind), by_text].into_iter().flatten().min()
+}
+
+fn class_of_kind(kind: io::ErrorKind) -> Option<ErrorClass> {
+    match kind {
+        io::ErrorKind::TimedOut => Some(ErrorClass::Timeout),
+        io::ErrorKind::ConnectionRefused
+        | io::ErrorKind::HostUnreachable
+        | io::ErrorKind::NetworkUnreachable
+        | io::ErrorKind::NetworkDown
+        | io::ErrorKind::AddrNotAvailable => Some(ErrorClass::Connect),
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::NotConnected
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::UnexpectedEof => Some(ErrorClass::ConnectionLost),
+        _ => None,
+    }
 }
 
 /// What libraries write, word for word, and always at the beginning. A text that changes in a later version costs the
-/// finer class, not the error: `dns` and `tls` become `connect`.
-const TEXTS: [(&str, ErrorClass); 21] = [
+/// finer class, not the error: `dns` and `tls` become `connect`, `connection_lost` becomes `request`.
+const TEXTS: [(&str, ErrorClass); 25] = [
     // tower, tokio, reqwest
     ("request timed out", ErrorClass::Timeout),
     ("deadline has elapsed", ErrorClass::Timeout),
@@ -115,16 +126,20 @@ const TEXTS: [(&str, ErrorClass); 21] = [
     ("received corrupt message", ErrorClass::Tls),
     ("error:0A", ErrorClass::Tls),
     ("The certificate was not trusted", ErrorClass::Tls),
-    // hyper
-    ("error from user's Body stream", ErrorClass::Body),
+    // hyper, h2, reqwest
+    ("error from user's Body stream", ErrorClass::OwnBody),
+    ("stream error sent by user", ErrorClass::OwnBody),
     ("error writing a body to connection", ErrorClass::Body),
     ("error reading a body from connection", ErrorClass::Body),
     ("request or response body error", ErrorClass::Body),
+    ("connection closed before message completed", ErrorClass::ConnectionLost),
+    ("stream error received", ErrorClass::ConnectionLost),
+    ("connection error received", ErrorClass::ConnectionLost),
+    ("operation was canceled", ErrorClass::ConnectionLost),
     // hyper-util
     ("client error (Connect)", ErrorClass::Connect),
     ("tcp connect error", ErrorClass::Connect),
-    ("client error (SendRequest)", ErrorClass::Request),
-    ("connection closed before message completed", ErrorClass::Request),
+    ("client error (", ErrorClass::Request),
 ];
 
 /// The first bytes of an error's text, without allocating and without writing the rest.
@@ -185,6 +200,8 @@ mod tests {
     fn the_most_telling_link_of_the_chain_counts() {
         let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
         let timed_out = || io::Error::from(io::ErrorKind::TimedOut);
+        let reset = || io::Error::from(io::ErrorKind::ConnectionReset);
+        let handshake_eof = || io::Error::new(io::ErrorKind::UnexpectedEof, "tls handshake eof");
         let invalid = || io::Error::new(io::ErrorKind::InvalidData, "some words of a TLS library");
         for (error, expected) in [
             (link("mine", refused()), Some(ErrorClass::Connect)),
@@ -192,6 +209,11 @@ mod tests {
             (link("client error (Connect)", link("dns error", "no such host")), Some(ErrorClass::Dns)),
             (link("client error (Connect)", io::Error::other(invalid())), Some(ErrorClass::Tls)),
             (link("client error (SendRequest)", invalid()), Some(ErrorClass::Request)),
+            (link("client error (SendRequest)", reset()), Some(ErrorClass::ConnectionLost)),
+            (link("client error (Connect)", reset()), Some(ErrorClass::Connect)),
+            (link("error reading a body from connection", reset()), Some(ErrorClass::Body)),
+            (link("error from user's Body stream", timed_out()), Some(ErrorClass::OwnBody)),
+            (link("client error (Connect)", handshake_eof()), Some(ErrorClass::Tls)),
             (link("mine", invalid()), None),
             (link("mine", "dns error of mine, seen last"), Some(ErrorClass::Dns)),
             (link("the dns error comes too late", "x"), None),

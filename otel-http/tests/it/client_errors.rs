@@ -4,7 +4,9 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::{Body, Bytes};
+use axum::routing::post;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper_util::client::legacy;
@@ -14,16 +16,21 @@ use otel_http::HttpClientLayerBuilder;
 use otel_testing::{SpanDataExt, TestTelemetry};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tower::{BoxError, Layer, ServiceBuilder, ServiceExt, service_fn};
 
-use crate::support::{CLIENT_DURATION, client_layer, get};
+use crate::support::{CLIENT_DURATION, client_layer, get, reqwest_client_around, serve};
 
 /// The `error.type` of the one failed request on span and metric.
 #[track_caller]
 fn error_type(telemetry: &TestTelemetry) -> String {
+    error_type_of(telemetry, "GET")
+}
+
+#[track_caller]
+fn error_type_of(telemetry: &TestTelemetry, name: &str) -> String {
     assert_eq!(telemetry.spans().len(), 1, "{}", telemetry.tree());
-    let span = telemetry.span("GET");
+    let span = telemetry.span(name);
     assert_eq!(span.status, Status::error(""), "the text of an error never leaves the process");
     let points = telemetry.points(CLIENT_DURATION);
     let on_metric = points[0].attribute("error.type").and_then(|value| value.as_str()).unwrap().to_owned();
@@ -52,8 +59,16 @@ async fn class_with_hyper(url: &str) -> String {
     error_type(&telemetry)
 }
 
+/// The same with reqwest's client.
+async fn class_with_reqwest(url: &str) -> String {
+    let telemetry = TestTelemetry::new();
+    let inner = reqwest::Client::builder().no_proxy().build().unwrap();
+    reqwest_client_around(inner, &telemetry).get(url).send().await.unwrap_err();
+    error_type(&telemetry)
+}
+
 /// A server that does this with its first connection.
-async fn serve_once<F>(answer: impl FnOnce(tokio::net::TcpStream) -> F + Send + 'static) -> String
+async fn serve_once<F>(answer: impl FnOnce(TcpStream) -> F + Send + 'static) -> String
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -102,11 +117,76 @@ async fn tls_with_a_certificate_that_nobody_trusts() {
 }
 
 #[tokio::test]
-async fn a_connection_that_ends_before_the_answer_is_a_failed_request() {
-    let address = serve_once(|mut socket| async move {
+async fn a_connection_that_ends_before_the_answer_is_lost() {
+    for beginning in ["", "HTTP/1.1 200 O"] {
+        for reads in [true, false] {
+            // What was not read makes a reset of the end.
+            let server = async || {
+                let answer = async move |mut socket: TcpStream| {
+                    socket.readable().await.unwrap();
+                    if reads {
+                        let _ = socket.read(&mut [0; 1024]).await;
+                    }
+                    let _ = socket.write_all(beginning.as_bytes()).await;
+                };
+                format!("http://{}/", serve_once(answer).await)
+            };
+            assert_eq!(class_with_hyper(&server().await).await, "connection_lost", "{beginning} {reads}");
+            assert_eq!(class_with_reqwest(&server().await).await, "connection_lost", "{beginning} {reads}");
+        }
+    }
+    let no_http = serve_once(async |mut socket| {
         let _ = socket.read(&mut [0; 1024]).await;
+        let _ = socket.write_all(b"no HTTP, but an answer\r\n\r\n").await;
     });
-    assert_eq!(class_with_hyper(&format!("http://{}/", address.await)).await, "request");
+    assert_eq!(class_with_hyper(&format!("http://{}/", no_http.await)).await, "request");
+}
+
+#[tokio::test]
+async fn a_stream_that_an_http2_server_resets_is_lost() {
+    for goes_away in [false, true] {
+        let answer = async move |socket| {
+            let mut connection = h2::server::handshake(socket).await.unwrap();
+            let (_, mut respond) = connection.accept().await.unwrap().unwrap();
+            match goes_away {
+                true => connection.abrupt_shutdown(h2::Reason::INTERNAL_ERROR),
+                false => respond.send_reset(h2::Reason::INTERNAL_ERROR),
+            }
+            while connection.accept().await.is_some() {}
+        };
+        let telemetry = TestTelemetry::new();
+        let inner = legacy::Client::builder(TokioExecutor::new()).http2_only(true).build_http();
+        let layer = client_layer(&telemetry).with_client_error::<legacy::Error>().build();
+        let request = get(&format!("http://{}/", serve_once(answer).await)).map(|_| Full::<Bytes>::default());
+        layer.layer(inner).oneshot(request).await.unwrap_err();
+        assert_eq!(error_type(&telemetry), "connection_lost", "{goes_away}");
+    }
+}
+
+/// What a proxy reads elsewhere while it sends: that ran out of time, and not the request.
+#[tokio::test]
+async fn a_request_body_that_cannot_be_made_is_no_failure_of_the_server() {
+    for http2 in [false, true] {
+        let address = serve(Router::new().route("/", post(async |_: Bytes| {}))).await;
+        let frames = || {
+            let late = std::io::Error::from(std::io::ErrorKind::TimedOut);
+            futures_util::stream::iter([Ok(Bytes::from("a")), Err(late)])
+        };
+        let telemetry = TestTelemetry::new();
+        let inner = legacy::Client::builder(TokioExecutor::new()).http2_only(http2).build_http();
+        let layer = client_layer(&telemetry).with_client_error::<legacy::Error>().build();
+        let request = Request::post(format!("http://{address}/")).body(Body::from_stream(frames())).unwrap();
+        layer.layer(inner).oneshot(request).await.unwrap_err();
+        assert_eq!(error_type_of(&telemetry, "POST"), "body", "HTTP/2: {http2}");
+
+        let telemetry = TestTelemetry::new();
+        let inner = reqwest::Client::builder().no_proxy();
+        let inner = if http2 { inner.http2_prior_knowledge() } else { inner };
+        let client = reqwest_client_around(inner.build().unwrap(), &telemetry);
+        let request = client.post(format!("http://{address}/")).body(reqwest::Body::wrap_stream(frames()));
+        request.send().await.unwrap_err();
+        assert_eq!(error_type_of(&telemetry, "POST"), "body", "HTTP/2: {http2}");
+    }
 }
 
 #[tokio::test]

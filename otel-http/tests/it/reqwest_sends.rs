@@ -353,7 +353,7 @@ async fn what_an_http2_server_has_refused_is_sent_again_as_reqwest_does() {
             assert_eq!(answer.is_ok(), is_answered, "{refused} {with_ours} {answer:?}");
             if with_ours {
                 let spans = assert_sends(&telemetry, sends);
-                assert!(spans[0].has("error.type", "request"), "{}", telemetry.tree());
+                assert!(spans[0].has("error.type", "connection_lost"), "{}", telemetry.tree());
             }
         }
     }

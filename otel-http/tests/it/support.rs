@@ -35,7 +35,14 @@ pub(crate) fn client_layer(telemetry: &TestTelemetry) -> HttpClientLayerBuilder 
 }
 
 pub(crate) fn reqwest_client(telemetry: &TestTelemetry) -> otel_http::reqwest::Client {
-    otel_http::reqwest::Client::instrument(reqwest::Client::new())
+    reqwest_client_around(reqwest::Client::new(), telemetry)
+}
+
+pub(crate) fn reqwest_client_around(
+    inner: reqwest::Client,
+    telemetry: &TestTelemetry,
+) -> otel_http::reqwest::Client {
+    otel_http::reqwest::Client::instrument(inner)
         .with_tracer_provider(telemetry.tracer_provider())
         .with_meter_provider(telemetry.meter_provider())
         .with_propagator(TraceContextPropagator::new())
