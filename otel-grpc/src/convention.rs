@@ -39,6 +39,7 @@ pub(crate) struct Rules {
     /// Nothing is known of what a provider that was given by hand can do.
     pub(crate) has_own_meter_provider: bool,
     pub(crate) active_requests: bool,
+    pub(crate) remote_contexts: bool,
     pub(crate) grpc_metrics: bool,
     pub(crate) deadlines: bool,
     pub(crate) request_headers: HeaderCapture,

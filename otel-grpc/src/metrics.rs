@@ -50,6 +50,7 @@ const COUNT_BUCKETS: [f64; 18] = [
 pub(crate) struct Metrics {
     pub(crate) duration: Option<DurationSeries>,
     pub(crate) active: Option<UpDownCounter<i64>>,
+    pub(crate) remote_contexts: Option<Counter<u64>>,
     pub(crate) grpc: Option<GrpcMetrics>,
 }
 
@@ -65,7 +66,12 @@ impl Metrics {
             let counter = meter.i64_up_down_counter(S::ACTIVE).with_unit("{call}");
             counter.with_description("Number of gRPC calls that have started and not ended.").build()
         });
-        Self { duration, active, grpc: rules.grpc_metrics.then(|| GrpcMetrics::new::<S>(meter)) }
+        let remote_contexts = rules.remote_contexts.then(|| {
+            let counter = meter.u64_counter("otel_grpc.server.remote_contexts").with_unit("{call}");
+            counter.with_description("Calls that do not continue a trace of their caller.").build()
+        });
+        let grpc = rules.grpc_metrics.then(|| GrpcMetrics::new::<S>(meter));
+        Self { duration, active, remote_contexts, grpc }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod b3;
 mod baggage;
+mod broken;
 mod hex;
 mod inbound;
 mod jaeger;
@@ -16,6 +17,7 @@ mod xray;
 
 pub use b3::B3Propagator;
 pub use baggage::BaggagePropagator;
+pub use broken::{TRACE_CONTEXT_HEADERS, why_not_continued};
 pub(crate) use inbound::hands_on;
 pub use inbound::{InboundTrust, has_local_span, receive};
 pub use jaeger::JaegerPropagator;

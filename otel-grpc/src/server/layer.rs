@@ -117,6 +117,15 @@ impl GrpcServerLayerBuilder {
         self
     }
 
+    /// Counts calls that do not continue a trace of their caller in the metric `otel_grpc.server.remote_contexts`, by
+    /// `otel_grpc.remote_context`: `absent` (no header), `invalid` (a header of a known format that no propagator here could
+    /// read), `restarted` (a public endpoint began anew). A service that is called by services with telemetry finds here
+    /// where a trace breaks. Default: `false`.
+    pub fn with_remote_context_counter(mut self, count: bool) -> Self {
+        self.options.rules.remote_contexts = count;
+        self
+    }
+
     /// The peer's address from axum's `ConnectInfo<SocketAddr>`, unless a hook of yours finds it.
     #[cfg(feature = "axum")]
     pub fn for_axum(mut self) -> Self {

@@ -5,11 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::HeaderMap;
-use opentelemetry::Context;
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{Link, TraceContextExt};
+use opentelemetry::{Context, KeyValue};
 use otel_core::carrier::HeaderExtractor;
-use otel_core::propagation::{InboundTrust, has_local_span, receive, with_deferred_decision};
+use otel_core::propagation::{
+    InboundTrust, has_local_span, receive, why_not_continued, with_deferred_decision,
+};
 use otel_core::{Instrumenter, ServerLayer, call_hook, current_context, is_path_excluded};
 use tonic::transport::server::TcpConnectInfo;
 
@@ -50,14 +52,21 @@ impl Settings {
             let operation = self.instrumenter.inert(parent);
             return self.instrumenter.hands_on(operation.context()).then(|| Call::inert(operation));
         }
+        if self.instrumenter.convention().rules.remote_contexts && !is_nested {
+            self.count_caller(grpc.headers, &parent, &links);
+        }
+        self.start(grpc, &parent, links)
+    }
+
+    fn start(&self, grpc: &GrpcRequest<'_>, parent: &Context, links: Vec<Link>) -> Option<Call<ServerSide>> {
         let method = Method::new(grpc.path(), self.methods.as_ref());
         let rules = &self.instrumenter.convention().rules;
         let (name, names) = (rules.own_name(grpc), rules.names());
         let has_own_name = name.is_some();
-        let (peer, context) = (Some(&self.peer), &parent);
+        let (peer, context) = (Some(&self.peer), parent);
         let is_counted = method.is_known();
         let start = CallStart { grpc: *grpc, method, name, peer, context, names: names.as_ref(), is_counted };
-        let mut operation = self.instrumenter.start_with_links(&parent, &start, links);
+        let mut operation = self.instrumenter.start_with_links(parent, &start, links);
         if operation.is_inert() {
             return self.instrumenter.hands_on(operation.context()).then(|| Call::inert(operation));
         }
@@ -78,6 +87,17 @@ impl Settings {
     fn is_unwanted(&self, grpc: &GrpcRequest<'_>) -> bool {
         is_path_excluded("grpc", grpc.path())
             || self.filter.as_ref().is_some_and(|wanted| !call_hook(|| wanted(grpc), true))
+    }
+
+    /// Counts a call that does not continue its caller's trace, for those who look for where that breaks.
+    #[cold]
+    fn count_caller(&self, headers: &HeaderMap, parent: &Context, links: &[Link]) {
+        let Some(why) = why_not_continued(headers, parent, links) else { return };
+        self.instrumenter.with_metrics(|metrics| {
+            if let Some(counter) = &metrics.remote_contexts {
+                counter.add(1, &[KeyValue::new("otel_grpc.remote_context", why)]);
+            }
+        });
     }
 
     /// The context that the call belongs to, and links to what it only refers to.

@@ -60,6 +60,29 @@ async fn of_two_parents_the_newer_format_counts() {
 }
 
 #[tokio::test]
+async fn calls_that_continue_no_trace_are_counted() {
+    const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    for (public, expected) in [(false, [1.0, 2.0, 0.0]), (true, [1.0, 2.0, 1.0])] {
+        let telemetry = TestTelemetry::new();
+        let server = server_layer(&telemetry).with_remote_context_counter(true).with_public_endpoint(public);
+        let mut client = EchoClient::new(channel(serve(server.build()).await));
+        for (name, value) in
+            [("x-other", "1"), ("traceparent", PARENT), ("traceparent", "00-0-0-01"), ("b3", "0-0-1")]
+        {
+            let mut request = well(Kind::Unary).request(words("one"));
+            request.metadata_mut().insert(name, value.parse().unwrap());
+            client.unary(request).await.unwrap();
+        }
+        let points = telemetry.points("otel_grpc.server.remote_contexts");
+        let count = |word: &'static str| {
+            let point = points.iter().find(|point| point.has("otel_grpc.remote_context", word));
+            point.map_or(0.0, otel_testing::Point::total)
+        };
+        assert_eq!(["absent", "invalid", "restarted"].map(count), expected, "{points:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_public_endpoint_starts_traces_of_its_own() {
     let telemetry = TestTelemetry::new();
     let both = || {

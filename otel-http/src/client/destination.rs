@@ -8,6 +8,7 @@ use opentelemetry::baggage::{Baggage, BaggageExt};
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry::{Context, global};
 use otel_core::Providers;
+use otel_core::propagation::TRACE_CONTEXT_HEADERS;
 
 use super::host::{HostPattern, Server};
 
@@ -153,41 +154,6 @@ const ALL_BAGGAGE: [&str; 4] = [BAGGAGE, "correlation-context", "jaeger-baggage"
 /// How the names of headers with one entry of baggage each begin: Jaeger's and OpenTracing's.
 const BAGGAGE_ENTRIES: [&str; 2] = ["uberctx-", "ot-baggage-"];
 
-/// Headers that carry a trace context in formats that are in use: W3C, B3, Jaeger, X-Ray, OpenTracing, Datadog, gRPC's of
-/// old, Google Cloud's, Sentry's, Lightstep's, Elastic's, New Relic's, SkyWalking's, Dynatrace's, Instana's.
-pub(crate) const TRACE_CONTEXT: [&str; 30] = [
-    "traceparent",
-    "tracestate",
-    "b3",
-    "x-b3-traceid",
-    "x-b3-spanid",
-    "x-b3-parentspanid",
-    "x-b3-sampled",
-    "x-b3-flags",
-    "uber-trace-id",
-    "x-amzn-trace-id",
-    "ot-tracer-traceid",
-    "ot-tracer-spanid",
-    "ot-tracer-sampled",
-    "x-datadog-trace-id",
-    "x-datadog-parent-id",
-    "x-datadog-sampling-priority",
-    "x-datadog-origin",
-    "x-datadog-tags",
-    "grpc-trace-bin",
-    "x-cloud-trace-context",
-    "sentry-trace",
-    "x-ot-span-context",
-    "elastic-apm-traceparent",
-    "newrelic",
-    "sw8",
-    "sw8-x",
-    "x-dynatrace",
-    "x-instana-t",
-    "x-instana-s",
-    "x-instana-l",
-];
-
 fn remove(own_fields: Option<&[HeaderName]>, propagate: &Propagate, headers: &mut HeaderMap) {
     if propagate.baggage != Entries::All {
         remove_baggage(headers);
@@ -195,7 +161,7 @@ fn remove(own_fields: Option<&[HeaderName]>, propagate: &Propagate, headers: &mu
     if propagate.trace_context {
         return;
     }
-    for name in TRACE_CONTEXT {
+    for name in TRACE_CONTEXT_HEADERS {
         headers.remove(name);
     }
     match own_fields {

@@ -16,7 +16,6 @@ mod template;
 
 pub(crate) use body::ClientBody;
 pub use destination::DestinationPolicy;
-pub(crate) use destination::TRACE_CONTEXT;
 pub use future::HttpClientResponseFuture;
 pub(crate) use host::HostPattern;
 pub use layer::{HttpClientLayer, HttpClientLayerBuilder};

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use http::header::USER_AGENT;
-use opentelemetry::trace::{Link, TraceContextExt};
+use opentelemetry::trace::Link;
 use opentelemetry::{Context, KeyValue};
-use otel_core::propagation::{InboundTrust, has_local_span, receive};
+use otel_core::propagation::{InboundTrust, has_local_span, receive, why_not_continued};
 use otel_core::{
     AttributeNames, Instrumenter, Operation, ServerLayer, call_hook, current_context, is_path_excluded,
 };
@@ -19,7 +19,6 @@ use super::series::Series;
 use super::tally::ExpectedBody;
 use super::trace_response::MayKnow;
 use crate::cached::Route;
-use crate::client::TRACE_CONTEXT;
 use crate::forwarded::Forwarded;
 use crate::hooks::Filter;
 use crate::method::MethodName;
@@ -136,16 +135,10 @@ impl Settings {
     /// Counts a request that does not continue its caller's trace, for those who look for where that breaks.
     #[cold]
     fn count_caller(&self, http: &HttpRequest<'_>, parent: &Context, links: &[Link]) {
-        let has_header = || TRACE_CONTEXT.iter().any(|name| http.headers.contains_key(*name));
-        let context = match () {
-            () if !links.is_empty() => "restarted",
-            () if parent.span().span_context().is_remote() => return,
-            () if has_header() => "invalid",
-            () => "absent",
-        };
+        let Some(why) = why_not_continued(http.headers, parent, links) else { return };
         self.instrumenter.with_metrics(|metrics| {
             if let Some(counter) = &metrics.remote_contexts {
-                counter.add(1, &[KeyValue::new("otel_http.remote_context", context)]);
+                counter.add(1, &[KeyValue::new("otel_http.remote_context", why)]);
             }
         });
     }
