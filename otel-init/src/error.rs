@@ -24,7 +24,7 @@ pub(crate) enum InstallErrorKind {
         "a global `tracing` subscriber is already set: remove the other `init()`, or call \
          `without_tracing_subscriber()` and add `Telemetry::tracing_layer()` to your own subscriber"
     )]
-    SubscriberAlreadySet(#[source] tracing::subscriber::SetGlobalDefaultError),
+    SubscriberAlreadySet,
     #[error("{setting} is {value:?}: {reason}")]
     InvalidConfiguration { setting: &'static str, value: String, reason: String },
     #[error("the configuration file {path} is not used: {error}")]
@@ -61,7 +61,7 @@ impl InstallError {
     /// Somebody else has set the global `tracing` subscriber.
     #[must_use]
     pub fn is_subscriber_already_set(&self) -> bool {
-        matches!(self.0, InstallErrorKind::SubscriberAlreadySet(_))
+        matches!(self.0, InstallErrorKind::SubscriberAlreadySet)
     }
 
     /// A value given in code, or in the configuration file, cannot be used. A bad value in the environment is a warning,

@@ -56,7 +56,10 @@ pub(crate) fn install_nothing(
 
 /// The claim is the caller's to keep.
 pub(crate) fn install(_claim: &Claim, mut config: Config) -> Result<Telemetry, InstallError> {
-    // The subscriber comes last.
+    // The subscriber comes last, but what has been started by then would tell the other one how it is taken down.
+    if config.subscriber.is_some() && subscriber::has_global() {
+        return Err(InstallErrorKind::SubscriberAlreadySet.into());
+    }
     let held = diagnostics::hold();
     let pipeline =
         if config.is_disabled { install_disabled(&mut config) } else { install_enabled(&mut config) }?;
@@ -133,8 +136,8 @@ fn reads_only_w3c(config: &Config) -> bool {
 
 fn set_subscriber(config: &mut Config, pipeline: Option<&Pipeline>) -> Result<(), InstallError> {
     if let Some(subscriber) = &config.subscriber {
-        let warnings =
-            subscriber::set_global(subscriber, pipeline).map_err(InstallErrorKind::SubscriberAlreadySet)?;
+        let warnings = subscriber::set_global(subscriber, pipeline)
+            .map_err(|_| InstallErrorKind::SubscriberAlreadySet)?;
         config.warnings.extend(warnings);
     }
     Ok(())

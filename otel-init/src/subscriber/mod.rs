@@ -8,11 +8,12 @@ mod logfmt;
 pub(crate) mod span_fields;
 
 use std::sync::Arc;
+use std::thread;
 
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
-use tracing::subscriber::{Interest, SetGlobalDefaultError};
-use tracing::{Metadata, Subscriber};
+use tracing::subscriber::{Interest, NoSubscriber, SetGlobalDefaultError};
+use tracing::{Metadata, Subscriber, dispatcher};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context, Filter, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
@@ -44,6 +45,13 @@ const EXPORT_CRATES: &[&str] = &[
 ];
 
 type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// Whether there is a global subscriber. A thread that has just begun has none of its own.
+pub(crate) fn has_global() -> bool {
+    let is_some = || dispatcher::get_default(|current| !current.is::<NoSubscriber>());
+    dispatcher::has_been_set()
+        && thread::Builder::new().spawn(is_some).is_ok_and(|asked| asked.join().is_ok_and(|is_some| is_some))
+}
 
 /// Sets the global subscriber. Gives back what the operator should know.
 pub(crate) fn set_global(

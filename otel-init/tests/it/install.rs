@@ -81,6 +81,35 @@ fn an_existing_subscriber_is_an_error_and_nothing_is_installed() {
 }
 
 #[test]
+fn an_existing_subscriber_is_told_nothing_by_the_install_that_it_stops() {
+    let test = "install::an_existing_subscriber_is_told_nothing_by_the_install_that_it_stops";
+    if child::is_child() {
+        let subscriber =
+            tracing_subscriber::fmt().with_ansi(false).without_time().with_writer(std::io::stderr);
+        tracing::subscriber::set_global_default(subscriber.finish()).unwrap();
+        assert!(Telemetry::builder().install().unwrap_err().is_subscriber_already_set());
+        tracing::info!("the end");
+        return;
+    }
+    let finished = child::run(test, &[]);
+    let said = finished
+        .console
+        .lines()
+        .filter(|line| ["INFO", "WARN", "ERROR"].iter().any(|level| line.contains(level)));
+    assert_eq!(said.collect::<Vec<_>>(), [" INFO it::install: the end"], "{}", finished.console);
+}
+
+#[test]
+fn a_subscriber_of_this_thread_is_no_global_one() {
+    child::alone("install::a_subscriber_of_this_thread_is_no_global_one", || {
+        let _mine = tracing::subscriber::set_default(tracing_subscriber::registry());
+        let telemetry = Telemetry::builder().install().unwrap();
+        assert!(makes_spans());
+        drop(telemetry);
+    });
+}
+
+#[test]
 fn a_failed_install_leaves_the_meter_provider_of_before() {
     if child::is_child() {
         global::set_meter_provider(Counting);
