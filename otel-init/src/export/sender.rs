@@ -104,11 +104,17 @@ impl Sender {
 
     /// Sends until it is taken, refused for good, or the time is up; not at all during a pause.
     pub(super) async fn deliver<R: OtlpRequest>(&self, body: Bytes) -> Result<Rejected, SendError> {
-        if self.monitor.is_paused() && !self.monitor.urgency.is_set() {
-            let cause = self.monitor.last_cause().unwrap_or_else(|| "the collector asked for it".to_owned());
-            return Err(SendError::transient(paused(&cause)));
-        }
+        self.ready()?;
         self.deliver_now::<R>(body).await
+    }
+
+    /// An error during a pause, for which nobody waits who is in a hurry.
+    pub(super) fn ready(&self) -> Result<(), SendError> {
+        if !self.monitor.is_paused() || self.monitor.urgency.is_set() {
+            return Ok(());
+        }
+        let cause = self.monitor.last_cause().unwrap_or_else(|| "the collector asked for it".to_owned());
+        Err(SendError::transient(paused(&cause)))
     }
 
     pub(super) async fn deliver_now<R: OtlpRequest>(&self, body: Bytes) -> Result<Rejected, SendError> {

@@ -3,8 +3,7 @@
 //! They are sent before the next one: data points with the next collection, spans and log records with the SDK's next batch.
 //! What is encoded when it ends has a place of its own to wait, `crate::wire`.
 
-use std::collections::VecDeque;
-use std::mem;
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
@@ -12,13 +11,12 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use super::message::OtlpRequest;
 use super::sender::Sender;
-use super::transport::Retry;
+use super::transport::{Retry, SendError};
 use crate::wire::Overtaken;
 
 /// More than this does not wait. As much as `crate::wire` takes while nothing gets through.
 const MOST_BYTES: usize = 16 << 20;
 
-/// From the oldest.
 #[derive(Debug, Default)]
 pub(super) struct Unsent {
     /// Held while they are sent.
@@ -27,9 +25,14 @@ pub(super) struct Unsent {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    requests: VecDeque<EncodedRequest>,
+    /// By age: the oldest has the lowest number.
+    requests: BTreeMap<u64, EncodedRequest>,
+    /// How many there were.
+    numbered: u64,
     /// How many requests were delivered.
     delivered: u64,
+    /// Whether the collector has asked for a pause when it was sent the last one.
+    is_held_off: bool,
 }
 
 /// A request that is to be sent.
@@ -52,46 +55,66 @@ impl Sender {
     pub(super) async fn send_with_unsent<R: OtlpRequest>(&self, new: Vec<EncodedRequest>) -> OTelSdkResult {
         let mut waiting = self.unsent.waiting.lock().await;
         self.monitor.tally.resumed(waiting.items());
-        waiting.requests.extend(new);
-        let mut result = Ok(());
-        for request in mem::take(&mut waiting.requests) {
-            if result.is_err() && self.monitor.is_paused() {
-                waiting.requests.push_back(request);
-            } else if let Err(cause) = self.attempt_to_send::<R>(request, &mut waiting).await {
-                result = Err(cause);
-            }
-        }
-        result.map_err(|cause| {
-            self.set_aside(&mut waiting, &cause);
-            OTelSdkError::InternalFailure(cause)
+        waiting.add(new);
+        let sent = match self.ready() {
+            _ if waiting.requests.is_empty() => Ok(()),
+            Ok(()) => self.send_in_turn::<R>(&mut waiting).await,
+            Err(pause) => Err(pause),
+        };
+        sent.map_err(|error| {
+            self.set_aside(&mut waiting, &error.cause);
+            OTelSdkError::InternalFailure(error.cause)
         })
     }
 
-    async fn attempt_to_send<R: OtlpRequest>(
-        &self,
-        mut request: EncodedRequest,
-        waiting: &mut Waiting,
-    ) -> Result<(), String> {
-        let error = match self.deliver::<R>(request.body.clone()).await {
-            Ok(rejected) => {
-                waiting.delivered += 1;
-                self.delivered(request.items, &rejected);
-                return Ok(());
+    /// It may be one request that the collector fails of. So if a failure begins a pause, one more is tried that never failed;
+    /// and if the collector has asked for the pause, such a one is the first after it.
+    async fn send_in_turn<R: OtlpRequest>(&self, waiting: &mut Waiting) -> Result<(), SendError> {
+        let mut result = Ok(());
+        for number in waiting.turns() {
+            let is_paused = result.is_err() && self.monitor.is_paused();
+            if is_paused && waiting.has_failed(number) {
+                continue;
             }
-            Err(error) => error,
-        };
-        if error.retry == Retry::Never || request.overtaken.fails(waiting.delivered) {
-            self.monitor.failed(request.items, &error.cause);
-        } else {
-            waiting.requests.push_back(request);
+            let Err(error) = self.send_waiting::<R>(number, waiting).await else { continue };
+            waiting.is_held_off = matches!(error.retry, Retry::After(_));
+            result = Err(error);
+            if is_paused || waiting.is_held_off {
+                break;
+            }
         }
-        Err(error.cause)
+        result
+    }
+
+    async fn send_waiting<R: OtlpRequest>(
+        &self,
+        number: u64,
+        waiting: &mut Waiting,
+    ) -> Result<(), SendError> {
+        let Some(request) = waiting.requests.get_mut(&number) else { return Ok(()) };
+        let items = request.items;
+        match self.deliver_now::<R>(request.body.clone()).await {
+            Ok(rejected) => {
+                waiting.requests.remove(&number);
+                waiting.delivered += 1;
+                waiting.is_held_off = false;
+                self.delivered(items, &rejected);
+                Ok(())
+            }
+            Err(error) => {
+                if error.retry == Retry::Never || request.overtaken.fails(waiting.delivered) {
+                    waiting.requests.remove(&number);
+                    self.monitor.failed(items, &error.cause);
+                }
+                Err(error)
+            }
+        }
     }
 
     /// Leaves what is in flight for the next time, as much as there is room for. What is new is worth more than what is old.
     fn set_aside(&self, waiting: &mut MutexGuard<'_, Waiting>, cause: &str) {
         while waiting.bytes() > MOST_BYTES
-            && let Some(oldest) = waiting.requests.pop_front()
+            && let Some((_, oldest)) = waiting.requests.pop_first()
         {
             self.monitor.failed(oldest.items, cause);
         }
@@ -115,11 +138,33 @@ impl Sender {
 }
 
 impl Waiting {
+    fn add(&mut self, new: Vec<EncodedRequest>) {
+        for request in new {
+            self.requests.insert(self.numbered, request);
+            self.numbered += 1;
+        }
+    }
+
+    /// In which order they are sent: from the oldest.
+    fn turns(&self) -> Vec<u64> {
+        let mut turns: Vec<_> = self.requests.keys().copied().collect();
+        if self.is_held_off
+            && let Some(fresh) = turns.iter().position(|number| !self.has_failed(*number))
+        {
+            turns[..=fresh].rotate_right(1);
+        }
+        turns
+    }
+
+    fn has_failed(&self, number: u64) -> bool {
+        self.requests.get(&number).is_some_and(|request| request.overtaken.has_failed())
+    }
+
     fn items(&self) -> u64 {
-        self.requests.iter().map(|request| request.items).sum()
+        self.requests.values().map(|request| request.items).sum()
     }
 
     fn bytes(&self) -> usize {
-        self.requests.iter().map(|request| request.body.len()).sum()
+        self.requests.values().map(|request| request.body.len()).sum()
     }
 }

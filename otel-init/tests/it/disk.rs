@@ -308,13 +308,26 @@ fn two_tenants_of_one_collector_get_each_what_is_theirs() {
 
 #[test]
 fn a_request_that_always_fails_keeps_nothing_from_being_sent() {
-    let test = "disk::a_request_that_always_fails_keeps_nothing_from_being_sent";
+    keeps_nothing_from_being_sent(
+        "disk::a_request_that_always_fails_keeps_nothing_from_being_sent",
+        "poison",
+        "",
+    );
+}
+
+#[test]
+fn a_request_that_always_gets_a_pause_keeps_nothing_from_being_sent() {
+    let test = "disk::a_request_that_always_gets_a_pause_keeps_nothing_from_being_sent";
+    keeps_nothing_from_being_sent(test, "pauses", "retry-after: 3600\r\n");
+}
+
+fn keeps_nothing_from_being_sent(test: &str, folder: &str, refusal: &'static str) {
     if !child::is_child() {
-        let folder = Folder::new("poison");
+        let folder = Folder::new(folder);
         child::run(test, &[(FOLDER, folder.path()), ("RUST_LOG", "error")]);
         return;
     }
-    let collector = Scripted::start(&[Reaction::UpTo(10_000)]);
+    let collector = Scripted::start(&[Reaction::UpTo(10_000, refusal)]);
     let telemetry = patient()
         .with_endpoint(collector.http())
         .with_exporters(Signal::Metrics, ["none"])

@@ -11,8 +11,9 @@ use std::time::Duration;
 pub(crate) enum Reaction {
     /// The request is read, and this is the answer.
     Answer(String),
-    /// The request is read and taken, if it has no more bytes than this; otherwise the collector is unavailable.
-    UpTo(usize),
+    /// The request is read and taken, if it has no more bytes than this; otherwise the collector is unavailable, with these
+    /// headers.
+    UpTo(usize, &'static str),
     /// The request is read, and the answer has so many bytes.
     Flood(usize),
     /// The request is read, and this is the answer, a byte a second.
@@ -92,10 +93,11 @@ fn serve(mut connection: TcpStream, script: &[Reaction], count: &AtomicUsize) {
                 let _ = connection.write_all(answer.as_bytes());
                 false
             }
-            Reaction::UpTo(most) => {
+            Reaction::UpTo(most, headers) => {
                 let length = read_request(&mut connection);
-                let status = if length <= Some(most) { "200 OK" } else { "503 Service Unavailable" };
-                let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
+                let refusal = format!("503 Service Unavailable\r\n{headers}");
+                let status = if length <= Some(most) { "200 OK\r\n" } else { &*refusal };
+                let answer = format!("HTTP/1.1 {status}content-length: 0\r\n\r\n");
                 length.is_some() && connection.write_all(answer.as_bytes()).is_ok()
             }
             Reaction::Flood(length) => {

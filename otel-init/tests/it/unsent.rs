@@ -160,9 +160,47 @@ fn a_request_that_always_fails_is_given_up_when_others_get_through() {
     });
 }
 
+/// Of requests behind a large one, which this collector never takes, all others get through.
+fn only_the_large_one_is_lost(test: &str, script: &[Reaction]) {
+    alone(test, || {
+        let collector = Scripted::start(script);
+        let builder = builder(Signal::Metrics, &collector.http(), "http/protobuf");
+        let telemetry = builder.with_temporality(Temporality::Delta).install().unwrap();
+        orders().add(1, &[KeyValue::new("payload", "x".repeat(200_000))]);
+        flush_in_vain(&telemetry);
+        let large = health_of(&telemetry, Signal::Metrics).queued;
+        while health_of(&telemetry, Signal::Metrics).circuit != CircuitState::Open {
+            flush_in_vain(&telemetry);
+        }
+        let is_over = (0..10).any(|_| {
+            orders().add(1, &[]);
+            let _ = telemetry.flush_blocking();
+            health_of(&telemetry, Signal::Metrics).queued == 0
+        });
+        let health = health_of(&telemetry, Signal::Metrics);
+        assert!(is_over && health.failed == large && health.exported > 0, "{health:?}");
+        telemetry.shutdown_blocking().unwrap();
+    });
+}
+
 #[test]
-fn a_flush_tries_one_request_when_the_circuit_is_open() {
-    alone("unsent::a_flush_tries_one_request_when_the_circuit_is_open", || {
+fn a_request_that_always_fails_does_not_keep_the_circuit_open() {
+    // The fifth failure opens it, and one more is tried: each with the three retries of a flush.
+    let outage = std::iter::repeat_n(Reaction::status("503 Service Unavailable", ""), 24);
+    let script: Vec<_> = outage.chain([Reaction::UpTo(100_000, "")]).collect();
+    only_the_large_one_is_lost("unsent::a_request_that_always_fails_does_not_keep_the_circuit_open", &script);
+}
+
+#[test]
+fn a_request_that_the_collector_always_asks_a_pause_for_holds_up_no_other() {
+    let script = [Reaction::UpTo(100_000, "retry-after: 3600\r\n")];
+    let test = "unsent::a_request_that_the_collector_always_asks_a_pause_for_holds_up_no_other";
+    only_the_large_one_is_lost(test, &script);
+}
+
+#[test]
+fn a_flush_tries_the_oldest_and_a_new_request_when_the_circuit_is_open() {
+    alone("unsent::a_flush_tries_the_oldest_and_a_new_request_when_the_circuit_is_open", || {
         let collector = Scripted::start(&[Reaction::status("503 Service Unavailable", "")]);
         let telemetry = builder(Signal::Metrics, &collector.http(), "http/protobuf").install().unwrap();
         let requests_of_a_flush = || {
@@ -175,7 +213,7 @@ fn a_flush_tries_one_request_when_the_circuit_is_open() {
         while health_of(&telemetry, Signal::Metrics).circuit != CircuitState::Open {
             flush_in_vain(&telemetry);
         }
-        assert_eq!(requests_of_a_flush(), one);
+        assert_eq!(requests_of_a_flush(), 2 * one);
         telemetry.shutdown_blocking().unwrap_err();
     });
 }

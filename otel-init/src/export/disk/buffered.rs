@@ -69,7 +69,8 @@ impl Sender {
     }
 
     /// Sends what is on disk, from the oldest. It may be this request that the collector fails of, so after a failure the next
-    /// one is tried that never failed, and ends it if it fails, too.
+    /// one is tried that never failed, and ends it if it fails, too. If the collector has asked for a pause, such a one is the
+    /// first after it.
     pub(in crate::export) async fn drain<R: OtlpRequest>(&self, shelf: &Shelf) -> OTelSdkResult {
         let _turn = self.draining.lock().await;
         shelf.tidy();
@@ -95,7 +96,9 @@ impl Sender {
                 has_failed = false;
                 continue;
             };
-            let is_last = has_failed || matches!(error.retry, Retry::After(_));
+            let is_held_off = matches!(error.retry, Retry::After(_));
+            shelf.hold_off(is_held_off);
+            let is_last = has_failed || is_held_off;
             has_failed = error.retry != Retry::Never;
             self.not_sent(shelf, &stored, &error);
             result = Err(OTelSdkError::InternalFailure(error.cause));

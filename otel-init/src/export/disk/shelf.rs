@@ -36,6 +36,8 @@ struct State {
     done: BTreeMap<PathBuf, u64>,
     /// How many were taken by the collector.
     delivered: u64,
+    /// Whether the collector has asked for a pause when it was sent the last one.
+    is_held_off: bool,
 }
 
 #[derive(Debug)]
@@ -95,7 +97,7 @@ impl Shelf {
         written
     }
 
-    /// The requests of this destination, from the oldest.
+    /// The requests of this destination in the order in which they are sent: from the oldest.
     pub(crate) fn stored(&self) -> Vec<Stored> {
         let state = self.lock();
         let stored = |(path, waiting): (&PathBuf, &Waiting)| Stored {
@@ -103,7 +105,13 @@ impl Shelf {
             items: waiting.content.items,
             has_failed: waiting.overtaken.has_failed(),
         };
-        state.waiting.iter().map(stored).collect()
+        let mut all: Vec<_> = state.waiting.iter().map(stored).collect();
+        if state.is_held_off
+            && let Some(fresh) = all.iter().position(|stored| !stored.has_failed)
+        {
+            all[..=fresh].rotate_right(1);
+        }
+        all
     }
 
     /// Whether nothing waits, as far as this process knows.
@@ -149,9 +157,16 @@ impl Shelf {
         });
     }
 
+    /// Notes whether the collector asks for a pause. It may be for one request alone.
+    pub(super) fn hold_off(&self, is_held_off: bool) {
+        self.lock().is_held_off = is_held_off;
+    }
+
     /// Counts what the collector took.
     pub(super) fn got_through(&self) {
-        self.lock().delivered += 1;
+        let mut state = self.lock();
+        state.delivered += 1;
+        state.is_held_off = false;
     }
 
     /// Counts a failure of this request. Whether it is the one that the collector fails of.
