@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use opentelemetry::{Array, Key, KeyValue, Value};
 
 use super::limits::AttributeLimits;
-use super::redactor::Redactor;
+use super::redactor::{KeyDecision, Redactor};
 use super::value::{SHORTEST_NUMBER, SafeValue, Verdict};
 
 /// More characters than the limit are looked through for secrets, so that one at the edge is seen whole.
@@ -63,9 +63,15 @@ pub(super) fn judged<V: SafeValue>(
     redactor: &Redactor,
     limits: AttributeLimits,
 ) -> Verdict<V> {
+    let decision = redactor.decide(key);
     // Looking through a text of megabytes of which kilobytes stay would be time for nothing.
-    let bounded = limits.value_length.and_then(|limit| value.shortened(limit.saturating_add(MARGIN)));
-    let verdict = bounded.as_ref().unwrap_or(value).redacted(&redactor.decide(key), redactor);
+    let bound = limits.value_length.filter(|_| matches!(decision, KeyDecision::Scan));
+    let bounded = bound.and_then(|limit| value.shortened(limit.saturating_add(MARGIN)));
+    let mut verdict = bounded.as_ref().unwrap_or(value).redacted(&decision, redactor);
+    if bounded.is_some() && matches!(verdict, Verdict::Changed(_)) {
+        // It is shorter now, and its end, where a secret may have been cut, nearer than the margin.
+        verdict = value.redacted(&decision, redactor);
+    }
     if !matches!(verdict, Verdict::Same) {
         redactor.count();
     }

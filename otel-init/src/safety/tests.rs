@@ -236,6 +236,36 @@ fn a_secret_at_the_edge_of_the_limit_is_not_cut_into_something_else() {
 }
 
 #[test]
+fn a_secret_that_was_cut_does_not_come_within_the_limit_by_what_was_redacted_before_it() {
+    let safety = safety(Redaction::new(), limits(8, Some(64)));
+    // 4096 characters more than the limit are looked through at first: up to the 2.
+    let long = format!("Bearer {} redis://user:hunter2hunter2@cache", "x1".repeat(2066));
+    let span = span_through(&safety, vec![KeyValue::new("note", long)]).unwrap();
+    assert_eq!(texts(&span.attributes), pairs(&[("note", "Bearer REDACTED redis://REDACTED@cache")]));
+}
+
+#[test]
+fn secrets_in_bytes_that_are_no_text_are_found() {
+    let safety = safety(Redaction::new(), limits(8, Some(64)));
+    // What is looked through ends within the last character.
+    let long = format!("password=hunter2 {}é", "x".repeat(4142));
+    let record = log_through(&safety, |record| {
+        record.set_body(AnyValue::Bytes(Box::new(b"\xff password=hunter2 \xfe".to_vec())));
+        record.add_attribute("long", AnyValue::Bytes(Box::new(long.into_bytes())));
+        record.add_attribute("picture", AnyValue::Bytes(Box::new(vec![0xff; 10])));
+    })
+    .unwrap();
+    let text = |value: &AnyValue| match value {
+        AnyValue::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(text(record.body().unwrap()), "\u{fffd} password=REDACTED \u{fffd}");
+    let attributes: Vec<_> = record.attributes_iter().collect();
+    assert!(text(&attributes[0].1).starts_with("password=REDACTED xxx"), "{attributes:?}");
+    assert_eq!(attributes[1].1, AnyValue::Bytes(Box::new(vec![0xff; 10])));
+}
+
+#[test]
 fn rules_apply_in_order_and_come_before_the_presets() {
     let redaction = Redaction::new()
         .with_key("app.page_token", Redact::Keep)

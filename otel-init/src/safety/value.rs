@@ -147,11 +147,9 @@ fn redacted_at(
         KeyDecision::Scan => match value {
             AnyValue::String(text) => scanned(redactor.scan(text.as_str())),
             AnyValue::Int(number) => scan_number(*number, redactor),
-            AnyValue::Bytes(bytes) => match std::str::from_utf8(bytes) {
-                Ok(text) => scanned::<String>(redactor.scan(text))
-                    .map(|text| AnyValue::Bytes(Box::new(text.into_bytes()))),
-                Err(_) => Verdict::Same,
-            },
+            // What is no text may have one in it.
+            AnyValue::Bytes(bytes) => scanned::<String>(redactor.scan(&String::from_utf8_lossy(bytes)))
+                .map(|text| AnyValue::Bytes(Box::new(text.into_bytes()))),
             AnyValue::ListAny(_) | AnyValue::Map(_) if depth >= DEPTH => Verdict::Changed(REDACTED.into()),
             AnyValue::ListAny(values) => {
                 scan_list(values, |value| redacted_at(value, &KeyDecision::Scan, redactor, depth + 1))
