@@ -1,8 +1,8 @@
 //! Fields of `tracing` spans on the log records of the events inside of them.
 //!
 //! Upstream's bridge can do it behind an experimental feature, but keeps every value that a field ever had for as long as
-//! the span lives. So the fields are kept here, each once and not without end, and handed to the log chain while the bridge
-//! emits the event on this very thread.
+//! the span lives. So the fields are kept here, each once, and handed to the log chain while the bridge emits the event on this
+//! very thread.
 
 use std::cell::RefCell;
 use std::fmt::Debug;
@@ -18,9 +18,6 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
 use super::causes;
-
-/// As many fields as `tracing` allows a span are kept of each span.
-const MOST: usize = 32;
 
 /// Fields that tell the span what to be. `tracing-opentelemetry` reads them, and they are no attributes of the span either.
 const FOR_THE_SPAN: [&str; 4] = ["otel.name", "otel.kind", "otel.status_code", "otel.status_description"];
@@ -49,7 +46,7 @@ pub(crate) struct WithSpanFields<L> {
     pub(crate) has_code_locations: bool,
 }
 
-/// The fields of one span, the last value of each.
+/// The fields of spans, the last value of each. Their number is bounded by that of the fields in the code.
 #[derive(Default)]
 struct Fields(Vec<(&'static str, AnyValue)>);
 
@@ -118,7 +115,7 @@ impl Fields {
     fn set(&mut self, name: &'static str, value: AnyValue) {
         if let Some((_, known)) = self.0.iter_mut().find(|(known, _)| *known == name) {
             *known = value;
-        } else if self.0.len() < MOST && !FOR_THE_SPAN.contains(&name) {
+        } else if !FOR_THE_SPAN.contains(&name) {
             self.0.push((name, value));
         }
     }
@@ -153,18 +150,75 @@ impl Visit for Fields {
 
 #[cfg(test)]
 mod tests {
-    use opentelemetry::logs::AnyValue;
+    use std::sync::{Arc, Mutex};
 
-    use super::{Fields, MOST};
+    use tracing_subscriber::Registry;
+    use tracing_subscriber::layer::SubscriberExt;
+
+    use super::*;
+
+    /// Stands for the bridge: keeps what a record would get.
+    struct Reading(Arc<Mutex<Vec<(&'static str, AnyValue)>>>);
+
+    impl<S: Subscriber> Layer<S> for Reading {
+        fn on_event(&self, _: &Event<'_>, _: Context<'_, S>) {
+            self.0.lock().unwrap().extend(CURRENT.with_borrow(Clone::clone));
+        }
+    }
 
     #[test]
-    fn a_field_is_kept_once_and_fields_are_bounded() {
-        let mut fields = Fields::default();
-        (0..1000).for_each(|round| fields.set("round", AnyValue::Int(round)));
-        assert_eq!(fields.0, [("round", AnyValue::Int(999))]);
-        for index in 0..100 {
-            fields.set(Box::leak(index.to_string().into_boxed_str()), AnyValue::Int(index));
+    fn each_field_is_there_once_and_none_is_crowded_out_by_those_of_outer_spans() {
+        let read = Arc::<Mutex<Vec<_>>>::default();
+        let layer = WithSpanFields { bridge: Reading(Arc::clone(&read)), has_code_locations: false };
+        tracing::subscriber::with_default(Registry::default().with(layer), || {
+            // As many as a span can have.
+            let outer = tracing::info_span!(
+                "outer",
+                a = 0,
+                b = 0,
+                c = 0,
+                d = 0,
+                e = 0,
+                f = 0,
+                g = 0,
+                h = 0,
+                i = 0,
+                j = 0,
+                k = 0,
+                l = 0,
+                m = 0,
+                n = 0,
+                o = 0,
+                p = 0,
+                q = 0,
+                r = 0,
+                s = 0,
+                t = 0,
+                u = 0,
+                v = 0,
+                w = 0,
+                x = 0,
+                y = 0,
+                z = 0,
+                aa = 0,
+                bb = 0,
+                cc = 0,
+                dd = 0,
+                ee = 0,
+                round = -1_i64
+            );
+            let _outer = outer.enter();
+            (0..1000_i64).for_each(|round| {
+                outer.record("round", round);
+            });
+            let _inner = tracing::info_span!("inner", order = 7_i64, a = 1_i64).entered();
+            tracing::info!("an event");
+        });
+        let read = read.lock().unwrap();
+        let values =
+            |name| read.iter().filter(move |(known, _)| *known == name).map(|(_, value)| value.clone());
+        for (name, value) in [("order", 7), ("a", 1), ("round", 999)] {
+            assert_eq!(Vec::from_iter(values(name)), [AnyValue::Int(value)], "{name}: {read:?}");
         }
-        assert_eq!(fields.0.len(), MOST);
     }
 }
