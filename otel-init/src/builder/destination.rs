@@ -1,10 +1,13 @@
 //! An OTLP destination beside those of the environment.
 
+use std::fmt;
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue};
+use http::HeaderMap;
 
-use crate::config::{Compression, Endpoint, HeaderProvider, LONGEST_WAIT, OtlpConfig, TlsConfig};
+use crate::config::{
+    Compression, Endpoint, HeaderProvider, LONGEST_WAIT, OtlpConfig, TlsConfig, sensitive_header,
+};
 use crate::{InstallError, Protocol, Signal};
 
 /// One more collector, with a queue, retries, a circuit breaker and a health of its own:
@@ -20,27 +23,17 @@ use crate::{InstallError, Protocol, Signal};
 /// let builder = Telemetry::builder().with_destination(vendor);
 /// # drop(builder);
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use]
 pub struct OtlpDestination {
     url: String,
     signals: Vec<Signal>,
     protocol: Protocol,
-    headers: Vec<(String, Secret)>,
+    headers: Vec<(String, String)>,
     provider: Option<HeaderProvider>,
     timeout: Duration,
     compression: Option<Compression>,
     tls: TlsConfig,
-}
-
-/// Not shown by `Debug`.
-#[derive(Clone)]
-struct Secret(String);
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("..")
-    }
 }
 
 impl OtlpDestination {
@@ -76,7 +69,7 @@ impl OtlpDestination {
     /// Adds a header to each request. A name or value that HTTP does not allow makes
     /// [`install`](crate::TelemetryBuilder::install) fail.
     pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.push((name.into(), Secret(value.into())));
+        self.headers.push((name.into(), value.into()));
         self
     }
 
@@ -130,9 +123,14 @@ impl OtlpDestination {
 
     /// One configuration for each signal.
     pub(crate) fn resolve(&self) -> Result<Vec<OtlpConfig>, InstallError> {
-        let headers: Result<_, InstallError> =
-            self.headers.iter().map(|(name, value)| header(name, value)).collect();
-        let headers: http::HeaderMap = headers?;
+        // The value is likely a secret, so the error leaves it out.
+        let invalid = |name: &str| {
+            let reason = "HTTP does not allow this name, or its value".to_owned();
+            InstallError::invalid("a header of a destination", name.to_owned(), reason)
+        };
+        let header =
+            |(name, value): &(String, String)| sensitive_header(name, value).ok_or_else(|| invalid(name));
+        let headers = self.headers.iter().map(header).collect::<Result<HeaderMap, _>>()?;
         self.signals
             .iter()
             .map(|signal| {
@@ -158,14 +156,27 @@ impl OtlpDestination {
     }
 }
 
-/// The value is likely a secret, so the error leaves it out.
-fn header(name: &str, value: &Secret) -> Result<(HeaderName, HeaderValue), InstallError> {
-    let invalid = || {
-        let reason = "HTTP does not allow this name, or its value".to_owned();
-        InstallError::invalid("a header of a destination", name.to_owned(), reason)
-    };
-    let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
-    let mut value = HeaderValue::from_str(&value.0).map_err(|_| invalid())?;
-    value.set_sensitive(true);
-    Ok((key, value))
+/// Without what may be a secret: the values of headers, and what stands in the URL for the collector alone.
+impl fmt::Debug for OtlpDestination {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("OtlpDestination")
+            .field("url", &Endpoint::masked(&self.url))
+            .field("signals", &self.signals)
+            .field("protocol", &self.protocol)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::OtlpDestination;
+
+    #[test]
+    fn no_secret_of_it_is_shown() {
+        let destination = OtlpDestination::new("https://user:hunter2@collector:4318/otlp?key=hunter2")
+            .with_header("authorization", "Bearer hunter2");
+        let shown = format!("{destination:?}");
+        assert!(shown.contains("collector:4318") && !shown.contains("hunter2"), "{shown}");
+    }
 }

@@ -4,13 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::HeaderMap;
 use opentelemetry_sdk::metrics::Temporality;
 
 use super::BatchConfig;
 use super::environment::Environment;
 use super::exporters::ExporterName;
-use super::otlp::OtlpConfig;
+use super::otlp::{OtlpConfig, sensitive_header};
 use super::prometheus::PrometheusConfig;
 use super::{Settings, batch};
 use crate::builder::{LogExporterFactory, MetricExporterFactory, SpanExporterFactory};
@@ -225,18 +225,12 @@ impl HeaderProvider {
     pub(crate) fn headers(&self) -> Result<HeaderMap, String> {
         let given =
             caught(|| (self.0)()).map_err(|_| "the function that gives the headers panicked".to_owned())?;
-        given
-            .into_iter()
-            .map(|(name, value)| {
-                let invalid =
-                    |_| format!("the function that gives the headers gave a bad value for {name:?}");
-                let key = HeaderName::from_bytes(name.as_bytes())
-                    .map_err(|_| format!("the function that gives the headers gave a bad name: {name:?}"))?;
-                let mut value = HeaderValue::from_str(&value).map_err(invalid)?;
-                value.set_sensitive(true);
-                Ok((key, value))
-            })
-            .collect()
+        let header = |(name, value): (String, String)| {
+            let reason = "which HTTP does not allow, or its value";
+            sensitive_header(&name, &value)
+                .ok_or_else(|| format!("the function that gives the headers gave {name:?}, {reason}"))
+        };
+        given.into_iter().map(header).collect()
     }
 }
 

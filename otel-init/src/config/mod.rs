@@ -44,7 +44,7 @@ pub(crate) use endpoint::Endpoint;
 pub(crate) use environment::Environment;
 pub(crate) use file::FileError;
 pub(crate) use instrumentation::{CAPTURED, Instrumentations};
-pub(crate) use otlp::{Compression, OtlpConfig, TlsConfig};
+pub(crate) use otlp::{Compression, OtlpConfig, TlsConfig, sensitive_header};
 #[cfg(feature = "prometheus")]
 pub(crate) use prometheus::PrometheusConfig;
 pub(crate) use propagation::PropagatorConfig;

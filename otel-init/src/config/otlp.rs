@@ -274,7 +274,8 @@ pub(super) fn parse_headers(text: &str) -> Result<HeaderMap, usize> {
     percent::read_pairs(text, |name, value| sensitive_header(&name, &value))
 }
 
-pub(super) fn sensitive_header(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
+/// `None` if HTTP does not allow the name, or the value.
+pub(crate) fn sensitive_header(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
     let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
     let mut value = HeaderValue::from_str(value).ok()?;
     value.set_sensitive(true);
