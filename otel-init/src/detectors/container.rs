@@ -2,9 +2,7 @@
 //!
 //! <https://opentelemetry.io/docs/specs/semconv/resource/k8s/>
 
-use opentelemetry::{Key, Value};
-
-use super::some;
+use super::{Attribute, known, some};
 use crate::config::Variables;
 
 /// Names that a pod's manifest usually gives to the downward API, and what they are.
@@ -35,24 +33,21 @@ pub(super) const VARIABLES: &[&str] = &[
     "CONTAINER_NAME",
 ];
 
-pub(super) fn detect(_: &Variables) -> Vec<(Key, Value)> {
+pub(super) fn detect(_: &Variables) -> Vec<Attribute> {
     let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let mounts = || std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let id = container_id(&groups).or_else(|| container_id_of_mounts(&mounts()));
-    some("container.id", id).into_iter().collect()
+    known([some("container.id", id)])
 }
 
-pub(super) fn kubernetes(variables: &Variables) -> Vec<(Key, Value)> {
+pub(super) fn kubernetes(variables: &Variables) -> Vec<Attribute> {
     if variables.text(INSIDE).is_none() {
         return Vec::new();
     }
     // A pod's host name is its name, and the account's file has its namespace, unless the manifest says otherwise.
     let namespace = std::fs::read_to_string(NAMESPACE).ok().map(|name| name.trim().to_owned());
-    let mut attributes: Vec<(Key, Value)> =
-        [some("k8s.pod.name", variables.text("HOSTNAME")), some("k8s.namespace.name", namespace)]
-            .into_iter()
-            .flatten()
-            .collect();
+    let mut attributes =
+        known([some("k8s.pod.name", variables.text("HOSTNAME")), some("k8s.namespace.name", namespace)]);
     for (names, key) in DOWNWARD {
         attributes.extend(some(key, names.iter().find_map(|name| variables.text(name))));
     }

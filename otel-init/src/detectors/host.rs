@@ -2,38 +2,30 @@
 
 use std::fs::read_to_string;
 
-use opentelemetry::{Key, Value};
-
-use super::some;
+use super::{Attribute, known, some};
 use crate::config::Variables;
 
 pub(super) const VARIABLES: &[&str] = &["HOSTNAME", "COMPUTERNAME"];
 
-pub(super) fn detect(variables: &Variables) -> Vec<(Key, Value)> {
-    [
+pub(super) fn detect(variables: &Variables) -> Vec<Attribute> {
+    known([
         some("host.name", name(variables)),
         some("host.id", id()),
         some("host.arch", Some(arch(std::env::consts::ARCH))),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    ])
 }
 
 /// <https://opentelemetry.io/docs/specs/semconv/resource/os/>
-pub(super) fn os(_: &Variables) -> Vec<(Key, Value)> {
+pub(super) fn os(_: &Variables) -> Vec<Attribute> {
     let release = read_to_string("/etc/os-release").or_else(|_| read_to_string("/usr/lib/os-release"));
     let release = release.unwrap_or_default();
-    [
+    known([
         some("os.type", Some(kind(std::env::consts::OS))),
         some("os.name", entry(&release, "NAME")),
         some("os.version", entry(&release, "VERSION_ID")),
         some("os.description", entry(&release, "PRETTY_NAME")),
         some("os.build_id", entry(&release, "BUILD_ID").or_else(kernel)),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    ])
 }
 
 fn name(variables: &Variables) -> Option<String> {

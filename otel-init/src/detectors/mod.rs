@@ -19,7 +19,7 @@ pub(crate) struct Detector {
     /// It looks at this machine alone, and runs unless it is switched off.
     pub(crate) is_local: bool,
     pub(crate) variables: &'static [&'static str],
-    pub(crate) detect: fn(&Variables) -> Vec<(Key, Value)>,
+    pub(crate) detect: fn(&Variables) -> Vec<Attribute>,
 }
 
 /// Later ones win where two know the same.
@@ -43,9 +43,16 @@ pub(crate) const ALL: &[Detector] = &[
     },
 ];
 
+type Attribute = (Key, Value);
+
 /// An attribute, if there is a value.
-fn some(key: &'static str, value: Option<impl Into<Value>>) -> Option<(Key, Value)> {
+fn some(key: &'static str, value: Option<impl Into<Value>>) -> Option<Attribute> {
     value.map(|value| (Key::from_static_str(key), value.into()))
+}
+
+/// Those that have a value.
+fn known(attributes: impl IntoIterator<Item = Option<Attribute>>) -> Vec<Attribute> {
+    attributes.into_iter().flatten().collect()
 }
 
 #[cfg(test)]

@@ -1,13 +1,12 @@
 //! The instance of the service.
 
-use opentelemetry::{Key, Value};
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 
-use super::some;
+use super::{Attribute, known, some};
 use crate::config::Variables;
 
-pub(super) fn detect(_: &Variables) -> Vec<(Key, Value)> {
-    some("service.instance.id", Some(random_uuid())).into_iter().collect()
+pub(super) fn detect(_: &Variables) -> Vec<Attribute> {
+    known([some("service.instance.id", Some(random_uuid()))])
 }
 
 /// A random UUID (version 4), as `service.instance.id` should be.

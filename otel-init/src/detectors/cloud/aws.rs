@@ -1,11 +1,11 @@
 //! Amazon: Lambda, ECS, EC2.
 
 use http::Method;
-use opentelemetry::{Key, Value};
+use opentelemetry::Value;
 
 use super::{ask, ask_json, cloud, text};
 use crate::config::Variables;
-use crate::detectors::some;
+use crate::detectors::{Attribute, some};
 
 pub(crate) const VARIABLES: &[&str] = &[
     "AWS_LAMBDA_FUNCTION_NAME",
@@ -19,7 +19,7 @@ pub(crate) const VARIABLES: &[&str] = &[
     "AWS_EC2_METADATA_SERVICE_ENDPOINT",
 ];
 
-pub(crate) fn detect(variables: &Variables) -> Vec<(Key, Value)> {
+pub(crate) fn detect(variables: &Variables) -> Vec<Attribute> {
     if let Some(name) = variables.text("AWS_LAMBDA_FUNCTION_NAME") {
         return lambda(name, variables);
     }
@@ -30,11 +30,12 @@ pub(crate) fn detect(variables: &Variables) -> Vec<(Key, Value)> {
     ec2(base.as_deref().unwrap_or("http://169.254.169.254").trim_end_matches('/'))
 }
 
-fn lambda(name: String, variables: &Variables) -> Vec<(Key, Value)> {
+fn lambda(name: String, variables: &Variables) -> Vec<Attribute> {
     let memory = variables.text("AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
     let memory = memory.and_then(|mebibytes| mebibytes.parse::<i64>().ok()?.checked_mul(1024 * 1024));
-    let mut attributes = cloud("aws", "aws_lambda");
-    attributes.extend(
+    cloud(
+        "aws",
+        "aws_lambda",
         [
             some("cloud.region", variables.text("AWS_REGION")),
             some("faas.name", Some(name)),
@@ -43,18 +44,15 @@ fn lambda(name: String, variables: &Variables) -> Vec<(Key, Value)> {
             some("faas.max_memory", memory),
             some("aws.log.group.names", variables.text("AWS_LAMBDA_LOG_GROUP_NAME").map(list)),
             some("aws.log.stream.names", variables.text("AWS_LAMBDA_LOG_STREAM_NAME").map(list)),
-        ]
-        .into_iter()
-        .flatten(),
-    );
-    attributes
+        ],
+    )
 }
 
 fn list(text: String) -> Value {
     Value::Array(vec![opentelemetry::StringValue::from(text)].into())
 }
 
-fn ecs(uri: &str) -> Vec<(Key, Value)> {
+fn ecs(uri: &str) -> Vec<Attribute> {
     let (Some(container), Some(task)) = (ask_json(uri, &[]), ask_json(&format!("{uri}/task"), &[])) else {
         return Vec::new();
     };
@@ -69,8 +67,9 @@ fn ecs(uri: &str) -> Vec<(Key, Value)> {
             _ => cluster,
         }
     });
-    let mut attributes = cloud("aws", "aws_ecs");
-    attributes.extend(
+    cloud(
+        "aws",
+        "aws_ecs",
         [
             some("cloud.region", part(3)),
             some("cloud.account.id", part(4)),
@@ -83,15 +82,12 @@ fn ecs(uri: &str) -> Vec<(Key, Value)> {
             some("aws.ecs.task.arn", arn.clone()),
             some("aws.ecs.task.family", text(&task, "/Family")),
             some("aws.ecs.task.revision", text(&task, "/Revision")),
-        ]
-        .into_iter()
-        .flatten(),
-    );
-    attributes
+        ],
+    )
 }
 
 /// With a token first, as version 2 of the service wants it.
-fn ec2(base: &str) -> Vec<(Key, Value)> {
+fn ec2(base: &str) -> Vec<Attribute> {
     let ttl = [("x-aws-ec2-metadata-token-ttl-seconds", "60")];
     let token = ask(Method::PUT, &format!("{base}/latest/api/token"), &ttl);
     let token = token.and_then(|token| String::from_utf8(token.to_vec()).ok());
@@ -100,8 +96,9 @@ fn ec2(base: &str) -> Vec<(Key, Value)> {
     let Some(document) = headers.and_then(|header| ask_json(&url, &[header])) else {
         return Vec::new();
     };
-    let mut attributes = cloud("aws", "aws_ec2");
-    attributes.extend(
+    cloud(
+        "aws",
+        "aws_ec2",
         [
             some("cloud.region", text(&document, "/region")),
             some("cloud.account.id", text(&document, "/accountId")),
@@ -109,9 +106,6 @@ fn ec2(base: &str) -> Vec<(Key, Value)> {
             some("host.id", text(&document, "/instanceId")),
             some("host.type", text(&document, "/instanceType")),
             some("host.image.id", text(&document, "/imageId")),
-        ]
-        .into_iter()
-        .flatten(),
-    );
-    attributes
+        ],
+    )
 }

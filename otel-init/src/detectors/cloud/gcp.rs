@@ -1,10 +1,8 @@
 //! Google: Compute Engine, Kubernetes Engine, Cloud Run.
 
-use opentelemetry::{Key, Value};
-
 use super::{ask_json, cloud, text};
 use crate::config::Variables;
-use crate::detectors::some;
+use crate::detectors::{Attribute, some};
 
 pub(crate) const VARIABLES: &[&str] = &[
     "K_SERVICE",
@@ -14,7 +12,7 @@ pub(crate) const VARIABLES: &[&str] = &[
     "GCE_METADATA_HOST",
 ];
 
-pub(crate) fn detect(variables: &Variables) -> Vec<(Key, Value)> {
+pub(crate) fn detect(variables: &Variables) -> Vec<Attribute> {
     let host = variables.text("GCE_METADATA_HOST").unwrap_or_else(|| "metadata.google.internal".to_owned());
     let url = format!("http://{host}/computeMetadata/v1/?recursive=true");
     let service = variables.text("K_SERVICE");
@@ -33,16 +31,6 @@ pub(crate) fn detect(variables: &Variables) -> Vec<(Key, Value)> {
         (None, true) => "gcp_kubernetes_engine",
         (None, false) => "gcp_compute_engine",
     };
-    let mut attributes = cloud("gcp", platform);
-    attributes.extend(
-        [
-            some("cloud.account.id", text(&metadata, "/project/projectId")),
-            some("cloud.region", region),
-            some("cloud.availability_zone", zone),
-        ]
-        .into_iter()
-        .flatten(),
-    );
     let id = text(&metadata, "/instance/id");
     let more = match (service, is_cluster) {
         (Some(service), _) => [
@@ -61,8 +49,12 @@ pub(crate) fn detect(variables: &Variables) -> Vec<(Key, Value)> {
             some("host.name", text(&metadata, "/instance/name")),
         ],
     };
-    attributes.extend(more.into_iter().flatten());
-    attributes
+    let everywhere = [
+        some("cloud.account.id", text(&metadata, "/project/projectId")),
+        some("cloud.region", region),
+        some("cloud.availability_zone", zone),
+    ];
+    cloud("gcp", platform, everywhere.into_iter().chain(more))
 }
 
 /// `projects/1/zones/europe-west1-b` is about the last.

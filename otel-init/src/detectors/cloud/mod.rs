@@ -20,10 +20,9 @@ use http::{Method, Request};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use opentelemetry::{Key, Value};
 use serde_json::Value as Json;
 
-use super::some;
+use super::{Attribute, known, some};
 
 /// A server of metadata answers at once, or is not there.
 const TIMEOUT: Duration = Duration::from_secs(1);
@@ -58,9 +57,11 @@ fn text(json: &Json, path: &str) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 
-fn cloud(provider: &'static str, platform: &'static str) -> Vec<(Key, Value)> {
-    [some("cloud.provider", Some(provider)), some("cloud.platform", Some(platform))]
-        .into_iter()
-        .flatten()
-        .collect()
+fn cloud(
+    provider: &'static str,
+    platform: &'static str,
+    more: impl IntoIterator<Item = Option<Attribute>>,
+) -> Vec<Attribute> {
+    let both = [some("cloud.provider", Some(provider)), some("cloud.platform", Some(platform))];
+    known(both.into_iter().chain(more))
 }
