@@ -2,7 +2,7 @@
 //!
 //! <https://opentelemetry.io/docs/specs/semconv/resource/k8s/>
 
-use super::{Attribute, known, some};
+use super::{Attribute, IN_POD, is_in_pod, known, some};
 use crate::config::Variables;
 
 /// Names that a pod's manifest usually gives to the downward API, and what they are.
@@ -14,12 +14,10 @@ const DOWNWARD: &[(&[&str], &str)] = &[
     (&["K8S_CONTAINER_NAME", "CONTAINER_NAME"], "k8s.container.name"),
 ];
 
-/// Only inside of a cluster; elsewhere the names could mean anything.
-const INSIDE: &str = "KUBERNETES_SERVICE_HOST";
 const NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
 pub(super) const VARIABLES: &[&str] = &[
-    INSIDE,
+    IN_POD,
     "HOSTNAME",
     "K8S_POD_NAME",
     "POD_NAME",
@@ -33,15 +31,15 @@ pub(super) const VARIABLES: &[&str] = &[
     "CONTAINER_NAME",
 ];
 
-pub(super) fn detect(_: &Variables) -> Vec<Attribute> {
-    let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let mounts = || std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let id = container_id(&groups).or_else(|| container_id_of_mounts(&mounts()));
-    known([some("container.id", id)])
+pub(super) fn detect(variables: &Variables) -> Vec<Attribute> {
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let of_mounts = || id_of_mounts(&read("/proc/self/mountinfo"), is_in_pod(variables));
+    known([some("container.id", id_of_groups(&read("/proc/self/cgroup")).or_else(of_mounts))])
 }
 
 pub(super) fn kubernetes(variables: &Variables) -> Vec<Attribute> {
-    if variables.text(INSIDE).is_none() {
+    // Elsewhere the names could mean anything.
+    if !is_in_pod(variables) {
         return Vec::new();
     }
     // A pod's host name is its name, and the account's file has its namespace, unless the manifest says otherwise.
@@ -55,7 +53,7 @@ pub(super) fn kubernetes(variables: &Variables) -> Vec<Attribute> {
 }
 
 /// Control groups of version 1 end with the id: `/docker/<id>`, `/kubepods/pod../cri-containerd-<id>.scope`.
-fn container_id(groups: &str) -> Option<String> {
+fn id_of_groups(groups: &str) -> Option<String> {
     groups.lines().find_map(|line| {
         let last = line.rsplit('/').next()?;
         let last = last.strip_suffix(".scope").unwrap_or(last);
@@ -63,8 +61,10 @@ fn container_id(groups: &str) -> Option<String> {
     })
 }
 
-/// With version 2 the id stands in the paths of files that the runtime mounts: `/var/lib/docker/containers/<id>/hostname`.
-fn container_id_of_mounts(mounts: &str) -> Option<String> {
+/// With version 2 the id stands in the paths of files that the runtime mounts: `/var/lib/docker/containers/<id>/hostname`. In a
+/// pod these are the files of its sandbox, which all of its containers share, with the sandbox's id.
+fn id_of_mounts(mounts: &str, is_in_pod: bool) -> Option<String> {
+    let mounts = if is_in_pod { "" } else { mounts };
     mounts
         .lines()
         .filter(|line| line.contains("/hostname") || line.contains("/resolv.conf"))
@@ -78,7 +78,7 @@ fn is_id(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{VARIABLES, container_id, container_id_of_mounts, kubernetes};
+    use super::{VARIABLES, id_of_groups, id_of_mounts, kubernetes};
     use crate::config::{Environment, Variables};
 
     const ID: &str = "a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f90";
@@ -92,16 +92,17 @@ mod tests {
             format!("0::/kubepods.slice/kubepods-pod1.slice/cri-containerd-{ID}.scope"),
             format!("0::/kubepods-pod1.slice:cri-containerd:{ID}"),
         ] {
-            assert_eq!(container_id(&group).as_deref(), Some(ID), "{group}");
+            assert_eq!(id_of_groups(&group).as_deref(), Some(ID), "{group}");
         }
         for group in ["0::/", "0::/user.slice/user-1000.slice/session-2.scope", ""] {
-            assert_eq!(container_id(group), None, "{group}");
+            assert_eq!(id_of_groups(group), None, "{group}");
         }
         let mounts = format!(
             "1 2 0:1 / / rw - overlay overlay rw\n3 4 8:1 /var/lib/docker/containers/{ID}/hostname /etc/hostname rw - ext4 /dev/sda1 rw"
         );
-        assert_eq!(container_id_of_mounts(&mounts).as_deref(), Some(ID));
-        assert_eq!(container_id_of_mounts("1 2 0:1 / / rw - overlay overlay rw"), None);
+        assert_eq!(id_of_mounts(&mounts, false).as_deref(), Some(ID));
+        assert_eq!(id_of_mounts(&mounts, true), None, "the id of the sandbox");
+        assert_eq!(id_of_mounts("1 2 0:1 / / rw - overlay overlay rw", false), None);
     }
 
     #[test]

@@ -1,16 +1,19 @@
 //! The host and its operating system: <https://opentelemetry.io/docs/specs/semconv/resource/host/>.
 
 use std::fs::read_to_string;
+use std::path::Path;
 
-use super::{Attribute, known, some};
+use super::{Attribute, IN_POD, is_in_pod, known, some};
 use crate::config::Variables;
 
-pub(super) const VARIABLES: &[&str] = &["HOSTNAME", "COMPUTERNAME"];
+const NAMES: [&str; 2] = ["HOSTNAME", "COMPUTERNAME"];
+
+pub(super) const VARIABLES: &[&str] = &[NAMES[0], NAMES[1], IN_POD];
 
 pub(super) fn detect(variables: &Variables) -> Vec<Attribute> {
     known([
         some("host.name", name(variables)),
-        some("host.id", id()),
+        some("host.id", id(is_in_pod(variables))),
         some("host.arch", Some(arch(std::env::consts::ARCH))),
     ])
 }
@@ -32,17 +35,17 @@ fn name(variables: &Variables) -> Option<String> {
     let name = if cfg!(target_os = "linux") {
         read_to_string("/proc/sys/kernel/hostname").ok()
     } else {
-        VARIABLES.iter().find_map(|name| variables.text(name))
+        NAMES.iter().find_map(|name| variables.text(name))
     };
     filled(name)
 }
 
 /// "For non-containerized systems, this should be the machine-id." In a container the file is that of the image, or
 /// empty, so it tells nothing there.
-fn id() -> Option<String> {
-    let is_container =
-        ["/.dockerenv", "/run/.containerenv"].iter().any(|path| std::path::Path::new(path).exists());
-    if is_container {
+fn id(is_in_pod: bool) -> Option<String> {
+    // Docker and Podman each leave a file; what runs pods may leave none.
+    let has_mark = || ["/.dockerenv", "/run/.containerenv"].iter().any(|path| Path::new(path).exists());
+    if is_in_pod || has_mark() {
         return None;
     }
     ["/etc/machine-id", "/var/lib/dbus/machine-id"].iter().find_map(|path| filled(read_to_string(path).ok()))
@@ -83,7 +86,7 @@ fn arch(arch: &'static str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{arch, entry, kind};
+    use super::{arch, entry, id, kind};
 
     #[test]
     fn the_release_is_read_with_and_without_quotes() {
@@ -97,6 +100,11 @@ mod tests {
         ] {
             assert_eq!(entry(release, key).as_deref(), expected, "{key}");
         }
+    }
+
+    #[test]
+    fn in_a_pod_the_file_of_the_image_is_not_the_hosts() {
+        assert_eq!(id(true), None);
     }
 
     #[test]

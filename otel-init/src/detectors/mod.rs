@@ -28,7 +28,7 @@ pub(crate) const ALL: &[Detector] = &[
     Detector { name: "process", is_local: true, variables: process::VARIABLES, detect: process::detect },
     Detector { name: "host", is_local: true, variables: host::VARIABLES, detect: host::detect },
     Detector { name: "os", is_local: true, variables: &[], detect: host::os },
-    Detector { name: "container", is_local: true, variables: &[], detect: container::detect },
+    Detector { name: "container", is_local: true, variables: &[IN_POD], detect: container::detect },
     Detector { name: "k8s", is_local: true, variables: container::VARIABLES, detect: container::kubernetes },
     #[cfg(feature = "aws")]
     Detector { name: "aws", is_local: false, variables: cloud::aws::VARIABLES, detect: cloud::aws::detect },
@@ -44,6 +44,13 @@ pub(crate) const ALL: &[Detector] = &[
 ];
 
 type Attribute = (Key, Value);
+
+/// Kubernetes sets it in each of its pods.
+const IN_POD: &str = "KUBERNETES_SERVICE_HOST";
+
+fn is_in_pod(variables: &Variables) -> bool {
+    variables.text(IN_POD).is_some()
+}
 
 /// An attribute, if there is a value.
 fn some(key: &'static str, value: Option<impl Into<Value>>) -> Option<Attribute> {

@@ -2,12 +2,12 @@
 
 use super::{ask_json, cloud, text};
 use crate::config::Variables;
-use crate::detectors::{Attribute, some};
+use crate::detectors::{Attribute, IN_POD, is_in_pod, some};
 
 pub(crate) const VARIABLES: &[&str] = &[
     "K_SERVICE",
     "K_REVISION",
-    "KUBERNETES_SERVICE_HOST",
+    IN_POD,
     // Where the tools of Google look too: a host, perhaps with a port.
     "GCE_METADATA_HOST",
 ];
@@ -25,7 +25,7 @@ pub(crate) fn detect(variables: &Variables) -> Vec<Attribute> {
     let zone = text(&metadata, "/instance/zone").map(|zone| last(&zone));
     let region = zone.as_deref().and_then(|zone| Some(zone.rsplit_once('-')?.0.to_owned()));
     let region = text(&metadata, "/instance/region").map(|region| last(&region)).or(region);
-    let is_cluster = variables.text("KUBERNETES_SERVICE_HOST").is_some();
+    let is_cluster = is_in_pod(variables);
     let platform = match (&service, is_cluster) {
         (Some(_), _) => "gcp_cloud_run",
         (None, true) => "gcp_kubernetes_engine",
