@@ -13,11 +13,11 @@ use crate::Queue;
 use crate::metrics::ExemplarFilter;
 use crate::pipeline::BATCH_BYTES;
 
-pub(crate) const QUEUE: usize = 2048;
+const QUEUE: usize = 2048;
 pub(crate) const BATCH: usize = 512;
-pub(crate) const SPAN_DELAY: Duration = Duration::from_secs(5);
-pub(crate) const LOG_DELAY: Duration = Duration::from_secs(1);
-pub(crate) const INTERVAL: Duration = Duration::from_secs(60);
+const SPAN_DELAY: Duration = Duration::from_secs(5);
+const LOG_DELAY: Duration = Duration::from_secs(1);
+const INTERVAL: Duration = Duration::from_secs(60);
 /// What holds without a bound on it, in words.
 pub(super) const EXPORT_TIMEOUT: &str = "the timeout of the exporter";
 

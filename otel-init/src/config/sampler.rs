@@ -74,11 +74,7 @@ impl SamplerConfig {
         lookup: &'a dyn Fn(&str) -> Option<String>,
     ) -> impl Fn(&str) -> Option<String> + use<'a> {
         let defaults = self.sampling.variables();
-        move |name| {
-            let default =
-                || defaults.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-            lookup(name).filter(|value| !value.trim().is_empty()).or_else(default)
-        }
+        move |name| lookup(name).filter(|value| !value.trim().is_empty()).or_else(|| defaults(name))
     }
 }
 

@@ -172,9 +172,10 @@ impl Sampling {
         self.is_preset
     }
 
-    /// What variables are where they are not set.
-    pub(crate) fn variables(&self) -> Variables {
-        self.variables
+    /// Looks up what variables are where they are not set.
+    pub(crate) fn variables(&self) -> impl Fn(&str) -> Option<String> + use<> {
+        let variables = self.variables;
+        move |name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
     }
 
     pub(crate) fn debug_header(&self) -> Option<&DebugHeader> {

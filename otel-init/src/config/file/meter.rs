@@ -10,8 +10,9 @@ use super::fields::{Fields, Value};
 use super::resource::include_exclude;
 use super::{FileConfig, Reader};
 use crate::Signal;
-use crate::config::batch::INTERVAL;
+use crate::config::batch::metric_interval;
 use crate::config::destination::MetricDestination;
+use crate::config::environment::Environment;
 use crate::config::prometheus::PrometheusConfig;
 use crate::metrics::{CardinalityLimits, ExemplarFilter, View};
 
@@ -66,8 +67,9 @@ impl Reader<'_> {
         let line = value.error("");
         let mut fields = value.fields()?;
         let interval = fields.count("interval")?;
+        let unsaid = || metric_interval(self.settings, &Environment::new(&self.preset(config)));
         let interval =
-            interval.map_or(INTERVAL, |interval| Duration::from_millis(u64::from(interval.max(1))));
+            interval.map_or_else(unsaid, |interval| Duration::from_millis(u64::from(interval.max(1))));
         let export_timeout = milliseconds(&mut fields, "timeout")?;
         let mut preferences = MetricPreferences::default();
         let exporter =

@@ -9,10 +9,10 @@ use super::exporter::milliseconds;
 use super::fields::{Fields, Value};
 use super::{FileConfig, Reader};
 use crate::config::BatchConfig;
-use crate::config::batch::{BATCH, LOG_DELAY, QUEUE, SPAN_DELAY};
+use crate::config::batch::BATCH;
 use crate::config::destination::Destination;
+use crate::config::environment::Environment;
 use crate::safety::AttributeLimits;
-use crate::sampling::Sampling;
 use crate::{Queue, Signal};
 
 const COUNT: u32 = 128;
@@ -60,9 +60,10 @@ impl Reader<'_> {
         if let Some(sampler) = fields.optional("sampler") {
             config.sampler.sampling = self.sampler(sampler)?;
         }
-        let export = Export::of(self.settings.sampling.as_ref().unwrap_or(&config.sampler.sampling));
+        let preset = self.preset(config);
+        let unsaid = BatchConfig::spans(self.settings.queue, &Environment::new(&preset));
         for processor in processors {
-            config.destinations.traces.push(self.processor(Signal::Traces, processor, export)?);
+            config.destinations.traces.push(self.processor(Signal::Traces, processor, unsaid)?);
         }
         fields.unsupported("tracer_configurator", "drop rules and the sampler choose among spans")?;
         fields.unsupported("id_generator", "")?;
@@ -82,8 +83,8 @@ impl Reader<'_> {
             return Ok(());
         };
         for processor in fields.required("processors")?.some()? {
-            let export = Export { delay: LOG_DELAY, timeout: None };
-            config.destinations.logs.push(self.processor(Signal::Logs, processor, export)?);
+            let unsaid = BatchConfig::logs(self.settings.queue, &Environment::new(&|_| None));
+            config.destinations.logs.push(self.processor(Signal::Logs, processor, unsaid)?);
         }
         fields.unsupported(
             "logger_configurator",
@@ -92,18 +93,20 @@ impl Reader<'_> {
         fields.end()
     }
 
-    fn processor(&self, signal: Signal, processor: Value, unsaid: Export) -> Result<Destination, FileError> {
+    /// What a preset says, if one samples, where the file says nothing.
+    pub(super) fn preset(&self, config: &FileConfig) -> impl Fn(&str) -> Option<String> + use<> {
+        self.settings.sampling.as_ref().unwrap_or(&config.sampler.sampling).variables()
+    }
+
+    fn processor(
+        &self,
+        signal: Signal,
+        processor: Value,
+        mut batch: BatchConfig,
+    ) -> Result<Destination, FileError> {
         let (name, value) = processor.fields()?.only()?;
         let unknown = value.error("no processor has this name: batch, simple");
         let mut fields = value.fields()?;
-        let mut batch = BatchConfig {
-            max_queue_size: QUEUE,
-            is_queue_size_given: false,
-            max_export_batch_size: BATCH,
-            is_batch_size_given: false,
-            schedule_delay: unsaid.delay,
-            export_timeout: unsaid.timeout,
-        };
         match name.as_str() {
             "batch" => {
                 if let Some(delay) = fields.count("schedule_delay")? {
@@ -134,27 +137,6 @@ impl Reader<'_> {
         let exporter = self.exporter(signal, fields.required("exporter")?, None)?;
         fields.end()?;
         Ok(Destination { exporter, batch })
-    }
-}
-
-/// What a batch processor has where the file says nothing.
-#[derive(Debug, Clone, Copy)]
-struct Export {
-    delay: Duration,
-    timeout: Option<Duration>,
-}
-
-impl Export {
-    /// The defaults, or what a preset says in their place.
-    fn of(sampling: &Sampling) -> Self {
-        let said = |name: &str| {
-            let (_, value) = sampling.variables().iter().find(|(known, _)| *known == name)?;
-            value.parse().ok().map(Duration::from_millis)
-        };
-        Self {
-            delay: said("OTEL_BSP_SCHEDULE_DELAY").unwrap_or(SPAN_DELAY),
-            timeout: said("OTEL_BSP_EXPORT_TIMEOUT"),
-        }
     }
 }
 

@@ -139,8 +139,13 @@ fn presets_and_limits_have_the_names_of_the_variable() {
         assert!(read.starts_with(expected), "{text}: {read}");
     }
     let config = parse_with(&file("{emergency: }"), &[]).unwrap();
-    assert_eq!(config.destinations.traces[0].batch.schedule_delay, Duration::from_secs(1));
-    assert_eq!(config.destinations.traces[0].batch.export_timeout, Some(Duration::from_secs(1)));
+    let batch = config.destinations.traces[0].batch;
+    assert_eq!(batch.schedule_delay, Duration::from_secs(1));
+    assert_eq!(batch.export_timeout, Some(Duration::from_secs(1)));
+    assert_eq!((batch.is_queue_size_given, batch.max_queue_size), (true, 2048));
+    let metrics = "meter_provider: {readers: [{periodic: {exporter: {console: }}}]}";
+    let config = parse_with(&format!("{}\n{metrics}", file("{development: }")), &[]).unwrap();
+    assert_eq!(config.destinations.metrics[0].interval, Duration::from_secs(5));
 }
 
 #[test]
