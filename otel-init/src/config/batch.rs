@@ -92,13 +92,18 @@ pub(crate) fn temporality(settings: &Settings, environment: &Environment<'_>) ->
     }
     let name = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE";
     environment
-        .choice(&[name], "cumulative, delta or lowmemory", "cumulative", |value| match value {
-            "cumulative" => Some(Temporality::Cumulative),
-            "delta" => Some(Temporality::Delta),
-            "lowmemory" => Some(Temporality::LowMemory),
-            _ => None,
-        })
+        .choice(&[name], "cumulative, delta or lowmemory", "cumulative", temporality_named)
         .unwrap_or(Temporality::Cumulative)
+}
+
+/// The variable and the file spell it differently.
+pub(super) fn temporality_named(name: &str) -> Option<Temporality> {
+    match name {
+        "cumulative" => Some(Temporality::Cumulative),
+        "delta" => Some(Temporality::Delta),
+        "lowmemory" | "low_memory" => Some(Temporality::LowMemory),
+        _ => None,
+    }
 }
 
 /// Which measurements may become exemplars.
@@ -115,12 +120,15 @@ pub(crate) fn exponential_histograms(settings: &Settings, environment: &Environm
         return true;
     }
     let name = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION";
-    let expected = "explicit_bucket_histogram or base2_exponential_bucket_histogram";
-    environment
-        .choice(&[name], expected, "explicit_bucket_histogram", |value| match value {
-            "explicit_bucket_histogram" => Some(false),
-            "base2_exponential_bucket_histogram" => Some(true),
-            _ => None,
-        })
-        .unwrap_or(false)
+    environment.choice(&[name], HISTOGRAMS, "explicit_bucket_histogram", is_exponential).unwrap_or(false)
+}
+
+pub(super) const HISTOGRAMS: &str = "explicit_bucket_histogram or base2_exponential_bucket_histogram";
+
+pub(super) fn is_exponential(histogram: &str) -> Option<bool> {
+    match histogram {
+        "explicit_bucket_histogram" => Some(false),
+        "base2_exponential_bucket_histogram" => Some(true),
+        _ => None,
+    }
 }

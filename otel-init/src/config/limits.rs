@@ -9,36 +9,36 @@ use opentelemetry_sdk::trace::SpanLimits;
 use super::environment::Environment;
 use crate::safety::{AttributeLimits, Limits};
 
-const COUNT: u32 = 128;
+pub(super) const COUNT: u32 = 128;
 
-/// The counts, as the specification has them.
-pub(crate) fn span_limits(environment: &Environment<'_>) -> SpanLimits {
+/// The counts while a span runs, and what is enforced when it ends.
+pub(super) fn resolve(environment: &Environment<'_>) -> (SpanLimits, Limits) {
     let count = |name| environment.count(&[name], COUNT).unwrap_or(COUNT);
-    SpanLimits {
+    let counts = SpanLimits {
         max_attributes_per_span: own_or_general("SPAN", "COUNT", COUNT, environment).unwrap_or(COUNT),
         max_events_per_span: count("OTEL_SPAN_EVENT_COUNT_LIMIT"),
         max_links_per_span: count("OTEL_SPAN_LINK_COUNT_LIMIT"),
         max_attributes_per_event: count("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT"),
         max_attributes_per_link: count("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT"),
+    };
+    let length = |model| own_or_general(model, "VALUE_LENGTH", "no limit", environment);
+    let log_count = own_or_general("LOGRECORD", "COUNT", COUNT, environment).unwrap_or(COUNT);
+    let limits = of_counts(&counts, length("SPAN"), of_attributes(log_count, length("LOGRECORD")));
+    (counts, limits)
+}
+
+/// Values of spans, their events and links have the same length.
+pub(super) fn of_counts(counts: &SpanLimits, length: Option<u32>, log: AttributeLimits) -> Limits {
+    Limits {
+        span: of_attributes(counts.max_attributes_per_span, length),
+        event: of_attributes(counts.max_attributes_per_event, length),
+        link: of_attributes(counts.max_attributes_per_link, length),
+        log,
     }
 }
 
-/// The counts and lengths of attributes, which this crate enforces itself: the SDK has no lengths and no limits of log
-/// records.
-pub(crate) fn resolve(environment: &Environment<'_>) -> Limits {
-    let counts = span_limits(environment);
-    let length = |model| own_or_general(model, "VALUE_LENGTH", "no limit", environment).map(to_usize);
-    let limits = |count, value_length| AttributeLimits { count: to_usize(count), value_length };
-    let span_length = length("SPAN");
-    Limits {
-        span: limits(counts.max_attributes_per_span, span_length),
-        event: limits(counts.max_attributes_per_event, span_length),
-        link: limits(counts.max_attributes_per_link, span_length),
-        log: limits(
-            own_or_general("LOGRECORD", "COUNT", COUNT, environment).unwrap_or(COUNT),
-            length("LOGRECORD"),
-        ),
-    }
+pub(super) fn of_attributes(count: u32, length: Option<u32>) -> AttributeLimits {
+    AttributeLimits { count: to_usize(count), value_length: length.map(to_usize) }
 }
 
 /// "SHOULD first attempt to use the model-specific limit, if it isn't set, then the SDK SHOULD attempt to use the

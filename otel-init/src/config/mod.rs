@@ -168,14 +168,15 @@ impl Config {
         otlp::note_endpoints(&destinations, &environment, |signal| {
             format!("OTEL_EXPORTER_OTLP_{}_ENDPOINT", signal.as_str().to_uppercase())
         });
+        let (span_limits, limits) = limits::resolve(&environment);
         let config = Self {
             is_disabled: environment.boolean("OTEL_SDK_DISABLED").unwrap_or(false),
             resource: resource::resolve(&detectors, settings, &environment),
             detectors,
             destinations,
             sampler,
-            span_limits: limits::span_limits(&environment),
-            limits: limits::resolve(&environment),
+            span_limits,
+            limits,
             exponential_histograms: batch::exponential_histograms(settings, &environment),
             exemplar_filter: batch::exemplar_filter(settings, &environment),
             disk: settings.disk.clone().or_else(|| disk::resolve(&environment)),

@@ -46,6 +46,18 @@ pub(crate) enum Compression {
 }
 
 impl Compression {
+    pub(super) const EXPECTED: &str = "gzip, zstd or none";
+
+    /// `None` for `none`.
+    pub(super) fn parse(name: &str) -> Option<Option<Self>> {
+        match name {
+            "gzip" => Some(Some(Self::Gzip)),
+            "zstd" => Some(Some(Self::Zstd)),
+            "none" => Some(None),
+            _ => None,
+        }
+    }
+
     /// The name in `OTEL_EXPORTER_OTLP_COMPRESSION` and in the header.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
@@ -208,13 +220,7 @@ impl Variables {
 
     fn compression(&self, environment: &Environment<'_>) -> Option<Compression> {
         let [own, general] = self.names("COMPRESSION");
-        let parse = |value: &str| match value {
-            "gzip" => Some(Some(Compression::Gzip)),
-            "zstd" => Some(Some(Compression::Zstd)),
-            "none" => Some(None),
-            _ => None,
-        };
-        environment.choice(&[&own, &general], "gzip, zstd or none", "none", parse).unwrap_or(None)
+        environment.choice(&[&own, &general], Compression::EXPECTED, "none", Compression::parse).flatten()
     }
 
     fn tls(&self, environment: &Environment<'_>) -> TlsConfig {

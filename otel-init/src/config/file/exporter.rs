@@ -7,6 +7,7 @@ use http::HeaderMap;
 use super::Reader;
 use super::error::FileError;
 use super::fields::{Fields, Value};
+use crate::config::batch::{HISTOGRAMS, is_exponential, temporality_named};
 use crate::config::otlp::{TIMEOUT, holds_pem, parse_headers, sensitive_header};
 use crate::config::percent::PAIRS;
 use crate::config::{Compression, Endpoint, ExporterConfig, LONGEST_WAIT, OtlpConfig, TlsConfig};
@@ -86,12 +87,7 @@ impl Reader<'_> {
         };
         let headers = self.headers(&mut fields)?;
         let compression = match fields.optional("compression") {
-            Some(value) => value.choice("gzip, zstd or none", |text| match text {
-                "gzip" => Some(Some(Compression::Gzip)),
-                "zstd" => Some(Some(Compression::Zstd)),
-                "none" => Some(None),
-                _ => None,
-            })?,
+            Some(value) => value.choice(Compression::EXPECTED, Compression::parse)?,
             None => None,
         };
         let timeout = milliseconds(&mut fields, "timeout")?.unwrap_or(TIMEOUT);
@@ -178,24 +174,11 @@ fn tls(fields: &mut Fields, is_grpc: bool) -> Result<(TlsConfig, bool), FileErro
 
 impl MetricPreferences {
     fn read(&mut self, fields: &mut Fields) -> Result<(), FileError> {
-        use opentelemetry_sdk::metrics::Temporality;
         if let Some(value) = fields.optional("temporality_preference") {
-            let parse = |text: &str| match text {
-                "cumulative" => Some(Temporality::Cumulative),
-                "delta" => Some(Temporality::Delta),
-                "low_memory" | "lowmemory" => Some(Temporality::LowMemory),
-                _ => None,
-            };
-            self.temporality = Some(value.choice("cumulative, delta or low_memory", parse)?);
+            self.temporality = Some(value.choice("cumulative, delta or low_memory", temporality_named)?);
         }
         if let Some(value) = fields.optional("default_histogram_aggregation") {
-            let expected = "explicit_bucket_histogram or base2_exponential_bucket_histogram";
-            let parse = |text: &str| match text {
-                "explicit_bucket_histogram" => Some(false),
-                "base2_exponential_bucket_histogram" => Some(true),
-                _ => None,
-            };
-            self.is_exponential = Some(value.choice(expected, parse)?);
+            self.is_exponential = Some(value.choice(HISTOGRAMS, is_exponential)?);
         }
         Ok(())
     }

@@ -12,10 +12,8 @@ use crate::config::BatchConfig;
 use crate::config::batch::BATCH;
 use crate::config::destination::Destination;
 use crate::config::environment::Environment;
-use crate::safety::AttributeLimits;
+use crate::config::limits::{COUNT, of_attributes, of_counts};
 use crate::{Queue, Signal};
-
-const COUNT: u32 = 128;
 
 /// `attribute_limits:`, which the limits of spans and of log records override.
 #[derive(Debug, Clone, Copy, Default)]
@@ -37,9 +35,9 @@ impl GeneralLimits {
         Ok(limits)
     }
 
-    fn or(self, general: Self) -> AttributeLimits {
-        let count = self.count.or(general.count).unwrap_or(COUNT);
-        AttributeLimits { count: to_usize(count), value_length: self.length.or(general.length).map(to_usize) }
+    /// These, or else the general ones.
+    fn or(self, general: Self) -> (u32, Option<u32>) {
+        (self.count.or(general.count).unwrap_or(COUNT), self.length.or(general.length))
     }
 }
 
@@ -78,7 +76,8 @@ impl Reader<'_> {
     ) -> Result<(), FileError> {
         let mut provider = fields;
         let limits = provider.as_mut().map(|fields| fields.fields("limits")).transpose()?.flatten();
-        config.limits.log = GeneralLimits::read(limits)?.or(general);
+        let (count, length) = GeneralLimits::read(limits)?.or(general);
+        config.limits.log = of_attributes(count, length);
         let Some(mut fields) = provider else {
             return Ok(());
         };
@@ -142,12 +141,8 @@ impl Reader<'_> {
 
 /// The SDK allocates a whole queue at once, so there is an upper bound.
 fn size_of(value: &Value) -> Result<usize, FileError> {
-    let size = to_usize(value.count()?);
-    if (1..=1_000_000).contains(&size) {
-        Ok(size)
-    } else {
-        Err(value.expected("a whole number from 1 to 1000000"))
-    }
+    let size = usize::try_from(value.count()?).ok().filter(|size| (1..=1_000_000).contains(size));
+    size.ok_or_else(|| value.expected("a whole number from 1 to 1000000"))
 }
 
 fn span_limits(
@@ -171,21 +166,14 @@ fn span_limits(
         fields.end()?;
     }
     let [events, links, event_attributes, link_attributes] = counts;
-    let span = own.or(general);
-    let limits = |count| AttributeLimits { count: to_usize(count), ..span };
-    config.limits.span = span;
-    config.limits.event = limits(event_attributes);
-    config.limits.link = limits(link_attributes);
+    let (count, length) = own.or(general);
     config.span_limits = SpanLimits {
-        max_attributes_per_span: u32::try_from(span.count).unwrap_or(u32::MAX),
+        max_attributes_per_span: count,
         max_events_per_span: events,
         max_links_per_span: links,
         max_attributes_per_event: event_attributes,
         max_attributes_per_link: link_attributes,
     };
+    config.limits = of_counts(&config.span_limits, length, config.limits.log);
     Ok(())
-}
-
-fn to_usize(count: u32) -> usize {
-    usize::try_from(count).unwrap_or(usize::MAX)
 }
