@@ -5,13 +5,13 @@ use std::time::{Duration, UNIX_EPOCH};
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, SpanId, SpanKind, TraceContextExt, TraceFlags, TraceId, TraceState};
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
-use otel_init::sampling::{CompositeSampler, DebugHeader, ParentThreshold, Probability, SamplingChange};
+use otel_init::sampling::{DebugHeader, ParentThreshold, Probability, Sampling, SamplingChange};
 
 /// The value of the entry `ot`; the first byte is the sampled flag. What is decided once is decided again by the next service.
 pub fn ot_entry(data: &[u8]) {
     let Some((flags, entry)) = data.split_first() else { return };
     let Ok(state) = TraceState::from_key_value([("ot", String::from_utf8_lossy(entry))]) else { return };
-    let sampler = CompositeSampler::new(ParentThreshold::new(Probability::new(0.5)));
+    let sampler = Sampling::new(ParentThreshold::new(Probability::new(0.5))).without_parent().sampler();
     let first = decide(&sampler, TraceFlags::new(flags & 1), state);
     let second = decide(&sampler, flags_of(&first), first.trace_state.clone());
     let third = decide(&sampler, flags_of(&second), second.trace_state.clone());

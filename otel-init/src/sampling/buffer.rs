@@ -10,6 +10,7 @@ use std::time::Instant;
 use opentelemetry::trace::TraceId;
 use opentelemetry_sdk::trace::SpanData;
 
+use super::control::SamplingHealth;
 use super::keep::Keep;
 use super::local_trace::{Fate, LocalTrace, size};
 
@@ -36,15 +37,6 @@ struct Counts {
     dropped_spans: AtomicU64,
 }
 
-/// The counts at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct KeepCounts {
-    pub(crate) kept_traces: u64,
-    pub(crate) waiting_spans: u64,
-    pub(crate) waiting_bytes: u64,
-    pub(crate) dropped_spans: u64,
-}
-
 /// A span that leaves the buffer, and whether it was kept.
 #[derive(Debug)]
 pub(super) struct Released {
@@ -63,8 +55,9 @@ impl KeepBuffer {
         }
     }
 
-    pub(crate) fn counts(&self) -> KeepCounts {
-        KeepCounts {
+    pub(super) fn health(&self) -> SamplingHealth {
+        SamplingHealth {
+            rate_limited: 0,
             kept_traces: self.counts.kept_traces.load(Ordering::Relaxed),
             waiting_spans: self.counts.waiting_spans.load(Ordering::Relaxed),
             waiting_bytes: self.bytes.load(Ordering::Relaxed) as u64,
@@ -160,7 +153,7 @@ impl KeepBuffer {
                 }
                 let is_over = trace.open == 0 && trace.has_lingered(now, self.keep.linger);
                 if is_over {
-                    self.forget(trace);
+                    self.forget();
                 }
                 !is_over
             });
@@ -178,7 +171,7 @@ impl KeepBuffer {
                     self.decide(&mut trace, Fate::LeftToHead);
                 }
                 released.extend(self.release(&mut trace));
-                self.forget(&trace);
+                self.forget();
             }
         }
         released
@@ -228,7 +221,7 @@ impl KeepBuffer {
         }
         let is_undecided = trace.state == Fate::Undecided;
         let spans = self.take(trace);
-        self.forget(trace);
+        self.forget();
         shard.remove(&trace_id);
         if is_undecided {
             // Nobody wanted the others: that is sampling, not loss.
@@ -255,7 +248,7 @@ impl KeepBuffer {
     }
 
     /// Gives back what the trace itself takes.
-    fn forget(&self, _: &LocalTrace) {
+    fn forget(&self) {
         self.bytes.fetch_sub(TRACE_BYTES, Ordering::Relaxed);
     }
 
@@ -279,7 +272,7 @@ impl fmt::Debug for KeepBuffer {
         formatter
             .debug_struct("KeepBuffer")
             .field("keep", &self.keep)
-            .field("counts", &self.counts())
+            .field("health", &self.health())
             .finish()
     }
 }

@@ -131,12 +131,18 @@ pub struct NewSpan<'a> {
     /// Valid, if there is one.
     pub(crate) parent: Option<&'a SpanContext>,
     pub(crate) ot: OtState,
-    pub(crate) trace_id: TraceId,
-    pub(crate) name: &'a str,
-    pub(crate) kind: &'a SpanKind,
-    pub(crate) attributes: &'a [KeyValue],
-    pub(crate) links: &'a [Link],
-    pub(crate) export: Option<&'a ExportFeedback>,
+    pub(super) start: Start<'a>,
+}
+
+/// What the SDK tells of it, and how the export does.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Start<'a> {
+    pub(super) trace_id: TraceId,
+    pub(super) name: &'a str,
+    pub(super) kind: &'a SpanKind,
+    pub(super) attributes: &'a [KeyValue],
+    pub(super) links: &'a [Link],
+    pub(super) export: Option<&'a ExportFeedback>,
 }
 
 impl<'a> NewSpan<'a> {
@@ -181,38 +187,39 @@ impl<'a> NewSpan<'a> {
     /// What decides for the whole trace: the `rv` of the parent, or the trace id.
     #[must_use]
     pub fn randomness(&self) -> Randomness {
-        self.ot.randomness.unwrap_or_else(|| Randomness::of_trace_id(self.trace_id))
+        self.ot.randomness.unwrap_or_else(|| Randomness::of_trace_id(self.start.trace_id))
     }
 
     /// The id of the trace.
     #[must_use]
     pub fn trace_id(&self) -> TraceId {
-        self.trace_id
+        self.start.trace_id
     }
 
     /// The name that the span starts with.
     #[must_use]
     pub fn name(&self) -> &'a str {
-        self.name
+        self.start.name
     }
 
     /// The kind.
     #[must_use]
     pub fn kind(&self) -> &'a SpanKind {
-        self.kind
+        self.start.kind
     }
 
     /// The attributes that the span starts with. Others that come later are not known yet.
     #[must_use]
     pub fn attributes(&self) -> &'a [KeyValue] {
-        self.attributes
+        self.start.attributes
     }
 
     /// One of these attributes.
     #[must_use]
     pub fn attribute(&self, key: &str) -> Option<&'a Value> {
         // The last one wins, as it does when the span is exported.
-        self.attributes
+        self.start
+            .attributes
             .iter()
             .rev()
             .find(|attribute| attribute.key.as_str() == key)
@@ -222,6 +229,6 @@ impl<'a> NewSpan<'a> {
     /// The links.
     #[must_use]
     pub fn links(&self) -> &'a [Link] {
-        self.links
+        self.start.links
     }
 }

@@ -92,17 +92,8 @@ impl SamplingControl {
 
     pub(crate) fn health(&self) -> SamplingHealth {
         let rate_limited = self.limits.iter().map(RateLimit::refused).sum();
-        let Some(buffer) = &self.buffer else {
-            return SamplingHealth { rate_limited, ..SamplingHealth::default() };
-        };
-        let counts = buffer.counts();
-        SamplingHealth {
-            rate_limited,
-            kept_traces: counts.kept_traces,
-            waiting_spans: counts.waiting_spans,
-            waiting_bytes: counts.waiting_bytes,
-            dropped_spans: counts.dropped_spans,
-        }
+        let kept = self.buffer.as_ref().map(|buffer| buffer.health()).unwrap_or_default();
+        SamplingHealth { rate_limited, ..kept }
     }
 }
 

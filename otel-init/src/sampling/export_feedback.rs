@@ -37,6 +37,6 @@ impl fmt::Debug for ExportFeedback {
 
 impl ExportState {
     pub(super) fn of(span: &NewSpan<'_>) -> Self {
-        span.export.map_or_else(Self::default, ExportFeedback::read)
+        span.start.export.map_or_else(Self::default, ExportFeedback::read)
     }
 }

@@ -8,8 +8,8 @@ use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 use otel_core::propagation::{RemoteDecision, is_sampling_forced, remote_decision};
 
 use super::buffer::KeepBuffer;
-use super::composable::{ComposableSampler, Intent, NewSpan};
-use super::composite::{self, Start, decide};
+use super::composable::{ComposableSampler, Intent, NewSpan, Start};
+use super::decision::{self, decide};
 use super::export_feedback::ExportFeedback;
 use super::live::Live;
 use super::ot_state::OtState;
@@ -58,7 +58,7 @@ impl ShouldSample for InstalledSampler {
         let export = Some(&self.0.export);
         let start = Start { trace_id, name, kind: span_kind, attributes, links, export };
         let at_once = parent_context.and_then(|parent| self.0.at_once(parent, start));
-        at_once.unwrap_or_else(|| composite::with_new_span(parent_context, start, |span| self.0.decide(span)))
+        at_once.unwrap_or_else(|| decision::with_new_span(parent_context, start, |span| self.0.decide(span)))
     }
 }
 
@@ -177,7 +177,7 @@ impl Installed {
     fn is_watched(&self, span: &NewSpan<'_>) -> bool {
         let Some(buffer) = &self.buffer else { return false };
         // A parent that has ended records nothing; then the buffer knows whether it did.
-        span.context.span().is_recording() || buffer.watches(span.trace_id)
+        span.context.span().is_recording() || buffer.watches(span.start.trace_id)
     }
 }
 

@@ -12,7 +12,7 @@ const SLOW: &str = "otel_db.slow";
 
 /// Which local traces are exported whole although they were not sampled: those with errors, those that are slow.
 ///
-/// A local trace is all spans of one trace in this process. Until it is known to be kept, its spans wait in a bounded
+/// This is tail sampling, for the part of a trace that is in this process: a local trace. Until it is known to be kept, its spans wait in a bounded
 /// buffer. Spans that are not sampled are recorded all the same, so each costs about as much as a sampled one.
 ///
 /// A kept trace leaves with `th:0`, sampled by the head or not: it stands for itself alone, because all of its kind are

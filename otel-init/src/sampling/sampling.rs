@@ -78,7 +78,8 @@ impl Sampling {
     }
 
     /// A sampler of the SDK, or of another crate, decides for traces that begin here. It writes no threshold, so nobody can
-    /// tell how many traces a sampled one stands for; what it does to `tracestate` is not kept.
+    /// tell how many traces a sampled one stands for; what it does to `tracestate` is not kept, and what it would record without
+    /// sampling is not recorded.
     pub fn sdk(head: impl Into<Box<dyn ShouldSample>>) -> Self {
         Self::of(Head::Sdk(SdkSampler::unknown(head.into())))
     }
@@ -152,7 +153,8 @@ impl Sampling {
     }
 
     /// The sampler for a provider that is built by hand. Nothing is kept for its errors there: that needs the processor that
-    /// [`install`](crate::TelemetryBuilder::install) adds.
+    /// [`install`](crate::TelemetryBuilder::install) adds. Of a head [`without_parent`](Self::without_parent) it is what the
+    /// specification calls a composite sampler: <https://opentelemetry.io/docs/specs/otel/trace/sdk/#compositesampler>.
     ///
     /// ```
     /// use opentelemetry_sdk::trace::SdkTracerProvider;

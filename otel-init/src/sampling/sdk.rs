@@ -5,8 +5,7 @@ use std::sync::Arc;
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{Sampler, SamplingDecision, ShouldSample};
 
-use super::composable::{ComposableSampler, Intent, NewSpan};
-use super::composite::Start;
+use super::composable::{ComposableSampler, Intent, NewSpan, Start};
 use super::threshold::Threshold;
 
 /// A sampler of the SDK, or of another crate. It says neither with which probability it samples, nor what to do with errors.
@@ -38,8 +37,7 @@ impl SdkSampler {
 
 impl ComposableSampler for SdkSampler {
     fn intent(&self, span: &NewSpan<'_>) -> Intent {
-        let NewSpan { context, trace_id, name, kind, attributes, links, export, .. } = *span;
-        match self.sample(context, Start { trace_id, name, kind, attributes, links, export }) {
+        match self.sample(span.context, span.start) {
             Some(attributes) => Intent::sample_uncounted(Threshold::ALWAYS).with_attributes(attributes),
             None => Intent::drop(),
         }

@@ -131,7 +131,7 @@ fn time_decides_too() {
     let released = buffer.sweep(Instant::now() + Duration::from_secs(10), false);
     assert!(released.len() == 1 && !released[0].is_kept);
     buffer.close(quick("below"));
-    assert_eq!((buffer.counts().waiting_bytes, buffer.counts().waiting_spans), (0, 0));
+    assert_eq!((buffer.health().waiting_bytes, buffer.health().waiting_spans), (0, 0));
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn a_request_is_as_slow_as_it_is_itself() {
     assert!(buffer.close(quick).is_empty());
     buffer.open_at(trace_id, true, now + SLOW * 5);
     assert!(buffer.sweep(now + SLOW * 5, false).is_empty());
-    assert_eq!(buffer.counts().kept_traces, 0);
+    assert_eq!(buffer.health().kept_traces, 0);
     buffer.sweep(now + SLOW * 6, false);
-    assert_eq!(buffer.counts().kept_traces, 1);
+    assert_eq!(buffer.health().kept_traces, 1);
 }

@@ -13,8 +13,9 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SpanData, SpanExporter, SpanLimits};
 use std::time::Duration;
 
-use super::composable::NewSpan;
-use super::composite::{Start, with_new_span};
+use super::composable::{ComposableSampler, NewSpan, Start};
+use super::decision::with_new_span;
+use super::installed::InstalledSampler;
 use super::{Sampling, SamplingControl};
 use crate::traces::{Exporting, TracerProvider};
 
@@ -56,6 +57,11 @@ pub(super) fn installed(sampling: &Sampling) -> (TracerProvider, Exported, Sampl
     (provider, exported, control)
 }
 
+/// The decisions of this head alone: the specification's `CompositeSampler`.
+pub(super) fn composite(head: impl ComposableSampler) -> InstalledSampler {
+    SamplingControl::new(&Sampling::new(head).without_parent(), None).sampler()
+}
+
 /// A root span with these attributes, as samplers see it.
 pub(super) fn new_span<T>(attributes: &[KeyValue], then: impl FnOnce(&NewSpan<'_>) -> T) -> T {
     let start = Start {
@@ -71,7 +77,7 @@ pub(super) fn new_span<T>(attributes: &[KeyValue], then: impl FnOnce(&NewSpan<'_
 
 /// The root span of this trace.
 pub(super) fn new_span_of<T>(trace_id: TraceId, then: impl FnOnce(&NewSpan<'_>) -> T) -> T {
-    new_span(&[], |span| then(&NewSpan { trace_id, ..*span }))
+    new_span(&[], |span| then(&NewSpan { start: Start { trace_id, ..span.start }, ..*span }))
 }
 
 /// splitmix64: the same numbers each time.

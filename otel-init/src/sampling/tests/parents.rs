@@ -11,10 +11,10 @@ use otel_core::propagation::{B3Propagator, TraceContextPropagator, with_deferred
 
 use super::super::ot_state::{OtState, with_threshold};
 use super::super::{
-    AlwaysOff, AlwaysOn, CompositeSampler, DebugHeader, ParentThreshold, Probability, Proportional,
-    RateLimit, RateLimited, Rule, RuleBased, SampledLinks, Sampling, Threshold,
+    AlwaysOff, AlwaysOn, DebugHeader, ParentThreshold, Probability, Proportional, RateLimit, RateLimited,
+    Rule, RuleBased, SampledLinks, Sampling, Threshold,
 };
-use super::installed;
+use super::{composite, installed};
 
 fn headers(pairs: &[(&str, &str)]) -> HashMap<String, String> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -127,13 +127,13 @@ fn a_threshold_that_would_not_have_sampled_the_trace_does_not_break_it() {
             );
         }
     }
-    let composite = CompositeSampler::new(ParentThreshold::new(AlwaysOff));
+    let followed = composite(ParentThreshold::new(AlwaysOff));
     let (trace_id, kind) = (caller.span().span_context().trace_id(), SpanKind::Server);
-    let result = composite.should_sample(Some(&caller), trace_id, "request", &kind, &[], &[]);
+    let result = followed.should_sample(Some(&caller), trace_id, "request", &kind, &[], &[]);
     assert_eq!(result.decision, SamplingDecision::RecordAndSample);
     assert_eq!(result.trace_state.get("ot"), Some("rv:00000000000000"));
     // Half of it, by the randomness of the trace.
-    let half = CompositeSampler::new(Proportional::new(0.5));
+    let half = composite(Proportional::new(0.5));
     let result = half.should_sample(Some(&caller), trace_id, "request", &kind, &[], &[]);
     assert_eq!(result.decision, SamplingDecision::Drop);
 }

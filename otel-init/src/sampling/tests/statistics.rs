@@ -7,10 +7,9 @@ use proptest::prelude::*;
 
 use super::super::ot_state::{OtState, with_threshold};
 use super::super::{
-    CompositeSampler, Equalizing, ParentThreshold, Probability, Proportional, Randomness, Sampling,
-    SamplingControl, Threshold,
+    Equalizing, ParentThreshold, Probability, Proportional, Randomness, Sampling, SamplingControl, Threshold,
 };
-use super::Random;
+use super::{Random, composite};
 
 const MANY: usize = 100_000;
 
@@ -24,7 +23,7 @@ fn decide(sampler: &dyn ShouldSample, context: &Context, trace_id: TraceId) -> (
 #[test]
 fn a_lower_probability_keeps_a_subset_of_what_a_higher_one_keeps() {
     let probabilities = [0.0001, 0.001, 0.01, 0.05, 0.1, 0.3, 0.5, 0.9, 1.0];
-    let samplers = probabilities.map(|ratio| CompositeSampler::new(Probability::new(ratio)));
+    let samplers = probabilities.map(|ratio| composite(Probability::new(ratio)));
     let mut random = Random::new(11);
     let mut sampled = [0_usize; 9];
     for _ in 0..MANY {
@@ -65,10 +64,10 @@ fn adjusted_counts_sum_to_the_number_of_traces() {
 /// Two services, the second of which samples less: the counts of both are right.
 #[test]
 fn counts_stay_right_when_a_service_in_the_middle_samples_less() {
-    let first = CompositeSampler::new(ParentThreshold::new(Probability::new(0.5)));
+    let first = composite(ParentThreshold::new(Probability::new(0.5)));
     let seconds: [(&str, Box<dyn ShouldSample>); 2] = [
-        ("equalizing", Box::new(CompositeSampler::new(Equalizing::new(0.1)))),
-        ("proportional", Box::new(CompositeSampler::new(Proportional::new(0.2)))),
+        ("equalizing", Box::new(composite(Equalizing::new(0.1)))),
+        ("proportional", Box::new(composite(Proportional::new(0.2)))),
     ];
     for (name, second) in seconds {
         let mut random = Random::new(31);
@@ -108,7 +107,7 @@ proptest! {
     /// "The 9 leftmost bytes of the trace id never change the decision"; "with rv present the trace id is not used".
     #[test]
     fn only_the_randomness_decides(high in any::<u128>(), low in 0_u64..1 << 56, other in 1_u128.., ratio in 0.0..1.0) {
-        let sampler = CompositeSampler::new(Probability::new(ratio));
+        let sampler = composite(Probability::new(ratio));
         let plain = decide(&sampler, &Context::new(), TraceId::from(u128::from(low)));
         let trace_id = TraceId::from((high << 56) | u128::from(low));
         prop_assert_eq!(decide(&sampler, &Context::new(), trace_id), plain);
@@ -127,7 +126,7 @@ proptest! {
         let state = TraceState::from_key_value([("vendor", "1"), ("ot", &ot)]).unwrap();
         let parent = trace::SpanContext::new(TraceId::from(1), trace::SpanId::from(1), TraceFlags::SAMPLED, true, state);
         let context = Context::new().with_remote_span_context(parent);
-        let sampler = CompositeSampler::new(Probability::new(ratio));
+        let sampler = composite(Probability::new(ratio));
         let kind = trace::SpanKind::Server;
         let result = sampler.should_sample(Some(&context), TraceId::from(1), "span", &kind, &[], &[]);
         let written = result.trace_state.get("ot").unwrap();

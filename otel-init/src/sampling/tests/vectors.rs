@@ -10,9 +10,10 @@ use serde_json::Value;
 use super::super::composable::{ComposableSampler, Intent, NewSpan};
 use super::super::ot_state::{OtState, canonical, with_entry, with_threshold};
 use super::super::{
-    AlwaysOff, AlwaysOn, AlwaysRecord, CompositeSampler, Equalizing, ParentThreshold, Probability,
-    Proportional, Randomness, RuleBased, Sampling, SamplingControl, Threshold,
+    AlwaysOff, AlwaysOn, AlwaysRecord, Equalizing, ParentThreshold, Probability, Proportional, Randomness,
+    RuleBased, Sampling, SamplingControl, Threshold,
 };
+use super::composite;
 
 type Check = fn(&Value);
 
@@ -36,7 +37,7 @@ fn every_case_of_the_specification_and_of_other_sdks() {
         ("ot_roundtrip", ot_roundtrip),
         ("ot_set", ot_set),
         ("decision", decision),
-        ("composite", composite),
+        ("composite", composed),
         ("parent_based", parent_based),
         ("always_record", always_record),
         ("downstream_equalizing", downstream_equalizing),
@@ -173,18 +174,18 @@ fn sample(sampler: &dyn ShouldSample, context: &Context, trace_id: TraceId) -> S
     sampler.should_sample(Some(context), trace_id, "span", &SpanKind::Server, &[], &[])
 }
 
-fn composite(case: &Value) {
+fn composed(case: &Value) {
     let trace_id = TraceId::from_hex(text(case, "trace_id")).unwrap_or(TraceId::from(1));
     let sampler = match text(case, "sampler") {
-        "always_on" => CompositeSampler::new(AlwaysOn),
-        "always_off" => CompositeSampler::new(AlwaysOff),
-        "probability(0)" => CompositeSampler::new(Probability::new(0.0)),
-        "probability(0.5)" => CompositeSampler::new(Probability::new(0.5)),
-        "probability(1.0)" => CompositeSampler::new(Probability::new(1.0)),
+        "always_on" => composite(AlwaysOn),
+        "always_off" => composite(AlwaysOff),
+        "probability(0)" => composite(Probability::new(0.0)),
+        "probability(0.5)" => composite(Probability::new(0.5)),
+        "probability(1.0)" => composite(Probability::new(1.0)),
         "parent_threshold(root=always_on)" | "parent-based with an inconsistent parent" => {
-            CompositeSampler::new(ParentThreshold::new(AlwaysOn))
+            composite(ParentThreshold::new(AlwaysOn))
         }
-        "rule_based([])" => CompositeSampler::new(RuleBased::new()),
+        "rule_based([])" => composite(RuleBased::new()),
         other => panic!("unknown sampler {other}"),
     };
     for is_remote in [true, false] {
@@ -290,7 +291,7 @@ fn downstream_equalizing(case: &Value) {
 }
 
 fn downstream_proportional(case: &Value) {
-    let sampler = CompositeSampler::new(Proportional::new(number(case, "multiplier")));
+    let sampler = composite(Proportional::new(number(case, "multiplier")));
     let context = caller(text(case, "incoming_th"), "ffffffffffffff");
     let result = sample(&sampler, &context, TraceId::from(1));
     let written = OtState::of(&result.trace_state).threshold.map(|threshold| threshold.to_string());
