@@ -12,8 +12,8 @@ const SLOW: &str = "otel_db.slow";
 
 /// Which local traces are exported whole although they were not sampled: those with errors, those that are slow.
 ///
-/// This is tail sampling, for the part of a trace that is in this process: a local trace. Until it is known to be kept, its spans wait in a bounded
-/// buffer. Spans that are not sampled are recorded all the same, so each costs about as much as a sampled one.
+/// This is tail sampling, of the part of a trace that is in this process: a local trace. Until it is known to be kept, its spans
+/// wait in a bounded buffer. Spans that are not sampled are recorded all the same, so each costs about as much as a sampled one.
 ///
 /// A kept trace leaves with `th:0`, sampled by the head or not: it stands for itself alone, because all of its kind are
 /// kept. What other services were told about the trace cannot be taken back: they were told that it is not sampled.
