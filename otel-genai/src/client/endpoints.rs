@@ -28,8 +28,7 @@ pub(crate) struct Endpoints {
 
 impl Endpoints {
     /// Requests to `host`, a name perhaps with a port, speak OpenAI's API.
-    pub(super) fn add_openai_compatible(&mut self, host: &str, provider: Provider) {
-        let host = host.to_ascii_lowercase();
+    pub(super) fn add_openai_compatible(&mut self, host: String, provider: Provider) {
         self.told.push(Arc::new(move |target| {
             let api = is_host(&host, target).then(|| openai_api(target.path)).flatten()?;
             Some(Endpoint::new(provider.clone(), api))
@@ -81,8 +80,8 @@ mod tests {
     #[test]
     fn a_host_that_was_named_speaks_openai() {
         let mut endpoints = Endpoints::default();
-        endpoints.add_openai_compatible("LLM.internal", Provider::Other("vllm".into()));
-        endpoints.add_openai_compatible("localhost:8080", Provider::OpenAi);
+        endpoints.add_openai_compatible("LLM.internal".into(), Provider::Other("vllm".into()));
+        endpoints.add_openai_compatible("localhost:8080".into(), Provider::OpenAi);
         for (authority, path, api) in [
             ("llm.internal", "/v1/chat/completions", Some(Api::OpenAiChat)),
             ("llm.internal:8000", "/base/v1/completions/", Some(Api::OpenAiCompletions)),

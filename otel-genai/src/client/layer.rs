@@ -90,8 +90,8 @@ impl GenAiLayerBuilder {
     /// # use otel_genai::{GenAiLayer, provider::Provider};
     /// let layer = GenAiLayer::builder().with_openai_compatible("vllm.internal", Provider::Other("vllm".into()));
     /// ```
-    pub fn with_openai_compatible(mut self, host: &str, provider: Provider) -> Self {
-        self.endpoints.add_openai_compatible(host, provider);
+    pub fn with_openai_compatible(mut self, host: impl Into<String>, provider: Provider) -> Self {
+        self.endpoints.add_openai_compatible(host.into(), provider);
         self
     }
 

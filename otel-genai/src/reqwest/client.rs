@@ -5,7 +5,6 @@ use std::future::poll_fn;
 use std::time::Duration;
 
 use ::reqwest::{Body, Error, IntoUrl, Method, Request, Response};
-use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use tower_layer::Layer;
@@ -107,17 +106,9 @@ where
         self.map(|inner| inner.bearer_auth(token))
     }
 
-    /// The body, as JSON.
+    /// The body, as JSON. What cannot be written is the error of [`send`](Self::send), and nothing is sent.
     pub fn json(self, json: &(impl Serialize + ?Sized)) -> Self {
-        let has_type = |inner: ::reqwest::RequestBuilder| match says_type(&inner) {
-            true => inner,
-            false => inner.header(CONTENT_TYPE, HeaderValue::from_static("application/json")),
-        };
-        match serde_json::to_vec(json) {
-            Ok(body) => self.map(|inner| has_type(inner).body(body)),
-            // What cannot be written is sent as nothing, and the server says so.
-            Err(_) => self.map(has_type),
-        }
+        self.map(|inner| inner.json(json))
     }
 
     /// The body.
@@ -147,10 +138,4 @@ where
     pub async fn send(self) -> Result<Response, Error> {
         self.client.execute(self.inner.build()?).await
     }
-}
-
-/// A builder shows nothing of the request that it holds, but a copy of it does.
-fn says_type(builder: &::reqwest::RequestBuilder) -> bool {
-    let request = builder.try_clone().and_then(|copy| copy.build().ok());
-    request.is_some_and(|request| request.headers().contains_key(CONTENT_TYPE))
 }

@@ -5,14 +5,14 @@ use std::net::SocketAddr;
 use async_openai::Client;
 use async_openai::config::OpenAIConfig;
 use async_openai::error::OpenAIError;
-use async_openai::middleware::retry::OpenAIRetryLayer;
+use async_openai::middleware::{HttpRequestFactory, retry::OpenAIRetryLayer};
 use async_openai::types::chat::{
     ChatCompletionRequestUserMessage, CreateChatCompletionRequest, CreateChatCompletionRequestArgs,
 };
 use futures_util::StreamExt;
 use otel_genai::async_openai::HttpService;
 use otel_testing::{AssertTelemetry, TestTelemetry, span};
-use tower::ServiceBuilder;
+use tower::{ServiceBuilder, ServiceExt};
 
 use crate::fake::{COMPLETION, KEY, PROMPT, serve};
 use crate::layer::layer;
@@ -70,4 +70,18 @@ async fn an_error() {
     assert_conventions(&telemetry);
     telemetry.assert_span(span("chat unauthorized").client().failed());
     telemetry.assert_no_secrets([PROMPT, KEY]);
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_made_is_an_error_and_is_not_sent() {
+    let telemetry = TestTelemetry::new();
+    let address = SocketAddr::from(([127, 0, 0, 1], 9));
+    let send = otel_genai::reqwest::execute_fn(|_| async { unreachable!("nothing is sent") });
+    let factory = HttpRequestFactory::new(|| async {
+        let request = reqwest::Client::new().post("http://127.0.0.1:9/v1/chat/completions");
+        request.json(&std::collections::BTreeMap::from([([1], PROMPT)])).build().map_err(OpenAIError::Reqwest)
+    });
+    let result = HttpService::new(layer(&telemetry, address), send).oneshot(factory).await;
+    assert!(matches!(&result, Err(OpenAIError::Reqwest(error)) if error.is_builder()), "{result:?}");
+    assert_eq!(telemetry.spans().len(), 0, "{}", telemetry.tree());
 }

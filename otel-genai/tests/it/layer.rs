@@ -39,7 +39,7 @@ pub(crate) fn layer(telemetry: &TestTelemetry, address: SocketAddr) -> GenAiLaye
 pub(crate) fn layer_of(genai: GenAi, address: SocketAddr) -> GenAiLayer {
     GenAiLayer::builder()
         .with_genai(genai)
-        .with_openai_compatible(&address.to_string(), Provider::OpenAi)
+        .with_openai_compatible(address.to_string(), Provider::OpenAi)
         .build()
 }
 
@@ -389,6 +389,20 @@ async fn json_has_one_content_type() {
         builder.json(&request("gpt-4o", false)).send().await.unwrap();
         assert_eq!(sent.recv().unwrap(), [own.unwrap_or("application/json")]);
     }
+}
+
+/// Keys of JSON are texts: a map that has others is no JSON.
+#[tokio::test]
+async fn what_is_no_json_is_an_error_and_is_not_sent() {
+    let telemetry = TestTelemetry::new();
+    let requests = reqwest::Client::new();
+    let send = otel_genai::reqwest::execute_fn(|_| async { unreachable!("nothing is sent") });
+    let address = SocketAddr::from(([127, 0, 0, 1], 9));
+    let client = otel_genai::reqwest::Client::through(layer(&telemetry, address), requests, send);
+    let request = client.post(format!("http://{address}/v1/chat/completions"));
+    let error = request.json(&std::collections::BTreeMap::from([([1], PROMPT)])).send().await.unwrap_err();
+    assert!(error.is_builder(), "{error:?}");
+    assert_eq!(telemetry.spans().len(), 0, "{}", telemetry.tree());
 }
 
 /// A service of the application may do anything in the bodies that it makes, such as ask for the rest by another request.
