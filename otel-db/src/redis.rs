@@ -4,6 +4,7 @@
 
 mod cache;
 mod observed;
+mod outcome;
 mod script;
 
 pub use observed::{Connection, ConnectionBuilder, client_builder};

@@ -5,15 +5,15 @@ use std::fmt;
 
 use redis::aio::ConnectionLike;
 use redis::{
-    Arg, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, Pipeline, RedisError,
-    RedisFuture, RedisResult, Value,
+    Arg, Cmd, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, Pipeline, RedisFuture, RedisResult, Value,
 };
 
 use super::cache::Lookup;
+use super::outcome::{end, end_pipeline, failure_of, refused};
 use super::script::Script;
 use crate::client::{DbOptions, client_setters};
 use crate::request::{PIPELINE, TRANSACTION};
-use crate::{DbClient, DbClientBuilder, DbFailure, DbOperation, DbSystem};
+use crate::{DbClient, DbClientBuilder, DbOperation, DbSystem};
 
 /// A connection of the crate `redis` whose commands are observed.
 ///
@@ -128,8 +128,10 @@ impl<C: ConnectionLike + Send> ConnectionLike for Connection<C> {
             if let Ok(answer) = &answer {
                 self.note_lookup(&mut operation, Lookup::of(&name, answer));
             }
-            let value = answer.as_ref().map(std::slice::from_ref).unwrap_or_default();
-            end(operation, &answer, value);
+            match &answer {
+                Ok(value) => end(operation, refused(value)),
+                Err(error) => operation.fail(failure_of(error)),
+            }
             answer
         })
     }
@@ -144,10 +146,13 @@ impl<C: ConnectionLike + Send> ConnectionLike for Connection<C> {
         Box::pin(async move {
             let mut operation = self.start_pipeline(pipeline);
             let answer = operation.observe(self.inner.req_packed_commands(pipeline, offset, count)).await;
-            if let Ok(answers) = &answer {
-                self.note_lookup(&mut operation, pipeline_lookup(pipeline, answers));
+            match &answer {
+                Ok(answers) => {
+                    self.note_lookup(&mut operation, pipeline_lookup(pipeline, answers));
+                    end_pipeline(operation, pipeline, answers).await;
+                }
+                Err(error) => operation.fail(failure_of(error)),
             }
-            end(operation, &answer, answer.as_deref().unwrap_or_default());
             answer
         })
     }
@@ -201,7 +206,7 @@ impl<C> Connection<C> {
     }
 }
 
-/// No command and no code of an error is longer.
+/// No command is longer.
 const LONGEST_NAME: usize = 32;
 
 /// The command's name, in capitals: one of few, as long as it is a name at all.
@@ -227,58 +232,4 @@ fn pipeline_lookup(pipeline: &Pipeline, answers: &[Value]) -> Option<Lookup> {
         }
     }
     sum
-}
-
-/// An answer may be an error of the server's, or have one inside, as that of a transaction: the first of them counts.
-fn end<T>(operation: DbOperation, answer: &RedisResult<T>, values: &[Value]) {
-    match (answer, values.iter().find_map(refused)) {
-        (Err(error), _) => operation.fail(failure_of(error)),
-        (Ok(_), Some(failure)) => operation.fail(failure),
-        (Ok(_), None) => operation.end(),
-    }
-}
-
-/// The crate `redis` makes an error of any that is inside of an answer. Its parser bounds how deep that is.
-fn refused(value: &Value) -> Option<DbFailure> {
-    match value {
-        Value::ServerError(error) => Some(refusal(error.code())),
-        Value::Array(values) | Value::Set(values) | Value::Push { data: values, .. } => {
-            values.iter().find_map(refused)
-        }
-        Value::Map(pairs) => pairs.iter().find_map(|(key, value)| refused(key).or_else(|| refused(value))),
-        Value::Attribute { data, .. } => refused(data),
-        _ => None,
-    }
-}
-
-/// "The first upper-case word after the `-` [...] represents the kind of error returned": a script may answer anything there.
-/// <https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors>
-fn refusal(code: &str) -> DbFailure {
-    let is_of_code = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
-    match !code.is_empty() && code.len() <= LONGEST_NAME && code.bytes().all(is_of_code) {
-        true => DbFailure::with_code(code.to_owned()),
-        false => DbFailure::new("database"),
-    }
-}
-
-/// The prefix of the server's error, `WRONGTYPE`, or the class of the client's. Texts stay out: they quote values.
-fn failure_of(error: &RedisError) -> DbFailure {
-    if let Some(code) = error.code() {
-        return refusal(code);
-    }
-    if error.is_timeout() {
-        return DbFailure::TIMEOUT;
-    }
-    if error.is_connection_refusal() {
-        return DbFailure::new("connect");
-    }
-    if error.is_connection_dropped() || error.is_io_error() {
-        return DbFailure::new("connection_lost");
-    }
-    match error.kind() {
-        ErrorKind::Parse | ErrorKind::UnexpectedReturnType => DbFailure::new("decode"),
-        ErrorKind::AuthenticationFailed => DbFailure::new("authentication"),
-        ErrorKind::InvalidClientConfig => DbFailure::new("configuration"),
-        _ => DbFailure::OTHER,
-    }
 }

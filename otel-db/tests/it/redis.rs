@@ -190,9 +190,9 @@ async fn a_refused_command_fails_its_transaction() {
     assert_conventional(&telemetry);
 }
 
-/// Whether the application looks at what was refused or not, it was refused.
+/// Each error is the result of its command, which the application asked for: the call itself went well.
 #[tokio::test]
-async fn a_pipeline_whose_errors_are_ignored_has_failed() {
+async fn a_pipeline_whose_errors_are_ignored_has_not_failed() {
     let telemetry = TestTelemetry::new();
     let Some((mut cache, address)) = connect(&telemetry).await else { return };
     let (text, missing) = (key("canary-text"), key("canary-missing"));
@@ -210,12 +210,19 @@ async fn a_pipeline_whose_errors_are_ignored_has_failed() {
         let name = if atomic { "MULTI" } else { "PIPELINE" };
         telemetry.assert_span(
             span(format!("{name} {address}"))
-                .failed()
-                .has("error.type", "WRONGTYPE")
+                .has_no("error.type")
+                .has("db.response.status_code", "WRONGTYPE")
                 .has("db.operation.batch.size", 3),
         );
     }
     assert_eq!(total(&telemetry, "otel_db.cache.lookups"), 2.0, "of the pipeline that is no transaction");
+
+    // What is not a command's result is the application's error, whatever it ignores.
+    let mut pipeline = redis::pipe();
+    pipeline.atomic().ignore_errors().get(&text).cmd("CANARY-UNKNOWN");
+    let refused: redis::RedisResult<Vec<redis::RedisResult<()>>> = pipeline.query_async(&mut cache).await;
+    assert!(refused.is_err(), "{refused:?}");
+    telemetry.assert_span(span(format!("MULTI {address}")).failed().has("db.operation.batch.size", 2));
     telemetry.assert_no_secrets(["canary-text", "canary-missing", "canary-value"]);
     assert_conventional(&telemetry);
 }
