@@ -78,7 +78,9 @@ impl Reading {
 
     pub(crate) fn fail(mut self, error_type: ErrorType) {
         self.settle();
-        self.inference.guard.finish(Exit::Fail(error_type));
+        let guard = &mut self.inference.guard;
+        // What the provider has said says more than that the connection broke behind it.
+        guard.finish(if guard.failure().is_some() { Exit::End } else { Exit::Fail(error_type) });
     }
 
     /// Hands over what was read.

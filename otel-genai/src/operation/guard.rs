@@ -206,7 +206,8 @@ impl Guard {
         }
     }
 
-    fn failure(&self) -> Option<ErrorType> {
+    /// What has gone wrong by now.
+    pub(crate) fn failure(&self) -> Option<ErrorType> {
         let said = self.failure.clone();
         said.or_else(|| self.response.error.as_ref().map(|error| self.genai.error_type(error, None)))
             .or_else(|| self.inner.tool.as_ref()?.failure())

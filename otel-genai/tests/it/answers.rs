@@ -1,9 +1,10 @@
 //! Answers that are not what was asked for.
 
 use bytes::Bytes;
-use futures_util::FutureExt;
+use futures_util::{FutureExt, stream};
 use http::{Request, Response};
-use http_body_util::{BodyExt, Full};
+use http_body::Frame;
+use http_body_util::{BodyExt, Full, StreamBody};
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use otel_genai::content::ContentPolicy;
 use otel_genai::provider::{Provider, RequestFacts};
@@ -39,7 +40,7 @@ fn answered_by(url: &str, genai: GenAi, status: u16, headers: &[(&str, &str)], b
     assert_eq!(answer.into_body().collect().now_or_never().unwrap().unwrap().to_bytes(), body);
 }
 
-fn stream() -> String {
+fn events() -> String {
     let chunk =
         |content: &str| json!({ "id": "r1", "choices": [{ "index": 0, "delta": { "content": content } }] });
     let usage = json!({ "id": "r1", "choices": [], "usage": { "prompt_tokens": 3, "completion_tokens": 2 } });
@@ -53,7 +54,7 @@ fn what_is_compressed_passes_unread() {
             let telemetry = TestTelemetry::new();
             let headers = [("content-type", "text/event-stream"), ("content-encoding", encoding)];
             // What is in it looks like what could be read.
-            answered(genai(&telemetry), status, &headers, stream().as_bytes());
+            answered(genai(&telemetry), status, &headers, events().as_bytes());
             assert_conventions(&telemetry);
             let expected =
                 span("chat gpt-4o").client().has_no("gen_ai.response.id").has_no("gen_ai.usage.input_tokens");
@@ -71,10 +72,10 @@ fn what_is_compressed_passes_unread() {
 fn without_a_content_type_or_with_another_one_the_body_tells() {
     let json = json!({ "id": "r1", "choices": [], "usage": { "prompt_tokens": 3, "completion_tokens": 2 } });
     for (headers, body) in [
-        (&[][..], stream()),
-        (&[("content-type", "text/plain")], stream()),
-        (&[("content-type", "TEXT/Event-Stream ; charset=UTF-8")], stream()),
-        (&[("content-type", "text/event-stream"), ("content-encoding", "Identity")], stream()),
+        (&[][..], events()),
+        (&[("content-type", "text/plain")], events()),
+        (&[("content-type", "TEXT/Event-Stream ; charset=UTF-8")], events()),
+        (&[("content-type", "text/event-stream"), ("content-encoding", "Identity")], events()),
         (&[], json.to_string()),
         (&[("content-type", "application/json")], json.to_string()),
         (&[("content-type", "text/event-stream")], json.to_string()),
@@ -94,7 +95,7 @@ fn an_error_within_a_stream_is_the_outcome() {
     let telemetry = TestTelemetry::new();
     let error = json!({ "error": { "type": "server_error", "code": "overloaded", "message": PROMPT } });
     let (before, after) =
-        stream().split_once("data: [DONE]").map(|(before, _)| (before.to_owned(), "")).unwrap();
+        events().split_once("data: [DONE]").map(|(before, _)| (before.to_owned(), "")).unwrap();
     let body = format!("{before}event: error\ndata: {error}\n\n{after}");
     let genai = builder(&telemetry).with_exception_events(&telemetry.logger_provider()).build();
     answered(genai, 200, &[("content-type", "text/event-stream")], body.as_bytes());
@@ -105,6 +106,35 @@ fn an_error_within_a_stream_is_the_outcome() {
     assert_eq!(telemetry.histogram_count("gen_ai.client.token.usage"), 2);
     assert_eq!(telemetry.logs().len(), 1);
     telemetry.assert_no_secrets([PROMPT, COMPLETION]);
+}
+
+/// Who sends an error within a stream closes the connection, often without the end that HTTP asks for.
+#[test]
+fn what_the_provider_has_said_counts_more_than_that_the_body_broke_off() {
+    let error = br#"{"error":{"type":"requests","code":"rate_limit_exceeded","message":"c4n4ry"}}"#;
+    let event = [b"data: ", &error[..], b"\n\n"].concat();
+    for (status, body, expected) in [
+        (429, &error[..], "rate_limit_exceeded"),
+        (429, &error[..20], "429"),
+        (429, b"", "429"),
+        (200, &event, "rate_limit_exceeded"),
+        (200, events().split_once("data: [DONE]").unwrap().0.as_bytes(), "_OTHER"),
+    ] {
+        let telemetry = TestTelemetry::new();
+        let body = Bytes::copy_from_slice(body);
+        let inner = tower::service_fn(move |_: Request<GenAiRequestBody<Full<Bytes>>>| {
+            let pieces = [Ok::<_, BoxError>(Frame::data(body.clone())), Err("broken off".into())];
+            let body = StreamBody::new(stream::iter(pieces));
+            async move { Ok::<_, BoxError>(Response::builder().status(status).body(body).unwrap()) }
+        });
+        let request = Request::post(OPENAI).body(Full::from(request("gpt-4o", true).to_string())).unwrap();
+        let sent = GenAiLayer::from(genai(&telemetry)).layer(inner).oneshot(request);
+        let answer = sent.now_or_never().unwrap().unwrap();
+        assert!(answer.into_body().collect().now_or_never().unwrap().is_err());
+        assert_conventions(&telemetry);
+        telemetry.assert_span(span("chat gpt-4o").failed().has("error.type", expected));
+        telemetry.assert_no_secrets(["c4n4ry"]);
+    }
 }
 
 #[test]
@@ -182,7 +212,7 @@ fn what_is_not_sampled_is_uploaded_all_the_same() {
         let tracers = SdkTracerProvider::builder().with_sampler(sampler).build();
         let genai =
             builder(&telemetry).with_tracer_provider(tracers).with_content_policy(policy.build()).build();
-        answered(genai, 200, &[("content-type", "text/event-stream")], stream().as_bytes());
+        answered(genai, 200, &[("content-type", "text/event-stream")], events().as_bytes());
         let uploads = uploads.lock().unwrap();
         assert_eq!(uploads.len(), 1);
         assert!(uploads[0].contains(PROMPT) && uploads[0].contains(COMPLETION), "{uploads:?}");
