@@ -50,7 +50,17 @@ impl Provider {
     /// The value of `gen_ai.provider.name`.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        match self {
+        self.known().unwrap_or_else(|own| own)
+    }
+
+    /// The name as an attribute's value: nothing is allocated for a known provider.
+    #[must_use]
+    pub fn to_cow(&self) -> Cow<'static, str> {
+        self.known().map_or_else(Cow::clone, Cow::Borrowed)
+    }
+
+    const fn known(&self) -> Result<&'static str, &Cow<'static, str>> {
+        Ok(match self {
             Self::OpenAi => "openai",
             Self::AzureOpenAi => "azure.ai.openai",
             Self::AzureInference => "azure.ai.inference",
@@ -68,33 +78,8 @@ impl Provider {
             Self::IbmWatsonxAi => "ibm.watsonx.ai",
             Self::MoonshotAi => "moonshot_ai",
             Self::Ollama => "ollama",
-            Self::Other(name) => name,
-        }
-    }
-
-    /// The name as an attribute's value: nothing is allocated for a known provider.
-    #[must_use]
-    pub fn to_cow(&self) -> Cow<'static, str> {
-        match self {
-            Self::OpenAi => Cow::Borrowed("openai"),
-            Self::AzureOpenAi => Cow::Borrowed("azure.ai.openai"),
-            Self::AzureInference => Cow::Borrowed("azure.ai.inference"),
-            Self::Anthropic => Cow::Borrowed("anthropic"),
-            Self::GcpGemini => Cow::Borrowed("gcp.gemini"),
-            Self::GcpVertexAi => Cow::Borrowed("gcp.vertex_ai"),
-            Self::GcpGenAi => Cow::Borrowed("gcp.gen_ai"),
-            Self::AwsBedrock => Cow::Borrowed("aws.bedrock"),
-            Self::Cohere => Cow::Borrowed("cohere"),
-            Self::MistralAi => Cow::Borrowed("mistral_ai"),
-            Self::Groq => Cow::Borrowed("groq"),
-            Self::DeepSeek => Cow::Borrowed("deepseek"),
-            Self::Perplexity => Cow::Borrowed("perplexity"),
-            Self::XAi => Cow::Borrowed("x_ai"),
-            Self::IbmWatsonxAi => Cow::Borrowed("ibm.watsonx.ai"),
-            Self::MoonshotAi => Cow::Borrowed("moonshot_ai"),
-            Self::Ollama => Cow::Borrowed("ollama"),
-            Self::Other(name) => name.clone(),
-        }
+            Self::Other(name) => return Err(name),
+        })
     }
 }
 

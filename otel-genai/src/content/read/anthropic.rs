@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{
     arguments, list, message_of, modality_of, other, server_tool_call, server_tool_call_response, string,
-    tool,
+    tool, tool_call, tool_result,
 };
 use crate::content::message::{Message, Part, RequestContent, ToolDefinition};
 use crate::content::output::{Block, Output};
@@ -34,14 +34,8 @@ fn part(value: &Value) -> Option<Part> {
     Some(match kind {
         "text" => Part::Text(string(&value["text"])?),
         "thinking" => Part::Reasoning(string(&value["thinking"])?),
-        "tool_use" => Part::ToolCall {
-            id: string(&value["id"]),
-            name: string(&value["name"])?,
-            arguments: arguments(&value["input"]),
-        },
-        "tool_result" => {
-            Part::ToolCallResponse { id: string(&value["tool_use_id"]), response: value["content"].clone() }
-        }
+        "tool_use" => tool_call(&value["id"], &value["name"], &value["input"])?,
+        "tool_result" => tool_result(&value["tool_use_id"], &value["content"]),
         "server_tool_use" | "mcp_tool_use" => server_tool_call(
             string(&value["id"]),
             string(&value["name"])?,

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{anthropic, chat, list, message_of, other, string, text_message, tool};
+use super::{anthropic, chat, list, message_of, other, string, text_message, tool, tool_call, tool_result};
 use crate::content::message::{Message, Part, RequestContent, ToolDefinition};
 use crate::content::output::{Block, Output};
 
@@ -23,14 +23,8 @@ fn part(value: &Value) -> Option<Part> {
     let (kind, inner) = value.as_object()?.iter().next()?;
     Some(match kind.as_str() {
         "text" => Part::Text(string(inner)?),
-        "toolUse" => Part::ToolCall {
-            id: string(&inner["toolUseId"]),
-            name: string(&inner["name"])?,
-            arguments: Some(inner["input"].clone()).filter(|input| !input.is_null()),
-        },
-        "toolResult" => {
-            Part::ToolCallResponse { id: string(&inner["toolUseId"]), response: inner["content"].clone() }
-        }
+        "toolUse" => tool_call(&inner["toolUseId"], &inner["name"], &inner["input"])?,
+        "toolResult" => tool_result(&inner["toolUseId"], &inner["content"]),
         "reasoningContent" => match string(&inner["reasoningText"]["text"]) {
             Some(text) => Part::Reasoning(text),
             None => other(kind, inner),

@@ -2,17 +2,17 @@
 
 use serde_json::Value;
 
-use super::{arguments, list, media, other, role, string, text_message, tool};
+use super::{arguments, list, media, other, provided_tool, role, string, text_message, tool, tool_result};
 use crate::content::message::{Message, Part, RequestContent, ToolDefinition};
 use crate::content::output::{Block, Output};
 
 pub(super) fn request(body: &Value) -> RequestContent {
     let mut content = RequestContent {
         input_messages: list(&body["messages"]).map(message).collect(),
-        tool_definitions: list(&body["tools"]).filter_map(definition).collect(),
+        tool_definitions: list(&body["tools"]).map(definition).collect(),
         ..RequestContent::default()
     };
-    content.tool_definitions.extend(list(&body["functions"]).filter_map(definition));
+    content.tool_definitions.extend(list(&body["functions"]).map(definition));
     cohere_version_1(body, &mut content);
     content
 }
@@ -48,8 +48,7 @@ fn message(value: &Value) -> Message {
     let who = role(value["role"].as_str().unwrap_or("user"));
     let mut parts = Vec::new();
     if who == "tool" {
-        let id = string(&value["tool_call_id"]);
-        parts.push(Part::ToolCallResponse { id, response: value["content"].clone() });
+        parts.push(tool_result(&value["tool_call_id"], &value["content"]));
     } else {
         parts.extend(
             ["reasoning_content", "thinking", "tool_plan"]
@@ -128,19 +127,18 @@ fn call(value: &Value) -> Part {
     named_call(string(&value["id"]), function)
 }
 
-fn named_call(id: Option<String>, function: &Value) -> Part {
+pub(super) fn named_call(id: Option<String>, function: &Value) -> Part {
     let given = if function["arguments"].is_null() { &function["input"] } else { &function["arguments"] };
     Part::ToolCall { id, name: string(&function["name"]).unwrap_or_default(), arguments: arguments(given) }
 }
 
-fn definition(value: &Value) -> Option<ToolDefinition> {
+/// What it is stands in a field of its own, or beside the kind, as in Responses.
+pub(super) fn definition(value: &Value) -> ToolDefinition {
     let kind = value["type"].as_str().unwrap_or("function");
     let function = ["function", "custom"].iter().map(|field| &value[*field]).find(|field| field.is_object());
     let function = function.unwrap_or(value);
-    tool(kind, &function["name"], &function["description"], &function["parameters"]).or_else(|| {
-        // Tools that the provider runs have no other name than their kind.
-        Some(ToolDefinition { kind: kind.to_owned(), name: kind.to_owned(), ..ToolDefinition::default() })
-    })
+    let named = tool(kind, &function["name"], &function["description"], &function["parameters"]);
+    named.unwrap_or_else(|| provided_tool(kind))
 }
 
 /// Choices of a chat or text completion, or of a chunk of one.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{list, message_of, modality_of, other, string, tool};
+use super::{list, message_of, modality_of, other, provided_tool, string, tool, tool_call, tool_result};
 use crate::content::message::{Message, Part, RequestContent, ToolDefinition};
 use crate::content::output::{Block, Output};
 
@@ -36,13 +36,11 @@ fn part(value: &Value) -> Option<Part> {
     }
     let call = either(value, "functionCall", "function_call");
     if call.is_object() {
-        let arguments = Some(call["args"].clone()).filter(|arguments| !arguments.is_null());
-        return Some(Part::ToolCall { id: string(&call["id"]), name: string(&call["name"])?, arguments });
+        return tool_call(&call["id"], &call["name"], &call["args"]);
     }
     let result = either(value, "functionResponse", "function_response");
     if result.is_object() {
-        let id = string(&result["id"]);
-        return Some(Part::ToolCallResponse { id, response: result["response"].clone() });
+        return Some(tool_result(&result["id"], &result["response"]));
     }
     let data = either(value, "inlineData", "inline_data");
     if data.is_object() {
@@ -70,11 +68,7 @@ fn definitions(tools: &Value) -> Vec<ToolDefinition> {
     // Tools that the provider runs: `{"googleSearch": {}}`.
     let is_other = |(kind, value): &(&String, &Value)| value.is_object() && !kind.starts_with("function");
     let others = tools.as_object().into_iter().flatten().filter(is_other);
-    definitions.extend(others.map(|(kind, _)| ToolDefinition {
-        kind: kind.clone(),
-        name: kind.clone(),
-        ..ToolDefinition::default()
-    }));
+    definitions.extend(others.map(|(kind, _)| provided_tool(kind)));
     definitions
 }
 

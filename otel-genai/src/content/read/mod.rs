@@ -150,6 +150,19 @@ fn server_part(kind: &str, id: Option<String>, name: Option<String>, inner: Valu
     Part::Other { kind: kind.to_owned(), fields }
 }
 
+fn tool_call(id: &Value, name: &Value, arguments: &Value) -> Option<Part> {
+    Some(Part::ToolCall { id: string(id), name: string(name)?, arguments: self::arguments(arguments) })
+}
+
+fn tool_result(id: &Value, response: &Value) -> Part {
+    Part::ToolCallResponse { id: string(id), response: response.clone() }
+}
+
+/// A tool that the provider runs has no other name than its kind.
+fn provided_tool(kind: &str) -> ToolDefinition {
+    ToolDefinition { kind: kind.to_owned(), name: kind.to_owned(), ..ToolDefinition::default() }
+}
+
 fn tool(kind: &str, name: &Value, description: &Value, parameters: &Value) -> Option<ToolDefinition> {
     Some(ToolDefinition {
         kind: kind.to_owned(),

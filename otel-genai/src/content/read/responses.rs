@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::{arguments, chat, list, other, role, string, text_message, tool};
-use crate::content::message::{Message, Part, RequestContent, ToolDefinition};
+use super::{chat, list, other, role, string, text_message, tool_result};
+use crate::content::message::{Message, Part, RequestContent};
 use crate::content::output::{Block, Output};
 
 pub(super) fn request(body: &Value) -> RequestContent {
@@ -11,7 +11,7 @@ pub(super) fn request(body: &Value) -> RequestContent {
     content.system_instructions.extend(string(&body["instructions"]).map(Part::Text));
     content.input_messages.extend(text_message("user", &body["input"]));
     content.input_messages.extend(list(&body["input"]).map(message));
-    content.tool_definitions = list(&body["tools"]).filter_map(definition).collect();
+    content.tool_definitions = list(&body["tools"]).map(chat::definition).collect();
     content
 }
 
@@ -23,8 +23,7 @@ fn message(item: &Value) -> Message {
             role(item["role"].as_str().unwrap_or("user"))
         }
         Some(kind) if kind.ends_with("_output") => {
-            let id = string(&item["call_id"]);
-            parts.push(Part::ToolCallResponse { id, response: item["output"].clone() });
+            parts.push(tool_result(&item["call_id"], &item["output"]));
             "tool".to_owned()
         }
         Some(_) => {
@@ -38,31 +37,15 @@ fn message(item: &Value) -> Message {
 fn item_parts(item: &Value, parts: &mut Vec<Part>) {
     match item["type"].as_str().unwrap_or("message") {
         "message" => chat::parts(&item["content"], parts),
-        "function_call" | "custom_tool_call" => parts.push(Part::ToolCall {
-            id: string(&item["call_id"]),
-            name: string(&item["name"]).unwrap_or_default(),
-            arguments: arguments(if item["arguments"].is_null() {
-                &item["input"]
-            } else {
-                &item["arguments"]
-            }),
-        }),
+        "function_call" | "custom_tool_call" => {
+            parts.push(chat::named_call(string(&item["call_id"]), item));
+        }
         "reasoning" => {
             let texts = list(&item["summary"]).chain(list(&item["content"]));
             parts.extend(texts.filter_map(|part| string(&part["text"])).map(Part::Reasoning));
         }
         kind => parts.push(other(kind, item)),
     }
-}
-
-fn definition(value: &Value) -> Option<ToolDefinition> {
-    let kind = value["type"].as_str()?;
-    let named = tool(kind, &value["name"], &value["description"], &value["parameters"]);
-    Some(named.unwrap_or_else(|| ToolDefinition {
-        kind: kind.to_owned(),
-        name: kind.to_owned(),
-        ..ToolDefinition::default()
-    }))
 }
 
 /// A response, or an event of a stream. The last event has the whole response once more, and counts.
