@@ -58,7 +58,7 @@ impl DieselInstrumentation for Instrumentation {
                 }
             }
             InstrumentationEvent::StartEstablishConnection { .. } => {
-                self.running = Some(self.client.operation("CONNECT").summary("CONNECT").start());
+                self.running = Some(self.client.operation("CONNECT").with_summary("CONNECT").start());
             }
             InstrumentationEvent::FinishEstablishConnection { error, .. } => {
                 let Some(operation) = self.running.take() else { return };

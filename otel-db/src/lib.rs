@@ -18,7 +18,7 @@ mod system;
 
 use opentelemetry::InstrumentationScope;
 
-pub use client::{DbCall, DbClient, DbClientBuilder, DbOperation};
+pub use client::{DbClient, DbClientBuilder, DbOperation, DbOperationBuilder};
 pub use comment::SqlComments;
 pub use failure::DbFailure;
 pub use otel_core::Attributes;

@@ -19,8 +19,8 @@ fn calls_of_a_statement_that_comes_again_say_what_the_first_one_said() {
     for _ in 0..4 {
         shop.query(QUERY).start().end();
         quiet.query(QUERY).start().end();
-        shop.query(QUERY).collection("songs").start().end();
-        shop.query(QUERY).safe_query_text("SELECT 1").start().end();
+        shop.query(QUERY).with_collection("songs").start().end();
+        shop.query(QUERY).with_safe_query_text("SELECT 1").start().end();
         shop.query(QUERY).start().fail(DbFailure::with_code("57014"));
     }
 

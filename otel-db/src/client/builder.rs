@@ -35,8 +35,9 @@ impl DbClientBuilder {
 
     client_setters!();
 
-    /// Records the parameters that a call names with [`DbCall::parameter`](crate::DbCall::parameter), as
-    /// `db.query.parameter.<key>` (stability: development): values that your users gave. Default: `false`.
+    /// Records the parameters that a call names with
+    /// [`DbOperationBuilder::with_parameter`](crate::DbOperationBuilder::with_parameter), as `db.query.parameter.<key>`
+    /// (stability: development): values that your users gave. Default: `false`.
     pub fn with_query_parameters(mut self, record: bool) -> Self {
         self.options.parameters = record;
         self

@@ -1,11 +1,11 @@
 //! Calls of a database through any client.
 
 mod builder;
-mod call;
 mod convention;
 mod metrics;
 mod names;
 mod operation;
+mod operation_builder;
 mod options;
 #[cfg(feature = "sqlx")]
 mod pool;
@@ -18,8 +18,8 @@ use std::sync::Arc;
 use otel_core::{Instrumenter, Providers};
 
 pub use builder::DbClientBuilder;
-pub use call::DbCall;
 pub use operation::DbOperation;
+pub use operation_builder::DbOperationBuilder;
 pub(crate) use series::{Known, Series, Source};
 
 use crate::DbSystem;
@@ -88,19 +88,19 @@ impl DbClient {
 
     /// A call that sends one statement of a query language, as it is sent: its literals are removed here.
     /// For Redis, Valkey and memcached it is a command, `SET key value`: all but its name is removed.
-    pub fn query<'a>(&'a self, text: &'a str) -> DbCall<'a> {
-        DbCall::of_query(self, text)
+    pub fn query<'a>(&'a self, text: &'a str) -> DbOperationBuilder<'a> {
+        DbOperationBuilder::of_query(self, text)
     }
 
     /// A call that is no text: a command of a cache, a method of a driver. `name` is one of few, such as `GET` or
     /// `findAndModify`, in the database's own writing.
-    pub fn operation<'a>(&'a self, name: impl Into<Cow<'a, str>>) -> DbCall<'a> {
-        DbCall::of_operation(self, name.into())
+    pub fn operation<'a>(&'a self, name: impl Into<Cow<'a, str>>) -> DbOperationBuilder<'a> {
+        DbOperationBuilder::of_operation(self, name.into())
     }
 
     /// A call that sends several statements as a batch, each for itself. One alone counts as a single statement.
-    pub fn batch<'a>(&'a self, texts: &[&'a str]) -> DbCall<'a> {
-        DbCall::of_batch(self, texts)
+    pub fn batch<'a>(&'a self, texts: &[&'a str]) -> DbOperationBuilder<'a> {
+        DbOperationBuilder::of_batch(self, texts)
     }
 
     /// The system.

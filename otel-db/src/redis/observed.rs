@@ -169,9 +169,9 @@ impl<C> Connection<C> {
             _ => b"",
         });
         let text = crate::query_text::redis::sanitize(name, &values.collect::<Vec<_>>());
-        let call = self.client.operation(name).safe_query_text(text);
+        let call = self.client.operation(name).with_safe_query_text(text);
         match Script::of(name, command) {
-            Some(Script::Function(function)) => call.stored_procedure(function).start(),
+            Some(Script::Function(function)) => call.with_stored_procedure(function).start(),
             // A service may make a script for each call, so digests are in no name and no metric.
             Some(Script::Digest(digest)) => {
                 let mut operation = call.start();
@@ -194,7 +194,7 @@ impl<C> Connection<C> {
             (false, Some(shared)) => shared,
             (false, None) => Cow::Borrowed(PIPELINE),
         };
-        self.client.operation(name).batch_size(pipeline.len()).start()
+        self.client.operation(name).with_batch_size(pipeline.len()).start()
     }
 
     fn note_lookup(&self, operation: &mut DbOperation, lookup: Option<Lookup>) {

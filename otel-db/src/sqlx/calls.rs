@@ -5,7 +5,7 @@ use sqlx::{Error, SqlStr};
 
 use super::driver::{Driver, Step};
 use super::failure::failure_of;
-use crate::{DbCall, DbClient, DbOperation};
+use crate::{DbClient, DbOperation, DbOperationBuilder};
 
 /// Ends `operation` with what came of it.
 pub(super) fn end<DB: Driver, T>(operation: DbOperation, result: &Result<T, Error>) {
@@ -49,13 +49,13 @@ pub(super) async fn observe_row<DB: Driver>(
 }
 
 /// The operation of a command that the interface of sqlx has a method for: its name is known without reading SQL.
-pub(super) fn command<'a>(client: &'a DbClient, name: &'static str) -> DbCall<'a> {
-    client.operation(name).summary(name)
+pub(super) fn command<'a>(client: &'a DbClient, name: &'static str) -> DbOperationBuilder<'a> {
+    client.operation(name).with_summary(name)
 }
 
 /// Preparing and describing are named as such: the statement itself does not run.
 pub(super) fn preparation(client: &DbClient, name: &'static str, sql: &SqlStr) -> DbOperation {
-    client.query(sql.as_str()).operation(name).summary(name).start()
+    client.query(sql.as_str()).with_operation(name).with_summary(name).start()
 }
 
 pub(super) type Steps<'e, DB> = BoxStream<'e, Result<Step<DB>, Error>>;

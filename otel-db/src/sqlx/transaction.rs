@@ -166,7 +166,7 @@ pub(super) fn begin_operation(
     statement: Option<&SqlStr>,
 ) -> DbOperation {
     match statement {
-        Some(statement) => client.query(statement.as_str()).operation(name).summary(name).start(),
+        Some(statement) => client.query(statement.as_str()).with_operation(name).with_summary(name).start(),
         None => command(client, name).start(),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use opentelemetry::KeyValue;
 use opentelemetry::logs::Severity;
 use opentelemetry::trace::Status;
-use otel_db::{DbCall, DbClient, DbFailure, DbSystem};
+use otel_db::{DbClient, DbFailure, DbOperationBuilder, DbSystem};
 use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, log, span};
 
 use crate::support::{DURATION, assert_conventional, client};
@@ -47,29 +47,35 @@ fn a_query_has_a_summary_a_text_without_literals_and_the_server() {
 
 #[test]
 fn names() {
-    fn name(system: DbSystem, prepare: impl FnOnce(&DbClient) -> DbCall<'_>) -> String {
+    fn name(system: DbSystem, prepare: impl FnOnce(&DbClient) -> DbOperationBuilder<'_>) -> String {
         let telemetry = TestTelemetry::new();
         let db = client(&telemetry, system).with_server_address("host").with_namespace("3").build();
         prepare(&db).start().end();
         telemetry.spans()[0].name.to_string()
     }
     let mongo = DbSystem::MONGODB;
-    assert_eq!(name(mongo, |db| db.operation("find").collection("songs")), "find songs");
-    assert_eq!(name(mongo, |db| db.operation("find").collection("songs").summary("find it")), "find it");
-    assert_eq!(name(mongo, |db| db.operation("call").stored_procedure("tidy")), "call tidy");
-    assert_eq!(name(mongo, |db| db.operation("ping")), "ping 3");
-    assert_eq!(name(mongo, |db| db.operation("ping").namespace("admin")), "ping admin");
+    assert_eq!(name(mongo, |db| db.operation("find").with_collection("songs")), "find songs");
     assert_eq!(
-        name(mongo, |db| db.operation("insert").collection("songs").batch_size(3)),
+        name(mongo, |db| db.operation("find").with_collection("songs").with_summary("find it")),
+        "find it"
+    );
+    assert_eq!(name(mongo, |db| db.operation("call").with_stored_procedure("tidy")), "call tidy");
+    assert_eq!(name(mongo, |db| db.operation("ping")), "ping 3");
+    assert_eq!(name(mongo, |db| db.operation("ping").with_namespace("admin")), "ping admin");
+    assert_eq!(
+        name(mongo, |db| db.operation("insert").with_collection("songs").with_batch_size(3)),
         "BATCH insert songs"
     );
-    assert_eq!(name(mongo, |db| db.operation("insert").collection("songs").batch_size(1)), "insert songs");
+    assert_eq!(
+        name(mongo, |db| db.operation("insert").with_collection("songs").with_batch_size(1)),
+        "insert songs"
+    );
     // The number of a database says nothing in a name.
     let redis = DbSystem::REDIS;
     assert_eq!(name(redis, |db| db.operation("GET")), "GET host:6379");
-    assert_eq!(name(redis, |db| db.operation("GET").batch_size(2)), "PIPELINE GET host:6379");
-    assert_eq!(name(redis, |db| db.operation("PIPELINE").batch_size(2)), "PIPELINE host:6379");
-    assert_eq!(name(redis, |db| db.operation("MULTI SET").batch_size(2)), "MULTI SET host:6379");
+    assert_eq!(name(redis, |db| db.operation("GET").with_batch_size(2)), "PIPELINE GET host:6379");
+    assert_eq!(name(redis, |db| db.operation("PIPELINE").with_batch_size(2)), "PIPELINE host:6379");
+    assert_eq!(name(redis, |db| db.operation("MULTI SET").with_batch_size(2)), "MULTI SET host:6379");
 
     let telemetry = TestTelemetry::new();
     client(&telemetry, DbSystem::REDIS).build().operation("GET").start().end();
@@ -174,7 +180,10 @@ fn batches() {
     let telemetry = TestTelemetry::new();
     let db = postgres(&telemetry);
     db.batch(&["INSERT INTO a VALUES (1)", "INSERT INTO a VALUES (2)"]).start().end();
-    db.batch(&["INSERT INTO a VALUES ($1)", "INSERT INTO a VALUES ($1)"]).parameter("0", 7).start().end();
+    db.batch(&["INSERT INTO a VALUES ($1)", "INSERT INTO a VALUES ($1)"])
+        .with_parameter("0", 7)
+        .start()
+        .end();
     db.batch(&["INSERT INTO a VALUES (1)", "DELETE FROM b"]).start().end();
     db.batch(&["DELETE FROM b"]).start().end();
     db.batch(&[]).start().end();
@@ -252,7 +261,7 @@ fn rows_and_parameters_are_recorded_when_asked_for() {
             .with_returned_rows(asked)
             .with_query_parameters(asked)
             .build();
-        let mut operation = db.query("SELECT a FROM b WHERE c = ?").parameter("0", "secret").start();
+        let mut operation = db.query("SELECT a FROM b WHERE c = ?").with_parameter("0", "secret").start();
         operation.set_returned_rows(3);
         operation.end();
         assert_conventional(&telemetry);

@@ -85,7 +85,7 @@ async fn what_is_printed_for_debugging() {
     sqlx::query(AssertSqlSafe(query.clone())).bind(bind).fetch_all(&mut *transaction).await.unwrap();
     shown.push_str(&format!("{transaction:?} {:?} {pool:?}", &*transaction));
     drop(transaction);
-    let call = pool.client().query(&query).parameter("0", bind);
+    let call = pool.client().query(&query).with_parameter("0", bind);
     shown.push_str(&format!("{call:?}"));
     let operation = call.start();
     shown.push_str(&format!("{operation:?} {:?} {:?}", pool.client(), pool.acquire().await.unwrap()));

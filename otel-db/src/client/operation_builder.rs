@@ -9,21 +9,22 @@ use super::{DbClient, DbOperation};
 use crate::DbRequest;
 use otel_core::{call_hook, current_context};
 
-/// A call that is about to be made; [`start`](Self::start) starts its operation.
+/// An operation that has not started, made by [`DbClient::query`], [`operation`](DbClient::operation) or
+/// [`batch`](DbClient::batch). What is not set is read from the query, or is not recorded.
 ///
 /// ```
 /// # use otel_db::{DbClient, DbSystem};
 /// # let db = DbClient::new(DbSystem::MONGODB);
-/// let operation = db.operation("findAndModify").collection("songs").start();
+/// let operation = db.operation("findAndModify").with_collection("songs").start();
 /// operation.end();
 /// ```
 #[must_use = "nothing is recorded before start()"]
-pub struct DbCall<'a> {
+pub struct DbOperationBuilder<'a> {
     client: &'a DbClient,
     request: DbRequest<'a>,
 }
 
-impl<'a> DbCall<'a> {
+impl<'a> DbOperationBuilder<'a> {
     fn new(client: &'a DbClient) -> Self {
         let convention = client.convention();
         Self { client, request: DbRequest::new(convention.system, convention.rules, convention.id) }
@@ -90,38 +91,38 @@ impl<'a> DbCall<'a> {
     }
 
     /// The operation's name, where the client's interface names one: `db.operation.name`. It is not read from SQL.
-    pub fn operation(mut self, name: impl Into<Cow<'a, str>>) -> Self {
+    pub fn with_operation(mut self, name: impl Into<Cow<'a, str>>) -> Self {
         self.said().operation = Some(name.into());
         self
     }
 
     /// The one table, container or index that the call is about, where the client's interface names one:
     /// `db.collection.name`. It is not read from SQL.
-    pub fn collection(mut self, name: impl Into<Cow<'a, str>>) -> Self {
+    pub fn with_collection(mut self, name: impl Into<Cow<'a, str>>) -> Self {
         self.said().collection = Some(name.into());
         self
     }
 
     /// The stored procedure or script that is called: `db.stored_procedure.name`. Default: what the query calls.
-    pub fn stored_procedure(mut self, name: impl Into<Cow<'a, str>>) -> Self {
+    pub fn with_stored_procedure(mut self, name: impl Into<Cow<'a, str>>) -> Self {
         self.said().stored_procedure = Some(name.into());
         self
     }
 
     /// The database that this call is for, when it is not the client's: `db.namespace`.
-    pub fn namespace(mut self, namespace: impl Into<Cow<'a, str>>) -> Self {
+    pub fn with_namespace(mut self, namespace: impl Into<Cow<'a, str>>) -> Self {
         self.said().namespace = Some(namespace.into());
         self
     }
 
     /// A text for `db.query.text` that holds no values: it is recorded as it is.
-    pub fn safe_query_text(mut self, text: impl Into<Cow<'a, str>>) -> Self {
+    pub fn with_safe_query_text(mut self, text: impl Into<Cow<'a, str>>) -> Self {
         self.said().text = Some(text.into());
         self
     }
 
     /// A summary for `db.query.summary` and the span's name, with few different values. Default: that of the query.
-    pub fn summary(mut self, summary: impl Into<Cow<'a, str>>) -> Self {
+    pub fn with_summary(mut self, summary: impl Into<Cow<'a, str>>) -> Self {
         self.said().summary = Some(summary.into());
         self
     }
@@ -129,14 +130,14 @@ impl<'a> DbCall<'a> {
     /// How many operations the call submits, each for itself: `db.operation.batch.size`. 1 is no batch. The operation's
     /// name and the summary get the `BATCH` that the conventions ask for; for Redis it is `PIPELINE`, unless the name begins
     /// with `MULTI`.
-    pub fn batch_size(mut self, operations: usize) -> Self {
+    pub fn with_batch_size(mut self, operations: usize) -> Self {
         self.said().batch_size = (operations != 1).then_some(operations);
         self
     }
 
     /// A parameter, under its name or its index from 0. It is recorded with
     /// [`with_query_parameters`](crate::DbClientBuilder::with_query_parameters) only, and never for a batch.
-    pub fn parameter(mut self, key: impl Into<Cow<'static, str>>, value: impl fmt::Display) -> Self {
+    pub fn with_parameter(mut self, key: impl Into<Cow<'static, str>>, value: impl fmt::Display) -> Self {
         if self.client.shared.capture_parameters {
             let value = call_hook(|| value.to_string(), String::new());
             self.said().parameters.push((key.into(), value));
@@ -150,7 +151,7 @@ impl<'a> DbCall<'a> {
     }
 
     /// Starts the operation, as a child of the span in `parent`.
-    pub fn start_with_parent(mut self, parent: &Context) -> DbOperation {
+    pub fn start_in(mut self, parent: &Context) -> DbOperation {
         self.start_in_place(parent)
     }
 
@@ -199,8 +200,8 @@ fn command(text: &str) -> Option<(&str, String)> {
     (text != "?").then_some((name, text))
 }
 
-impl fmt::Debug for DbCall<'_> {
+impl fmt::Debug for DbOperationBuilder<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DbCall").field("request", &self.request).finish_non_exhaustive()
+        f.debug_struct("DbOperationBuilder").field("request", &self.request).finish_non_exhaustive()
     }
 }
