@@ -150,7 +150,7 @@ async fn errors_timeouts_and_cancellations() {
     let unknown: Result<(), RedisError> =
         redis::cmd("NO SUCH COMMAND").arg("canary-value").query_async(&mut cache).await;
     assert!(unknown.is_err());
-    let slow = redis::cmd("BLPOP").arg(key("never")).arg(1).to_owned();
+    let slow = redis::cmd("BLPOP").arg(key("never")).arg(0).to_owned();
     let gave_up = tokio::time::timeout(Duration::from_millis(30), slow.query_async::<()>(&mut cache)).await;
     assert!(gave_up.is_err());
 
@@ -253,7 +253,7 @@ async fn connections_that_are_lost_and_answers_that_do_not_come() {
     let Some((mut cache, address)) = connect(&telemetry).await else { return };
     cache.inner().set_response_timeout(Duration::from_millis(20));
     let slow: Result<(), RedisError> =
-        redis::cmd("BLPOP").arg(key("never")).arg(1).query_async(&mut cache).await;
+        redis::cmd("BLPOP").arg(key("never")).arg(0).query_async(&mut cache).await;
     assert!(slow.unwrap_err().is_timeout());
     telemetry.assert_span(span(format!("BLPOP {address}")).failed().has("error.type", "timeout"));
 

@@ -9,7 +9,7 @@ use otel_testing::{AssertTelemetry, Conventions, TestTelemetry, require_service}
 pub(crate) const DURATION: &str = "db.client.operation.duration";
 
 /// How long a test waits for something that should come at once.
-pub(crate) const BOUND: Duration = Duration::from_secs(20);
+pub(crate) const BOUND: Duration = Duration::from_secs(60);
 
 pub(crate) fn client(telemetry: &TestTelemetry, system: DbSystem) -> DbClientBuilder {
     DbClient::builder(system)

@@ -155,7 +155,7 @@ async fn what_a_server_asks_of_its_client() {
     let running = handler.serve(client_end).await.unwrap();
     let client = McpClient::new(genai, running.peer().clone());
     client.call_tool(CallToolRequestParams::new("ask")).await.unwrap();
-    otel_testing::eventually(std::time::Duration::from_secs(20), || {
+    otel_testing::eventually(std::time::Duration::from_secs(60), || {
         !telemetry.spans_named("notifications/tools/list_changed").is_empty()
     })
     .await;

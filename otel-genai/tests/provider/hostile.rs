@@ -194,7 +194,7 @@ fn one_byte_at_a_time_costs_no_more_than_its_bytes() {
     let facts = reader.finish();
     assert_eq!(facts.output_chunks, 1);
     assert!(facts.content_truncated);
-    assert!(started.elapsed() < Duration::from_secs(30));
+    assert!(started.elapsed() < Duration::from_secs(60));
 }
 
 #[test]

@@ -274,7 +274,7 @@ async fn the_time_of_a_call_is_that_of_its_last_attempt_too() {
     let address = serve(server_layer(&telemetry).build()).await;
     let calls = client_layer(&telemetry).with_grpc_metrics(true).with_target("shop:1").build();
     let attempts = calls.attempt_layer();
-    let time = std::time::Duration::from_secs(1);
+    let time = std::time::Duration::from_secs(6);
     let policy = AskLate { retry: Retry(1), after: time / 2 };
     let service = ServiceBuilder::new()
         .layer(calls)

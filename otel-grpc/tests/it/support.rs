@@ -23,7 +23,10 @@ pub(crate) const SERVER_DURATION: &str = "rpc.server.call.duration";
 pub(crate) const CLIENT_DURATION: &str = "rpc.client.call.duration";
 
 /// How long a test waits for something that should come at once.
-pub(crate) const BOUND: Duration = Duration::from_secs(10);
+pub(crate) const BOUND: Duration = Duration::from_secs(60);
+
+/// Where nobody listens, nor is given this port by the system.
+pub(crate) const NOBODY: &str = "127.0.0.1:1";
 
 pub(crate) type Client = EchoClient<GrpcClient<Channel>>;
 

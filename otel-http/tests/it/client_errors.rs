@@ -19,7 +19,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tower::{BoxError, Layer, ServiceBuilder, ServiceExt, service_fn};
 
-use crate::support::{CLIENT_DURATION, client_layer, get, reqwest_client_around, serve};
+use crate::support::{CLIENT_DURATION, NOBODY, client_layer, get, reqwest_client_around, serve};
 
 /// The `error.type` of the one failed request on span and metric.
 #[track_caller]
@@ -80,8 +80,7 @@ where
 
 #[tokio::test]
 async fn connect_and_dns() {
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    assert_eq!(class_with_hyper(&format!("http://{closed}/")).await, "connect");
+    assert_eq!(class_with_hyper(&format!("http://{NOBODY}/")).await, "connect");
     assert_eq!(class_with_hyper("http://name.invalid/").await, "dns");
 }
 

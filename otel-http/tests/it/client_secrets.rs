@@ -12,7 +12,7 @@ use otel_http::reqwest::{Client, Middleware};
 use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry};
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 
-use crate::support::{client_layer, serve};
+use crate::support::{NOBODY, client_layer, serve};
 
 /// Not to be found anywhere.
 const SECRET: &str = "c4n4ry";
@@ -91,7 +91,6 @@ async fn reqwest() {
         .route("/redirect", any(move || async move { to(path()) }))
         .fallback(|| async { (StatusCode::NOT_FOUND, [("set-cookie", SECRET)], SECRET) });
     let address = serve(app).await;
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let telemetry = TestTelemetry::new();
     let _subscriber = tracing::subscriber::set_default(telemetry.subscriber());
     let plain = || ::reqwest::Client::builder().no_proxy().build().unwrap();
@@ -116,7 +115,7 @@ async fn reqwest() {
     let urls = [
         format!("http://{SECRET}:{SECRET}@{address}{}", path()),
         format!("http://{address}/redirect?sig={SECRET}"),
-        format!("http://{SECRET}@{closed}{}", path()),
+        format!("http://{SECRET}@{NOBODY}{}", path()),
     ];
     for url in &urls {
         for client in &clients {

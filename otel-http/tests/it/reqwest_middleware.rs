@@ -14,7 +14,7 @@ use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 use reqwest_retry::RetryTransientMiddleware;
 use reqwest_retry::policies::ExponentialBackoff;
 
-use crate::support::{CLIENT_DURATION, serve};
+use crate::support::{CLIENT_DURATION, NOBODY, serve};
 
 fn middleware(telemetry: &TestTelemetry) -> MiddlewareBuilder {
     Middleware::builder()
@@ -67,9 +67,8 @@ async fn each_attempt_has_a_span_and_a_number() {
 
 #[tokio::test]
 async fn errors_of_reqwest_and_of_other_middleware() {
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let telemetry = TestTelemetry::new();
-    with_retries(&telemetry).get(format!("http://{closed}/")).send().await.unwrap_err();
+    with_retries(&telemetry).get(format!("http://{NOBODY}/")).send().await.unwrap_err();
     assert_eq!(telemetry.spans().len(), 3);
     assert!(telemetry.spans().iter().all(|span| span.has("error.type", "connect")), "{}", telemetry.tree());
 
@@ -81,7 +80,7 @@ async fn errors_of_reqwest_and_of_other_middleware() {
             ExponentialBackoff::builder().build_with_max_retries(0),
         ))
         .build();
-    client.get(format!("http://{closed}/")).send().await.unwrap_err();
+    client.get(format!("http://{NOBODY}/")).send().await.unwrap_err();
     assert_eq!(telemetry.spans().len(), 1);
     assert!(telemetry.span("GET").has("error.type", "connect"), "{}", telemetry.tree());
 

@@ -16,7 +16,7 @@ use otel_http::DestinationPolicy;
 use otel_http::reqwest::{Client, ClientBuilder, redirect, retry};
 use otel_testing::{Conventions, SpanDataExt, TestTelemetry};
 
-use crate::support::{CLIENT_DURATION, serve};
+use crate::support::{BOUND, CLIENT_DURATION, NOBODY, serve};
 
 fn builder(telemetry: &TestTelemetry) -> ClientBuilder {
     Client::builder()
@@ -292,16 +292,15 @@ async fn a_redirect_leads_to_a_request_that_may_be_sent_again_as_often() {
 
 #[tokio::test]
 async fn errors_are_retried_too_but_streams_are_not() {
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let always = || retry::Policy::when(|_| true).max_retries(1);
     let telemetry = TestTelemetry::new();
     let client = builder(&telemetry).retry(always()).build().unwrap();
-    assert!(client.get(format!("http://{closed}/")).send().await.unwrap_err().is_connect());
+    assert!(client.get(format!("http://{NOBODY}/")).send().await.unwrap_err().is_connect());
     assert!(assert_sends(&telemetry, 2).iter().all(|span| span.has("error.type", "connect")));
 
     telemetry.clear();
     let stream = reqwest::Body::wrap_stream(futures_util::stream::iter([Ok::<_, std::io::Error>("once")]));
-    assert!(client.post(format!("http://{closed}/")).body(stream).send().await.is_err());
+    assert!(client.post(format!("http://{NOBODY}/")).body(stream).send().await.is_err());
     assert_eq!(telemetry.spans().len(), 1);
 }
 
@@ -363,7 +362,7 @@ async fn what_an_http2_server_has_refused_is_sent_again_as_reqwest_does() {
 async fn one_timeout_covers_the_whole_call() {
     let telemetry = TestTelemetry::new();
     let address = serve(app().route("/slow", any(std::future::pending::<()>))).await;
-    let client = builder(&telemetry).timeout(Duration::from_secs(1)).build().unwrap();
+    let client = builder(&telemetry).timeout(Duration::from_secs(6)).build().unwrap();
     let error = client.get(format!("http://{address}/to/302//slow")).send().await.unwrap_err();
     assert!(error.is_timeout());
     let spans = assert_sends(&telemetry, 2);
@@ -374,7 +373,7 @@ async fn one_timeout_covers_the_whole_call() {
     let policy = on_503().delay(|_| Duration::from_secs(3_600));
     let client = builder(&telemetry).retry(policy).build().unwrap();
     let address = serve(flaky(9)).await;
-    let request = client.get(format!("http://{address}/")).timeout(Duration::from_secs(30));
+    let request = client.get(format!("http://{address}/")).timeout(BOUND);
     assert_eq!(request.send().await.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_sends(&telemetry, 1);
 }

@@ -16,7 +16,10 @@ pub(crate) const SERVER_DURATION: &str = "http.server.request.duration";
 pub(crate) const CLIENT_DURATION: &str = "http.client.request.duration";
 
 /// How long a test waits for something that should come at once.
-pub(crate) const BOUND: Duration = Duration::from_secs(10);
+pub(crate) const BOUND: Duration = Duration::from_secs(60);
+
+/// Where nobody listens, nor is given this port by the system.
+pub(crate) const NOBODY: &str = "127.0.0.1:1";
 
 pub(crate) fn server_layer(telemetry: &TestTelemetry) -> HttpServerLayerBuilder {
     HttpServerLayer::builder()

@@ -52,7 +52,7 @@ macro_rules! other_layers {
             .layer(RequestDecompressionLayer::new())
             .layer(CorsLayer::permissive())
             .layer(CatchPanicLayer::new())
-            .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, Duration::from_millis(50)))
+            .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, Duration::from_secs(1)))
             .layer(RequestBodyLimitLayer::new(1024))
     };
 }
