@@ -192,7 +192,8 @@ mod tests {
         }
         let collector = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut http = HttpConnector::new_with_resolver(Two([nobody, collector.local_addr().unwrap()]));
-        let timeout = Duration::from_secs(3);
+        // Half of it is for the first.
+        let timeout = Duration::from_secs(8);
         tune(&mut http, timeout);
         let connected = tokio::time::timeout(timeout, http.call("http://collector".parse().unwrap())).await;
         assert!(connected.unwrap().is_ok());

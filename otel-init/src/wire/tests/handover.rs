@@ -162,11 +162,11 @@ fn eight_threads_and_a_shutdown_at_any_moment_lose_nothing_that_was_taken() {
             .collect();
         if round % 2 == 0 {
             threads.into_iter().for_each(|thread| thread.join().unwrap());
-            processor.shutdown_with_timeout(Duration::from_secs(10)).unwrap();
+            processor.shutdown_with_timeout(LONG).unwrap();
             assert_eq!(received.ids(), (0..4000).collect::<Vec<u64>>());
             assert_eq!(lost.load(Ordering::Relaxed), 0);
         } else {
-            processor.shutdown_with_timeout(Duration::from_secs(10)).unwrap();
+            processor.shutdown_with_timeout(LONG).unwrap();
             threads.into_iter().for_each(|thread| thread.join().unwrap());
             let ids = received.ids();
             assert_eq!(
@@ -219,7 +219,7 @@ fn what_finds_no_room_is_counted_and_room_comes_back() {
     assert_eq!(lost.load(Ordering::Relaxed), 11);
     (0..10).for_each(|_| go_on.send(()).unwrap());
     let failed = thread::scope(|scope| {
-        let shutdown = scope.spawn(|| processor.shutdown_with_timeout(Duration::from_secs(10)));
+        let shutdown = scope.spawn(|| processor.shutdown_with_timeout(LONG));
         (0..10).for_each(|_| assert_eq!(beginnings.recv().unwrap(), 1));
         shutdown.join().unwrap()
     });
@@ -312,7 +312,7 @@ fn what_fills_half_of_the_room_is_sent_though_it_is_no_batch() {
     let processor = processor(1_000_000, schedule(100_000), held(began, gone_on), &lost);
     (0..10).for_each(|_| go_on.send(()).unwrap());
     (0..7).for_each(|id| processor.on_end(&span(id, "n".repeat(100_000))));
-    assert!(beginnings.recv_timeout(Duration::from_secs(10)).unwrap() > 0);
+    assert!(beginnings.recv_timeout(LONG).unwrap() > 0);
 }
 
 #[test]
@@ -328,7 +328,7 @@ fn what_is_no_batch_is_sent_so_long_after_what_was_sent_last() {
         processor.force_flush().unwrap();
         came.recv().unwrap();
         processor.on_end(&span(2 * id + 1, "waits".to_owned()));
-        came.recv_timeout(Duration::from_secs(10)).unwrap();
+        came.recv_timeout(LONG).unwrap();
         assert!(before.elapsed() >= delay, "{:?}", before.elapsed());
     }
 }

@@ -155,7 +155,7 @@ fn at_the_end_what_waits_is_given_up() {
     processor.force_flush().unwrap_err();
     let (attempts, kept) = collector.with(|state| (state.attempts, state.kept));
     assert_eq!(attempts, kept);
-    processor.shutdown_with_timeout(Duration::from_secs(10)).unwrap_err();
+    processor.shutdown_with_timeout(Duration::from_secs(60)).unwrap_err();
     assert_eq!(collector.outcome(), (vec![], 100));
     let after = collector.with(|state| (state.attempts, state.kept));
     assert_eq!(after, (attempts + 1, kept), "it is asked once more, not for each request");

@@ -59,7 +59,7 @@ proptest! {
         for span in &spans {
             processor.on_end(span);
         }
-        processor.shutdown_with_timeout(Duration::from_secs(10)).unwrap();
+        processor.shutdown_with_timeout(Duration::from_secs(60)).unwrap();
 
         let mut ours = Vec::new();
         for (body, entries) in received.requests().drain(..) {
@@ -85,7 +85,7 @@ proptest! {
         for (record, parts) in records.iter_mut().zip(&logs) {
             processor.emit(record, &parts.scope);
         }
-        processor.shutdown_with_timeout(Duration::from_secs(10)).unwrap();
+        processor.shutdown_with_timeout(Duration::from_secs(60)).unwrap();
 
         let mut ours = Vec::new();
         for (body, entries) in received.requests().drain(..) {
