@@ -56,7 +56,13 @@ impl Kind {
                 Ok((head.status.as_u16(), Box::pin(body.map_err(Into::into))))
             }
             Self::Reqwest => {
-                let patience = Duration::from_secs(if body["model"] == "slow" { 1 } else { 60 });
+                // The head of the stream that is stuck comes before its time is up.
+                let patience = match body["model"].as_str() {
+                    Some("slow") => 1,
+                    Some("stuck") => 6,
+                    _ => 60,
+                };
+                let patience = Duration::from_secs(patience);
                 let client = reqwest::Client::builder().no_proxy().timeout(patience).build()?;
                 let client = otel_genai::reqwest::Client::new(layer, client);
                 let response = client.post(url).bearer_auth(KEY).json(&body).send().await?;

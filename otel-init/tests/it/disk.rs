@@ -336,18 +336,20 @@ fn keeps_nothing_from_being_sent(test: &str, folder: &str, refusal: &'static str
         .unwrap();
     work();
     telemetry.flush_blocking().unwrap_err();
-    assert_eq!(health_of(&telemetry, Signal::Traces).stored, SPANS);
+    // What was made after a batch had left may be a small one.
+    let early = health_of(&telemetry, Signal::Traces).exported;
+    assert!(early < SPANS && health_of(&telemetry, Signal::Traces).stored == SPANS - early, "{early}");
     let mut small = 0;
     eventually_blocking(PATIENCE, || {
         global::tracer("disk").start("small").end();
         small += 1;
         // The large ones may fail in it, or be gone by now.
         let _ = telemetry.flush_blocking();
-        of_loose(&telemetry).failed == SPANS
+        of_loose(&telemetry).failed == SPANS - early
     });
     telemetry.shutdown_blocking().unwrap();
     let traces = health_of(&telemetry, Signal::Traces);
-    assert_eq!((traces.exported, traces.stored), (small, 0), "{traces:?}");
+    assert_eq!((traces.exported, traces.stored), (early + small, 0), "{traces:?}");
 }
 
 /// While something moves, the counts do not add up.
