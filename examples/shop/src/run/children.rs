@@ -15,7 +15,7 @@ use crate::Failure;
 use crate::services::{LISTENING, TELEMETRY_LOST};
 
 /// How long a service may take to listen, and how long to stop.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The running services.
 pub(crate) struct Services {

@@ -11,7 +11,7 @@ use crate::report::{self, Paint, Trace};
 use crate::services::say;
 
 /// How long the traces of the orders may take to arrive; the end of the run tells what is missing.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How long nothing must have come to a trace before it is shown.
 const QUIET: Duration = Duration::from_millis(400);
 /// How long a trace with gaps is waited for.

@@ -12,7 +12,7 @@ use tonic::codegen::{Service, http};
 use tonic::server::NamedService;
 use tonic::transport::Server;
 
-use super::server::{GRACE, LISTENING, ServerOptions, deliver, listen, say};
+use super::server::{LISTENING, ServerOptions, deliver, listen, say};
 use crate::Failure;
 
 /// Serves until it is time to stop; then finishes what is being answered and delivers the telemetry.
@@ -53,7 +53,7 @@ where
         .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.clone().requested());
     let too_long = async {
         stop.requested().await;
-        tokio::time::sleep(GRACE).await;
+        tokio::time::sleep(Duration::from_millis(options.grace_ms)).await;
     };
     tokio::select! {
         ended = server => ended?,

@@ -28,9 +28,6 @@ pub(crate) const LISTENING: &str = "listening on ";
 /// How the last line begins when not all telemetry was delivered; the reason follows.
 pub(crate) const TELEMETRY_LOST: &str = "telemetry lost: ";
 
-/// How long the requests that are being answered may take when the service stops.
-pub(super) const GRACE: Duration = Duration::from_secs(5);
-
 #[derive(clap::Args)]
 pub(crate) struct ServerOptions {
     /// Address to listen on; port 0 takes a free one.
@@ -39,6 +36,9 @@ pub(crate) struct ServerOptions {
     /// Milliseconds that a request may take.
     #[arg(long, env = "SHOP_REQUEST_TIMEOUT_MS", default_value_t = 10_000)]
     pub(super) request_timeout_ms: u64,
+    /// Milliseconds that the requests that are being answered may take when the service stops.
+    #[arg(long, env = "SHOP_GRACE_MS", default_value_t = 5000)]
+    pub(super) grace_ms: u64,
     #[command(flatten)]
     pub(crate) stop: StopOptions,
 }
@@ -87,7 +87,7 @@ pub(crate) async fn serve_and_finish(
     };
     let too_long = async {
         stop.requested().await;
-        tokio::time::sleep(GRACE).await;
+        tokio::time::sleep(Duration::from_millis(options.grace_ms)).await;
     };
     tokio::select! {
         ended = finished => ended?,

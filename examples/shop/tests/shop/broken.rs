@@ -9,6 +9,9 @@ use otel_testing::OtlpReceiver;
 use crate::fleet::{Fleet, server_span};
 use crate::process::PATIENCE;
 
+/// Long enough to be seen in flight, also where the machine stands still for some seconds.
+const UNDER_WAY: Duration = Duration::from_secs(8);
+
 #[tokio::test]
 async fn a_killed_service_leaves_nothing_open_in_the_others() {
     let mut fleet = Fleet::start(Duration::from_secs(100)).await;
@@ -43,7 +46,7 @@ async fn a_killed_service_leaves_nothing_open_in_the_others() {
 
 #[tokio::test]
 async fn a_service_that_is_asked_to_stop_finishes_its_request_and_delivers_its_span() {
-    let mut fleet = Fleet::start(Duration::from_secs(2)).await;
+    let mut fleet = Fleet::start(UNDER_WAY).await;
     let order = tokio::spawn(fleet.slow_order().send());
     fleet.wait_for_in_flight(&["gateway", "orders", "payments"], 1.0).await;
 
@@ -61,7 +64,7 @@ async fn a_service_that_is_asked_to_stop_finishes_its_request_and_delivers_its_s
 
 #[tokio::test]
 async fn a_client_that_hangs_up_leaves_nothing_open() {
-    let mut fleet = Fleet::start(Duration::from_secs(2)).await;
+    let mut fleet = Fleet::start(UNDER_WAY).await;
     let order = tokio::spawn(fleet.slow_order().send());
     fleet.wait_for_in_flight(&["gateway", "orders", "payments"], 1.0).await;
 
@@ -87,7 +90,7 @@ async fn a_client_that_hangs_up_leaves_nothing_open() {
 
 #[tokio::test]
 async fn a_service_that_is_asked_to_stop_finishes_the_order_that_nobody_waits_for() {
-    let mut fleet = Fleet::start(Duration::from_secs(2)).await;
+    let mut fleet = Fleet::start(UNDER_WAY).await;
     let order = tokio::spawn(fleet.slow_order().send());
     fleet.wait_for_in_flight(&["gateway", "orders", "payments"], 1.0).await;
 

@@ -37,6 +37,7 @@ impl Fleet {
                 .env("OTEL_METRIC_EXPORT_INTERVAL", "50")
                 .env("NO_PROXY", "127.0.0.1")
                 .env("SHOP_REQUEST_TIMEOUT_MS", "120000")
+                .env("SHOP_GRACE_MS", "120000")
                 .env("SHOP_ORDERS_PEER_TIMEOUT_MS", "120000")
                 .env("SHOP_GATEWAY_PEER_TIMEOUT_MS", "120000")
                 .env("SHOP_SLOW_CARD_MS", slow_card.as_millis().to_string())

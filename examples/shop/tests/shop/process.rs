@@ -10,6 +10,14 @@ use std::time::{Duration, Instant};
 /// The bound of every wait.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// On a machine that stands still for some seconds, the bank of the slow card is still the only one that takes too long.
+const SLOWLY: [(&str, &str); 4] = [
+    ("SHOP_ORDERS_PEER_TIMEOUT_MS", "6000"),
+    ("SHOP_SLOW_CARD_MS", "120000"),
+    ("SHOP_GATEWAY_PEER_TIMEOUT_MS", "60000"),
+    ("SHOP_REQUEST_TIMEOUT_MS", "120000"),
+];
+
 /// The shop with these arguments, and without what the shell of the test is set up for.
 pub(crate) fn shop<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_shop"));
@@ -23,6 +31,7 @@ pub(crate) fn shop<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command 
             command.env_remove(&variable);
         }
     }
+    command.envs(SLOWLY);
     command
 }
 
