@@ -125,6 +125,10 @@ fn changes_are_lines_on_the_console_and_a_file_makes_them_too() {
     eventually_blocking(PATIENCE, || sampler.description() == "probability 12.5 %");
     std::fs::remove_file(&path).unwrap();
     eventually_blocking(PATIENCE, || sampler.description() == "parentbased_always_on");
+    // A change is told when it holds already: with the next one, the line of this one is there.
+    std::fs::write(&path, r#"{"ratio": 0.25}"#).unwrap();
+    eventually_blocking(PATIENCE, || sampler.description() == "probability 25 %");
+    std::fs::remove_file(&path).unwrap();
     telemetry.shutdown_blocking().unwrap();
 }
 
