@@ -59,7 +59,7 @@ fn without_waiting(times: u64, mut action: impl FnMut()) {
     assert!(slow <= times / 20 + 1, "the application waited {slow} times of {times}");
 }
 
-/// A builder whose flushes and shutdowns have that time, and not five seconds.
+/// A builder whose flushes, shutdowns and detectors have that time, and not some seconds.
 fn patient() -> otel_init::TelemetryBuilder {
-    otel_init::Telemetry::builder().with_shutdown_timeout(PATIENCE)
+    otel_init::Telemetry::builder().with_shutdown_timeout(PATIENCE).with_detection_timeout(PATIENCE)
 }
