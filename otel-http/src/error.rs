@@ -129,7 +129,7 @@ const TEXTS: [(&str, ErrorClass); 25] = [
     // hyper, h2, reqwest
     ("error from user's Body stream", ErrorClass::OwnBody),
     ("stream error sent by user", ErrorClass::OwnBody),
-    ("error writing a body to connection", ErrorClass::Body),
+    ("error writing a body to connection", ErrorClass::ConnectionLost),
     ("error reading a body from connection", ErrorClass::Body),
     ("request or response body error", ErrorClass::Body),
     ("connection closed before message completed", ErrorClass::ConnectionLost),
@@ -211,6 +211,7 @@ mod tests {
             (link("client error (SendRequest)", invalid()), Some(ErrorClass::Request)),
             (link("client error (SendRequest)", reset()), Some(ErrorClass::ConnectionLost)),
             (link("client error (Connect)", reset()), Some(ErrorClass::Connect)),
+            (link("error writing a body to connection", "gone"), Some(ErrorClass::ConnectionLost)),
             (link("error reading a body from connection", reset()), Some(ErrorClass::Body)),
             (link("error from user's Body stream", timed_out()), Some(ErrorClass::OwnBody)),
             (link("client error (Connect)", handshake_eof()), Some(ErrorClass::Tls)),
