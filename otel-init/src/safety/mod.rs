@@ -38,6 +38,7 @@ pub use audit::SpanSelector;
 pub use drop_rule::DropRule;
 pub use redaction::Redaction;
 
+pub(crate) use action::REDACTED;
 pub(crate) use attributes::keep_last;
 pub(crate) use audit::AuditSettings;
 pub(crate) use caps::{GuardedSampler, counted};

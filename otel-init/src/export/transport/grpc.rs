@@ -16,7 +16,7 @@ use tonic_types::pb;
 use super::client::Client;
 use super::compression::Coding;
 use super::grpc_message::{Message, content};
-use super::http::{EXPORTER, LONGEST_ANSWER, cut_off, headers_of_now};
+use super::http::{EXPORTER, LONGEST_ANSWER, cut_off, headers_of_now, line_of};
 use super::{Answer, Retry, SendError, causes};
 use crate::config::{HeaderProvider, OtlpConfig};
 
@@ -55,6 +55,7 @@ impl GrpcTransport {
 
     pub(super) async fn send(&self, body: Bytes, path: &'static str) -> Result<Answer, SendError> {
         let request = self.request(body, path)?;
+        let sent = request.headers().clone();
         let unreachable = |cause| SendError::transient(self.client.explained(cause));
         let client = self.client.current().map_err(SendError::transient)?;
         let answer = client.request(request).await.map_err(|error| unreachable(causes(&error)))?;
@@ -62,12 +63,12 @@ impl GrpcTransport {
         // An answer without a body has its status among the headers.
         let early = Status::from_header_map(&head.headers);
         if let Some(status) = early.as_ref().filter(|status| status.code() != Code::Ok) {
-            return Err(refusal(status));
+            return Err(refusal(status, &sent));
         }
         let body = Limited::new(body, LONGEST_ANSWER).collect().await;
         let body = body.map_err(|error| cut_off(&*error, |cause| self.client.explained(cause)))?;
         match body.trailers().and_then(Status::from_header_map).or(early) {
-            Some(status) if status.code() != Code::Ok => return Err(refusal(&status)),
+            Some(status) if status.code() != Code::Ok => return Err(refusal(&status, &sent)),
             None if head.status != StatusCode::OK => return Err(no_grpc(head.status)),
             _ => {}
         }
@@ -98,7 +99,7 @@ impl GrpcTransport {
     }
 }
 
-fn refusal(status: &Status) -> SendError {
+fn refusal(status: &Status, sent: &HeaderMap) -> SendError {
     let delay = retry_delay(status);
     // The table of the specification; "RESOURCE_EXHAUSTED: retryable only if the server provided RetryInfo".
     let retry = match status.code() {
@@ -111,8 +112,7 @@ fn refusal(status: &Status) -> SendError {
         | Code::DataLoss => delay.map_or(Retry::BackOff, Retry::After),
         _ => Retry::Never,
     };
-    let message: String =
-        status.message().chars().filter(|character| !character.is_control()).take(200).collect();
+    let message = line_of(status.message().to_owned(), sent);
     let colon = if message.is_empty() { "" } else { ": " };
     SendError { cause: format!("gRPC status {:?}{colon}{message}", status.code()), retry }
 }
@@ -142,6 +142,7 @@ fn no_grpc(status: StatusCode) -> SendError {
 mod tests {
     use std::time::Duration;
 
+    use http::HeaderMap;
     use prost::Message;
     use tonic::{Code, Status};
     use tonic_types::{ErrorDetails, StatusExt};
@@ -150,6 +151,7 @@ mod tests {
 
     #[test]
     fn the_table_of_the_specification_holds() {
+        let sent = HeaderMap::new();
         let retryable = [
             Code::Cancelled,
             Code::DeadlineExceeded,
@@ -161,18 +163,18 @@ mod tests {
         for number in 1..=16 {
             let code = Code::from(number);
             let expected = if retryable.contains(&code) { Retry::BackOff } else { Retry::Never };
-            assert_eq!(refusal(&Status::new(code, "no")).retry, expected, "{code:?}");
+            assert_eq!(refusal(&Status::new(code, "no"), &sent).retry, expected, "{code:?}");
         }
         let delay = Duration::from_secs(3);
         for code in [Code::ResourceExhausted, Code::Unavailable] {
             let details = ErrorDetails::with_retry_info(Some(delay));
             assert_eq!(
-                refusal(&Status::with_error_details(code, "later", details)).retry,
+                refusal(&Status::with_error_details(code, "later", details), &sent).retry,
                 Retry::After(delay)
             );
         }
-        assert_eq!(refusal(&Status::unavailable("no")).cause, "gRPC status Unavailable: no");
-        assert_eq!(refusal(&Status::unavailable("")).cause, "gRPC status Unavailable");
+        assert_eq!(refusal(&Status::unavailable("no"), &sent).cause, "gRPC status Unavailable: no");
+        assert_eq!(refusal(&Status::unavailable(""), &sent).cause, "gRPC status Unavailable");
     }
 
     #[test]
@@ -186,7 +188,7 @@ mod tests {
             (i64::MIN, -1, Retry::BackOff),
         ] {
             let status = unavailable_for(seconds, nanos);
-            assert_eq!(refusal(&status).retry, expected, "{seconds} s {nanos} ns");
+            assert_eq!(refusal(&status, &HeaderMap::new()).retry, expected, "{seconds} s {nanos} ns");
         }
     }
 
