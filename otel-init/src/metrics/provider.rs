@@ -17,6 +17,7 @@ use super::exemplars::{Exemplars, WithExemplars, bounds_of};
 use super::under_way::UnderWay;
 use super::view::Facts;
 use crate::panics::{Once, caught};
+use crate::safety::Redactor;
 
 /// Makes the meters of an installation; the global provider is one of these, unless `OTEL_SDK_DISABLED` is set.
 ///
@@ -43,16 +44,24 @@ pub struct MeterProvider {
     sdk: SdkMeterProvider,
     /// What keeps exemplars, if somebody is sent them.
     exemplars: Option<Arc<Exemplars>>,
+    /// For the attributes of scopes.
+    redactor: Option<Arc<Redactor>>,
 }
 
 impl MeterProvider {
-    pub(crate) fn new(sdk: SdkMeterProvider, exemplars: Option<Arc<Exemplars>>) -> Self {
-        Self { sdk, exemplars }
+    pub(crate) fn new(
+        sdk: SdkMeterProvider,
+        exemplars: Option<Arc<Exemplars>>,
+        redactor: Option<Arc<Redactor>>,
+    ) -> Self {
+        Self { sdk, exemplars, redactor }
     }
 }
 
 impl opentelemetry::metrics::MeterProvider for MeterProvider {
     fn meter_with_scope(&self, scope: InstrumentationScope) -> Meter {
+        let protected = self.redactor.as_ref().and_then(|redactor| redactor.protected_scope(&scope));
+        let scope = protected.unwrap_or(scope);
         let meter = self.sdk.meter_with_scope(scope.clone());
         Meter::new(Arc::new(Guarded { meter, scope, exemplars: self.exemplars.clone() }))
     }
@@ -157,7 +166,7 @@ mod tests {
         let exporter = InMemoryMetricExporter::default();
         let reader = PeriodicReader::builder(exporter.clone()).build();
         let sdk = SdkMeterProvider::builder().with_reader(reader).build();
-        let meter = MeterProvider::new(sdk.clone(), exemplars).meter("all");
+        let meter = MeterProvider::new(sdk.clone(), exemplars, None).meter("all");
         macro_rules! record {
             ($($kind:ident $record:ident $value:literal),+) => {
                 $(meter.$kind(stringify!($kind)).with_unit("s").with_description("d").build().$record($value, &[]);)+

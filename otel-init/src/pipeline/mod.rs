@@ -80,7 +80,8 @@ impl Pipeline {
         let (builder, metrics) = metrics(config, views, metric_exporters, exemplars.as_ref());
         let (builder, prometheus_address) = with_prometheus(builder, config, &runtime, &safety, &guard);
         let meters = builder.build();
-        let meter_provider = MeterProvider::new(meters.clone(), exemplars.clone());
+        let redactor = Some(Arc::clone(&safety.redactor));
+        let meter_provider = MeterProvider::new(meters.clone(), exemplars.clone(), redactor);
         // Without a reader nobody asks an instrument, and the SDK calls each that wants to be asked an error.
         let is_read = !metrics.is_empty() || prometheus_address.is_some();
         if is_read {
@@ -135,7 +136,7 @@ impl Pipeline {
     pub(crate) fn disabled(resource: &Resource) -> Self {
         Self {
             tracer_provider: TracerProvider::disabled(),
-            meter_provider: MeterProvider::new(SdkMeterProvider::default(), None),
+            meter_provider: MeterProvider::new(SdkMeterProvider::default(), None, None),
             logger_provider: SdkLoggerProvider::builder().with_resource(resource.clone()).build(),
             outlets: Vec::new(),
             safety: None,

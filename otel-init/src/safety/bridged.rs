@@ -4,7 +4,6 @@ use opentelemetry::logs::{AnyValue, LogRecord};
 use opentelemetry_sdk::logs::SdkLogRecord;
 
 use super::chain::Safety;
-use super::value::redacted_body;
 
 /// What `tracing-log` calls the event that it makes of a record of the `log` crate, and how it says where that comes from:
 /// the files are those of the machine that built the service.
@@ -19,9 +18,7 @@ impl Safety {
         if name == LOG_CRATE {
             let target = record.attributes_iter().find(|(key, _)| key.as_str() == LOG_TARGET);
             let Some((_, target)) = target else { return };
-            // As an attribute it would be redacted, too.
-            let redacted = redacted_body(target, &self.redactor);
-            let AnyValue::String(target) = redacted.as_ref().unwrap_or(target) else { return };
+            let AnyValue::String(target) = target else { return };
             let target = target.as_str().to_owned();
             record.set_target(target);
             self.retain(record, |key| !LOG_KEYS.contains(&key.as_str()));

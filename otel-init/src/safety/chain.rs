@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use opentelemetry::KeyValue;
 use opentelemetry::logs::{Logger, LoggerProvider};
+use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::logs::{SdkLogRecord, SdkLoggerProvider};
 
@@ -130,13 +130,39 @@ impl Redactor {
     }
 }
 
+impl Redactor {
+    /// The scope with its attributes under the rules, if that changes any. Mostly it has none.
+    pub(crate) fn protected_scope(&self, scope: &InstrumentationScope) -> Option<InstrumentationScope> {
+        let mut is_changed = false;
+        let mut protected = |attribute: &KeyValue| {
+            let judged = self.attribute(attribute.key.as_str(), &attribute.value);
+            is_changed |= !matches!(judged, Ok(None));
+            let value = judged.ok()?.unwrap_or_else(|| attribute.value.clone());
+            Some(KeyValue::new(attribute.key.clone(), value))
+        };
+        let attributes: Vec<_> = scope.attributes().filter_map(&mut protected).collect();
+        let rebuilt = || {
+            let mut builder =
+                InstrumentationScope::builder(scope.name().to_owned()).with_attributes(attributes);
+            if let Some(version) = scope.version() {
+                builder = builder.with_version(version.to_owned());
+            }
+            if let Some(url) = scope.schema_url() {
+                builder = builder.with_schema_url(url.to_owned());
+            }
+            builder.build()
+        };
+        is_changed.then(rebuilt)
+    }
+}
+
 fn invalid(setting: &'static str, value: String, error: &regex::Error) -> InstallError {
     InstallErrorKind::InvalidConfiguration { setting, value, reason: error.to_string() }.into()
 }
 
 #[cfg(test)]
 mod tests {
-    use opentelemetry::KeyValue;
+    use opentelemetry::{InstrumentationScope, KeyValue};
     use opentelemetry_sdk::Resource;
 
     use super::{Safety, SafetySettings};
@@ -153,5 +179,23 @@ mod tests {
         assert_eq!(protected.get(&"api.key".into()), Some("REDACTED".into()));
         let without = Resource::builder_empty().with_attributes(attributes).build();
         assert_eq!(safety.protected_resource(&without).schema_url(), None);
+    }
+    #[test]
+    fn a_protected_scope_has_all_else_as_it_was() {
+        let safety = Safety::new(&SafetySettings::default(), Limits::default()).unwrap();
+        let scope = |key: &'static str| {
+            let attributes = [KeyValue::new("shop", "1"), KeyValue::new("api_key", key)];
+            let builder =
+                InstrumentationScope::builder("till").with_version("1.2").with_schema_url("https://a");
+            builder.with_attributes(attributes).build()
+        };
+        let protected = safety.redactor.protected_scope(&scope("hunter2"));
+        assert_eq!(protected.as_ref(), Some(&scope("REDACTED")));
+        // Their equality is not about attributes.
+        let attributes: Vec<_> = protected.iter().flat_map(|scope| scope.attributes().cloned()).collect();
+        assert_eq!(attributes, [KeyValue::new("shop", "1"), KeyValue::new("api_key", "REDACTED")]);
+        let plain =
+            InstrumentationScope::builder("till").with_attributes([KeyValue::new("shop", "1")]).build();
+        assert_eq!(safety.redactor.protected_scope(&plain), None);
     }
 }

@@ -1,5 +1,6 @@
 //! Log records on their way to the queue.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,6 +64,8 @@ impl<P: LogProcessor> LogProcessor for SafeLogProcessor<P> {
             self.safety.retain(record, |key| !STATEMENT_KEYS.contains(&key.as_str()));
         }
         self.safety.protect_log(record);
+        let protected = self.safety.redactor.protected_scope(scope);
+        let scope = protected.as_ref().unwrap_or(scope);
         match admitted {
             // The processor takes a copy.
             Admitted::One(lane) => lane.into_iter().for_each(|lane| lane.processor.emit(record, scope)),
@@ -90,6 +93,12 @@ impl Safety {
         if let Some(redacted) = record.body().and_then(|body| redacted_body(body, &self.redactor)) {
             self.redactor.count();
             record.set_body(redacted);
+        }
+        // One that was made while the service runs: literals, as those of `tracing`, hold no secrets.
+        if let Some(Cow::Owned(target)) = record.target()
+            && let Some(redacted) = self.redactor.name(target)
+        {
+            record.set_target(redacted);
         }
         if let Some(attributes) = self.protected(record) {
             *record = self.rebuilt(record, attributes);

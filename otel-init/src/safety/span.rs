@@ -64,6 +64,9 @@ impl Safety {
         if let Some(name) = redactor.name(&span.name) {
             span.name = name.into();
         }
+        if let Some(scope) = redactor.protected_scope(&span.instrumentation_scope) {
+            span.instrumentation_scope = scope;
+        }
         if let Status::Error { description } = &span.status
             && let Some(redacted) = redactor.text(description)
         {

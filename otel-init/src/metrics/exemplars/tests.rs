@@ -198,7 +198,7 @@ fn what_was_measured_is_not_in_what_is_shown_of_a_provider() {
     let exemplars = exemplars(&[]);
     let kept = latency(&exemplars).unwrap();
     kept.offer(Number::Float(0.5), ids(1), &[KeyValue::new("token", "hunter2")]);
-    let provider = MeterProvider::new(SdkMeterProvider::default(), Some(Arc::clone(&exemplars)));
+    let provider = MeterProvider::new(SdkMeterProvider::default(), Some(Arc::clone(&exemplars)), None);
     let shown = format!("{provider:?} {:?}", ExemplarReader::new(&exemplars));
     assert!(shown.contains("AlwaysOn") && !shown.contains("hunter2"), "{shown}");
 }
