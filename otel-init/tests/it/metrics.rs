@@ -2,8 +2,8 @@
 
 use opentelemetry::{KeyValue, global};
 use otel_init::opentelemetry_sdk::metrics::{InstrumentKind, Temporality};
-use otel_init::{Redact, Redaction, Signal, TelemetryBuilder, View, opentelemetry};
-use otel_testing::OtlpReceiver;
+use otel_init::{Redact, Redaction, Signal, Telemetry, TelemetryBuilder, View, opentelemetry};
+use otel_testing::{OtlpReceiver, Reply};
 
 use crate::child;
 use crate::patient;
@@ -235,4 +235,66 @@ fn the_process_and_its_runtime_are_measured_by_request() {
             assert!(names.contains(*name), "{name} is missing in {names:?}");
         }
     });
+}
+
+/// What a delta is of, at each of three exports, the last two of which are those of an outage.
+fn differences(builder: TelemetryBuilder, receiver: &OtlpReceiver) {
+    let telemetry = builder.with_exporters(Signal::Traces, ["none"]).install().unwrap();
+    let meter = global::meter("shop");
+    let (orders, open) = (meter.u64_counter("orders").build(), meter.i64_up_down_counter("open").build());
+    let waits = meter.f64_histogram("waits").build();
+    let calls = std::sync::atomic::AtomicU64::new(0);
+    let seen = move |observer: &dyn opentelemetry::metrics::AsyncInstrument<u64>| {
+        observer.observe(10 * (1 + calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed)), &[]);
+    };
+    let _seen = meter.u64_observable_counter("seen").with_callback(seen).build();
+    for (number, reply) in [Reply::Accept, Reply::Unavailable, Reply::Accept].into_iter().enumerate() {
+        receiver.respond_with(reply);
+        orders.add(1 + number as u64, &[]);
+        open.add(1, &[]);
+        waits.record(2.0, &[]);
+        assert_eq!(telemetry.flush_blocking().is_ok(), reply == Reply::Accept, "{number}");
+    }
+    telemetry.shutdown_blocking().unwrap();
+    let all = receiver.metrics();
+    let of = |name: &str| -> Vec<_> { all.iter().filter(|metric| metric.name() == name).collect() };
+    let totals = |name: &str| -> Vec<_> { of(name).iter().map(|metric| metric.metric.total()).collect() };
+    let temporality = |name: &str| of(name)[0].metric.temporality;
+    assert_eq!(totals("orders"), [1.0, 2.0, 3.0]);
+    assert_eq!(totals("waits"), [2.0, 2.0, 2.0]);
+    // The shutdown collects once more.
+    assert_eq!(totals("seen"), [10.0, 10.0, 10.0, 10.0]);
+    assert_eq!(totals("open"), [1.0, 2.0, 3.0, 3.0], "no difference: what is open now");
+    for delta in ["orders", "waits", "seen"] {
+        assert_eq!(temporality(delta), Some(Temporality::Delta), "{delta}");
+    }
+    assert_eq!(temporality("open"), Some(Temporality::Cumulative));
+}
+
+#[test]
+fn differences_are_asked_for_by_code_variable_or_file() {
+    let test = "metrics::differences_are_asked_for_by_code_variable_or_file";
+    let receiver = OtlpReceiver::start().unwrap();
+    match std::env::var("TEST_WAY").as_deref() {
+        Ok("code") => differences(metrics_to(&receiver).with_temporality(Temporality::Delta), &receiver),
+        Ok("variable") => differences(metrics_to(&receiver), &receiver),
+        Ok("file") => {
+            let endpoint = receiver.http_endpoint();
+            let text = format!(
+                "file_format: '1.0'\nmeter_provider:\n  readers:\n    - periodic:\n        exporter:\n          \
+                 otlp_http: {{endpoint: '{endpoint}/v1/metrics', temporality_preference: delta}}\n"
+            );
+            let path = std::env::temp_dir().join(format!("otel-init-{}-delta.yaml", std::process::id()));
+            std::fs::write(&path, text).unwrap();
+            differences(Telemetry::builder().with_config_file(path.to_str().unwrap()), &receiver);
+            std::fs::remove_file(path).unwrap();
+        }
+        _ => {
+            for way in ["code", "variable", "file"] {
+                let preference = if way == "variable" { "delta" } else { "" };
+                let name = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE";
+                child::run(test, &[("TEST_WAY", way), (name, preference)]);
+            }
+        }
+    }
 }
