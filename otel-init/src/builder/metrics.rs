@@ -44,7 +44,7 @@ impl TelemetryBuilder {
     /// Sets which measurements may become exemplars: the way from a slow bucket of a histogram to a trace. It wins over
     /// `OTEL_METRICS_EXEMPLAR_FILTER`. The default is [`ExemplarFilter::TraceBased`].
     ///
-    /// Counters and histograms of the global meter provider have them, bound ones too, on their way to a collector; gauges,
+    /// Counters, gauges and histograms of the global meter provider have them, bound ones too, on their way to a collector;
     /// up-down counters, what is observed by callbacks, exporters of your own and the page for Prometheus have none.
     pub fn with_exemplar_filter(mut self, filter: ExemplarFilter) -> Self {
         self.settings.exemplar_filter = Some(filter);

@@ -21,7 +21,7 @@ use crate::safety::Redactor;
 
 /// Makes the meters of an installation; the global provider is one of these, unless `OTEL_SDK_DISABLED` is set.
 ///
-/// Callbacks of its instruments may panic, which is told once, and its counters and histograms have
+/// Callbacks of its instruments may panic, which is told once, and its counters, gauges and histograms have
 /// [exemplars](crate::ExemplarFilter). Whoever wants to have all sent that was measured calls
 /// [`Telemetry::flush`](crate::Telemetry::flush).
 ///
@@ -126,9 +126,9 @@ hand_on! {
     f64_counter: InstrumentBuilder<Counter<f64>> with Counter;
     i64_up_down_counter: InstrumentBuilder<UpDownCounter<i64>>;
     f64_up_down_counter: InstrumentBuilder<UpDownCounter<f64>>;
-    u64_gauge: InstrumentBuilder<Gauge<u64>>;
-    f64_gauge: InstrumentBuilder<Gauge<f64>>;
-    i64_gauge: InstrumentBuilder<Gauge<i64>>;
+    u64_gauge: InstrumentBuilder<Gauge<u64>> with Gauge;
+    f64_gauge: InstrumentBuilder<Gauge<f64>> with Gauge;
+    i64_gauge: InstrumentBuilder<Gauge<i64>> with Gauge;
     f64_histogram: HistogramBuilder<Histogram<f64>> with Histogram;
     u64_histogram: HistogramBuilder<Histogram<u64>> with Histogram;
     u64_observable_counter: AsyncInstrumentBuilder<ObservableCounter<u64>, u64> as guarded;

@@ -52,6 +52,7 @@ fn leads_to_a_trace(protocol: Protocol) {
     let meter = global::meter("shop");
     let latency = meter.f64_histogram("latency").with_boundaries(vec![0.1, 1.0]).build();
     let (orders, size) = (meter.u64_counter("orders").build(), meter.u64_histogram("size").build());
+    let (stock, depth) = (meter.i64_gauge("stock").build(), meter.f64_gauge("depth").build().bind(&[]));
     let shown = [KeyValue::new("country", "de")];
     let bound = latency.bind(&[KeyValue::new("country", "fr")]);
     let quick = in_span(|| latency.record(0.05, &shown));
@@ -60,6 +61,8 @@ fn leads_to_a_trace(protocol: Protocol) {
         bound.record(0.5);
         orders.add(3, &shown);
         size.record(77, &[]);
+        stock.record(-5, &shown);
+        depth.record(0.5);
     });
     latency.record(9.0, &shown);
     telemetry.shutdown_blocking().unwrap();
@@ -76,7 +79,7 @@ fn leads_to_a_trace(protocol: Protocol) {
         std::slice::from_ref(&slow),
         "bound"
     );
-    for (name, value) in [("orders", 3.0), ("size", 77.0)] {
+    for (name, value) in [("orders", 3.0), ("size", 77.0), ("stock", -5.0), ("depth", 0.5)] {
         let exemplars = exemplars(&receiver, name);
         assert_eq!(exemplars.iter().map(ids).collect::<Vec<_>>(), std::slice::from_ref(&slow), "{name}");
         assert_eq!(exemplars[0].value.unwrap().as_f64(), value);

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{
-    BoundCounter, BoundHistogram, BoundSyncInstrument, Counter, Histogram, HistogramBuilder,
-    InstrumentBuilder, SyncInstrument,
+    BoundCounter, BoundGauge, BoundHistogram, BoundSyncInstrument, Counter, Gauge, Histogram,
+    HistogramBuilder, InstrumentBuilder, SyncInstrument,
 };
 
 use super::Exemplars;
@@ -20,6 +20,12 @@ pub(super) trait Measured: Copy + Send + Sync + 'static {
 impl Measured for f64 {
     fn number(self) -> Number {
         Number::Float(self)
+    }
+}
+
+impl Measured for i64 {
+    fn number(self) -> Number {
+        Number::Integer(self)
     }
 }
 
@@ -114,5 +120,6 @@ macro_rules! measuring {
 
 measuring! {
     Counter BoundCounter add;
+    Gauge BoundGauge record;
     Histogram BoundHistogram record;
 }
