@@ -2,8 +2,7 @@
 
 use std::io::IsTerminal;
 
-use opentelemetry::Context;
-use opentelemetry::trace::{SpanContext, TraceContextExt};
+use otel_core::{sampled_span, unsampled_span};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{EnvFilter, FilterExt, LevelFilter, filter_fn};
@@ -118,7 +117,7 @@ where
 fn levels(rust_log: &str, own_level: Option<LevelFilter>) -> (EnvFilter, Option<String>) {
     let directives = if rust_log.is_empty() { "info" } else { rust_log };
     let mut completed = directives.to_owned();
-    if directives != "off" {
+    if !directives.eq_ignore_ascii_case("off") {
         for (target, default, is_named) in [
             (TARGET, LevelFilter::INFO, names_this(directives)),
             (UPSTREAM, LevelFilter::WARN, names_upstream(directives)),
@@ -182,13 +181,12 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> std::fmt::Result {
-        let Some(span) = current_span() else {
+        let Some((trace_id, span_id)) = sampled_span().or_else(unsampled_span) else {
             return self.format.format_event(context, writer, event);
         };
         let mut line = String::new();
         self.format.format_event(context, Writer::new(&mut line), event)?;
         let line = line.trim_end_matches('\n');
-        let (trace_id, span_id) = (span.trace_id(), span.span_id());
         match (&self.ids, line.strip_suffix('}')) {
             (Ids::Json, Some(open)) => {
                 writeln!(writer, "{open},\"trace_id\":\"{trace_id}\",\"span_id\":\"{span_id}\"}}")
@@ -196,12 +194,6 @@ where
             _ => writeln!(writer, "{line} trace_id={trace_id} span_id={span_id}"),
         }
     }
-}
-
-fn current_span() -> Option<SpanContext> {
-    Context::map_current(|context| {
-        context.has_active_span().then(|| context.span().span_context().clone()).filter(SpanContext::is_valid)
-    })
 }
 
 #[cfg(test)]
@@ -223,6 +215,7 @@ mod tests {
             ("my_opentelemetry=debug", "opentelemetry=warn,otel_init=info,my_opentelemetry=debug"),
             ("otel_init_demo=debug", "opentelemetry=warn,otel_init=info,otel_init_demo=debug"),
             ("off", "off"),
+            ("OFF", "off"),
         ] {
             let (filter, warning) = levels(rust_log, None);
             let mut directives: Vec<_> = filter.to_string().split(',').map(str::to_owned).collect();
