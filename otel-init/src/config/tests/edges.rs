@@ -174,10 +174,3 @@ fn variables_of_other_languages_and_of_the_operator_are_no_typing_errors() {
         ["OTEL_JAVASCRIPT_X is set but not known, it has no effect; is it misspelt?"]
     );
 }
-
-#[test]
-fn reserved_and_removed_variables_of_other_exporters_are_answered() {
-    for name in ["OTEL_EXPORTER_ZIPKIN_PROTOCOL", "OTEL_EXPORTER_JAEGER_PROTOCOL"] {
-        assert!(told(name, "grpc").starts_with(&format!("{name} is set but not supported")));
-    }
-}
