@@ -39,7 +39,8 @@ impl Rate {
     }
 }
 
-/// A token bucket as one number: when the next trace would be in time if all came evenly.
+/// A token bucket as one number: when the next trace would be in time if all came evenly. That is the theoretical arrival time
+/// of the generic cell rate algorithm.
 #[derive(Debug, Default)]
 pub(super) struct Bucket {
     next: AtomicU64,

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::buffer::KeepBuffer;
 use super::export_feedback::{ExportFeedback, ExportState};
-use super::file::WatchedFile;
 use super::installed::InstalledSampler;
 use super::live::{Live, SamplerHandle};
 use super::processor::{Flusher, SamplingProcessor};
 use super::rate_limit::RateLimit;
 use super::sampling::Sampling;
+use super::watched_file::WatchedFile;
 use crate::export::Tally;
 use crate::ticker::Ticker;
 use crate::traces::ProcessSpans;

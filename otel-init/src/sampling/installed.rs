@@ -16,7 +16,7 @@ use super::ot_state::OtState;
 use super::rate_limited::limited;
 use super::samplers::of_parent;
 use super::sampling::{Head, Sampling};
-use super::sdk::SdkSampler;
+use super::sdk_sampler::SdkSampler;
 use super::threshold::Threshold;
 
 /// Decides as a [`Sampling`] says, and as it was told since.

@@ -83,17 +83,14 @@ pub(crate) struct Live {
     reads_attributes: bool,
     /// Whether this is the sampler of the process, which instrumentations are told of.
     is_installed: AtomicBool,
+    /// By [`Source`]; the first of them holds.
     changes: Mutex<Changes>,
     effective: ArcSwapOption<Active>,
     /// Whether there is one; asked for each span.
     is_changed: AtomicBool,
 }
 
-#[derive(Debug, Default)]
-struct Changes {
-    by_handle: Option<Arc<Active>>,
-    by_file: Option<Arc<Active>>,
-}
+type Changes = [Option<Arc<Active>>; 2];
 
 #[derive(Debug)]
 struct Active {
@@ -132,12 +129,9 @@ impl Live {
         }
         let active = self.effective.load();
         let active = active.as_ref()?;
-        if let Some(expires) = active.expires {
-            let now = Instant::now();
-            if now >= expires {
-                self.expire(now);
-                return self.intent_again(span);
-            }
+        if active.is_over(Instant::now) {
+            self.expire(Instant::now());
+            return self.intent_again(span);
         }
         active.intent(span)
     }
@@ -149,10 +143,7 @@ impl Live {
 
     pub(super) fn set(&self, source: Source, change: Option<SamplingChange>, now: Instant) {
         let mut changes = self.lock();
-        let slot = match source {
-            Source::Handle => &mut changes.by_handle,
-            Source::File => &mut changes.by_file,
-        };
+        let slot = &mut changes[source as usize];
         let had = slot.is_some();
         *slot = change.map(|change| Arc::new(Active::new(change, now)));
         let is_change = had || slot.is_some();
@@ -171,18 +162,9 @@ impl Live {
     /// Returns to what is configured where the time of a change is over.
     pub(crate) fn expire(&self, now: Instant) {
         let mut changes = self.lock();
-        let is_over = |slot: &Option<Arc<Active>>| {
-            slot.as_ref().and_then(|active| active.expires).is_some_and(|expires| now >= expires)
-        };
-        let (handle, file) = (is_over(&changes.by_handle), is_over(&changes.by_file));
-        if !handle && !file {
+        let over = changes.iter_mut().filter_map(|slot| slot.take_if(|active| active.is_over(|| now)));
+        if over.count() == 0 {
             return;
-        }
-        if handle {
-            changes.by_handle = None;
-        }
-        if file {
-            changes.by_file = None;
         }
         self.apply(&changes);
         drop(changes);
@@ -190,7 +172,7 @@ impl Live {
     }
 
     fn apply(&self, changes: &Changes) {
-        let effective = changes.by_handle.clone().or_else(|| changes.by_file.clone());
+        let effective = changes.iter().flatten().next().cloned();
         let is_changed = effective.is_some();
         self.effective.store(effective);
         self.is_changed.store(is_changed, Ordering::Relaxed);
@@ -231,6 +213,11 @@ impl Active {
         // An expiry beyond what the clock can tell never comes.
         let expires = change.expires_after.and_then(|after| now.checked_add(after));
         Self { change, ratio, expires }
+    }
+
+    /// The clock is asked only if there is an end.
+    fn is_over(&self, now: impl FnOnce() -> Instant) -> bool {
+        self.expires.is_some_and(|expires| now() >= expires)
     }
 
     fn intent(&self, span: &NewSpan<'_>) -> Option<Intent> {

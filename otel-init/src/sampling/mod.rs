@@ -11,7 +11,6 @@ mod control;
 mod debug_header;
 mod decision;
 mod export_feedback;
-mod file;
 mod installed;
 mod keep;
 mod live;
@@ -30,10 +29,11 @@ mod sampled_links;
 mod samplers;
 #[expect(clippy::module_inception, reason = "the type is the module's subject")]
 mod sampling;
-mod sdk;
+mod sdk_sampler;
 #[cfg(test)]
 mod tests;
 mod threshold;
+mod watched_file;
 
 pub use adaptive::Adaptive;
 pub use always_record::AlwaysRecord;
@@ -59,4 +59,4 @@ pub(crate) use buffer::KeepBuffer;
 pub(crate) use control::SamplingControl;
 pub(crate) use metrics::observe;
 pub(crate) use rule::Parent;
-pub(crate) use sdk::SdkSampler;
+pub(crate) use sdk_sampler::SdkSampler;

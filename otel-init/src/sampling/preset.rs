@@ -6,6 +6,16 @@ use super::keep::Keep;
 use super::rate_limit::RateLimit;
 use super::sampling::{Sampling, Variables};
 
+/// Its name, its probability, and how it is made with another one.
+type Preset = (&'static str, f64, fn(f64) -> Sampling);
+
+const PRESETS: [Preset; 4] = [
+    ("development", 1.0, Sampling::development_with),
+    ("staging", 0.5, Sampling::staging_with),
+    ("production", 0.05, Sampling::production_with),
+    ("emergency", 0.1, Sampling::emergency_with),
+];
+
 impl Sampling {
     /// Everything, for a developer's machine, where every trace is of interest and there are few.
     ///
@@ -44,25 +54,13 @@ impl Sampling {
 
     /// One of the presets by its name, with another probability than its own; `None` if there is none of that name.
     pub(crate) fn preset(name: &str, ratio: Option<f64>) -> Option<Self> {
-        let ratio = ratio.or_else(|| Self::preset_ratio(name))?;
-        match name {
-            "development" => Some(Self::development_with(ratio)),
-            "staging" => Some(Self::staging_with(ratio)),
-            "production" => Some(Self::production_with(ratio)),
-            "emergency" => Some(Self::emergency_with(ratio)),
-            _ => None,
-        }
+        let (_, own, make) = PRESETS.iter().find(|(known, ..)| *known == name)?;
+        Some(make(ratio.unwrap_or(*own)))
     }
 
     /// The probability that a preset has by itself.
     pub(crate) fn preset_ratio(name: &str) -> Option<f64> {
-        match name {
-            "development" => Some(1.0),
-            "staging" => Some(0.5),
-            "production" => Some(0.05),
-            "emergency" => Some(0.1),
-            _ => None,
-        }
+        PRESETS.iter().find(|(known, ..)| *known == name).map(|(_, own, _)| *own)
     }
 
     fn development_with(ratio: f64) -> Self {
@@ -93,6 +91,6 @@ impl Sampling {
     }
 
     fn named(self, name: &'static str) -> Self {
-        Self { name: Some(name), is_preset: true, ..self }
+        Self { name: Some(name), ..self }
     }
 }

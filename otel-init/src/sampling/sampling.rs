@@ -12,7 +12,7 @@ use super::debug_header::DebugHeader;
 use super::keep::Keep;
 use super::rate_limit::RateLimit;
 use super::samplers::Probability;
-use super::sdk::SdkSampler;
+use super::sdk_sampler::SdkSampler;
 use crate::panics::caught;
 
 /// Which traces are recorded: the value for
@@ -36,6 +36,7 @@ use crate::panics::caught;
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Sampling {
+    /// That of a preset.
     pub(super) name: Option<&'static str>,
     pub(super) head: Head,
     pub(super) is_parent_based: bool,
@@ -43,7 +44,6 @@ pub struct Sampling {
     pub(super) limits: Vec<RateLimit>,
     pub(super) keep: Option<Keep>,
     pub(super) debug_header: Option<DebugHeader>,
-    pub(super) is_preset: bool,
     pub(super) variables: Variables,
 }
 
@@ -97,7 +97,6 @@ impl Sampling {
             limits: Vec::new(),
             keep: None,
             debug_header: None,
-            is_preset: false,
             variables: &[],
         }
     }
@@ -171,7 +170,7 @@ impl Sampling {
 
     /// Whether a variable may choose something else.
     pub(crate) fn is_preset(&self) -> bool {
-        self.is_preset
+        self.name.is_some()
     }
 
     /// Looks up what variables are where they are not set.

@@ -8,8 +8,8 @@ use opentelemetry::trace::{Span as _, Tracer, TracerProvider};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::Sampler;
 
-use super::super::file::WatchedFile;
 use super::super::live::{Live, SamplerHandle};
+use super::super::watched_file::WatchedFile;
 use super::super::{AlwaysOff, RateLimit, Sampling, SamplingChange};
 use super::{Exported, installed};
 
