@@ -4,9 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use opentelemetry::trace::{SpanKind, Status};
-use opentelemetry_sdk::trace::SpanData;
 
-use crate::{Attributes, ReceivedLog, ReceivedSpan, SpanDataExt};
+use crate::{Attributes, ReceivedLog, ReceivedSpan};
 
 /// Below this a tree grows no wider, or else the text of a long chain would be as long as the square of its length.
 const DEEPEST_INDENT: usize = 64;
@@ -41,10 +40,6 @@ pub(crate) fn render(nodes: &[Node]) -> String {
         render_trace(&mut text, &per_trace[trace_id]);
     }
     text
-}
-
-pub(crate) fn span_data_nodes(spans: &[SpanData]) -> Vec<Node> {
-    spans.iter().map(span_data_node).collect()
 }
 
 /// A span as it was sent, with the log records that were emitted in it. The service stands before the name, if it is known.
@@ -88,7 +83,7 @@ pub(crate) fn span_line(name: &str, kind: &SpanKind, status: &Status, attributes
     line
 }
 
-pub(crate) fn push_attributes(line: &mut String, attributes: &Attributes) {
+fn push_attributes(line: &mut String, attributes: &Attributes) {
     if !attributes.is_empty() {
         let _ = write!(line, " {attributes}");
     }
@@ -101,27 +96,6 @@ pub(crate) fn kind_name(kind: &SpanKind) -> &'static str {
         SpanKind::Producer => "producer",
         SpanKind::Consumer => "consumer",
         SpanKind::Internal => "internal",
-    }
-}
-
-fn span_data_node(span: &SpanData) -> Node {
-    let events = span.events.iter().map(|event| {
-        let mut line = format!("event {}", event.name);
-        push_attributes(&mut line, &event.attributes.iter().collect());
-        line
-    });
-    let links = span.links.iter().map(|link| {
-        let mut line = "link".to_owned();
-        push_attributes(&mut line, &link.attributes.iter().collect());
-        line
-    });
-    Node {
-        trace_id: span.span_context.trace_id().to_string(),
-        span_id: span.span_context.span_id().to_string(),
-        parent_span_id: (!span.is_root()).then(|| span.parent_span_id.to_string()),
-        parent_is_remote: span.parent_span_is_remote,
-        line: span_line(&span.name, &span.span_kind, &span.status, &span.attributes.iter().collect()),
-        details: events.chain(links).collect(),
     }
 }
 

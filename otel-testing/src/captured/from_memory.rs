@@ -12,10 +12,9 @@ use crate::{
     ReceivedSpan, TestTelemetry,
 };
 
-pub(super) fn spans(telemetry: &TestTelemetry) -> Vec<Arc<ReceivedSpan>> {
-    let resource = resource(telemetry);
+pub(super) fn spans(telemetry: &TestTelemetry, resource: &Arc<ReceivedResource>) -> Vec<Arc<ReceivedSpan>> {
     let spans = telemetry.inner.spans.finished_in_order_of_start();
-    spans.into_iter().map(|span| Arc::new(received_span(&resource, span))).collect()
+    spans.into_iter().map(|span| Arc::new(received_span(resource, span))).collect()
 }
 
 pub(super) fn open(telemetry: &TestTelemetry) -> HashMap<(String, String), String> {
@@ -35,7 +34,7 @@ pub(super) fn exports(telemetry: &TestTelemetry, metrics: &[Metric]) -> Vec<Arc<
     metrics.iter().map(|metric| Arc::new(export(metric))).collect()
 }
 
-fn resource(telemetry: &TestTelemetry) -> Arc<ReceivedResource> {
+pub(super) fn resource(telemetry: &TestTelemetry) -> Arc<ReceivedResource> {
     let resource = &telemetry.inner.resource;
     let attributes = resource.iter().map(|(key, value)| (key.as_str(), value.clone()));
     Arc::new(ReceivedResource {

@@ -61,6 +61,12 @@ impl Captured {
         Ok(Self::received(read.spans, read.metrics, read.logs))
     }
 
+    /// The spans of one test. None is said to be of a service, since all are of the same one.
+    pub(crate) fn spans_of(telemetry: &TestTelemetry) -> Self {
+        let spans = from_memory::spans(telemetry, &Arc::default());
+        Self { spans, open_spans: telemetry.open_spans(), ..Self::default() }
+    }
+
     fn received(
         mut spans: Vec<Arc<ReceivedSpan>>,
         exports: Vec<Arc<ReceivedMetric>>,
@@ -195,7 +201,7 @@ impl From<&TestTelemetry> for Captured {
     fn from(telemetry: &TestTelemetry) -> Self {
         let metrics = telemetry.metrics();
         Self {
-            spans: from_memory::spans(telemetry),
+            spans: from_memory::spans(telemetry, &from_memory::resource(telemetry)),
             open_spans: telemetry.open_spans(),
             exports: from_memory::exports(telemetry, &metrics),
             metrics,

@@ -16,7 +16,7 @@ use super::{ShowOnFailure, TestTelemetryBuilder};
 use crate::assert::{fail, first_lines, nearest_name};
 use crate::recorder::{LogRecorder, MetricRecorder, SpanRecorder};
 use crate::subscriber::subscriber;
-use crate::{Log, globals, tree};
+use crate::{Captured, Log, globals};
 
 /// Telemetry of one test: providers of its own, and everything that was made with them.
 ///
@@ -260,15 +260,7 @@ impl TestTelemetry {
     /// on every run; siblings stand in the order of their start.
     #[must_use]
     pub fn tree(&self) -> String {
-        let spans = self.inner.spans.finished_in_order_of_start();
-        let mut text = match spans.is_empty() {
-            true => "no span has ended\n".to_owned(),
-            false => tree::render(&tree::span_data_nodes(&spans)),
-        };
-        for name in self.open_spans() {
-            text.push_str(&format!("not ended: {name}\n"));
-        }
-        text
+        Captured::spans_of(self).tree()
     }
 
     /// All log records, in the order in which they were emitted.
