@@ -7,7 +7,7 @@ mod merge;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::receiver::{Documents, group};
+use crate::receiver::{Documents, group, trace_of};
 use crate::tree::{self, Node};
 use crate::{
     Metric, OtlpJsonError, OtlpReceiver, Point, ReceivedLog, ReceivedMetric, ReceivedSpan, ReceivedTrace,
@@ -105,9 +105,7 @@ impl Captured {
     /// The trace of this id (lower-case hex), if any of its spans was captured.
     #[must_use]
     pub fn trace(&self, trace_id: &str) -> Option<ReceivedTrace> {
-        let mut spans = self.spans.clone();
-        spans.retain(|span| span.trace_id == trace_id);
-        group(&spans, &self.logs).pop()
+        trace_of(&self.spans, &self.logs, trace_id)
     }
 
     /// The points of all metrics of this name, whoever sent them; none if nothing was recorded.

@@ -58,18 +58,18 @@ fn with_retry_info(code: Code, after: Duration) -> Status {
 
 /// `google.rpc.Status`.
 #[derive(Clone, PartialEq, prost::Message)]
-struct RpcStatus {
+pub(super) struct RpcStatus {
     #[prost(int32, tag = "1")]
-    code: i32,
+    pub(super) code: i32,
     #[prost(string, tag = "2")]
-    message: String,
+    pub(super) message: String,
     #[prost(message, repeated, tag = "3")]
-    details: Vec<Any>,
+    pub(super) details: Vec<Any>,
 }
 
 /// `google.protobuf.Any`.
 #[derive(Clone, PartialEq, prost::Message)]
-struct Any {
+pub(super) struct Any {
     #[prost(string, tag = "1")]
     type_url: String,
     #[prost(bytes = "vec", tag = "2")]

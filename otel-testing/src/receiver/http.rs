@@ -17,6 +17,7 @@ use prost::Message as _;
 use super::connection::Connections;
 use super::decompress::decompress;
 use super::export::ExportRequest;
+use super::fault::RpcStatus;
 use super::store::Store;
 use super::{Protocol, Reply, fault, json_reading};
 
@@ -150,19 +151,10 @@ fn failure(protocol: Protocol, refusal: &Refusal) -> Response {
             (refusal.status, [(CONTENT_TYPE, JSON)], body).into_response()
         }
         _ => {
-            let body = RpcStatus { code, message }.encode_to_vec();
+            let body = RpcStatus { code, message, details: Vec::new() }.encode_to_vec();
             (refusal.status, [(CONTENT_TYPE, PROTOBUF)], body).into_response()
         }
     }
-}
-
-/// `google.rpc.Status`, without details.
-#[derive(Clone, PartialEq, prost::Message)]
-struct RpcStatus {
-    #[prost(int32, tag = "1")]
-    code: i32,
-    #[prost(string, tag = "2")]
-    message: String,
 }
 
 pub(super) struct Refusal {

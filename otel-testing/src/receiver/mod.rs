@@ -37,5 +37,5 @@ pub use otlp_receiver::OtlpReceiver;
 pub use request::{Protocol, ReceivedRequest, Reply, Signal};
 pub use span::{ReceivedEvent, ReceivedLink, ReceivedResource, ReceivedSpan};
 pub use trace::ReceivedTrace;
-pub(crate) use trace::group;
+pub(crate) use trace::{group, trace_of};
 pub use wait::WaitTimeout;

@@ -99,9 +99,7 @@ impl OtlpReceiver {
     /// The trace of this id (lower-case hex), if any of its spans has arrived.
     #[must_use]
     pub fn trace(&self, trace_id: &str) -> Option<ReceivedTrace> {
-        let mut spans = self.spans();
-        spans.retain(|span| span.trace_id == trace_id);
-        trace::group(&spans, &self.logs()).pop()
+        trace::trace_of(&self.spans(), &self.logs(), trace_id)
     }
 
     /// The first 10 000 requests that came in, without their bodies, the refused ones too.

@@ -103,6 +103,16 @@ impl ReceivedTrace {
     }
 }
 
+/// The trace of this id, if there is a span of it.
+pub(crate) fn trace_of(
+    spans: &[Arc<ReceivedSpan>],
+    logs: &[Arc<ReceivedLog>],
+    trace_id: &str,
+) -> Option<ReceivedTrace> {
+    let spans: Vec<_> = spans.iter().filter(|span| span.trace_id == trace_id).cloned().collect();
+    group(&spans, logs).pop()
+}
+
 /// Groups by trace id, in the order in which the first span of each trace arrived.
 pub(crate) fn group(spans: &[Arc<ReceivedSpan>], logs: &[Arc<ReceivedLog>]) -> Vec<ReceivedTrace> {
     let mut traces: Vec<ReceivedTrace> = Vec::new();

@@ -156,11 +156,9 @@ fn value(any: &AttributeValue) -> Value {
         AttributeValue::String(text) => json!(text),
         AttributeValue::Bytes(bytes) => json!({ "bytes": bytes }),
         AttributeValue::Array(values) => values.iter().map(value).collect(),
+        // In the order of the alphabet, as a snapshot has all maps.
         AttributeValue::Map(entries) => {
-            let mut entries: Vec<(String, Value)> =
-                entries.iter().map(|(key, any)| (key.clone(), value(any))).collect();
-            entries.sort_by(|left, right| left.0.cmp(&right.0));
-            Value::Object(entries.into_iter().collect())
+            Value::Object(entries.iter().map(|(key, any)| (key.clone(), value(any))).collect())
         }
     }
 }
