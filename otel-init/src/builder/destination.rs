@@ -170,7 +170,38 @@ impl fmt::Debug for OtlpDestination {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::OtlpDestination;
+    use crate::Signal;
+    use crate::config::{Compression, TlsConfig};
+
+    #[test]
+    fn what_is_said_of_it_holds_for_each_of_its_signals() {
+        let destination = OtlpDestination::new("http://collector")
+            .with_signals([Signal::Logs, Signal::Traces, Signal::Logs])
+            .with_timeout(Duration::from_secs(3))
+            .with_timeout(Duration::ZERO)
+            .with_certificate("/ca.pem")
+            .with_client_certificate("/me.pem", "/me.key");
+        let zstd = destination.clone().with_zstd();
+        for (destination, expected) in
+            [(destination.with_gzip(), Compression::Gzip), (zstd, Compression::Zstd)]
+        {
+            let resolved = destination.resolve().unwrap();
+            assert_eq!(
+                resolved.iter().map(|otlp| otlp.signal).collect::<Vec<_>>(),
+                [Signal::Traces, Signal::Logs]
+            );
+            for otlp in resolved {
+                assert_eq!((otlp.timeout, otlp.compression), (Duration::from_secs(3), Some(expected)));
+                let [authority, certificate, key] =
+                    ["/ca.pem", "/me.pem", "/me.key"].map(|path| Some(path.into()));
+                let tls = TlsConfig { authority, client_certificate: certificate, client_key: key };
+                assert_eq!(otlp.tls, tls);
+            }
+        }
+    }
 
     #[test]
     fn no_secret_of_it_is_shown() {
