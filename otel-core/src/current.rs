@@ -9,7 +9,7 @@ use std::panic::catch_unwind;
 use opentelemetry::trace::{SpanId, TraceContextExt, TraceId};
 use opentelemetry::{Context, ContextGuard};
 
-use crate::install::KeptExemplars;
+use crate::installed::KeptExemplars;
 
 /// Whether the thread has a place for the current context. Its destructor runs before that of the place, which was there
 /// first: values of a thread are dropped in reverse.
@@ -91,7 +91,7 @@ fn unsampled_span_of(context: &Context) -> Option<(TraceId, SpanId)> {
 #[inline]
 #[must_use = "the context is current only as long as this is there"]
 pub fn attach_for_exemplars(context: &Context) -> Option<ContextGuard> {
-    let is_current = match crate::install::exemplars() {
+    let is_current = match crate::installed::exemplars() {
         KeptExemplars::None => true,
         KeptExemplars::Sampled => sampled_span_of(context) == sampled_span(),
         KeptExemplars::Unsampled => {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::{Array, Key, StringValue, Value};
 
-use crate::install::{captures_headers, with_captured_headers};
+use crate::installed::{captures_headers, with_captured_headers};
 use crate::{Attributes, glob_matches};
 
 const REDACTED: &str = "REDACTED";

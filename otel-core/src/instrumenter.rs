@@ -4,16 +4,16 @@ use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use opentelemetry::trace::{Link, SpanBuilder, TraceContextExt};
 use opentelemetry::{Context, InstrumentationScope, KeyValue};
 
-use crate::operation::{Operation, Started, StartedSpan};
+use crate::bound::Bound;
+use crate::operation::Operation;
 use crate::propagation::hands_on;
-use crate::providers::Propagates;
-use crate::tracer::{NewSpan, StartSpan};
+use crate::started::{Started, StartedSpan};
+use crate::tracer::NewSpan;
 use crate::{Attributes, Convention, Providers, install_generation, sampler_reads_attributes};
 
 /// While the tracer has no effect, one operation in so many looks the global provider up again, for programs that set
@@ -147,61 +147,6 @@ fn is_time_to_look_again() -> bool {
     let misses = MISSES.get().wrapping_add(1);
     MISSES.set(misses);
     misses % LOOK_AGAIN_EVERY == 0
-}
-
-/// What was taken from the providers, and the convention: all that an operation needs.
-pub(crate) struct Bound<C: Convention> {
-    pub(crate) convention: Arc<C>,
-    generation: u64,
-    tracer: Box<dyn StartSpan>,
-    /// Known after the first span.
-    tracer_is_noop: AtomicBool,
-    recorded_last_root: AtomicBool,
-    metrics: Arc<C::Metrics>,
-    meter_is_noop: bool,
-    propagates: Propagates,
-}
-
-impl<C: Convention> Bound<C> {
-    fn is_noop(&self) -> bool {
-        self.meter_is_noop && !self.has_tracer()
-    }
-
-    fn is_idle(&self) -> bool {
-        self.is_noop() && self.propagates == Propagates::Nothing
-    }
-
-    pub(crate) fn propagates_unknown_formats(&self) -> bool {
-        self.propagates == Propagates::Other
-    }
-
-    /// Records the metrics of an ended operation.
-    pub(crate) fn record(
-        &self,
-        elapsed: Duration,
-        tally: &C::Tally,
-        attributes: &[KeyValue],
-        context: &Context,
-    ) {
-        self.convention.record(&self.metrics, elapsed, tally, attributes, context);
-    }
-
-    /// `true` until a span has shown otherwise.
-    fn has_tracer(&self) -> bool {
-        !self.tracer_is_noop.load(Ordering::Relaxed)
-    }
-
-    /// Learns from a span what the tracer does.
-    fn note_effect(&self, span: &NewSpan, parent: &Context) {
-        if span.is_noop {
-            self.tracer_is_noop.store(true, Ordering::Relaxed);
-        }
-        let is_root = !parent.span().span_context().is_valid();
-        // Stored only when it changes: a line that all threads write would be slower than the attributes it saves.
-        if is_root && self.recorded_last_root.load(Ordering::Relaxed) != span.is_recording {
-            self.recorded_last_root.store(span.is_recording, Ordering::Relaxed);
-        }
-    }
 }
 
 impl<C: Convention> Shared<C> {

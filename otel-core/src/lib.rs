@@ -3,6 +3,7 @@
 
 mod attributes;
 mod body;
+mod bound;
 pub mod carrier;
 pub mod carry;
 mod convention;
@@ -15,6 +16,7 @@ mod header_capture;
 mod hook;
 mod in_flight;
 mod install;
+mod installed;
 mod instrumenter;
 mod link;
 mod observed;
@@ -23,6 +25,7 @@ pub mod propagation;
 mod providers;
 mod series;
 mod served;
+mod started;
 mod text;
 mod tracer;
 
@@ -37,10 +40,8 @@ pub use glob::{glob_matches, glob_matches_case};
 pub use header_capture::{HeaderCapture, HttpHeaders, sounds_secret};
 pub use hook::call_hook;
 pub use in_flight::InFlight;
-pub use install::{
-    Install, announce_install, announce_sampler, binds_instruments, install_generation, is_path_excluded,
-    sampler_reads_attributes,
-};
+pub use install::{Install, announce_install, announce_sampler};
+pub use installed::{binds_instruments, install_generation, is_path_excluded, sampler_reads_attributes};
 pub use instrumenter::Instrumenter;
 pub use link::{link_from, links_from};
 pub use observed::AlreadyObserved;

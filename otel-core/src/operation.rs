@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
 
 use opentelemetry::trace::{Status, TraceContextExt};
 use opentelemetry::{Context, ContextGuard, KeyValue};
 
-use crate::instrumenter::Bound;
+use crate::bound::Bound;
 use crate::propagation::hands_on;
+use crate::started::{Started, StartedSpan};
 use crate::{Attributes, Convention, ErrorType, InFlight, attach_context, attach_for_exemplars, call_hook};
 
 /// One operation that has started: a guard that ends its span and records its metrics once, on every way out.
@@ -48,30 +48,6 @@ struct Running<C: Convention> {
 }
 
 type AtEnd = Box<dyn FnOnce(&mut Attributes<'_>) + Send + Sync>;
-
-/// Both clocks at the start. The end is read from the monotonic one alone, so a span's duration is the metric's value
-/// and never negative.
-pub(crate) struct Started {
-    pub(crate) wall_clock: SystemTime,
-    monotonic: Instant,
-}
-
-impl Started {
-    pub(crate) fn now() -> Self {
-        Self { wall_clock: SystemTime::now(), monotonic: Instant::now() }
-    }
-
-    /// For an operation that has no span, which is what the wall clock is for.
-    pub(crate) fn without_span() -> Self {
-        Self { wall_clock: SystemTime::UNIX_EPOCH, monotonic: Instant::now() }
-    }
-}
-
-/// The context with the operation's span, or the parent's where there is none to record.
-pub(crate) struct StartedSpan {
-    pub(crate) context: Context,
-    pub(crate) is_recording: bool,
-}
 
 enum Exit {
     Ended,

@@ -12,7 +12,7 @@ use opentelemetry::trace::{Tracer, TracerProvider};
 use opentelemetry::{Context, InstrumentationScope};
 
 use crate::carrier::{HeaderExtractor, HeaderInjector};
-use crate::install;
+use crate::installed;
 use crate::tracer::{MakeTracer, StartSpan};
 
 /// What a propagator reads and writes.
@@ -85,14 +85,14 @@ impl Providers {
     pub fn extract(&self, parent: &Context, carrier: &dyn Extractor) -> Context {
         match &self.propagator {
             Some(propagator) => propagator.extract_with_context(parent, carrier),
-            None => install::with_propagator(|global| global.extract_with_context(parent, carrier)),
+            None => installed::with_propagator(|global| global.extract_with_context(parent, carrier)),
         }
     }
 
     /// Like [`extract`](Self::extract), but hands headers that hold nothing to no propagator: each would count references to
     /// the context, in memory that all threads write to.
     pub(crate) fn extract_headers(&self, parent: Context, headers: &HeaderExtractor<'_>) -> Context {
-        let reads_only_w3c = self.propagator.is_none() && install::propagator_reads_only_w3c();
+        let reads_only_w3c = self.propagator.is_none() && installed::propagator_reads_only_w3c();
         match reads_only_w3c && !headers.has_w3c_headers() {
             true => parent,
             false => self.extract(&parent, headers),
@@ -103,7 +103,7 @@ impl Providers {
     pub fn inject(&self, context: &Context, carrier: &mut dyn Injector) {
         match &self.propagator {
             Some(propagator) => propagator.inject_context(context, carrier),
-            None => install::with_propagator(|global| global.inject_context(context, carrier)),
+            None => installed::with_propagator(|global| global.inject_context(context, carrier)),
         }
     }
 
@@ -123,7 +123,7 @@ impl Providers {
         let writes = |propagator: &dyn TextMapPropagator| propagator.fields().any(|field| field == "baggage");
         match &self.propagator {
             Some(propagator) => writes(&**propagator),
-            None => install::with_propagator(writes),
+            None => installed::with_propagator(writes),
         }
     }
 
@@ -137,17 +137,17 @@ impl Providers {
     pub(crate) fn propagates(&self) -> Propagates {
         match &self.propagator {
             Some(propagator) => Propagates::by(&**propagator),
-            None => install::with_propagator(|global| Propagates::by(global)),
+            None => installed::with_propagator(|global| Propagates::by(global)),
         }
     }
 
     pub(crate) fn tracer(&self, scope: InstrumentationScope) -> Box<dyn StartSpan> {
         match &self.tracer {
             Some(provider) => provider.tracer(scope),
-            None if install::is_disabled(scope.name()) => {
+            None if installed::is_disabled(scope.name()) => {
                 MakeTracer::tracer(&NoopTracerProvider::new(), scope)
             }
-            None => match install::tracer_provider() {
+            None => match installed::tracer_provider() {
                 Some(provider) => provider.tracer(scope),
                 None => Box::new(global::tracer_with_scope(scope)),
             },
@@ -157,7 +157,7 @@ impl Providers {
     pub(crate) fn meter(&self, scope: InstrumentationScope) -> Meter {
         match &self.meter {
             Some(provider) => provider.meter_with_scope(scope),
-            None if install::is_disabled(scope.name()) => {
+            None if installed::is_disabled(scope.name()) => {
                 opentelemetry::metrics::NoopMeterProvider::new().meter_with_scope(scope)
             }
             None => global::meter_with_scope(scope),
