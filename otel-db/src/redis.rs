@@ -7,4 +7,4 @@ mod observed;
 mod outcome;
 mod script;
 
-pub use observed::{Connection, ConnectionBuilder, client_builder};
+pub use observed::{Connection, client_builder};

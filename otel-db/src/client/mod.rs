@@ -24,9 +24,11 @@ pub(crate) use series::{Known, Series, Source};
 
 use crate::DbSystem;
 use convention::DbConvention;
-use options::Filter;
 #[cfg(any(feature = "redis", feature = "sqlx"))]
-pub(crate) use options::{DbOptions, client_setters};
+pub(crate) use options::DbOptions;
+use options::Filter;
+#[cfg(feature = "sqlx")]
+pub(crate) use options::client_setters;
 #[cfg(feature = "sqlx")]
 use pool::PoolMetrics;
 #[cfg(feature = "sqlx")]

@@ -4,14 +4,12 @@ use std::borrow::Cow;
 use std::fmt;
 
 use redis::aio::ConnectionLike;
-use redis::{
-    Arg, Cmd, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, Pipeline, RedisFuture, RedisResult, Value,
-};
+use redis::{Arg, Cmd, ConnectionAddr, ConnectionInfo, Pipeline, RedisFuture, Value};
 
 use super::cache::Lookup;
 use super::outcome::{end, end_pipeline, failure_of, refused};
 use super::script::Script;
-use crate::client::{DbOptions, client_setters};
+use crate::client::DbOptions;
 use crate::request::{PIPELINE, TRANSACTION};
 use crate::{DbClient, DbClientBuilder, DbOperation, DbSystem};
 
@@ -23,7 +21,8 @@ use crate::{DbClient, DbClientBuilder, DbOperation, DbSystem};
 ///
 /// let client = redis::Client::open("redis://cache.internal/0")?;
 /// let connection = client.get_multiplexed_async_connection().await?;
-/// let mut cache = otel_db::redis::Connection::instrument(connection, client.get_connection_info()).build();
+/// let db = otel_db::redis::client_builder(client.get_connection_info()).build();
+/// let mut cache = otel_db::redis::Connection::new(connection, &db);
 /// let name: Option<String> = cache.get("song:7").await?;
 /// # Ok(())
 /// # }
@@ -37,11 +36,6 @@ pub struct Connection<C> {
 }
 
 impl<C> Connection<C> {
-    /// Observes a connection, with options.
-    pub fn instrument(inner: C, info: &ConnectionInfo) -> ConnectionBuilder<C> {
-        ConnectionBuilder { inner, options: client_options(info) }
-    }
-
     /// Observes a connection, as calls of `client`.
     #[must_use]
     pub fn new(inner: C, client: &DbClient) -> Self {
@@ -72,40 +66,9 @@ impl<C> fmt::Debug for Connection<C> {
     }
 }
 
-/// Options of a [`Connection`], made by [`Connection::instrument`].
-#[must_use]
-pub struct ConnectionBuilder<C> {
-    inner: C,
-    options: DbOptions,
-}
-
-impl<C> ConnectionBuilder<C> {
-    client_setters!();
-
-    /// The connection.
-    #[must_use]
-    pub fn build(self) -> Connection<C> {
-        Connection { inner: self.inner, client: self.options.build() }
-    }
-}
-
-impl<C> fmt::Debug for ConnectionBuilder<C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConnectionBuilder").field("options", &self.options).finish_non_exhaustive()
-    }
-}
-
-/// Options of a client with the address, the port and the database of a connection's URL: for [`Connection::new`].
-///
-/// # Errors
-///
-/// When the URL is none.
-pub fn client_builder(info: impl IntoConnectionInfo) -> RedisResult<DbClientBuilder> {
-    Ok(DbClientBuilder::from_options(client_options(&info.into_connection_info()?)))
-}
-
-/// Never the user or the password.
-fn client_options(info: &ConnectionInfo) -> DbOptions {
+/// Options of a client with the address, the port and the number of the database of a connection, for [`Connection::new`];
+/// never with its user or password.
+pub fn client_builder(info: &ConnectionInfo) -> DbClientBuilder {
     let mut options = DbOptions::new(DbSystem::REDIS);
     match info.addr() {
         ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
@@ -116,7 +79,7 @@ fn client_options(info: &ConnectionInfo) -> DbOptions {
         _ => {}
     }
     options.namespace = Some(info.redis_settings().db().to_string());
-    options
+    DbClientBuilder::from_options(options)
 }
 
 impl<C: ConnectionLike + Send> ConnectionLike for Connection<C> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use otel_db::redis::Connection;
+use otel_db::redis::{Connection, client_builder};
 use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, require_service, span};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncCommands, Client, RedisError, Script};
@@ -13,10 +13,11 @@ async fn connect(telemetry: &TestTelemetry) -> Option<(Connection<MultiplexedCon
     let url = require_service("Redis (TEST_REDIS_URL)", std::env::var("TEST_REDIS_URL").ok())?;
     let client = Client::open(url.clone()).unwrap();
     let connection = client.get_multiplexed_async_connection().await.unwrap();
-    let observed = Connection::instrument(connection, client.get_connection_info())
+    let db = client_builder(client.get_connection_info())
         .with_tracer_provider(telemetry.tracer_provider())
         .with_meter_provider(telemetry.meter_provider())
         .build();
+    let observed = Connection::new(connection, &db);
     let address = url.trim_start_matches("redis://").split('/').next().unwrap().to_owned();
     Some((observed, address))
 }

@@ -53,7 +53,8 @@ fn passwords_of_urls() {
     let options: sqlx::any::AnyConnectOptions = format!("postgres://ada:{password}@db/shop").parse().unwrap();
     let client = otel_db::sqlx::client_builder::<sqlx::Any>(&options);
     assert!(!format!("{client:?}").contains(&password));
-    let client = otel_db::redis::client_builder(format!("redis://ada:{password}@cache/1")).unwrap();
+    let redis = redis::Client::open(format!("redis://ada:{password}@cache/1")).unwrap();
+    let client = otel_db::redis::client_builder(redis.get_connection_info());
     assert!(!format!("{client:?}").contains(&password));
 }
 
@@ -91,9 +92,9 @@ async fn what_is_printed_for_debugging() {
     shown.push_str(&format!("{operation:?} {:?} {:?}", pool.client(), pool.acquire().await.unwrap()));
     operation.end();
     let redis = redis::Client::open(format!("redis://ada:{password}@127.0.0.1:1/1")).unwrap();
-    let connection = otel_db::redis::Connection::instrument((), redis.get_connection_info());
-    shown.push_str(&format!("{connection:?}"));
-    shown.push_str(&format!("{:?}", connection.build()));
+    let client = otel_db::redis::client_builder(redis.get_connection_info());
+    shown.push_str(&format!("{client:?}"));
+    shown.push_str(&format!("{:?}", otel_db::redis::Connection::new((), &client.build())));
 
     let printed = printed.lock().unwrap();
     assert!(printed.contains("SELECT songs") && shown.contains("Transaction"), "{printed} {shown}");
@@ -208,11 +209,12 @@ async fn on_redis() {
     let client = redis::Client::open(url).unwrap();
     let raw = client.get_multiplexed_async_connection().await.unwrap();
     let logs = telemetry.logger_provider();
-    let mut connection = otel_db::redis::Connection::instrument(raw, client.get_connection_info())
+    let db = otel_db::redis::client_builder(client.get_connection_info())
         .with_tracer_provider(telemetry.tracer_provider())
         .with_meter_provider(telemetry.meter_provider())
         .with_exception_events(&logs)
         .build();
+    let mut connection = otel_db::redis::Connection::new(raw, &db);
     let secrets: Vec<_> = ["key", "value", "password", "script"].map(secret).to_vec();
     let [key, value, password, script] = secrets.as_slice() else { panic!("four") };
     connection.set::<_, _, ()>(key, value).await.unwrap();
