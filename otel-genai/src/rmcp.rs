@@ -29,6 +29,7 @@
 //!
 //! What a server asks of its client has spans too: [`McpServerPeer`] sends it, [`McpClientHandler`] observes what arrives.
 
+mod cancel;
 mod to_client;
 
 use std::borrow::Cow;
@@ -43,6 +44,7 @@ use ::rmcp::service::{
     ServiceError, ServiceRole,
 };
 
+use self::cancel::CancelOnDrop;
 pub use self::to_client::{McpClientHandler, McpServerPeer};
 use crate::GenAi;
 use crate::mcp::{McpMessage, McpMessageBuilder, McpTransport};
@@ -135,7 +137,7 @@ impl McpClient {
         &self.peer
     }
 
-    /// Calls a tool.
+    /// Calls a tool. Dropped before the answer is there, it cancels the call, as rmcp's own method does.
     ///
     /// # Errors
     ///
@@ -148,7 +150,7 @@ impl McpClient {
         }
     }
 
-    /// Sends any request.
+    /// Sends any request. Dropped before the answer is there, it cancels the request.
     ///
     /// # Errors
     ///
@@ -157,9 +159,11 @@ impl McpClient {
         let message = about(self.genai.mcp_client(request.method().to_owned()), &request);
         let version = self.peer.peer_info().map(|server| server.protocol_version.clone());
         let mut message = described(message, self.transport, version).start();
-        let result = answered(&mut message, &self.peer, request).await;
+        // "A client MUST NOT attempt to cancel its `initialize` request."
+        let cancels = !matches!(request.method(), "initialize" | "server/discover");
+        let result = answered(&mut message, &self.peer, request, cancels).await;
         note_tool_error(&mut message, &result);
-        finish(message, result.as_ref().err().and_then(of_protocol));
+        finish_sent(message, &result);
         result
     }
 }
@@ -207,12 +211,16 @@ async fn answered<R: ServiceRole>(
     message: &mut McpMessage,
     peer: &Peer<R>,
     mut request: R::Req,
+    cancels: bool,
 ) -> Result<R::PeerResp, ServiceError> {
     message.inject(&mut request.get_meta_mut().0.0);
     let sent = peer.send_cancellable_request(request, PeerRequestOptions::no_options());
     let handle = message.call(sent).await?;
     message.set_request_id(&handle.id);
-    message.call(handle.await_response()).await
+    let waiting = cancels.then(|| CancelOnDrop::new(peer, handle.id.clone()));
+    let answer = message.call(handle.await_response()).await;
+    waiting.into_iter().for_each(CancelOnDrop::answered);
+    answer
 }
 
 fn note_tool_error<E>(message: &mut McpMessage, result: &Result<ServerResult, E>) {
@@ -234,9 +242,14 @@ fn finish(mut message: McpMessage, error: Option<&ErrorData>) {
     message.end();
 }
 
-fn of_protocol(error: &ServiceError) -> Option<&ErrorData> {
-    match error {
-        ServiceError::McpError(error) => Some(error),
-        _ => None,
+/// Ends a message that was sent.
+fn finish_sent<T>(message: McpMessage, result: &Result<T, ServiceError>) {
+    match result {
+        Err(ServiceError::McpError(error)) => finish(message, Some(error)),
+        Err(ServiceError::TransportSend(_) | ServiceError::TransportClosed) => {
+            message.fail("connection_lost")
+        }
+        Err(ServiceError::Cancelled { .. }) => message.fail("cancelled"),
+        _ => message.end(),
     }
 }

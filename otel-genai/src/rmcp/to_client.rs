@@ -10,7 +10,7 @@ use ::rmcp::service::{
     NotificationContext, Peer, RequestContext, RoleClient, RoleServer, Service, ServiceError,
 };
 
-use super::{answered, described, finish, notified, of_protocol};
+use super::{answered, described, finish, finish_sent, notified};
 use crate::GenAi;
 use crate::mcp::McpTransport;
 
@@ -140,8 +140,8 @@ impl McpServerPeer {
         let message = self.genai.mcp_client(method(&request).to_owned());
         let version = self.peer.peer_info().map(|client| client.protocol_version.clone());
         let mut message = described(message, self.transport, version).start();
-        let result = answered(&mut message, &self.peer, request).await;
-        finish(message, result.as_ref().err().and_then(of_protocol));
+        let result = answered(&mut message, &self.peer, request, false).await;
+        finish_sent(message, &result);
         result
     }
 }

@@ -179,3 +179,78 @@ async fn what_a_server_asks_of_its_client() {
         }
     }
 }
+
+/// Works until its caller has lost interest.
+struct Patient(tokio::sync::watch::Sender<u32>);
+
+impl ServerHandler for Patient {
+    fn get_info(&self) -> ServerConfig {
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+    }
+
+    async fn call_tool(
+        &self,
+        _: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        self.0.send_modify(|state| *state += 1);
+        context.ct.cancelled().await;
+        self.0.send_modify(|state| *state += 1);
+        Err(ErrorData::internal_error("cancelled", None))
+    }
+}
+
+/// As with rmcp's own client: a server is told that nobody waits any more.
+#[tokio::test]
+async fn a_call_that_is_dropped_is_cancelled_on_the_server() {
+    let telemetry = TestTelemetry::new();
+    let genai = mcp_builder(&telemetry).build();
+    let (client_end, server_end) = tokio::io::duplex(4096);
+    let (state, mut seen) = tokio::sync::watch::channel(0);
+    let server = McpServer::new(genai.clone(), Patient(state));
+    let served = tokio::spawn(async move { server.serve(server_end).await.unwrap().waiting().await });
+    let running = ().serve(client_end).await.unwrap();
+    let client = McpClient::new(genai, running.peer().clone());
+    {
+        let mut call = std::pin::pin!(client.call_tool(CallToolRequestParams::new("wait")));
+        tokio::select! {
+            result = &mut call => panic!("{result:?}"),
+            begun = seen.wait_for(|state| *state == 1) => drop(begun.unwrap()),
+        }
+    }
+    let told = tokio::time::timeout(std::time::Duration::from_secs(30), seen.wait_for(|state| *state == 2));
+    drop(told.await.unwrap().unwrap());
+    running.cancel().await.unwrap();
+    served.await.unwrap().unwrap();
+    telemetry.assert_span(span("tools/call wait").client().has("otel_genai.ended_early", true));
+    telemetry.assert_span(span("tools/call wait").server().failed().has("error.type", "-32603"));
+    assert_conventions(&telemetry);
+}
+
+/// The process of a server has ended, say.
+#[tokio::test]
+async fn a_server_that_is_gone() {
+    let telemetry = TestTelemetry::new();
+    let (client_end, server_end) = tokio::io::duplex(4096);
+    let server = async {
+        let (read, mut write) = tokio::io::split(server_end);
+        let mut requests = BufReader::new(read).lines();
+        requests.next_line().await.unwrap().unwrap();
+        let info = json!({ "name": "s", "version": "1" });
+        let result = json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "serverInfo": info });
+        let answer = json!({ "jsonrpc": "2.0", "id": 0, "result": result });
+        write.write_all(format!("{answer}\n").as_bytes()).await.unwrap();
+        // That the client is initialized, and the call.
+        requests.next_line().await.unwrap().unwrap();
+        requests.next_line().await.unwrap().unwrap();
+    };
+    let call = async {
+        let running = ().serve(client_end).await.unwrap();
+        let client = McpClient::new(mcp_builder(&telemetry).build(), running.peer().clone());
+        client.call_tool(CallToolRequestParams::new("wait")).await
+    };
+    let (result, ()) = tokio::join!(call, server);
+    assert!(matches!(result, Err(ServiceError::TransportClosed)), "{result:?}");
+    telemetry.assert_span(span("tools/call wait").client().failed().has("error.type", "connection_lost"));
+    assert_conventions(&telemetry);
+}
