@@ -124,7 +124,40 @@ pub(super) fn warn_unknown(names: &[String], environment: &Environment<'_>) {
             || UNSUPPORTED.iter().any(|(known, _)| known == name)
             || OTHERS.iter().any(|prefix| name.starts_with(prefix));
         if !is_known && environment.is_set(name) {
-            environment.warn(format!("{name} is set but not known, it has no effect; is it misspelt?"));
+            let meant = KNOWN.iter().find(|known| is_nearly(name, known));
+            let question = meant.map_or("is it misspelt?".to_owned(), |known| format!("is {known} meant?"));
+            environment.warn(format!("{name} is set but not known, it has no effect; {question}"));
+        }
+    }
+}
+
+/// One letter is another, missing, too many, or has changed places with the next.
+fn is_nearly(name: &str, known: &str) -> bool {
+    let (name, known) = (name.as_bytes(), known.as_bytes());
+    let same = name.iter().zip(known).take_while(|(left, right)| left == right).count();
+    let (name, known) = (&name[same..], &known[same..]);
+    match (name, known) {
+        ([_, name @ ..], [_, rest @ ..]) if name == rest => true,
+        ([first, second, name @ ..], [third, fourth, rest @ ..]) if name == rest => {
+            first == fourth && second == third
+        }
+        ([_, name @ ..], _) if name == known => true,
+        (_, [_, rest @ ..]) => name == rest,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_nearly;
+
+    #[test]
+    fn a_name_with_one_slip_is_nearly_the_other() {
+        for name in ["NAM", "AME", "NME", "NAMES", "XNAME", "NXAME", "NAMF", "XAME", "NMAE", "ANME", "NAEM"] {
+            assert!(is_nearly(name, "NAME"), "{name}");
+        }
+        for name in ["", "NA", "NAMESS", "MANE", "EMAN", "NXXE", "FILE"] {
+            assert!(!is_nearly(name, "NAME"), "{name}");
         }
     }
 }

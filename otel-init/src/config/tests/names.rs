@@ -237,8 +237,8 @@ fn a_misspelt_variable_of_the_process_is_named() {
             "otel.exporter.otlp.endpoint is set but has no effect; set OTEL_EXPORTER_OTLP_ENDPOINT instead",
             "otel.instrumentation.http.known-methods is set but has no effect; set \
              OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS instead",
-            "OTEL_SERVICE_NAMES is set but not known, it has no effect; is it misspelt?",
-            "OTEL_INIT_SAMPLER_FILES is set but not known, it has no effect; is it misspelt?"
+            "OTEL_SERVICE_NAMES is set but not known, it has no effect; is OTEL_SERVICE_NAME meant?",
+            "OTEL_INIT_SAMPLER_FILES is set but not known, it has no effect; is OTEL_INIT_SAMPLER_FILE meant?"
         ]
     );
 }
