@@ -47,7 +47,7 @@ impl Config {
             return Err(InstallError::invalid("the configuration file", NOT_SHOWN.to_owned(), reason));
         }
         let failed = |error| InstallErrorKind::File { path: path.clone(), error };
-        let text = read(&path).map_err(failed)?;
+        let text = read(&path, &source).map_err(failed)?;
         let mut file = file::read(&text, settings, lookup).map_err(failed)?;
         // The file names its variables, and detectors look at those of the platform: none of OpenTelemetry's.
         let foreign =
@@ -105,9 +105,15 @@ impl Config {
     }
 }
 
-fn read(path: &str) -> Result<String, FileError> {
+fn read(path: &str, named_by: &SettingSource) -> Result<String, FileError> {
     let unreadable = |reason: String| FileError { line: 0, key: String::new(), reason };
-    let failed = |error| unreadable(format!("cannot be read: {error}"));
+    let named_by = match named_by {
+        SettingSource::Variable(name) => name,
+        _ => "`with_config_file`",
+    };
+    let failed = |error| {
+        unreadable(format!("cannot be read: {error}; let this service read it, or correct {named_by}"))
+    };
     let mut bytes = Vec::new();
     // What is no file has no size, and may have no end.
     let file = std::fs::File::open(path).map_err(failed)?;

@@ -132,7 +132,7 @@ pub(super) fn warn_unknown(names: &[String], environment: &Environment<'_>) {
 }
 
 /// One letter is another, missing, too many, or has changed places with the next.
-fn is_nearly(name: &str, known: &str) -> bool {
+pub(super) fn is_nearly(name: &str, known: &str) -> bool {
     let (name, known) = (name.as_bytes(), known.as_bytes());
     let same = name.iter().zip(known).take_while(|(left, right)| left == right).count();
     let (name, known) = (&name[same..], &known[same..]);

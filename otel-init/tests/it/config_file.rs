@@ -152,10 +152,7 @@ fn a_service_may_choose_to_start_without_telemetry() {
     assert_eq!(finished.lines("the service runs").len(), 2, "{}", finished.console);
 
     let finished = child::run(test, &[("OTEL_CONFIG_FILE", "/no/such/file.yaml")]);
-    assert_eq!(
-        finished.lines("/no/such/file.yaml is not used: cannot be read").len(),
-        1,
-        "{}",
-        finished.console
-    );
+    let told = finished.lines("/no/such/file.yaml is not used: cannot be read");
+    assert_eq!(told.len(), 1, "{}", finished.console);
+    assert!(told[0].ends_with("; let this service read it, or correct OTEL_CONFIG_FILE"), "{told:?}");
 }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::error::FileError;
 use super::node::{Node, Scalar, Yaml};
+use crate::config::known::is_nearly;
 use crate::config::shown;
 
 type Result<T> = std::result::Result<T, FileError>;
@@ -59,7 +60,22 @@ impl Fields {
     }
 
     pub(super) fn required(&mut self, key: &str) -> Result<Value> {
-        self.optional(key).ok_or_else(|| self.error(format!("{key} is missing")))
+        self.required_as(key, "")
+    }
+
+    /// The same with an example, which the error shows.
+    pub(super) fn required_as(&mut self, key: &str, example: &str) -> Result<Value> {
+        if let Some(value) = self.optional(key) {
+            return Ok(value);
+        }
+        Err(match self.entries.iter().find(|(written, ..)| is_nearly(written, key)) {
+            Some((written, line, _)) => FileError {
+                line: *line,
+                key: self.path.clone(),
+                reason: format!("the key {written} is not known here; is {key} meant?"),
+            },
+            None => self.error(format!("{key} is missing{example}")),
+        })
     }
 
     pub(super) fn text(&mut self, key: &str) -> Result<Option<String>> {

@@ -141,7 +141,7 @@ impl Reader<'_> {
 fn format(fields: &mut Fields, config: &mut FileConfig) -> Result<(), FileError> {
     /// The version of the schema that this was written for.
     const MINOR: u32 = 2;
-    let value = fields.required("file_format")?;
+    let value = fields.required_as("file_format", ", as in file_format: \"1.0\"")?;
     let text = value.text()?;
     // "1.0-rc.2"
     let version = text.split('-').next().unwrap_or_default();

@@ -16,7 +16,7 @@ fn a_mistake_is_named_with_its_line_and_its_keys() {
              found \"health\"",
         ),
         ("resource: []", "line 2: resource: expected a map, found a list"),
-        ("resource:\n  attributes:\n    - {nam: x}", "line 4: resource.attributes[0]: name is missing"),
+        ("resource:\n  attributes:\n    - {value: x}", "line 4: resource.attributes[0]: name is missing"),
         (
             "resource:\n  attributes:\n    - {name: x, value: y, type: int}",
             "line 4: resource.attributes[0].value: expected a whole number, found \"y\"",
@@ -32,6 +32,10 @@ fn a_mistake_is_named_with_its_line_and_its_keys() {
             "line 2: propagator.composite[0].pigeon: no propagator has the name pigeon: tracecontext, baggage, ",
         ),
         ("tracer_provider: {}", "line 2: tracer_provider: processors is missing"),
+        (
+            "tracer_provider:\n  sampler: {always_on: }\n  procesors: []",
+            "line 4: tracer_provider: the key procesors is not known here; is processors meant?",
+        ),
         (
             "tracer_provider: {processors: []}",
             "line 2: tracer_provider.processors: expected a list of at least one item",
@@ -164,7 +168,8 @@ fn a_mistake_is_named_with_its_line_and_its_keys() {
     }
     for (text, expected) in [
         ("", "the file is empty"),
-        ("a: b", "line 1: file_format is missing"),
+        ("a: b", "line 1: file_format is missing, as in file_format: \"1.0\""),
+        ("fileformat: '1.0'", "line 1: the key fileformat is not known here; is file_format meant?"),
         ("file_format: 1.0", "line 1: file_format: expected a text, which is to be quoted"),
         ("file_format: '0.4'", "line 1: file_format: expected 1.0 to 1.2, found the text \"0.4\""),
         ("file_format: '2.0'", "line 1: file_format: expected 1.0 to 1.2, found the text \"2.0\""),
