@@ -46,7 +46,7 @@ const ADVICE: &[(&[&str], &str)] = &[
     (&["it is no collector"], "make the collector the endpoint"),
     (&["the collector answered", "gRPC status"], "see what it says"),
     (
-        &["invalid HTTP version parsed", "received unexpected message from connection"],
+        &["the answer is no HTTP/1"],
         "the port speaks gRPC, most likely: set OTEL_EXPORTER_OTLP_PROTOCOL=grpc, or take the other port",
     ),
     (
@@ -181,7 +181,7 @@ mod tests {
                 "the collector, or a proxy before it, ends connections",
             ),
             ("the collector answered 400 Bad Request: http2", "see what it says"),
-            ("invalid HTTP version parsed", "the port speaks gRPC"),
+            ("the answer is no HTTP/1", "the port speaks gRPC"),
             ("cannot read the CA certificates in /nowhere: No such file", "correct the file"),
             ("received corrupt message of type InvalidContentType", "the port speaks no TLS"),
             ("tcp open error: Too many open files (os error 24)", "let this service open more"),

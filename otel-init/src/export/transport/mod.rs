@@ -96,5 +96,28 @@ pub(super) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
     let causes: Vec<_> = std::iter::successors(error.source(), |&cause| cause.source())
         .map(|cause| tls::out_of_date(cause).unwrap_or_else(|| cause.to_string()))
         .collect();
-    if causes.is_empty() { error.to_string() } else { causes.join(": ") }
+    let told = if causes.is_empty() { error.to_string() } else { causes.join(": ") };
+    if OTHER_PROTOCOL.iter().any(|text| told.contains(text)) { NO_HTTP_1.to_owned() } else { told }
+}
+
+/// hyper has two texts for an answer in another protocol, by whether it was there before the request: one cause, which is told once.
+const OTHER_PROTOCOL: [&str; 2] =
+    ["invalid HTTP version parsed", "received unexpected message from connection"];
+const NO_HTTP_1: &str = "the answer is no HTTP/1";
+
+#[cfg(test)]
+mod tests {
+    use super::causes;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("client error")]
+    struct Failed(#[source] std::io::Error);
+
+    #[test]
+    fn an_answer_in_another_protocol_is_one_cause() {
+        let told = |text| causes(&Failed(std::io::Error::other(text)));
+        assert_eq!(told("refused"), "refused");
+        assert_eq!(told("invalid HTTP version parsed"), "the answer is no HTTP/1");
+        assert_eq!(told("received unexpected message from connection"), "the answer is no HTTP/1");
+    }
 }
