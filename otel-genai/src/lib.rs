@@ -1,4 +1,4 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(any(not(doctest), feature = "reqwest"), doc = include_str!("../README.md"))]
 //!
 #![doc = include_str!("docs/telemetry.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
