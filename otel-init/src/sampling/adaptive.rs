@@ -58,6 +58,11 @@ impl Adaptive {
         Self::new(target, Unit::Spans)
     }
 
+    /// An export budget: about so many spans a day.
+    pub fn spans_per_day(budget: f64) -> Self {
+        Self::new(budget / 86_400.0, Unit::Spans)
+    }
+
     fn new(target: f64, unit: Unit) -> Self {
         let target = if target.is_nan() { 0.0 } else { target.max(0.0) };
         Self { target, unit, max_ratio: 1.0, state: Arc::new(State::new(target, 1.0)) }
