@@ -247,7 +247,7 @@ fn finish_sent<T>(message: McpMessage, result: &Result<T, ServiceError>) {
     match result {
         Err(ServiceError::McpError(error)) => finish(message, Some(error)),
         Err(ServiceError::TransportSend(_) | ServiceError::TransportClosed) => {
-            message.fail("connection_lost")
+            message.fail("connection_lost");
         }
         Err(ServiceError::Cancelled { .. }) => message.fail("cancelled"),
         _ => message.end(),
