@@ -112,8 +112,8 @@ impl Install {
     /// Leaves requests to these paths out of what a server instrumentation observes, as its filter would: they pass without
     /// span and metrics, and their caller's context goes on. `*` in a path stands for any text, `?` for one character, case
     /// does not matter. The instrumentation is named as in
-    /// [`with_disabled_instrumentations`](Self::with_disabled_instrumentations), and asks [`is_path_excluded`](crate::is_path_excluded).
-    /// Default: none.
+    /// [`with_disabled_instrumentations`](Self::with_disabled_instrumentations), and asks
+    /// [`is_path_excluded`](crate::is_path_excluded). Default: none.
     pub fn with_excluded_paths<P: Into<String>>(
         mut self,
         instrumentation: &str,
@@ -125,8 +125,9 @@ impl Install {
     }
 
     /// Records these headers on the spans of every HTTP layer, besides those that the layers name, by the rules of
-    /// [`HeaderCapture::add`](crate::HeaderCapture::add): a name with `!` in either list is left out, and secrets are recorded as `REDACTED`.
-    /// Instrumentations ask by [`HeaderCapture::capture_with_installed`](crate::HeaderCapture::capture_with_installed). Default: none.
+    /// [`HeaderCapture::add`](crate::HeaderCapture::add): a name with `!` in either list is left out, and secrets are
+    /// recorded as `REDACTED`. Instrumentations ask by
+    /// [`HeaderCapture::capture_with_installed`](crate::HeaderCapture::capture_with_installed). Default: none.
     pub fn with_captured_headers<N: Into<String>>(
         mut self,
         of: HttpHeaders,

@@ -56,7 +56,8 @@ pub(crate) fn set_sampler_reads_attributes(reads: bool) {
     SAMPLER_READS_ATTRIBUTES.store(reads, Ordering::Relaxed);
 }
 
-/// How many times [`announce_install`](crate::announce_install) was called in this process: 0 means that nothing was installed.
+/// How many times [`announce_install`](crate::announce_install) was called in this process: 0 means that nothing was
+/// installed.
 #[must_use]
 pub fn install_generation() -> u64 {
     // Relaxed is enough on the hot path: a stale value delays the new providers by an operation, no more. The lock in
@@ -94,8 +95,9 @@ pub(crate) fn exemplars() -> KeptExemplars {
     }
 }
 
-/// Whether the installer leaves requests to this path out; see [`Install::with_excluded_paths`](crate::Install::with_excluded_paths). The instrumentation is
-/// named by what comes after its `otel-`, in lower case: `http`. One relaxed load where nothing is excluded.
+/// Whether the installer leaves requests to this path out; see
+/// [`Install::with_excluded_paths`](crate::Install::with_excluded_paths). The instrumentation is named by what comes after
+/// its `otel-`, in lower case: `http`. One relaxed load where nothing is excluded.
 #[must_use]
 pub fn is_path_excluded(instrumentation: &str, path: &str) -> bool {
     EXCLUDES_PATHS.load(Ordering::Relaxed) && excludes(instrumentation, path)

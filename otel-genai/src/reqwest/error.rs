@@ -11,7 +11,7 @@ pub(crate) fn error_type_of_any<E: 'static>(error: &E) -> ErrorType {
     any.downcast_ref::<Error>().map_or_else(ErrorType::of::<E>, error_type)
 }
 
-/// The same words as for HTTP.
+/// Classes of otel-http, without those that only its reading of the causes tells apart (`dns`, `tls`, `connection_lost`).
 pub(crate) fn error_type(error: &Error) -> ErrorType {
     ErrorType::new(match () {
         () if error.is_timeout() => "timeout",
