@@ -142,7 +142,8 @@ fn no_grpc(status: StatusCode) -> SendError {
 mod tests {
     use std::time::Duration;
 
-    use http::HeaderMap;
+    use http::header::AUTHORIZATION;
+    use http::{HeaderMap, HeaderValue};
     use prost::Message;
     use tonic::{Code, Status};
     use tonic_types::{ErrorDetails, StatusExt};
@@ -175,6 +176,15 @@ mod tests {
         }
         assert_eq!(refusal(&Status::unavailable("no"), &sent).cause, "gRPC status Unavailable: no");
         assert_eq!(refusal(&Status::unavailable(""), &sent).cause, "gRPC status Unavailable");
+    }
+
+    #[test]
+    fn a_token_that_the_collector_repeats_is_not_told() {
+        let mut token = HeaderValue::from_static("Bearer c0ffee1234");
+        token.set_sensitive(true);
+        let sent = HeaderMap::from_iter([(AUTHORIZATION, token)]);
+        let cause = refusal(&Status::unauthenticated("no such token: c0ffee1234"), &sent).cause;
+        assert_eq!(cause, "gRPC status Unauthenticated: no such token: REDACTED");
     }
 
     #[test]
