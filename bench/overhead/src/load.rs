@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::num::NonZeroU64;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
@@ -60,22 +61,22 @@ impl Seen {
 
 impl Load {
     pub fn connect(server: SocketAddr, pace: Pace) -> Result<Self, Failure> {
+        rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1))?;
+        // By default the system may wake this up to 50 microseconds late, and then two requests are sent at once.
+        rustix::thread::set_current_timer_slack(NonZeroU64::new(1))?;
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-        let (between, interval) = match pace {
-            Pace::Saturation => (Duration::ZERO, Duration::ZERO),
-            Pace::Steady(rate) => {
-                (Duration::from_secs_f64(1.0 / rate), Duration::from_secs_f64(CONNECTIONS as f64 / rate))
-            }
+        let interval = match pace {
+            Pace::Saturation => Duration::ZERO,
+            Pace::Steady(rate) => Duration::from_secs_f64(CONNECTIONS as f64 / rate),
         };
         let response_len = response_len(server)?;
-        let (mut connections, mut due) = (Vec::new(), Instant::now());
+        let (mut connections, due) = (Vec::new(), Instant::now());
         for index in 0..CONNECTIONS {
             let stream = TcpStream::connect(server)?;
             stream.set_nodelay(true)?;
             stream.set_nonblocking(true)?;
             epoll::add(&epoll, &stream, EventData::new_u64(index as u64), EventFlags::IN)?;
             connections.push(Connection { stream, received: 0, since: None, due });
-            due += between;
         }
         Ok(Self { epoll, events: Vec::with_capacity(CONNECTIONS), connections, interval, response_len })
     }
@@ -84,6 +85,10 @@ impl Load {
     pub fn run(&mut self, duration: Duration) -> Result<Seen, Failure> {
         let start = Instant::now();
         let end = start + duration;
+        // Anew for each run: at the end of the one before, all connections were due at once.
+        for (index, connection) in self.connections.iter_mut().enumerate() {
+            connection.due = start + self.interval.mul_f64(index as f64 / CONNECTIONS as f64);
+        }
         let mut latencies = Vec::new();
         loop {
             let next = self.send_due(end)?;
@@ -102,14 +107,15 @@ impl Load {
         Ok(Seen { elapsed: start.elapsed(), latencies })
     }
 
-    /// Sends what is due, and says when something will be. After the end nothing is, and the schedule goes on from there.
+    /// Sends what is due, and says when something will be. After the end nothing is.
     fn send_due(&mut self, end: Instant) -> Result<Option<Instant>, Failure> {
         let mut next: Option<Instant> = None;
         for connection in self.connections.iter_mut().filter(|connection| connection.since.is_none()) {
             let now = Instant::now();
             if now >= end {
-                connection.due = now;
-            } else if connection.due <= now {
+                break;
+            }
+            if connection.due <= now {
                 connection.stream.write_all(REQUEST)?;
                 connection.since = Some(now);
                 connection.due += self.interval;
@@ -180,6 +186,45 @@ fn response_len(server: SocketAddr) -> Result<usize, Failure> {
         }
         if received == 0 {
             return Err("the server closed the connection".into());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn connections_are_due_one_after_the_other_in_each_run() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                std::thread::spawn(move || answer(stream.unwrap()));
+            }
+        });
+        let mut load = Load::connect(server, Pace::Steady(1000.0)).unwrap();
+        for _ in 0..2 {
+            assert!(!load.run(Duration::from_millis(50)).unwrap().latencies.is_empty());
+            let first = load.connections.iter().map(|connection| connection.due).min().unwrap();
+            // Whatever was sent: each sends once in 32 ms, a millisecond after the one before.
+            let since_first = |connection: &Connection| connection.due - first + Duration::from_micros(500);
+            let within: BTreeSet<u128> =
+                load.connections.iter().map(|connection| since_first(connection).as_millis() % 32).collect();
+            assert_eq!(within, (0..32).collect());
+        }
+    }
+
+    fn answer(mut stream: TcpStream) {
+        let mut buffer = [0; 4096];
+        while matches!(stream.read(&mut buffer), Ok(1..)) {
+            if stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nAda").is_err() {
+                break;
+            }
         }
     }
 }

@@ -17,7 +17,7 @@ mod table;
 use std::time::Duration;
 
 use load::{Load, Pace};
-use process::Process;
+use process::{Place, Process};
 use server::{BARE, BARE_AGAIN, CONTRIB, OURS, TOWER_OTEL, is_bare};
 use table::Row;
 
@@ -69,18 +69,24 @@ fn main() -> Result<(), Failure> {
     }
 }
 
-/// Which core is whose. The sink shares with the clients if there are but two.
+/// Which core is whose.
 struct Cores {
-    server: usize,
+    server: Place,
     clients: usize,
-    sink: usize,
+    /// Shared with the clients if there are but two. They come first then: what a response takes should not contain the work
+    /// of the sink, which stands for another machine.
+    sink: Place,
 }
 
 fn compare(plan: Plan) -> Result<(), Failure> {
     let count = std::thread::available_parallelism()?.get();
-    let cores = Cores { server: 0, clients: 1 % count, sink: 2.min(count - 1) };
+    let cores = Cores {
+        server: Place { core: 0, yields: false },
+        clients: 1 % count,
+        sink: Place { core: 2.min(count - 1), yields: count < 3 },
+    };
     process::stay_on(cores.clients)?;
-    let sink = Process::start(&["sink"], cores.sink, &[])?;
+    let sink = Process::start(&["sink"], &cores.sink, &[])?;
     println!(
         "{count} cores{}; {} turns of {:.1?} each; OTLP over gRPC, not compressed",
         if process::has_taskset() { "" } else { ", nobody pinned: taskset is not there" },
@@ -120,7 +126,7 @@ fn measure(
         ("RUST_LOG", "warn".to_owned()),
     ];
     let counted = bench_sink::counts(sink.address)?;
-    let server = Process::start(&["serve", variant], cores.server, &environment)?;
+    let server = Process::start(&["serve", variant], &cores.server, &environment)?;
     let mut load = Load::connect(server.address, pace)?;
     let warm_up = load.run(plan.warm_up)?.latencies.len();
     let cpu = server.cpu()?;

@@ -13,13 +13,22 @@ pub struct Process {
     pub address: SocketAddr,
 }
 
+/// Where a process runs.
+pub struct Place {
+    pub core: usize,
+    /// Only while nobody else needs the core.
+    pub yields: bool,
+}
+
 impl Process {
     /// On one core, if `taskset` is there to see to it.
-    pub fn start(arguments: &[&str], core: usize, environment: &[(&str, String)]) -> Result<Self, Failure> {
+    pub fn start(arguments: &[&str], place: &Place, environment: &[(&str, String)]) -> Result<Self, Failure> {
         let program = std::env::current_exe()?;
         let mut command = if has_taskset() {
-            let mut command = Command::new("taskset");
-            command.args(["--cpu-list", &core.to_string()]).arg(program);
+            // Both are of util-linux.
+            let mut command = Command::new("chrt");
+            command.args([if place.yields { "--idle" } else { "--other" }, "0"]);
+            command.args(["taskset", "--cpu-list", &place.core.to_string()]).arg(program);
             command
         } else {
             Command::new(program)
