@@ -9,8 +9,7 @@ use super::origins::OriginFile;
 use super::sampler::SamplerConfig;
 use super::subscriber::console_filter;
 use super::{
-    Config, ExporterConfig, LONGEST_WAIT, Origins, PropagatorConfig, Settings, SubscriberConfig, otlp, proxy,
-    resource,
+    Config, ExporterConfig, LONGEST_WAIT, Origins, Settings, SubscriberConfig, otlp, proxy, resource,
 };
 use crate::error::{InstallErrorKind, NOT_SHOWN};
 use crate::{InstallError, SettingSource, Signal};
@@ -53,10 +52,10 @@ impl Config {
         let foreign =
             |name: &str| lookup(name).filter(|_| !name.starts_with("OTEL_") || name == "OTEL_SERVICE_NAME");
         let environment = Environment::new(&foreign);
-        file.warnings.drain(..).for_each(|warning| environment.warn(format!("{path}: {warning}")));
-        code_over(&mut file, settings)?;
-        proxy::note(&mut file.destinations, lookup);
-        otlp::note_endpoints(&file.destinations, &environment, |signal| {
+        file.config.warnings.drain(..).for_each(|warning| environment.warn(format!("{path}: {warning}")));
+        code_over(&mut file.config.destinations, settings)?;
+        proxy::note(&mut file.config.destinations, lookup);
+        otlp::note_endpoints(&file.config.destinations, &environment, |signal| {
             format!("{path}: the endpoint of {signal}")
         });
         let subscriber = (!settings.without_tracing_subscriber).then(|| SubscriberConfig {
@@ -65,42 +64,23 @@ impl Config {
             console_filter: console_filter(&environment),
             own_level: file.own_level,
         });
-        let (lines, attributes) = (file.lines.clone(), file.resource_lines.clone());
+        let resource = resource::of_file(&file, settings, &environment);
+        let FileConfig { config, debug_key, lines, resource_lines: attributes, .. } = file;
         let said = OriginFile { path, source, lines, attributes };
-        let sampler = match &settings.sampling {
-            Some(sampling) => SamplerConfig { sampling: sampling.clone(), ..file.sampler.clone() },
-            None => file.sampler.clone(),
-        };
-        let sampler = sampler.with_debug_key(file.debug_key.clone());
-        let code = Self::of_code(settings);
+        let sampling = settings.sampling.clone().unwrap_or(config.sampler.sampling);
+        let timeout = settings.shutdown_timeout.unwrap_or(config.shutdown_timeout);
         Ok(Self {
-            is_disabled: file.is_disabled,
-            resource: resource::of_file(&file, settings, &environment),
-            detectors: file.detectors,
-            destinations: file.destinations,
-            sampler,
-            span_limits: file.span_limits,
-            limits: file.limits,
-            safety: file.safety,
-            exponential_histograms: settings.exponential_histograms || file.exponential_histograms,
-            views: settings.views.iter().cloned().chain(file.views).collect(),
-            cardinality: settings.cardinality.clone().unwrap_or(file.cardinality),
-            exemplar_filter: settings.exemplar_filter.unwrap_or(file.exemplar_filter),
-            process_metrics: settings.process_metrics || file.process_metrics,
-            has_code_locations: settings.code_locations || file.code_locations,
-            disk: code.disk.or(file.disk),
-            instrumentations: file.instrumentations,
-            propagators: PropagatorConfig::named(file.propagators, &settings.propagators),
-            shutdown_timeout: settings
-                .shutdown_timeout
-                .or(file.shutdown_timeout)
-                .map_or(code.shutdown_timeout, |timeout| timeout.min(LONGEST_WAIT)),
-            panic_hook: settings.panic_hook || file.panic_hook,
-            telemetry_levels: settings.telemetry_levels.over(file.telemetry_levels),
+            resource,
+            sampler: SamplerConfig { sampling, ..config.sampler }.with_debug_key(debug_key),
+            cardinality: settings.cardinality.clone().unwrap_or(config.cardinality),
+            exemplar_filter: settings.exemplar_filter.unwrap_or(config.exemplar_filter),
+            disk: settings.disk.clone().or(config.disk),
+            shutdown_timeout: timeout.min(LONGEST_WAIT),
+            telemetry_levels: settings.telemetry_levels.over(config.telemetry_levels),
             subscriber,
             origins: Origins::of_file(settings, environment.used(), said),
             warnings: environment.into_warnings(),
-            ..code
+            ..config
         })
     }
 }
@@ -129,7 +109,7 @@ fn read(path: &str, named_by: &SettingSource) -> Result<String, FileError> {
 }
 
 /// What the code says about the way out wins over the file.
-fn code_over(file: &mut FileConfig, settings: &Settings) -> Result<(), InstallError> {
+fn code_over(destinations: &mut Destinations, settings: &Settings) -> Result<(), InstallError> {
     // Exporters by name, and destinations that are added, as without a file and without variables.
     let nothing = |_: &str| None;
     let environment = Environment::new(&nothing);
@@ -138,10 +118,10 @@ fn code_over(file: &mut FileConfig, settings: &Settings) -> Result<(), InstallEr
     for signal in [Signal::Traces, Signal::Metrics, Signal::Logs] {
         let from = if settings.exporters.contains_key(&signal) { &of_code } else { &added };
         let replaces = settings.exporters.contains_key(&signal);
-        file.destinations.take_from(from, signal, replaces);
+        destinations.take_from(from, signal, replaces);
     }
     let (mut seen, protocol) = (Vec::new(), settings.protocol);
-    for exporter in file.destinations.exporters_mut() {
+    for exporter in destinations.exporters_mut() {
         let ExporterConfig::Otlp(otlp) = exporter else { continue };
         // The first of each signal is what the code speaks of.
         if seen.contains(&otlp.signal) || settings.exporters.contains_key(&otlp.signal) {
@@ -157,7 +137,7 @@ fn code_over(file: &mut FileConfig, settings: &Settings) -> Result<(), InstallEr
             otlp.endpoint = super::Endpoint::default_for(otlp.signal, otlp.protocol);
         }
     }
-    for metrics in &mut file.destinations.metrics {
+    for metrics in &mut destinations.metrics {
         metrics.interval = settings.metric_export_interval.unwrap_or(metrics.interval);
         metrics.temporality = settings.temporality.unwrap_or(metrics.temporality);
     }

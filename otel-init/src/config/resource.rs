@@ -33,10 +33,11 @@ pub(crate) fn resolve(chosen: &[String], settings: &Settings, environment: &Envi
 pub(crate) fn of_file(file: &FileConfig, settings: &Settings, environment: &Environment<'_>) -> Resource {
     let timeout = settings.detection_timeout.unwrap_or(detection::TIMEOUT);
     let mut attributes = Attributes::of_every_resource();
-    let found = detection::run(&file.detectors, &settings.registry, &file.detected, timeout, environment);
+    let found =
+        detection::run(&file.config.detectors, &settings.registry, &file.detected, timeout, environment);
     attributes.lay(DETECTOR, found);
     // The service's detector "populates service.name based on the OTEL_SERVICE_NAME environment variable".
-    if file.detectors.iter().any(|name| name == "service") {
+    if file.config.detectors.iter().any(|name| name == "service") {
         attributes.lay(SERVICE_NAME, of_service_name(settings, environment));
     }
     attributes.lay("the configuration file", file.resource.iter().cloned());

@@ -5,28 +5,29 @@ use std::time::Duration;
 use super::FileConfig;
 use super::error::FileError;
 use super::fields::{Fields, Value};
+use crate::safety::SafetySettings;
 use crate::sampling::SHORTEST_KEY;
 use crate::{ConsoleLogs, DiskBuffer, DropRule, Redact};
 
 /// Settings of other distributions are for them.
-pub(super) fn read(mut fields: Fields, config: &mut FileConfig) -> Result<(), FileError> {
+pub(super) fn read(mut fields: Fields, file: &mut FileConfig) -> Result<(), FileError> {
     let Some(mut own) = fields.fields("otel-init")? else {
         return Ok(());
     };
+    let config = &mut file.config;
     if let Some(timeout) = own.count("shutdown_timeout")? {
-        config.shutdown_timeout = Some(Duration::from_millis(u64::from(timeout)));
+        config.shutdown_timeout = Duration::from_millis(u64::from(timeout));
     }
     if let Some(level) = own.optional("telemetry_level") {
         let expected = "off, error, warn, info, debug or trace, and target=level for some targets";
         config.telemetry_levels = level.choice(expected, |text| text.parse().ok())?;
     }
     if let Some(format) = own.optional("console_logs") {
-        config.console_logs =
-            Some(format.choice("compact, pretty, json, logfmt or off", ConsoleLogs::named)?);
+        file.console_logs = Some(format.choice("compact, pretty, json, logfmt or off", ConsoleLogs::named)?);
     }
-    config.panic_hook = own.boolean("panic_hook")?.unwrap_or(false);
-    config.process_metrics = own.boolean("process_metrics")?.unwrap_or(false);
-    config.code_locations = own.boolean("code_locations")?.unwrap_or(false);
+    config.panic_hook |= own.boolean("panic_hook")?.unwrap_or(false);
+    config.process_metrics |= own.boolean("process_metrics")?.unwrap_or(false);
+    config.has_code_locations |= own.boolean("code_locations")?.unwrap_or(false);
     if let Some(keys) = own.optional("baggage_attributes") {
         config.safety.baggage_attributes.extend(keys.texts()?);
     }
@@ -62,10 +63,10 @@ pub(super) fn read(mut fields: Fields, config: &mut FileConfig) -> Result<(), Fi
         if text.len() < SHORTEST_KEY {
             return Err(key.error(format!("a key has at least {SHORTEST_KEY} bytes")));
         }
-        config.debug_key = Some(text);
+        file.debug_key = Some(text);
     }
     if let Some(redaction) = own.fields("redaction")? {
-        redact(redaction, config)?;
+        redact(redaction, &mut config.safety)?;
     }
     own.end()
 }
@@ -85,8 +86,8 @@ fn drop_rule(value: Value) -> Result<DropRule, FileError> {
     }
 }
 
-fn redact(mut fields: Fields, config: &mut FileConfig) -> Result<(), FileError> {
-    let mut redaction = config.safety.redaction.clone();
+fn redact(mut fields: Fields, safety: &mut SafetySettings) -> Result<(), FileError> {
+    let mut redaction = safety.redaction.clone();
     if !fields.boolean("secrets")?.unwrap_or(true) {
         redaction = redaction.without_secrets();
     }
@@ -118,7 +119,7 @@ fn redact(mut fields: Fields, config: &mut FileConfig) -> Result<(), FileError> 
         redaction = redaction.with_hash_key(key);
     }
     fields.end()?;
-    config.safety.redaction = redaction;
+    safety.redaction = redaction;
     Ok(())
 }
 

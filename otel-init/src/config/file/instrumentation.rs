@@ -1,12 +1,12 @@
 //! `instrumentation/development:`.
 
-use super::FileConfig;
+use super::Config;
 use super::error::FileError;
 use super::fields::{Fields, Value};
 use crate::config::instrumentation::is_header_pattern;
 
 /// Those of this family below `rust`. What is meant for other languages is for their SDKs.
-pub(super) fn read(mut fields: Fields, config: &mut FileConfig) -> Result<(), FileError> {
+pub(super) fn read(mut fields: Fields, config: &mut Config) -> Result<(), FileError> {
     if let Some(fields) = fields.fields("general")? {
         general(fields, config)?;
     }
@@ -22,7 +22,7 @@ pub(super) fn read(mut fields: Fields, config: &mut FileConfig) -> Result<(), Fi
 }
 
 /// What is there for all languages: of it, the headers that spans of HTTP record, and the conventions that are emitted anyway.
-fn general(mut fields: Fields, config: &mut FileConfig) -> Result<(), FileError> {
+fn general(mut fields: Fields, config: &mut Config) -> Result<(), FileError> {
     if let Some(mut http) = fields.fields("http")? {
         let [server_request, server_response, client_request, client_response] =
             &mut config.instrumentations.captured_headers;
@@ -99,7 +99,7 @@ fn nothing_else(fields: Fields) -> Result<(), FileError> {
 }
 
 /// "Each entry's key identifies a particular instrumentation library."
-fn library(name: &str, value: Value, config: &mut FileConfig) -> Result<(), FileError> {
+fn library(name: &str, value: Value, config: &mut Config) -> Result<(), FileError> {
     let mut fields = value.fields()?;
     if fields.boolean("enabled")? == Some(false) {
         config.instrumentations.disabled.push(name.to_owned());

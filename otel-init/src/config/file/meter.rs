@@ -8,7 +8,7 @@ use super::error::FileError;
 use super::exporter::{MetricPreferences, milliseconds};
 use super::fields::{Fields, Value};
 use super::resource::include_exclude;
-use super::{FileConfig, Reader};
+use super::{Config, Reader};
 use crate::Signal;
 use crate::config::batch::metric_interval;
 use crate::config::destination::MetricDestination;
@@ -35,11 +35,7 @@ struct Shared {
 }
 
 impl Reader<'_> {
-    pub(super) fn meter_provider(
-        &self,
-        mut fields: Fields,
-        config: &mut FileConfig,
-    ) -> Result<(), FileError> {
+    pub(super) fn meter_provider(&self, mut fields: Fields, config: &mut Config) -> Result<(), FileError> {
         let mut shared = Shared::default();
         for reader in fields.required("readers")?.some()? {
             let (name, value) = reader.fields()?.only()?;
@@ -49,7 +45,7 @@ impl Reader<'_> {
                 _ => return Err(value.error("no reader has this name: periodic, pull")),
             }
         }
-        config.exponential_histograms = shared.is_exponential.unwrap_or(false);
+        config.exponential_histograms |= shared.is_exponential.unwrap_or(false);
         config.cardinality = shared.limits.unwrap_or_default();
         if let Some(views) = fields.optional("views") {
             for value in views.list()? {
@@ -63,7 +59,7 @@ impl Reader<'_> {
         fields.end()
     }
 
-    fn periodic(&self, value: Value, config: &mut FileConfig, shared: &mut Shared) -> Result<(), FileError> {
+    fn periodic(&self, value: Value, config: &mut Config, shared: &mut Shared) -> Result<(), FileError> {
         let line = value.error("");
         let mut fields = value.fields()?;
         let interval = fields.count("interval")?;
@@ -121,7 +117,7 @@ fn positive(value: &Value) -> Result<usize, FileError> {
     }
 }
 
-fn pull(value: Value, config: &mut FileConfig, shared: &mut Shared) -> Result<(), FileError> {
+fn pull(value: Value, config: &mut Config, shared: &mut Shared) -> Result<(), FileError> {
     let line = value.error("");
     let mut fields = value.fields()?;
     let (name, exporter) = fields.required("exporter")?.fields()?.only()?;

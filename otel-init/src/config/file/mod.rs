@@ -25,7 +25,6 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use opentelemetry::{Key, Value};
-use opentelemetry_sdk::trace::SpanLimits;
 use tracing_subscriber::filter::LevelFilter;
 
 pub(crate) use self::error::FileError;
@@ -33,50 +32,42 @@ use self::fields::Fields;
 use self::providers::GeneralLimits;
 #[cfg(test)]
 pub(super) use self::tests::FULL;
-use super::Settings;
-use super::destination::Destinations;
 use super::detection::Filter;
-use super::instrumentation::Instrumentations;
-use super::sampler::SamplerConfig;
-use crate::metrics::{CardinalityLimits, ExemplarFilter, View};
-use crate::safety::{Limits, SafetySettings};
-use crate::subscriber::{Levels, level_of};
+use super::{Config, Settings};
+use crate::ConsoleLogs;
+use crate::subscriber::level_of;
 
-/// What the file says, with the defaults of the schema for what it does not say.
-#[derive(Debug, Default)]
+/// What the code said and, over it or besides, what the file says.
+#[derive(Debug)]
 pub(crate) struct FileConfig {
-    pub(crate) is_disabled: bool,
+    pub(crate) config: Config,
     pub(crate) own_level: Option<LevelFilter>,
+    pub(crate) console_logs: Option<ConsoleLogs>,
     pub(crate) resource: Vec<(Key, Value)>,
     /// The line of each of them.
     pub(crate) resource_lines: BTreeMap<String, usize>,
     pub(crate) schema_url: Option<String>,
-    /// The detectors to run: none by default.
-    pub(crate) detectors: Vec<String>,
-    /// Which of their attributes stay.
+    /// Which attributes of the detectors stay.
     pub(crate) detected: Filter,
-    pub(crate) propagators: Vec<String>,
-    pub(crate) destinations: Destinations,
-    pub(crate) sampler: SamplerConfig,
     pub(crate) debug_key: Option<String>,
-    pub(crate) span_limits: SpanLimits,
-    pub(crate) limits: Limits,
-    pub(crate) exponential_histograms: bool,
-    pub(crate) cardinality: CardinalityLimits,
-    pub(crate) exemplar_filter: ExemplarFilter,
-    pub(crate) views: Vec<View>,
-    pub(crate) safety: SafetySettings,
-    pub(crate) shutdown_timeout: Option<std::time::Duration>,
-    pub(crate) telemetry_levels: Levels,
-    pub(crate) disk: Option<crate::DiskBuffer>,
-    pub(crate) console_logs: Option<crate::ConsoleLogs>,
-    pub(crate) panic_hook: bool,
-    pub(crate) process_metrics: bool,
-    pub(crate) code_locations: bool,
-    pub(crate) instrumentations: Instrumentations,
-    pub(crate) warnings: Vec<String>,
     /// The line of each key that is there.
     pub(crate) lines: BTreeMap<String, usize>,
+}
+
+impl FileConfig {
+    fn of_code(settings: &Settings) -> Self {
+        Self {
+            config: Config::of_code(settings),
+            own_level: None,
+            console_logs: None,
+            resource: Vec::new(),
+            resource_lines: BTreeMap::new(),
+            schema_url: None,
+            detected: Filter::default(),
+            debug_key: None,
+            lines: BTreeMap::new(),
+        }
+    }
 }
 
 /// Reads the file with what the code registered.
@@ -95,50 +86,50 @@ pub(crate) fn read(
     let (node, warnings) = node::parse(text, lookup)?;
     let fields = Fields::root(node, Rc::clone(&lines))?;
     let reader = Reader { settings, warnings: RefCell::new(warnings) };
-    let mut config = reader.root(fields)?;
-    config.warnings.extend(reader.warnings.into_inner());
-    config.lines = lines.replace(BTreeMap::new());
-    Ok(config)
+    let mut file = reader.root(fields)?;
+    file.config.warnings.extend(reader.warnings.into_inner());
+    file.lines = lines.replace(BTreeMap::new());
+    Ok(file)
 }
 
 impl Reader<'_> {
     fn root(&self, mut fields: Fields) -> Result<FileConfig, FileError> {
-        let mut config = FileConfig { safety: self.settings.safety.clone(), ..FileConfig::default() };
-        format(&mut fields, &mut config)?;
+        let mut file = FileConfig::of_code(self.settings);
+        format(&mut fields, &mut file.config)?;
         // How much of the schema's unstable part the author accepts; each of its keys says so by itself.
         let _ = fields.text("stability")?;
-        config.is_disabled = fields.boolean("disabled")?.unwrap_or(false);
+        file.config.is_disabled = fields.boolean("disabled")?.unwrap_or(false);
         if let Some(level) = fields.optional("log_level") {
-            config.own_level =
+            file.own_level =
                 Some(level.choice("a severity such as error, warn, info, debug, trace", level_of)?);
         }
         let general = GeneralLimits::read(fields.fields("attribute_limits")?)?;
         if let Some(resource) = fields.fields("resource")? {
-            self.resource(resource, &mut config)?;
+            self.resource(resource, &mut file)?;
         }
         if let Some(propagator) = fields.fields("propagator")? {
-            self.propagator(propagator, &mut config)?;
+            self.propagator(propagator, &mut file.config)?;
         }
         let traces = fields.fields("tracer_provider")?;
-        self.tracer_provider(traces, general, &mut config)?;
+        self.tracer_provider(traces, general, &mut file.config)?;
         let logs = fields.fields("logger_provider")?;
-        self.logger_provider(logs, general, &mut config)?;
+        self.logger_provider(logs, general, &mut file.config)?;
         if let Some(metrics) = fields.fields("meter_provider")? {
-            self.meter_provider(metrics, &mut config)?;
+            self.meter_provider(metrics, &mut file.config)?;
         }
         if let Some(instrumentation) = fields.fields("instrumentation")? {
-            instrumentation::read(instrumentation, &mut config)?;
+            instrumentation::read(instrumentation, &mut file.config)?;
         }
         if let Some(distribution) = fields.fields("distribution")? {
-            distribution::read(distribution, &mut config)?;
+            distribution::read(distribution, &mut file)?;
         }
         fields.end()?;
-        Ok(config)
+        Ok(file)
     }
 }
 
 /// "file_format": 1 and what comes after it without breaking it.
-fn format(fields: &mut Fields, config: &mut FileConfig) -> Result<(), FileError> {
+fn format(fields: &mut Fields, config: &mut Config) -> Result<(), FileError> {
     /// The version of the schema that this was written for.
     const MINOR: u32 = 2;
     let value = fields.required_as("file_format", ", as in file_format: \"1.0\"")?;

@@ -2,11 +2,11 @@
 
 use super::error::FileError;
 use super::fields::{Fields, Value};
-use super::{FileConfig, Reader};
+use super::{Config, Reader};
 
 impl Reader<'_> {
     /// "Entries from .composite_list are appended to the list here with duplicates filtered out."
-    pub(super) fn propagator(&self, mut fields: Fields, config: &mut FileConfig) -> Result<(), FileError> {
+    pub(super) fn propagator(&self, mut fields: Fields, config: &mut Config) -> Result<(), FileError> {
         if let Some(value) = fields.optional("composite") {
             for item in value.list()? {
                 let (name, propagator) = item.fields()?.only()?;
@@ -22,16 +22,16 @@ impl Reader<'_> {
         fields.end()
     }
 
-    fn add(&self, name: &str, value: &Value, config: &mut FileConfig) -> Result<(), FileError> {
+    fn add(&self, name: &str, value: &Value, config: &mut Config) -> Result<(), FileError> {
         let (registry, name) = (&self.settings.propagators, &name.to_ascii_lowercase());
-        if name == "none" || config.propagators.contains(name) {
+        if name == "none" || config.propagators.names.contains(name) {
             return Ok(());
         }
         if !registry.names().any(|known| known == name) {
             let known: Vec<_> = registry.names().collect();
             return Err(value.error(format!("no propagator has the name {name}: {}", known.join(", "))));
         }
-        config.propagators.push(name.clone());
+        config.propagators.names.push(name.clone());
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use opentelemetry_sdk::trace::SpanLimits;
 use super::error::FileError;
 use super::exporter::milliseconds;
 use super::fields::{Fields, Value};
-use super::{FileConfig, Reader};
+use super::{Config, Reader};
 use crate::config::BatchConfig;
 use crate::config::batch::BATCH;
 use crate::config::destination::Destination;
@@ -46,7 +46,7 @@ impl Reader<'_> {
         &self,
         fields: Option<Fields>,
         general: GeneralLimits,
-        config: &mut FileConfig,
+        config: &mut Config,
     ) -> Result<(), FileError> {
         let mut provider = fields;
         let limits = provider.as_mut().map(|fields| fields.fields("limits")).transpose()?.flatten();
@@ -72,7 +72,7 @@ impl Reader<'_> {
         &self,
         fields: Option<Fields>,
         general: GeneralLimits,
-        config: &mut FileConfig,
+        config: &mut Config,
     ) -> Result<(), FileError> {
         let mut provider = fields;
         let limits = provider.as_mut().map(|fields| fields.fields("limits")).transpose()?.flatten();
@@ -93,7 +93,7 @@ impl Reader<'_> {
     }
 
     /// What a preset says, if one samples, where the file says nothing.
-    pub(super) fn preset(&self, config: &FileConfig) -> impl Fn(&str) -> Option<String> + use<> {
+    pub(super) fn preset(&self, config: &Config) -> impl Fn(&str) -> Option<String> + use<> {
         self.settings.sampling.as_ref().unwrap_or(&config.sampler.sampling).variables()
     }
 
@@ -145,11 +145,7 @@ fn size_of(value: &Value) -> Result<usize, FileError> {
     size.ok_or_else(|| value.expected("a whole number from 1 to 1000000"))
 }
 
-fn span_limits(
-    fields: Option<Fields>,
-    general: GeneralLimits,
-    config: &mut FileConfig,
-) -> Result<(), FileError> {
+fn span_limits(fields: Option<Fields>, general: GeneralLimits, config: &mut Config) -> Result<(), FileError> {
     let (mut own, mut counts) = (GeneralLimits::default(), [COUNT; 4]);
     if let Some(mut fields) = fields {
         own.count = fields.count("attribute_count_limit")?;

@@ -10,35 +10,35 @@ use crate::config::percent;
 
 impl Reader<'_> {
     /// "Entries have higher priority than entries from .resource.attributes_list."
-    pub(super) fn resource(&self, mut fields: Fields, config: &mut FileConfig) -> Result<(), FileError> {
+    pub(super) fn resource(&self, mut fields: Fields, file: &mut FileConfig) -> Result<(), FileError> {
         if let Some(value) = fields.optional("attributes_list") {
             let unread =
                 |place| value.error(format!("expected {}, which its entry {place} is not", percent::PAIRS));
             let pairs = percent::decode_pairs(&value.text()?).map_err(unread)?;
             for (key, text) in pairs {
-                config.resource_lines.insert(key.clone(), value.line());
-                config.resource.push((Key::from(key), Attribute::from(text)));
+                file.resource_lines.insert(key.clone(), value.line());
+                file.resource.push((Key::from(key), Attribute::from(text)));
             }
         }
         if let Some(value) = fields.optional("attributes") {
             for item in value.list()? {
                 let line = item.line();
                 if let Some((key, value)) = attribute(item)? {
-                    config.resource_lines.insert(key.to_string(), line);
-                    config.resource.push((key, value));
+                    file.resource_lines.insert(key.to_string(), line);
+                    file.resource.push((key, value));
                 }
             }
         }
-        config.schema_url = fields.text("schema_url")?;
+        file.schema_url = fields.text("schema_url")?;
         if let Some(detection) = fields.fields("detection")? {
-            self.detection(detection, config)?;
+            self.detection(detection, file)?;
         }
         fields.end()
     }
 
-    fn detection(&self, mut fields: Fields, config: &mut FileConfig) -> Result<(), FileError> {
+    fn detection(&self, mut fields: Fields, file: &mut FileConfig) -> Result<(), FileError> {
         if let Some(mut attributes) = fields.fields("attributes")? {
-            config.detected = include_exclude(&mut attributes)?;
+            file.detected = include_exclude(&mut attributes)?;
             attributes.end()?;
         }
         if let Some(detectors) = fields.optional("detectors") {
@@ -51,7 +51,7 @@ impl Reader<'_> {
                     return Err(value.error(format!("no detector has this name: {hint}")));
                 }
                 value.nothing()?;
-                config.detectors.push(name);
+                file.config.detectors.push(name);
             }
         }
         fields.end()

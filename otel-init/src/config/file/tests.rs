@@ -6,7 +6,7 @@ use opentelemetry::{Key, Value};
 use opentelemetry_sdk::metrics::Temporality;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::{FileConfig, FileError, read};
+use super::{Config, FileConfig, FileError, read};
 use crate::config::{Compression, ExporterConfig, Instrumentations, LONGEST_WAIT, OtlpConfig, Settings};
 use crate::{ConsoleLogs, ExemplarFilter, Protocol, Signal};
 
@@ -16,8 +16,8 @@ fn parse_with(text: &str, variables: &[(&str, &str)]) -> Result<FileConfig, File
     read(text, &Settings::default(), &lookup)
 }
 
-fn parse(text: &str) -> FileConfig {
-    parse_with(text, &[]).unwrap()
+fn parse(text: &str) -> Config {
+    parse_with(text, &[]).unwrap().config
 }
 
 /// The message of a file that is wrong.
@@ -25,7 +25,7 @@ fn wrong(text: &str) -> String {
     parse_with(text, &[]).unwrap_err().to_string()
 }
 
-fn otlp(config: &FileConfig, signal: Signal) -> &OtlpConfig {
+fn otlp(config: &Config, signal: Signal) -> &OtlpConfig {
     config.destinations.otlp().find(|otlp| otlp.signal == signal).unwrap()
 }
 
@@ -134,21 +134,22 @@ distribution:
 
 #[test]
 fn everything_that_is_supported_arrives() {
-    let config = parse_with(FULL, &[("TOKEN", "t0p")]).unwrap();
+    let file = parse_with(FULL, &[("TOKEN", "t0p")]).unwrap();
+    let config = &file.config;
     let [told] = &config.warnings[..] else { panic!("{:?}", config.warnings) };
     assert!(told.contains("the header x-none has no value") && !config.is_disabled, "{told}");
-    assert_eq!(config.own_level, Some(LevelFilter::WARN));
+    assert_eq!(file.own_level, Some(LevelFilter::WARN));
     let attribute = |key: &'static str| {
-        config.resource.iter().rfind(|(known, _)| *known == Key::from(key)).map(|(_, value)| value.clone())
+        file.resource.iter().rfind(|(known, _)| *known == Key::from(key)).map(|(_, value)| value.clone())
     };
     assert_eq!(attribute("team"), Some(Value::from("a b")));
     assert_eq!(attribute("zone"), Some(Value::I64(7)), "the list loses");
     assert_eq!(attribute("ports"), Some(Value::Array(vec![1_i64, 2].into())));
     assert_eq!(attribute("unset"), None);
-    assert_eq!(config.schema_url.as_deref(), Some("https://opentelemetry.io/schemas/1.40.0"));
+    assert_eq!(file.schema_url.as_deref(), Some("https://opentelemetry.io/schemas/1.40.0"));
     assert_eq!(config.detectors, ["process", "host"]);
-    assert_eq!(config.detected.excluded, ["process.command*"]);
-    assert_eq!(config.propagators, ["tracecontext", "b3", "baggage"]);
+    assert_eq!(file.detected.excluded, ["process.command*"]);
+    assert_eq!(config.propagators.names, ["tracecontext", "b3", "baggage"]);
 
     let spans = &config.destinations.traces;
     assert_eq!(spans.len(), 2);
@@ -156,22 +157,22 @@ fn everything_that_is_supported_arrives() {
     assert_eq!(spans[1].batch.max_export_batch_size, 1);
     assert_eq!((spans[0].batch.max_queue_size, spans[0].batch.max_export_batch_size), (300, 30));
     assert_eq!(spans[0].batch.schedule_delay, Duration::from_millis(100));
-    let traces = otlp(&config, Signal::Traces);
+    let traces = otlp(config, Signal::Traces);
     assert_eq!((traces.protocol, traces.compression), (Protocol::HttpJson, Some(Compression::Zstd)));
     assert_eq!(traces.timeout, Duration::from_millis(2000));
     let bound = config.destinations.traces[0].batch.export_timeout;
     assert_eq!(bound, Some(Duration::from_millis(700)));
     let caps = (config.safety.max_spans_per_trace, config.safety.max_span_depth);
     assert_eq!(caps, (Some(5000), Some(40)));
-    assert_eq!(config.console_logs, Some(ConsoleLogs::Logfmt));
-    assert!(config.panic_hook && config.process_metrics && config.code_locations);
+    assert_eq!(file.console_logs, Some(ConsoleLogs::Logfmt));
+    assert!(config.panic_hook && config.process_metrics && config.has_code_locations);
     assert_eq!(traces.headers["authorization"], "Bearer t0p");
     assert_eq!((traces.headers["x-team"].to_str().unwrap(), traces.headers.len()), ("a", 2));
     assert_eq!(traces.tls.client_key.as_deref(), Some(std::path::Path::new("/me.key")));
-    assert_eq!(otlp(&config, Signal::Logs).endpoint.url(), "http://collector:4317");
+    assert_eq!(otlp(config, Signal::Logs).endpoint.url(), "http://collector:4317");
     let metrics = &config.destinations.metrics[0];
     assert_eq!((metrics.interval, metrics.temporality), (Duration::from_secs(1), Temporality::Delta));
-    assert_eq!(otlp(&config, Signal::Metrics).endpoint.url(), "http://localhost:4317");
+    assert_eq!(otlp(config, Signal::Metrics).endpoint.url(), "http://localhost:4317");
 
     assert_eq!(config.sampler.to_string(), "parentbased_traceidratio 0.25");
     assert_eq!((config.limits.span.count, config.limits.span.value_length), (10, Some(1024)));
@@ -179,13 +180,13 @@ fn everything_that_is_supported_arrives() {
     assert_eq!(config.span_limits.max_events_per_span, 5);
     assert!(config.exponential_histograms);
     assert_eq!(config.views.len(), 2);
-    assert_eq!(config.shutdown_timeout, Some(Duration::from_millis(1500)));
+    assert_eq!(config.shutdown_timeout, Duration::from_millis(1500));
     assert_eq!(config.telemetry_levels.to_string(), "debug,sqlx=warn");
     assert_eq!(config.safety.baggage_attributes, ["tenant"]);
     assert_eq!(config.safety.drop_rules.len(), 2);
-    assert_eq!(config.lines["tracer_provider.sampler"], 25);
+    assert_eq!(file.lines["tracer_provider.sampler"], 25);
     assert_eq!(config.sampler.file.as_deref(), Some(std::path::Path::new("/run/sampler.json")));
-    assert_eq!(config.debug_key.as_deref(), Some("a key of at least 32 characters.."));
+    assert_eq!(file.debug_key.as_deref(), Some("a key of at least 32 characters.."));
     let excluded = vec!["/health*".to_owned(), "/metrics".to_owned()];
     assert_eq!(
         config.instrumentations,
@@ -206,7 +207,7 @@ fn everything_that_is_supported_arrives() {
 fn little_is_enough_and_says_nothing_more() {
     let config = parse("file_format: \"1.0\"\n");
     assert_eq!(config.destinations.exporters().count(), 0);
-    assert!(config.propagators.is_empty() && config.detectors.is_empty());
+    assert!(config.propagators.names.is_empty() && config.detectors.is_empty());
     assert_eq!(config.sampler.to_string(), "parentbased_always_on");
     assert_eq!((config.limits.span.count, config.limits.span.value_length), (128, None));
     for text in
@@ -237,8 +238,8 @@ fn names_of_propagators_and_detectors_have_no_case() {
         .into_settings();
     let text = "file_format: '1.0'\nresource: {detection/development: {detectors: [{Mine: }]}}\n\
                 propagator: {composite: [{Own: }], composite_list: TraceContext}\n";
-    let config = read(text, &settings, &|_| None).unwrap();
-    assert_eq!(config.propagators, ["own", "tracecontext"]);
+    let config = read(text, &settings, &|_| None).unwrap().config;
+    assert_eq!(config.propagators.names, ["own", "tracecontext"]);
     assert_eq!(config.detectors, ["mine"]);
 }
 
@@ -259,7 +260,8 @@ fn the_examples_of_the_guide_are_read() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/src/guide/configuration.md");
     let Ok(guide) = std::fs::read_to_string(path) else { return };
     let example = guide.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
-    let config = parse_with(example, &[("TOKEN", "t0p"), ("COLLECTOR", "http://collector:4318")]).unwrap();
+    let config =
+        parse_with(example, &[("TOKEN", "t0p"), ("COLLECTOR", "http://collector:4318")]).unwrap().config;
     assert_eq!(otlp(&config, Signal::Logs).endpoint.url(), "http://collector:4318/v1/logs");
     assert_eq!(otlp(&config, Signal::Traces).headers["authorization"], "Bearer t0p");
     assert_eq!(config.sampler.to_string(), "parentbased_traceidratio 0.1");
@@ -267,7 +269,7 @@ fn the_examples_of_the_guide_are_read() {
     let sampler = guide.split("```yaml\n").nth(2).and_then(|rest| rest.split("```").next()).unwrap();
     let text =
         format!("file_format: '1.0'\n{sampler}  processors: [{{simple: {{exporter: {{console: }}}}}}]\n");
-    let config = parse_with(&text, &[]).unwrap();
+    let config = parse(&text);
     assert_eq!(
         config.sampler.to_string(),
         "url.path /health*: always_off; kind Server or Consumer: probability 10 %; otherwise: probability 1 %"

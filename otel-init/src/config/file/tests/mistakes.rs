@@ -229,7 +229,7 @@ fn a_header_whose_variable_is_not_set_is_a_warning() {
         "line 8: the header api-key has no value: a variable that should be there is not set, most likely";
     assert_eq!(parse(text).warnings, [told]);
     assert_eq!(parse(&text.replace("${TOKEN}", "'${TOKEN}'")).warnings, [told]);
-    assert!(parse_with(text, &[("TOKEN", "hunter2")]).unwrap().warnings.is_empty());
+    assert!(parse_with(text, &[("TOKEN", "hunter2")]).unwrap().config.warnings.is_empty());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{parse_with, read};
+use super::{parse, parse_with, read};
 use crate::config::Settings;
 use crate::sampling::Sampling;
 
@@ -14,8 +14,8 @@ fn file(sampler: &str) -> String {
 }
 
 fn sampler(text: &str) -> Result<String, String> {
-    let config = parse_with(&file(text), &[]).map_err(|error| error.to_string())?;
-    Ok(config.sampler.sampling.to_string())
+    let read = parse_with(&file(text), &[]).map_err(|error| error.to_string())?;
+    Ok(read.config.sampler.sampling.to_string())
 }
 
 #[test]
@@ -138,13 +138,13 @@ fn presets_and_limits_have_the_names_of_the_variable() {
         let read = sampler(text).unwrap();
         assert!(read.starts_with(expected), "{text}: {read}");
     }
-    let config = parse_with(&file("{emergency: }"), &[]).unwrap();
+    let config = parse(&file("{emergency: }"));
     let batch = config.destinations.traces[0].batch;
     assert_eq!(batch.schedule_delay, Duration::from_secs(1));
     assert_eq!(batch.export_timeout, Some(Duration::from_secs(1)));
     assert_eq!((batch.is_queue_size_given, batch.max_queue_size), (true, 2048));
     let metrics = "meter_provider: {readers: [{periodic: {exporter: {console: }}}]}";
-    let config = parse_with(&format!("{}\n{metrics}", file("{development: }")), &[]).unwrap();
+    let config = parse(&format!("{}\n{metrics}", file("{development: }")));
     assert_eq!(config.destinations.metrics[0].interval, Duration::from_secs(5));
 }
 
@@ -157,7 +157,7 @@ fn a_sampler_of_the_code_is_chosen_by_its_name() {
     settings.registry.add_sampler("Mine", Arc::new(make));
     settings.registry.add_sampler("broken", Arc::new(|_| panic!("no good")));
     let of = |text: &str| {
-        read(&file(text), &settings, &|_| None).map(|config| config.sampler.sampling.to_string())
+        read(&file(text), &settings, &|_| None).map(|read| read.config.sampler.sampling.to_string())
     };
     assert_eq!(of("{mine: }").as_deref(), Ok("probability 75 %"));
     assert_eq!(of("{mine: {argument: '0.5'}}").as_deref(), Ok("probability 50 %"));

@@ -22,7 +22,7 @@ fn variables_have_the_type_of_their_text_and_no_structure() {
     let file =
         |value: &str| format!("file_format: '1.0'\nattribute_limits: \n  attribute_count_limit: {value}\n");
     let variables = [("COUNT", "7"), ("HEX", "0x10"), ("MAP", "7\nextra: 1"), ("WORD", "many")];
-    let count = |value: &str| parse_with(&file(value), &variables).map(|config| config.limits.span.count);
+    let count = |value: &str| parse_with(&file(value), &variables).map(|file| file.config.limits.span.count);
     assert_eq!(count("${COUNT}"), Ok(7));
     assert_eq!(count("${HEX}"), Ok(16));
     assert_eq!(count("${NONE}"), Ok(128), "an empty value is null, and null is the default");
@@ -35,7 +35,7 @@ fn variables_have_the_type_of_their_text_and_no_structure() {
     let headers = "file_format: '1.0'\n\
                    tracer_provider:\n  processors:\n    - batch:\n        exporter:\n          otlp_http:\n            \
                    headers:\n              - name: key\n                value: ${COUNT}\n";
-    let config = parse_with(headers, &variables).unwrap();
+    let config = parse_with(headers, &variables).unwrap().config;
     assert_eq!(otlp(&config, Signal::Traces).headers["key"], "7");
     assert!(otlp(&config, Signal::Traces).headers["key"].is_sensitive());
 }
@@ -63,8 +63,9 @@ fn the_form_of_the_text_is_of_no_matter() {
         plain.trim_end().to_owned(),
         plain.replace("true", "TRUE # as YAML has it, too"),
     ] {
-        let config = parse(&text);
-        assert!(config.is_disabled && config.resource.len() == 1 && config.warnings.is_empty(), "{text:?}");
+        let file = parse_with(&text, &[]).unwrap();
+        let is_read = file.config.is_disabled && file.resource.len() == 1;
+        assert!(is_read && file.config.warnings.is_empty(), "{text:?}");
     }
 }
 
@@ -72,8 +73,9 @@ fn the_form_of_the_text_is_of_no_matter() {
 fn what_is_null_is_as_if_it_were_missing() {
     let text = "file_format: '1.0'\ndisabled:\nlog_level: ~\nresource: {attributes: null}\n\
                 tracer_provider: ${NOT_SET}\nlogger_provider:\n";
-    let config = parse(text);
-    assert!(!config.is_disabled && config.own_level.is_none() && config.resource.is_empty());
+    let file = parse_with(text, &[]).unwrap();
+    let config = &file.config;
+    assert!(!config.is_disabled && file.own_level.is_none() && file.resource.is_empty());
     assert_eq!((config.destinations.exporters().count(), config.warnings.len()), (0, 0));
 }
 
