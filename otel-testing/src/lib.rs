@@ -50,7 +50,6 @@
 //! Tests that use these run in parallel in one process: nothing is global, unless [`TestTelemetry::context`] is asked for,
 //! which sets global providers that tell the tests apart. The environment is not read for anything but `REQUIRE_SHARED` and
 //! `REQUIRE_SERVICES`.
-
 //!
 //! # Features
 //!

@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 
+use opentelemetry::trace::Status;
+
 use crate::captured::Captured;
-use crate::{AttributeValue, Attributes, ReceivedMetric, ReceivedResource, Scope};
+use crate::{AttributeValue, Attributes, ReceivedLog, ReceivedMetric, ReceivedResource, ReceivedSpan, Scope};
 
 /// More than anybody nests, and few enough to be looked at in no time.
 const MOST_READINGS: usize = 32;
@@ -12,51 +14,9 @@ const MOST_READINGS: usize = 32;
 /// states, scopes and resources.
 pub(super) fn found(captured: &Captured, secrets: &[String]) -> Vec<String> {
     let mut search = Search { secrets, found: Vec::new() };
-    for span in &captured.spans {
-        let place = format!("span {:?}", span.name);
-        search.text(&format!("the name of {place}"), &span.name);
-        search.text(&format!("the trace state of {place}"), &span.trace_state);
-        if let opentelemetry::trace::Status::Error { description } = &span.status {
-            search.text(&format!("the status of {place}"), description);
-        }
-        search.attributes(&place, &span.attributes);
-        search.scope(&place, &span.scope);
-        search.resource(&span.resource);
-        for event in &span.events {
-            let place = format!("event {:?} of {place}", event.name);
-            search.text(&format!("the name of {place}"), &event.name);
-            search.attributes(&place, &event.attributes);
-        }
-        for link in &span.links {
-            let place = format!("a link of {place}");
-            search.text(&format!("the trace state of {place}"), &link.trace_state);
-            search.attributes(&place, &link.attributes);
-        }
-    }
-    for ReceivedMetric { resource, metric } in captured.exports.iter().map(AsRef::as_ref) {
-        let place = format!("metric {:?}", metric.name);
-        for text in [&metric.name, &metric.description, &metric.unit] {
-            search.text(&place, text);
-        }
-        search.attributes(&format!("the metadata of {place}"), &metric.metadata);
-        search.scope(&place, &metric.scope);
-        search.resource(resource);
-        for point in &metric.points {
-            search.attributes(&place, &point.attributes);
-            for exemplar in &point.exemplars {
-                search.attributes(&format!("an exemplar of {place}"), &exemplar.filtered_attributes);
-            }
-        }
-    }
-    for log in &captured.logs {
-        let place = format!("log {:?}", log.message());
-        search.value(&format!("the body of {place}"), &log.body);
-        search.text(&format!("the severity of {place}"), &log.severity_text);
-        search.text(&format!("the event name of {place}"), &log.event_name);
-        search.attributes(&place, &log.attributes);
-        search.scope(&place, &log.scope);
-        search.resource(&log.resource);
-    }
+    captured.spans.iter().for_each(|span| search.span(span));
+    captured.exports.iter().for_each(|export| search.metric(export));
+    captured.logs.iter().for_each(|log| search.log(log));
     search.found.sort_unstable();
     search.found.dedup();
     search.found
@@ -139,6 +99,54 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
+    fn span(&mut self, span: &ReceivedSpan) {
+        let place = format!("span {:?}", span.name);
+        self.text(&format!("the name of {place}"), &span.name);
+        self.text(&format!("the trace state of {place}"), &span.trace_state);
+        if let Status::Error { description } = &span.status {
+            self.text(&format!("the status of {place}"), description);
+        }
+        self.attributes(&place, &span.attributes);
+        self.scope(&place, &span.scope);
+        self.resource(&span.resource);
+        for event in &span.events {
+            let place = format!("event {:?} of {place}", event.name);
+            self.text(&format!("the name of {place}"), &event.name);
+            self.attributes(&place, &event.attributes);
+        }
+        for link in &span.links {
+            let place = format!("a link of {place}");
+            self.text(&format!("the trace state of {place}"), &link.trace_state);
+            self.attributes(&place, &link.attributes);
+        }
+    }
+
+    fn metric(&mut self, ReceivedMetric { resource, metric }: &ReceivedMetric) {
+        let place = format!("metric {:?}", metric.name);
+        for text in [&metric.name, &metric.description, &metric.unit] {
+            self.text(&place, text);
+        }
+        self.attributes(&format!("the metadata of {place}"), &metric.metadata);
+        self.scope(&place, &metric.scope);
+        self.resource(resource);
+        for point in &metric.points {
+            self.attributes(&place, &point.attributes);
+            for exemplar in &point.exemplars {
+                self.attributes(&format!("an exemplar of {place}"), &exemplar.filtered_attributes);
+            }
+        }
+    }
+
+    fn log(&mut self, log: &ReceivedLog) {
+        let place = format!("log {:?}", log.message());
+        self.value(&format!("the body of {place}"), &log.body);
+        self.text(&format!("the severity of {place}"), &log.severity_text);
+        self.text(&format!("the event name of {place}"), &log.event_name);
+        self.attributes(&place, &log.attributes);
+        self.scope(&place, &log.scope);
+        self.resource(&log.resource);
+    }
+
     fn bytes(&mut self, place: &str, bytes: &[u8]) {
         let readings = readings(bytes);
         for secret in self.secrets {

@@ -56,60 +56,47 @@ impl Condition {
 
     pub(super) fn difference(&self, span: &ReceivedSpan, captured: &Captured) -> Option<String> {
         let unless = |holds: bool, text: String| (!holds).then_some(text);
+        let status = |holds: bool, expected: String| {
+            unless(holds, format!("its status is {}, expected {expected}", describe_status(&span.status)))
+        };
+        let is_error = matches!(span.status, Status::Error { .. });
+        let parent = |holds: bool, expected: String| {
+            unless(holds, format!("its parent is {}, expected {expected}", describe_parent(span, captured)))
+        };
+        let has_parent = span.parent_span_id.is_some();
         match self {
             Self::Kind(kind) => unless(
                 span.kind == *kind,
                 format!("its kind is {}, expected {}", kind_name(&span.kind), kind_name(kind)),
             ),
-            Self::Status(status) => unless(
-                span.status == *status,
-                format!(
-                    "its status is {}, expected {}",
-                    describe_status(&span.status),
-                    describe_status(status)
-                ),
-            ),
-            Self::Failed => unless(
-                matches!(span.status, Status::Error { .. }),
-                format!("its status is {}, expected an error", describe_status(&span.status)),
-            ),
-            Self::NotFailed => unless(
-                !matches!(span.status, Status::Error { .. }),
-                format!("its status is {}, expected no error", describe_status(&span.status)),
-            ),
-            Self::Root => unless(
-                span.parent_span_id.is_none(),
-                format!("its parent is {}, expected none", describe_parent(span, captured)),
-            ),
-            Self::NotRoot => {
-                unless(span.parent_span_id.is_some(), "it has no parent, expected one".to_owned())
-            }
-            Self::RemoteParent => unless(
-                span.parent_is_remote() && span.parent_span_id.is_some(),
-                format!("its parent is {}, expected a remote one", describe_parent(span, captured)),
-            ),
-            Self::ChildOf(name) => unless(
-                captured.parent_name(span) == Some(name),
-                format!("its parent is {}, expected {name:?}", describe_parent(span, captured)),
-            ),
+            Self::Status(expected) => status(span.status == *expected, describe_status(expected)),
+            Self::Failed => status(is_error, "an error".to_owned()),
+            Self::NotFailed => status(!is_error, "no error".to_owned()),
+            Self::Root => parent(!has_parent, "none".to_owned()),
+            Self::NotRoot => unless(has_parent, "it has no parent, expected one".to_owned()),
+            Self::RemoteParent => parent(has_parent && span.parent_is_remote(), "a remote one".to_owned()),
+            Self::ChildOf(name) => parent(captured.parent_name(span) == Some(name), format!("{name:?}")),
             Self::Event(name, attributes) => event_difference(span, name, attributes),
-            Self::Events(count) => unless(
-                span.events.len() == *count,
-                format!("it has {} events, expected {count}", span.events.len()),
-            ),
+            Self::Events(count) => {
+                let found = span.events.len();
+                unless(found == *count, format!("it has {found} events, expected {count}"))
+            }
             Self::LinkedTo(name) => link_difference(span, captured, name),
-            Self::Links(count) => unless(
-                span.links.len() == *count,
-                format!("it has {} links, expected {count}", span.links.len()),
-            ),
-            Self::Scope(name) => unless(
-                span.scope.name == *name,
-                format!("its scope is {:?}, expected {name:?}", span.scope.name),
-            ),
-            Self::ScopeVersion(version) => unless(
-                span.scope.version == *version,
-                format!("the version of its scope is {:?}, expected {version:?}", span.scope.version),
-            ),
+            Self::Links(count) => {
+                let found = span.links.len();
+                unless(found == *count, format!("it has {found} links, expected {count}"))
+            }
+            Self::Scope(name) => {
+                let found = &span.scope.name;
+                unless(found == name, format!("its scope is {found:?}, expected {name:?}"))
+            }
+            Self::ScopeVersion(version) => {
+                let found = &span.scope.version;
+                unless(
+                    found == version,
+                    format!("the version of its scope is {found:?}, expected {version:?}"),
+                )
+            }
             Self::Resource(key, value) => {
                 value.difference(&format!("resource {key}"), span.resource.attributes.get(key))
             }

@@ -108,10 +108,10 @@ impl TestTelemetry {
     /// in it with [`FutureExt::with_context`](opentelemetry::trace::FutureExt::with_context); tasks that carry the context
     /// on are captured too, and tests in parallel do not see each other.
     ///
-    /// The first call sets the global providers of the process, and [`propagator`](Self::propagator) if it has none. What they cannot find by the context needs explicit
-    /// providers: observable instruments, whose callbacks run in no context, tracers and meters that were taken from the
-    /// global providers before, and code that starts from an empty [`Context`]. A test of code that sets global providers
-    /// itself belongs in a process of its own.
+    /// The first call sets the global providers of the process, and [`propagator`](Self::propagator) if it has none. What they
+    /// cannot find by the context needs explicit providers: observable instruments, whose callbacks run in no context,
+    /// tracers and meters that were taken from the global providers before, and code that starts from an empty [`Context`].
+    /// A test of code that sets global providers itself belongs in a process of its own.
     ///
     /// ```
     /// use opentelemetry::{global, trace::Tracer};
