@@ -15,6 +15,8 @@ pub enum Signal {
 }
 
 impl Signal {
+    pub(crate) const ALL: [Self; 3] = [Self::Traces, Self::Metrics, Self::Logs];
+
     /// `traces`, `metrics` or `logs`.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -42,7 +42,7 @@ impl OtlpDestination {
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
-            signals: vec![Signal::Traces, Signal::Metrics, Signal::Logs],
+            signals: Signal::ALL.to_vec(),
             protocol: Protocol::HttpProtobuf,
             headers: Vec::new(),
             provider: None,

@@ -82,7 +82,7 @@ impl Destinations {
         let mut destinations = Self::default();
         // Read once, also if nothing needs it: a bad value is worth a word.
         let timing = Timing::resolve(settings, environment);
-        for signal in [Signal::Traces, Signal::Metrics, Signal::Logs] {
+        for signal in Signal::ALL {
             let names = match settings.exporters.get(&signal) {
                 Some(names) => ExporterName::parse_all(signal, names, &settings.registry)?,
                 None => ExporterName::resolve(signal, &settings.registry, environment),

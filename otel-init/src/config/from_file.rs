@@ -115,7 +115,7 @@ fn code_over(destinations: &mut Destinations, settings: &Settings) -> Result<(),
     let environment = Environment::new(&nothing);
     let of_code = Destinations::resolve(settings, &environment)?;
     let added = Destinations::added(settings)?;
-    for signal in [Signal::Traces, Signal::Metrics, Signal::Logs] {
+    for signal in Signal::ALL {
         let from = if settings.exporters.contains_key(&signal) { &of_code } else { &added };
         let replaces = settings.exporters.contains_key(&signal);
         destinations.take_from(from, signal, replaces);

@@ -23,18 +23,15 @@ mod proxy;
 mod resource;
 mod rows;
 mod sampler;
+mod settings;
 mod shown;
 mod subscriber;
 mod unsupported;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use opentelemetry::KeyValue;
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::metrics::Temporality;
 use opentelemetry_sdk::trace::SpanLimits;
-use otel_core::propagation::PropagatorRegistry;
 
 pub(crate) use batch::BatchConfig;
 pub(crate) use destination::{Destinations, ExporterConfig, Factory, HeaderProvider, NamedExporter};
@@ -50,62 +47,19 @@ pub(crate) use prometheus::PrometheusConfig;
 pub(crate) use propagation::PropagatorConfig;
 pub use protocol::Protocol;
 pub(crate) use sampler::SamplerConfig;
+pub(crate) use settings::Settings;
 pub(crate) use shown::shown;
 pub(crate) use subscriber::SubscriberConfig;
 
 use self::origins::Origins;
-use crate::builder::Registry;
 use crate::metrics::{CardinalityLimits, ExemplarFilter, View, Views};
 use crate::safety::{Limits, SafetySettings};
-use crate::sampling::Sampling;
 use crate::subscriber::Levels;
-use crate::{ConsoleLogs, DiskBuffer, InstallError, OtlpDestination, Queue, Signal};
+use crate::{DiskBuffer, InstallError, Queue, Signal};
 
 /// A bound that no clock overflows at.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// What the code said. `None` leaves the choice to the environment.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Settings {
-    pub(crate) service_name: Option<String>,
-    pub(crate) service_version: Option<String>,
-    pub(crate) resource_attributes: Vec<KeyValue>,
-    pub(crate) endpoint: Option<String>,
-    pub(crate) protocol: Option<Protocol>,
-    pub(crate) shutdown_timeout: Option<Duration>,
-    pub(crate) metric_export_interval: Option<Duration>,
-    pub(crate) console_logs: Option<ConsoleLogs>,
-    pub(crate) console_on_stdout: bool,
-    pub(crate) telemetry_levels: Levels,
-    pub(crate) without_tracing_subscriber: bool,
-    pub(crate) safety: SafetySettings,
-    pub(crate) propagators: PropagatorRegistry,
-    pub(crate) sampling: Option<Sampling>,
-    pub(crate) panic_hook: bool,
-    pub(crate) registry: Registry,
-    /// Instead of `OTEL_{TRACES,METRICS,LOGS}_EXPORTER`.
-    pub(crate) exporters: BTreeMap<Signal, Vec<String>>,
-    pub(crate) destinations: Vec<OtlpDestination>,
-    pub(crate) header_provider: Option<HeaderProvider>,
-    pub(crate) temporality: Option<Temporality>,
-    pub(crate) exponential_histograms: bool,
-    pub(crate) views: Vec<View>,
-    pub(crate) cardinality: Option<CardinalityLimits>,
-    pub(crate) exemplar_filter: Option<ExemplarFilter>,
-    pub(crate) process_metrics: bool,
-    /// The runtime to measure.
-    pub(crate) tokio_metrics: Option<tokio::runtime::Handle>,
-    pub(crate) without_span_fields: bool,
-    pub(crate) code_locations: bool,
-    pub(crate) disk: Option<DiskBuffer>,
-    pub(crate) queue: Queue,
-    pub(crate) config_file: Option<String>,
-    /// Those that run; `None` for those that only look at this machine.
-    pub(crate) detectors: Option<Vec<String>>,
-    pub(crate) without_detectors: Vec<String>,
-    pub(crate) detection_timeout: Option<Duration>,
-}
 
 /// Everything that is installed, with nothing left to look up.
 #[derive(Debug)]

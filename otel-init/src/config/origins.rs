@@ -126,6 +126,15 @@ impl Origins {
             ("console_logs", settings.console_logs.is_some()),
             ("console_stream", settings.console_on_stdout),
         ];
+        Self {
+            code: code.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name).collect(),
+            code_attributes: Self::attributes_of_code(settings),
+            ..Self::default()
+        }
+    }
+
+    /// The keys of resource attributes that the code gave a value.
+    fn attributes_of_code(settings: &Settings) -> BTreeSet<String> {
         let said = |(key, value): (&str, &str)| (!resource::is_nameless(key, value)).then(|| key.to_owned());
         let given = settings.resource_attributes.iter();
         let mut attributes: BTreeSet<String> =
@@ -133,11 +142,7 @@ impl Origins {
         let name = settings.service_name.as_deref();
         attributes.extend(name.and_then(|name| said(("service.name", name))));
         attributes.extend(settings.service_version.as_ref().map(|_| "service.version".to_owned()));
-        Self {
-            code: code.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name).collect(),
-            code_attributes: attributes,
-            ..Self::default()
-        }
+        attributes
     }
 
     /// The code; the line of `path`, or of the other key, in the file; or the first of the variables that was understood.

@@ -43,8 +43,6 @@ pub struct Control {
     expiry: Option<Duration>,
 }
 
-const ALL: [Signal; 3] = [Signal::Traces, Signal::Metrics, Signal::Logs];
-
 impl Control {
     pub(crate) fn new(live: Arc<Live>, runtime: Option<RuntimeEntry>) -> Self {
         Self { live, runtime, expiry: None }
@@ -73,7 +71,7 @@ impl Control {
     /// The one switch: everything on or off, `OTEL_SDK_DISABLED` for a running process. While it is off no span is
     /// recorded and nothing is exported.
     pub fn set_enabled(&self, is_enabled: bool) {
-        for signal in ALL {
+        for signal in Signal::ALL {
             self.set_exported(signal, is_enabled);
         }
         self.set_level(if is_enabled { self.live.configured_level() } else { LevelFilter::OFF });
@@ -173,7 +171,7 @@ impl Control {
 
 impl fmt::Debug for Control {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let off: Vec<_> = ALL.into_iter().filter(|signal| self.live.is_off(*signal)).collect();
+        let off: Vec<_> = Signal::ALL.into_iter().filter(|signal| self.live.is_off(*signal)).collect();
         formatter
             .debug_struct("Control")
             .field("off", &off)

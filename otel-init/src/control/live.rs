@@ -65,8 +65,8 @@ impl Live {
         self.set_flag(bit(signal), is_off);
     }
 
-    /// The rules that came on top of the configured ones.
-    pub(crate) fn with_drop_rules(&self, drops: impl FnOnce(&DropRules) -> bool) -> bool {
+    /// Whether one of the rules that came on top of the configured ones drops it.
+    pub(crate) fn is_dropped(&self, drops: impl FnOnce(&DropRules) -> bool) -> bool {
         self.flags.load(Ordering::Relaxed) & DROP_RULES != 0
             && self.drop_rules.load().as_ref().is_some_and(|rules| drops(rules))
     }
@@ -77,12 +77,12 @@ impl Live {
     }
 
     /// Whether an attribute of this key is left off for the time being.
-    pub(crate) fn is_without(&self, key: &str) -> bool {
+    pub(crate) fn leaves_off(&self, key: &str) -> bool {
         self.flags.load(Ordering::Relaxed) & ATTRIBUTES != 0
             && self.without_attributes.load().as_ref().is_some_and(|globs| globs.is_match(key))
     }
 
-    pub(crate) fn has_attributes_off(&self) -> bool {
+    pub(crate) fn leaves_attributes_off(&self) -> bool {
         self.flags.load(Ordering::Relaxed) & ATTRIBUTES != 0
     }
 
@@ -140,7 +140,7 @@ impl Live {
                 *number
             })
         };
-        setting.is_in_force();
+        setting.took_effect();
         number
     }
 
@@ -153,7 +153,7 @@ impl Live {
             }
             undo(self);
         }
-        setting.is_in_force();
+        setting.took_effect();
         true
     }
 
@@ -175,7 +175,7 @@ impl Setting {
 
     /// `tracing` remembers for each place in the code whether anybody wants it, and asks again then. It asks other layers too,
     /// so nothing is locked meanwhile.
-    fn is_in_force(self) {
+    fn took_effect(self) {
         if self == Self::Level {
             tracing::callsite::rebuild_interest_cache();
         }

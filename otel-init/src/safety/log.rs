@@ -38,7 +38,7 @@ impl<P: LogProcessor> LogProcessor for SafeLogProcessor<P> {
     fn emit(&self, record: &mut SdkLogRecord, scope: &InstrumentationScope) {
         let live = &self.safety.live;
         let is_dropped_now = !live.is_untouched()
-            && (live.is_off(Signal::Logs) || live.with_drop_rules(|rules| rules.drops_log(record)));
+            && (live.is_off(Signal::Logs) || live.is_dropped(|rules| rules.drops_log(record)));
         if is_dropped_now || self.safety.drop_rules.drops_log(record) {
             self.lanes.filter();
             return;
@@ -55,8 +55,8 @@ impl<P: LogProcessor> LogProcessor for SafeLogProcessor<P> {
                 record.add_attribute(attribute.key, AnyValue::from(attribute.value.as_str().into_owned()));
             }
         });
-        if live.has_attributes_off() {
-            self.safety.retain(record, |key| !live.is_without(key.as_str()));
+        if live.leaves_attributes_off() {
+            self.safety.retain(record, |key| !live.leaves_off(key.as_str()));
         }
         if self.safety.redactor.hides_secrets()
             && record.target().is_some_and(|target| target == STATEMENT_LOG)

@@ -36,7 +36,7 @@ impl<P: ProcessSpans> ProcessSpans for SafeSpanProcessor<P> {
         }
         let live = &self.safety.live;
         let is_dropped_now = !live.is_untouched()
-            && (live.is_off(Signal::Traces) || live.with_drop_rules(|rules| rules.drops_span(&span)));
+            && (live.is_off(Signal::Traces) || live.is_dropped(|rules| rules.drops_span(&span)));
         if is_dropped_now || self.safety.drop_rules.drops_span(&span) {
             self.lanes.filter();
             return;
@@ -45,8 +45,8 @@ impl<P: ProcessSpans> ProcessSpans for SafeSpanProcessor<P> {
         if admitted.is_empty() {
             return;
         }
-        if live.has_attributes_off() {
-            span.attributes.retain(|attribute| !live.is_without(attribute.key.as_str()));
+        if live.leaves_attributes_off() {
+            span.attributes.retain(|attribute| !live.leaves_off(attribute.key.as_str()));
         }
         self.safety.protect_span(&mut span);
         self.safety.audits.iter().for_each(|audit| audit.see(&span));

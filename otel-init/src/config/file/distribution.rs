@@ -28,32 +28,9 @@ pub(super) fn read(mut fields: Fields, file: &mut FileConfig) -> Result<(), File
     config.panic_hook |= own.boolean("panic_hook")?.unwrap_or(false);
     config.process_metrics |= own.boolean("process_metrics")?.unwrap_or(false);
     config.has_code_locations |= own.boolean("code_locations")?.unwrap_or(false);
-    if let Some(keys) = own.optional("baggage_attributes") {
-        config.safety.baggage_attributes.extend(keys.texts()?);
-    }
-    if let Some(rules) = own.optional("drop_rules") {
-        for rule in rules.list()? {
-            config.safety.drop_rules.push(drop_rule(rule)?);
-        }
-    }
-    if let Some(most) = own.count("max_spans_per_trace")? {
-        config.safety.max_spans_per_trace = Some(most.into());
-    }
-    if let Some(most) = own.count("max_span_depth")? {
-        config.safety.max_span_depth = Some(most);
-    }
-    if let Some(after) = own.count("open_spans")? {
-        config.safety.open_spans = Some(Duration::from_millis(after.into()));
-    }
-    if let Some(mut disk) = own.fields("disk_buffer")? {
-        let mut buffer = DiskBuffer::new(disk.required("directory")?.text()?);
-        if let Some(size) = disk.optional("max_size") {
-            let bytes = u64::try_from(size.integer()?).ok().filter(|bytes| *bytes > 0);
-            let expected = || size.expected("a whole number of bytes, 1 at least");
-            buffer = buffer.with_max_size(bytes.ok_or_else(expected)?);
-        }
-        disk.end()?;
-        config.disk = Some(buffer);
+    safety(&mut own, &mut config.safety)?;
+    if let Some(disk) = own.fields("disk_buffer")? {
+        config.disk = Some(disk_buffer(disk)?);
     }
     if let Some(path) = own.text("sampler_file")? {
         config.sampler.file = Some(path.into());
@@ -65,10 +42,42 @@ pub(super) fn read(mut fields: Fields, file: &mut FileConfig) -> Result<(), File
         }
         file.debug_key = Some(text);
     }
-    if let Some(redaction) = own.fields("redaction")? {
-        redact(redaction, &mut config.safety)?;
-    }
     own.end()
+}
+
+fn safety(own: &mut Fields, safety: &mut SafetySettings) -> Result<(), FileError> {
+    if let Some(keys) = own.optional("baggage_attributes") {
+        safety.baggage_attributes.extend(keys.texts()?);
+    }
+    if let Some(rules) = own.optional("drop_rules") {
+        for rule in rules.list()? {
+            safety.drop_rules.push(drop_rule(rule)?);
+        }
+    }
+    if let Some(most) = own.count("max_spans_per_trace")? {
+        safety.max_spans_per_trace = Some(most.into());
+    }
+    if let Some(most) = own.count("max_span_depth")? {
+        safety.max_span_depth = Some(most);
+    }
+    if let Some(after) = own.count("open_spans")? {
+        safety.open_spans = Some(Duration::from_millis(after.into()));
+    }
+    if let Some(redaction) = own.fields("redaction")? {
+        redact(redaction, safety)?;
+    }
+    Ok(())
+}
+
+fn disk_buffer(mut fields: Fields) -> Result<DiskBuffer, FileError> {
+    let mut buffer = DiskBuffer::new(fields.required("directory")?.text()?);
+    if let Some(size) = fields.optional("max_size") {
+        let bytes = u64::try_from(size.integer()?).ok().filter(|bytes| *bytes > 0);
+        let expected = || size.expected("a whole number of bytes, 1 at least");
+        buffer = buffer.with_max_size(bytes.ok_or_else(expected)?);
+    }
+    fields.end()?;
+    Ok(buffer)
 }
 
 fn drop_rule(value: Value) -> Result<DropRule, FileError> {

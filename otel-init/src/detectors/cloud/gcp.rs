@@ -25,29 +25,25 @@ pub(crate) fn detect(variables: &Variables) -> Vec<Attribute> {
     let zone = text(&metadata, "/instance/zone").map(|zone| last(&zone));
     let region = zone.as_deref().and_then(|zone| Some(zone.rsplit_once('-')?.0.to_owned()));
     let region = text(&metadata, "/instance/region").map(|region| last(&region)).or(region);
-    let is_cluster = is_in_pod(variables);
-    let platform = match (&service, is_cluster) {
-        (Some(_), _) => "gcp_cloud_run",
-        (None, true) => "gcp_kubernetes_engine",
-        (None, false) => "gcp_compute_engine",
-    };
     let id = text(&metadata, "/instance/id");
-    let more = match (service, is_cluster) {
-        (Some(service), _) => [
-            some("faas.name", Some(service)),
-            some("faas.version", variables.text("K_REVISION")),
-            some("faas.instance", id),
-        ],
-        (None, true) => [
-            some("k8s.cluster.name", text(&metadata, "/instance/attributes/cluster-name")),
-            some("host.id", id),
-            None,
-        ],
-        (None, false) => [
-            some("host.id", id),
-            some("host.type", text(&metadata, "/instance/machineType").map(|kind| last(&kind))),
-            some("host.name", text(&metadata, "/instance/name")),
-        ],
+    let (platform, more) = match service {
+        Some(service) => (
+            "gcp_cloud_run",
+            [
+                some("faas.name", Some(service)),
+                some("faas.version", variables.text("K_REVISION")),
+                some("faas.instance", id),
+            ],
+        ),
+        None if is_in_pod(variables) => {
+            let cluster = text(&metadata, "/instance/attributes/cluster-name");
+            ("gcp_kubernetes_engine", [some("k8s.cluster.name", cluster), some("host.id", id), None])
+        }
+        None => {
+            let kind = text(&metadata, "/instance/machineType").map(|kind| last(&kind));
+            let name = some("host.name", text(&metadata, "/instance/name"));
+            ("gcp_compute_engine", [some("host.id", id), some("host.type", kind), name])
+        }
     };
     let everywhere = [
         some("cloud.account.id", text(&metadata, "/project/projectId")),
