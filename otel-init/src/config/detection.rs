@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use opentelemetry::{Context, Key, Value};
 
-use super::environment::{Environment, listed};
+use super::environment::Environment;
+use super::list::List;
 use super::{LONGEST_WAIT, Settings};
 use crate::builder::{DetectorFunction, Registry};
 use crate::detectors;
@@ -56,51 +57,33 @@ pub(crate) fn missing_feature(name: &str) -> Option<String> {
 /// machine.
 pub(crate) fn chosen(settings: &Settings, environment: &Environment<'_>) -> Vec<String> {
     let registry = &settings.registry;
-    let local = || {
-        let own = detectors::ALL.iter().filter(|detector| detector.is_local);
-        let own = own.map(|detector| detector.name.to_owned());
-        own.chain(registry.detectors.keys().cloned()).collect::<Vec<_>>()
-    };
-    let (mut misnamed, mut is_empty) = (Vec::new(), false);
-    let mut chosen = match (&settings.detectors, environment.text(VARIABLE)) {
-        (Some(names), _) => names.clone(),
-        (None, Some(text)) => {
-            let (mut chosen, mut is_none) = (Vec::new(), false);
-            for name in text.split(',').map(|name| name.trim().to_ascii_lowercase()) {
-                match name.as_str() {
-                    "all" => chosen.extend(names(registry)),
-                    "none" => is_none = true,
-                    "" => {}
-                    _ if is_known(&name, registry) => chosen.push(name),
-                    _ => misnamed.push(name),
-                }
-            }
-            if chosen.is_empty() && !is_none {
-                environment.refuse(VARIABLE);
-                is_empty = misnamed.is_empty();
-                chosen = local();
-            }
-            chosen
-        }
-        (None, None) => local(),
-    };
+    let mut list = List::read(VARIABLE, environment, |name| named(name, registry));
+    let known = list.known.take().map(|known| known.into_iter().flat_map(|(_, names)| names).collect());
+    let mut chosen = settings.detectors.clone().or(known).unwrap_or_else(|| local(registry));
     chosen.retain(|name| !settings.without_detectors.contains(name));
     chosen.sort();
     chosen.dedup();
-    let used = listed(chosen.iter().map(String::as_str));
-    environment.instead(VARIABLE, format!("{used} is used"));
-    if is_empty {
-        environment.names_nothing(VARIABLE, &used);
-    }
-    for name in misnamed {
-        let mut expected = format!("{}, all or none", names(registry).join(", "));
-        if let Some(hint) = missing_feature(&name) {
-            expected.push_str(": ");
-            expected.push_str(&hint);
-        }
-        environment.misnamed(VARIABLE, &name, &expected, format!("{used} is used"));
-    }
+    list.tell(&chosen);
     chosen
+}
+
+/// Those that only look at this machine, and those of the code.
+fn local(registry: &Registry) -> Vec<String> {
+    let own = detectors::ALL.iter().filter(|detector| detector.is_local);
+    let own = own.map(|detector| detector.name.to_owned());
+    own.chain(registry.detectors.keys().cloned()).collect()
+}
+
+/// What a name in the variable stands for.
+fn named(name: &str, registry: &Registry) -> Result<Vec<String>, String> {
+    match name {
+        "all" => Ok(names(registry)),
+        _ if is_known(name, registry) => Ok(vec![name.to_owned()]),
+        _ => {
+            let hint = missing_feature(name).map(|hint| format!(": {hint}")).unwrap_or_default();
+            Err(format!("{}, all or none{hint}", names(registry).join(", ")))
+        }
+    }
 }
 
 /// Runs the detectors at the same time, and waits for them until the timeout. Each that is late, or panics, is told.

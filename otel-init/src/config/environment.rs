@@ -58,13 +58,6 @@ impl<'a> Environment<'a> {
         }
     }
 
-    /// A list that is set, and has only commas.
-    pub(crate) fn names_nothing(&self, name: &str, used: &str) {
-        let value = self.text(name).unwrap_or_default();
-        self.refuse(name);
-        self.warn(format!("{name} is {value:?}, which names nothing; {used} is used"));
-    }
-
     /// An entry of a list that is not `expected`; the others hold, or what `holds` says.
     pub(crate) fn misnamed(&self, name: &str, entry: &str, expected: &str, holds: impl Display) {
         self.warn(format!("{name} names {}, expected {expected}; {holds}", shown(entry)));
@@ -185,10 +178,4 @@ impl<'a> Environment<'a> {
         }
         self.warnings.into_inner()
     }
-}
-
-/// What is used of a list, as its variable has it.
-pub(crate) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let names: Vec<&str> = names.collect();
-    if names.is_empty() { "none".to_owned() } else { names.join(",") }
 }

@@ -1,7 +1,8 @@
 //! `OTEL_{TRACES,METRICS,LOGS}_EXPORTER`, and the same names given in code.
 
 use super::destination::NamedExporter;
-use super::environment::{Environment, listed};
+use super::environment::Environment;
+use super::list::{List, distinct};
 use crate::builder::Registry;
 use crate::{InstallError, Signal};
 
@@ -20,31 +21,12 @@ impl ExporterName {
     /// The names in the variable, several with commas, each once; `otlp` unless it says otherwise.
     pub(crate) fn resolve(signal: Signal, registry: &Registry, environment: &Environment<'_>) -> Vec<Self> {
         let variable = format!("OTEL_{}_EXPORTER", signal.as_str().to_uppercase());
-        let Some(text) = environment.text(&variable) else {
-            environment.instead(&variable, "otlp is used");
-            return vec![Self::Otlp];
-        };
-        let (mut chosen, mut unknown, mut is_none) = (Vec::new(), Vec::new(), false);
-        let names = distinct(text.split(','));
-        if names.is_empty() {
-            environment.names_nothing(&variable, "otlp");
-        }
-        for name in names {
-            match Self::parse(signal, &name, registry) {
-                Ok(Some(exporter)) => chosen.push((name, exporter)),
-                Ok(None) => is_none = true,
-                Err(expected) => unknown.push((name, expected)),
-            }
-        }
-        if chosen.is_empty() && !is_none {
-            environment.refuse(&variable);
-            chosen.push(("otlp".to_owned(), Self::Otlp));
-        }
-        let used = listed(chosen.iter().map(|(name, _)| name.as_str()));
-        for (name, expected) in unknown {
-            environment.misnamed(&variable, &name, expected, format!("{used} is used"));
-        }
-        chosen.into_iter().map(|(_, exporter)| exporter).collect()
+        let parse = |name: &str| Self::parse(signal, name, registry)?.ok_or("");
+        let mut list = List::read(&variable, environment, parse);
+        let chosen = list.known.take().unwrap_or_else(|| vec![("otlp".to_owned(), Self::Otlp)]);
+        let (names, exporters): (Vec<_>, _) = chosen.into_iter().unzip();
+        list.tell(&names);
+        exporters
     }
 
     /// The names that the code chose: there a wrong one is an error.
@@ -85,15 +67,4 @@ impl ExporterName {
             _ => Err("otlp, otlp/stdout, console or none"),
         }
     }
-}
-
-/// In lower case, without blanks, each once.
-fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut distinct: Vec<String> = Vec::new();
-    for name in names.map(|name| name.trim().to_ascii_lowercase()).filter(|name| !name.is_empty()) {
-        if !distinct.contains(&name) {
-            distinct.push(name);
-        }
-    }
-    distinct
 }

@@ -13,6 +13,7 @@ mod from_file;
 mod instrumentation;
 mod known;
 mod limits;
+mod list;
 mod origins;
 mod otlp;
 mod percent;

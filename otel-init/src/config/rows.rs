@@ -6,6 +6,7 @@ mod own;
 use opentelemetry::Value;
 
 use super::Config;
+use super::list::listed;
 use super::origins::Said;
 use crate::{EffectiveConfig, EffectiveSetting, SettingSource, Signal};
 
@@ -128,8 +129,4 @@ impl Rows<'_> {
 
 fn shown(limit: Option<usize>) -> String {
     limit.map_or_else(|| "none".to_owned(), |limit| limit.to_string())
-}
-
-fn listed(names: &[String]) -> String {
-    if names.is_empty() { "none".to_owned() } else { names.join(",") }
 }

@@ -1,6 +1,7 @@
 //! What the schema has no keys for.
 
-use super::{Rows, listed, shown};
+use super::{Rows, shown};
+use crate::config::list::listed;
 use crate::config::origins::Said;
 use crate::config::{CAPTURED, Instrumentations};
 use crate::{ConsoleLogs, Queue, SettingSource};
