@@ -7,6 +7,7 @@ mod provider;
 mod runtime;
 mod under_way;
 mod view;
+mod views;
 
 pub use exemplars::ExemplarFilter;
 pub use provider::MeterProvider;
@@ -17,4 +18,4 @@ pub(crate) use exemplars::{ExemplarReader, Exemplars};
 pub(crate) use guard::{AttributeGuard, OVERFLOW};
 pub(crate) use runtime::{observe_process, observe_tokio};
 pub(crate) use under_way::callback_under_way;
-pub(crate) use view::Views;
+pub(crate) use views::Views;

@@ -15,7 +15,7 @@ use opentelemetry_sdk::metrics::{InstrumentKind, SdkMeterProvider};
 
 use super::exemplars::{Exemplars, WithExemplars, bounds_of};
 use super::under_way::UnderWay;
-use super::view::Facts;
+use super::views::Facts;
 use crate::panics::{Once, caught};
 use crate::safety::Redactor;
 

@@ -2,12 +2,11 @@
 //!
 //! <https://opentelemetry.io/docs/specs/otel/metrics/sdk/#view>
 
-use opentelemetry::{InstrumentationScope, Key};
-use opentelemetry_sdk::metrics::{Aggregation, Instrument, InstrumentKind, Stream};
+use opentelemetry::Key;
+use opentelemetry_sdk::metrics::{Aggregation, InstrumentKind, Stream};
 
-use super::CardinalityLimits;
 use super::cardinality::bounded;
-use crate::safety::Globs;
+use super::views::{Defaults, Facts};
 
 /// Changes what some instruments become: another name, other buckets, fewer attributes, nothing at all.
 ///
@@ -25,17 +24,17 @@ use crate::safety::Globs;
 #[derive(Debug, Clone, PartialEq)]
 #[must_use]
 pub struct View {
-    name: String,
+    pub(super) name: String,
     kind: Option<InstrumentKind>,
     unit: Option<String>,
     meter: Option<String>,
     meter_version: Option<String>,
     meter_schema: Option<String>,
-    new_name: Option<String>,
+    pub(super) new_name: Option<String>,
     description: Option<String>,
-    aggregation: Option<Aggregation>,
-    attributes: Option<Vec<Key>>,
-    cardinality_limit: Option<usize>,
+    pub(super) aggregation: Option<Aggregation>,
+    pub(super) attributes: Option<Vec<Key>>,
+    pub(super) cardinality_limit: Option<usize>,
 }
 
 impl View {
@@ -160,7 +159,19 @@ impl View {
         self.stream(&Defaults::default(), InstrumentKind::Histogram).err()
     }
 
-    fn stream(&self, defaults: &Defaults, kind: InstrumentKind) -> Result<Stream, String> {
+    /// Whether the view is for this instrument, whose name fits.
+    pub(super) fn selects(&self, instrument: &Facts<'_>) -> bool {
+        let scope = instrument.scope;
+        let is =
+            |wanted: &Option<String>, found: Option<&str>| wanted.is_none() || wanted.as_deref() == found;
+        self.kind.is_none_or(|kind| kind == instrument.kind)
+            && is(&self.unit, Some(instrument.unit))
+            && is(&self.meter, Some(scope.name()))
+            && is(&self.meter_version, scope.version())
+            && is(&self.meter_schema, scope.schema_url())
+    }
+
+    pub(super) fn stream(&self, defaults: &Defaults, kind: InstrumentKind) -> Result<Stream, String> {
         let mut stream = Stream::builder();
         if let Some(name) = &self.new_name {
             stream = stream.with_name(name.clone());
@@ -185,127 +196,6 @@ impl View {
 pub(super) const DEFAULT_BUCKETS: &[f64] =
     &[0.0, 5.0, 10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1000.0, 2500.0, 5000.0, 7500.0, 10000.0];
 
-/// What holds where no view says otherwise.
-#[derive(Debug, Clone, Default)]
-struct Defaults {
-    is_exponential: bool,
-    limits: CardinalityLimits,
-}
-
-impl Defaults {
-    fn aggregation(&self, kind: InstrumentKind) -> Option<Aggregation> {
-        // "The default values for max_size and max_scale" of the specification.
-        (self.is_exponential && kind == InstrumentKind::Histogram).then_some(
-            Aggregation::Base2ExponentialHistogram { max_size: 160, max_scale: 20, record_min_max: true },
-        )
-    }
-}
-
-/// All views, compiled, and the defaults for instruments that none of them fits.
-#[derive(Debug, Clone)]
-pub(crate) struct Views {
-    views: Vec<(Globs, View)>,
-    defaults: Defaults,
-}
-
-impl Views {
-    /// The view that cannot be used, and why.
-    pub(crate) fn new(
-        views: &[View],
-        is_exponential: bool,
-        limits: CardinalityLimits,
-    ) -> Result<Self, (String, String)> {
-        let compiled = views.iter().map(|view| {
-            let failed = |reason: String| (view.name.clone(), reason);
-            if let Some(problem) = view.problem() {
-                return Err(failed(problem));
-            }
-            let globs = Globs::new([&view.name]).map_err(|error| failed(error.to_string()))?;
-            Ok((globs, view.clone()))
-        });
-        let views: Result<Vec<_>, _> = compiled.collect();
-        Ok(Self { views: views?, defaults: Defaults { is_exponential, limits } })
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.views.len()
-    }
-
-    /// What the view in this place makes of the instrument.
-    pub(crate) fn apply(&self, place: usize, instrument: &Instrument) -> Option<Stream> {
-        let facts = Facts::of(instrument);
-        let (globs, view) = self.views.get(place).filter(|(globs, view)| fits(globs, view, &facts))?;
-        let _ = globs;
-        view.stream(&self.defaults, instrument.kind()).ok()
-    }
-
-    /// What becomes of an instrument that no view fits.
-    pub(crate) fn otherwise(&self, instrument: &Instrument) -> Option<Stream> {
-        let facts = Facts::of(instrument);
-        if self.views.iter().any(|(globs, view)| fits(globs, view, &facts)) {
-            return None;
-        }
-        let (kind, defaults) = (instrument.kind(), &self.defaults);
-        if defaults.aggregation(kind).is_none() && defaults.limits.of(kind).is_none() {
-            return None;
-        }
-        View::new("*").stream(defaults, kind).ok()
-    }
-
-    /// Each metric that comes of an instrument.
-    pub(super) fn outlines(&self, facts: &Facts<'_>) -> Vec<Outline<'_>> {
-        let Defaults { limits, .. } = &self.defaults;
-        let otherwise = || self.defaults.aggregation(facts.kind);
-        let fitting = self.views.iter().filter(|(globs, view)| fits(globs, view, facts));
-        let outlines = fitting.map(|(_, view)| Outline {
-            name: view.new_name.as_deref(),
-            attributes: view.attributes.as_deref(),
-            aggregation: view.aggregation.clone().or_else(otherwise),
-            limit: view.cardinality_limit.or_else(|| limits.of(facts.kind)),
-        });
-        let mut outlines: Vec<_> = outlines.collect();
-        if outlines.is_empty() {
-            let (aggregation, limit) = (otherwise(), limits.of(facts.kind));
-            outlines.push(Outline { name: None, attributes: None, aggregation, limit });
-        }
-        outlines
-    }
-}
-
-/// What a metric has of a view or of the defaults; `None` for what the instrument or the SDK says.
-pub(super) struct Outline<'a> {
-    pub(super) name: Option<&'a str>,
-    pub(super) attributes: Option<&'a [Key]>,
-    pub(super) aggregation: Option<Aggregation>,
-    pub(super) limit: Option<usize>,
-}
-
-/// What an instrument is chosen by.
-pub(super) struct Facts<'a> {
-    pub(super) name: &'a str,
-    pub(super) unit: &'a str,
-    pub(super) kind: InstrumentKind,
-    pub(super) scope: &'a InstrumentationScope,
-}
-
-impl<'a> Facts<'a> {
-    fn of(instrument: &'a Instrument) -> Self {
-        let (name, unit) = (instrument.name(), instrument.unit());
-        Self { name, unit, kind: instrument.kind(), scope: instrument.scope() }
-    }
-}
-
-fn fits(globs: &Globs, view: &View, instrument: &Facts<'_>) -> bool {
-    let scope = instrument.scope;
-    let is = |wanted: &Option<String>, found: Option<&str>| wanted.is_none() || wanted.as_deref() == found;
-    globs.is_match(instrument.name)
-        && view.kind.is_none_or(|kind| kind == instrument.kind)
-        && is(&view.unit, Some(instrument.unit))
-        && is(&view.meter, Some(scope.name()))
-        && is(&view.meter_version, scope.version())
-        && is(&view.meter_schema, scope.schema_url())
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -316,7 +206,8 @@ mod tests {
         InMemoryMetricExporter, Instrument, InstrumentKind, PeriodicReader, SdkMeterProvider,
     };
 
-    use super::{CardinalityLimits, View, Views};
+    use super::View;
+    use crate::metrics::{CardinalityLimits, Views};
 
     /// Whether the view is for a counter of orders.
     fn is_for_orders(view: View) -> bool {

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use opentelemetry::{Array, Key, KeyValue, Value};
 
+use super::keys::KeyDecision;
 use super::limits::AttributeLimits;
-use super::redactor::{KeyDecision, Redactor};
+use super::redactor::Redactor;
 use super::value::{SHORTEST_NUMBER, SafeValue, Verdict};
 
 /// More characters than the limit are looked through for secrets, so that one at the edge is seen whole.

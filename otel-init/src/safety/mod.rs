@@ -13,10 +13,9 @@ mod caps;
 mod chain;
 mod clean;
 mod drop_rule;
-#[cfg(test)]
-mod forms;
 mod glob;
 mod intake;
+mod keys;
 mod limits;
 mod log;
 mod memory;

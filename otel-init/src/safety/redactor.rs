@@ -9,8 +9,9 @@ use regex::{Captures, Regex};
 use super::action::{LazyHashKey, REDACTED, Redact};
 use super::attributes::has_duplicates;
 use super::clean::RulesId;
-use super::glob::Globs;
-use super::memory::Memory;
+#[cfg(feature = "prometheus")]
+use super::keys::as_label;
+use super::keys::{Decided, KeyDecision, Keys};
 use super::pattern::{Pattern, PatternSet};
 use super::plain_keys::PlainKeys;
 use super::prefilter::{has_assignment, may_be_secret_key, may_hold_secret};
@@ -40,38 +41,6 @@ pub(crate) struct Redactor {
     plain: PlainKeys,
 }
 
-/// Rules for keys.
-#[derive(Debug)]
-struct Keys {
-    allowed: Option<Globs>,
-    /// One for each action.
-    globs: Globs,
-    no_secrets: Vec<String>,
-    decided: Memory<Decided>,
-}
-
-/// A [`KeyDecision`] that can be kept.
-#[derive(Debug, Clone, Copy)]
-enum Decided {
-    Scan,
-    /// By the action with this index.
-    Own(usize),
-    Secret,
-    NotAllowed,
-}
-
-/// What a key says about its value.
-pub(super) enum KeyDecision<'a> {
-    /// Nothing: the value is looked through.
-    Scan,
-    /// The value stays.
-    Keep,
-    /// The action applies to the whole value.
-    Apply(&'a Redact),
-    /// The key may not be exported.
-    NotAllowed,
-}
-
 /// A rule says to remove the value.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Removed;
@@ -97,17 +66,10 @@ impl Redactor {
         if rules.has_personal_data {
             keys.extend(preset::PERSON_KEYS.iter().map(|(glob, action)| ((*glob).to_owned(), action())));
         }
-        let named = |name: fn(&str) -> String| {
-            let allowed = rules.allowed_keys.as_ref().map(|allowed| allowed.iter().map(|glob| name(glob)));
-            let keys = Keys {
-                allowed: allowed.map(Globs::new).transpose()?,
-                globs: Globs::new(keys.iter().map(|(glob, _)| name(glob)))?,
-                no_secrets: preset::NO_SECRET_KEYS.iter().map(|key| name(key)).collect(),
-                decided: Memory::new(),
-            };
-            Ok(keys)
+        let named = |name| {
+            let failed = |error| ("the globs of keys".to_owned(), error);
+            Keys::new(rules.allowed_keys.as_deref(), &keys, name).map_err(failed)
         };
-        let globs = |name| named(name).map_err(|error| ("the globs of keys".to_owned(), error));
         let value_rules = value_rules(rules)?;
         let forms =
             PatternSet::new(value_rules.iter().map(|rule| rule.pattern.source().to_owned()).collect());
@@ -115,9 +77,9 @@ impl Redactor {
             forms.check().map_err(|error| ("the patterns of values".to_owned(), error))?;
         }
         Ok(Self {
-            keys: globs(str::to_owned)?,
+            keys: named(str::to_owned)?,
             #[cfg(feature = "prometheus")]
-            labels: globs(as_label)?,
+            labels: named(as_label)?,
             key_actions: keys.into_iter().map(|(_, action)| action).collect(),
             secret_keys: rules.has_secrets.then(|| Pattern::preset(preset::SECRET_KEYS)),
             forms,
@@ -145,14 +107,7 @@ impl Redactor {
     }
 
     pub(super) fn decide(&self, key: &str) -> KeyDecision<'_> {
-        self.decision(self.decided(&self.keys, key))
-    }
-
-    fn decided(&self, keys: &Keys, key: &str) -> Decided {
-        keys.decided.recall(key, || match &keys.allowed {
-            Some(allowed) if !allowed.is_match(key) => Decided::NotAllowed,
-            _ => self.by_rule(keys, key),
-        })
+        self.decision(self.keys.decide(key, |key| self.is_secret_key(key)))
     }
 
     /// Whether each key is there once, and none says anything about its value.
@@ -166,17 +121,7 @@ impl Redactor {
 
     /// As if every key were allowed: for the resource, and for the keys inside of a value.
     pub(super) fn decide_allowed(&self, key: &str) -> KeyDecision<'_> {
-        self.decision(self.by_rule(&self.keys, key))
-    }
-
-    fn by_rule(&self, keys: &Keys, key: &str) -> Decided {
-        match keys.globs.first_match(key) {
-            Some(index) => Decided::Own(index),
-            None if self.is_secret_key(key) && !keys.no_secrets.iter().any(|known| known == key) => {
-                Decided::Secret
-            }
-            None => Decided::Scan,
-        }
+        self.decision(self.keys.by_rule(key, |key| self.is_secret_key(key)))
     }
 
     fn decision(&self, decided: Decided) -> KeyDecision<'_> {
@@ -233,7 +178,7 @@ impl Redactor {
     /// A label of Prometheus, by the rules for the keys that it may stand for.
     #[cfg(feature = "prometheus")]
     pub(crate) fn label(&self, label: &str, text: &str) -> Result<Option<String>, Removed> {
-        let redacted = match self.decision(self.decided(&self.labels, label)) {
+        let redacted = match self.decision(self.labels.decide(label, |key| self.is_secret_key(key))) {
             KeyDecision::Keep => return Ok(None),
             KeyDecision::NotAllowed => None,
             KeyDecision::Apply(action) => self.apply(action, text),
@@ -327,14 +272,6 @@ impl Redactor {
             action => self.apply(action, whole),
         }
     }
-}
-
-/// A key or a glob as the exporter of Prometheus writes it in a label: it knows letters, digits and colons.
-#[cfg(feature = "prometheus")]
-fn as_label(key: &str) -> String {
-    let is_known =
-        |character: char| character.is_ascii_alphanumeric() || [':', '*', '?'].contains(&character);
-    key.chars().map(|character| if is_known(character) { character } else { '_' }).collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The whole chain with the SDK's providers around it and a collector of what comes out.
 
+mod forms;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 

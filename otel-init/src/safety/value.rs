@@ -6,7 +6,8 @@ use opentelemetry::logs::AnyValue;
 use opentelemetry::{Array, Key, StringValue, Value};
 
 use super::action::{REDACTED, Redact};
-use super::redactor::{KeyDecision, Redactor, Scanned};
+use super::keys::KeyDecision;
+use super::redactor::{Redactor, Scanned};
 
 /// Maps and lists of log records are followed this deep; what is deeper is masked.
 const DEPTH: usize = 16;

@@ -39,6 +39,46 @@ pub(super) struct Scalar {
     pub(super) is_substituted: bool,
 }
 
+/// The types of the core schema of YAML 1.2.
+impl Scalar {
+    pub(super) fn is_text(&self) -> bool {
+        self.boolean().is_none() && self.number().is_none()
+    }
+
+    pub(super) fn boolean(&self) -> Option<bool> {
+        match self.text.as_str() {
+            "true" | "True" | "TRUE" => Some(true),
+            "false" | "False" | "FALSE" => Some(false),
+            _ => None,
+        }
+    }
+
+    pub(super) fn integer(&self) -> Option<i64> {
+        let text = self.text.as_str();
+        if let Some(hex) = text.strip_prefix("0x") {
+            return i64::from_str_radix(hex, 16).ok();
+        }
+        if let Some(octal) = text.strip_prefix("0o") {
+            return i64::from_str_radix(octal, 8).ok();
+        }
+        text.parse().ok()
+    }
+
+    pub(super) fn number(&self) -> Option<f64> {
+        match self.text.as_str() {
+            ".inf" | ".Inf" | ".INF" | "+.inf" => Some(f64::INFINITY),
+            "-.inf" | "-.Inf" | "-.INF" => Some(f64::NEG_INFINITY),
+            ".nan" | ".NaN" | ".NAN" => Some(f64::NAN),
+            // Rust reads `inf`, `nan` and `infinity` too, YAML does not.
+            text if text.contains(|character: char| character.is_ascii_digit()) => self
+                .integer()
+                .and_then(|integer| integer.to_string().parse().ok())
+                .or_else(|| text.parse().ok()),
+            _ => None,
+        }
+    }
+}
+
 /// Reads one document. References to variables are replaced in scalars, so no variable can change the structure. The second
 /// value is what looks like a mistake.
 pub(super) fn parse(

@@ -10,7 +10,7 @@ use opentelemetry::metrics::{
 
 use super::Exemplars;
 use super::kept::{BoundAttributes, Kept, Number};
-use crate::metrics::view::Facts;
+use crate::metrics::views::Facts;
 
 /// What an instrument is measured with.
 pub(super) trait Measured: Copy + Send + Sync + 'static {

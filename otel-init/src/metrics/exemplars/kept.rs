@@ -15,7 +15,7 @@ use super::filter::Ids;
 use super::lock;
 use super::quick_hash::{ByHash, QuickHasher};
 use super::stream::{Slots, Stream};
-use crate::metrics::view::Facts;
+use crate::metrics::views::Facts;
 use crate::sync::Shards;
 
 /// A limit that is larger is for points; exemplars are examples. With 16 threads and all of their series measured since the

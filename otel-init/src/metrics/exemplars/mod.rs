@@ -29,7 +29,7 @@ use kept::Kept;
 pub(crate) use reader::ExemplarReader;
 
 use super::Views;
-use super::view::Facts;
+use super::views::Facts;
 use crate::sampling::KeepBuffer;
 
 /// More instruments than this have none.

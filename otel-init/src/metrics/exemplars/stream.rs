@@ -5,7 +5,8 @@ use opentelemetry_proto::tonic::metrics::v1::Metric;
 use opentelemetry_sdk::metrics::{Aggregation, InstrumentKind};
 
 use crate::metrics::Views;
-use crate::metrics::view::{DEFAULT_BUCKETS, Facts};
+use crate::metrics::view::DEFAULT_BUCKETS;
+use crate::metrics::views::Facts;
 
 /// The SDK's limit of sets of attributes.
 const DEFAULT_LIMIT: usize = 2000;

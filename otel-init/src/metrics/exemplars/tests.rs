@@ -9,7 +9,7 @@ use opentelemetry_sdk::metrics::{InstrumentKind, SdkMeterProvider};
 use super::filter::Ids;
 use super::kept::{Kept, Number, Sample};
 use super::{ExemplarFilter, ExemplarReader, Exemplars};
-use crate::metrics::view::Facts;
+use crate::metrics::views::Facts;
 use crate::metrics::{CardinalityLimits, MeterProvider, View, Views};
 
 fn exemplars(views: &[View]) -> Arc<Exemplars> {

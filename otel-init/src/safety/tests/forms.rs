@@ -2,8 +2,9 @@
 
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 
-use super::redactor::{KeyDecision, Redactor};
-use super::{Redact, Redaction};
+use crate::safety::keys::KeyDecision;
+use crate::safety::redactor::Redactor;
+use crate::safety::{Redact, Redaction};
 
 /// `S` stands for a secret that is made up for each row: letters and digits, as long as there are `S`.
 const SECRETS: &[(&str, &str)] = &[
