@@ -43,6 +43,7 @@ pub(crate) use environment::Environment;
 pub(crate) use file::FileError;
 pub(crate) use instrumentation::{CAPTURED, Instrumentations};
 pub(crate) use otlp::{Compression, OtlpConfig, TlsConfig, sensitive_header};
+pub(crate) use percent::decode as percent_decoded;
 #[cfg(feature = "prometheus")]
 pub(crate) use prometheus::PrometheusConfig;
 pub(crate) use propagation::PropagatorConfig;

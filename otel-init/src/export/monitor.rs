@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::advice::{advice, of_disk};
 use super::breaker::{Breaker, CircuitState};
 use super::encoded::TOO_LARGE;
+use super::message::Rejected;
 use super::retry::Urgency;
 use super::tally::Tally;
 use super::warnings::Warnings;
@@ -266,18 +267,20 @@ impl Monitor {
         ));
     }
 
-    /// The collector took the request, but not all of it.
-    pub(super) fn warn_rejected(&self, rejected: u64, items: u64, message: &str) {
-        // It comes from outside.
-        let message: String = message.chars().take(200).collect();
-        if self.warnings.may_warn(&self.authority, &message, Instant::now()) {
-            diagnostics::warn(&format!(
-                "the collector at {} rejected {rejected} of {items} in {}, which {} lost: {message:?}; see its log for more",
-                self.endpoint,
-                self.signal,
-                Number::of(rejected).are
-            ));
+    /// The collector took the request, but not all of it, or has something to say about it.
+    pub(super) fn warn_rejected(&self, rejected: &Rejected, items: u64) {
+        let Rejected { count, message } = rejected;
+        let count = *count.min(&items);
+        if !self.warnings.may_warn(&self.authority, message, Instant::now()) {
+            return;
         }
+        let (signal, are) = (self.signal, Number::of(count).are);
+        let what = match count {
+            0 => format!("took {signal}, with a warning"),
+            _ => format!("rejected {count} of {items} in {signal}, which {are} lost"),
+        };
+        let why = if message.is_empty() { String::new() } else { format!(": {message:?}") };
+        diagnostics::warn(&format!("the collector at {} {what}{why}; see its log for more", self.endpoint));
     }
 
     fn failed_for(&self, cause: &str, kept: Option<&'static str>) {
@@ -378,13 +381,5 @@ mod tests {
         assert_eq!(monitor.failure("").cause(), "refused");
         monitor.postponed("refused");
         assert_eq!(monitor.failure("").cause(), "refused (kept on disk)");
-    }
-
-    #[test]
-    fn what_a_collector_says_of_what_it_rejected_is_not_told_without_end() {
-        let monitor = Monitor::new(Signal::Traces, Target::named("a:1"), Arc::default());
-        monitor.warn_rejected(1, 2, &"é\n".repeat(1 << 20));
-        let told: Vec<_> = monitor.warnings.lock().keys().map(|(_, text)| text.chars().count()).collect();
-        assert_eq!(told, [200]);
     }
 }

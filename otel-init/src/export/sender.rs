@@ -98,7 +98,7 @@ impl Sender {
         self.monitor.succeeded(items, rejected.count);
         // "partial_success.error_message ... can also be used for warnings without rejected items".
         if rejected.count > 0 || !rejected.message.is_empty() {
-            self.monitor.warn_rejected(rejected.count, items, &rejected.message);
+            self.monitor.warn_rejected(rejected, items);
         }
     }
 
@@ -223,8 +223,9 @@ fn understood<R: OtlpRequest>(answer: &Answer) -> Result<Rejected, SendError> {
     } else {
         R::rejected(&answer.body).map_err(|error| error.to_string())
     };
-    understood.map_err(|reason| {
+    let rejected = understood.map_err(|reason| {
         diagnostics::debug(&format!("an answer that is no OTLP: {reason}"));
         SendError::final_("the answer is no OTLP: there is a server, but it is no collector")
-    })
+    })?;
+    Ok(Rejected { message: answer.secrets.line_of(rejected.message), ..rejected })
 }

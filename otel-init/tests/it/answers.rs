@@ -5,10 +5,13 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use otel_init::SignalHealth;
+use opentelemetry::global;
+use opentelemetry::trace::{Span, Tracer};
+use otel_init::{SignalHealth, opentelemetry};
 
 use crate::child::{self, alone};
 use crate::faults::{SPANS, lifetime};
+use crate::patient;
 use crate::scripted::{Reaction, Scripted};
 
 fn expect_refusal(test: &str, reaction: &Reaction, told: &str) {
@@ -36,6 +39,51 @@ fn a_redirect_is_told_and_not_followed() {
                 until this works: make the collector itself the endpoint";
     let redirect = Reaction::status("307 Temporary Redirect", location);
     expect_refusal("answers::a_redirect_is_told_and_not_followed", &redirect, told);
+}
+
+#[test]
+fn what_a_collector_says_of_what_it_took_repeats_no_secret_and_tells_what_is_lost() {
+    let test = "answers::what_a_collector_says_of_what_it_took_repeats_no_secret_and_tells_what_is_lost";
+    if child::is_child() {
+        let partial = |rejected: u64, message: &str| {
+            let body = format!(
+                r#"{{"partialSuccess":{{"rejectedSpans":"{rejected}","errorMessage":"{message}"}}}}"#
+            );
+            let (head, length) = ("HTTP/1.1 200 OK\r\ncontent-type: application/json", body.len());
+            Reaction::Answer(format!("{head}\r\ncontent-length: {length}\r\n\r\n{body}"))
+        };
+        let long = "x".repeat(1 << 20);
+        let collector = Scripted::start(&[
+            partial(0, "c0ffee1234 will expire"),
+            partial(5000, "c0ffee1234, hunter2-in-url \\u001b[2J"),
+            partial(1, &long),
+            partial(1, ""),
+        ]);
+        let telemetry = patient()
+            .with_endpoint(format!("{}?key=hunter2-in-url", collector.http()))
+            .with_environment(|name| match name {
+                "OTEL_EXPORTER_OTLP_HEADERS" => Some("authorization=Bearer%20c0ffee1234".to_owned()),
+                "OTEL_METRICS_EXPORTER" | "OTEL_LOGS_EXPORTER" => Some("none".to_owned()),
+                _ => None,
+            })
+            .install()
+            .unwrap();
+        for _ in 0..4 {
+            global::tracer("answers").start("span").end();
+            telemetry.flush_blocking().unwrap();
+        }
+        telemetry.shutdown_blocking().unwrap();
+        return;
+    }
+    let finished = child::run(test, &[]);
+    for told in [
+        "took traces, with a warning: \"REDACTED will expire\"; see its log",
+        "rejected 1 of 1 in traces, which is lost: \"REDACTED, REDACTED [2J\"; see its log",
+        "rejected 1 of 1 in traces, which is lost; see its log",
+        &format!("which is lost: \"{}\"; see its log", "x".repeat(200)),
+    ] {
+        assert_eq!(finished.lines(told).len(), 1, "{told}: {}", finished.console);
+    }
 }
 
 #[test]

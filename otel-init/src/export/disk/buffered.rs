@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::file::Unreadable;
 use super::shelf::{Shelf, Stored};
 use crate::diagnostics;
-use crate::export::message::{OtlpRequest, Rejected};
+use crate::export::message::OtlpRequest;
 use crate::export::sender::Sender;
 use crate::export::transport::{Retry, SendError};
 
@@ -130,7 +130,7 @@ impl Sender {
         // Removed before it is counted: a crash in between counts nothing twice.
         let counted = self.finish(shelf, stored);
         self.monitor.tally.sent_from_disk(counted);
-        self.delivered(counted, &Rejected { count: rejected.count.min(counted), ..rejected });
+        self.delivered(counted, &rejected);
         Ok(())
     }
 

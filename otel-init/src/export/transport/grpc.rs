@@ -16,7 +16,8 @@ use tonic_types::pb;
 use super::client::Client;
 use super::compression::Coding;
 use super::grpc_message::{Message, content};
-use super::http::{EXPORTER, LONGEST_ANSWER, cut_off, headers_of_now, line_of};
+use super::http::{EXPORTER, LONGEST_ANSWER, cut_off, headers_of_now};
+use super::secrets::Secrets;
 use super::{Answer, Retry, SendError, causes};
 use crate::config::{HeaderProvider, OtlpConfig};
 
@@ -55,7 +56,7 @@ impl GrpcTransport {
 
     pub(super) async fn send(&self, body: Bytes, path: &'static str) -> Result<Answer, SendError> {
         let request = self.request(body, path)?;
-        let sent = request.headers().clone();
+        let secrets = Secrets::of(request.headers(), None);
         let unreachable = |cause| SendError::transient(self.client.explained(cause));
         let client = self.client.current().map_err(SendError::transient)?;
         let answer = client.request(request).await.map_err(|error| unreachable(causes(&error)))?;
@@ -63,18 +64,18 @@ impl GrpcTransport {
         // An answer without a body has its status among the headers.
         let early = Status::from_header_map(&head.headers);
         if let Some(status) = early.as_ref().filter(|status| status.code() != Code::Ok) {
-            return Err(refusal(status, &sent));
+            return Err(refusal(status, &secrets));
         }
         let body = Limited::new(body, LONGEST_ANSWER).collect().await;
         let body = body.map_err(|error| cut_off(&*error, |cause| self.client.explained(cause)))?;
         match body.trailers().and_then(Status::from_header_map).or(early) {
-            Some(status) if status.code() != Code::Ok => return Err(refusal(&status, &sent)),
+            Some(status) if status.code() != Code::Ok => return Err(refusal(&status, &secrets)),
             None if head.status != StatusCode::OK => return Err(no_grpc(head.status)),
             _ => {}
         }
         let content = content(&body.to_bytes());
         let content = content.ok_or_else(|| SendError::final_("the answer is no gRPC message"))?;
-        Ok(Answer { body: content, is_json: false })
+        Ok(Answer { body: content, is_json: false, secrets })
     }
 
     fn request(&self, body: Bytes, path: &str) -> Result<Request<tonic::body::Body>, SendError> {
@@ -99,7 +100,7 @@ impl GrpcTransport {
     }
 }
 
-fn refusal(status: &Status, sent: &HeaderMap) -> SendError {
+fn refusal(status: &Status, secrets: &Secrets) -> SendError {
     let delay = retry_delay(status);
     // The table of the specification; "RESOURCE_EXHAUSTED: retryable only if the server provided RetryInfo".
     let retry = match status.code() {
@@ -112,7 +113,7 @@ fn refusal(status: &Status, sent: &HeaderMap) -> SendError {
         | Code::DataLoss => delay.map_or(Retry::BackOff, Retry::After),
         _ => Retry::Never,
     };
-    let message = line_of(status.message().to_owned(), sent);
+    let message = secrets.line_of(status.message().to_owned());
     let colon = if message.is_empty() { "" } else { ": " };
     SendError { cause: format!("gRPC status {:?}{colon}{message}", status.code()), retry }
 }
@@ -148,11 +149,11 @@ mod tests {
     use tonic::{Code, Status};
     use tonic_types::{ErrorDetails, StatusExt};
 
-    use super::{Retry, refusal};
+    use super::{Retry, Secrets, refusal};
 
     #[test]
     fn the_table_of_the_specification_holds() {
-        let sent = HeaderMap::new();
+        let sent = Secrets::of(&HeaderMap::new(), None);
         let retryable = [
             Code::Cancelled,
             Code::DeadlineExceeded,
@@ -182,7 +183,7 @@ mod tests {
     fn a_token_that_the_collector_repeats_is_not_told() {
         let mut token = HeaderValue::from_static("Bearer c0ffee1234");
         token.set_sensitive(true);
-        let sent = HeaderMap::from_iter([(AUTHORIZATION, token)]);
+        let sent = Secrets::of(&HeaderMap::from_iter([(AUTHORIZATION, token)]), None);
         let cause = refusal(&Status::unauthenticated("no such token: c0ffee1234"), &sent).cause;
         assert_eq!(cause, "gRPC status Unauthenticated: no such token: REDACTED");
     }
@@ -197,8 +198,9 @@ mod tests {
             (1, 2_000_000_000, Retry::BackOff),
             (i64::MIN, -1, Retry::BackOff),
         ] {
+            let nothing = Secrets::of(&HeaderMap::new(), None);
             let status = unavailable_for(seconds, nanos);
-            assert_eq!(refusal(&status, &HeaderMap::new()).retry, expected, "{seconds} s {nanos} ns");
+            assert_eq!(refusal(&status, &nothing).retry, expected, "{seconds} s {nanos} ns");
         }
     }
 

@@ -11,10 +11,10 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 
 use super::client::Client;
 use super::compression::Coding;
+use super::secrets::Secrets;
 use super::{Answer, Retry, SendError, causes};
 use crate::Protocol;
 use crate::config::{HeaderProvider, OtlpConfig};
-use crate::safety::REDACTED;
 
 /// No collector has a reason to say more.
 pub(super) const LONGEST_ANSWER: usize = 4 << 20;
@@ -66,20 +66,21 @@ impl HttpTransport {
         let mut request = Request::new(tonic::body::Body::new(Full::new(body)));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.url.clone();
-        let sent = headers_of_now(&self.headers, self.provider.as_ref())?;
-        *request.headers_mut() = sent.clone();
+        *request.headers_mut() = headers_of_now(&self.headers, self.provider.as_ref())?;
+        let secrets = Secrets::of(request.headers(), self.url.query());
         let answer = self.client.current().map_err(SendError::transient)?.request(request).await;
         let (head, body) =
             answer.map_err(|error| SendError::transient(self.client.explained(causes(&error))))?.into_parts();
         let body = Limited::new(body, LONGEST_ANSWER).collect().await;
         if !head.status.is_success() {
             let explanation = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-            return Err(refusal(head.status, &head.headers, &explanation, &sent));
+            return Err(refusal(head.status, &head.headers, &explanation, &secrets));
         }
         let body = body.map_err(|error| cut_off(&*error, |cause| cause))?;
         let media_type =
             head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        Ok(Answer { body: body.to_bytes(), is_json: media_type.starts_with("application/json") })
+        let is_json = media_type.starts_with("application/json");
+        Ok(Answer { body: body.to_bytes(), is_json, secrets })
     }
 }
 
@@ -111,11 +112,11 @@ pub(super) fn cut_off(
     SendError::transient(explained(format!("the answer was cut off: {error}")))
 }
 
-fn refusal(status: StatusCode, headers: &HeaderMap, explanation: &[u8], sent: &HeaderMap) -> SendError {
+fn refusal(status: StatusCode, headers: &HeaderMap, explanation: &[u8], secrets: &Secrets) -> SendError {
     let mut cause = format!("the collector answered {status}");
     if let Some(host) = redirected_to(status, headers) {
         cause = format!("{cause}, a redirect to {host:?}, which is not followed");
-    } else if let Some(message) = message_of(explanation, headers, sent) {
+    } else if let Some(message) = message_of(explanation, headers, secrets) {
         cause = format!("{cause}: {message}");
     }
     // "The client SHOULD retry": these four, no other.
@@ -136,7 +137,7 @@ fn redirected_to(status: StatusCode, headers: &HeaderMap) -> Option<String> {
 
 /// "The response body for all HTTP 4xx and HTTP 5xx responses MUST be a Protobuf-encoded Status message". What stands before
 /// a collector, and its own check of tokens, answer with a line of text, some of them without its type.
-fn message_of(explanation: &[u8], headers: &HeaderMap, sent: &HeaderMap) -> Option<String> {
+fn message_of(explanation: &[u8], headers: &HeaderMap, secrets: &Secrets) -> Option<String> {
     #[derive(prost::Message)]
     struct Status {
         #[prost(string, tag = "2")]
@@ -152,20 +153,8 @@ fn message_of(explanation: &[u8], headers: &HeaderMap, sent: &HeaderMap) -> Opti
     } else {
         return None;
     };
-    let line = line_of(message, sent);
+    let line = secrets.line_of(message);
     (!line.is_empty()).then_some(line)
-}
-
-/// What a server says as one line, and not a long one: it comes from outside. Some repeat the token that they do not know.
-pub(super) fn line_of(mut message: String, sent: &HeaderMap) -> String {
-    /// Shorter words are in every text, and no secrets.
-    const SHORTEST: usize = 8;
-    let secrets = sent.values().filter(|value| value.is_sensitive()).filter_map(|value| value.to_str().ok());
-    // The scheme before a token is none.
-    for secret in secrets.flat_map(str::split_whitespace).filter(|word| word.len() >= SHORTEST) {
-        message = message.replace(secret, REDACTED);
-    }
-    message.chars().filter(|character| !character.is_control()).take(200).collect()
 }
 
 /// Seconds or a date.
@@ -184,13 +173,17 @@ mod tests {
     use http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION, RETRY_AFTER};
     use http::{HeaderMap, HeaderValue, StatusCode};
 
-    use super::{Retry, refusal, retry_after};
+    use super::{Retry, Secrets, refusal, retry_after};
+
+    fn nothing() -> Secrets {
+        Secrets::of(&HeaderMap::new(), None)
+    }
 
     #[test]
     fn four_statuses_are_retried_and_no_other() {
         for status in 100..600 {
             let Ok(code) = StatusCode::from_u16(status) else { continue };
-            let retry = refusal(code, &HeaderMap::new(), b"", &HeaderMap::new()).retry;
+            let retry = refusal(code, &HeaderMap::new(), b"", &nothing()).retry;
             let expected = if [429, 502, 503, 504].contains(&status) { Retry::BackOff } else { Retry::Never };
             assert_eq!(retry, expected, "{status}");
         }
@@ -206,12 +199,12 @@ mod tests {
             ("/login", "302 Found"),
         ] {
             let headers = HeaderMap::from_iter([(LOCATION, HeaderValue::from_static(location))]);
-            let cause = refusal(StatusCode::FOUND, &headers, b"", &HeaderMap::new()).cause;
+            let cause = refusal(StatusCode::FOUND, &headers, b"", &nothing()).cause;
             assert_eq!(cause, format!("the collector answered {expected}"));
         }
         let headers = HeaderMap::from_iter([(LOCATION, HeaderValue::from_static("https://a.example/"))]);
         assert_eq!(
-            refusal(StatusCode::NOT_FOUND, &headers, b"", &HeaderMap::new()).cause,
+            refusal(StatusCode::NOT_FOUND, &headers, b"", &nothing()).cause,
             "the collector answered 404 Not Found"
         );
     }
@@ -220,10 +213,11 @@ mod tests {
     fn a_text_is_told_and_a_page_is_not() {
         let mut sent = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static("Bearer c0ffee1234"))]);
         sent.values_mut().for_each(|value| value.set_sensitive(true));
+        let secrets = Secrets::of(&sent, None);
         let told = |media_type: Option<&'static str>, body: &[u8]| {
             let media_type =
                 media_type.map(|media_type| (CONTENT_TYPE, HeaderValue::from_static(media_type)));
-            refusal(StatusCode::BAD_REQUEST, &HeaderMap::from_iter(media_type), body, &sent).cause
+            refusal(StatusCode::BAD_REQUEST, &HeaderMap::from_iter(media_type), body, &secrets).cause
         };
         let bare = "the collector answered 400 Bad Request";
         let text = b"Client sent an HTTP request to an HTTPS server.\nmore";

@@ -10,12 +10,15 @@ mod connector;
 mod grpc;
 mod grpc_message;
 mod http;
+mod secrets;
 mod tls;
 
 pub(super) use client::Client;
 pub(super) use grpc::GrpcTransport;
 pub(super) use http::HttpTransport;
 pub(super) use tls::system_roots;
+
+use self::secrets::Secrets;
 
 /// The way to one collector.
 #[derive(Debug)]
@@ -29,6 +32,8 @@ pub(super) enum Transport {
 pub(super) struct Answer {
     pub(super) body: Bytes,
     pub(super) is_json: bool,
+    /// What its words must not repeat.
+    pub(super) secrets: Secrets,
 }
 
 /// Why an attempt failed.

@@ -1,0 +1,88 @@
+//! What was sent with a request and is told to nobody, whoever repeats it.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderMap;
+
+use crate::config::percent_decoded;
+use crate::safety::REDACTED;
+
+/// Shorter words are in every text, and no secrets.
+const SHORTEST: usize = 8;
+
+/// The words of one request that are secret.
+pub(in crate::export) struct Secrets(Vec<String>);
+
+impl Secrets {
+    /// The values of headers that are marked, and of the URL's query, in which some take their key.
+    pub(super) fn of(headers: &HeaderMap, query: Option<&str>) -> Self {
+        let marked =
+            headers.values().filter(|value| value.is_sensitive()).filter_map(|value| value.to_str().ok());
+        // The scheme before a token is none.
+        let mut words: Vec<_> = marked.flat_map(str::split_whitespace).map(str::to_owned).collect();
+        let basic: Vec<_> = words.iter().filter_map(|word| password(word)).collect();
+        words.extend(basic);
+        for pair in query.unwrap_or_default().split('&') {
+            let value = pair.split_once('=').map_or(pair, |(_, value)| value);
+            words.extend([Some(value.to_owned()), percent_decoded(value)].into_iter().flatten());
+        }
+        words.retain(|word| word.len() >= SHORTEST);
+        // One that is a part of another would leave the rest of that.
+        words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+        Self(words)
+    }
+
+    /// What a server says as one line, and not a long one: it comes from outside. Some repeat the token that they do not know.
+    pub(in crate::export) fn line_of(&self, mut message: String) -> String {
+        for secret in &self.0 {
+            message = message.replace(secret, REDACTED);
+        }
+        message.chars().filter(|character| !character.is_control()).take(200).collect()
+    }
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Secrets")
+    }
+}
+
+/// The password in the credentials of `Basic`.
+fn password(word: &str) -> Option<String> {
+    let credentials = String::from_utf8(STANDARD.decode(word).ok()?).ok()?;
+    credentials.split_once(':').map(|(_, password)| password.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header::{AUTHORIZATION, USER_AGENT};
+    use http::{HeaderMap, HeaderValue};
+
+    use super::Secrets;
+
+    fn told(authorization: &str, query: Option<&str>, message: &str) -> String {
+        let mut value = HeaderValue::from_str(authorization).unwrap();
+        value.set_sensitive(true);
+        let agent = (USER_AGENT, HeaderValue::from_static("otel-init"));
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, value), agent]);
+        Secrets::of(&headers, query).line_of(message.to_owned())
+    }
+
+    #[test]
+    fn what_was_sent_as_a_secret_is_not_repeated() {
+        let bearer = |message| told("Bearer c0ffee1234", Some("key=a%2Fb45678&c0ffee1234567"), message);
+        assert_eq!(bearer("Bearer: no such token: c0ffee1234"), "Bearer: no such token: REDACTED");
+        assert_eq!(bearer("not a%2Fb45678, nor a/b45678"), "not REDACTED, nor REDACTED");
+        assert_eq!(bearer("not c0ffee1234567"), "not REDACTED");
+        assert_eq!(bearer("otel-init sent no key"), "otel-init sent no key");
+        // `printf user:hunter22 | base64`
+        let basic = |message| told("Basic dXNlcjpodW50ZXIyMg==", None, message);
+        assert_eq!(basic("user may not hunter22, dXNlcjpodW50ZXIyMg=="), "user may not REDACTED, REDACTED");
+    }
+
+    #[test]
+    fn it_is_one_line_and_not_a_long_one() {
+        assert_eq!(told("a", None, "one\n\x1b[31mtwo"), "one[31mtwo");
+        assert_eq!(told("a", None, &"é".repeat(1000)).chars().count(), 200);
+    }
+}
