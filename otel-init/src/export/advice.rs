@@ -33,6 +33,7 @@ const ADVICE: &[(&[&str], &str)] = &[
             "gRPC status Unavailable",
             "gRPC status ResourceExhausted",
             "did not answer",
+            "the collector asked for it",
         ],
         "the collector has too much to do, or what is behind it is away",
     ),
@@ -43,7 +44,7 @@ const ADVICE: &[(&[&str], &str)] = &[
         "the port speaks HTTP/1, most likely: set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, or take the other port",
     ),
     (&["which is not followed"], "make the collector itself the endpoint"),
-    (&["it is no collector"], "make the collector the endpoint"),
+    (&["it is no collector", "the answer is no gRPC message"], "make the collector the endpoint"),
     (&["the collector answered", "gRPC status"], "see what it says"),
     (
         &["the answer is no HTTP/1"],
@@ -99,6 +100,12 @@ const ADVICE: &[(&[&str], &str)] = &[
         &["invalid peer certificate"],
         "renew the collector's certificate, or name its authority in OTEL_EXPORTER_OTLP_CERTIFICATE",
     ),
+    (
+        &["the function that gives the headers"],
+        "correct this function of the service's (`with_header_provider`), it is asked again",
+    ),
+    (&["a file of the disk buffer"], "let this service read there, and nobody else write"),
+    (&["a mistake of otel-init"], "report it to those who maintain otel-init"),
     (&["dns error"], "correct the name of the host, or let this host's name server know it"),
     (
         &[
@@ -118,6 +125,11 @@ const ADVICE: &[(&[&str], &str)] = &[
 pub(super) fn advice(cause: &str) -> &'static str {
     let known = ADVICE.iter().find(|(texts, _)| texts.iter().any(|text| cause.contains(text)));
     known.map_or(START_ONE, |(_, advice)| advice)
+}
+
+/// What to do about an exporter of the user's, whatever it failed of: this crate knows nothing of it.
+pub(super) fn of_own(_cause: &str) -> &'static str {
+    "this exporter is the service's own, see what it needs"
 }
 
 /// What to do about a disk buffer that takes nothing.
@@ -175,6 +187,10 @@ mod tests {
                 "the answer is no OTLP: there is a server, but it is no collector",
                 "make the collector the endpoint",
             ),
+            ("the answer is no gRPC message", "make the collector the endpoint"),
+            ("the function that gives the headers panicked", "correct this function"),
+            ("a file of the disk buffer cannot be read now", "let this service read there"),
+            ("sending panicked, which is a mistake of otel-init", "report it"),
             ("gRPC status Unimplemented", "the port speaks HTTP/1"),
             (
                 "http2 error: connection error received: not a result of an error",

@@ -118,8 +118,8 @@ impl Workshop<'_> {
     ) -> Result<SignalExporter, InstallError> {
         let target = match config {
             ExporterConfig::Otlp(otlp) => Target::of(otlp),
-            ExporterConfig::Console | ExporterConfig::OtlpStdout => Target::named("standard output"),
-            ExporterConfig::Named(named) => Target::named(&named.name),
+            ExporterConfig::Console | ExporterConfig::OtlpStdout => Target::standard_output(),
+            ExporterConfig::Named(named) => Target::own(&named.name),
         };
         let monitor = Arc::new(Monitor::new(signal, target, Arc::clone(&self.warnings)));
         let mut temporality = temporality;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::advice::{advice, of_disk};
+use super::advice::{advice, of_disk, of_own};
 use super::breaker::{Breaker, CircuitState};
 use super::encoded::TOO_LARGE;
 use super::message::Rejected;
@@ -23,6 +23,7 @@ pub(crate) struct Monitor {
     endpoint: String,
     authority: String,
     kind: &'static str,
+    advice: fn(&str) -> &'static str,
     warnings: Arc<Warnings>,
     failed_exports: AtomicU64,
     /// Why the last export failed; `None` after one that worked.
@@ -64,6 +65,8 @@ pub(super) struct Target {
     /// Destinations that share it share their warnings.
     authority: String,
     kind: &'static str,
+    /// What to do about a cause.
+    advice: fn(&str) -> &'static str,
 }
 
 impl Target {
@@ -74,11 +77,16 @@ impl Target {
             Protocol::HttpProtobuf => "otlp_http",
             Protocol::HttpJson => "otlp_http_json",
         };
-        Self { shown: shown.to_owned(), authority: authority.to_owned(), kind }
+        Self { shown: shown.to_owned(), authority: authority.to_owned(), kind, advice }
     }
 
-    pub(super) fn named(name: &str) -> Self {
-        Self { shown: name.to_owned(), authority: name.to_owned(), kind: "otel_init" }
+    pub(super) fn standard_output() -> Self {
+        Self { advice, ..Self::own("standard output") }
+    }
+
+    /// An exporter of the user's.
+    pub(super) fn own(name: &str) -> Self {
+        Self { shown: name.to_owned(), authority: name.to_owned(), kind: "otel_init", advice: of_own }
     }
 }
 
@@ -89,6 +97,7 @@ impl Monitor {
             endpoint: target.shown,
             authority: target.authority,
             kind: target.kind,
+            advice: target.advice,
             warnings,
             failed_exports: AtomicU64::new(0),
             last_cause: Mutex::new(None),
@@ -209,7 +218,7 @@ impl Monitor {
                 "cannot export {} to {}: {cause}. {effect}: {}. This message comes at most once a minute.",
                 self.signal,
                 self.endpoint,
-                advice(cause)
+                (self.advice)(cause)
             ));
         }
     }
@@ -330,7 +339,7 @@ mod tests {
 
     #[test]
     fn an_export_that_the_shutdown_cuts_fails_for_what_was_wrong_before() {
-        let monitor = Monitor::new(Signal::Traces, Target::named("a:1"), Arc::default());
+        let monitor = Monitor::new(Signal::Traces, Target::own("a:1"), Arc::default());
         assert_eq!(monitor.why_cut(), CUT);
         monitor.tally.collected(3);
         monitor.failed(1, "refused");
@@ -362,7 +371,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_on_disk_is_told_as_such_and_its_cause_is_no_other_one() {
-        let monitor = Monitor::new(Signal::Traces, Target::named("a:1"), Arc::default());
+        let monitor = Monitor::new(Signal::Traces, Target::own("a:1"), Arc::default());
         for _ in 0..2 {
             monitor.postponed(&monitor.last_cause().unwrap_or_else(|| "refused".to_owned()));
             assert_eq!(monitor.why_cut(), "refused");
@@ -374,7 +383,7 @@ mod tests {
 
     #[test]
     fn what_waits_in_memory_when_a_shutdown_fails_is_not_told_as_kept() {
-        let monitor = Monitor::new(Signal::Traces, Target::named("a:1"), Arc::default());
+        let monitor = Monitor::new(Signal::Traces, Target::own("a:1"), Arc::default());
         monitor.kept_in_memory("refused");
         assert_eq!(monitor.failure("").cause(), "refused (kept in memory)");
         monitor.shutting_down(Instant::now());

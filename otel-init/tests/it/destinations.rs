@@ -209,7 +209,8 @@ impl PushMetricExporter for Mine {
 
 #[test]
 fn exporters_of_ones_own_are_chosen_by_name_and_may_panic() {
-    alone("destinations::exporters_of_ones_own_are_chosen_by_name_and_may_panic", || {
+    let test = "destinations::exporters_of_ones_own_are_chosen_by_name_and_may_panic";
+    let finished = child::told(test, "warn", || {
         let (spans, logs, metrics) = (Mine::default(), Mine::default(), Mine::default());
         let (made_spans, made_logs, made_metrics) = (spans.clone(), logs.clone(), metrics.clone());
         let telemetry = patient()
@@ -248,6 +249,10 @@ fn exporters_of_ones_own_are_chosen_by_name_and_may_panic() {
         assert_eq!(logs.0.load(Ordering::Acquire), 1);
         assert!(metrics.0.load(Ordering::Acquire) >= 1);
     });
+    if let Some(finished) = finished {
+        let told = finished.lines("cannot export traces to mine: ");
+        assert!(told.len() == 1 && told[0].contains("this exporter is the service's own"), "{told:?}");
+    }
 }
 
 /// Never done.
