@@ -5,6 +5,7 @@
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,7 +19,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use opentelemetry_prometheus::PrometheusExporter;
 use prometheus::{Registry, TextEncoder};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, timeout_at};
 
 use super::runtime::RuntimeEntry;
 use crate::Signal;
@@ -34,6 +37,8 @@ const MOST_CONNECTIONS: usize = 16;
 const NO_ATTRIBUTES: [&str; 4] =
     ["otel_scope_name", "otel_scope_version", "otel_scope_schema_url", "otel_metric_overflow"];
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Who has said nothing for so long gives way to who comes.
+const SILENCE: Duration = Duration::from_secs(1);
 /// For one scrape, of which Prometheus itself waits 10 seconds unless it is told otherwise. Who asks and does not read would keep
 /// others out.
 const LONGEST: Duration = Duration::from_secs(20);
@@ -95,24 +100,55 @@ async fn listen(listener: StdListener, page: Arc<Page>) {
         Err(error) => return diagnostics::warn(&format!("metrics cannot be fetched: {error}")),
     };
     let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let mut silent = Vec::new();
     loop {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
-        match listener.accept().await {
-            Ok((connection, _)) => {
-                let page = Arc::clone(&page);
-                tokio::spawn(async move {
-                    serve(connection, page).await;
-                    drop(permit);
-                });
-            }
+        let Ok((connection, _)) = listener.accept().await else {
             // Too many open files, most likely: not in a circle.
-            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-        }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        let Some(permit) = room_for_one(&room, &mut silent).await else { return };
+        let (page, has_asked) = (Arc::clone(&page), Arc::new(AtomicBool::new(false)));
+        let asks = Arc::clone(&has_asked);
+        let task = tokio::spawn(async move {
+            serve(connection, page, &asks).await;
+            drop(permit);
+        });
+        silent.push(Visitor { task: task.abort_handle(), has_asked, since: Instant::now() });
     }
 }
 
-async fn serve(connection: TcpStream, page: Arc<Page>) {
+/// A connection that asks, or does not.
+struct Visitor {
+    task: AbortHandle,
+    has_asked: Arc<AtomicBool>,
+    since: Instant,
+}
+
+impl Visitor {
+    fn is_silent(&self) -> bool {
+        !self.task.is_finished() && !self.has_asked.load(Ordering::Relaxed)
+    }
+}
+
+/// Connections without a word keep nobody out: where there is no room, the oldest gives way.
+async fn room_for_one(room: &Arc<Semaphore>, silent: &mut Vec<Visitor>) -> Option<OwnedSemaphorePermit> {
+    loop {
+        silent.retain(Visitor::is_silent);
+        let free = Arc::clone(room).acquire_owned();
+        let Some(oldest) = silent.first() else { return free.await.ok() };
+        match timeout_at(oldest.since + SILENCE, free).await {
+            Ok(permit) => return permit.ok(),
+            Err(_) if oldest.is_silent() => oldest.task.abort(),
+            Err(_) => {}
+        }
+        silent.remove(0);
+    }
+}
+
+async fn serve(connection: TcpStream, page: Arc<Page>, has_asked: &AtomicBool) {
     let service = service_fn(move |request: Request<Incoming>| {
+        has_asked.store(true, Ordering::Relaxed);
         let page = Arc::clone(&page);
         async move { Ok::<_, Infallible>(answer(&request, page).await) }
     });

@@ -4,7 +4,7 @@ use opentelemetry::{KeyValue, global};
 use otel_init::{Redact, Redaction, Signal, opentelemetry};
 
 use crate::metrics::alone;
-use crate::{PATIENCE, patient};
+use crate::{PATIENCE, STALLED, patient};
 
 #[test]
 fn prometheus_fetches_what_was_measured() {
@@ -142,6 +142,30 @@ fn who_asks_for_the_page_and_does_not_read_it_takes_it_from_nobody_for_long() {
         let mut page = Vec::new();
         ask().read_to_end(&mut page).unwrap();
         assert!(page.starts_with(b"HTTP/1.1 200 OK") && page.len() > PARTS * 8192, "{}", page.len());
+        telemetry.shutdown_blocking().unwrap();
+    });
+}
+
+#[test]
+fn connections_without_a_word_keep_nobody_out() {
+    use std::io::{Read, Write};
+    alone("prometheus::connections_without_a_word_keep_nobody_out", || {
+        let telemetry = patient()
+            .with_exporters(Signal::Metrics, ["prometheus"])
+            .with_exporters(Signal::Traces, ["none"])
+            .with_exporters(Signal::Logs, ["none"])
+            .with_environment(|name| (name == "OTEL_EXPORTER_PROMETHEUS_PORT").then(|| "0".to_owned()))
+            .install()
+            .unwrap();
+        let address = telemetry.prometheus_address().unwrap();
+        // Sixteen are served at a time, each for ten seconds if it says nothing: these would take a minute.
+        let _silent: Vec<_> = (0..100).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
+        let mut connection = std::net::TcpStream::connect(address).unwrap();
+        connection.set_read_timeout(Some(STALLED)).unwrap();
+        write!(connection, "GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+        let mut page = String::new();
+        connection.read_to_string(&mut page).unwrap();
+        assert!(page.starts_with("HTTP/1.1 200 OK"), "{page}");
         telemetry.shutdown_blocking().unwrap();
     });
 }
