@@ -55,7 +55,7 @@ pub(crate) struct CallParts {
 pub(crate) enum Standing {
     /// There is a list, and it has decided; or it is no name of a method.
     Settled(&'static str),
-    /// There is no list. It was called before, and was there.
+    /// There is no list. It was called before and was there, or has begun to answer.
     Proven(&'static str),
     /// There is no list, and nobody knows yet.
     Unproven(Box<str>),
@@ -153,6 +153,17 @@ impl<S: Side> Call<S> {
             operation.tally().parts.refused = Some(code);
         }
         code
+    }
+
+    /// A stream begins, and may last for days: other calls of its method need not wait for its end to be known.
+    pub(crate) fn on_begin(&mut self) {
+        let Some(operation) = &mut self.operation else { return };
+        let standing = &mut operation.tally().parts.standing;
+        if let Standing::Unproven(name) = standing
+            && let Some(name) = prove(name)
+        {
+            *standing = Standing::Proven(name);
+        }
     }
 
     /// Looks at data of the response.

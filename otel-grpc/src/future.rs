@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use http::Response;
+use http::{Response, StatusCode};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tonic::Code;
@@ -93,5 +93,8 @@ where
         }
         None => call.on_http_status(response.status()),
     };
+    if response.status() == StatusCode::OK {
+        call.on_begin();
+    }
     response.map(|body| GrpcResponseBody::new(body, EndsCall { call, without_status }))
 }

@@ -1,7 +1,9 @@
 //! Which names of methods come into telemetry, and how many.
 
+use std::convert::Infallible;
+
 use opentelemetry::trace::SpanKind;
-use otel_testing::{AssertTelemetry, Conventions, SpanDataExt, TestTelemetry, eventually};
+use otel_testing::{AssertTelemetry, Conventions, Point, SpanDataExt, TestTelemetry, eventually};
 use prost::Message;
 use tonic::{Code, GrpcMethod};
 
@@ -115,6 +117,37 @@ async fn strangers_make_no_series_without_a_list_either() {
     telemetry.assert_no_ids_in_metrics();
 }
 
+/// A stream may last as long as the process, so a method is known once a call of it is answered.
+#[tokio::test]
+async fn of_a_method_whose_calls_never_end_those_in_flight_have_its_name() {
+    use bytes::Bytes;
+    use http_body::Frame;
+    use http_body_util::{Empty, StreamBody};
+    use tower::{Layer, ServiceExt};
+
+    let telemetry = TestTelemetry::new();
+    let layer = server_layer(&telemetry).build();
+    let watch = || {
+        let endless = tower::service_fn(|_: http::Request<Empty<Bytes>>| {
+            let body = StreamBody::new(futures_util::stream::pending::<Result<Frame<Bytes>, Infallible>>());
+            std::future::ready(Ok::<_, Infallible>(http::Response::new(body)))
+        });
+        let request =
+            http::Request::post("/test.v1.Endless/Watch").header("content-type", "application/grpc");
+        layer.layer(endless).oneshot(request.body(Empty::new()).unwrap())
+    };
+    let in_flight = |method: &str| {
+        let points = telemetry.points("grpc.server.active_requests");
+        points.iter().find(|point| point.has("rpc.method", method)).map_or(0.0, Point::total)
+    };
+    let first = watch().await.unwrap();
+    let others = [watch().await.unwrap(), watch().await.unwrap()];
+    assert_eq!((in_flight("_OTHER"), in_flight("test.v1.Endless/Watch")), (1.0, 2.0));
+    drop((first, others));
+    assert_eq!((in_flight("_OTHER"), in_flight("test.v1.Endless/Watch")), (0.0, 0.0));
+    telemetry.assert_metric(SERVER_DURATION).has_series(1);
+}
+
 /// A gateway may use one constant for all that passes.
 #[tokio::test]
 async fn a_constant_that_does_not_name_the_path_says_nothing_of_it() {
@@ -147,7 +180,7 @@ async fn paths_that_name_no_method() {
         layer.layer(tower::service_fn(|_: http::Request<Empty<bytes::Bytes>>| {
             let response = http::Response::builder().header("grpc-status", "12");
             let response = response.body(Empty::<bytes::Bytes>::new()).unwrap();
-            std::future::ready(Ok::<_, std::convert::Infallible>(response))
+            std::future::ready(Ok::<_, Infallible>(response))
         }))
     };
     for path in ["*", "/", "//", "/Service", "/Service/", "//Method", "http://a.example"] {
