@@ -54,6 +54,9 @@ impl GrpcClientLayer {
     }
 
     /// A layer for a channel to `target`: an endpoint's URI, or a target in gRPC's notation.
+    ///
+    /// An endpoint of a Unix socket, or of a connector of your own, does not tell where it goes: `Endpoint::uri` of
+    /// `unix:///run/x.sock` is `http://tonic`. Give the path, `for_target("unix:///run/x.sock")`.
     #[must_use]
     pub fn for_target(target: impl Display) -> Self {
         Self::builder().with_target(target).build()
