@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Buf;
 use http::{Extensions, HeaderMap, Request, Response, StatusCode};
 use opentelemetry::Context;
-use otel_core::{AttributeNames, ErrorType, HeaderCapture, Operation, call_hook};
+use otel_core::{AttributeNames, ErrorType, HeaderCapture, Operation, RequestAttributes, call_hook};
 use tonic::Code;
 
 use crate::GrpcResponse;
@@ -16,6 +16,7 @@ use crate::convention::{GrpcConvention, write_peer};
 use crate::deadline::Deadline;
 use crate::messages::Messages;
 use crate::method::{OTHER, SYSTEM, prove};
+use crate::names::OURS;
 use crate::side::Side;
 use crate::text::shown;
 
@@ -43,6 +44,8 @@ pub(crate) struct CallParts {
     pub(crate) standing: Standing,
     pub(crate) has_own_name: bool,
     pub(crate) names: Option<AttributeNames>,
+    /// What the handler adds.
+    pub(crate) added: Option<RequestAttributes>,
     /// What is read from the response's head.
     pub(crate) head: Option<Arc<HeadRules>>,
     pub(crate) messages: Option<Box<Messages>>,
@@ -236,8 +239,11 @@ fn settle<S: Side>(operation: &mut Operation<GrpcConvention<S>>, code: Code, tra
     let method = tally.parts.standing.settled(code);
     tally.end = Some((method, code));
     let has_own_name = tally.parts.has_own_name;
-    let names = tally.parts.names.take();
+    let (names, added) = (tally.parts.names.take(), tally.parts.added.take());
     operation.on_response(&GrpcResponse { code, trailers, names: names.as_ref() });
+    if let Some(added) = added {
+        add_at_end(operation, added, names.unwrap_or_default());
+    }
     // The span is named by the system "if the method is not known"; a method that is there keeps its name.
     if method == OTHER && code == Code::Unimplemented && !has_own_name {
         operation.update_name(SYSTEM);
@@ -245,6 +251,16 @@ fn settle<S: Side>(operation: &mut Operation<GrpcConvention<S>>, code: Code, tra
     if let Some(mut messages) = operation.tally().parts.messages.take() {
         messages.settle(operation);
     }
+}
+
+/// After `error.type`, which must find room in a span that is full.
+#[cold]
+fn add_at_end<S: Side>(
+    operation: &mut Operation<GrpcConvention<S>>,
+    added: RequestAttributes,
+    names: AttributeNames,
+) {
+    operation.add_at_end(move |to| to.checked(&names, &OURS, |to| added.write(to)));
 }
 
 /// tonic's server, and others, answer a deadline that has passed with `CANCELLED`; whoever set it knows better.

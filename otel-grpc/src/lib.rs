@@ -35,7 +35,7 @@ use opentelemetry::InstrumentationScope;
 pub use body::GrpcResponseBody;
 pub use client::{GrpcAttempt, GrpcAttemptLayer, GrpcClient, GrpcClientLayer, GrpcClientLayerBuilder};
 pub use future::GrpcResponseFuture;
-pub use otel_core::Attributes;
+pub use otel_core::{Attributes, RequestAttributes};
 pub use request::{GrpcRequest, GrpcResponse, not_health_or_reflection};
 pub use server::{GrpcServer, GrpcServerLayer, GrpcServerLayerBuilder};
 pub use side::{AttemptSide, ClientSide, ServerSide, Side};

@@ -34,11 +34,10 @@ pub use client::{
     HttpClientResponseFuture, ResendCount, ResendCountLayer, UrlTemplate,
 };
 pub use forwarded::{InvalidNetwork, TrustedProxies};
-pub use otel_core::Attributes;
+pub use otel_core::{Attributes, RequestAttributes};
 pub use request::{HttpRequest, HttpResponse, not_grpc};
 pub use server::{
     HttpRoute, HttpServer, HttpServerLayer, HttpServerLayerBuilder, HttpServerResponseFuture, HttpUpgrade,
-    RequestAttributes,
 };
 
 /// The buckets that the convention gives for both duration metrics, in seconds.

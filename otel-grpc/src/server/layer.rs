@@ -82,6 +82,7 @@ pub struct GrpcServerLayerBuilder {
     peer: Option<PeerOf>,
     public_endpoint: bool,
     sampled_flag_ignored: bool,
+    request_attributes: bool,
 }
 
 impl GrpcServerLayerBuilder {
@@ -108,6 +109,28 @@ impl GrpcServerLayerBuilder {
         peer: impl Fn(&GrpcRequest<'_>) -> Option<SocketAddr> + Send + Sync + 'static,
     ) -> Self {
         self.peer = Some(Arc::new(peer));
+        self
+    }
+
+    /// Gives each call a [`RequestAttributes`](crate::RequestAttributes) in its extensions, through which handlers add
+    /// attributes until the call has ended. Of two layers around one server the outer one must be built so. Default: `false`.
+    ///
+    /// ```
+    /// use otel_grpc::{GrpcServerLayer, RequestAttributes};
+    /// use tonic::{Request, Response, Status};
+    ///
+    /// async fn search(request: Request<String>) -> Result<Response<u64>, Status> {
+    ///     if let Some(attributes) = request.extensions().get::<RequestAttributes>() {
+    ///         attributes.span("shop.results", 12); // on the span only
+    ///         attributes.both("shop.cached", true); // few values: on the metric too
+    ///     }
+    ///     Ok(Response::new(12))
+    /// }
+    ///
+    /// let layer = GrpcServerLayer::builder().with_request_attributes(true).build();
+    /// ```
+    pub fn with_request_attributes(mut self, give: bool) -> Self {
+        self.request_attributes = give;
         self
     }
 
@@ -142,6 +165,7 @@ impl GrpcServerLayerBuilder {
             methods,
             trace_bin,
             report,
+            request_attributes: self.request_attributes,
             head: head.map(Arc::new),
             peer: self.peer.unwrap_or_else(|| Arc::new(tonic_peer)),
             trust: InboundTrust::of(self.public_endpoint, self.sampled_flag_ignored),

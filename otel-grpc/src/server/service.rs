@@ -6,7 +6,7 @@ use std::task::{Context as TaskContext, Poll};
 
 use http::{Request, Response};
 use http_body::Body;
-use otel_core::{AlreadyObserved, ServerLayer};
+use otel_core::{AlreadyObserved, RequestAttributes, ServerLayer};
 use tower_service::Service;
 
 use super::settings::Settings;
@@ -46,6 +46,9 @@ where
     }
 
     fn call(&mut self, mut request: Request<A>) -> Self::Future {
+        // A handler may ask for them whether or not the call is observed.
+        let gives_attributes = self.settings.request_attributes;
+        let added = gives_attributes.then(|| RequestAttributes::of(request.extensions_mut()));
         if self.settings.instrumenter.is_idle() || !is_grpc(request.headers()) {
             return GrpcResponseFuture::unobserved(self.inner.call(request));
         }
@@ -53,7 +56,7 @@ where
         if ServerLayer::Grpc.is_marked(request.extensions()) {
             return GrpcResponseFuture::unobserved(self.inner.call(request));
         }
-        let Some(mut call) = self.settings.begin(&GrpcRequest::new(&request)) else {
+        let Some(mut call) = self.settings.begin(&GrpcRequest::new(&request), added) else {
             return GrpcResponseFuture::unobserved(self.inner.call(request));
         };
         if !call.is_inert() {

@@ -12,7 +12,7 @@ use otel_core::carrier::HeaderExtractor;
 use otel_core::propagation::{
     InboundTrust, has_local_span, receive, why_not_continued, with_deferred_decision,
 };
-use otel_core::{Instrumenter, ServerLayer, call_hook, current_context, is_path_excluded};
+use otel_core::{Instrumenter, RequestAttributes, ServerLayer, call_hook, current_context, is_path_excluded};
 use tonic::transport::server::TcpConnectInfo;
 
 use crate::call::{Call, CallParts, HeadRules};
@@ -31,6 +31,7 @@ pub(super) struct Settings {
     pub(super) methods: Option<HashSet<&'static str>>,
     pub(super) trace_bin: bool,
     pub(super) report: MessageReport,
+    pub(super) request_attributes: bool,
     pub(super) head: Option<Arc<HeadRules>>,
     pub(super) peer: PeerOf,
     pub(super) trust: InboundTrust,
@@ -38,7 +39,11 @@ pub(super) struct Settings {
 
 impl Settings {
     /// Starts the call's operation, unless nobody wants it and there is nothing of the caller's to hand on.
-    pub(super) fn begin(&self, grpc: &GrpcRequest<'_>) -> Option<Call<ServerSide>> {
+    pub(super) fn begin(
+        &self,
+        grpc: &GrpcRequest<'_>,
+        added: Option<RequestAttributes>,
+    ) -> Option<Call<ServerSide>> {
         let current = current_context();
         let is_unwanted = self.is_unwanted(grpc);
         if is_unwanted && has_local_span(&current) {
@@ -55,10 +60,16 @@ impl Settings {
         if self.instrumenter.convention().rules.remote_contexts && !is_nested {
             self.count_caller(grpc.headers, &parent, &links);
         }
-        self.start(grpc, &parent, links)
+        self.start(grpc, added, &parent, links)
     }
 
-    fn start(&self, grpc: &GrpcRequest<'_>, parent: &Context, links: Vec<Link>) -> Option<Call<ServerSide>> {
+    fn start(
+        &self,
+        grpc: &GrpcRequest<'_>,
+        added: Option<RequestAttributes>,
+        parent: &Context,
+        links: Vec<Link>,
+    ) -> Option<Call<ServerSide>> {
         let method = Method::new(grpc.path(), self.methods.as_ref());
         let rules = &self.instrumenter.convention().rules;
         let (name, names) = (rules.own_name(grpc), rules.names());
@@ -76,6 +87,7 @@ impl Settings {
             standing: method.standing(),
             has_own_name,
             names,
+            added,
             head: self.head.clone(),
             messages: Messages::wanted(self.report, rules, is_counted, None),
             ..CallParts::default()

@@ -7,7 +7,7 @@ use http::Response;
 use otel_grpc::{
     ClientSide, GrpcAttempt, GrpcAttemptLayer, GrpcClient, GrpcClientLayer, GrpcClientLayerBuilder,
     GrpcResponseBody, GrpcResponseFuture, GrpcServer, GrpcServerLayer, GrpcServerLayerBuilder,
-    GrpcTraceBinPropagator, ServerSide,
+    GrpcTraceBinPropagator, RequestAttributes, ServerSide,
 };
 
 type Answer = Ready<Result<Response<String>, Infallible>>;
@@ -25,6 +25,7 @@ fn public_types_go_from_thread_to_thread() {
     is_thread_safe::<GrpcServerLayer>();
     is_thread_safe::<GrpcServerLayerBuilder>();
     is_thread_safe::<GrpcTraceBinPropagator>();
+    is_thread_safe::<RequestAttributes>();
     is_thread_safe::<GrpcResponseBody<String, ServerSide>>();
     is_thread_safe::<GrpcResponseBody<String, ClientSide>>();
     is_thread_safe::<GrpcResponseFuture<Answer, ServerSide>>();

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use http::Extensions;
-use otel_core::Operation;
+use otel_core::{Operation, RequestAttributes};
 
+use super::HttpUpgrade;
 use super::convention::ServerConvention;
 use super::route::HttpRoute;
 use super::settings::add_at_end;
-use super::{HttpUpgrade, RequestAttributes};
 
 /// What is known further in.
 #[derive(Debug)]

@@ -151,7 +151,25 @@ impl HttpServerLayerBuilder {
     }
 
     /// Gives each request a [`RequestAttributes`](crate::RequestAttributes) in its extensions, through which handlers
-    /// add attributes. Default: `false`.
+    /// add attributes until the body has ended. It is enough that one of two layers around one service is built so; if that is
+    /// the inner one, what it was given counts once there is a response, since it goes out to the span with that. Default:
+    /// `false`.
+    ///
+    /// ```
+    /// # #[cfg(feature = "axum")] {
+    /// use axum::{Extension, Router, routing::get};
+    /// use otel_http::{HttpServerLayer, RequestAttributes};
+    ///
+    /// async fn search(Extension(attributes): Extension<RequestAttributes>) -> &'static str {
+    ///     attributes.span("shop.results", 12); // on the span only
+    ///     attributes.both("shop.cached", true); // few values: on the metric too
+    ///     "results"
+    /// }
+    ///
+    /// let layer = HttpServerLayer::builder().for_axum().with_request_attributes(true).build();
+    /// let app: Router = Router::new().route("/search", get(search)).layer(layer);
+    /// # }
+    /// ```
     pub fn with_request_attributes(mut self, give: bool) -> Self {
         self.server.request_attributes = give;
         self

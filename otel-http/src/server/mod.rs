@@ -1,6 +1,5 @@
 //! The server side: a tower layer around routers and services.
 
-mod attributes;
 mod bodies;
 mod convention;
 mod future;
@@ -18,7 +17,6 @@ mod tally;
 mod trace_response;
 mod upgrade;
 
-pub use attributes::RequestAttributes;
 pub(crate) use convention::ServerConvention;
 pub use future::HttpServerResponseFuture;
 pub use layer::{HttpServerLayer, HttpServerLayerBuilder};

@@ -6,14 +6,14 @@ use std::task::{Context as TaskContext, Poll};
 
 use http::{Request, Response};
 use http_body::Body;
-use otel_core::{AlreadyObserved, ServerLayer};
+use otel_core::{AlreadyObserved, RequestAttributes, ServerLayer};
 use tower_service::Service;
 
+use super::HttpUpgrade;
 use super::future::HttpServerResponseFuture;
 use super::handed::{ForOuterLayer, Handed};
 use super::request_size::RequestSize;
 use super::settings::Settings;
-use super::{HttpUpgrade, RequestAttributes};
 use crate::HttpRequest;
 use crate::body::HttpResponseBody;
 use crate::cached::Route;
@@ -48,7 +48,8 @@ where
     fn call(&mut self, mut request: Request<A>) -> Self::Future {
         // A handler may ask for them whether or not the request is observed.
         let settings = &*self.settings;
-        let attributes = settings.options.request_attributes.then(|| RequestAttributes::of(&mut request));
+        let attributes =
+            settings.options.request_attributes.then(|| RequestAttributes::of(request.extensions_mut()));
         let upgrade = settings.options.upgrades.then(|| HttpUpgrade::of(&mut request));
         if settings.instrumenter.is_idle() {
             return HttpServerResponseFuture::unobserved(self.inner.call(request));

@@ -7,10 +7,10 @@ use opentelemetry::trace::Link;
 use opentelemetry::{Context, KeyValue};
 use otel_core::propagation::{InboundTrust, has_local_span, receive, why_not_continued};
 use otel_core::{
-    AttributeNames, Instrumenter, Operation, ServerLayer, call_hook, current_context, is_path_excluded,
+    AttributeNames, Instrumenter, Operation, RequestAttributes, ServerLayer, call_hook, current_context,
+    is_path_excluded,
 };
 
-use super::RequestAttributes;
 use super::bodies::Bodies;
 use super::convention::{ServerConvention, ServerRequest};
 use super::names::OURS;
