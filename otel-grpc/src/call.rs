@@ -15,7 +15,7 @@ use crate::code;
 use crate::convention::{GrpcConvention, write_peer};
 use crate::deadline::Deadline;
 use crate::messages::Messages;
-use crate::method::{OTHER, SYSTEM, prove};
+use crate::method::{OTHER, SYSTEM, Standing};
 use crate::names::OURS;
 use crate::side::Side;
 use crate::text::shown;
@@ -53,17 +53,6 @@ pub(crate) struct CallParts {
     pub(crate) refused: Option<Code>,
 }
 
-/// What is known of the method until the call has ended.
-#[derive(Debug)]
-pub(crate) enum Standing {
-    /// There is a list, and it has decided; or it is no name of a method.
-    Settled(&'static str),
-    /// There is no list. It was called before and was there, or has begun to answer.
-    Proven(&'static str),
-    /// There is no list, and nobody knows yet.
-    Unproven(Box<str>),
-}
-
 type PeerOfResponse = Arc<dyn Fn(&Extensions) -> Option<SocketAddr> + Send + Sync>;
 
 /// What a layer was told to read from responses' heads.
@@ -71,12 +60,6 @@ type PeerOfResponse = Arc<dyn Fn(&Extensions) -> Option<SocketAddr> + Send + Syn
 pub(crate) struct HeadRules {
     pub(crate) headers: HeaderCapture,
     pub(crate) peer: Option<PeerOfResponse>,
-}
-
-impl Default for Standing {
-    fn default() -> Self {
-        Self::Settled(OTHER)
-    }
 }
 
 impl<S: Side> Call<S> {
@@ -161,12 +144,7 @@ impl<S: Side> Call<S> {
     /// A stream begins, and may last for days: other calls of its method need not wait for its end to be known.
     pub(crate) fn on_begin(&mut self) {
         let Some(operation) = &mut self.operation else { return };
-        let standing = &mut operation.tally().parts.standing;
-        if let Standing::Unproven(name) = standing
-            && let Some(name) = prove(name)
-        {
-            *standing = Standing::Proven(name);
-        }
+        operation.tally().parts.standing.begin();
     }
 
     /// Looks at data of the response.
@@ -282,18 +260,6 @@ impl CallParts {
 
     fn is_late(&self) -> bool {
         self.deadline.is_some_and(|deadline| deadline.has_passed())
-    }
-}
-
-impl Standing {
-    /// Without a list of methods, a call that ends `UNIMPLEMENTED` was for none.
-    fn settled(&self, code: Code) -> &'static str {
-        match (self, code) {
-            (Self::Settled(name), _) => name,
-            (_, Code::Unimplemented) => OTHER,
-            (Self::Proven(name), _) => name,
-            (Self::Unproven(name), _) => prove(name).unwrap_or(OTHER),
-        }
     }
 }
 

@@ -11,8 +11,8 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 use opentelemetry::Value;
 use otel_core::{Attributes, bounded};
+use tonic::Code;
 
-use crate::call::Standing;
 use crate::text::slot_of;
 
 /// What stands for all methods that are not known.
@@ -114,8 +114,46 @@ impl<'a> Method<'a> {
     }
 }
 
+/// What is known of the method until the call has ended.
+#[derive(Debug)]
+pub(crate) enum Standing {
+    /// There is a list, and it has decided; or it is no name of a method.
+    Settled(&'static str),
+    /// There is no list. It was called before and was there, or has begun to answer.
+    Proven(&'static str),
+    /// There is no list, and nobody knows yet.
+    Unproven(Box<str>),
+}
+
+impl Default for Standing {
+    fn default() -> Self {
+        Self::Settled(OTHER)
+    }
+}
+
+impl Standing {
+    /// The method answers.
+    pub(crate) fn begin(&mut self) {
+        if let Self::Unproven(name) = self
+            && let Some(name) = prove(name)
+        {
+            *self = Self::Proven(name);
+        }
+    }
+
+    /// The name for the metrics. Without a list of methods, a call that ends `UNIMPLEMENTED` was for none.
+    pub(crate) fn settled(&self, code: Code) -> &'static str {
+        match (self, code) {
+            (Self::Settled(name), _) => name,
+            (_, Code::Unimplemented) => OTHER,
+            (Self::Proven(name), _) => name,
+            (Self::Unproven(name), _) => prove(name).unwrap_or(OTHER),
+        }
+    }
+}
+
 /// Makes a name known for the process's life. `None` when too many are known.
-pub(crate) fn prove(name: &str) -> Option<&'static str> {
+fn prove(name: &str) -> Option<&'static str> {
     let mut methods = METHODS.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(name) = methods.proven.get(name) {
         return Some(name);
