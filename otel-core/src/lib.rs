@@ -29,6 +29,7 @@ mod served;
 mod started;
 mod text;
 mod tracer;
+mod url_secrets;
 
 pub use attributes::{AttributeNames, Attributes};
 pub use body::{BodyObserver, ObservedBody};
@@ -52,3 +53,4 @@ pub use request_attributes::RequestAttributes;
 pub use series::{SeriesCache, extend_series};
 pub use served::ServerLayer;
 pub use text::bounded;
+pub use url_secrets::UrlSecrets;

@@ -1,9 +1,7 @@
 //! What is shown of a header that was asked for and is no secret.
 
 use http::HeaderName;
-use otel_core::bounded;
-
-use crate::url::SecretKeys;
+use otel_core::{UrlSecrets, bounded};
 
 /// Headers that are a URL, which may hold credentials and signatures; in any other there may be one.
 const URLS: [&str; 11] = [
@@ -21,12 +19,39 @@ const URLS: [&str; 11] = [
 ];
 
 /// For [`otel_core::HeaderCapture::capture`].
-pub(crate) fn shown(keys: &SecretKeys) -> impl Fn(&HeaderName, &str) -> String + '_ {
+pub(crate) fn shown(secrets: &UrlSecrets) -> impl Fn(&HeaderName, &str) -> String + '_ {
     |name, text| match URLS.contains(&name.as_str()) {
-        true => bounded(&keys.redact_url(text)).to_owned(),
-        false if text.contains(['?', '@']) => bounded(&keys.redact_urls(text)).to_owned(),
+        true => bounded(&secrets.redact_url(text)).to_owned(),
+        false if text.contains(['?', '@']) => bounded(&redact_urls(secrets, text)).to_owned(),
         false => bounded(text).to_owned(),
     }
+}
+
+/// A header that may hold URLs among other words: `Link`, the source of a copy.
+fn redact_urls(secrets: &UrlSecrets, text: &str) -> String {
+    let mut redacted = String::with_capacity(text.len() + 24);
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (word, after) = rest.split_at(word_end(rest));
+        match word.contains("://") || word.contains('?') {
+            true => redacted.push_str(&secrets.redact_url(word)),
+            false => redacted.push_str(word),
+        }
+        let mark = after.chars().next();
+        redacted.extend(mark);
+        rest = &after[mark.map_or(0, char::len_utf8)..];
+    }
+    redacted
+}
+
+/// Commas and semicolons may be part of a URL.
+fn word_end(text: &str) -> usize {
+    let ends = |(at, mark): &(usize, char)| match mark {
+        ' ' | '\t' | '<' | '>' | '"' => true,
+        ',' | ';' => text[at + 1..].starts_with("http"),
+        _ => false,
+    };
+    text.char_indices().find(ends).map_or(text.len(), |(at, _)| at)
 }
 
 #[cfg(test)]
@@ -35,7 +60,7 @@ mod tests {
 
     #[test]
     fn secrets_of_urls_are_hidden_in_whatever_header_holds_one() {
-        let keys = SecretKeys::default();
+        let secrets = UrlSecrets::default();
         for (name, sent, expected) in [
             ("location", "/a?sig=x#top", "/a?sig=REDACTED"),
             (
@@ -59,7 +84,7 @@ mod tests {
             ("from", "ada@shop.example", "ada@shop.example"),
             ("accept", "*/*", "*/*"),
         ] {
-            assert_eq!(shown(&keys)(&HeaderName::from_static(name), sent), expected, "{name}");
+            assert_eq!(shown(&secrets)(&HeaderName::from_static(name), sent), expected, "{name}");
         }
     }
 }

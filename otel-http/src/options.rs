@@ -8,12 +8,12 @@ use opentelemetry::baggage::BaggageExt;
 use opentelemetry::logs::Severity;
 use opentelemetry::{Context, Key};
 use otel_core::{
-    AttributeNames, Attributes, ErrorType, EventLog, HeaderCapture, HttpHeaders, Providers, call_hook,
+    AttributeNames, Attributes, ErrorType, EventLog, HeaderCapture, HttpHeaders, Providers, UrlSecrets,
+    call_hook,
 };
 
 use crate::header::shown;
 use crate::hooks::{AddFromRequest, AddFromResponse, Filter, SpanNameOf};
-use crate::url::SecretKeys;
 use crate::{HttpRequest, HttpResponse};
 
 #[derive(Clone, Default)]
@@ -28,7 +28,7 @@ pub(crate) struct Options {
 pub(crate) struct Rules {
     pub(crate) request_headers: HeaderCapture,
     pub(crate) response_headers: HeaderCapture,
-    pub(crate) secret_keys: SecretKeys,
+    pub(crate) url_secrets: UrlSecrets,
     pub(crate) baggage_keys: Vec<String>,
     pub(crate) span_name: Option<SpanNameOf>,
     pub(crate) add_request: Option<AddFromRequest>,
@@ -54,7 +54,7 @@ impl Rules {
         headers: &HeaderMap,
         attributes: &mut Attributes<'_>,
     ) {
-        let shown = shown(&self.secret_keys);
+        let shown = shown(&self.url_secrets);
         self.request_headers.capture_with_installed(of, "http.request.header.", headers, attributes, shown);
     }
 
@@ -64,7 +64,7 @@ impl Rules {
         headers: &HeaderMap,
         attributes: &mut Attributes<'_>,
     ) {
-        let shown = shown(&self.secret_keys);
+        let shown = shown(&self.url_secrets);
         self.response_headers.capture_with_installed(of, "http.response.header.", headers, attributes, shown);
     }
 
@@ -242,7 +242,7 @@ macro_rules! http_setters {
         /// presigned URLs. Case counts; of an empty list no key is replaced. Default: `X-Amz-Signature`, `X-Amz-Credential`,
         /// `X-Amz-Security-Token`, `AWSAccessKeyId`, `Signature`, `sig`, `X-Goog-Signature`.
         pub fn with_redacted_query_keys(mut self, keys: impl IntoIterator<Item = impl Into<String>>) -> Self {
-            self.$($options).+.rules.secret_keys = crate::url::SecretKeys::new(keys);
+            self.$($options).+.rules.url_secrets = otel_core::UrlSecrets::of_keys(keys);
             self
         }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use opentelemetry::logs::AnyValue;
 use opentelemetry::{Key, KeyValue};
-use otel_core::call_hook;
+use otel_core::{UrlSecrets, call_hook};
 use serde_json::Value;
 
 use super::limits;
@@ -44,6 +44,7 @@ impl ContentPolicy {
         self.hide(request, output);
         self.mask(request, output);
         self.cut(request, output);
+        redact_urls(request, output);
     }
 
     fn hide(&self, request: &mut RequestContent, output: &mut Vec<OutputMessage>) {
@@ -223,6 +224,16 @@ fn all_parts<'a>(
     let inputs = request.input_messages.iter_mut().map(|message| &mut message.parts);
     let outputs = output.iter_mut().map(|choice| &mut choice.message.parts);
     inputs.chain(outputs).chain(std::iter::once(&mut request.system_instructions))
+}
+
+/// Whoever has a presigned URL has what is there. Those that were cut are gone by now.
+fn redact_urls(request: &mut RequestContent, output: &mut [OutputMessage]) {
+    let secrets = UrlSecrets::default();
+    for part in all_parts(request, output).flatten() {
+        if let Part::Uri { uri, .. } = part {
+            *uri = secrets.redact_url(uri);
+        }
+    }
 }
 
 fn refer(captured: &mut CapturedContent, reference: &str, input: bool, output: bool) {

@@ -30,7 +30,8 @@ const MASKED_TEXT: usize = 256 * 1024;
 /// ```
 ///
 /// What was captured is hidden, masked, cut, and then recorded or uploaded, in this order. A mask that panics drops the
-/// content, and so does one that could not see a text whole.
+/// content, and so does one that could not see a text whole. The URI of an image or the like, which is often a presigned one,
+/// is recorded without credentials, signatures and fragment.
 #[derive(Clone, Default)]
 pub struct ContentPolicy {
     pub(super) span_attributes: bool,

@@ -6,7 +6,7 @@ use std::fmt::Display;
 use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{Link, TraceContextExt};
-use otel_core::current_context;
+use otel_core::{UrlSecrets, current_context};
 use serde_json::{Map, Value};
 
 use super::facts::{McpFacts, McpTransport, Side};
@@ -65,9 +65,10 @@ impl McpMessageBuilder {
         self
     }
 
-    /// `mcp.resource.uri`, without a user's name and password, as in a URL.
+    /// `mcp.resource.uri`, as URLs are recorded: without user and password, without the values of secret keys in its query
+    /// (`sig`, `X-Amz-Signature` and the others of the conventions), and without a fragment.
     pub fn with_resource_uri(mut self, uri: impl Into<String>) -> Self {
-        self.facts.resource_uri = Some(without_credentials(uri.into()));
+        self.facts.resource_uri = Some(UrlSecrets::default().redact_url(&uri.into()));
         self
     }
 
@@ -151,19 +152,5 @@ impl McpMessageBuilder {
             return (ambient.with_cleared_baggage(), vec![link]);
         }
         (caller, if other { vec![Link::with_context(ambient_span)] } else { Vec::new() })
-    }
-}
-
-/// "[A URL] MUST NOT contain credentials passed via URL in form of `https://username:password@www.example.com/`": what is
-/// said of `url.full` is as true of other URIs.
-///
-/// <https://opentelemetry.io/docs/specs/semconv/registry/attributes/url/>
-fn without_credentials(uri: String) -> String {
-    let Some(start) = uri.find("://").map(|at| at + "://".len()) else { return uri };
-    let (scheme, rest) = uri.split_at(start);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    match authority.rfind('@') {
-        Some(at) => format!("{scheme}REDACTED:REDACTED{}", &rest[at..]),
-        None => uri,
     }
 }

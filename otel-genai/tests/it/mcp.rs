@@ -93,10 +93,11 @@ fn names_and_other_messages() {
     let genai = mcp(&telemetry);
     genai.mcp_client("prompts/get").with_prompt("greet").with_transport(McpTransport::Stdio).start().end();
     genai.mcp_client("resources/read").with_resource_uri("file:///x").start().end();
-    genai.mcp_client("resources/subscribe").with_resource_uri("pg://me:pw@db.example/a@b").start().end();
+    let uri = "pg://me:pw@db.example/a@b?v=1&sig=x&X-Amz-Security-Token=y#top";
+    genai.mcp_client("resources/subscribe").with_resource_uri(uri).start().end();
     genai.mcp_server("notifications/progress").start().end();
     assert_conventions(&telemetry);
-    let uri = "pg://REDACTED:REDACTED@db.example/a@b";
+    let uri = "pg://REDACTED:REDACTED@db.example/a@b?v=1&sig=REDACTED&X-Amz-Security-Token=REDACTED";
     telemetry.assert_span(span("resources/subscribe").client().has("mcp.resource.uri", uri));
     let prompt = span("prompts/get greet").client().has("network.transport", "pipe");
     telemetry.assert_span(prompt.has_no("gen_ai.operation.name"));

@@ -180,7 +180,7 @@ impl ClientConvention {
     fn on_start_of_span(&self, request: &ClientRequest<'_>, attributes: &mut Attributes<'_>) {
         let mut url = request.http.url;
         url.authority = url.authority.or_else(|| request.http.text(&HOST));
-        let mut full = url.full(&self.rules.secret_keys);
+        let mut full = url.full(&self.rules.url_secrets);
         full.truncate(bounded(&full).len());
         attributes.span("url.full", full);
         self.rules.capture_request(HttpHeaders::ClientRequest, request.http.headers, attributes);

@@ -160,7 +160,7 @@ impl ServerConvention {
     fn url_attributes(&self, http: &HttpRequest<'_>, attributes: &mut Attributes<'_>) {
         attributes.span("url.path", bounded(http.url.path).to_owned());
         if let Some(query) = http.url.query {
-            attributes.span("url.query", self.rules.secret_keys.redact_query(bounded(query)).into_owned());
+            attributes.span("url.query", self.rules.url_secrets.redact_query(bounded(query)).into_owned());
         }
     }
 }
