@@ -22,6 +22,7 @@ mod request;
 pub mod reqwest;
 mod server;
 mod synthetic;
+mod trusted_proxies;
 mod url;
 
 use opentelemetry::InstrumentationScope;
@@ -33,12 +34,12 @@ pub use client::{
     CountsResends, DestinationPolicy, HttpClient, HttpClientLayer, HttpClientLayerBuilder,
     HttpClientResponseFuture, ResendCount, ResendCountLayer, UrlTemplate,
 };
-pub use forwarded::{InvalidNetwork, TrustedProxies};
 pub use otel_core::{Attributes, RequestAttributes};
 pub use request::{HttpRequest, HttpResponse, not_grpc};
 pub use server::{
     HttpRoute, HttpServer, HttpServerLayer, HttpServerLayerBuilder, HttpServerResponseFuture, HttpUpgrade,
 };
+pub use trusted_proxies::{InvalidNetwork, TrustedProxies};
 
 /// The buckets that the convention gives for both duration metrics, in seconds.
 /// <https://opentelemetry.io/docs/specs/semconv/http/http-metrics/#metric-httpserverrequestduration>

@@ -19,9 +19,9 @@ use super::series::Series;
 use super::settings::known_scheme;
 use super::tally::RequestTally;
 use crate::cached::{Route, repeated_host, repeated_text};
-use crate::forwarded::Forwarded;
 use crate::options::Rules;
 use crate::protocol::{is_server_error, status_error};
+use crate::trusted_proxies::Forwarded;
 use crate::{ENDED_EARLY, HttpRequest, HttpResponse};
 
 #[derive(Debug)]

@@ -19,11 +19,11 @@ use super::series::Series;
 use super::tally::ExpectedBody;
 use super::trace_response::MayKnow;
 use crate::cached::Route;
-use crate::forwarded::Forwarded;
 use crate::hooks::Filter;
 use crate::method::MethodName;
 use crate::protocol::protocol_version;
 use crate::synthetic::synthetic_type;
+use crate::trusted_proxies::Forwarded;
 use crate::{HttpRequest, TrustedProxies};
 
 /// What the services of one layer share.
