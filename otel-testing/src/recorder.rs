@@ -6,7 +6,6 @@ use std::fmt;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, SystemTime};
 
-use opentelemetry::logs::LogRecord as _;
 use opentelemetry::trace::{Span as _, SpanContext};
 use opentelemetry::{Context, InstrumentationScope};
 use opentelemetry_sdk::error::OTelSdkResult;
@@ -138,11 +137,7 @@ impl LogRecorder {
 
 impl LogProcessor for LogRecorder {
     fn emit(&self, record: &mut SdkLogRecord, scope: &InstrumentationScope) {
-        for (key, value) in span_fields::take() {
-            if record.attributes_iter().all(|(known, _)| known.as_str() != key) {
-                record.add_attribute(key, value);
-            }
-        }
+        span_fields::add_to(record);
         let log = Log {
             body: record.body().cloned().map(Into::into),
             severity: record.severity_number(),

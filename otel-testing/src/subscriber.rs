@@ -37,6 +37,6 @@ where
         .with_tracked_inactivity(false)
         // Events are logs; as span events they would be there twice, and errors would set the span's status.
         .with_filter(filter_fn(|metadata| metadata.is_span()));
-    let logs = WithSpanFields(OpenTelemetryTracingBridge::new(loggers));
+    let logs = WithSpanFields { bridge: OpenTelemetryTracingBridge::new(loggers), add_more: |_, _| {} };
     tracing_subscriber::registry().with(targets).with(spans).with(logs)
 }

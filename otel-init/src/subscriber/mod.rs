@@ -1,6 +1,5 @@
 //! The `tracing` subscriber: console lines, spans to traces, events to logs.
 
-mod causes;
 mod console;
 mod late;
 mod levels;
@@ -13,7 +12,8 @@ use std::thread;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
 use tracing::subscriber::{Interest, NoSubscriber, SetGlobalDefaultError};
-use tracing::{Metadata, Subscriber, dispatcher};
+use tracing::{Event, Metadata, Subscriber, dispatcher};
+use tracing_log::NormalizeEvent;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context, Filter, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
@@ -24,7 +24,7 @@ pub(crate) use late::guard_dropped;
 pub(crate) use levels::{Levels, level_of};
 
 use self::late::Late;
-use self::span_fields::WithSpanFields;
+use self::span_fields::{Fields, WithSpanFields};
 use crate::config::SubscriberConfig;
 use crate::control::Live;
 use crate::diagnostics;
@@ -115,9 +115,24 @@ where
     let bridge = OpenTelemetryTracingBridge::new(&pipeline.logger_provider);
     let wants: fn(&Metadata<'_>) -> bool =
         if pipeline.has_span_fields { |_| true } else { |metadata| metadata.is_event() };
-    WithSpanFields { bridge, has_code_locations: pipeline.has_code_locations }
+    let add_more =
+        if pipeline.has_code_locations { add_location } else { |_: &Event<'_>, _: &mut Fields| {} };
+    WithSpanFields { bridge, add_more }
         .and_then(Late)
         .with_filter(ExportFilter { live: pipeline.live(), wants })
+}
+
+/// <https://opentelemetry.io/docs/specs/semconv/registry/attributes/code/>
+fn add_location(event: &Event<'_>, fields: &mut Fields) {
+    // Of a record of the `log` crate, the event's own place is in the bridge from there.
+    let normalized = event.normalized_metadata();
+    let metadata = normalized.as_ref().unwrap_or_else(|| event.metadata());
+    if let Some(file) = metadata.file() {
+        fields.set("code.file.path", file.to_owned().into());
+    }
+    if let Some(line) = metadata.line() {
+        fields.set("code.line.number", i64::from(line).into());
+    }
 }
 
 /// What is exported: up to the level of the moment, and nothing of the export itself. `tracing` remembers the answer for each

@@ -1,26 +1,34 @@
-//! Fields of `tracing` spans on the log records of the events inside of them.
+//! Fields of `tracing` spans on the log records of the events inside of them, and what caused an error.
 //!
-//! Upstream's bridge can do it behind an experimental feature, but keeps every value that a field ever had for as long as
+//! `otel-init` (`src/subscriber/span_fields.rs`) and `otel-testing` (`src/span_fields.rs`) have the same file, because neither
+//! depends on the other, and a test reads in a record what a collector gets; CI compares them.
+//!
+//! Upstream's bridge can add fields behind an experimental feature, but keeps every value that a field ever had for as long as
 //! the span lives. So the fields are kept here, each once, and handed to the log chain while the bridge emits the event on this
 //! very thread.
 
 use std::cell::RefCell;
-use std::fmt::Debug;
+use std::error::Error;
+use std::fmt::{Debug, Write};
 
-use opentelemetry::logs::AnyValue;
+use opentelemetry::logs::{AnyValue, LogRecord};
 use opentelemetry_sdk::logs::SdkLogRecord;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Subscriber};
-use tracing_log::NormalizeEvent;
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
-use super::causes;
-
 /// Fields that tell the span what to be. `tracing-opentelemetry` reads them, and they are no attributes of the span either.
 const FOR_THE_SPAN: [&str; 4] = ["otel.name", "otel.kind", "otel.status_code", "otel.status_description"];
+
+/// "A stacktrace as a string in the natural representation for the language runtime": for an error that is its chain.
+/// <https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-logs/>
+const STACKTRACE: &str = "exception.stacktrace";
+
+/// No chain is this long, but for one that leads back to itself.
+const LONGEST: usize = 32;
 
 thread_local! {
     /// The fields of the spans around the event that this thread emits at the moment.
@@ -29,7 +37,6 @@ thread_local! {
 
 /// Adds the fields, and what caused an error, to a record that this thread emits, but for what the event has itself.
 pub(crate) fn add_to(record: &mut SdkLogRecord) {
-    use opentelemetry::logs::LogRecord;
     CURRENT.with_borrow_mut(|fields| {
         for (name, value) in fields.drain(..) {
             if record.attributes_iter().all(|(key, _)| key.as_str() != name) {
@@ -42,13 +49,13 @@ pub(crate) fn add_to(record: &mut SdkLogRecord) {
 /// A bridge to logs that knows the fields of the spans around an event.
 pub(crate) struct WithSpanFields<L> {
     pub(crate) bridge: L,
-    /// Whether records say where in the code they were made.
-    pub(crate) has_code_locations: bool,
+    /// Adds what else there is to say of an event.
+    pub(crate) add_more: fn(&Event<'_>, &mut Fields),
 }
 
 /// The fields of spans, the last value of each. Their number is bounded by that of the fields in the code.
 #[derive(Default)]
-struct Fields(Vec<(&'static str, AnyValue)>);
+pub(crate) struct Fields(Vec<(&'static str, AnyValue)>);
 
 impl<S, L> Layer<S> for WithSpanFields<L>
 where
@@ -88,12 +95,10 @@ where
                 fields.0.iter().for_each(|(name, value)| around.set(name, value.clone()));
             }
         }
-        if let Some(causes) = causes::of(event) {
-            around.0.push((causes::STACKTRACE, causes.into()));
+        if let Some(causes) = causes(event) {
+            around.set(STACKTRACE, causes.into());
         }
-        if self.has_code_locations {
-            around.0.extend(location(event));
-        }
+        (self.add_more)(event, &mut around);
         CURRENT.set(around.0);
         self.bridge.on_event(event, context);
         // What nobody took, because the record was filtered out.
@@ -101,18 +106,8 @@ where
     }
 }
 
-/// <https://opentelemetry.io/docs/specs/semconv/registry/attributes/code/>
-fn location(event: &Event<'_>) -> impl Iterator<Item = (&'static str, AnyValue)> {
-    // Of a record of the `log` crate, the event's own place is in the bridge from there.
-    let normalized = event.normalized_metadata();
-    let metadata = normalized.as_ref().unwrap_or_else(|| event.metadata());
-    let file = metadata.file().map(|file| ("code.file.path", AnyValue::from(file.to_owned())));
-    let line = metadata.line().map(|line| ("code.line.number", AnyValue::from(i64::from(line))));
-    file.into_iter().chain(line)
-}
-
 impl Fields {
-    fn set(&mut self, name: &'static str, value: AnyValue) {
+    pub(crate) fn set(&mut self, name: &'static str, value: AnyValue) {
         if let Some((_, known)) = self.0.iter_mut().find(|(known, _)| *known == name) {
             *known = value;
         } else if !FOR_THE_SPAN.contains(&name) {
@@ -148,77 +143,28 @@ impl Visit for Fields {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::sync::{Arc, Mutex};
+/// The last error of the event and all that caused it, a line each; none without an error, or a cause. Upstream's bridge keeps
+/// the error's own text alone, as `exception.message`. That is mostly the least of it: "order not placed", and not which
+/// connection was refused.
+fn causes(event: &Event<'_>) -> Option<String> {
+    let mut causes = Causes(None);
+    event.record(&mut causes);
+    causes.0
+}
 
-    use tracing_subscriber::Registry;
-    use tracing_subscriber::layer::SubscriberExt;
+struct Causes(Option<String>);
 
-    use super::*;
-
-    /// Stands for the bridge: keeps what a record would get.
-    struct Reading(Arc<Mutex<Vec<(&'static str, AnyValue)>>>);
-
-    impl<S: Subscriber> Layer<S> for Reading {
-        fn on_event(&self, _: &Event<'_>, _: Context<'_, S>) {
-            self.0.lock().unwrap().extend(CURRENT.with_borrow(Clone::clone));
+impl Visit for Causes {
+    fn record_error(&mut self, _field: &Field, error: &(dyn Error + 'static)) {
+        let mut cause = error.source();
+        self.0 = cause.is_some().then(|| error.to_string());
+        for _ in 0..LONGEST {
+            let (Some(chain), Some(next)) = (&mut self.0, cause) else { return };
+            // Writing to a text does not fail.
+            let _ = write!(chain, "\nCaused by: {next}");
+            cause = next.source();
         }
     }
 
-    #[test]
-    fn each_field_is_there_once_and_none_is_crowded_out_by_those_of_outer_spans() {
-        let read = Arc::<Mutex<Vec<_>>>::default();
-        let layer = WithSpanFields { bridge: Reading(Arc::clone(&read)), has_code_locations: false };
-        tracing::subscriber::with_default(Registry::default().with(layer), || {
-            // As many as a span can have.
-            let outer = tracing::info_span!(
-                "outer",
-                a = 0,
-                b = 0,
-                c = 0,
-                d = 0,
-                e = 0,
-                f = 0,
-                g = 0,
-                h = 0,
-                i = 0,
-                j = 0,
-                k = 0,
-                l = 0,
-                m = 0,
-                n = 0,
-                o = 0,
-                p = 0,
-                q = 0,
-                r = 0,
-                s = 0,
-                t = 0,
-                u = 0,
-                v = 0,
-                w = 0,
-                x = 0,
-                y = 0,
-                z = 0,
-                aa = 0,
-                bb = 0,
-                cc = 0,
-                dd = 0,
-                ee = 0,
-                round = -1_i64
-            );
-            let _outer = outer.enter();
-            (0..1000_i64).for_each(|round| {
-                outer.record("round", round);
-            });
-            let _inner = tracing::info_span!("inner", order = 7_i64, a = 1_i64).entered();
-            tracing::info!("an event");
-        });
-        let read = read.lock().unwrap();
-        let values =
-            |name| read.iter().filter(move |(known, _)| *known == name).map(|(_, value)| value.clone());
-        for (name, value) in [("order", 7), ("a", 1), ("round", 999)] {
-            assert_eq!(Vec::from_iter(values(name)), [AnyValue::Int(value)], "{name}: {read:?}");
-        }
-    }
+    fn record_debug(&mut self, _field: &Field, _value: &dyn Debug) {}
 }

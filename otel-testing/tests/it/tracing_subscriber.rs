@@ -159,6 +159,7 @@ fn a_record_has_what_caused_its_error() {
     let cause = "x".parse::<u8>().unwrap_err();
     let error = NotPlaced(cause.clone());
     tracing::subscriber::with_default(telemetry.subscriber(), || {
+        let _around = tracing::info_span!("around", exception.stacktrace = "of something else").entered();
         tracing::error!(error = &error as &(dyn std::error::Error + 'static), "failed");
         tracing::error!(error = &cause as &(dyn std::error::Error + 'static), "without a cause");
     });
@@ -166,7 +167,7 @@ fn a_record_has_what_caused_its_error() {
     assert!(logs[0].has("exception.message", "order not placed"), "{:?}", logs[0]);
     let chain = format!("order not placed\nCaused by: {cause}");
     assert!(logs[0].has("exception.stacktrace", chain), "{:?}", logs[0]);
-    assert_eq!(logs[1].attribute("exception.stacktrace"), None);
+    assert!(logs[1].has("exception.stacktrace", "of something else"), "{:?}", logs[1]);
 }
 
 /// As otel-init exports it: the innermost span wins over those around it, and the event's own field over all.
@@ -189,4 +190,58 @@ fn a_record_has_the_fields_of_the_spans_around_it() {
     );
     assert_eq!(charged.attributes.iter().count(), 3, "{charged:?}");
     assert!(logs[1].has("tenant", "own"), "{:?}", logs[1]);
+}
+
+#[test]
+fn each_field_is_there_once_and_none_is_crowded_out_by_those_of_outer_spans() {
+    let telemetry = TestTelemetry::new();
+    tracing::subscriber::with_default(telemetry.subscriber(), || {
+        // As many as a span can have.
+        let outer = tracing::info_span!(
+            "outer",
+            a = 0,
+            b = 0,
+            c = 0,
+            d = 0,
+            e = 0,
+            f = 0,
+            g = 0,
+            h = 0,
+            i = 0,
+            j = 0,
+            k = 0,
+            l = 0,
+            m = 0,
+            n = 0,
+            o = 0,
+            p = 0,
+            q = 0,
+            r = 0,
+            s = 0,
+            t = 0,
+            u = 0,
+            v = 0,
+            w = 0,
+            x = 0,
+            y = 0,
+            z = 0,
+            aa = 0,
+            bb = 0,
+            cc = 0,
+            dd = 0,
+            ee = 0,
+            round = -1_i64
+        );
+        let _outer = outer.enter();
+        (0..1000_i64).for_each(|round| {
+            outer.record("round", round);
+        });
+        let _inner = tracing::info_span!("inner", order = 7, a = 1).entered();
+        tracing::info!("an event");
+    });
+    let log = &telemetry.logs()[0];
+    for (name, value) in [("order", 7), ("a", 1), ("round", 999), ("ee", 0)] {
+        assert!(log.has(name, value), "{name}: {log:?}");
+    }
+    assert_eq!(log.attributes.iter().count(), 33, "{log:?}");
 }
