@@ -1,4 +1,4 @@
-//! The guard.
+//! [`Telemetry`], the guard that an installation gives back.
 
 use std::future::Future;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The settings of one installation.
+//! [`TelemetryBuilder`]: what the code says of one installation.
 
 mod destination;
 mod disk_buffer;

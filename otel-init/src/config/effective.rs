@@ -1,4 +1,4 @@
-//! What is in force, and who said so.
+//! The effective configuration as users read it: each setting with its value and who said so.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Who said what.
+//! Where each setting came from: the code, a file, a variable, or the default.
 
 use std::collections::{BTreeMap, BTreeSet};
 

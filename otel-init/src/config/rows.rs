@@ -1,4 +1,4 @@
-//! The effective configuration with the source of every value.
+//! From [`Config`] to the rows of [`EffectiveConfig`], each with its source.
 
 mod exporters;
 mod own;

@@ -1,4 +1,4 @@
-//! Values in messages.
+//! How a value of the configuration is shown in a message: quoted, shortened, and not at all where it may be a secret.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! The handle that changes things.
+//! [`Control`]: how a service changes what is exported.
 
 use std::fmt;
 use std::sync::{Arc, Weak};

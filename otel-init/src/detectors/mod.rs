@@ -1,4 +1,4 @@
-//! What can be known about the process without being told.
+//! Resource detectors: what can be known about the process without being told.
 //!
 //! <https://opentelemetry.io/docs/specs/semconv/resource/>
 

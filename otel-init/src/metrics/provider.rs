@@ -1,4 +1,4 @@
-//! Where meters come from.
+//! [`MeterProvider`]: where meters come from.
 //!
 //! Callbacks of instruments are called so that a panic of one is the end of nothing. The SDK holds a lock while it calls
 //! them: a panic poisons it, and from then on nothing is collected in this process.

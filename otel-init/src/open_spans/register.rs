@@ -1,4 +1,4 @@
-//! Who is open.
+//! The register of spans that have started and not ended.
 
 use std::collections::HashMap;
 use std::fmt;

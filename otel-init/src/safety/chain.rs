@@ -1,4 +1,4 @@
-//! The rules of one installation.
+//! [`Safety`]: the rules of one installation, compiled, as spans and log records pass them.
 
 use std::sync::Arc;
 use std::time::Duration;

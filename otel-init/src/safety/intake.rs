@@ -1,4 +1,4 @@
-//! The way into the queue.
+//! The ways into the queues of a signal, and what is counted there.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! What was decided before.
+//! A bounded cache of decisions about short texts, without a lock.
 
 use std::sync::OnceLock;
 

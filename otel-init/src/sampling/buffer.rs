@@ -67,13 +67,13 @@ impl KeepBuffer {
 
     /// Whether spans of this trace are recorded although they are not sampled.
     pub(super) fn watches(&self, trace_id: TraceId) -> bool {
-        self.shard(trace_id).get(&trace_id).is_some_and(|trace| trace.state != Fate::LeftToHead)
+        self.shard(trace_id).get(&trace_id).is_some_and(|trace| trace.fate != Fate::LeftToHead)
     }
 
     /// Whether the trace is exported, as far as is known without waiting.
     pub(crate) fn has_kept(&self, trace_id: TraceId) -> bool {
         let shard = self.place(trace_id).try_lock();
-        shard.is_ok_and(|shard| shard.get(&trace_id).is_some_and(|trace| trace.state == Fate::Kept))
+        shard.is_ok_and(|shard| shard.get(&trace_id).is_some_and(|trace| trace.fate == Fate::Kept))
     }
 
     /// A span begins.
@@ -115,7 +115,7 @@ impl KeepBuffer {
             return self.left_to_head(vec![span]);
         };
         let wanted =
-            trace.state == Fate::Undecided && self.keep.wants(&span, is_local_root, trace.open_roots > 0);
+            trace.fate == Fate::Undecided && self.keep.wants(&span, is_local_root, trace.open_roots > 0);
         trace.open = trace.open.saturating_sub(1);
         if is_local_root {
             trace.open_roots = trace.open_roots.saturating_sub(1);
@@ -124,7 +124,7 @@ impl KeepBuffer {
             self.decide(trace, Fate::Kept);
         }
         self.add(trace, span);
-        if trace.state == Fate::Undecided && trace.open > 0 && self.is_full() {
+        if trace.fate == Fate::Undecided && trace.open > 0 && self.is_full() {
             self.decide(trace, Fate::LeftToHead);
         }
         let released = if trace.open == 0 {
@@ -145,7 +145,7 @@ impl KeepBuffer {
         for shard in &self.shards {
             let mut shard = lock(shard);
             shard.retain(|_, trace| {
-                if trace.state == Fate::Undecided
+                if trace.fate == Fate::Undecided
                     && let Some(fate) = self.fate_by_time(trace, now, is_flush)
                 {
                     self.decide(trace, fate);
@@ -167,7 +167,7 @@ impl KeepBuffer {
         let mut released = Vec::new();
         for shard in &self.shards {
             for (_, mut trace) in lock(shard).drain() {
-                if trace.state == Fate::Undecided {
+                if trace.fate == Fate::Undecided {
                     self.decide(&mut trace, Fate::LeftToHead);
                 }
                 released.extend(self.release(&mut trace));
@@ -186,7 +186,7 @@ impl KeepBuffer {
     }
 
     fn decide(&self, trace: &mut LocalTrace, fate: Fate) {
-        trace.state = fate;
+        trace.fate = fate;
         if fate == Fate::Kept {
             self.counts.kept_traces.fetch_add(1, Ordering::Relaxed);
         }
@@ -202,11 +202,11 @@ impl KeepBuffer {
 
     /// The spans of a trace that is decided.
     fn release(&self, trace: &mut LocalTrace) -> Vec<Released> {
-        if trace.state == Fate::Undecided {
+        if trace.fate == Fate::Undecided {
             return Vec::new();
         }
         let spans = self.take(trace);
-        match trace.state {
+        match trace.fate {
             Fate::Kept => spans.into_iter().map(|span| Released { span, is_kept: true }).collect(),
             _ => self.left_to_head(spans),
         }
@@ -215,11 +215,11 @@ impl KeepBuffer {
     /// All spans have ended. A kept trace is remembered for a while, for spans that are still to begin.
     fn complete(&self, shard: &mut Shard, trace_id: TraceId) -> Vec<Released> {
         let Some(trace) = shard.get_mut(&trace_id) else { return Vec::new() };
-        if trace.state == Fate::Kept {
+        if trace.fate == Fate::Kept {
             trace.roots_ended = Some(Instant::now());
             return self.release(trace);
         }
-        let is_undecided = trace.state == Fate::Undecided;
+        let is_undecided = trace.fate == Fate::Undecided;
         let spans = self.take(trace);
         self.forget();
         shard.remove(&trace_id);

@@ -1,4 +1,4 @@
-//! What one installation has of all this.
+//! What one installation has of sampling: the sampler, the processor, the handle, the counts.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::buffer::KeepBuffer;
 use super::export_feedback::{ExportFeedback, ExportState};
 use super::installed::InstalledSampler;
-use super::live::{Live, SamplerHandle};
+use super::live::{LiveChange, SamplerHandle};
 use super::processor::{Flusher, SamplingProcessor};
 use super::rate_limit::RateLimit;
 use super::sampling::Sampling;
@@ -20,7 +20,7 @@ use crate::traces::ProcessSpans;
 pub(crate) struct SamplingControl {
     sampler: InstalledSampler,
     buffer: Option<Arc<KeepBuffer>>,
-    live: Arc<Live>,
+    live: Arc<LiveChange>,
     export: ExportFeedback,
     flusher: Flusher,
     limits: Vec<RateLimit>,
@@ -29,7 +29,7 @@ pub(crate) struct SamplingControl {
 
 impl SamplingControl {
     pub(crate) fn new(sampling: &Sampling, file: Option<PathBuf>) -> Self {
-        let live = Arc::new(Live::new(sampling.to_string(), sampling.reads_attributes()));
+        let live = Arc::new(LiveChange::new(sampling.to_string(), sampling.reads_attributes()));
         let buffer = sampling.keep.clone().map(|keep| Arc::new(KeepBuffer::new(keep)));
         let export = ExportFeedback::default();
         let sampler =

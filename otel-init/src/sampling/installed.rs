@@ -11,7 +11,7 @@ use super::buffer::KeepBuffer;
 use super::composable::{ComposableSampler, Intent, NewSpan, Start};
 use super::decision::{self, decide};
 use super::export_feedback::ExportFeedback;
-use super::live::Live;
+use super::live::LiveChange;
 use super::ot_state::OtState;
 use super::rate_limited::limited;
 use super::samplers::of_parent;
@@ -26,9 +26,9 @@ pub(crate) struct InstalledSampler(Arc<Installed>);
 #[derive(Debug)]
 struct Installed {
     sampling: Sampling,
-    /// The head, if it is one of the SDK's and only [`Live`] may say otherwise.
+    /// The head, if it is one of the SDK's and only [`LiveChange`] may say otherwise.
     head_alone: Option<SdkSampler>,
-    live: Arc<Live>,
+    live: Arc<LiveChange>,
     buffer: Option<Arc<KeepBuffer>>,
     export: ExportFeedback,
 }
@@ -36,7 +36,7 @@ struct Installed {
 impl InstalledSampler {
     pub(crate) fn new(
         sampling: Sampling,
-        live: Arc<Live>,
+        live: Arc<LiveChange>,
         buffer: Option<Arc<KeepBuffer>>,
         export: ExportFeedback,
     ) -> Self {

@@ -1,4 +1,4 @@
-//! What is sampled may be changed while the process runs, for a while or until it is changed back.
+//! Changes to what is sampled while the process runs, for a while or until they are taken back.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,11 +34,11 @@ use crate::diagnostics;
 /// ```
 #[derive(Clone, Debug)]
 pub struct SamplerHandle {
-    live: Arc<Live>,
+    live: Arc<LiveChange>,
 }
 
 impl SamplerHandle {
-    pub(crate) fn new(live: Arc<Live>) -> Self {
+    pub(crate) fn new(live: Arc<LiveChange>) -> Self {
         Self { live }
     }
 
@@ -77,7 +77,7 @@ pub(super) enum Source {
 
 /// The change that holds now.
 #[derive(Debug)]
-pub(crate) struct Live {
+pub(crate) struct LiveChange {
     configured: String,
     /// Whether what is configured looks at attributes.
     reads_attributes: bool,
@@ -99,7 +99,7 @@ struct Active {
     expires: Option<Instant>,
 }
 
-impl Live {
+impl LiveChange {
     pub(crate) fn new(configured: String, reads_attributes: bool) -> Self {
         Self {
             configured,

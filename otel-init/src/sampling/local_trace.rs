@@ -13,7 +13,7 @@ pub(super) struct LocalTrace {
     pub(super) open_roots: usize,
     /// When the last of its requests had ended.
     pub(super) roots_ended: Option<Instant>,
-    pub(super) state: Fate,
+    pub(super) fate: Fate,
     pub(super) spans: Vec<SpanData>,
     pub(super) bytes: usize,
 }
@@ -32,8 +32,8 @@ impl LocalTrace {
     /// sampled their trace, so they go by its word, and an error stands for those that nobody saw.
     pub(super) fn new(opened: Instant, has_request: bool) -> Self {
         let (spans, bytes) = (Vec::new(), 0);
-        let state = if has_request { Fate::Undecided } else { Fate::LeftToHead };
-        Self { opened, open: 0, open_roots: 0, roots_ended: None, state, spans, bytes }
+        let fate = if has_request { Fate::Undecided } else { Fate::LeftToHead };
+        Self { opened, open: 0, open_roots: 0, roots_ended: None, fate, spans, bytes }
     }
 
     /// Since the end of its requests; without any, since it was first seen.

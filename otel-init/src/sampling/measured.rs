@@ -1,4 +1,4 @@
-//! What came lately: a moving average, in which what is older weighs less and less.
+//! The load lately: a moving average, in which what is older weighs less and less.
 
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime};
 
 use super::change::SamplingChange;
 use super::change_text::{MAX_LENGTH, SamplingChangeError};
-use super::live::{Live, Source};
+use super::live::{LiveChange, Source};
 use crate::diagnostics;
 
 const NO_FOLDER: &str = "its folder does not exist";
@@ -17,7 +17,7 @@ const NO_FOLDER: &str = "its folder does not exist";
 #[derive(Debug)]
 pub(crate) struct WatchedFile {
     path: PathBuf,
-    live: Arc<Live>,
+    live: Arc<LiveChange>,
     /// `None` at first, and while there is no file.
     seen: Option<(SystemTime, u64)>,
     /// What was said about it last, to say it once.
@@ -25,7 +25,7 @@ pub(crate) struct WatchedFile {
 }
 
 impl WatchedFile {
-    pub(crate) fn new(path: PathBuf, live: Arc<Live>) -> Self {
+    pub(crate) fn new(path: PathBuf, live: Arc<LiveChange>) -> Self {
         Self { path, live, seen: None, complaint: None }
     }
 
@@ -95,12 +95,12 @@ mod tests {
     use std::fs;
     use std::sync::Arc;
 
-    use super::{Live, NO_FOLDER, WatchedFile};
+    use super::{LiveChange, NO_FOLDER, WatchedFile};
 
     #[test]
     fn a_folder_that_does_not_exist_is_told_and_a_file_may_come_later() {
         let folder = std::env::temp_dir().join(format!("otel-init-sampler-{}-folder", std::process::id()));
-        let live = Arc::new(Live::new("configured".to_owned(), false));
+        let live = Arc::new(LiveChange::new("configured".to_owned(), false));
         let mut file = WatchedFile::new(folder.join("sampler.json"), live);
         file.look();
         assert!(file.complaint.as_ref().is_some_and(|told| told.contains(NO_FOLDER)), "{file:?}");

@@ -1,4 +1,4 @@
-//! How much a span keeps while it runs.
+//! How many attributes a span keeps while it runs.
 
 use opentelemetry::KeyValue;
 

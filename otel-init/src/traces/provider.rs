@@ -1,4 +1,4 @@
-//! Where tracers come from.
+//! [`TracerProvider`]: where tracers come from.
 
 use std::fmt;
 use std::sync::Arc;

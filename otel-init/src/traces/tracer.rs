@@ -1,4 +1,4 @@
-//! How a span starts.
+//! [`Tracer`]: how a span starts.
 
 use std::fmt;
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use opentelemetry::trace::{Span as _, Tracer, TracerProvider};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::Sampler;
 
-use super::super::live::{Live, SamplerHandle};
+use super::super::live::{LiveChange, SamplerHandle};
 use super::super::watched_file::WatchedFile;
 use super::super::{AlwaysOff, RateLimit, Sampling, SamplingChange};
 use super::{Exported, installed};
@@ -74,7 +74,7 @@ fn a_change_expires_with_the_first_decision_after_its_time() {
 #[test]
 fn a_file_does_the_same_and_the_handle_goes_before_it() {
     let path = std::env::temp_dir().join(format!("otel-init-sampler-{}.json", std::process::id()));
-    let live = Arc::new(Live::new("configured".to_owned(), false));
+    let live = Arc::new(LiveChange::new("configured".to_owned(), false));
     let handle = SamplerHandle::new(Arc::clone(&live));
     let mut file = WatchedFile::new(path.clone(), live);
     file.look();
@@ -109,7 +109,7 @@ fn a_file_does_the_same_and_the_handle_goes_before_it() {
 fn what_is_no_file_is_not_opened() {
     let path = std::env::temp_dir().join(format!("otel-init-sampler-{}.pipe", std::process::id()));
     assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
-    let live = Arc::new(Live::new("configured".to_owned(), false));
+    let live = Arc::new(LiveChange::new("configured".to_owned(), false));
     let mut file = WatchedFile::new(path.clone(), Arc::clone(&live));
     let (looked, has_looked) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
@@ -124,7 +124,7 @@ fn what_is_no_file_is_not_opened() {
 
 #[test]
 fn an_expired_change_is_forgotten_once() {
-    let live = Arc::new(Live::new("configured".to_owned(), false));
+    let live = Arc::new(LiveChange::new("configured".to_owned(), false));
     let handle = SamplerHandle::new(Arc::clone(&live));
     let expiry = Duration::from_secs(3600);
     let before = Instant::now();
