@@ -6,11 +6,14 @@
 use std::cell::RefCell;
 use std::io::Write;
 
+use tracing::dispatcher;
+use tracing::subscriber::NoSubscriber;
+
 /// The target of every message of this crate.
 pub(crate) const TARGET: &str = "otel_init";
 
 pub(crate) fn warn(message: &str) {
-    if tracing::dispatcher::has_been_set() {
+    if has_subscriber() {
         tracing::warn!(target: TARGET, "{message}");
     } else if !is_held(warn, message) {
         to_stderr("warning", message);
@@ -19,7 +22,7 @@ pub(crate) fn warn(message: &str) {
 
 /// Reports that a trouble warned about is over.
 pub(crate) fn info(message: &str) {
-    if tracing::dispatcher::has_been_set() {
+    if has_subscriber() {
         tracing::info!(target: TARGET, "{message}");
     } else {
         // Without a subscriber nobody wants it.
@@ -30,7 +33,7 @@ pub(crate) fn info(message: &str) {
 /// Says at the start what goes where. A subscriber of the service's own comes later, so without one it goes where the
 /// warnings of the start go.
 pub(crate) fn start(message: &str) {
-    if tracing::dispatcher::has_been_set() {
+    if has_subscriber() {
         tracing::info!(target: TARGET, "{message}");
     } else {
         to_stderr("info", message);
@@ -69,9 +72,14 @@ fn is_held(say: fn(&str), message: &str) -> bool {
 
 /// For whoever looks for a mistake.
 pub(crate) fn debug(message: &str) {
-    if tracing::dispatcher::has_been_set() {
+    if has_subscriber() {
         tracing::debug!(target: TARGET, "{message}");
     }
+}
+
+/// Whether this thread has a subscriber. Not each that has been set is there: a thread may have had one of its own.
+pub(crate) fn has_subscriber() -> bool {
+    dispatcher::has_been_set() && dispatcher::get_default(|current| !current.is::<NoSubscriber>())
 }
 
 fn to_stderr(level: &str, message: &str) {

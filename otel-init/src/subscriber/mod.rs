@@ -11,7 +11,7 @@ use std::thread;
 
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
-use tracing::subscriber::{Interest, NoSubscriber, SetGlobalDefaultError};
+use tracing::subscriber::{Interest, SetGlobalDefaultError};
 use tracing::{Event, Metadata, Subscriber, dispatcher};
 use tracing_log::NormalizeEvent;
 use tracing_subscriber::filter::LevelFilter;
@@ -48,9 +48,10 @@ type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
 
 /// Whether there is a global subscriber. A thread that has just begun has none of its own.
 pub(crate) fn has_global() -> bool {
-    let is_some = || dispatcher::get_default(|current| !current.is::<NoSubscriber>());
     dispatcher::has_been_set()
-        && thread::Builder::new().spawn(is_some).is_ok_and(|asked| asked.join().is_ok_and(|is_some| is_some))
+        && thread::Builder::new()
+            .spawn(diagnostics::has_subscriber)
+            .is_ok_and(|asked| asked.join().is_ok_and(|is_some| is_some))
 }
 
 /// Sets the global subscriber. Gives back what the operator should know.

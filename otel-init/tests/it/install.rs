@@ -9,7 +9,7 @@ use opentelemetry::{InstrumentationScope, global};
 use otel_init::Telemetry;
 use tracing_subscriber::layer::SubscriberExt;
 
-use crate::{STALLED, child, patient};
+use crate::{NOBODY, STALLED, child, patient};
 
 fn makes_spans() -> bool {
     global::tracer("install").start("probe").span_context().is_valid()
@@ -107,6 +107,25 @@ fn a_subscriber_of_this_thread_is_no_global_one() {
         assert!(makes_spans());
         drop(telemetry);
     });
+}
+
+#[test]
+fn a_subscriber_that_is_gone_is_told_nothing() {
+    if child::is_child() {
+        drop(tracing::subscriber::set_default(tracing_subscriber::registry()));
+        let telemetry = patient()
+            .with_endpoint(format!("http://{NOBODY}"))
+            .without_tracing_subscriber()
+            .install()
+            .unwrap();
+        assert!(makes_spans());
+        telemetry.shutdown_blocking().unwrap_err();
+        return;
+    }
+    let finished = child::run("install::a_subscriber_that_is_gone_is_told_nothing", &[]);
+    for told in ["otel_init: info: exporting traces", "otel_init: warning: cannot export traces"] {
+        assert_eq!(finished.lines(told).len(), 1, "{}", finished.console);
+    }
 }
 
 #[test]
