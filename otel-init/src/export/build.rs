@@ -11,7 +11,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_sdk::metrics::Temporality;
 use rustls::RootCertStore;
 
-use super::advice::advice;
+use super::advice::{advice, of_disk};
 use super::disk::{Disk, Shelf, watch};
 use super::exporter::{Named, SignalExporter, Sink};
 use super::message::OtlpRequest;
@@ -61,10 +61,10 @@ pub(crate) fn build(
             Some(Arc::new(disk))
         }
         Err(error) => {
-            let folder = disk.folder.display();
+            let (folder, what_to_do) = (disk.folder.display(), of_disk(&error.to_string()));
             problems.push(format!(
-                "the disk buffer {folder} is not used, telemetry waits in memory alone: {error}; name a folder that this \
-                 service may write, and start it again"
+                "the disk buffer {folder} is not used, telemetry waits in memory alone: {error}; {what_to_do}, or name \
+                 another folder, and start the service again"
             ));
             None
         }

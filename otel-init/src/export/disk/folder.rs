@@ -191,14 +191,14 @@ impl Disk {
         let (stranded, damaged) = (state.stranded.len(), state.damaged);
         let stranded = (stranded > 0).then(|| {
             format!(
-                "{stranded} requests that another process left in the disk buffer are not sent: they were for URLs that this \
+                "requests that another process left in the disk buffer are not sent ({stranded}): they were for URLs that this \
                  service does not export to, or another version wrote them. They wait in {folder} for a process that does, \
                  until their room is needed"
             )
         });
         let damaged = (damaged > 0).then(|| {
             format!(
-                "{damaged} requests that another process left in the disk buffer are lost: they were not written whole, as \
+                "requests that another process left in the disk buffer are lost ({damaged}): they were not written whole, as \
                  when the machine crashed"
             )
         });
@@ -224,21 +224,26 @@ fn own_folder(base: &Path) -> io::Result<Option<(PathBuf, File)>> {
     let id = RandomIdGenerator::default().new_trace_id();
     let folder = base.join(format!("process-{id}"));
     private_folder(&folder)?;
-    let path = folder.join(LOCK);
-    let lock = match file::private(&path) {
+    let locked = locked(&folder.join(LOCK));
+    if locked.is_err() {
+        // Without a lock, nobody would ever take it for an orphan.
+        let _ = fs::remove_dir_all(&folder);
+    }
+    locked.map(|lock| lock.map(|lock| (folder, lock)))
+}
+
+fn locked(path: &Path) -> io::Result<Option<File>> {
+    let lock = match file::private(path) {
         Ok(lock) => lock,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
     match FileExt::try_lock(&lock) {
         // Who removes the folder holds the lock until it is gone. So if it is still there, it stays.
-        Ok(()) => Ok(path.exists().then_some((folder, lock))),
+        Ok(()) => Ok(path.exists().then_some(lock)),
         Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => {
-            // Some file systems have no locks.
-            let _ = fs::remove_dir_all(&folder);
-            Err(error)
-        }
+        // Some file systems have no locks.
+        Err(TryLockError::Error(error)) => Err(error),
     }
 }
 
