@@ -55,6 +55,32 @@ impl UrlSecrets {
         redacted
     }
 
+    /// A text that may hold URLs among other words, as headers do: a list of links, the source of a copy.
+    ///
+    /// ```
+    /// let secrets = otel_core::UrlSecrets::default();
+    /// assert_eq!(secrets.redact_urls("<https://a.example/?sig=x>; rel=next"), "<https://a.example/?sig=REDACTED>; rel=next");
+    /// ```
+    #[must_use]
+    pub fn redact_urls<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if !text.contains(['?', '@']) {
+            return Cow::Borrowed(text);
+        }
+        let mut redacted = String::with_capacity(text.len() + 24);
+        let mut rest = text;
+        while !rest.is_empty() {
+            let (word, after) = rest.split_at(word_end(rest));
+            match word.contains("://") || word.contains('?') {
+                true => redacted.push_str(&self.redact_url(word)),
+                false => redacted.push_str(word),
+            }
+            let mark = after.chars().next();
+            redacted.extend(mark);
+            rest = &after[mark.map_or(0, char::len_utf8)..];
+        }
+        Cow::Owned(redacted)
+    }
+
     /// The query with the values of secret keys replaced, everything else as it was sent.
     #[must_use]
     pub fn redact_query<'a>(&self, query: &'a str) -> Cow<'a, str> {
@@ -116,6 +142,16 @@ fn authority_start(url: &str) -> Option<usize> {
     let are_slashes = |two: &[u8]| two.iter().all(|byte| SLASHES.contains(&char::from(*byte)));
     let start = url.as_bytes().windows(2).position(are_slashes)?;
     Some(url.len() - url[start..].trim_start_matches(SLASHES).len())
+}
+
+/// Commas and semicolons may be part of a URL.
+fn word_end(text: &str) -> usize {
+    let ends = |(at, mark): &(usize, char)| match mark {
+        ' ' | '\t' | '<' | '>' | '"' => true,
+        ',' | ';' => text[at + 1..].starts_with("http"),
+        _ => false,
+    };
+    text.char_indices().find(ends).map_or(text.len(), |(at, _)| at)
 }
 
 fn percent_decoded(text: &[u8]) -> Vec<u8> {

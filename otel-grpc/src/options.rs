@@ -152,8 +152,8 @@ macro_rules! grpc_setters {
 
         /// Records this metadata of requests as `rpc.request.header.*`. Keys in any case, with `*` and `?`; a key that
         /// begins with `!` is left out. Keys that sound like a secret (`authorization`, `cookie`, tokens, sessions) and
-        /// values marked sensitive are recorded as `REDACTED`, at most 32 keys; binary metadata as base64. Prefer names
-        /// to stars: with a star the peer chooses attribute keys. Default: none.
+        /// values marked sensitive are recorded as `REDACTED`, at most 32 keys; binary metadata as base64, URLs without
+        /// credentials and signatures. Prefer names to stars: with a star the peer chooses attribute keys. Default: none.
         pub fn with_captured_request_headers(
             mut self,
             keys: impl IntoIterator<Item = impl Into<String>>,

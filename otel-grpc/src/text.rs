@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use http::HeaderName;
 use opentelemetry::{StringValue, Value};
-use otel_core::bounded;
+use otel_core::{UrlSecrets, bounded};
 
 /// The longest text that is kept.
 const MAX_KEPT_LENGTH: usize = 256;
@@ -24,7 +24,7 @@ thread_local! {
 
 /// For [`otel_core::HeaderCapture::capture`]. Binary metadata stays in the base64 of the wire: it has no text of its own.
 pub(crate) fn shown(_name: &HeaderName, text: &str) -> String {
-    bounded(text).to_owned()
+    bounded(&UrlSecrets::default().redact_urls(text)).to_owned()
 }
 
 /// A text that a peer chose and that probably comes again: a host.

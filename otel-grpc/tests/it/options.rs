@@ -92,11 +92,12 @@ async fn names_and_attributes_of_one_s_own() {
 }
 
 /// What must be nowhere, and in which metadata it is sent.
-const SECRETS: [(&str, &str); 4] = [
+const SECRETS: [(&str, &str); 5] = [
     ("authorization", "Bearer s3cr3t-bearer"),
     ("x-api-key", "s3cr3t-key"),
     ("cookie", "s3cr3t-cookie"),
     ("x-own", "s3cr3t-own"),
+    ("x-upload-url", "https://me:s3cr3t-password@a.example/b?v=1&X-Amz-Signature=s3cr3t-signature"),
 ];
 
 #[tokio::test]
@@ -109,7 +110,7 @@ async fn metadata_that_was_asked_for_and_no_secret() {
         .with_captured_response_trailers(everything)
         .with_sensitive_headers(["x-own", "x-header", "x-trailer"]);
     let client = client_layer(&telemetry)
-        .with_captured_request_headers(["x-tenant", "x-id-bin", "authorization"])
+        .with_captured_request_headers(["x-tenant", "x-id-bin", "authorization", "x-upload-url"])
         .with_captured_response_headers(["x-header", "x-session-id"])
         .with_captured_response_trailers(["x-trailer", "set-cookie"]);
     let mut client = client_of(client, serve(server.build()).await);
@@ -132,6 +133,8 @@ async fn metadata_that_was_asked_for_and_no_secret() {
         assert_eq!(text("rpc.request.header.x-tenant"), "[\"a\",\"b\"]", "{}", telemetry.tree());
         assert_eq!(text("rpc.request.header.x-id-bin"), "[\"AAEC\"]");
         assert_eq!(text("rpc.request.header.authorization"), "[\"REDACTED\"]");
+        let url = "https://REDACTED:REDACTED@a.example/b?v=1&X-Amz-Signature=REDACTED";
+        assert_eq!(text("rpc.request.header.x-upload-url"), format!("[\"{url}\"]"));
         let shown = |value: &str| match kind {
             SpanKind::Server => "[\"REDACTED\"]".to_owned(),
             _ => format!("[\"{value}\"]"),
