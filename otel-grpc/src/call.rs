@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Buf;
 use http::{Extensions, HeaderMap, Request, Response, StatusCode};
@@ -28,7 +29,7 @@ use crate::text::shown;
 /// | a response without a status | what its HTTP status stands for, else `UNKNOWN` |
 /// | an error of the service or of the body | what the error stands for |
 /// | dropped by a client that got another HTTP status than 200 | what the HTTP status stands for |
-/// | dropped | `DEADLINE_EXCEEDED` if the caller's time is up, else `CANCELLED` |
+/// | dropped | `DEADLINE_EXCEEDED` if the caller's time, or the server's, is up, else `CANCELLED` |
 /// | panic | `UNKNOWN`, and `error.type` is `panic` |
 ///
 /// As large as a pointer, because calls move a lot: with their future, and with the body in it.
@@ -41,6 +42,8 @@ pub(crate) struct Call<S: Side> {
 #[derive(Debug, Default)]
 pub(crate) struct CallParts {
     pub(crate) deadline: Option<Deadline>,
+    /// When the server itself gives up, unless the response has begun.
+    pub(crate) answers_until: Option<Instant>,
     pub(crate) standing: Standing,
     pub(crate) has_own_name: bool,
     pub(crate) names: Option<AttributeNames>,
@@ -144,7 +147,9 @@ impl<S: Side> Call<S> {
     /// A stream begins, and may last for days: other calls of its method need not wait for its end to be known.
     pub(crate) fn on_begin(&mut self) {
         let Some(operation) = &mut self.operation else { return };
-        operation.tally().parts.standing.begin();
+        let parts = &mut operation.tally().parts;
+        parts.standing.begin();
+        parts.answers_until = None;
     }
 
     /// Looks at data of the response.
@@ -260,6 +265,7 @@ impl CallParts {
 
     fn is_late(&self) -> bool {
         self.deadline.is_some_and(|deadline| deadline.has_passed())
+            || self.answers_until.is_some_and(|until| Instant::now() >= until)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use otel_core::Instrumenter;
 use otel_core::propagation::InboundTrust;
@@ -83,6 +84,7 @@ pub struct GrpcServerLayerBuilder {
     public_endpoint: bool,
     sampled_flag_ignored: bool,
     request_attributes: bool,
+    timeout: Option<Duration>,
 }
 
 impl GrpcServerLayerBuilder {
@@ -109,6 +111,25 @@ impl GrpcServerLayerBuilder {
         peer: impl Fn(&GrpcRequest<'_>) -> Option<SocketAddr> + Send + Sync + 'static,
     ) -> Self {
         self.peer = Some(Arc::new(peer));
+        self
+    }
+
+    /// The time that `Server::timeout` gives to a call. It is outside of all layers, and does not tell them: with it, a call that
+    /// is dropped after this time and before its response has begun ends as `DEADLINE_EXCEEDED`, an error of this server.
+    /// Default: not known, and such a call is `CANCELLED`, as if its caller had gone.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use otel_grpc::GrpcServerLayer;
+    /// use tonic::transport::Server;
+    ///
+    /// let timeout = Duration::from_secs(5);
+    /// let layer = GrpcServerLayer::builder().with_timeout(timeout).build();
+    /// let server = Server::builder().timeout(timeout).layer(layer);
+    /// ```
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
         self
     }
 
@@ -166,6 +187,7 @@ impl GrpcServerLayerBuilder {
             trace_bin,
             report,
             request_attributes: self.request_attributes,
+            timeout: self.timeout,
             head: head.map(Arc::new),
             peer: self.peer.unwrap_or_else(|| Arc::new(tonic_peer)),
             trust: InboundTrust::of(self.public_endpoint, self.sampled_flag_ignored),

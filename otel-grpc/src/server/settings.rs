@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use http::HeaderMap;
 use opentelemetry::propagation::TextMapPropagator;
@@ -32,6 +33,7 @@ pub(super) struct Settings {
     pub(super) trace_bin: bool,
     pub(super) report: MessageReport,
     pub(super) request_attributes: bool,
+    pub(super) timeout: Option<Duration>,
     pub(super) head: Option<Arc<HeadRules>>,
     pub(super) peer: PeerOf,
     pub(super) trust: InboundTrust,
@@ -84,6 +86,7 @@ impl Settings {
         operation.attach_only_if_needed();
         let parts = CallParts {
             deadline: Deadline::start(grpc.headers),
+            answers_until: self.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
             standing: method.standing(),
             has_own_name,
             names,

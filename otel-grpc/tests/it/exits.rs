@@ -14,10 +14,11 @@ use hyper_util::rt::TokioExecutor;
 use opentelemetry::trace::SpanKind;
 use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, eventually};
 use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
 use tonic::Code;
 use tower::{ServiceBuilder, ServiceExt};
 
-use crate::echo::{Asked, EchoClient, End, Kind};
+use crate::echo::{Asked, EchoClient, EchoServer, End, Kind, words};
 use crate::support::{
     BOUND, NOBODY, Outcome, assert_outcome, breakable, client_layer, client_of, connected, endpoint, of_kind,
     serve, server_layer, settled,
@@ -100,6 +101,52 @@ async fn a_deadline_is_no_cancellation() {
 #[tokio::test]
 async fn a_stream_that_is_dropped_when_its_time_is_up() {
     join_all(Kind::ALL.map(|kind| out_of_time(kind, End::HangInStream))).await;
+}
+
+/// tonic drops the call and answers `CANCELLED`, whoever has set the time.
+#[tokio::test]
+async fn a_server_that_gives_up_by_itself_was_out_of_time() {
+    let telemetry = TestTelemetry::new();
+    let timeout = Duration::from_millis(10);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let layer = server_layer(&telemetry).with_timeout(timeout).build();
+    let server = tonic::transport::Server::builder().timeout(timeout).layer(layer).add_service(EchoServer);
+    tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+    let mut client = client_of(client_layer(&telemetry), address);
+    let status = client.call(&hanging(Kind::Unary, End::Hang)).await.unwrap_err();
+    assert_eq!(status.code(), Code::Cancelled);
+    settled(&telemetry).await;
+    let late = Outcome::new(Kind::Unary.method(), "DEADLINE_EXCEEDED", Some("DEADLINE_EXCEEDED"));
+    assert_outcome(&telemetry, &SpanKind::Server, late);
+    let as_told = Outcome::new(Kind::Unary.method(), "CANCELLED", Some("CANCELLED"));
+    assert_outcome(&telemetry, &SpanKind::Client, as_told);
+}
+
+/// The time of a server is for the head of its response, and a caller may go before it is up.
+#[tokio::test]
+async fn a_caller_that_goes_is_no_server_that_gives_up() {
+    for (timeout, end) in [(Duration::ZERO, End::HangInStream), (Duration::from_secs(3600), End::Hang)] {
+        let telemetry = TestTelemetry::new();
+        let address = serve(server_layer(&telemetry).with_timeout(timeout).build()).await;
+        let mut client = client_of(client_layer(&telemetry), address);
+        let call = tokio::spawn(async move {
+            let mut answers =
+                client.server_stream(hanging(Kind::ServerStream, end).request(words("one"))).await?;
+            answers.get_mut().message().await?;
+            Ok::<_, tonic::Status>(())
+        });
+        match end {
+            End::HangInStream => call.await.unwrap().unwrap(),
+            _ => {
+                under_way(&telemetry).await;
+                call.abort();
+            }
+        }
+        settled(&telemetry).await;
+        let gone = Outcome::new(Kind::ServerStream.method(), "CANCELLED", None);
+        assert_outcome(&telemetry, &SpanKind::Server, gone);
+    }
 }
 
 #[tokio::test]
@@ -199,7 +246,7 @@ async fn a_stream_s_span_lasts_as_long_as_the_stream() {
     let telemetry = TestTelemetry::new();
     let mut client = connected(&telemetry).await;
     let asked = hanging(Kind::ServerStream, End::HangInStream);
-    let answer = client.server_stream(asked.request(crate::echo::words("one"))).await.unwrap();
+    let answer = client.server_stream(asked.request(words("one"))).await.unwrap();
     let mut answers = answer.into_inner();
     assert_eq!(answers.message().await.unwrap().unwrap().text, "one");
     assert_eq!((telemetry.spans().len(), telemetry.open_spans().len()), (0, 2), "the stream goes on");
