@@ -9,7 +9,6 @@ mod body;
 mod cached;
 mod capture;
 mod client;
-mod error;
 mod forwarded;
 mod header;
 mod hooks;

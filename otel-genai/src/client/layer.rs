@@ -1,12 +1,14 @@
 //! The layer and its options.
 
+use std::error::Error;
 use std::sync::Arc;
 
+use otel_core::HttpFailure;
 use tower_layer::Layer;
 
 use super::endpoints::Endpoints;
 use super::service::GenAiService;
-use super::settings::LayerSettings;
+use super::settings::{ClientError, LayerSettings};
 use crate::GenAi;
 use crate::provider::{Endpoint, Provider};
 
@@ -74,6 +76,7 @@ impl<S> Layer<S> for GenAiLayer {
 pub struct GenAiLayerBuilder {
     genai: Option<GenAi>,
     endpoints: Endpoints,
+    client_errors: Vec<ClientError>,
 }
 
 impl GenAiLayerBuilder {
@@ -111,10 +114,25 @@ impl GenAiLayerBuilder {
         self
     }
 
+    /// Looks into the inner client's errors of type `E`, and into what caused them, for the classes that
+    /// [How an operation ends](crate#how-an-operation-ends) lists, as otel-http's layer does. Without it only reqwest's
+    /// errors, [`std::io::Error`] and boxed errors are looked into, because Rust gives a layer no way into other types.
+    ///
+    /// ```
+    /// # use otel_genai::GenAiLayer;
+    /// let layer = GenAiLayer::builder().with_client_error::<hyper_util::client::legacy::Error>().build();
+    /// ```
+    pub fn with_client_error<E: Error + 'static>(mut self) -> Self {
+        let of: ClientError = |error| error.downcast_ref::<E>().and_then(|error| HttpFailure::of(error));
+        self.client_errors.push(of);
+        self
+    }
+
     /// The layer.
     #[must_use]
     pub fn build(self) -> GenAiLayer {
-        let genai = self.genai.unwrap_or_default();
-        GenAiLayer { settings: Arc::new(LayerSettings { genai, endpoints: self.endpoints }) }
+        let Self { genai, endpoints, client_errors } = self;
+        let settings = LayerSettings { genai: genai.unwrap_or_default(), endpoints, client_errors };
+        GenAiLayer { settings: Arc::new(settings) }
     }
 }

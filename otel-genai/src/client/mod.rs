@@ -1,7 +1,6 @@
 //! A layer around an HTTP client that sees calls of models pass.
 
 mod endpoints;
-mod error;
 mod layer;
 mod request_body;
 mod response;

@@ -1,16 +1,15 @@
 //! The response: its head, and its body, which is read as it passes.
 
-use std::any::type_name;
+use std::any::{Any, type_name};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Buf;
 use http::Response;
 use http_body::{Body, Frame, SizeHint};
-use otel_core::{BodyObserver, ErrorType, ObservedBody};
+use otel_core::{BodyObserver, ErrorType, HttpFailure, ObservedBody};
 use pin_project_lite::pin_project;
 
-use super::error::class_of;
 use super::request_body::each_slice;
 use super::settings::Call;
 use crate::reading::Reading;
@@ -54,16 +53,27 @@ where
                 Ok(response.map(|body| GenAiResponseBody::new(body, reading)))
             }
             Err(error) => {
-                call.fail(class_of(&error));
+                call.fail(&error);
                 Err(error)
             }
         })
     }
 }
 
+fn failure_of(error: &dyn Any) -> Option<HttpFailure> {
+    #[cfg(feature = "reqwest")]
+    if let Some(error) = error.downcast_ref() {
+        return HttpFailure::of_reqwest(error);
+    }
+    HttpFailure::of_any(error)
+}
+
 impl Call {
     /// There was no response.
-    pub(crate) fn fail(mut self, error_type: ErrorType) {
+    pub(crate) fn fail<E: 'static>(mut self, error: &E) {
+        let known = self.client_errors.iter().find_map(|failure_of| failure_of(error));
+        let failure = known.or_else(|| failure_of(error));
+        let error_type = failure.map_or_else(ErrorType::of::<E>, HttpFailure::error_type);
         self.inference.guard.finish(crate::operation::Exit::Fail(error_type));
     }
 }
@@ -156,7 +166,7 @@ impl<E> BodyObserver<E> for BodyReading {
     }
 
     fn error(self, _: &E) {
-        self.reading.fail(ErrorType::of::<E>());
+        self.reading.fail(HttpFailure::Body.error_type());
     }
 }
 

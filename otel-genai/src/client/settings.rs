@@ -1,8 +1,11 @@
 //! What all requests through one layer share, whatever library sends them.
 
+use std::any::Any;
+
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use opentelemetry::Context;
+use otel_core::HttpFailure;
 
 use super::endpoints::{Endpoints, Target};
 use crate::GenAi;
@@ -14,7 +17,11 @@ use crate::reading::{Failure, Reading};
 pub(crate) struct LayerSettings {
     pub(super) genai: GenAi,
     pub(super) endpoints: Endpoints,
+    pub(super) client_errors: Vec<ClientError>,
 }
+
+/// Looks into errors of one type.
+pub(super) type ClientError = fn(&dyn Any) -> Option<HttpFailure>;
 
 /// A request that is a call of a model.
 pub(crate) struct Recognised {
@@ -26,6 +33,7 @@ pub(crate) struct Recognised {
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) inference: GenAiInference,
+    pub(super) client_errors: Vec<ClientError>,
     api: Api,
 }
 
@@ -78,7 +86,7 @@ impl LayerSettings {
         call.facts.server = Some(server);
         let mut inference = call.start_in(parent);
         inference.guard.is_waiting = true;
-        Call { inference, api: endpoint.api() }
+        Call { inference, client_errors: self.client_errors.clone(), api: endpoint.api() }
     }
 }
 

@@ -33,7 +33,6 @@
 //! ```
 
 mod client;
-mod error;
 mod execute;
 mod service;
 

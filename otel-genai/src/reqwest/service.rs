@@ -6,11 +6,10 @@ use std::task::{Context as TaskContext, Poll, ready};
 
 use ::reqwest::{Body, Error, Method, Request, Response, ResponseBuilderExt};
 use bytes::Buf;
-use otel_core::{BodyObserver, ObservedBody, current_context};
+use otel_core::{BodyObserver, HttpFailure, ObservedBody, current_context};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::error::{error_type, error_type_of_any};
 use crate::GenAiService;
 use crate::client::{BodyReading, Call};
 
@@ -85,7 +84,7 @@ where
                 Ok(observe(response, Observer(BodyReading::new(reading, !is_reqwests::<F>()))))
             }
             Err(error) => {
-                call.fail(error_type_of_any(&error));
+                call.fail(&error);
                 Err(error)
             }
         })
@@ -131,7 +130,7 @@ impl BodyObserver<Error> for Observer {
     }
 
     fn error(self, error: &Error) {
-        self.0.reading.fail(error_type(error));
+        self.0.reading.fail(HttpFailure::of_reqwest(error).unwrap_or(HttpFailure::Body).error_type());
     }
 }
 

@@ -118,7 +118,7 @@ fn what_the_provider_has_said_counts_more_than_that_the_body_broke_off() {
         (429, &error[..20], "429"),
         (429, b"", "429"),
         (200, &event, "rate_limit_exceeded"),
-        (200, events().split_once("data: [DONE]").unwrap().0.as_bytes(), "_OTHER"),
+        (200, events().split_once("data: [DONE]").unwrap().0.as_bytes(), "body"),
     ] {
         let telemetry = TestTelemetry::new();
         let body = Bytes::copy_from_slice(body);

@@ -1,10 +1,9 @@
 //! What is left to do when a response's head is there.
 
-use otel_core::{BodyObserver, Operation};
+use otel_core::{BodyObserver, HttpFailure, Operation};
 
 use super::convention::ClientConvention;
 use super::size::BodySizes;
-use crate::error::ErrorClass;
 
 /// The end of a client's request, which comes with the response's body: the operation, if it was told to wait for it,
 /// and the body's size, if it is counted.
@@ -21,7 +20,7 @@ impl ClientBody {
     }
 
     /// The body has failed; `class` says more when more is known.
-    pub(crate) fn fail(self, class: ErrorClass) {
+    pub(crate) fn fail(self, class: HttpFailure) {
         if let Some(operation) = self.operation {
             operation.fail(class.error_type());
         }
@@ -52,6 +51,6 @@ impl<E> BodyObserver<E> for ClientBody {
     }
 
     fn error(self, _: &E) {
-        self.fail(ErrorClass::Body);
+        self.fail(HttpFailure::Body);
     }
 }

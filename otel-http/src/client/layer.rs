@@ -7,14 +7,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::Extensions;
-use otel_core::ErrorType;
+use otel_core::{ErrorType, HttpFailure};
 use tower_layer::Layer;
 
 use super::destination::DestinationPolicy;
 use super::options::{ClientOptions, client_setters};
 use super::service::HttpClient;
 use super::settings::ClientSettings;
-use crate::error::ErrorClass;
 
 /// Gives each request that a client sends a client span and a duration, and hands the context on.
 ///
@@ -140,8 +139,8 @@ impl HttpClientLayerBuilder {
     /// `error.type` is the name of the type.
     pub fn with_client_error<E: Error + 'static>(mut self) -> Self {
         let of = |error: &dyn Any| {
-            let class = error.downcast_ref::<E>().and_then(|error| ErrorClass::of(error));
-            class.map(ErrorClass::error_type)
+            let class = error.downcast_ref::<E>().and_then(|error| HttpFailure::of(error));
+            class.map(HttpFailure::error_type)
         };
         self.options.error_types.push(Arc::new(of));
         self

@@ -1,7 +1,6 @@
 //! What all requests of one client share, whatever library sends them.
 
 use std::any::Any;
-use std::error::Error;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,7 +9,7 @@ use http::header::HeaderName;
 use http::{Extensions, HeaderMap};
 use opentelemetry::Context;
 use otel_core::carrier::HeaderExtractor;
-use otel_core::{ErrorType, Instrumenter, Operation, call_hook};
+use otel_core::{ErrorType, HttpFailure, Instrumenter, Operation, call_hook};
 
 use super::body::ClientBody;
 use super::convention::{ClientConvention, ClientRequest, ClientResponse};
@@ -19,7 +18,6 @@ use super::host::Server;
 use super::size::BodySizes;
 use super::template::{UrlTemplate, UrlTemplates};
 use crate::HttpRequest;
-use crate::error::ErrorClass;
 use crate::hooks::Filter;
 use crate::method::MethodName;
 
@@ -133,23 +131,9 @@ impl ClientSettings {
         let error_any: &dyn Any = error;
         let known = self.error_types.iter().find_map(|of| call_hook(|| of(error_any), None));
         known
-            .or_else(|| class_of_any(error_any).map(ErrorClass::error_type))
+            .or_else(|| HttpFailure::of_any(error_any).map(HttpFailure::error_type))
             .unwrap_or_else(ErrorType::of::<E>)
     }
-}
-
-/// Looks into the errors that a tower service has when it has none of its own.
-fn class_of_any(error: &dyn Any) -> Option<ErrorClass> {
-    if let Some(error) = error.downcast_ref::<std::io::Error>() {
-        return ErrorClass::of(error);
-    }
-    if let Some(error) = error.downcast_ref::<Box<dyn Error + Send + Sync>>() {
-        return ErrorClass::of(&**error);
-    }
-    if let Some(error) = error.downcast_ref::<Box<dyn Error + Send>>() {
-        return ErrorClass::of(&**error);
-    }
-    error.downcast_ref::<Box<dyn Error>>().and_then(|error| ErrorClass::of(&**error))
 }
 
 impl Observed {

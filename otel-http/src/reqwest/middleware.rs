@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ::reqwest::{Request, Response};
 use http::Extensions;
-use otel_core::{ErrorType, current_context};
+use otel_core::{ErrorType, HttpFailure, current_context};
 use reqwest_middleware::{Error, Next};
 
 use super::client::view;
@@ -14,7 +14,6 @@ use super::error::error_type;
 use super::request_bytes::RequestBytes;
 use super::response::respond;
 use crate::client::{ClientOptions, ClientSettings, RequestFacts, client_setters};
-use crate::error::ErrorClass;
 use crate::{ResendCount, UrlTemplate};
 
 /// Gives each request that passes a `reqwest-middleware` client a client span and a duration, and hands the context on.
@@ -98,7 +97,7 @@ fn class_of(error: &Error) -> ErrorType {
             // Another middleware's error may wrap reqwest's.
             let mut causes = error.chain();
             let inner = causes.find_map(|cause| cause.downcast_ref::<::reqwest::Error>());
-            let class = || ErrorClass::of(&**error).map(ErrorClass::error_type);
+            let class = || HttpFailure::of(&**error).map(HttpFailure::error_type);
             inner.map(error_type).or_else(class).unwrap_or(ErrorType::OTHER)
         }
     }

@@ -1,12 +1,10 @@
 //! The end of a response: at its head, or when its body has passed.
 
 use ::reqwest::{Body, Error, Response, ResponseBuilderExt};
-use otel_core::{BodyObserver, ObservedBody};
+use otel_core::{BodyObserver, HttpFailure, ObservedBody};
 
-use super::error::class_of;
 use crate::HttpResponse;
 use crate::client::{ClientBody, ClientResponse, Observed};
-use crate::error::ErrorClass;
 
 /// What came of one send, which is the call's response unless the request is sent again.
 pub(super) struct Sent {
@@ -95,6 +93,6 @@ impl BodyObserver<Error> for Rest {
     }
 
     fn error(self, error: &Error) {
-        self.0.fail(class_of(error).unwrap_or(ErrorClass::Body));
+        self.0.fail(HttpFailure::of_reqwest(error).unwrap_or(HttpFailure::Body));
     }
 }

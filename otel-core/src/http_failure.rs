@@ -1,47 +1,61 @@
-//! `error.type` of failures that have no status code: few classes, the same for every client.
+//! `error.type` of failures of HTTP clients that have no status code: few classes, the same for every client.
 //!
 //! Most clients keep the types of their errors private, so an error is recognized by its kind where it has one
 //! ([`io::Error`]), else by the beginning of its text where a library always says the same. The text is compared and
 //! forgotten: no part of it is ever recorded.
 
+use std::any::Any;
 use std::error::Error;
 use std::fmt::{self, Write};
 use std::io;
 
-use otel_core::ErrorType;
+use crate::{ErrorType, call_hook};
 
-use otel_core::call_hook;
-
-/// What went wrong with a request that a client sent. The most telling class stands first: a connection that could not
-/// be made because no name was found is `dns`.
+/// What went wrong with a request that an HTTP client sent. The most telling class stands first: a connection that could
+/// not be made because no name was found is `dns`.
+///
+/// ```
+/// use otel_core::HttpFailure;
+///
+/// let error = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+/// assert_eq!(HttpFailure::of(&error).unwrap().error_type().as_str(), "connect");
+/// assert_eq!(HttpFailure::of(&std::fmt::Error), None);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum ErrorClass {
+#[non_exhaustive]
+pub enum HttpFailure {
     /// The request's body could not be made. The causes of that, a timeout for example, are not this request's.
     OwnBody,
+    /// No answer, or not all of it, in its time.
     Timeout,
+    /// The host's name was not found.
     Dns,
+    /// The handshake failed.
     Tls,
-    #[cfg(feature = "reqwest")]
+    /// Too many redirects, or one that must not be followed.
     Redirect,
+    /// The response's body broke off.
     Body,
-    #[cfg(feature = "reqwest")]
+    /// The response's body is not what it should be.
     Decode,
+    /// No connection for another reason.
     Connect,
+    /// The connection, or the stream on it, ended before the response's head was there.
     ConnectionLost,
+    /// Anything else between the connection and the response's head.
     Request,
 }
 
-impl ErrorClass {
-    /// The value of `error.type`; these words are part of the public interface.
-    pub(crate) const fn error_type(self) -> ErrorType {
+impl HttpFailure {
+    /// The value of `error.type`; these words are part of the public interface of those who use it.
+    #[must_use]
+    pub const fn error_type(self) -> ErrorType {
         match self {
             Self::Timeout => ErrorType::TIMEOUT,
             Self::Dns => ErrorType::new("dns"),
             Self::Tls => ErrorType::new("tls"),
-            #[cfg(feature = "reqwest")]
             Self::Redirect => ErrorType::new("redirect"),
             Self::OwnBody | Self::Body => ErrorType::new("body"),
-            #[cfg(feature = "reqwest")]
             Self::Decode => ErrorType::new("decode"),
             Self::Connect => ErrorType::new("connect"),
             Self::ConnectionLost => ErrorType::new("connection_lost"),
@@ -50,24 +64,58 @@ impl ErrorClass {
     }
 
     /// The class of an error and of what caused it; `None` when nothing in the chain is known.
-    pub(crate) fn of(error: &(dyn Error + 'static)) -> Option<Self> {
+    #[must_use]
+    pub fn of(error: &(dyn Error + 'static)) -> Option<Self> {
         // Somebody else's `Display` and `source` run here.
         call_hook(|| class_of_chain(error), None)
+    }
+
+    /// The same for the errors that a tower service has when it has none of its own: boxed ones, and [`io::Error`].
+    #[must_use]
+    pub fn of_any(error: &dyn Any) -> Option<Self> {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return Self::of(error);
+        }
+        if let Some(error) = error.downcast_ref::<Box<dyn Error + Send + Sync>>() {
+            return Self::of(&**error);
+        }
+        if let Some(error) = error.downcast_ref::<Box<dyn Error + Send>>() {
+            return Self::of(&**error);
+        }
+        error.downcast_ref::<Box<dyn Error>>().and_then(|error| Self::of(&**error))
+    }
+
+    /// What reqwest says of its error, or what its causes say when that is more telling.
+    #[cfg(feature = "reqwest")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "reqwest")))]
+    #[must_use]
+    pub fn of_reqwest(error: &reqwest::Error) -> Option<Self> {
+        let said = match error {
+            error if error.is_timeout() => Some(Self::Timeout),
+            error if error.is_dns() => Some(Self::Dns),
+            error if error.is_redirect() => Some(Self::Redirect),
+            error if error.is_body() => Some(Self::Body),
+            error if error.is_decode() => Some(Self::Decode),
+            error if error.is_connect() => Some(Self::Connect),
+            error if error.is_builder() || error.is_request() => Some(Self::Request),
+            _ => None,
+        };
+        said.into_iter().chain(Self::of(error)).min()
     }
 }
 
 /// No error of a client is nested deeper; an error that is its own cause ends here.
 const MAX_CAUSES: usize = 32;
 
-fn class_of_chain(error: &(dyn Error + 'static)) -> Option<ErrorClass> {
+fn class_of_chain(error: &(dyn Error + 'static)) -> Option<HttpFailure> {
     let (mut class, mut has_invalid_data) = (None, false);
     for link in std::iter::successors(Some(error), |error| cause(*error)).take(MAX_CAUSES) {
         class = [class, class_of_link(link)].into_iter().flatten().min();
         has_invalid_data |= io_kind(link) == Some(io::ErrorKind::InvalidData);
     }
     // While connecting only a TLS handshake reads data: rustls reports whatever it cannot accept as invalid data.
-    if class == Some(ErrorClass::Connect) && has_invalid_data {
-        return Some(ErrorClass::Tls);
+    if class == Some(HttpFailure::Connect) && has_invalid_data {
+        return Some(HttpFailure::Tls);
     }
     class
 }
@@ -84,62 +132,62 @@ fn io_kind(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
     error.downcast_ref::<io::Error>().map(io::Error::kind)
 }
 
-fn class_of_link(error: &(dyn Error + 'static)) -> Option<ErrorClass> {
+fn class_of_link(error: &(dyn Error + 'static)) -> Option<HttpFailure> {
     let beginning = Beginning::of(error);
     let by_text = TEXTS.iter().find(|(text, _)| beginning.starts_with(text)).map(|(_, class)| *class);
     [io_kind(error).and_then(class_of_kind), by_text].into_iter().flatten().min()
 }
 
-fn class_of_kind(kind: io::ErrorKind) -> Option<ErrorClass> {
+fn class_of_kind(kind: io::ErrorKind) -> Option<HttpFailure> {
     match kind {
-        io::ErrorKind::TimedOut => Some(ErrorClass::Timeout),
+        io::ErrorKind::TimedOut => Some(HttpFailure::Timeout),
         io::ErrorKind::ConnectionRefused
         | io::ErrorKind::HostUnreachable
         | io::ErrorKind::NetworkUnreachable
         | io::ErrorKind::NetworkDown
-        | io::ErrorKind::AddrNotAvailable => Some(ErrorClass::Connect),
+        | io::ErrorKind::AddrNotAvailable => Some(HttpFailure::Connect),
         io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionAborted
         | io::ErrorKind::NotConnected
         | io::ErrorKind::BrokenPipe
-        | io::ErrorKind::UnexpectedEof => Some(ErrorClass::ConnectionLost),
+        | io::ErrorKind::UnexpectedEof => Some(HttpFailure::ConnectionLost),
         _ => None,
     }
 }
 
 /// What libraries write, word for word, and always at the beginning. A text that changes in a later version costs the
 /// finer class, not the error: `dns` and `tls` become `connect`, `connection_lost` becomes `request`.
-const TEXTS: [(&str, ErrorClass); 25] = [
+const TEXTS: [(&str, HttpFailure); 25] = [
     // tower, tokio, reqwest
-    ("request timed out", ErrorClass::Timeout),
-    ("deadline has elapsed", ErrorClass::Timeout),
-    ("operation timed out", ErrorClass::Timeout),
+    ("request timed out", HttpFailure::Timeout),
+    ("deadline has elapsed", HttpFailure::Timeout),
+    ("operation timed out", HttpFailure::Timeout),
     // hyper-util, the standard library
-    ("dns error", ErrorClass::Dns),
-    ("failed to lookup address information", ErrorClass::Dns),
+    ("dns error", HttpFailure::Dns),
+    ("failed to lookup address information", HttpFailure::Dns),
     // tokio-rustls, rustls, OpenSSL, Security Framework
-    ("tls handshake eof", ErrorClass::Tls),
-    ("invalid peer certificate", ErrorClass::Tls),
-    ("received fatal alert", ErrorClass::Tls),
-    ("peer is incompatible", ErrorClass::Tls),
-    ("peer misbehaved", ErrorClass::Tls),
-    ("received corrupt message", ErrorClass::Tls),
-    ("error:0A", ErrorClass::Tls),
-    ("The certificate was not trusted", ErrorClass::Tls),
+    ("tls handshake eof", HttpFailure::Tls),
+    ("invalid peer certificate", HttpFailure::Tls),
+    ("received fatal alert", HttpFailure::Tls),
+    ("peer is incompatible", HttpFailure::Tls),
+    ("peer misbehaved", HttpFailure::Tls),
+    ("received corrupt message", HttpFailure::Tls),
+    ("error:0A", HttpFailure::Tls),
+    ("The certificate was not trusted", HttpFailure::Tls),
     // hyper, h2, reqwest
-    ("error from user's Body stream", ErrorClass::OwnBody),
-    ("stream error sent by user", ErrorClass::OwnBody),
-    ("error writing a body to connection", ErrorClass::ConnectionLost),
-    ("error reading a body from connection", ErrorClass::Body),
-    ("request or response body error", ErrorClass::Body),
-    ("connection closed before message completed", ErrorClass::ConnectionLost),
-    ("stream error received", ErrorClass::ConnectionLost),
-    ("connection error received", ErrorClass::ConnectionLost),
-    ("operation was canceled", ErrorClass::ConnectionLost),
+    ("error from user's Body stream", HttpFailure::OwnBody),
+    ("stream error sent by user", HttpFailure::OwnBody),
+    ("error writing a body to connection", HttpFailure::ConnectionLost),
+    ("error reading a body from connection", HttpFailure::Body),
+    ("request or response body error", HttpFailure::Body),
+    ("connection closed before message completed", HttpFailure::ConnectionLost),
+    ("stream error received", HttpFailure::ConnectionLost),
+    ("connection error received", HttpFailure::ConnectionLost),
+    ("operation was canceled", HttpFailure::ConnectionLost),
     // hyper-util
-    ("client error (Connect)", ErrorClass::Connect),
-    ("tcp connect error", ErrorClass::Connect),
-    ("client error (", ErrorClass::Request),
+    ("client error (Connect)", HttpFailure::Connect),
+    ("tcp connect error", HttpFailure::Connect),
+    ("client error (", HttpFailure::Request),
 ];
 
 /// The first bytes of an error's text, without allocating and without writing the rest.
@@ -204,22 +252,22 @@ mod tests {
         let handshake_eof = || io::Error::new(io::ErrorKind::UnexpectedEof, "tls handshake eof");
         let invalid = || io::Error::new(io::ErrorKind::InvalidData, "some words of a TLS library");
         for (error, expected) in [
-            (link("mine", refused()), Some(ErrorClass::Connect)),
-            (link("client error (Connect)", timed_out()), Some(ErrorClass::Timeout)),
-            (link("client error (Connect)", link("dns error", "no such host")), Some(ErrorClass::Dns)),
-            (link("client error (Connect)", io::Error::other(invalid())), Some(ErrorClass::Tls)),
-            (link("client error (SendRequest)", invalid()), Some(ErrorClass::Request)),
-            (link("client error (SendRequest)", reset()), Some(ErrorClass::ConnectionLost)),
-            (link("client error (Connect)", reset()), Some(ErrorClass::Connect)),
-            (link("error writing a body to connection", "gone"), Some(ErrorClass::ConnectionLost)),
-            (link("error reading a body from connection", reset()), Some(ErrorClass::Body)),
-            (link("error from user's Body stream", timed_out()), Some(ErrorClass::OwnBody)),
-            (link("client error (Connect)", handshake_eof()), Some(ErrorClass::Tls)),
+            (link("mine", refused()), Some(HttpFailure::Connect)),
+            (link("client error (Connect)", timed_out()), Some(HttpFailure::Timeout)),
+            (link("client error (Connect)", link("dns error", "no such host")), Some(HttpFailure::Dns)),
+            (link("client error (Connect)", io::Error::other(invalid())), Some(HttpFailure::Tls)),
+            (link("client error (SendRequest)", invalid()), Some(HttpFailure::Request)),
+            (link("client error (SendRequest)", reset()), Some(HttpFailure::ConnectionLost)),
+            (link("client error (Connect)", reset()), Some(HttpFailure::Connect)),
+            (link("error writing a body to connection", "gone"), Some(HttpFailure::ConnectionLost)),
+            (link("error reading a body from connection", reset()), Some(HttpFailure::Body)),
+            (link("error from user's Body stream", timed_out()), Some(HttpFailure::OwnBody)),
+            (link("client error (Connect)", handshake_eof()), Some(HttpFailure::Tls)),
             (link("mine", invalid()), None),
-            (link("mine", "dns error of mine, seen last"), Some(ErrorClass::Dns)),
+            (link("mine", "dns error of mine, seen last"), Some(HttpFailure::Dns)),
             (link("the dns error comes too late", "x"), None),
         ] {
-            assert_eq!(ErrorClass::of(&error), expected, "{error:?}");
+            assert_eq!(HttpFailure::of(&error), expected, "{error:?}");
         }
     }
 
@@ -237,7 +285,7 @@ mod tests {
                 Some(self)
             }
         }
-        assert_eq!(ErrorClass::of(&Endless), None);
+        assert_eq!(HttpFailure::of(&Endless), None);
 
         #[derive(Debug)]
         struct Panics;
@@ -247,6 +295,6 @@ mod tests {
             }
         }
         impl Error for Panics {}
-        assert_eq!(ErrorClass::of(&Panics), None);
+        assert_eq!(HttpFailure::of(&Panics), None);
     }
 }
