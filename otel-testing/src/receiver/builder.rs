@@ -1,3 +1,5 @@
+//! The options of a receiver, and how it starts.
+
 use std::fmt;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -11,7 +13,7 @@ use tokio::sync::oneshot;
 #[cfg(feature = "tls")]
 use super::TestCertificates;
 use super::connection::{Connections, Transport};
-use super::json_lines::JsonLines;
+use super::json::JsonLines;
 use super::store::Store;
 use super::{OtlpReceiver, grpc, http};
 

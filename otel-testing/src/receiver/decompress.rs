@@ -1,3 +1,5 @@
+//! Bodies without their compression.
+
 use std::borrow::Cow;
 use std::io::Read;
 

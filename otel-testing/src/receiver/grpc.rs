@@ -1,3 +1,5 @@
+//! OTLP over gRPC.
+
 use std::sync::Arc;
 
 use opentelemetry_proto::tonic::collector::logs::v1::logs_service_server::{LogsService, LogsServiceServer};

@@ -1,3 +1,5 @@
+//! OTLP over HTTP.
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -19,7 +21,7 @@ use super::decompress::decompress;
 use super::export::ExportRequest;
 use super::fault::RpcStatus;
 use super::store::Store;
-use super::{Protocol, Reply, fault, json_reading};
+use super::{Protocol, Reply, fault, json};
 
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
@@ -115,9 +117,7 @@ fn decode<R: ExportRequest>(
     let encoding = headers.get(CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("not a text"));
     let body = decompress(encoding, body, max_body_bytes)?;
     match protocol {
-        Protocol::HttpJson => {
-            json_reading::from_slice(&body).map_err(|error| Refusal::malformed(error.to_string()))
-        }
+        Protocol::HttpJson => json::from_slice(&body).map_err(|error| Refusal::malformed(error.to_string())),
         _ => R::decode(body.as_ref()).map_err(|error| Refusal::malformed(error.to_string())),
     }
 }

@@ -1,3 +1,5 @@
+//! Log records as they were received.
+
 use std::sync::Arc;
 
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs};

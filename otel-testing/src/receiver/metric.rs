@@ -1,3 +1,5 @@
+//! Metrics as they were received.
+
 use std::sync::Arc;
 
 use opentelemetry_proto::tonic::metrics::v1::exemplar::Value as ExemplarValue;

@@ -1,3 +1,5 @@
+//! The receiver, and what it is asked.
+
 use std::fmt;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -10,7 +12,7 @@ use super::builder::Endpoint;
 use super::store::Store;
 use super::{
     OtlpReceiverBuilder, ReceivedLog, ReceivedMetric, ReceivedRequest, ReceivedSpan, ReceivedTrace, Reply,
-    json_writing, trace,
+    json, trace,
 };
 
 /// A receiver of OTLP over gRPC and HTTP (protobuf and JSON, plain or gzip) on free local ports, which keeps everything in
@@ -172,7 +174,7 @@ impl OtlpReceiver {
     }
 
     fn json(&self) -> io::Result<Vec<u8>> {
-        Ok(json_writing::to_vec(&self.store.kept().document)?)
+        Ok(json::to_vec(&self.store.kept().document)?)
     }
 
     /// Why not everything was written to [`OtlpReceiverBuilder::with_json_lines`]; `None` if everything was.

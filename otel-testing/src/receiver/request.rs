@@ -1,3 +1,5 @@
+//! Requests as they came in, and how they are answered.
+
 use std::time::Duration;
 
 /// One of the three signals of OTLP.

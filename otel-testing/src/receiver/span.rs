@@ -1,3 +1,5 @@
+//! Spans as they were received.
+
 use std::sync::Arc;
 use std::time::Duration;
 

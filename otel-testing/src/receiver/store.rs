@@ -1,3 +1,5 @@
+//! What was received, up to a bound.
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -6,8 +8,7 @@ use std::{io, mem};
 use tokio::sync::watch;
 
 use super::export::ExportRequest;
-use super::json::Document;
-use super::json_lines::JsonLines;
+use super::json::{Document, JsonLines};
 use super::{Protocol, ReceivedLog, ReceivedMetric, ReceivedRequest, ReceivedSpan, Reply};
 use crate::lock::lock;
 

@@ -1,3 +1,5 @@
+//! Received spans and log records by trace.
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 

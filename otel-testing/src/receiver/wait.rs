@@ -1,3 +1,5 @@
+//! Waiting for what is to be received.
+
 use std::fmt::{self, Write as _};
 use std::time::{Duration, Instant};
 

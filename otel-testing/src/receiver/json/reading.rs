@@ -7,7 +7,7 @@ use serde::de::{DeserializeOwned, Deserializer, Error as _, IntoDeserializer, Vi
 use serde::forward_to_deserialize_any;
 use serde_json::{Error, Number, Value};
 
-use super::json_path::{Located, Step};
+use super::path::{Located, Step};
 
 /// The fields of type double in the messages of the three signals. Those of this name that are none hold objects.
 const DOUBLES: &[&str] =
@@ -32,7 +32,7 @@ const INTEGERS: &[&str] = &[
     "offset",
 ];
 
-pub(super) fn from_slice<T: DeserializeOwned>(json: &[u8]) -> Result<T, Error> {
+pub(in crate::receiver) fn from_slice<T: DeserializeOwned>(json: &[u8]) -> Result<T, Error> {
     from_value(serde_json::from_slice(json)?)
 }
 

@@ -1,3 +1,5 @@
+//! A document of all three signals.
+
 use opentelemetry_proto::tonic::logs::v1::ResourceLogs;
 use opentelemetry_proto::tonic::metrics::v1::ResourceMetrics;
 use opentelemetry_proto::tonic::trace::v1::ResourceSpans;
@@ -7,8 +9,8 @@ use serde::{Deserialize, Serialize};
 /// holds, so that every reader of OTLP/JSON takes the document.
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct Document {
-    pub(super) resource_spans: Vec<ResourceSpans>,
-    pub(super) resource_metrics: Vec<ResourceMetrics>,
-    pub(super) resource_logs: Vec<ResourceLogs>,
+pub(in crate::receiver) struct Document {
+    pub(in crate::receiver) resource_spans: Vec<ResourceSpans>,
+    pub(in crate::receiver) resource_metrics: Vec<ResourceMetrics>,
+    pub(in crate::receiver) resource_logs: Vec<ResourceLogs>,
 }

@@ -1,11 +1,13 @@
+//! What stands in a text of several documents.
+
 use std::fmt;
 use std::sync::Arc;
 
 use serde::de::Error as _;
 use serde_json::{Deserializer, Error, Map, Value};
 
-use super::json::Document;
-use super::{ReceivedLog, ReceivedMetric, ReceivedSpan, json_reading, log, metric, span};
+use super::{Document, reading};
+use crate::receiver::{ReceivedLog, ReceivedMetric, ReceivedSpan, log, metric, span};
 
 const SIGNALS: [&str; 4] = ["resourceSpans", "resourceMetrics", "resourceLogs", "resourceProfiles"];
 
@@ -51,7 +53,7 @@ impl Documents {
                 Value::Object(object) if !is_document(object) => {
                     Err(Error::custom(format!("it has none of {}", SIGNALS.join(", "))))
                 }
-                Value::Object(_) => json_reading::from_value(value),
+                Value::Object(_) => reading::from_value(value),
                 _ => Err(Error::custom("expected an object")),
             });
             read.add(document.map_err(|reason| OtlpJsonError { document: index + 1, reason })?);

@@ -8,9 +8,9 @@ use serde::ser::{
 };
 use serde_json::Error;
 
-/// `otel-init` (`src/export/json.rs`) and `otel-testing` (`src/receiver/json_writing.rs`) have the same file, because neither
+/// `otel-init` (`src/export/json.rs`) and `otel-testing` (`src/receiver/json/writing.rs`) have the same file, because neither
 /// depends on the other; CI compares them.
-pub(super) fn to_vec(message: &impl Serialize) -> Result<Vec<u8>, Error> {
+pub(crate) fn to_vec(message: &impl Serialize) -> Result<Vec<u8>, Error> {
     let mut json = Vec::new();
     message.serialize(Doubles(&mut serde_json::Serializer::new(&mut json)))?;
     Ok(json)
