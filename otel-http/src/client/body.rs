@@ -2,8 +2,8 @@
 
 use otel_core::{BodyObserver, HttpFailure, Operation};
 
+use super::body_sizes::BodySizes;
 use super::convention::ClientConvention;
-use super::size::BodySizes;
 
 /// The end of a client's request, which comes with the response's body: the operation, if it was told to wait for it,
 /// and the body's size, if it is counted.

@@ -1,6 +1,7 @@
 //! The client side: a tower layer around HTTP clients, and what it shares with the reqwest client.
 
 mod body;
+mod body_sizes;
 mod convention;
 mod destination;
 mod future;
@@ -11,7 +12,6 @@ mod options;
 mod resend;
 mod service;
 mod settings;
-mod size;
 mod template;
 
 pub(crate) use body::ClientBody;

@@ -12,10 +12,10 @@ use otel_core::carrier::HeaderExtractor;
 use otel_core::{ErrorType, HttpFailure, Instrumenter, Operation, call_hook};
 
 use super::body::ClientBody;
+use super::body_sizes::BodySizes;
 use super::convention::{ClientConvention, ClientRequest, ClientResponse};
 use super::destination::{DestinationPolicy, Propagate, inject, propagate_to};
 use super::host::Server;
-use super::size::BodySizes;
 use super::template::{UrlTemplate, UrlTemplates};
 use crate::HttpRequest;
 use crate::hooks::Filter;

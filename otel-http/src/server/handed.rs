@@ -1,4 +1,4 @@
-//! What a layer inside of another one hands out to it, which has the span.
+//! What a layer inside of another one hands to the outer one, which has the span: through the response's extensions.
 
 use std::sync::Arc;
 
