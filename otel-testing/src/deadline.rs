@@ -1,3 +1,5 @@
+//! A point in time that no timeout overflows.
+
 use std::time::{Duration, Instant};
 
 /// The end of `timeout` from now; a year from now if the clock cannot express it.

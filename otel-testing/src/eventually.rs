@@ -1,3 +1,5 @@
+//! Waiting for a condition, with a bound.
+
 use std::fmt;
 use std::panic::Location;
 use std::thread;

@@ -1,3 +1,5 @@
+//! Locks that a panic does not poison.
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Locks even when a test thread panicked while it held the lock: what was recorded is still what was recorded.

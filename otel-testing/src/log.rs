@@ -1,3 +1,5 @@
+//! Log records as a test reads them.
+
 use std::time::SystemTime;
 
 use opentelemetry::logs::Severity;

@@ -1,3 +1,5 @@
+//! Numbers that know whether they are integers.
+
 use std::fmt;
 
 /// The number of a sum or a gauge, of the type that was recorded. An integer never equals a floating point number.

@@ -1,3 +1,5 @@
+//! Instrumentation scopes as a test reads them.
+
 use opentelemetry::InstrumentationScope;
 
 use crate::Attributes;

@@ -1,3 +1,5 @@
+//! Questions to a span of the SDK.
+
 use std::collections::BTreeMap;
 
 use opentelemetry::trace::SpanId;

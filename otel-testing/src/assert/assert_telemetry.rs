@@ -1,3 +1,5 @@
+//! The trait with all assertions, for whatever holds telemetry.
+
 use super::count::Count;
 use super::{
     ExpectedLog, ExpectedSpan, ExpectedTrace, MetricAssertion, closest, fail, fail_with_spans, hygiene, log,

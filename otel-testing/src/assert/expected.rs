@@ -1,3 +1,5 @@
+//! What the value of an attribute should be.
+
 use std::fmt;
 use std::sync::Arc;
 

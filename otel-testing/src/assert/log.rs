@@ -1,3 +1,5 @@
+//! What a log record should be.
+
 use std::fmt;
 
 use opentelemetry::logs::Severity;

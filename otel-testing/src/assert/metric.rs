@@ -1,3 +1,5 @@
+//! Assertions about one metric.
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 

@@ -1,3 +1,5 @@
+//! Names that should have been emitted and were not.
+
 use std::collections::BTreeSet;
 
 use super::nearest_name;

@@ -1,3 +1,5 @@
+//! Assertions about one point of a metric.
+
 use super::fail;
 use super::metric::is_close;
 use crate::{HistogramPoint, Number, Point};
@@ -63,7 +65,8 @@ impl PointAssertion {
         self.require(*found == counts, || format!("its buckets hold {found:?}, expected {counts:?}"))
     }
 
-    /// At least one exemplar, which leads from the metric to a trace. The SDK of today makes none; other senders do.
+    /// At least one exemplar, which leads from the metric to a trace. OpenTelemetry's SDK for Rust makes none; otel-init and
+    /// others do.
     #[track_caller]
     pub fn has_exemplar_of_trace(&self, trace_id: &str) -> &Self {
         let ids: Vec<&str> =

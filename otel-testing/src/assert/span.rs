@@ -1,3 +1,5 @@
+//! What a span should be.
+
 use std::fmt;
 
 use opentelemetry::KeyValue;

@@ -1,3 +1,5 @@
+//! What is said of one span: in words, and how a span differs from it.
+
 use opentelemetry::trace::{SpanKind, Status};
 
 use super::Expected;

@@ -1,3 +1,5 @@
+//! What a trace should be: which captured span stands for which expected one.
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt::Write as _;

@@ -1,3 +1,5 @@
+//! The macros that write a trace as a tree.
+
 /// Asserts that a captured trace is this tree.
 ///
 /// A span is a name or an [`ExpectedSpan`](crate::ExpectedSpan). `=> [...]` lists its children in the order of their

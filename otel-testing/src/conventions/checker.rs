@@ -1,3 +1,5 @@
+//! The check: what was captured, beside what the conventions say of it.
+
 use std::collections::BTreeSet;
 
 use super::registry::{Attribute, Registry, registry};

@@ -1,3 +1,5 @@
+//! Metrics beside what the conventions say of them.
+
 use super::ViolationKind;
 use super::checker::{Checker, hint};
 use crate::assert::{kind_name, with_article};

@@ -1,3 +1,5 @@
+//! What is against the conventions.
+
 use std::fmt;
 
 /// One thing that is against the semantic conventions. Its text says where, what, and what would be right.

@@ -1,3 +1,5 @@
+//! Instruments of the global meter provider: each measurement goes to the test of its context.
+
 use std::any::Any;
 use std::borrow::Cow;
 use std::sync::Arc;

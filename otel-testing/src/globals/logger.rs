@@ -1,3 +1,5 @@
+//! The logger behind the global subscriber: each record goes to the test of its context.
+
 use opentelemetry::logs::{Logger, LoggerProvider, Severity};
 use opentelemetry::{Context, InstrumentationScope};
 use opentelemetry_sdk::Resource;

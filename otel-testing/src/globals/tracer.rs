@@ -1,3 +1,5 @@
+//! Tracers of the global tracer provider: each span goes to the test of its context.
+
 use std::borrow::Cow;
 
 use opentelemetry::trace::{SpanBuilder, Tracer, TracerProvider};

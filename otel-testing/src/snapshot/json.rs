@@ -1,3 +1,5 @@
+//! Telemetry as JSON, with numbers in place of ids.
+
 use std::collections::HashMap;
 
 use opentelemetry::trace::Status;

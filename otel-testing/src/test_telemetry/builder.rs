@@ -1,3 +1,5 @@
+//! The options of a [`TestTelemetry`](crate::TestTelemetry), and how it is put together.
+
 use std::sync::{Arc, Mutex};
 
 use opentelemetry_sdk::Resource;

@@ -1,3 +1,5 @@
+//! Ids that are the same on every run.
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use opentelemetry::trace::{SpanId, TraceId};

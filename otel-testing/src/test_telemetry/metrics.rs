@@ -1,3 +1,5 @@
+//! Questions to the metrics of a test.
+
 use super::TestTelemetry;
 use crate::assert::{fail, kind_name, list, with_article};
 use crate::{AssertTelemetry, Captured, Metric, MetricKind, Point};

@@ -1,3 +1,5 @@
+//! What a failing test prints.
+
 use super::TestTelemetry;
 
 /// Prints the tree of a failing test. Made by [`TestTelemetry::show_on_failure`].

@@ -1,3 +1,5 @@
+//! [`TestTelemetry`], and what it is asked.
+
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;

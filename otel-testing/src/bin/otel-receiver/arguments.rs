@@ -1,3 +1,5 @@
+//! The arguments of the program.
+
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;

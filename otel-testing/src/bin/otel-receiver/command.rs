@@ -1,3 +1,5 @@
+//! The command that the program runs, told where to send.
+
 use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;

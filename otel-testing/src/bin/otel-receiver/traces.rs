@@ -1,3 +1,5 @@
+//! Traces on the terminal, once nothing more comes for them.
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
