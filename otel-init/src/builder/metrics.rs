@@ -9,7 +9,7 @@ use crate::{ExemplarFilter, View};
 impl TelemetryBuilder {
     /// Changes what some instruments become; see [`View`]. Those of a configuration file come on top.
     pub fn with_view(mut self, view: View) -> Self {
-        self.settings.views.push(view);
+        self.settings.metrics.views.push(view);
         self
     }
 
@@ -28,7 +28,7 @@ impl TelemetryBuilder {
     /// a million: the SDK makes room for all of them at once.
     pub fn with_cardinality_limit(mut self, limit: usize) -> Self {
         if limit > 0 {
-            self.settings.cardinality.get_or_insert_default().set_default(limit);
+            self.settings.metrics.cardinality.set_default(limit);
         }
         self
     }
@@ -47,28 +47,28 @@ impl TelemetryBuilder {
     /// Counters, gauges and histograms of the global meter provider have them, bound ones too, on their way to a collector;
     /// up-down counters, what is observed by callbacks, exporters of your own and the page for Prometheus have none.
     pub fn with_exemplar_filter(mut self, filter: ExemplarFilter) -> Self {
-        self.settings.exemplar_filter = Some(filter);
+        self.settings.metrics.exemplar_filter = Some(filter);
         self
     }
 
     /// Measures what the process uses: `process.cpu.time`, `process.memory.usage` and others, by the semantic conventions.
     /// From `/proc`; other systems than Linux have `process.uptime` alone. Off by default.
     pub fn with_process_metrics(mut self) -> Self {
-        self.settings.process_metrics = true;
+        self.settings.metrics.process_metrics = true;
         self
     }
 
     /// Measures this tokio runtime: workers, tasks, the shared queue, how busy each worker is. The names,
     /// `tokio.worker.count` and so on, are our own, because the conventions have none. Off by default.
     pub fn with_tokio_metrics(mut self, runtime: tokio::runtime::Handle) -> Self {
-        self.settings.tokio_metrics = Some(runtime);
+        self.settings.metrics.tokio_metrics = Some(runtime);
         self
     }
 
     /// Gives histograms buckets that fit themselves to the values, unless a view says otherwise. It wins over
     /// `OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION`.
     pub fn with_exponential_histograms(mut self) -> Self {
-        self.settings.exponential_histograms = true;
+        self.settings.metrics.exponential_histograms = true;
         self
     }
 }

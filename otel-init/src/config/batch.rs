@@ -10,7 +10,7 @@ use opentelemetry_sdk::metrics::Temporality;
 use super::Settings;
 use super::environment::Environment;
 use crate::Queue;
-use crate::metrics::ExemplarFilter;
+use crate::metrics::{ExemplarFilter, MetricSettings};
 use crate::pipeline::BATCH_BYTES;
 
 const QUEUE: usize = 2048;
@@ -106,21 +106,16 @@ pub(super) fn temporality_named(name: &str) -> Option<Temporality> {
     }
 }
 
-/// Which measurements may become exemplars.
-pub(crate) fn exemplar_filter(settings: &Settings, environment: &Environment<'_>) -> ExemplarFilter {
-    let (name, default) = ("OTEL_METRICS_EXEMPLAR_FILTER", ExemplarFilter::default());
-    let said =
-        || environment.choice(&[name], ExemplarFilter::EXPECTED, default.name(), ExemplarFilter::parse);
-    settings.exemplar_filter.or_else(said).unwrap_or(default)
-}
-
-/// Whether histograms without a view of their own have exponential buckets.
-pub(crate) fn exponential_histograms(settings: &Settings, environment: &Environment<'_>) -> bool {
-    if settings.exponential_histograms {
-        return true;
-    }
-    let name = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION";
-    environment.choice(&[name], HISTOGRAMS, "explicit_bucket_histogram", is_exponential).unwrap_or(false)
+/// What the code said of metrics, or else the variables.
+pub(crate) fn metrics(code: &MetricSettings, environment: &Environment<'_>) -> MetricSettings {
+    let (name, default) =
+        ("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "explicit_bucket_histogram");
+    let is_exponential = || environment.choice(&[name], HISTOGRAMS, default, is_exponential).unwrap_or(false);
+    let exponential_histograms = code.exponential_histograms || is_exponential();
+    let (name, default) = ("OTEL_METRICS_EXEMPLAR_FILTER", ExemplarFilter::default().name());
+    let filter = || environment.choice(&[name], ExemplarFilter::EXPECTED, default, ExemplarFilter::parse);
+    let exemplar_filter = code.exemplar_filter.or_else(filter);
+    MetricSettings { exponential_histograms, exemplar_filter, ..code.clone() }
 }
 
 pub(super) const HISTOGRAMS: &str = "explicit_bucket_histogram or base2_exponential_bucket_histogram";

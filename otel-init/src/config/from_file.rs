@@ -72,11 +72,7 @@ impl Config {
         Ok(Self {
             resource,
             sampler: SamplerConfig { sampling, ..config.sampler }.with_debug_key(debug_key),
-            cardinality: settings.cardinality.clone().unwrap_or(config.cardinality),
-            exemplar_filter: settings.exemplar_filter.unwrap_or(config.exemplar_filter),
-            disk: settings.disk.clone().or(config.disk),
             shutdown_timeout: timeout.min(LONGEST_WAIT),
-            telemetry_levels: settings.telemetry_levels.over(config.telemetry_levels),
             subscriber,
             origins: Origins::of_file(settings, environment.used(), said),
             warnings: environment.into_warnings(),

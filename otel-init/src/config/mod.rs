@@ -54,7 +54,7 @@ pub(crate) use shown::shown;
 pub(crate) use subscriber::SubscriberConfig;
 
 use self::origins::Origins;
-use crate::metrics::{CardinalityLimits, ExemplarFilter, View, Views};
+use crate::metrics::MetricSettings;
 use crate::safety::{Limits, SafetySettings};
 use crate::subscriber::Levels;
 use crate::{DiskBuffer, InstallError, Queue, Signal};
@@ -76,12 +76,7 @@ pub(crate) struct Config {
     pub(crate) span_limits: SpanLimits,
     pub(crate) limits: Limits,
     pub(crate) safety: SafetySettings,
-    pub(crate) exponential_histograms: bool,
-    pub(crate) views: Vec<View>,
-    pub(crate) cardinality: CardinalityLimits,
-    pub(crate) exemplar_filter: ExemplarFilter,
-    pub(crate) process_metrics: bool,
-    pub(crate) tokio_metrics: Option<tokio::runtime::Handle>,
+    pub(crate) metrics: MetricSettings,
     /// Whether log records have the fields of `tracing` spans.
     pub(crate) has_span_fields: bool,
     /// Whether spans and log records of `tracing` say where in the code they were made.
@@ -133,8 +128,7 @@ impl Config {
             sampler,
             span_limits,
             limits,
-            exponential_histograms: batch::exponential_histograms(settings, &environment),
-            exemplar_filter: batch::exemplar_filter(settings, &environment),
+            metrics: batch::metrics(&settings.metrics, &environment),
             disk: settings.disk.clone().or_else(|| disk::resolve(&environment)),
             instrumentations: instrumentation::resolve(names, &environment),
             propagators: PropagatorConfig::resolve(&settings.propagators, &environment),
@@ -173,12 +167,7 @@ impl Config {
             span_limits: SpanLimits::default(),
             limits: Limits::default(),
             safety: settings.safety.clone(),
-            exponential_histograms: settings.exponential_histograms,
-            views: settings.views.clone(),
-            cardinality: settings.cardinality.clone().unwrap_or_default(),
-            exemplar_filter: settings.exemplar_filter.unwrap_or_default(),
-            process_metrics: settings.process_metrics,
-            tokio_metrics: settings.tokio_metrics.clone(),
+            metrics: settings.metrics.clone(),
             has_span_fields: !settings.without_span_fields,
             has_code_locations: settings.code_locations,
             disk: settings.disk.clone(),
@@ -205,12 +194,7 @@ impl Config {
     /// What is compiled when it is installed can be compiled.
     pub(crate) fn check(&self) -> Result<(), InstallError> {
         self.safety.check()?;
-        self.compiled_views().map(|_| ())
-    }
-
-    pub(crate) fn compiled_views(&self) -> Result<Views, InstallError> {
-        let views = Views::new(&self.views, self.exponential_histograms, self.cardinality.clone());
-        views.map_err(|(view, reason)| InstallError::invalid("a view of metrics", view, reason))
+        self.metrics.compiled_views().map(|_| ())
     }
 
     /// One line for the operator: what goes where.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Settings, percent, resource};
+use crate::metrics::CardinalityLimits;
 use crate::{Queue, Redaction, SettingSource, Signal};
 
 /// What is remembered while the configuration is put together.
@@ -97,7 +98,7 @@ impl Origins {
             ("protocol", settings.protocol.is_some()),
             ("interval", settings.metric_export_interval.is_some()),
             ("temporality_preference", settings.temporality.is_some()),
-            ("default_histogram_aggregation", settings.exponential_histograms),
+            ("default_histogram_aggregation", settings.metrics.exponential_histograms),
             ("sampler", settings.sampling.is_some()),
             ("shutdown_timeout", settings.shutdown_timeout.is_some()),
             ("telemetry_level", !settings.telemetry_levels.is_empty()),
@@ -107,9 +108,9 @@ impl Origins {
             ("traces", exports(Signal::Traces)),
             ("metrics", exports(Signal::Metrics)),
             ("logs", exports(Signal::Logs)),
-            ("views", !settings.views.is_empty()),
-            ("exemplar_filter", settings.exemplar_filter.is_some()),
-            ("cardinality_limit", settings.cardinality.is_some()),
+            ("views", !settings.metrics.views.is_empty()),
+            ("exemplar_filter", settings.metrics.exemplar_filter.is_some()),
+            ("cardinality_limit", settings.metrics.cardinality != CardinalityLimits::default()),
             ("queue", settings.queue != Queue::default()),
             ("redaction", safety.redaction.summary() != Redaction::new().summary()),
             ("drop_rules", !safety.drop_rules.is_empty()),
@@ -120,8 +121,8 @@ impl Origins {
             ("audit_hooks", !safety.audits.is_empty()),
             ("span_fields_on_logs", settings.without_span_fields),
             ("code_locations", settings.code_locations),
-            ("process_metrics", settings.process_metrics),
-            ("tokio_metrics", settings.tokio_metrics.is_some()),
+            ("process_metrics", settings.metrics.process_metrics),
+            ("tokio_metrics", settings.metrics.tokio_metrics.is_some()),
             ("panic_hook", settings.panic_hook),
             ("console_logs", settings.console_logs.is_some()),
             ("console_stream", settings.console_on_stdout),

@@ -9,7 +9,7 @@ use otel_core::propagation::PropagatorRegistry;
 
 use super::{HeaderProvider, Protocol};
 use crate::builder::Registry;
-use crate::metrics::{CardinalityLimits, ExemplarFilter, View};
+use crate::metrics::MetricSettings;
 use crate::safety::SafetySettings;
 use crate::sampling::Sampling;
 use crate::subscriber::Levels;
@@ -39,13 +39,7 @@ pub(crate) struct Settings {
     pub(crate) destinations: Vec<OtlpDestination>,
     pub(crate) header_provider: Option<HeaderProvider>,
     pub(crate) temporality: Option<Temporality>,
-    pub(crate) exponential_histograms: bool,
-    pub(crate) views: Vec<View>,
-    pub(crate) cardinality: Option<CardinalityLimits>,
-    pub(crate) exemplar_filter: Option<ExemplarFilter>,
-    pub(crate) process_metrics: bool,
-    /// The runtime to measure.
-    pub(crate) tokio_metrics: Option<tokio::runtime::Handle>,
+    pub(crate) metrics: MetricSettings,
     pub(crate) without_span_fields: bool,
     pub(crate) code_locations: bool,
     pub(crate) disk: Option<DiskBuffer>,

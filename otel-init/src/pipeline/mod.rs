@@ -73,7 +73,7 @@ impl Pipeline {
         config.warnings.extend(exporters.warnings.iter().cloned());
         let Exporters { traces: span_exporters, metrics: metric_exporters, logs: log_exporters, .. } =
             exporters;
-        let views = Arc::new(config.compiled_views()?);
+        let views = Arc::new(config.metrics.compiled_views()?);
         let sampling = Arc::new(SamplingControl::new(&config.sampler.sampling, config.sampler.file.clone()));
         let exemplars = exemplars(config, &views, &sampling);
         let is_ending = Arc::new(AtomicBool::new(false));
@@ -172,7 +172,7 @@ impl Pipeline {
 
 /// Nothing but OTLP has exemplars.
 fn exemplars(config: &Config, views: &Arc<Views>, sampling: &SamplingControl) -> Option<Arc<Exemplars>> {
-    let filter = config.exemplar_filter;
+    let filter = config.metrics.exemplar_filter.unwrap_or_default();
     let mut exporters = config.destinations.metrics.iter().map(|to| &to.exporter);
     let is_sent = |to: &ExporterConfig| matches!(to, ExporterConfig::Otlp(_) | ExporterConfig::OtlpStdout);
     let is_sent = exporters.any(is_sent);
@@ -247,10 +247,10 @@ fn observe(config: &Config, meter_provider: &SdkMeterProvider, outlets: &[Outlet
         let index = index.take_while(|other| !Arc::ptr_eq(&other.monitor, &outlet.monitor)).count();
         self_metrics::observe(meter_provider, &outlet.monitor, index);
     }
-    if config.process_metrics {
+    if config.metrics.process_metrics {
         metrics::observe_process(meter_provider);
     }
-    if let Some(runtime) = &config.tokio_metrics {
+    if let Some(runtime) = &config.metrics.tokio_metrics {
         metrics::observe_tokio(meter_provider, runtime);
     }
 }

@@ -20,17 +20,19 @@ pub(super) fn read(mut fields: Fields, file: &mut FileConfig) -> Result<(), File
     }
     if let Some(level) = own.optional("telemetry_level") {
         let expected = "off, error, warn, info, debug or trace, and target=level for some targets";
-        config.telemetry_levels = level.choice(expected, |text| text.parse().ok())?;
+        let levels = level.choice(expected, |text| text.parse().ok())?;
+        config.telemetry_levels = config.telemetry_levels.over(levels);
     }
     if let Some(format) = own.optional("console_logs") {
         file.console_logs = Some(format.choice("compact, pretty, json, logfmt or off", ConsoleLogs::named)?);
     }
     config.panic_hook |= own.boolean("panic_hook")?.unwrap_or(false);
-    config.process_metrics |= own.boolean("process_metrics")?.unwrap_or(false);
+    config.metrics.process_metrics |= own.boolean("process_metrics")?.unwrap_or(false);
     config.has_code_locations |= own.boolean("code_locations")?.unwrap_or(false);
     safety(&mut own, &mut config.safety)?;
     if let Some(disk) = own.fields("disk_buffer")? {
-        config.disk = Some(disk_buffer(disk)?);
+        let buffer = disk_buffer(disk)?;
+        config.disk.get_or_insert(buffer);
     }
     if let Some(path) = own.text("sampler_file")? {
         config.sampler.file = Some(path.into());

@@ -45,15 +45,18 @@ impl Reader<'_> {
                 _ => return Err(value.error("no reader has this name: periodic, pull")),
             }
         }
-        config.exponential_histograms |= shared.is_exponential.unwrap_or(false);
-        config.cardinality = shared.limits.unwrap_or_default();
+        config.metrics.exponential_histograms |= shared.is_exponential.unwrap_or(false);
+        if config.metrics.cardinality == CardinalityLimits::default() {
+            config.metrics.cardinality = shared.limits.unwrap_or_default();
+        }
         if let Some(views) = fields.optional("views") {
             for value in views.list()? {
-                config.views.push(view(value)?);
+                config.metrics.views.push(view(value)?);
             }
         }
         if let Some(filter) = fields.optional("exemplar_filter") {
-            config.exemplar_filter = filter.choice(ExemplarFilter::EXPECTED, ExemplarFilter::parse)?;
+            let filter = filter.choice(ExemplarFilter::EXPECTED, ExemplarFilter::parse)?;
+            config.metrics.exemplar_filter.get_or_insert(filter);
         }
         fields.unsupported("meter_configurator", "a view with the aggregation drop leaves a meter out")?;
         fields.end()

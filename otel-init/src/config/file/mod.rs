@@ -37,7 +37,7 @@ use super::{Config, Settings};
 use crate::ConsoleLogs;
 use crate::subscriber::level_of;
 
-/// What the code said and, over it or besides, what the file says.
+/// What the code said and, where that left it open or besides, what the file says.
 #[derive(Debug)]
 pub(crate) struct FileConfig {
     pub(crate) config: Config,

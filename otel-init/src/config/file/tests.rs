@@ -165,7 +165,7 @@ fn everything_that_is_supported_arrives() {
     let caps = (config.safety.max_spans_per_trace, config.safety.max_span_depth);
     assert_eq!(caps, (Some(5000), Some(40)));
     assert_eq!(file.console_logs, Some(ConsoleLogs::Logfmt));
-    assert!(config.panic_hook && config.process_metrics && config.has_code_locations);
+    assert!(config.panic_hook && config.metrics.process_metrics && config.has_code_locations);
     assert_eq!(traces.headers["authorization"], "Bearer t0p");
     assert_eq!((traces.headers["x-team"].to_str().unwrap(), traces.headers.len()), ("a", 2));
     assert_eq!(traces.tls.client_key.as_deref(), Some(std::path::Path::new("/me.key")));
@@ -178,8 +178,8 @@ fn everything_that_is_supported_arrives() {
     assert_eq!((config.limits.span.count, config.limits.span.value_length), (10, Some(1024)));
     assert_eq!((config.limits.log.count, config.limits.event.count), (64, 128));
     assert_eq!(config.span_limits.max_events_per_span, 5);
-    assert!(config.exponential_histograms);
-    assert_eq!(config.views.len(), 2);
+    assert!(config.metrics.exponential_histograms);
+    assert_eq!(config.metrics.views.len(), 2);
     assert_eq!(config.shutdown_timeout, Duration::from_millis(1500));
     assert_eq!(config.telemetry_levels.to_string(), "debug,sqlx=warn");
     assert_eq!(config.safety.baggage_attributes, ["tenant"]);
@@ -249,9 +249,9 @@ fn an_exemplar_filter_is_read_and_what_is_null_is_unset() {
         "file_format: '1.0'\nmeter_provider:\n  readers: [{periodic: {exporter: {console: }}}]\n  exemplar_filter: always_on\n\
          instrumentation/development: {general: {stability_opt_in_list: }}\n",
     );
-    assert_eq!(config.exemplar_filter, ExemplarFilter::AlwaysOn);
+    assert_eq!(config.metrics.exemplar_filter, Some(ExemplarFilter::AlwaysOn));
     assert!(config.warnings.is_empty(), "{:?}", config.warnings);
-    assert_eq!(parse("file_format: '1.0'\n").exemplar_filter, ExemplarFilter::TraceBased);
+    assert_eq!(parse("file_format: '1.0'\n").metrics.exemplar_filter, None);
 }
 
 #[test]

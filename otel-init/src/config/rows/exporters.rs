@@ -120,11 +120,12 @@ impl Rows<'_> {
             self.add(&format!("{path}.port"), prometheus.port, port);
         }
         if !config.destinations.metrics.is_empty() {
+            let filter = config.metrics.exemplar_filter.unwrap_or_default();
             let said = Said::by(&["OTEL_METRICS_EXEMPLAR_FILTER"]).in_code("exemplar_filter");
-            self.add("meter_provider.exemplar_filter", config.exemplar_filter.name(), said);
+            self.add("meter_provider.exemplar_filter", filter.name(), said);
         }
-        if !config.views.is_empty() {
-            self.add("meter_provider.views", config.views.len(), Said::default().in_code("views"));
+        if !config.metrics.views.is_empty() {
+            self.add("meter_provider.views", config.metrics.views.len(), Said::default().in_code("views"));
         }
     }
 
@@ -134,7 +135,7 @@ impl Rows<'_> {
         self.add(&format!("{path}.interval"), interval.as_millis(), said);
         let said = Said::by(&["OTEL_METRIC_EXPORT_TIMEOUT"]);
         self.add(&format!("{path}.timeout"), bound(*export_timeout), said);
-        if let Some(limit) = self.config.cardinality.default_limit() {
+        if let Some(limit) = self.config.metrics.cardinality.default_limit() {
             let said = Said::default().in_code("cardinality_limit");
             self.add(&format!("{path}.cardinality_limits.default"), limit, said);
         }
@@ -145,7 +146,7 @@ impl Rows<'_> {
         let key = "temporality_preference";
         let said = Said::by(&["OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"]).in_code(key);
         self.add(&format!("{path}.{key}"), temporality, said);
-        let is_exponential = self.config.exponential_histograms;
+        let is_exponential = self.config.metrics.exponential_histograms;
         let value =
             if is_exponential { "base2_exponential_bucket_histogram" } else { "explicit_bucket_histogram" };
         let key = "default_histogram_aggregation";

@@ -50,8 +50,8 @@ impl Rows<'_> {
             ("audit_hooks", safety.audits.len().to_string()),
             ("span_fields_on_logs", config.has_span_fields.to_string()),
             ("code_locations", config.has_code_locations.to_string()),
-            ("process_metrics", config.process_metrics.to_string()),
-            ("tokio_metrics", config.tokio_metrics.is_some().to_string()),
+            ("process_metrics", config.metrics.process_metrics.to_string()),
+            ("tokio_metrics", config.metrics.tokio_metrics.is_some().to_string()),
             ("panic_hook", config.panic_hook.to_string()),
         ] {
             self.add(&path(key), value, Said::default().in_code(key));

@@ -255,7 +255,7 @@ fn histograms_and_the_level_of_the_sdk_are_chosen() {
     for (value, is_exponential) in
         [("", false), ("explicit_bucket_histogram", false), ("BASE2_exponential_bucket_histogram", true)]
     {
-        assert_eq!(resolve(&[(name, value)]).exponential_histograms, is_exponential, "{value}");
+        assert_eq!(resolve(&[(name, value)]).metrics.exponential_histograms, is_exponential, "{value}");
     }
     for (value, level) in
         [("none", LevelFilter::OFF), ("WARN", LevelFilter::WARN), ("all", LevelFilter::TRACE)]

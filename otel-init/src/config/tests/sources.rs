@@ -10,6 +10,7 @@ use tracing_subscriber::filter::LevelFilter;
 use super::super::file::FULL;
 use super::super::{Config, Settings};
 use super::{resolve, resolve_with};
+use crate::metrics::MetricSettings;
 use crate::sampling::{DebugHeader, Sampling};
 use crate::{
     ConsoleLogs, DiskBuffer, DropRule, ExemplarFilter, OtlpDestination, Protocol, Queue, Redaction,
@@ -208,13 +209,16 @@ fn every_setting_of_the_code_is_in_the_table() {
         destinations: _,
         header_provider: _,
         temporality: _,
-        exponential_histograms: _,
-        views: _,
-        cardinality: _,
-        exemplar_filter: _,
+        metrics:
+            MetricSettings {
+                exponential_histograms: _,
+                views: _,
+                cardinality: _,
+                exemplar_filter: _,
+                process_metrics: _,
+                tokio_metrics: _,
+            },
         code_locations: _,
-        process_metrics: _,
-        tokio_metrics: _,
         without_span_fields: _,
         disk: _,
         queue: _,
@@ -357,4 +361,35 @@ fn whatever_a_file_says_is_shown_with_its_line() {
         assert!(matches!(setting.source(), SettingSource::File { .. }), "{name}: {}", setting.source());
     }
     assert!(!config.to_string().contains("hunter2"), "{config}");
+}
+
+#[test]
+fn what_the_code_says_of_the_same_wins_over_the_file_and_what_both_list_adds_up() {
+    let path = std::env::temp_dir().join(format!("otel-init-{}-both.yaml", std::process::id()));
+    let disk = "    disk_buffer: {directory: /of/the/file, max_size: 7}\n    sampler_file";
+    std::fs::write(&path, FULL.replace("    sampler_file", disk)).unwrap();
+    let builder = Telemetry::builder()
+        .with_config_file(path.to_str().unwrap())
+        .with_exemplar_filter(ExemplarFilter::AlwaysOn)
+        .with_cardinality_limit(9)
+        .with_disk_buffer(DiskBuffer::new("/of/the/code"))
+        .with_shutdown_timeout(Duration::from_millis(20))
+        .with_telemetry_level(LevelFilter::ERROR)
+        .with_target_level("sqlx", LevelFilter::TRACE)
+        .with_sampling(Sampling::probability(0.5))
+        .with_console_logs(ConsoleLogs::Json)
+        .with_view(View::new("a").dropped())
+        .with_drop_rule(DropRule::span_name("b"));
+    let config = resolve_with(&builder.into_settings(), &[]);
+    std::fs::remove_file(path).unwrap();
+    let metrics = &config.metrics;
+    assert_eq!(metrics.exemplar_filter, Some(ExemplarFilter::AlwaysOn));
+    assert_eq!(metrics.cardinality.default_limit(), Some(9));
+    assert_eq!(config.disk, Some(DiskBuffer::new("/of/the/code")));
+    assert_eq!(config.shutdown_timeout, Duration::from_millis(20));
+    assert_eq!(config.telemetry_levels.to_string(), "error,sqlx=trace");
+    assert_eq!(config.sampler.to_string(), "probability 50 %");
+    assert_eq!(config.subscriber.unwrap().console, ConsoleLogs::Json);
+    assert_eq!((metrics.views.len(), config.safety.drop_rules.len()), (3, 3));
+    assert!(metrics.exponential_histograms && metrics.process_metrics, "of the file");
 }
