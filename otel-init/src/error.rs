@@ -1,7 +1,6 @@
 //! What can go wrong, one type per entry point.
 
 use std::fmt;
-use std::time::Duration;
 
 use crate::config::FileError;
 use crate::{Health, Signal};
@@ -166,71 +165,6 @@ impl ShutdownError {
     #[must_use]
     pub fn health(&self) -> &Health {
         &self.health
-    }
-}
-
-/// A flush that delivered everything.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FlushReport {
-    pub(crate) health: Health,
-    pub(crate) elapsed: Duration,
-}
-
-impl FlushReport {
-    /// What was delivered and what was lost, signal by signal, since the installation.
-    #[must_use]
-    pub fn health(&self) -> &Health {
-        &self.health
-    }
-
-    /// How long it took.
-    #[must_use]
-    pub fn elapsed(&self) -> Duration {
-        self.elapsed
-    }
-}
-
-impl fmt::Display for FlushReport {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "telemetry was flushed in {:.1?}: {}", self.elapsed, self.health)
-    }
-}
-
-/// A shutdown that delivered everything.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ShutdownReport {
-    pub(crate) signals: Vec<Signal>,
-    pub(crate) health: Health,
-    pub(crate) elapsed: Duration,
-}
-
-impl ShutdownReport {
-    /// The signals that were exported; those switched off are not among them.
-    #[must_use]
-    pub fn signals(&self) -> &[Signal] {
-        &self.signals
-    }
-
-    /// What was delivered and what was lost, signal by signal, since the installation.
-    #[must_use]
-    pub fn health(&self) -> &Health {
-        &self.health
-    }
-
-    /// How long flushing and shutting down took.
-    #[must_use]
-    pub fn elapsed(&self) -> Duration {
-        self.elapsed
-    }
-}
-
-impl fmt::Display for ShutdownReport {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.signals.is_empty() {
-            return formatter
-                .write_str("nothing was sent: every signal is switched off, or fetched by Prometheus");
-        }
-        write!(formatter, "telemetry was shut down in {:.1?}: {}", self.elapsed, self.health)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Flushing and shutting down: on helper threads, within a bound, once.
 
 mod completion;
+mod report;
 mod signal;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,10 +11,11 @@ use std::time::{Duration, Instant};
 
 use opentelemetry::Context;
 
+pub use report::{FlushReport, ShutdownReport};
 pub use signal::shutdown_signal;
 
 use self::completion::Completion;
-use crate::error::{FlushError, FlushReport, ShutdownError, ShutdownReport, SignalFailure};
+use crate::error::{FlushError, ShutdownError, SignalFailure};
 use crate::pipeline::Outlet;
 use crate::pipeline::Pipeline;
 use crate::{Health, Signal};
