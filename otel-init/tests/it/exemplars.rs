@@ -8,8 +8,9 @@ use otel_init::{
     ExemplarFilter, OtlpDestination, Protocol, Redact, Redaction, Signal, TelemetryBuilder, View,
 };
 use otel_testing::{Exemplar, OtlpReceiver, Point};
+use serde_json::{Value, json};
 
-use crate::child::alone;
+use crate::child::{self, alone};
 use crate::patient;
 
 fn to(receiver: &OtlpReceiver) -> TelemetryBuilder {
@@ -148,9 +149,9 @@ fn each_filter_takes_what_it_says() {
         ("sometimes", &[0.5]),
     ] {
         let test = "exemplars::each_filter_takes_what_it_says";
-        if !crate::child::is_child() {
+        if !child::is_child() {
             let variables = [("OTEL_METRICS_EXEMPLAR_FILTER", filter), ("TEST_FILTER", filter)];
-            crate::child::run(test, &variables);
+            child::run(test, &variables);
             continue;
         }
         if std::env::var("TEST_FILTER").unwrap() != filter {
@@ -347,4 +348,57 @@ fn a_trace_that_is_kept_has_exemplars_and_one_that_is_not_sampled_has_none() {
         assert_eq!((of(""), of("timeout")), (vec![], vec![failed.clone()]));
         assert!(receiver.trace(&failed.0).unwrap().span(&failed.1).is_some());
     });
+}
+
+#[test]
+fn each_is_written_as_the_protocol_has_it() {
+    let test = "exemplars::each_is_written_as_the_protocol_has_it";
+    if child::is_child() {
+        let telemetry = patient()
+            .with_exporters(Signal::Traces, ["otlp/stdout"])
+            .with_exporters(Signal::Metrics, ["otlp/stdout"])
+            .with_exporters(Signal::Logs, ["none"])
+            .with_view(View::new("latency").with_attributes(["country"]))
+            .install()
+            .unwrap();
+        let meter = global::meter("shop");
+        let attributes =
+            ["country", "password", "user"].map(|key| KeyValue::new(key, format!("{key} of ada")));
+        let (trace, span) = in_span(|| {
+            meter.f64_histogram("latency").with_boundaries(vec![1.0]).build().record(0.5, &attributes);
+            meter.u64_counter("orders").build().add(3, &[]);
+        });
+        println!("\nids {trace} {span}");
+        telemetry.shutdown_blocking().unwrap();
+        return;
+    }
+    let finished = child::run(test, &[]);
+    let line = |begins: &str| finished.output.lines().find(|line| line.starts_with(begins)).unwrap();
+    let (trace, span) = line("ids ").trim_start_matches("ids ").split_once(' ').unwrap();
+    let request: Value = serde_json::from_str(line("{\"resourceMetrics\"")).unwrap();
+    let scopes = request["resourceMetrics"][0]["scopeMetrics"].as_array().unwrap();
+    let metrics: Vec<_> = scopes.iter().flat_map(|scope| scope["metrics"].as_array().unwrap()).collect();
+    let exemplars = |name: &str, kind: &str| {
+        let metric = metrics.iter().find(|metric| metric["name"] == name).unwrap();
+        let mut exemplars = metric[kind]["dataPoints"][0]["exemplars"].clone();
+        let time = exemplars[0]["timeUnixNano"].take();
+        assert!(time.as_str().unwrap().parse::<u64>().unwrap() > 0, "{time}");
+        exemplars
+    };
+    let filtered = json!([
+        {"key": "password", "value": {"stringValue": "REDACTED"}},
+        {"key": "user", "value": {"stringValue": "user of ada"}},
+    ]);
+    assert_eq!(
+        exemplars("latency", "histogram"),
+        json!([{
+            "filteredAttributes": filtered, "timeUnixNano": null, "asDouble": 0.5, "traceId": trace, "spanId": span,
+        }])
+    );
+    assert_eq!(
+        exemplars("orders", "sum"),
+        json!([{
+            "filteredAttributes": [], "timeUnixNano": null, "asInt": "3", "traceId": trace, "spanId": span,
+        }])
+    );
 }
