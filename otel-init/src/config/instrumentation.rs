@@ -8,6 +8,8 @@ use super::environment::Environment;
 
 const PREFIX: &str = "OTEL_INSTRUMENTATION_";
 const ENABLED: &str = "_ENABLED";
+/// Of another language, for all at once: it is told as not supported.
+const ALL: &str = "OTEL_INSTRUMENTATION_COMMON_DEFAULT_ENABLED";
 const EXCLUDED: &str = "_EXCLUDED_PATHS";
 /// Other languages have variables of this name, with regular expressions for whole URLs.
 const OTHERS: &str = "_EXCLUDED_URLS";
@@ -38,7 +40,7 @@ pub(super) fn resolve(names: &[String], environment: &Environment<'_>) -> Instru
     let mut found = Instrumentations::default();
     let of_family = |name: &&str| [ENABLED, EXCLUDED].map(|suffix| format!("{PREFIX}{name}{suffix}"));
     let all: BTreeSet<String> = names.iter().cloned().chain(FAMILY.iter().flat_map(of_family)).collect();
-    for variable in &all {
+    for variable in all.iter().filter(|variable| *variable != ALL) {
         if let Some(name) = name_in(variable, ENABLED) {
             // Anything but `false` leaves it on: a typing error must not take data away.
             if environment.true_or_false(variable, true) == Some(false) {

@@ -226,7 +226,11 @@ impl Config {
         let exports: Vec<_> =
             destinations.iter().map(|(to, signals)| format!("{} {to}", signals.join(", "))).collect();
         let exports = if exports.is_empty() { "nothing".to_owned() } else { exports.join(" and ") };
-        format!("exporting {exports}; sampler {}; service {service}", self.sampler)
+        let off = match self.instrumentations.disabled.join(", ") {
+            off if off.is_empty() => off,
+            off => format!("; instrumentations that are off: {off}"),
+        };
+        format!("exporting {exports}; sampler {}; service {service}{off}", self.sampler)
     }
 }
 

@@ -52,6 +52,7 @@ fn one_is_off_and_the_others_are_not() {
             &[
                 ("OTEL_INSTRUMENTATION_MY_JOBS_ENABLED", "False"),
                 ("OTEL_INSTRUMENTATION_OTHERS_ENABLED", "maybe"),
+                ("OTEL_INSTRUMENTATION_COMMON_DEFAULT_ENABLED", "false"),
                 ("OTEL_INSTRUMENTATION_HTTP_EXCLUDED_PATHS", "/health*, /metrics"),
                 ("OTEL_INSTRUMENTATION_HTTP_SERVER_CAPTURE_REQUEST_HEADERS", "x-server"),
                 ("OTEL_INSTRUMENTATION_HTTP_SERVER_CAPTURE_RESPONSE_HEADERS", "x-served"),
@@ -60,6 +61,9 @@ fn one_is_off_and_the_others_are_not() {
             ],
         );
         assert_eq!(finished.lines("OTEL_INSTRUMENTATION_OTHERS_ENABLED is \"maybe\"").len(), 1);
+        assert_eq!(finished.lines("OTEL_INSTRUMENTATION_COMMON_DEFAULT_ENABLED is set but not").len(), 1);
+        let told = finished.lines("INFO otel_init: exporting ");
+        assert!(told[0].ends_with("; instrumentations that are off: my_jobs"), "{told:?}");
         return;
     }
     let instrumenter = |scope: &'static str| {
