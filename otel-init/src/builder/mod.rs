@@ -154,9 +154,10 @@ impl TelemetryBuilder {
     }
 
     /// Records a panic on the span that is current where it happens, as an `exception` event and the status, and as a log
-    /// record, with or without a span: `ERROR`, or `FATAL` if the process ends by it. Then it sends what is finished; a panic
-    /// of the main thread, and with `panic = "abort"` of any thread, waits for that, within the shutdown timeout. The hook that
-    /// is set runs after it. Off by default.
+    /// record, with or without a span: `ERROR`, or `FATAL` if the process ends by it. The thread waits until the record is
+    /// written, which takes no time unless something holds that up, and then a second at most. Then what is finished is sent; a
+    /// panic of the main thread, and with `panic = "abort"` of any thread, waits for that, within the shutdown timeout. The hook
+    /// that is set runs after it. Off by default.
     pub fn with_panic_hook(mut self) -> Self {
         self.settings.panic_hook = true;
         self
