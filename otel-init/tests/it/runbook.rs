@@ -102,9 +102,9 @@ fn cause(case: &'static str, protocol: Protocol) -> String {
     telemetry.shutdown_blocking().unwrap_err().failures()[0].cause().to_owned()
 }
 
-/// The texts of the table's first column: what stands in backticks, up to an ellipsis.
-fn explained(runbook: &str) -> Vec<&str> {
-    let (_, table) = runbook.split_once("| the cause says |").unwrap();
+/// The texts of the first column of the table that begins so: what stands in backticks, up to an ellipsis.
+fn explained<'a>(runbook: &'a str, begins: &str) -> Vec<&'a str> {
+    let (_, table) = runbook.split_once(begins).unwrap();
     let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
     let first = rows.map(|row| row.split('|').nth(1).unwrap());
     first
@@ -120,7 +120,7 @@ fn the_runbook_explains_what_is_told() {
         let index: usize = std::env::var(CASE).unwrap().parse().unwrap();
         let (case, protocol) = CASES[index];
         let runbook = std::fs::read_to_string(RUNBOOK).unwrap();
-        let (explained, cause) = (explained(&runbook), cause(case, protocol));
+        let (explained, cause) = (explained(&runbook, "| the cause says |"), cause(case, protocol));
         assert!(explained.len() > 10, "{explained:?}");
         let is_explained = explained.iter().any(|text| cause.contains(text));
         assert!(is_explained, "{case}, {protocol:?}: {cause:?} is none of {explained:?}");
@@ -134,4 +134,30 @@ fn the_runbook_explains_what_is_told() {
             scope.spawn(move || child::run(test, &[(CASE, &index.to_string()), ("RUST_LOG", "off")]));
         }
     });
+}
+
+#[test]
+fn what_the_runbook_quotes_is_in_the_code() {
+    if !Path::new(RUNBOOK).exists() {
+        return println!("skipped: {RUNBOOK} is not there");
+    }
+    const TABLE: &str = "| the warning says |";
+    let runbook = std::fs::read_to_string(RUNBOOK).unwrap();
+    let code = code_below(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")));
+    // What stands between ellipses, if it is enough to find something by.
+    let is_in_code = |part: &str| part.len() >= 9 && code.contains(part);
+    let is_told = |text: &&str| text.split("..").any(|part| is_in_code(part.trim_matches([' ', ';', ':'])));
+    let tables = runbook.match_indices(TABLE).map(|(begins, _)| explained(&runbook[begins..], TABLE));
+    let (told, missing): (Vec<_>, Vec<_>) = tables.flatten().partition(is_told);
+    assert!(missing.is_empty() && told.len() > 40, "{missing:?} of {told:?}");
+}
+
+/// All of it as one line, with texts as they are told.
+fn code_below(folder: &Path) -> String {
+    let read = |path: std::path::PathBuf| match path.is_dir() {
+        true => code_below(&path),
+        false => std::fs::read_to_string(path).unwrap(),
+    };
+    let code: String = std::fs::read_dir(folder).unwrap().map(|entry| read(entry.unwrap().path())).collect();
+    code.replace("\\\n", " ").split_whitespace().collect::<Vec<_>>().join(" ")
 }
