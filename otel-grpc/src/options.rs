@@ -98,7 +98,8 @@ macro_rules! grpc_setters {
             self
         }
 
-        /// The methods that there are, as `package.Service/Method`; calls of others are `_OTHER`. May be called again.
+        /// The methods that there are, as `package.Service/Method`; calls of others are `_OTHER`, also those of health checks
+        /// and reflection where they are not named. May be called again.
         ///
         /// Default: no list. Then a call that ends `UNIMPLEMENTED` is `_OTHER` in the span's name and on the metrics,
         /// and every other call counts as one of a method that is there, up to 1000 in a process.
@@ -108,8 +109,8 @@ macro_rules! grpc_setters {
         }
 
         /// The methods that there are: those of an encoded `google.protobuf.FileDescriptorSet`, as the compiler writes
-        /// it for reflection. In the way of [`with_known_methods`](Self::with_known_methods). What is no such set
-        /// changes nothing.
+        /// it for reflection. In the way of [`with_known_methods`](Self::with_known_methods): the set of tonic's health service,
+        /// for example, is another one (`tonic_health::pb::FILE_DESCRIPTOR_SET`). What is no such set changes nothing.
         #[cfg(feature = "descriptors")]
         pub fn with_descriptor_set(mut self, encoded: &[u8]) -> Self {
             if let Some(methods) = crate::descriptors::methods_in(encoded) {
