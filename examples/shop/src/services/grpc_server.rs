@@ -30,7 +30,9 @@ where
     S::Response: IntoResponse,
     S::Future: Send + 'static,
 {
+    let timeout = Duration::from_millis(options.request_timeout_ms);
     let layer = GrpcServerLayer::builder()
+        .with_timeout(timeout)
         .with_filter(not_health_or_reflection)
         .with_descriptor_set(descriptors)
         .with_active_requests(true)
@@ -45,7 +47,7 @@ where
     let listener = listen(options.listen).await?;
     say(&format!("{LISTENING}http://{}", listener.local_addr()?));
     let server = Server::builder()
-        .timeout(Duration::from_millis(options.request_timeout_ms))
+        .timeout(timeout)
         .layer(layer)
         .add_service(service)
         .add_service(health_service)
