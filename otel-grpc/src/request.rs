@@ -65,8 +65,11 @@ impl<'a> GrpcRequest<'a> {
         self.extensions
     }
 
+    /// Without what a client's origin, or a router, has put before them.
     fn parts(&self) -> (&'a str, &'a str) {
-        name_in(self.path()).and_then(|name| name.rsplit_once('/')).unwrap_or_default()
+        let parts = name_in(self.path()).and_then(|name| name.rsplit_once('/'));
+        let (service, method) = parts.unwrap_or_default();
+        (service.rsplit_once('/').map_or(service, |(_prefix, service)| service), method)
     }
 }
 
@@ -149,6 +152,7 @@ mod tests {
         for (path, wanted) in [
             ("/grpc.health.v1.Health/Check", false),
             ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", false),
+            ("/api/grpc.health.v1.Health/Check", false),
             ("/grpc.healthy.v1.Health/Check", true),
             ("/shop.grpc.health.Health/Check", true),
             ("/shop.v1.Orders/Place", true),

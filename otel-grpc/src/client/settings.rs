@@ -108,16 +108,19 @@ impl Settings {
 
 /// A generated client has its methods as constants; others pass on what they were given.
 pub(super) fn method_of<'a>(grpc: &GrpcRequest<'a>, listed: Option<&HashSet<&'static str>>) -> Method<'a> {
-    match grpc.extensions.get::<GrpcMethod<'static>>() {
-        Some(constant) if listed.is_none() && is_path_of(constant, grpc.path()) => {
-            Method::compiled_in(grpc.path())
-        }
-        _ => Method::new(grpc.path(), listed),
+    let constant = grpc.extensions.get::<GrpcMethod<'static>>();
+    match (constant.and_then(|constant| own_path(constant, grpc.path())), listed) {
+        (Some(path), None) => Method::compiled_in(path),
+        (Some(path), listed) => Method::new(path, listed),
+        (None, listed) => Method::new(grpc.path(), listed),
     }
 }
 
-/// A client of one's own may give all calls the same constant.
-fn is_path_of(constant: &GrpcMethod<'_>, path: &str) -> bool {
-    let service = path.strip_prefix('/').and_then(|name| name.strip_prefix(constant.service()));
-    service.and_then(|rest| rest.strip_prefix('/')) == Some(constant.method())
+/// The path of the constant's method, without the one of the client's origin that stands before it. `None` where it is another
+/// method: a client of one's own may give all calls the same constant.
+fn own_path<'a>(constant: &GrpcMethod<'_>, path: &'a str) -> Option<&'a str> {
+    let length = constant.service().len() + constant.method().len() + "//".len();
+    let own = path.get(path.len().checked_sub(length)?..)?;
+    let service = own.strip_prefix('/')?.strip_suffix(constant.method())?.strip_suffix('/')?;
+    (service == constant.service()).then_some(own)
 }

@@ -148,6 +148,32 @@ async fn of_a_method_whose_calls_never_end_those_in_flight_have_its_name() {
     telemetry.assert_metric(SERVER_DURATION).has_series(1);
 }
 
+/// "The fully-qualified logical name of the method": the way to a server that is behind others is no part of it.
+#[tokio::test]
+async fn the_prefix_of_a_client_s_origin_is_no_part_of_the_method() {
+    use tower::ServiceBuilder;
+
+    for is_listed in [false, true] {
+        let telemetry = TestTelemetry::new();
+        let mut layer = client_layer(&telemetry);
+        if is_listed {
+            layer = layer.with_known_methods([Kind::Unary.method()]);
+        }
+        let ingress = tower::service_fn(|request: http::Request<tonic::body::Body>| {
+            assert_eq!(request.uri().path(), "/api/test.v1.Echo/Unary");
+            let answer = tonic::Status::not_found("").into_http::<tonic::body::Body>();
+            std::future::ready(Ok::<_, Infallible>(answer))
+        });
+        let channel = ServiceBuilder::new().layer(layer.build()).service(ingress);
+        let mut client = EchoClient::with_origin(channel, "http://shop.example/api".parse().unwrap());
+        client.unary(tonic::Request::new(words("one"))).await.unwrap_err();
+        let span = telemetry.span(Kind::Unary.method());
+        assert!(span.has("rpc.method", Kind::Unary.method()), "{}", telemetry.tree());
+        assert!(span.attribute("rpc.method_original").is_none(), "{}", telemetry.tree());
+        assert!(telemetry.points(CLIENT_DURATION)[0].has("rpc.method", Kind::Unary.method()));
+    }
+}
+
 /// A gateway may use one constant for all that passes.
 #[tokio::test]
 async fn a_constant_that_does_not_name_the_path_says_nothing_of_it() {
