@@ -247,8 +247,7 @@ fn refer(captured: &mut CapturedContent, reference: &str, input: bool, output: b
 /// The history of a chat grows at its end, and what came before was in the spans before.
 fn keep_newest(messages: &mut Vec<Message>, total: usize) {
     let mut left = total;
-    let length = |message: &Message| message.parts.iter().map(Part::length).sum();
-    let kept = messages.iter().rev().take_while(|message| fits(length(message), &mut left)).count();
+    let kept = messages.iter().rev().take_while(|message| fits(message.length(), &mut left)).count();
     messages.drain(..messages.len() - kept);
 }
 

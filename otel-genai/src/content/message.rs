@@ -135,6 +135,11 @@ impl Message {
         Value::Object(self.fields())
     }
 
+    /// Bytes of its texts, about.
+    pub(super) fn length(&self) -> usize {
+        self.role.len() + optional(&self.name) + self.parts.iter().map(Part::length).sum::<usize>()
+    }
+
     fn fields(&self) -> Map<String, Value> {
         let mut fields = Map::new();
         fields.insert("role".to_owned(), Value::from(self.role.as_str()));
@@ -231,18 +236,19 @@ impl Part {
         }
     }
 
-    /// Bytes of its texts, about.
+    /// Bytes of its texts, about, with ids and names: a provider may send long ones too.
     pub(super) fn length(&self) -> usize {
         match self {
-            Self::Text(text)
-            | Self::Reasoning(text)
-            | Self::Blob { content: text, .. }
-            | Self::Uri { uri: text, .. } => text.len(),
-            Self::ToolCall { arguments, .. } => arguments.as_ref().map_or(0, json_length),
-            Self::ToolCallResponse { response, .. } => json_length(response),
-            Self::File { file_id, .. } => file_id.len(),
-            Self::Other { fields, .. } => {
-                fields.iter().map(|(key, value)| key.len() + json_length(value)).sum()
+            Self::Text(text) | Self::Reasoning(text) => text.len(),
+            Self::Blob { mime_type, content: text, .. }
+            | Self::Uri { mime_type, uri: text, .. }
+            | Self::File { mime_type, file_id: text, .. } => optional(mime_type) + text.len(),
+            Self::ToolCall { id, name, arguments } => {
+                optional(id) + name.len() + arguments.as_ref().map_or(0, json_length)
+            }
+            Self::ToolCallResponse { id, response } => optional(id) + json_length(response),
+            Self::Other { kind, fields } => {
+                kind.len() + fields.iter().map(|(key, value)| key.len() + json_length(value)).sum::<usize>()
             }
         }
     }
@@ -290,6 +296,10 @@ pub(super) fn json_length(value: &Value) -> usize {
         }
         _ => 8,
     }
+}
+
+fn optional(text: &Option<String>) -> usize {
+    text.as_ref().map_or(0, String::len)
 }
 
 fn put(fields: &mut Map<String, Value>, key: &str, text: Option<&str>) {

@@ -9,6 +9,9 @@ use crate::provider::standard_finish_reason;
 /// More choices, or parts of one, are not kept.
 const LIST_LENGTH: usize = 128;
 
+/// A role, or why a choice ended, is a word, and no longer.
+const WORD_LENGTH: usize = 1024;
+
 /// What a piece belongs to: a kind, and the provider's number of the block.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Block {
@@ -67,13 +70,13 @@ impl Output {
     }
 
     pub(crate) fn role(&mut self, choice: u64, role: &Value) {
-        if let (Some(choice), Some(role)) = (self.choice(choice), role.as_str()) {
+        if let (Some(choice), Some(role)) = (self.choice(choice), word(role)) {
             choice.role = Some(super::read::role(role));
         }
     }
 
     pub(crate) fn finish_reason(&mut self, choice: u64, reason: &Value) {
-        if let (Some(choice), Some(reason)) = (self.choice(choice), reason.as_str()) {
+        if let (Some(choice), Some(reason)) = (self.choice(choice), word(reason)) {
             choice.finish_reason = Some(standard_finish_reason(reason).to_owned());
         }
     }
@@ -93,13 +96,21 @@ impl Output {
         if name.is_some() && id.zip(known).is_some_and(|(id, known)| id != known) {
             self.open(choice, block);
         }
+        let room = self.limits.total.saturating_sub(self.length);
         let Some(pieces) = self.pieces(choice, block) else { return };
+        let more = |new: Option<&str>, known: usize| new.map_or(0, |new| new.len().saturating_sub(known));
+        let added = more(id, pieces.id.as_deref().map_or(0, str::len)) + more(name, pieces.name.len());
+        if added > room {
+            self.truncated = true;
+            return;
+        }
         if let Some(id) = id {
             pieces.id = Some(id.to_owned());
         }
         if let Some(name) = name {
             name.clone_into(&mut pieces.name);
         }
+        self.length += added;
     }
 
     /// The block has begun.
@@ -179,6 +190,10 @@ impl Output {
             choice.parts.push(Open::Pieces(Pieces { block, text, is_cut: false, id: None, name }));
         }
     }
+}
+
+fn word(value: &Value) -> Option<&str> {
+    value.as_str().filter(|word| word.len() <= WORD_LENGTH)
 }
 
 impl Choice {

@@ -242,8 +242,9 @@ impl ContentPolicyBuilder {
         self
     }
 
-    /// Keeps at most this many bytes of texts for each attribute: of the input the newest messages, of the output the
-    /// first parts. Default: 256 KiB.
+    /// Keeps at most this many bytes of texts, ids and names for each attribute: of the input the newest messages, of the
+    /// output the first parts. Default: 256 KiB. A request whose JSON has more than four times as many when its long texts are
+    /// cut, and more than 4 MiB, is left out whole.
     pub const fn with_max_length(mut self, bytes: usize) -> Self {
         self.policy.limits.total = bytes;
         self

@@ -212,6 +212,32 @@ fn pieces_that_exceed_the_limit_are_cut_and_counted() {
 }
 
 /// JSON, and what is almost JSON.
+#[test]
+fn long_ids_and_names_count_as_texts_do() {
+    let policy = ContentPolicy::builder().with_span_attributes().build();
+    let long = "n".repeat(16_000);
+    let call =
+        |id: usize| serde_json::json!({"index": id, "id": format!("{long}{id}"), "function": {"name": long}});
+    let mut reader = ResponseReader::new(Api::OpenAiChat, true).with_capture(&policy);
+    for index in 0..200 {
+        let delta = serde_json::json!({"role": long, "tool_calls": [call(index)]});
+        let event =
+            serde_json::json!({"choices": [{"index": index % 100, "finish_reason": long, "delta": delta}]});
+        reader.read(format!("data: {event}\n\n").as_bytes());
+    }
+    let output = reader.finish().output_messages;
+    let mut reader = RequestReader::new(Api::OpenAiChat).with_capture(&policy);
+    let message = |id| serde_json::json!({"role": long, "name": long, "tool_calls": [call(id)]});
+    let messages: Vec<_> = (0..50).map(message).collect();
+    reader.read(serde_json::json!({"messages": messages}).to_string().as_bytes());
+    let captured = policy.apply(reader.finish().content, output);
+    assert_eq!(captured.span_attributes.len(), 2);
+    for attribute in captured.span_attributes {
+        let length = attribute.value.as_str().len();
+        assert!((100_000..400_000).contains(&length), "{}: {length}", attribute.key);
+    }
+}
+
 fn jsonish() -> impl Strategy<Value = Vec<u8>> {
     let word = prop::sample::select(vec![
         "{",

@@ -179,7 +179,7 @@ fn a_mask_never_sees_half_a_secret() {
 
 #[test]
 fn of_too_much_input_the_newest_is_kept_and_of_output_the_first() {
-    let policy = both().with_max_length(30).build();
+    let policy = both().with_max_length(40).build();
     let messages: Vec<_> =
         (0..10).map(|index| json!({"role": "user", "content": format!("message {index}")})).collect();
     let mut reader = RequestReader::new(Api::OpenAiChat).with_capture(&policy);
