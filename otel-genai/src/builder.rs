@@ -58,7 +58,7 @@ pub struct GenAiBuilder {
 }
 
 impl GenAiBuilder {
-    /// Takes spans from this provider. Default: the global one.
+    /// Takes spans from this provider. Default: the global one, also if it is set later.
     pub fn with_tracer_provider<P>(mut self, provider: P) -> Self
     where
         P: TracerProvider + Send + Sync + 'static,
@@ -69,7 +69,7 @@ impl GenAiBuilder {
         self
     }
 
-    /// Takes instruments from this provider. Default: the global one.
+    /// Takes instruments from this provider. Default: the global one, also if it is set later.
     pub fn with_meter_provider(mut self, provider: impl MeterProvider + Send + Sync + 'static) -> Self {
         self.providers.set_meter_provider(provider);
         self
@@ -87,7 +87,7 @@ impl GenAiBuilder {
     }
 
     /// Writes a log event `gen_ai.client.operation.exception`, severity WARN, for each call of a model or of a service that
-    /// fails: `exception.type` in the span's context, the same as the span's `error.type`, and not the error's text, which
+    /// fails, by its answer too: `exception.type` in the span's context, the same as the span's `error.type`, and not the error's text, which
     /// may repeat a prompt. Default: none.
     pub fn with_exception_events<P>(mut self, logger_provider: &P) -> Self
     where
@@ -124,7 +124,8 @@ impl GenAiBuilder {
         self
     }
 
-    /// Observes only operations for which `wanted` says yes; others pass without span and metrics. Default: all.
+    /// Observes only operations for which `wanted` says yes; others pass without span and metrics. It is not asked about
+    /// messages of MCP. Default: all.
     pub fn with_filter(mut self, wanted: impl Fn(&GenAiRequest<'_>) -> bool + Send + Sync + 'static) -> Self {
         self.filter = Some(Arc::new(wanted));
         self
@@ -169,8 +170,9 @@ impl GenAiBuilder {
         self
     }
 
-    /// Strangers call the MCP servers that are observed with this: their requests start traces of their own with a link to
-    /// the caller's, and their baggage is dropped. Default: `false`.
+    /// Strangers call the MCP servers that are observed with this: their requests are children of what is current, the span
+    /// of the HTTP request for example, or start traces of their own, with a link to the caller; baggage is dropped.
+    /// Default: `false`.
     pub fn with_public_endpoint(mut self, is_public: bool) -> Self {
         self.public_endpoint = is_public;
         self

@@ -135,22 +135,25 @@ impl McpMessageBuilder {
     /// "The server uses [the context in `_meta`] as parent, and links to the ambient context", such as the span of the HTTP
     /// request that has carried the message.
     fn caller(&self, ambient: &Context) -> (Context, Vec<Link>) {
+        let is_public = self.genai.is_public_endpoint();
         if self.meta.is_empty() {
-            return (ambient.clone(), Vec::new());
+            let context = if is_public { ambient.with_cleared_baggage() } else { ambient.clone() };
+            return (context, Vec::new());
         }
         let ambient_span = ambient.span().span_context().clone();
         // Extracted into a context without a span, or what is not there would be the ambient span.
         let bare = ambient.with_remote_span_context(opentelemetry::trace::SpanContext::NONE);
         let caller = self.genai.providers().extract(&bare, &MetaExtractor(&self.meta));
         let of_caller = caller.span().span_context().clone();
+        if is_public {
+            let link = of_caller.is_valid().then(|| Link::with_context(of_caller));
+            return (ambient.with_cleared_baggage(), link.into_iter().collect());
+        }
         if !of_caller.is_valid() {
-            return (ambient.clone(), Vec::new());
+            // What else there is, such as baggage.
+            return (self.genai.providers().extract(ambient, &MetaExtractor(&self.meta)), Vec::new());
         }
         let other = ambient_span.is_valid() && ambient_span.span_id() != of_caller.span_id();
-        if self.genai.is_public_endpoint() {
-            let link = Link::with_context(of_caller);
-            return (ambient.with_cleared_baggage(), vec![link]);
-        }
         (caller, if other { vec![Link::with_context(ambient_span)] } else { Vec::new() })
     }
 }

@@ -310,6 +310,11 @@ fn baggage_travels_too_but_strangers_are_not_believed() {
     let served = genai.mcp_server("ping").with_meta(&meta).start();
     assert_eq!(served.context().baggage().get("tier").map(|value| value.as_str()), Some("gold"));
     drop(served);
+    // As in the headers of HTTP, baggage needs no trace.
+    let alone = json!({ "baggage": "tier=gold" });
+    let served = genai.mcp_server("ping").with_meta(&alone).start();
+    assert_eq!(served.context().baggage().get("tier").map(|value| value.as_str()), Some("gold"));
+    drop(served);
 
     let public = mcp_builder(&telemetry).with_public_endpoint(true).build();
     telemetry.clear();
@@ -318,6 +323,10 @@ fn baggage_travels_too_but_strangers_are_not_believed() {
     assert!(served.context().baggage().is_empty());
     served.end();
     telemetry.assert_span(span("ping").root().linked_to("tools/call lookup"));
+    for meta in [meta, alone, Value::Null] {
+        let served = public.mcp_server("ping").with_meta(&meta).start_in(&context);
+        assert!(served.context().baggage().is_empty(), "{meta}");
+    }
 }
 
 #[test]
