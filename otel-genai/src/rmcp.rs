@@ -174,6 +174,8 @@ fn about(message: McpMessageBuilder, request: &ClientRequest) -> McpMessageBuild
         ClientRequest::CallToolRequest(request) => message.with_tool(request.params.name.clone()),
         ClientRequest::GetPromptRequest(request) => message.with_prompt(request.params.name.clone()),
         ClientRequest::ReadResourceRequest(request) => message.with_resource_uri(request.params.uri.clone()),
+        ClientRequest::SubscribeRequest(request) => message.with_resource_uri(request.params.uri.clone()),
+        ClientRequest::UnsubscribeRequest(request) => message.with_resource_uri(request.params.uri.clone()),
         _ => message,
     }
 }
@@ -200,7 +202,11 @@ fn notified<R: ServiceRole>(
     context: &NotificationContext<R>,
 ) -> McpMessageBuilder {
     let value = serde_json::to_value(notification).unwrap_or_default();
-    let message = genai.mcp_server(value["method"].as_str().unwrap_or("_OTHER").to_owned());
+    let method = value["method"].as_str().unwrap_or("_OTHER");
+    let mut message = genai.mcp_server(method.to_owned());
+    if let ("notifications/resources/updated", Some(uri)) = (method, value["params"]["uri"].as_str()) {
+        message = message.with_resource_uri(uri);
+    }
     // rmcp reads it into the extensions, and looks for it in the notification when they are gone from there.
     let meta = context.extensions.get::<NotificationMetaObject>().unwrap_or(&context.meta);
     message.with_meta(&serde_json::Value::Object(meta.0.0.clone()))

@@ -7,7 +7,7 @@ use otel_genai::rmcp::{McpClient, McpClientHandler, McpServer, McpServerPeer};
 use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, span};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ListToolsRequest,
-    ServerCapabilities, ServerConfig,
+    ResourceUpdatedNotificationParam, ServerCapabilities, ServerConfig,
 };
 use rmcp::service::{RequestContext, RoleServer};
 use rmcp::{ErrorData, ServerHandler, ServiceError, ServiceExt};
@@ -95,7 +95,9 @@ async fn a_notification_is_a_child_of_the_span_in_its_meta() {
         (None, "notifications/initialized", json!({})),
         (None, "notifications/progress", progress),
         (None, "notifications/roots/list_changed", json!({ "_meta": meta })),
-        (Some(2), "ping", json!({})),
+        (Some(2), "resources/subscribe", json!({ "uri": "shop://songs?sig=c4n4ry" })),
+        (Some(3), "resources/unsubscribe", json!({ "uri": "shop://songs?sig=c4n4ry" })),
+        (Some(4), "ping", json!({})),
     ] {
         let mut message = json!({ "jsonrpc": "2.0", "method": method, "params": params });
         if let Some(id) = id {
@@ -111,6 +113,9 @@ async fn a_notification_is_a_child_of_the_span_in_its_meta() {
     for name in ["notifications/progress", "notifications/roots/list_changed"] {
         let span = telemetry.span(name);
         assert_eq!(span.parent_span_id.to_string(), "b7ad6b7169203331", "{}", telemetry.tree());
+    }
+    for name in ["resources/subscribe", "resources/unsubscribe"] {
+        telemetry.assert_span(span(name).server().has("mcp.resource.uri", "shop://songs?sig=REDACTED"));
     }
 }
 
@@ -138,6 +143,8 @@ impl ServerHandler for Curious {
             let request = serde_json::from_value(json!({ "method": method, "params": params })).unwrap();
             assert_eq!(peer.request(request).await.is_ok(), method == "elicitation/create");
         }
+        let updated = ResourceUpdatedNotificationParam::new("shop://songs");
+        context.peer.notify_resource_updated(updated).await.unwrap();
         context.peer.notify_tool_list_changed().await.unwrap();
         Ok(CallToolResult::success(Vec::new()).into())
     }
@@ -156,7 +163,8 @@ async fn what_a_server_asks_of_its_client() {
     let client = McpClient::new(genai, running.peer().clone());
     client.call_tool(CallToolRequestParams::new("ask")).await.unwrap();
     otel_testing::eventually(std::time::Duration::from_secs(60), || {
-        !telemetry.spans_named("notifications/tools/list_changed").is_empty()
+        let told = ["notifications/tools/list_changed", "notifications/resources/updated"];
+        told.iter().all(|name| !telemetry.spans_named(name).is_empty())
     })
     .await;
     running.cancel().await.unwrap();
@@ -164,6 +172,8 @@ async fn what_a_server_asks_of_its_client() {
 
     assert_conventions(&telemetry);
     telemetry.assert_no_secrets(["c4n4ry"]);
+    let updated = span("notifications/resources/updated").server();
+    telemetry.assert_span(updated.has("mcp.resource.uri", "shop://songs"));
     for (name, error_type) in [("elicitation/create", None), ("sampling/createMessage", Some("-32601"))] {
         let spans = telemetry.spans_named(name);
         let [received, sent] = &spans[..] else { panic!("{}", telemetry.tree()) };
