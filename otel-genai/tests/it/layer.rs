@@ -270,6 +270,26 @@ async fn why_there_was_no_response() {
     }
 }
 
+#[tokio::test]
+async fn an_error_that_was_boxed_is_looked_into() {
+    type Failing = fn() -> BoxError;
+    let refused: Failing = || std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into();
+    for (error, error_type) in [
+        ((|| Box::new(tower::timeout::error::Elapsed::new())) as Failing, "timeout"),
+        (refused, "connect"),
+        (|| "no key sk-1".into(), "_OTHER"),
+    ] {
+        let telemetry = TestTelemetry::new();
+        let send = tower::service_fn(move |_: http::Request<GenAiRequestBody<Full<Bytes>>>| async move {
+            Err::<http::Response<Full<Bytes>>, _>(error())
+        });
+        let call = http::Request::post("https://api.openai.com/v1/chat/completions");
+        let call = call.body(Full::from(request("gpt-4o", false).to_string())).unwrap();
+        assert!(GenAiLayer::from(genai(&telemetry)).layer(send).oneshot(call).await.is_err());
+        assert_once(&telemetry, "gpt-4o", Some(error_type));
+    }
+}
+
 /// As clients do that know the last line of the protocol.
 #[tokio::test]
 async fn a_stream_that_is_dropped_behind_its_last_line_was_whole() {
