@@ -1,9 +1,11 @@
 //! What a server span and its metric say.
 
+use std::convert::Infallible;
+
 use axum::Router;
 use axum::body::Body;
 use axum::routing::{get as on_get, post};
-use http::{Method, Request, StatusCode, Version};
+use http::{Method, Request, Response, StatusCode, Version};
 use opentelemetry::trace::{SpanKind, Status, TraceContextExt};
 use otel_http::{HttpRoute, HttpServerLayer};
 use otel_testing::{SpanDataExt, TestTelemetry};
@@ -151,6 +153,27 @@ async fn routes_of_nested_routers_fallbacks_and_wrong_methods() {
     assert_eq!(unmatched.attribute("http.route"), None);
 }
 
+/// As for `ServeDir`: axum has no route for it.
+#[tokio::test]
+async fn what_is_no_router_gets_its_route_from_a_layer_around_it() {
+    let telemetry = TestTelemetry::new();
+    let files = || service_fn(|_: Request<Body>| async { Ok::<_, Infallible>(Response::new(Body::empty())) });
+    let named =
+        |route: &'static str| server_layer(&telemetry).with_route(move |_| Some(route.into())).build();
+    let app = Router::new()
+        .nest_service("/plain", files())
+        .nest_service("/assets", named("/assets/{*file}").layer(files()))
+        .fallback_service(named("/{*page}").layer(files()))
+        .layer(server_layer(&telemetry).build());
+    for (path, name) in
+        [("/plain/a.css", "GET"), ("/assets/a.css", "GET /assets/{*file}"), ("/a.html", "GET /{*page}")]
+    {
+        call(&app, get(path)).await;
+        assert_eq!(telemetry.span(name).attribute("http.route").is_some(), name != "GET", "{path}");
+    }
+    assert_eq!(telemetry.histogram_count(SERVER_DURATION), 3);
+}
+
 #[tokio::test]
 async fn a_route_learnt_late_names_the_span() {
     let telemetry = TestTelemetry::new();
@@ -159,7 +182,7 @@ async fn a_route_learnt_late_names_the_span() {
         .with_meter_provider(telemetry.meter_provider())
         .build();
     let service = layer.layer(service_fn(|_: Request<Body>| async {
-        let mut response = http::Response::new(Body::empty());
+        let mut response = Response::new(Body::empty());
         response.extensions_mut().insert(HttpRoute::new("/legacy/{page}"));
         Ok::<_, std::io::Error>(response)
     }));
@@ -226,7 +249,7 @@ async fn a_hook_that_panics_changes_nothing_for_the_request() {
 async fn an_inner_error_passes_and_its_type_is_the_class() {
     let telemetry = TestTelemetry::new();
     let service = server_layer(&telemetry).build().layer(service_fn(|_: Request<Body>| async {
-        Err::<http::Response<Body>, _>(std::io::Error::other("password=hunter2"))
+        Err::<Response<Body>, _>(std::io::Error::other("password=hunter2"))
     }));
     let error = service.oneshot(get("/")).await.unwrap_err();
     assert_eq!(error.to_string(), "password=hunter2", "the error is the application's, unchanged");
