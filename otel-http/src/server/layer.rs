@@ -49,6 +49,8 @@ impl HttpServerLayer {
     /// A layer for an axum router: routes from `MatchedPath`, the peer's address from `ConnectInfo<SocketAddr>`.
     ///
     /// Add it with `Router::layer`, after the routes it is meant for: axum knows the route only inside the router.
+    /// Of a service that is no router (`nest_service` with `ServeDir`, for example) it knows none; a layer right around that
+    /// one says it, [`with_route`](HttpServerLayerBuilder::with_route), and the two give one span.
     #[cfg(feature = "axum")]
     #[must_use]
     pub fn for_axum() -> Self {
