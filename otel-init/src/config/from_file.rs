@@ -53,7 +53,7 @@ impl Config {
             |name: &str| lookup(name).filter(|_| !name.starts_with("OTEL_") || name == "OTEL_SERVICE_NAME");
         let environment = Environment::new(&foreign);
         file.config.warnings.drain(..).for_each(|warning| environment.warn(format!("{path}: {warning}")));
-        code_over(&mut file.config.destinations, settings)?;
+        exporters_of_code(&mut file.config.destinations, settings)?;
         proxy::note(&mut file.config.destinations, lookup);
         otlp::note_endpoints(&file.config.destinations, &environment, |signal| {
             format!("{path}: the endpoint of {signal}")
@@ -105,16 +105,15 @@ fn read(path: &str, named_by: &SettingSource) -> Result<String, FileError> {
 }
 
 /// What the code says about the way out wins over the file.
-fn code_over(destinations: &mut Destinations, settings: &Settings) -> Result<(), InstallError> {
+fn exporters_of_code(destinations: &mut Destinations, settings: &Settings) -> Result<(), InstallError> {
     // Exporters by name, and destinations that are added, as without a file and without variables.
     let nothing = |_: &str| None;
     let environment = Environment::new(&nothing);
     let of_code = Destinations::resolve(settings, &environment)?;
     let added = Destinations::added(settings)?;
     for signal in Signal::ALL {
-        let from = if settings.exporters.contains_key(&signal) { &of_code } else { &added };
         let replaces = settings.exporters.contains_key(&signal);
-        destinations.take_from(from, signal, replaces);
+        destinations.take_from(if replaces { &of_code } else { &added }, signal, replaces);
     }
     let (mut seen, protocol) = (Vec::new(), settings.protocol);
     for exporter in destinations.exporters_mut() {
