@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn spans_are_counted_by_the_trace() {
-        let (adaptive, mut random) = (Adaptive::spans_per_second(100.0), Random::new(3));
+        let (adaptive, mut random) = (Adaptive::spans_per_day(100.0 * 86_400.0), Random::new(3));
         drive(&adaptive, &mut random, (0, 20), 500, 0.0, 5);
         let (sampled, _) = drive(&adaptive, &mut random, (20, 20), 500, 0.0, 5);
         let spans = sampled * 5 / 20;

@@ -196,6 +196,22 @@ fn rules_decide_by_what_a_span_starts_with() {
 }
 
 #[test]
+fn rules_tell_spans_by_where_their_parent_is() {
+    let (nowhere, elsewhere) = (Context::new(), w3c("01", ""));
+    for (rule, of_nowhere, of_elsewhere) in [
+        (Rule::root(), &["first"][..], &[][..]),
+        (Rule::remote_parent(), &[], &["first"]),
+        (Rule::local_parent(), &["below"], &["below"]),
+    ] {
+        let sampling = Sampling::new(RuleBased::new().with_rule(rule.always())).without_parent();
+        for (context, expected) in [(&nowhere, of_nowhere), (&elsewhere, of_elsewhere)] {
+            let names: Vec<_> = two(&sampling, context).into_iter().map(|span| span.name).collect();
+            assert_eq!(names, expected, "{sampling}");
+        }
+    }
+}
+
+#[test]
 fn it_is_told_right_whether_attributes_are_looked_at() {
     let by_name = RuleBased::new().with_rule(Rule::name("a").always()).with_rule(Rule::root().never());
     let by_route = RuleBased::new().with_rule(Rule::route("/").always());
