@@ -118,15 +118,19 @@ enum Reply {
     LastTaken,
     /// "No more streams", and this one was not looked at.
     GoAway,
+    /// The same with many words, which repeat a secret.
+    Explained,
     /// The code of an error.
     Reset(u8),
     /// A part of the answer, and the end of the connection.
     Cut,
 }
 
+const PASSWORD: &str = "hunter2-hunter2";
+
 fn over_http2(script: &'static [Reply]) -> (SignalHealth, usize) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let endpoint = format!("http://user:{PASSWORD}@{}", listener.local_addr().unwrap());
     let requests = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&requests);
     std::thread::spawn(move || {
@@ -164,7 +168,7 @@ fn serve(mut connection: TcpStream, script: &[Reply], count: &AtomicUsize) -> Op
             let index = count.fetch_add(1, Ordering::AcqRel);
             let reply = *script.get(index).or(script.last())?;
             connection.write_all(&answer(reply, u32::from_be_bytes(stream))).ok()?;
-            if matches!(reply, Reply::GoAway | Reply::Cut) {
+            if matches!(reply, Reply::GoAway | Reply::Explained | Reply::Cut) {
                 connection.shutdown(Shutdown::Write).ok()?;
                 // What is not read would make a reset of the end, now and then, which is another cause.
                 std::io::copy(&mut connection, &mut std::io::sink()).ok()?;
@@ -187,6 +191,10 @@ fn answer(reply: Reply, stream: u32) -> Vec<u8> {
         Reply::WithoutMessage => frame(HEADERS, END_STREAM | END_HEADERS, stream, &ok),
         Reply::LastTaken => [go_away(stream), taken].concat(),
         Reply::GoAway => go_away(0),
+        Reply::Explained => {
+            let words = format!("{PASSWORD} {}", "is wrong ".repeat(1500));
+            frame(GOAWAY, 0, 0, &[&[0; 8], words.as_bytes()].concat())
+        }
         Reply::Reset(code) => frame(RST_STREAM, 0, stream, &[0, 0, 0, code]),
         Reply::Cut => [head, message].concat(),
     }
@@ -220,6 +228,7 @@ fn those_of_http_2_that_are_none_are_asked_for_again() {
 fn those_of_http_2_that_always_fail_are_told_once() {
     for (name, script, told) in [
         ("goaway", Reply::GoAway, "ends connections"),
+        ("explained", Reply::Explained, "is wrong"),
         ("reset", Reply::Reset(2), ""),
         ("cut", Reply::Cut, ""),
         ("message", Reply::WithoutMessage, "the answer is no gRPC message"),
@@ -232,6 +241,7 @@ fn those_of_http_2_that_always_fail_are_told_once() {
         let Some(finished) = finished else { continue };
         let lines = finished.lines("cannot export traces to http://127.0.0.1:");
         assert!(lines.len() == 1 && lines[0].contains(told), "{name}: {}", finished.console);
+        assert!(!lines[0].contains(PASSWORD) && lines[0].len() < 2000, "{name}: {lines:?}");
     }
 }
 

@@ -57,9 +57,10 @@ impl GrpcTransport {
     pub(super) async fn send(&self, body: Bytes, path: &'static str) -> Result<Answer, SendError> {
         let request = self.request(body, path)?;
         let secrets = Secrets::of(request.headers(), None);
-        let unreachable = |cause| SendError::transient(self.client.explained(cause));
+        let explained = |cause| self.client.explained(secrets.cause_of(cause));
         let client = self.client.current().map_err(SendError::transient)?;
-        let answer = client.request(request).await.map_err(|error| unreachable(causes(&error)))?;
+        let answer =
+            client.request(request).await.map_err(|error| SendError::transient(explained(causes(&error))))?;
         let (head, body) = answer.into_parts();
         // An answer without a body has its status among the headers.
         let early = Status::from_header_map(&head.headers);
@@ -67,7 +68,7 @@ impl GrpcTransport {
             return Err(refusal(status, &secrets));
         }
         let body = Limited::new(body, LONGEST_ANSWER).collect().await;
-        let body = body.map_err(|error| cut_off(&*error, |cause| self.client.explained(cause)))?;
+        let body = body.map_err(|error| cut_off(&*error, explained))?;
         match body.trailers().and_then(Status::from_header_map).or(early) {
             Some(status) if status.code() != Code::Ok => return Err(refusal(&status, &secrets)),
             None if head.status != StatusCode::OK => return Err(no_grpc(head.status)),

@@ -33,11 +33,17 @@ impl Secrets {
     }
 
     /// What a server says as one line, and not a long one: it comes from outside. Some repeat the token that they do not know.
-    pub(in crate::export) fn line_of(&self, mut message: String) -> String {
-        for secret in &self.0 {
-            message = message.replace(secret, REDACTED);
-        }
-        message.chars().filter(|character| !character.is_control()).take(200).collect()
+    pub(in crate::export) fn line_of(&self, message: String) -> String {
+        self.without(message).chars().filter(|character| !character.is_control()).take(200).collect()
+    }
+
+    /// Why a request failed as HTTP/2 has it, which may be followed by what a server said, quoted.
+    pub(super) fn cause_of(&self, cause: String) -> String {
+        self.without(cause).chars().take(500).collect()
+    }
+
+    fn without(&self, text: String) -> String {
+        self.0.iter().fold(text, |text, secret| text.replace(secret, REDACTED))
     }
 }
 
