@@ -70,15 +70,7 @@ impl Endpoint {
         protocol: Protocol,
         insecure: bool,
     ) -> Result<Self, String> {
-        // A gRPC endpoint may lack the scheme; then `OTEL_EXPORTER_OTLP_INSECURE` decides.
-        let base = match (base.contains("://"), protocol) {
-            (false, Protocol::Grpc) if insecure => format!("http://{base}"),
-            (false, Protocol::Grpc) => format!("https://{base}"),
-            (false, Protocol::HttpProtobuf | Protocol::HttpJson) => {
-                return Err("expected a URL with http:// or https://".to_owned());
-            }
-            (true, _) => base.to_owned(),
-        };
+        let base = with_scheme(base, protocol, insecure)?;
         if base.contains('#') || query.contains('#') {
             return Err("expected a URL without #, which is %23 in a password".to_owned());
         }
@@ -94,15 +86,7 @@ impl Endpoint {
             Some((user, host)) => (Some(user), host.to_owned()),
             None => (None, authority.to_owned()),
         };
-        if authority.is_empty() || authority.starts_with(':') {
-            return Err("expected a URL with a host".to_owned());
-        }
-        // `Uri` takes any text for a port, and a client the default one then.
-        let after_colon = authority.rsplit_once(':').map(|(_, port)| port);
-        let port = after_colon.filter(|port| !port.ends_with(']'));
-        if port.is_some_and(|port| port.parse::<std::num::NonZeroU16>().is_err()) {
-            return Err("expected a port from 1 to 65535".to_owned());
-        }
+        check_authority(&authority)?;
         let scheme = if is_https { "https" } else { "http" };
         let (target, authorization) = match user {
             Some(user) => {
@@ -176,6 +160,31 @@ impl Endpoint {
     pub(crate) fn is_https(&self) -> bool {
         self.is_https
     }
+}
+
+/// A gRPC endpoint may lack the scheme; then `OTEL_EXPORTER_OTLP_INSECURE` decides.
+fn with_scheme(base: &str, protocol: Protocol, insecure: bool) -> Result<String, String> {
+    match (base.contains("://"), protocol) {
+        (false, Protocol::Grpc) if insecure => Ok(format!("http://{base}")),
+        (false, Protocol::Grpc) => Ok(format!("https://{base}")),
+        (false, Protocol::HttpProtobuf | Protocol::HttpJson) => {
+            Err("expected a URL with http:// or https://".to_owned())
+        }
+        (true, _) => Ok(base.to_owned()),
+    }
+}
+
+/// There is a host, and the port is one: `Uri` takes any text for it, and a client the default one then.
+fn check_authority(authority: &str) -> Result<(), String> {
+    if authority.is_empty() || authority.starts_with(':') {
+        return Err("expected a URL with a host".to_owned());
+    }
+    let after_colon = authority.rsplit_once(':').map(|(_, port)| port);
+    let port = after_colon.filter(|port| !port.ends_with(']'));
+    if port.is_some_and(|port| port.parse::<std::num::NonZeroU16>().is_err()) {
+        return Err("expected a port from 1 to 65535".to_owned());
+    }
+    Ok(())
 }
 
 /// `user:password` of a URL, as HTTP wants it: <https://www.rfc-editor.org/rfc/rfc7617>.
