@@ -280,7 +280,9 @@ impl Monitor {
     pub(super) fn warn_rejected(&self, rejected: &Rejected, items: u64) {
         let Rejected { count, message } = rejected;
         let count = *count.min(&items);
-        if !self.warnings.may_warn(&self.authority, message, Instant::now()) {
+        // Apart from its failures: what it says may differ each time.
+        let place = format!("{}, what it took", self.authority);
+        if !self.warnings.may_warn(&place, message, Instant::now()) {
             return;
         }
         let (signal, are) = (self.signal, Number::of(count).are);

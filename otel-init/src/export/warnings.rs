@@ -19,12 +19,13 @@ impl Warnings {
     /// Whether this cause, at this host and port, was not mentioned within the last minute; it counts as mentioned
     /// from now on.
     pub(super) fn may_warn(&self, authority: &str, cause: &str, now: Instant) -> bool {
-        /// More causes than this within a minute are noise.
+        /// More causes than this of one place within a minute are noise, which keeps no other quiet.
         const LIMIT: usize = 8;
         let mut given = self.lock();
         given.retain(|_, at| now.duration_since(*at) < WARNING_INTERVAL);
         let key = key(authority, cause);
-        if given.contains_key(&key) || given.len() >= LIMIT {
+        let is_of_this = |(known, _): &&(String, String)| known == authority;
+        if given.contains_key(&key) || given.keys().filter(is_of_this).count() >= LIMIT {
             return false;
         }
         given.insert(key, now);
@@ -84,6 +85,7 @@ mod tests {
         let given =
             (0..100).filter(|index| warnings.may_warn("a:1", &format!("cause {index}"), start)).count();
         assert_eq!(given, 8);
+        assert!(warnings.may_warn("b:1", "refused", start), "who is noisy keeps nobody else quiet");
     }
 
     #[test]
