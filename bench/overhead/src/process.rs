@@ -24,14 +24,20 @@ impl Process {
     /// On one core, if `taskset` is there to see to it.
     pub fn start(arguments: &[&str], place: &Place, environment: &[(&str, String)]) -> Result<Self, Failure> {
         let program = std::env::current_exe()?;
-        let mut command = if has_taskset() {
+        let core = place.core.to_string();
+        let prefix = match (has_taskset(), place.yields) {
+            (false, _) => vec![],
+            (true, false) => vec!["taskset", "--cpu-list", &core],
             // Both are of util-linux.
-            let mut command = Command::new("chrt");
-            command.args([if place.yields { "--idle" } else { "--other" }, "0"]);
-            command.args(["taskset", "--cpu-list", &place.core.to_string()]).arg(program);
-            command
-        } else {
-            Command::new(program)
+            (true, true) => vec!["chrt", "--idle", "0", "taskset", "--cpu-list", &core],
+        };
+        let mut command = match prefix.split_first() {
+            Some((first, others)) => {
+                let mut command = Command::new(first);
+                command.args(others).arg(program);
+                command
+            }
+            None => Command::new(program),
         };
         command.args(arguments).envs(environment.iter().map(|(name, value)| (name, value)));
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
