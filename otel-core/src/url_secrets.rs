@@ -44,7 +44,8 @@ impl UrlSecrets {
             text.split_once('?').map_or((text, None), |(before, query)| (before, Some(query)));
         let mut redacted = String::with_capacity(text.len() + 24);
         let (start, rest) = before.split_at(authority_start(before).unwrap_or(before.len()));
-        let (authority, path) = rest.split_at(rest.find(SLASHES).unwrap_or(rest.len()));
+        // To a browser a backslash ends the host, too. To others it may stand in a password, so what follows it is looked at.
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         redacted.push_str(start);
         redacted.push_str(&Self::redact_authority(authority));
         redacted.push_str(path);
@@ -63,14 +64,14 @@ impl UrlSecrets {
     /// ```
     #[must_use]
     pub fn redact_urls<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        if !text.contains(['?', '@']) {
+        if !text.contains(['?', '@', '#']) {
             return Cow::Borrowed(text);
         }
         let mut redacted = String::with_capacity(text.len() + 24);
         let mut rest = text;
         while !rest.is_empty() {
             let (word, after) = rest.split_at(word_end(rest));
-            match word.contains("://") || word.contains('?') {
+            match word.contains("://") || (word.contains('?') && !word.starts_with('#')) {
                 true => redacted.push_str(&self.redact_url(word)),
                 false => redacted.push_str(word),
             }
@@ -136,12 +137,17 @@ impl UrlSecrets {
 
 /// As browsers read them.
 const SLASHES: [char; 2] = ['/', '\\'];
+/// Browsers do not mind more than two slashes behind these, or without a scheme. Behind `file:` the third one begins the path.
+const SCHEMES_OF_BROWSERS: [&str; 6] = ["", "http:", "https:", "ws:", "wss:", "ftp:"];
 
-/// What follows two slashes, or more: browsers do not mind.
+/// What follows two slashes.
 fn authority_start(url: &str) -> Option<usize> {
     let are_slashes = |two: &[u8]| two.iter().all(|byte| SLASHES.contains(&char::from(*byte)));
     let start = url.as_bytes().windows(2).position(are_slashes)?;
-    Some(url.len() - url[start..].trim_start_matches(SLASHES).len())
+    let (scheme, rest) = (&url[..start], &url[start + 2..]);
+    let is_of_browsers = SCHEMES_OF_BROWSERS.iter().any(|known| known.eq_ignore_ascii_case(scheme));
+    let rest = if is_of_browsers { rest.trim_start_matches(SLASHES) } else { rest };
+    Some(url.len() - rest.len())
 }
 
 /// Commas and semicolons may be part of a URL.
@@ -200,6 +206,8 @@ mod tests {
             ("//u@example.com", "//REDACTED:REDACTED@example.com"),
             ("https:///user:pw@example.com/a", "https:///REDACTED:REDACTED@example.com/a"),
             ("\\\\user:pw@example.com\\a", "\\\\REDACTED:REDACTED@example.com\\a"),
+            ("pg://me:p\\w@db.example/a", "pg://REDACTED:REDACTED@db.example/a"),
+            ("file:///@scope/pkg", "file:///@scope/pkg"),
             ("/next?sig=x", "/next?sig=REDACTED"),
             ("next", "next"),
             ("", ""),
