@@ -52,9 +52,10 @@ impl RequestAttributes {
         extensions.get_or_insert_with(Self::default).clone()
     }
 
-    /// For server layers: hands what was added to the operation that ends.
+    /// For server layers: hands what was added to the operation that ends, once. It stays for that of a layer further out: of
+    /// HTTP around gRPC, say.
     pub fn write(&self, attributes: &mut Attributes<'_>) {
-        let added = std::mem::take(&mut *self.added.lock().unwrap_or_else(PoisonError::into_inner));
+        let added = self.added.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for (target, KeyValue { key, value, .. }) in added {
             match target {
                 Target::Span => attributes.span(key, value),

@@ -11,6 +11,7 @@ use opentelemetry::trace::SpanKind;
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use opentelemetry_sdk::trace::Sampler;
 use otel_grpc::{GrpcServerLayer, RequestAttributes};
+use otel_http::HttpServerLayer;
 use otel_testing::{SpanDataExt, TestTelemetry, eventually};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -182,6 +183,27 @@ async fn a_handler_adds_attributes_until_its_stream_has_ended() {
         assert!(point.has("rpc.method", Kind::Bidi.method()) && point.has("error.type", "UNKNOWN"));
         assert!(point.attribute("app.results").is_none(), "{point:?}");
     }
+}
+
+/// The call ends first. What was added is on the request around it, too.
+#[tokio::test]
+async fn what_a_handler_adds_is_on_both_of_two_spans() {
+    let telemetry = TestTelemetry::new();
+    let http = HttpServerLayer::builder()
+        .with_tracer_provider(telemetry.tracer_provider())
+        .with_meter_provider(telemetry.meter_provider())
+        .with_request_attributes(true)
+        .build();
+    let service = tower::service_fn(|request: http::Request<()>| async move {
+        request.extensions().get::<RequestAttributes>().unwrap().both("app.tenant", "handler");
+        Ok::<_, Infallible>(http::Response::new(http_body_util::Empty::<Bytes>::new()))
+    });
+    let service = (http, server_layer(&telemetry).with_request_attributes(true).build()).layer(service);
+    let request = http::Request::post("/test.v1.Echo/Bidi").header("content-type", "application/grpc");
+    service.oneshot(request.body(()).unwrap()).await.unwrap().into_body().collect().await.unwrap();
+    let spans = telemetry.spans();
+    assert_eq!(spans.len(), 2, "{}", telemetry.tree());
+    assert!(spans.iter().all(|span| span.has("app.tenant", "handler")), "{}", telemetry.tree());
 }
 
 #[tokio::test]
