@@ -132,7 +132,11 @@ impl GenAiLayerBuilder {
     #[must_use]
     pub fn build(self) -> GenAiLayer {
         let Self { genai, endpoints, client_errors } = self;
-        let settings = LayerSettings { genai: genai.unwrap_or_default(), endpoints, client_errors };
+        let settings = LayerSettings {
+            genai: genai.unwrap_or_default(),
+            endpoints,
+            client_errors: client_errors.into(),
+        };
         GenAiLayer { settings: Arc::new(settings) }
     }
 }

@@ -71,8 +71,8 @@ fn failure_of(error: &dyn Any) -> Option<HttpFailure> {
 impl Call {
     /// There was no response.
     pub(crate) fn fail<E: 'static>(mut self, error: &E) {
-        let known = self.client_errors.iter().find_map(|failure_of| failure_of(error));
-        let failure = known.or_else(|| failure_of(error));
+        let of_named = || self.client_errors.iter().find_map(|failure_of| failure_of(error));
+        let failure = failure_of(error).or_else(of_named);
         let error_type = failure.map_or_else(ErrorType::of::<E>, HttpFailure::error_type);
         self.inference.guard.finish(crate::operation::Exit::Fail(error_type));
     }

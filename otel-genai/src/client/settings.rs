@@ -1,6 +1,7 @@
 //! What all requests through one layer share, whatever library sends them.
 
 use std::any::Any;
+use std::sync::Arc;
 
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
@@ -17,7 +18,7 @@ use crate::reading::{Failure, Reading};
 pub(crate) struct LayerSettings {
     pub(super) genai: GenAi,
     pub(super) endpoints: Endpoints,
-    pub(super) client_errors: Vec<ClientError>,
+    pub(super) client_errors: Arc<[ClientError]>,
 }
 
 /// Looks into errors of one type.
@@ -33,7 +34,7 @@ pub(crate) struct Recognised {
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) inference: GenAiInference,
-    pub(super) client_errors: Vec<ClientError>,
+    pub(super) client_errors: Arc<[ClientError]>,
     api: Api,
 }
 
@@ -86,7 +87,7 @@ impl LayerSettings {
         call.facts.server = Some(server);
         let mut inference = call.start_in(parent);
         inference.guard.is_waiting = true;
-        Call { inference, client_errors: self.client_errors.clone(), api: endpoint.api() }
+        Call { inference, client_errors: Arc::clone(&self.client_errors), api: endpoint.api() }
     }
 }
 

@@ -211,7 +211,6 @@ fn pieces_that_exceed_the_limit_are_cut_and_counted() {
     assert_eq!(json["parts"][0]["content"], "abcéabcé…[cut]");
 }
 
-/// JSON, and what is almost JSON.
 #[test]
 fn long_ids_and_names_count_as_texts_do() {
     let policy = ContentPolicy::builder().with_span_attributes().build();
@@ -238,6 +237,7 @@ fn long_ids_and_names_count_as_texts_do() {
     }
 }
 
+/// JSON, and what is almost JSON.
 fn jsonish() -> impl Strategy<Value = Vec<u8>> {
     let word = prop::sample::select(vec![
         "{",
