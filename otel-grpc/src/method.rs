@@ -32,9 +32,9 @@ const MAX_LENGTH: usize = 256;
 pub(crate) enum Method<'a> {
     /// Listed by the application, or compiled into its client.
     Listed(&'static str),
-    /// There is no list, and a call of it has ended with another status than `UNIMPLEMENTED`.
+    /// There is no list, and a call of it has begun to answer, or has ended with another status than `UNIMPLEMENTED`.
     Proven(&'static str),
-    /// There is no list, and no call of it has ended so yet.
+    /// There is no list, and no call of it has answered so yet.
     Unproven(&'a str),
     /// Not in the list, or no name of a method at all.
     Other(&'a str),
