@@ -4,6 +4,7 @@
 
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener as StdListener};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -135,14 +136,17 @@ impl Visitor {
 async fn room_for_one(room: &Arc<Semaphore>, silent: &mut Vec<Visitor>) -> Option<OwnedSemaphorePermit> {
     loop {
         silent.retain(Visitor::is_silent);
-        let free = Arc::clone(room).acquire_owned();
+        let mut free = pin!(Arc::clone(room).acquire_owned());
         let Some(oldest) = silent.first() else { return free.await.ok() };
-        match timeout_at(oldest.since + SILENCE, free).await {
-            Ok(permit) => return permit.ok(),
-            Err(_) if oldest.is_silent() => oldest.task.abort(),
-            Err(_) => {}
+        if let Ok(permit) = timeout_at(oldest.since + SILENCE, free.as_mut()).await {
+            return permit.ok();
         }
-        silent.remove(0);
+        let oldest = silent.remove(0);
+        if oldest.is_silent() {
+            oldest.task.abort();
+            // Its permit is free once its task was polled again: going round before that would cut off the next one too.
+            return free.await.ok();
+        }
     }
 }
 
@@ -221,5 +225,32 @@ impl Page {
             }
         }
         TextEncoder::new().encode_to_string(&families)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn one_that_comes_takes_the_place_of_one_alone() {
+        let room = Arc::new(Semaphore::new(3));
+        let since = Instant::now().checked_sub(SILENCE * 2).unwrap();
+        let mut silent = Vec::new();
+        let mut tasks = Vec::new();
+        for _ in 0..3 {
+            let permit = Arc::clone(&room).try_acquire_owned().unwrap();
+            let task = tokio::spawn(async move {
+                let _permit = permit;
+                std::future::pending::<()>().await;
+            });
+            silent.push(Visitor { task: task.abort_handle(), has_asked: Arc::default(), since });
+            tasks.push(task);
+        }
+        let _permit = room_for_one(&room, &mut silent).await.unwrap();
+        // Whatever was cut off has ended with this.
+        tokio::task::yield_now().await;
+        assert_eq!(tasks.iter().map(|task| task.is_finished()).collect::<Vec<_>>(), [true, false, false]);
+        assert_eq!((silent.len(), room.available_permits()), (2, 0));
     }
 }
