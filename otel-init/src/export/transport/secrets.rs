@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use http::HeaderMap;
 
 use crate::config::percent_decoded;
@@ -16,8 +17,8 @@ pub(in crate::export) struct Secrets(Vec<String>);
 impl Secrets {
     /// The values of headers that are marked, and of the URL's query, in which some take their key.
     pub(super) fn of(headers: &HeaderMap, query: Option<&str>) -> Self {
-        let marked =
-            headers.values().filter(|value| value.is_sensitive()).filter_map(|value| value.to_str().ok());
+        let marked = headers.values().filter(|value| value.is_sensitive());
+        let marked = marked.filter_map(|value| std::str::from_utf8(value.as_bytes()).ok());
         // The scheme before a token is none.
         let mut words: Vec<_> = marked.flat_map(str::split_whitespace).map(str::to_owned).collect();
         let basic: Vec<_> = words.iter().filter_map(|word| password(word)).collect();
@@ -27,6 +28,8 @@ impl Secrets {
             words.extend([Some(value.to_owned()), percent_decoded(value)].into_iter().flatten());
         }
         words.retain(|word| word.len() >= SHORTEST);
+        let quoted: Vec<_> = words.iter().map(|word| quoted(word)).collect();
+        words.extend(quoted);
         // One that is a part of another would leave the rest of that.
         words.sort_by_key(|word| std::cmp::Reverse(word.len()));
         Self(words)
@@ -59,8 +62,16 @@ fn password(word: &str) -> Option<String> {
     credentials.split_once(':').map(|(_, password)| password.to_owned())
 }
 
+/// As it stands in what HTTP/2 quotes of a server, which it shows as bytes.
+fn quoted(word: &str) -> String {
+    let quoted = format!("{:?}", Bytes::copy_from_slice(word.as_bytes()));
+    let inner = quoted.strip_prefix("b\"").and_then(|rest| rest.strip_suffix('"'));
+    inner.unwrap_or(word).to_owned()
+}
+
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use http::header::{AUTHORIZATION, USER_AGENT};
     use http::{HeaderMap, HeaderValue};
 
@@ -72,6 +83,19 @@ mod tests {
         let agent = (USER_AGENT, HeaderValue::from_static("otel-init"));
         let headers = HeaderMap::from_iter([(AUTHORIZATION, value), agent]);
         Secrets::of(&headers, query).line_of(message.to_owned())
+    }
+
+    #[test]
+    fn what_http2_quotes_is_escaped_and_not_told_either() {
+        // `printf 'user:"hé\2222' | base64`
+        for (authorization, secret) in
+            [("Basic dXNlcjoiaMOpXDIyMjI=", r#""hé\2222"#), (r#"Bearer "caféc0ffee"#, r#""caféc0ffee"#)]
+        {
+            let quoted = format!("went away ({:?})", Bytes::copy_from_slice(secret.as_bytes()));
+            assert!(quoted.contains(r"\xc3\xa9"), "{quoted}");
+            assert_eq!(told(authorization, None, &quoted), "went away (b\"REDACTED\")");
+            assert_eq!(told(authorization, None, secret), "REDACTED");
+        }
     }
 
     #[test]
