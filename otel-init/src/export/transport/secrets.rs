@@ -10,6 +10,8 @@ use crate::safety::REDACTED;
 
 /// Shorter words are in every text, and no secrets.
 const SHORTEST: usize = 8;
+/// A password is known to be one, and may be short.
+const SHORTEST_PASSWORD: usize = 3;
 
 /// The words of one request that are secret.
 pub(in crate::export) struct Secrets(Vec<String>);
@@ -21,13 +23,14 @@ impl Secrets {
         let marked = marked.filter_map(|value| std::str::from_utf8(value.as_bytes()).ok());
         // The scheme before a token is none.
         let mut words: Vec<_> = marked.flat_map(str::split_whitespace).map(str::to_owned).collect();
-        let basic: Vec<_> = words.iter().filter_map(|word| password(word)).collect();
-        words.extend(basic);
+        let mut passwords: Vec<_> = words.iter().filter_map(|word| password(word)).collect();
+        passwords.retain(|password| password.len() >= SHORTEST_PASSWORD);
         for pair in query.unwrap_or_default().split('&') {
             let value = pair.split_once('=').map_or(pair, |(_, value)| value);
             words.extend([Some(value.to_owned()), percent_decoded(value)].into_iter().flatten());
         }
         words.retain(|word| word.len() >= SHORTEST);
+        words.append(&mut passwords);
         let quoted: Vec<_> = words.iter().map(|word| quoted(word)).collect();
         words.extend(quoted);
         // One that is a part of another would leave the rest of that.
@@ -71,11 +74,10 @@ fn quoted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
+    use http::HeaderValue;
     use http::header::{AUTHORIZATION, USER_AGENT};
-    use http::{HeaderMap, HeaderValue};
 
-    use super::Secrets;
+    use super::*;
 
     fn told(authorization: &str, query: Option<&str>, message: &str) -> String {
         let mut value = HeaderValue::from_str(authorization).unwrap();
@@ -108,6 +110,11 @@ mod tests {
         // `printf user:hunter22 | base64`
         let basic = |message| told("Basic dXNlcjpodW50ZXIyMg==", None, message);
         assert_eq!(basic("user may not hunter22, dXNlcjpodW50ZXIyMg=="), "user may not REDACTED, REDACTED");
+        let short = |credentials: &str| {
+            told(&format!("Basic {}", STANDARD.encode(credentials)), None, "hunter2 of an account")
+        };
+        assert_eq!(short("user:hunter2"), "REDACTED of an account");
+        assert_eq!(short("user:an"), "hunter2 of an account");
     }
 
     #[test]
