@@ -132,13 +132,22 @@ pub(super) fn of_own(_cause: &str) -> &'static str {
     "this exporter is the service's own, see what it needs"
 }
 
+/// What to do about a disk buffer that takes nothing any more.
+pub(super) fn of_running_disk(cause: &str) -> &'static str {
+    if cause.contains("No such file") {
+        "whoever deleted the folder should not, it is made again when the service starts again"
+    } else {
+        of_disk(cause)
+    }
+}
+
 /// What to do about a disk buffer that takes nothing.
 pub(super) fn of_disk(cause: &str) -> &'static str {
     let has = |text| cause.contains(text);
     if has("No space left") || has("quota") {
         "make room there"
-    } else if has("No such file") {
-        "whoever deleted the folder should not, it is made again when the service starts again"
+    } else if has("No locks") || has("not supported") || has("not implemented") {
+        "give it a file system that has locks"
     } else if has("the buffer") {
         "give it more room (`with_max_size`, OTEL_INIT_DISK_BUFFER_MAX_SIZE)"
     } else if has("Too many open files") {
@@ -150,16 +159,24 @@ pub(super) fn of_disk(cause: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{advice, of_disk};
+    use super::{advice, of_disk, of_running_disk};
 
     #[test]
     fn the_advice_about_a_disk_is_about_its_cause() {
-        for (code, begins) in
-            [(28, "make room"), (2, "whoever deleted"), (24, "let this service open"), (13, "let")]
-        {
-            let cause = std::io::Error::from_raw_os_error(code).to_string();
-            assert!(of_disk(&cause).starts_with(begins), "{cause}: {}", of_disk(&cause));
+        for (cause, begins) in [
+            ("No space left on device (os error 28)", "make room"),
+            ("Too many open files (os error 24)", "let this service open"),
+            ("Permission denied (os error 13)", "let this service write"),
+            ("No locks available (os error 37)", "give it a file system"),
+            ("Function not implemented (os error 38)", "give it a file system"),
+            ("Operation not supported (os error 95)", "give it a file system"),
+        ] {
+            assert!(of_disk(cause).starts_with(begins), "{cause}: {}", of_disk(cause));
+            assert_eq!(of_running_disk(cause), of_disk(cause));
         }
+        let gone = std::io::Error::from_raw_os_error(2).to_string();
+        assert!(of_running_disk(&gone).starts_with("whoever deleted"));
+        assert!(of_disk(&gone).starts_with("let this service write"), "nobody deleted what was never there");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::advice::{advice, of_disk, of_own};
+use super::advice::{advice, of_own, of_running_disk};
 use super::breaker::{Breaker, CircuitState};
 use super::encoded::TOO_LARGE;
 use super::message::Rejected;
@@ -247,7 +247,7 @@ impl Monitor {
             diagnostics::warn(&format!(
                 "the disk buffer {folder} does not take {}: {cause}. They are sent from memory until it does: {}.",
                 self.signal,
-                of_disk(cause)
+                of_running_disk(cause)
             ));
         }
     }
