@@ -278,20 +278,17 @@ impl Monitor {
 
     /// The collector took the request, but not all of it, or has something to say about it.
     pub(super) fn warn_rejected(&self, rejected: &Rejected, items: u64) {
-        let Rejected { count, message } = rejected;
-        let count = *count.min(&items);
+        let Some(what) = verdict(self.signal, rejected, items) else { return };
+        let message = &rejected.message;
         // Apart from its failures: what it says may differ each time.
         let place = format!("{}, what it took", self.authority);
-        if !self.warnings.may_warn(&place, message, Instant::now()) {
-            return;
+        if self.warnings.may_warn(&place, message, Instant::now()) {
+            let why = if message.is_empty() { String::new() } else { format!(": {message:?}") };
+            diagnostics::warn(&format!(
+                "the collector at {} {what}{why}; see its log for more",
+                self.endpoint
+            ));
         }
-        let (signal, are) = (self.signal, Number::of(count).are);
-        let what = match count {
-            0 => format!("took {signal}, with a warning"),
-            _ => format!("rejected {count} of {items} in {signal}, which {are} lost"),
-        };
-        let why = if message.is_empty() { String::new() } else { format!(": {message:?}") };
-        diagnostics::warn(&format!("the collector at {} {what}{why}; see its log for more", self.endpoint));
     }
 
     fn failed_for(&self, cause: &str, kept: Option<&'static str>) {
@@ -301,6 +298,18 @@ impl Monitor {
 
     fn cause(&self) -> MutexGuard<'_, Option<LastCause>> {
         self.last_cause.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the collector did with the items that are to be counted, if it is worth a warning.
+fn verdict(signal: Signal, rejected: &Rejected, items: u64) -> Option<String> {
+    let count = rejected.count.min(items);
+    match (count, rejected.count) {
+        // "partial_success.error_message ... can also be used for warnings without rejected items".
+        (0, 0) => (!rejected.message.is_empty()).then(|| format!("took {signal}, with a warning")),
+        // They made room on disk meanwhile, and were told as lost by that.
+        (0, _) => None,
+        _ => Some(format!("rejected {count} of {items} in {signal}, which {} lost", Number::of(count).are)),
     }
 }
 
@@ -336,7 +345,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::{Duration, Instant};
 
-    use super::{CUT, Monitor, Number, Target, advice, effect_of_waiting};
+    use super::{CUT, Monitor, Number, Rejected, Target, advice, effect_of_waiting, verdict};
     use crate::Signal;
 
     #[test]
@@ -359,6 +368,18 @@ mod tests {
         assert_eq!(told(Duration::ZERO), "The service is shutting down: what was not sent is lost");
         let is_told = "The service is shutting down: what is not sent within 4.4s is lost";
         assert_eq!(told(Duration::from_millis(4400)), is_told);
+    }
+
+    #[test]
+    fn a_rejection_of_what_is_counted_elsewhere_is_no_warning_about_what_was_taken() {
+        let told = |count, message: &str, items| {
+            verdict(Signal::Traces, &Rejected { count, message: message.to_owned() }, items)
+        };
+        assert_eq!(told(0, "", 3), None);
+        assert_eq!(told(0, "expires", 3).as_deref(), Some("took traces, with a warning"));
+        assert_eq!(told(1, "", 3).as_deref(), Some("rejected 1 of 3 in traces, which is lost"));
+        assert_eq!(told(9, "", 3).as_deref(), Some("rejected 3 of 3 in traces, which are lost"));
+        assert_eq!([told(2, "", 0), told(2, "no room", 0)], [None, None]);
     }
 
     #[test]

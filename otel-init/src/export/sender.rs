@@ -96,10 +96,7 @@ impl Sender {
 
     pub(super) fn delivered(&self, items: u64, rejected: &Rejected) {
         self.monitor.succeeded(items, rejected.count);
-        // "partial_success.error_message ... can also be used for warnings without rejected items".
-        if rejected.count > 0 || !rejected.message.is_empty() {
-            self.monitor.warn_rejected(rejected, items);
-        }
+        self.monitor.warn_rejected(rejected, items);
     }
 
     /// Sends until it is taken, refused for good, or the time is up; not at all during a pause.
