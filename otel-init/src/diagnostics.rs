@@ -77,7 +77,8 @@ pub(crate) fn debug(message: &str) {
     }
 }
 
-/// Whether this thread has a subscriber. Not each that has been set is there: a thread may have had one of its own.
+/// Whether this thread has a subscriber. `has_been_set` alone does not say: the one that was set may have been that of
+/// another thread.
 pub(crate) fn has_subscriber() -> bool {
     dispatcher::has_been_set() && dispatcher::get_default(|current| !current.is::<NoSubscriber>())
 }
