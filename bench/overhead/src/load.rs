@@ -12,7 +12,6 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 
 use crate::Failure;
 
-const CONNECTIONS: usize = 32;
 const REQUEST: &[u8] =
     b"GET /users/42 HTTP/1.1\r\nhost: shop.example:8080\r\nuser-agent: bench/1.0\r\naccept: */*\r\n\r\n";
 
@@ -23,6 +22,35 @@ pub enum Pace {
     Saturation,
     /// All connections together so many each second, evenly spread.
     Steady(f64),
+    /// The same, from clients whose timers are those of tokio and many load generators: on whole milliseconds, and up to one
+    /// more late. Each time, several send at once. What they wait for their timer is part of their latencies.
+    Timers(f64),
+}
+
+impl Pace {
+    /// Between two requests of one of so many connections.
+    fn interval(self, connections: usize) -> Duration {
+        match self {
+            Self::Saturation => Duration::ZERO,
+            Self::Steady(rate) | Self::Timers(rate) => Duration::from_secs_f64(connections as f64 / rate),
+        }
+    }
+
+    /// When a timer for this time fires.
+    fn fires(self, time: Duration) -> Duration {
+        match self {
+            Self::Timers(_) => Duration::from_millis(time.as_nanos().div_ceil(1_000_000) as u64),
+            Self::Saturation | Self::Steady(_) => time,
+        }
+    }
+
+    /// Since when a request counts that is sent now.
+    fn since(self, due: Instant, now: Instant) -> Instant {
+        match self {
+            Self::Timers(_) => due,
+            Self::Saturation | Self::Steady(_) => now,
+        }
+    }
 }
 
 /// Connections to one server.
@@ -30,8 +58,11 @@ pub struct Load {
     epoll: OwnedFd,
     events: Vec<Event>,
     connections: Vec<Connection>,
+    pace: Pace,
     /// Between two requests of one connection.
     interval: Duration,
+    /// What timers count from.
+    origin: Instant,
     response_len: usize,
 }
 
@@ -60,33 +91,30 @@ impl Seen {
 }
 
 impl Load {
-    pub fn connect(server: SocketAddr, pace: Pace) -> Result<Self, Failure> {
+    pub fn connect(server: SocketAddr, count: usize, pace: Pace) -> Result<Self, Failure> {
         // By default the system may wake this up to 50 microseconds late, and then two requests are sent at once.
         rustix::thread::set_current_timer_slack(NonZeroU64::new(1))?;
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-        let interval = match pace {
-            Pace::Saturation => Duration::ZERO,
-            Pace::Steady(rate) => Duration::from_secs_f64(CONNECTIONS as f64 / rate),
-        };
         let response_len = response_len(server)?;
-        let (mut connections, due) = (Vec::new(), Instant::now());
-        for index in 0..CONNECTIONS {
+        let (mut connections, origin) = (Vec::new(), Instant::now());
+        for index in 0..count {
             let stream = TcpStream::connect(server)?;
             stream.set_nodelay(true)?;
             stream.set_nonblocking(true)?;
             epoll::add(&epoll, &stream, EventData::new_u64(index as u64), EventFlags::IN)?;
-            connections.push(Connection { stream, received: 0, since: None, due });
+            connections.push(Connection { stream, received: 0, since: None, due: origin });
         }
-        Ok(Self { epoll, events: Vec::with_capacity(CONNECTIONS), connections, interval, response_len })
+        let (events, interval) = (Vec::with_capacity(count), pace.interval(count));
+        Ok(Self { epoll, events, connections, pace, interval, origin, response_len })
     }
 
     /// Sends for so long, and waits for the responses.
     pub fn run(&mut self, duration: Duration) -> Result<Seen, Failure> {
-        let start = Instant::now();
+        let (start, count) = (Instant::now(), self.connections.len() as f64);
         let end = start + duration;
         // Anew for each run: at the end of the one before, all connections were due at once.
         for (index, connection) in self.connections.iter_mut().enumerate() {
-            connection.due = start + self.interval.mul_f64(index as f64 / CONNECTIONS as f64);
+            connection.due = start + self.interval.mul_f64(index as f64 / count);
         }
         let mut latencies = Vec::new();
         loop {
@@ -109,17 +137,19 @@ impl Load {
     /// Sends what is due, and says when something will be. After the end nothing is.
     fn send_due(&mut self, end: Instant) -> Result<Option<Instant>, Failure> {
         let mut next: Option<Instant> = None;
+        let (pace, origin) = (self.pace, self.origin);
         for connection in self.connections.iter_mut().filter(|connection| connection.since.is_none()) {
             let now = Instant::now();
             if now >= end {
                 break;
             }
-            if connection.due <= now {
+            let fires = origin + pace.fires(connection.due - origin);
+            if fires <= now {
                 connection.stream.write_all(REQUEST)?;
-                connection.since = Some(now);
+                connection.since = Some(pace.since(connection.due, now));
                 connection.due += self.interval;
             } else {
-                next = Some(next.map_or(connection.due, |next| next.min(connection.due)));
+                next = Some(next.map_or(fires, |next| next.min(fires)));
             }
         }
         Ok(next)
@@ -132,7 +162,7 @@ impl Load {
         latencies: &mut Vec<Duration>,
     ) -> Result<(), Failure> {
         self.events.clear();
-        let timeout = Timespec::try_from(timeout)?;
+        let timeout = Timespec::try_from(self.pace.fires(timeout))?;
         epoll::wait(&self.epoll, spare_capacity(&mut self.events), Some(&timeout))?;
         let mut buffer = [0; 4096];
         for event in &self.events {
@@ -158,7 +188,8 @@ impl Load {
                 latencies.push(now - since);
             }
             // A response that came after the next request was due: that one has been waiting since then.
-            if !self.interval.is_zero() && connection.due < now && now < end {
+            let fires = self.origin + self.pace.fires(connection.due - self.origin);
+            if !self.interval.is_zero() && fires < now && now < end {
                 connection.stream.write_all(REQUEST)?;
                 connection.since = Some(connection.due);
                 connection.due += self.interval;
@@ -199,14 +230,7 @@ mod tests {
 
     #[test]
     fn connections_are_due_one_after_the_other_in_each_run() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let server = listener.local_addr().unwrap();
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                std::thread::spawn(move || answer(stream.unwrap()));
-            }
-        });
-        let mut load = Load::connect(server, Pace::Steady(1000.0)).unwrap();
+        let mut load = Load::connect(server(), 32, Pace::Steady(1000.0)).unwrap();
         for _ in 0..2 {
             load.run(Duration::from_millis(50)).unwrap();
             let first = load.connections.iter().map(|connection| connection.due).min().unwrap();
@@ -216,6 +240,26 @@ mod tests {
                 load.connections.iter().map(|connection| since_first(connection).as_millis() % 32).collect();
             assert_eq!(within, (0..32).collect());
         }
+    }
+
+    #[test]
+    fn what_a_request_waits_for_its_timer_is_part_of_its_latency() {
+        assert_eq!(Pace::Timers(1.0).fires(Duration::from_micros(2001)), Duration::from_millis(3));
+        let mut load = Load::connect(server(), 32, Pace::Timers(10_000.0)).unwrap();
+        let seen = load.run(Duration::from_millis(200)).unwrap();
+        // As they are due evenly, half of them wait for half a millisecond at least.
+        assert!(seen.percentile(0.5) > Duration::from_micros(450), "{:?}", seen.percentile(0.5));
+    }
+
+    fn server() -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                std::thread::spawn(move || answer(stream.unwrap()));
+            }
+        });
+        server
     }
 
     fn answer(mut stream: TcpStream) {

@@ -5,8 +5,8 @@
 //! each as a new process, and the table has the median of the turns. Ratios are to the bare server of the same turn.
 //!
 //! ```sh
-//! scripts/overhead            # about three minutes
-//! scripts/overhead --quick    # half a minute, and only an idea
+//! scripts/overhead            # about six minutes
+//! scripts/overhead --quick    # one minute, and only an idea
 //! ```
 
 mod load;
@@ -14,6 +14,7 @@ mod process;
 mod server;
 mod table;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use load::{Load, Pace};
@@ -29,9 +30,8 @@ const STEADY: f64 = 10_000.0;
 /// A server, and the fraction of its traces that is sampled.
 type Case = (&'static str, f64);
 
-const AT_SATURATION: [Case; 5] =
-    [(BARE, 1.0), (OURS, 1.0), (CONTRIB, 1.0), (TOWER_OTEL, 1.0), (BARE_AGAIN, 1.0)];
-const AT_A_STEADY_RATE: [Case; 9] = [
+const SAMPLED: [Case; 5] = [(BARE, 1.0), (OURS, 1.0), (CONTRIB, 1.0), (TOWER_OTEL, 1.0), (BARE_AGAIN, 1.0)];
+const LESS_SAMPLED: [Case; 9] = [
     (BARE, 1.0),
     (OURS, 1.0),
     (OURS, 0.1),
@@ -41,6 +41,14 @@ const AT_A_STEADY_RATE: [Case; 9] = [
     (CONTRIB, 0.01),
     (TOWER_OTEL, 1.0),
     (BARE_AGAIN, 1.0),
+];
+
+/// The title of a table, the number of connections, and who is asked how.
+const TABLES: [(&str, usize, Pace, &[Case]); 4] = [
+    ("At saturation, 32 connections", 32, Pace::Saturation, &SAMPLED),
+    ("At saturation, 128 connections", 128, Pace::Saturation, &SAMPLED),
+    ("At 10,000 requests/s", 32, Pace::Steady(STEADY), &LESS_SAMPLED),
+    ("At 10,000 requests/s, clients with timers of a millisecond", 32, Pace::Timers(STEADY), &SAMPLED),
 ];
 
 #[derive(Debug, Clone, Copy)]
@@ -93,14 +101,12 @@ fn compare(plan: Plan) -> Result<(), Failure> {
         plan.turns,
         plan.measured
     );
-    for (title, pace, cases) in [
-        ("At saturation", Pace::Saturation, AT_SATURATION.as_slice()),
-        ("At 10,000 requests/s", Pace::Steady(STEADY), &AT_A_STEADY_RATE),
-    ] {
+    for (title, connections, pace, cases) in TABLES {
         let mut turns = Vec::new();
         for _ in 0..plan.turns {
+            let connect = |server| Load::connect(server, connections, pace);
             let rows: Result<Vec<Row>, Failure> =
-                cases.iter().map(|case| measure(*case, pace, plan, &cores, &sink)).collect();
+                cases.iter().map(|case| measure(*case, connect, plan, &cores, &sink)).collect();
             turns.push(rows?);
         }
         println!("\n{title}\n\n{}", table::table(cases, &turns));
@@ -110,7 +116,7 @@ fn compare(plan: Plan) -> Result<(), Failure> {
 
 fn measure(
     (variant, sampled): Case,
-    pace: Pace,
+    connect: impl Fn(SocketAddr) -> Result<Load, Failure>,
     plan: Plan,
     cores: &Cores,
     sink: &Process,
@@ -127,7 +133,7 @@ fn measure(
     ];
     let counted = bench_sink::counts(sink.address)?;
     let server = Process::start(&["serve", variant], &cores.server, &environment)?;
-    let mut load = Load::connect(server.address, pace)?;
+    let mut load = connect(server.address)?;
     let warm_up = load.run(plan.warm_up)?.latencies.len();
     let cpu = server.cpu()?;
     let seen = load.run(plan.measured)?;
