@@ -8,7 +8,7 @@ use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{Tracer, TracerProvider};
 
 use crate::HttpHeaders;
-use crate::installed::{self, Facts, KeptExemplars, switch_name};
+use crate::installed::{self, Facts, switch_name};
 
 /// What is known of the SDK behind the global providers, for whoever installs it.
 ///
@@ -23,25 +23,16 @@ use crate::installed::{self, Facts, KeptExemplars, switch_name};
 /// // after opentelemetry::global::set_tracer_provider(provider.clone()) and set_meter_provider(..)
 /// Install::new().with_tracer_provider(provider).with_sampler_reads_attributes(false).announce();
 /// ```
+#[derive(Default)]
 #[must_use = "nothing is said before `announce`"]
 pub struct Install {
-    sampler_reads_attributes: bool,
-    propagator_reads_only_w3c: bool,
-    keeps_exemplars: bool,
-    keeps_exemplars_of_unsampled: bool,
     facts: Facts,
 }
 
 impl Install {
     /// An SDK of which nothing is known.
     pub fn new() -> Self {
-        Self {
-            sampler_reads_attributes: true,
-            propagator_reads_only_w3c: false,
-            keeps_exemplars: false,
-            keeps_exemplars_of_unsampled: false,
-            facts: Facts::default(),
-        }
+        Self::default()
     }
 
     /// The provider that was made the global one. Spans that are made by it directly are boxed once less.
@@ -65,13 +56,13 @@ impl Install {
     /// Whether the propagator that was [named](Self::with_propagator) reads no headers but `traceparent`, `tracestate` and
     /// `baggage`: it is then not asked about requests that have none of them. Default: `false`.
     pub fn with_propagator_reads_only_w3c(mut self, only_w3c: bool) -> Self {
-        self.propagator_reads_only_w3c = only_w3c;
+        self.facts.propagator_reads_only_w3c = only_w3c;
         self
     }
 
     /// Whether the sampler looks at the attributes that a span starts with. Default: `true`.
     pub fn with_sampler_reads_attributes(mut self, reads: bool) -> Self {
-        self.sampler_reads_attributes = reads;
+        self.facts.sampler_ignores_attributes = !reads;
         self
     }
 
@@ -87,14 +78,14 @@ impl Install {
     /// Whether instruments of the global meter provider keep exemplars: instrumentations then measure with the context of
     /// the operation's span current, so that its ids are those of the exemplar. Default: `false`.
     pub fn with_exemplars(mut self, keeps: bool) -> Self {
-        self.keeps_exemplars = keeps;
+        self.facts.keeps_exemplars = keeps;
         self
     }
 
     /// Whether exemplars may lead to spans that are not sampled when something is measured, because their trace may be
     /// exported all the same. Counts only [with exemplars](Self::with_exemplars). Default: `false`.
     pub fn with_exemplars_of_unsampled(mut self, keeps: bool) -> Self {
-        self.keeps_exemplars_of_unsampled = keeps;
+        self.facts.keeps_exemplars_of_unsampled = keeps;
         self
     }
 
@@ -139,28 +130,17 @@ impl Install {
 
     /// Tells every instrumentation in the process; they take their tracers and instruments anew.
     pub fn announce(self) {
-        let exemplars = match (self.keeps_exemplars, self.keeps_exemplars_of_unsampled) {
-            (false, _) => KeptExemplars::None,
-            (true, false) => KeptExemplars::Sampled,
-            (true, true) => KeptExemplars::Unsampled,
-        };
-        installed::set(self.facts, self.propagator_reads_only_w3c, exemplars, self.sampler_reads_attributes);
-    }
-}
-
-impl Default for Install {
-    fn default() -> Self {
-        Self::new()
+        installed::set(self.facts);
     }
 }
 
 impl fmt::Debug for Install {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Install")
-            .field("sampler_reads_attributes", &self.sampler_reads_attributes)
-            .field("propagator_reads_only_w3c", &self.propagator_reads_only_w3c)
-            .field("keeps_exemplars", &self.keeps_exemplars)
-            .field("keeps_exemplars_of_unsampled", &self.keeps_exemplars_of_unsampled)
+            .field("sampler_reads_attributes", &!self.facts.sampler_ignores_attributes)
+            .field("propagator_reads_only_w3c", &self.facts.propagator_reads_only_w3c)
+            .field("keeps_exemplars", &self.facts.keeps_exemplars)
+            .field("keeps_exemplars_of_unsampled", &self.facts.keeps_exemplars_of_unsampled)
             .field("has_tracer_provider", &self.facts.tracer_provider.is_some())
             .field("propagator", &self.facts.propagator)
             .field("binds_instruments", &self.facts.binds_instruments)

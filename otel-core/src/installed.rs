@@ -10,6 +10,7 @@ use opentelemetry::propagation::TextMapPropagator;
 use crate::tracer::MakeTracer;
 use crate::{HeaderCapture, HttpHeaders, glob_matches};
 
+/// What the installer says; what is not said is assumed not to be so.
 #[derive(Default)]
 pub(crate) struct Facts {
     pub(crate) tracer_provider: Option<Arc<dyn MakeTracer>>,
@@ -19,6 +20,10 @@ pub(crate) struct Facts {
     pub(crate) excluded_paths: Vec<(String, Vec<String>)>,
     /// By [`HttpHeaders`].
     pub(crate) captured_headers: [HeaderCapture; 4],
+    pub(crate) sampler_ignores_attributes: bool,
+    pub(crate) propagator_reads_only_w3c: bool,
+    pub(crate) keeps_exemplars: bool,
+    pub(crate) keeps_exemplars_of_unsampled: bool,
 }
 
 static GENERATION: AtomicU64 = AtomicU64::new(0);
@@ -34,21 +39,21 @@ static PROPAGATOR_READS_ONLY_W3C: AtomicBool = AtomicBool::new(false);
 static EXEMPLARS: AtomicU8 = AtomicU8::new(KeptExemplars::None as u8);
 
 /// Takes effect for all instrumentations.
-pub(crate) fn set(
-    facts: Facts,
-    propagator_reads_only_w3c: bool,
-    exemplars: KeptExemplars,
-    sampler_reads_attributes: bool,
-) {
+pub(crate) fn set(facts: Facts) {
     let excludes = facts.excluded_paths.iter().any(|(_, paths)| !paths.is_empty());
     EXCLUDES_PATHS.store(excludes, Ordering::Relaxed);
     let captures = facts.captured_headers.iter().any(|headers| !headers.is_off());
     CAPTURES_HEADERS.store(captures, Ordering::Relaxed);
-    let reads_only_w3c = propagator_reads_only_w3c && facts.propagator.is_some();
+    let reads_only_w3c = facts.propagator_reads_only_w3c && facts.propagator.is_some();
     PROPAGATOR_READS_ONLY_W3C.store(reads_only_w3c, Ordering::Relaxed);
+    let exemplars = match (facts.keeps_exemplars, facts.keeps_exemplars_of_unsampled) {
+        (false, _) => KeptExemplars::None,
+        (true, false) => KeptExemplars::Sampled,
+        (true, true) => KeptExemplars::Unsampled,
+    };
     EXEMPLARS.store(exemplars as u8, Ordering::Relaxed);
+    set_sampler_reads_attributes(!facts.sampler_ignores_attributes);
     INSTALLED.store(Some(Arc::new(facts)));
-    set_sampler_reads_attributes(sampler_reads_attributes);
     GENERATION.fetch_add(1, Ordering::Release);
 }
 
