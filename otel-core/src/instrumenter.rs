@@ -12,7 +12,7 @@ use opentelemetry::{Context, InstrumentationScope, KeyValue};
 use crate::bound::Bound;
 use crate::operation::Operation;
 use crate::propagation::hands_on;
-use crate::started::{Started, StartedSpan};
+use crate::started::Started;
 use crate::tracer::NewSpan;
 use crate::{Attributes, Convention, Providers, install_generation, sampler_reads_attributes};
 
@@ -205,7 +205,7 @@ impl<C: Convention> Shared<C> {
         links: Vec<Link>,
         started: &Started,
         metric_attributes: &mut Vec<KeyValue>,
-    ) -> StartedSpan {
+    ) -> NewSpan {
         let mut builder = SpanBuilder::from_name(self.convention.span_name(request))
             .with_kind(self.convention.span_kind(request))
             .with_start_time(started.wall_clock);
@@ -216,13 +216,12 @@ impl<C: Convention> Shared<C> {
         }
         let span = bound.tracer.start(builder, parent);
         bound.note_effect(&span, parent);
-        let NewSpan { context, is_recording, .. } = span;
-        if !attributes_first && is_recording {
-            context.span().set_attributes(self.span_attributes(request, metric_attributes));
+        if !attributes_first && span.is_recording {
+            span.context.span().set_attributes(self.span_attributes(request, metric_attributes));
         } else if !attributes_first {
             self.convention.on_start(request, &mut Attributes::to_metrics(metric_attributes));
         }
-        StartedSpan { context, is_recording }
+        span
     }
 
     /// What the span starts with, and what metrics carry. As a list, in which hooks see what is there.
@@ -242,9 +241,9 @@ impl<C: Convention> Shared<C> {
         parent: &Context,
         request: &C::Request<'_>,
         metric_attributes: &mut Vec<KeyValue>,
-    ) -> StartedSpan {
+    ) -> NewSpan {
         self.convention.on_start(request, &mut Attributes::to_metrics(metric_attributes));
-        StartedSpan { context: parent.clone(), is_recording: false }
+        NewSpan { context: parent.clone(), is_recording: false, is_noop: true }
     }
 
     /// Whether the attributes are built before the span.

@@ -9,7 +9,8 @@ use opentelemetry::{Context, ContextGuard, KeyValue};
 
 use crate::bound::Bound;
 use crate::propagation::hands_on;
-use crate::started::{Started, StartedSpan};
+use crate::started::Started;
+use crate::tracer::NewSpan;
 use crate::{Attributes, Convention, ErrorType, InFlight, attach_context, attach_for_exemplars, call_hook};
 
 /// One operation that has started: a guard that ends its span and records its metrics once, on every way out.
@@ -68,7 +69,7 @@ impl Exit {
 impl<C: Convention> Operation<C> {
     pub(crate) fn new(
         bound: Arc<Bound<C>>,
-        span: StartedSpan,
+        span: NewSpan,
         attributes: Vec<KeyValue>,
         started: Started,
         in_flight: Option<InFlight>,

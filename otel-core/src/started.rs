@@ -2,8 +2,6 @@
 
 use std::time::{Instant, SystemTime};
 
-use opentelemetry::Context;
-
 /// Both clocks at the start. The end is read from the monotonic one alone, so a span's duration is the metric's value
 /// and never negative.
 pub(crate) struct Started {
@@ -20,10 +18,4 @@ impl Started {
     pub(crate) fn without_span() -> Self {
         Self { wall_clock: SystemTime::UNIX_EPOCH, monotonic: Instant::now() }
     }
-}
-
-/// The context with the operation's span, or the parent's where there is none to record.
-pub(crate) struct StartedSpan {
-    pub(crate) context: Context,
-    pub(crate) is_recording: bool,
 }

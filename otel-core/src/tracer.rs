@@ -27,7 +27,7 @@ pub(crate) trait StartSpan: Send + Sync {
     fn start(&self, builder: SpanBuilder, parent: &Context) -> NewSpan;
 }
 
-/// A span that has started, in the context that holds it.
+/// A span that has started, in the context that holds it; the parent's context where there is none to record.
 pub(crate) struct NewSpan {
     pub(crate) context: Context,
     pub(crate) is_recording: bool,
