@@ -114,7 +114,7 @@ impl Captured {
 
     pub(crate) fn write(&self, key: &'static str, capture: &BodyCapture, attributes: &mut Attributes<'_>) {
         let beginning = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        if let Some(text) = capture.text(&beginning.bytes).filter(|_| attributes.wants_span()) {
+        if let Some(text) = capture.text(&beginning.bytes) {
             attributes.span(key, text);
         }
     }

@@ -1,5 +1,6 @@
 //! What a layer was told, and how a request starts under it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::header::USER_AGENT;
@@ -104,17 +105,23 @@ impl Settings {
         let mut operation = self.instrumenter.start_with_links(context, &request, links);
         operation.attach_only_if_needed();
         let bodies = Bodies::begin(&self.options, http.headers);
+        let bodies = bodies.filter(|_| operation.attributes().wants_span());
         if added.is_some() || bodies.is_some() {
             add_at_end(&mut operation, added.cloned(), bodies.clone(), names.clone());
         }
-        let may_know = |may_know: &MayKnow| call_hook(|| may_know(http, peer), false);
-        let tells_ids = self.options.trace_response.as_ref().is_some_and(may_know);
         let tally = operation.tally();
         tally.series = Some(series);
         tally.expects = ExpectedBody::of(http.method);
-        (tally.has_route, tally.has_own_name, tally.tells_ids) = (has_route, has_own_name, tells_ids);
+        (tally.has_route, tally.has_own_name) = (has_route, has_own_name);
+        tally.tells_ids = self.tells_ids(http, peer);
         (tally.names, tally.bodies) = (names, bodies);
         operation
+    }
+
+    /// Whether the caller may know the ids of the span.
+    fn tells_ids(&self, http: &HttpRequest<'_>, peer: Option<SocketAddr>) -> bool {
+        let may_know = |may_know: &MayKnow| call_hook(|| may_know(http, peer), false);
+        self.options.trace_response.as_ref().is_some_and(may_know)
     }
 
     /// Whether the layer's filter, or who set the process up, leaves this request out.

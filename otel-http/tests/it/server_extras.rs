@@ -1,11 +1,15 @@
 //! What the server layer records only when asked.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use axum::body::Body;
 use axum::routing::{get as on_get, post};
 use axum::{Extension, Router};
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use opentelemetry::trace::Status;
+use opentelemetry_sdk::trace::Sampler;
 use otel_http::{BodyCapture, HttpUpgrade};
 use otel_testing::{AssertTelemetry, SpanDataExt, TestTelemetry, log};
 use tower::{Layer, ServiceExt, service_fn};
@@ -163,6 +167,24 @@ async fn compressed_bodies_and_bodies_nobody_asked_for_stay_out() {
 }
 
 #[tokio::test]
+async fn no_body_is_looked_at_for_a_span_that_is_not_recorded() {
+    for (sampler, expected) in [(Sampler::AlwaysOn, true), (Sampler::AlwaysOff, false)] {
+        let telemetry = TestTelemetry::builder().with_sampler(sampler).build();
+        let is_looked_at = Arc::new(AtomicBool::new(false));
+        let looks = Arc::clone(&is_looked_at);
+        let capture = BodyCapture::of_types(["text/plain"]).with_redaction(move |text| {
+            looks.store(true, Ordering::Relaxed);
+            text.to_owned()
+        });
+        let layer = server_layer(&telemetry).with_captured_response_body(capture).build();
+        let app = Router::new().route("/", on_get(|| async { "Ada" })).layer(layer);
+        call(&app, get("/")).await.into_body().collect().await.unwrap();
+        assert_eq!(is_looked_at.load(Ordering::Relaxed), expected);
+        assert_eq!(telemetry.histogram_count(SERVER_DURATION), 1);
+    }
+}
+
+#[tokio::test]
 async fn programs_that_say_so_are_told_from_users() {
     let telemetry = TestTelemetry::new();
     let layer = server_layer(&telemetry).with_synthetic_type(true).build();
@@ -186,7 +208,7 @@ async fn an_upgraded_connection_keeps_the_span_open_if_the_handler_does() {
         let telemetry = TestTelemetry::new();
         let (close, closed) = tokio::sync::oneshot::channel::<()>();
         let closed = std::sync::Mutex::new(Some(closed));
-        let closed = std::sync::Arc::new(closed);
+        let closed = Arc::new(closed);
         let handler = move |Extension(upgrade): Extension<HttpUpgrade>| async move {
             let closed = closed.lock().unwrap().take().unwrap();
             tokio::spawn(async move {
