@@ -169,24 +169,22 @@ pub(crate) fn repeated_text(text: &str) -> Value {
 
 /// The host and the port of a text that a client chose and that probably comes again: a `Host` header, an authority.
 pub(crate) fn repeated_host(text: &str) -> Option<(Value, Option<u16>)> {
-    let value = |host: &Arc<str>| Value::String(StringValue::from(Arc::clone(host)));
-    let known = THREAD_HOSTS.try_with(|hosts| {
+    let not_kept = || host_and_port(text).map(|(host, port)| (Value::from(bounded(host).to_owned()), port));
+    if text.len() > MAX_TEXT_LENGTH {
+        return not_kept();
+    }
+    let kept = THREAD_HOSTS.try_with(|hosts| {
         let slot = &mut hosts.borrow_mut()[hash_of(text) % TEXT_SLOTS];
-        match slot {
-            Some(known) if *known.text == *text => Some((value(&known.host), known.port)),
+        let known = match slot {
+            Some(known) if *known.text == *text => known,
             _ => {
                 let (host, port) = host_and_port(text)?;
-                if text.len() > MAX_TEXT_LENGTH {
-                    return Some((Value::from(bounded(host).to_owned()), port));
-                }
-                let known = slot.insert(CachedHost { text: text.into(), host: Arc::from(host), port });
-                Some((value(&known.host), port))
+                slot.insert(CachedHost { text: text.into(), host: Arc::from(host), port })
             }
-        }
+        };
+        Some((Value::String(StringValue::from(Arc::clone(&known.host))), known.port))
     });
-    known.unwrap_or_else(|_| {
-        host_and_port(text).map(|(host, port)| (Value::from(bounded(host).to_owned()), port))
-    })
+    kept.unwrap_or_else(|_| not_kept())
 }
 
 /// Length and ends tell usual routes, hosts and user agents apart, and take no time.
