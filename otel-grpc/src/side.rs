@@ -40,8 +40,8 @@ pub(crate) mod sealed {
         const ACTIVE: &'static str;
         /// The event of an error that is no status, and how bad it is.
         const EXCEPTION: (&'static str, Severity);
-        /// The start of the names of gRPC's own metrics: of a call, and of an attempt, where this end has them.
         const IS_SERVER: bool;
+        /// An attempt has gRPC's own metrics alone.
         const IS_ATTEMPT: bool;
 
         fn is_error(code: Code) -> bool;
