@@ -14,7 +14,9 @@ use crate::GenAiConventions;
 use crate::content::ContentPolicy;
 use crate::genai::{Filter, GenAi, Shared, scope};
 use crate::mcp::{McpConvention, Side};
-use crate::operation::{AddFromRequest, AddFromResponse, GenAiConvention, GenAiRequest, SpanName};
+use crate::operation::{
+    AddFromRequest, AddFromResponse, GenAiConvention, GenAiRequest, SpanName, Vocabulary,
+};
 use crate::price::PriceTable;
 use crate::provider::ResponseFacts;
 
@@ -184,7 +186,7 @@ impl GenAiBuilder {
         let conventions = self.conventions.unwrap_or_else(GenAiConventions::from_env);
         let scope = scope(conventions);
         let convention = GenAiConvention {
-            conventions,
+            vocabulary: Vocabulary { conventions, ..Vocabulary::default() },
             currency: self.prices.as_ref().map(|prices| prices.currency().to_owned()),
             has_own_meter_provider: self.providers.has_own_meter_provider(),
             span_name: self.span_name,

@@ -7,12 +7,11 @@ use opentelemetry::{Context, InstrumentationScope};
 use otel_core::{ErrorType, EventLog, Instrumenter, Operation, Providers};
 
 use crate::GenAiConventions;
-use crate::bounded::Names;
 use crate::builder::GenAiBuilder;
 use crate::content::ContentPolicy;
 use crate::mcp::{McpConvention, Side};
 use crate::metrics::GenAiMetrics;
-use crate::operation::{GenAiConvention, GenAiRequest, OperationFacts};
+use crate::operation::{GenAiConvention, GenAiRequest, OperationFacts, Vocabulary};
 use crate::price::PriceTable;
 use crate::provider::{ProviderError, ResponseFacts};
 use otel_core::call_hook;
@@ -73,7 +72,7 @@ impl GenAi {
     /// The state of the conventions that is emitted.
     #[must_use]
     pub fn conventions(&self) -> GenAiConventions {
-        self.shared.instrumenter.convention().conventions
+        self.vocabulary().conventions
     }
 
     /// What of prompts and completions is captured.
@@ -115,9 +114,8 @@ impl GenAi {
         self.shared.instrumenter.convention().instruments.load_full()
     }
 
-    pub(crate) fn vocabulary(&self) -> (GenAiConventions, &Names) {
-        let convention = self.shared.instrumenter.convention();
-        (convention.conventions, &convention.names)
+    pub(crate) fn vocabulary(&self) -> &Vocabulary {
+        &self.shared.instrumenter.convention().vocabulary
     }
 
     pub(crate) fn events(&self) -> Option<&EventLog> {
@@ -152,7 +150,7 @@ impl GenAi {
         let status = || status.map_or(ErrorType::OTHER, |status| ErrorType::from_code(status.to_string()));
         // A text is no code: it may repeat the prompt, and no metric can bear it.
         let code = error.error_type().filter(|code| is_code(code));
-        let known = code.and_then(|code| self.vocabulary().1.errors.known(code));
+        let known = code.and_then(|code| self.vocabulary().names.errors.known(code));
         known.map_or_else(status, |code| ErrorType::from_code(&*code))
     }
 }

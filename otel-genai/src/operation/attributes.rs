@@ -12,6 +12,13 @@ use crate::bounded::{BoundedNames, Names};
 use crate::names::attribute;
 use crate::provider::{RequestFacts, ResponseFacts, Usage};
 
+/// How things are called: in which state of the conventions, and by which names of those that strangers choose.
+#[derive(Debug, Default)]
+pub(crate) struct Vocabulary {
+    pub(crate) conventions: GenAiConventions,
+    pub(crate) names: Names,
+}
+
 /// The span's name: the operation, and the one name that tells it from others of its kind.
 ///
 /// <https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/>
@@ -38,12 +45,8 @@ fn named(operation: &'static str, target: Option<&str>, names: &BoundedNames) ->
 }
 
 /// The attributes that are known at the start.
-pub(crate) fn on_start(
-    facts: &OperationFacts,
-    conventions: GenAiConventions,
-    names: &Names,
-    attributes: &mut Attributes<'_>,
-) {
+pub(crate) fn on_start(facts: &OperationFacts, vocabulary: &Vocabulary, attributes: &mut Attributes<'_>) {
+    let &Vocabulary { conventions, ref names } = vocabulary;
     match facts.family {
         // These have metrics of their own in the later conventions, with one name each, and none before.
         Family::Agent | Family::Tool | Family::Workflow if conventions.is_latest() => {
@@ -63,7 +66,7 @@ pub(crate) fn on_start(
         bounded(attributes, attribute::REQUEST_MODEL, model, &names.models);
     }
     on_server(facts, attributes);
-    on_names(facts, conventions, names, attributes);
+    on_names(facts, vocabulary, attributes);
     if attributes.wants_span() {
         on_request(facts, conventions, attributes);
         on_details(facts, conventions, attributes);
@@ -93,12 +96,8 @@ fn on_server(facts: &OperationFacts, attributes: &mut Attributes<'_>) {
 }
 
 /// Agent, tool and workflow: the later conventions have them on metrics, and a workflow is an agent of another operation.
-fn on_names(
-    facts: &OperationFacts,
-    conventions: GenAiConventions,
-    names: &Names,
-    attributes: &mut Attributes<'_>,
-) {
+fn on_names(facts: &OperationFacts, vocabulary: &Vocabulary, attributes: &mut Attributes<'_>) {
+    let &Vocabulary { conventions, ref names } = vocabulary;
     let workflow_key = if conventions.is_latest() { attribute::AGENT_NAME } else { attribute::WORKFLOW_NAME };
     let named = [
         (attribute::AGENT_NAME, facts.agent.name.as_ref(), Family::Agent),
@@ -197,10 +196,10 @@ pub(crate) fn on_response(
     facts: &OperationFacts,
     response: &ResponseFacts,
     first_chunk: Option<Duration>,
-    conventions: GenAiConventions,
-    names: &Names,
+    vocabulary: &Vocabulary,
     attributes: &mut Attributes<'_>,
 ) {
+    let &Vocabulary { conventions, ref names } = vocabulary;
     if let Some(model) = &response.model {
         match facts.family {
             Family::Agent => attributes.span(attribute::RESPONSE_MODEL, model.clone()),

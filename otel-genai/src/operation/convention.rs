@@ -11,10 +11,8 @@ use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, KeyValue};
 use otel_core::{Attributes, Convention, ErrorType, binds_instruments};
 
-use super::attributes;
+use super::attributes::{self, Vocabulary};
 use super::facts::{GenAiRequest, OperationFacts};
-use crate::GenAiConventions;
-use crate::bounded::Names;
 use crate::metrics::{GenAiMetrics, Tally};
 use crate::names::{LATER, OURS, own};
 use crate::provider::ResponseFacts;
@@ -27,8 +25,7 @@ pub(crate) type AddFromResponse = Arc<dyn Fn(&ResponseFacts, &mut Attributes<'_>
 /// What all operations share.
 #[derive(Default)]
 pub(crate) struct GenAiConvention {
-    pub(crate) conventions: GenAiConventions,
-    pub(crate) names: Names,
+    pub(crate) vocabulary: Vocabulary,
     /// Of the price table.
     pub(crate) currency: Option<String>,
     /// Of which it is not known whether its instruments can be bound.
@@ -60,7 +57,8 @@ impl Convention for GenAiConvention {
 
     fn metrics(&self, meter: &Meter) -> Arc<GenAiMetrics> {
         let binds = binds_instruments() && !self.has_own_meter_provider;
-        let metrics = Arc::new(GenAiMetrics::new(meter, self.conventions, self.currency.as_deref(), binds));
+        let metrics =
+            Arc::new(GenAiMetrics::new(meter, self.vocabulary.conventions, self.currency.as_deref(), binds));
         self.instruments.store(Some(Arc::clone(&metrics)));
         metrics
     }
@@ -71,11 +69,11 @@ impl Convention for GenAiConvention {
 
     fn span_name(&self, facts: &&OperationFacts) -> Cow<'static, str> {
         let own = self.span_name.as_ref().and_then(|name| call_hook(|| name(&GenAiRequest { facts }), None));
-        own.unwrap_or_else(|| attributes::span_name(facts, &self.names))
+        own.unwrap_or_else(|| attributes::span_name(facts, &self.vocabulary.names))
     }
 
     fn on_start(&self, facts: &&OperationFacts, attributes: &mut Attributes<'_>) {
-        attributes::on_start(facts, self.conventions, &self.names, attributes);
+        attributes::on_start(facts, &self.vocabulary, attributes);
         if let Some(add) = &self.add_request {
             let request = GenAiRequest { facts };
             let add = |attributes: &mut Attributes<'_>| call_hook(|| add(&request, attributes), ());
@@ -85,14 +83,7 @@ impl Convention for GenAiConvention {
 
     fn on_response(&self, answer: &Answer<'_>, attributes: &mut Attributes<'_>) -> Result<(), ErrorType> {
         let (facts, response) = (answer.facts, answer.response);
-        attributes::on_response(
-            facts,
-            response,
-            answer.first_chunk,
-            self.conventions,
-            &self.names,
-            attributes,
-        );
+        attributes::on_response(facts, response, answer.first_chunk, &self.vocabulary, attributes);
         if let Some((cost, version)) = answer.cost {
             attributes.span(own::ESTIMATED_COST, cost);
             attributes.span(own::PRICE_TABLE_VERSION, version.to_owned());
@@ -125,6 +116,6 @@ impl Convention for GenAiConvention {
 
 impl fmt::Debug for GenAiConvention {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GenAiConvention").field("conventions", &self.conventions).finish_non_exhaustive()
+        f.debug_struct("GenAiConvention").field("vocabulary", &self.vocabulary).finish_non_exhaustive()
     }
 }

@@ -155,18 +155,7 @@ impl Guard {
 
     /// Hands the operation all that is known.
     fn tell(&mut self, operation: &mut Operation<GenAiConvention>, exit: &Exit) {
-        // On metrics the calls inside have counted their tokens themselves.
-        let mut counted = self.response.usage;
-        if let Some(used) = self.inner.used.as_ref().filter(|_| self.facts.is_composite()) {
-            if counted.input_tokens.is_none() && counted.output_tokens.is_none() {
-                (self.response.usage, counted) = (used.total(), Usage::default());
-            }
-        }
-        if self.facts.family == Family::Inference || self.facts.is_composite() {
-            if let Some(outer) = &self.outer.used {
-                outer.add(&self.response.usage);
-            }
-        }
+        let counted = self.add_up_tokens();
         let captured = self.capture();
         let cost = self.genai.cost(&self.facts, &self.response);
         let mut extra = mem::take(&mut self.extra);
@@ -194,6 +183,23 @@ impl Guard {
         };
         self.emit_exception(failed.as_ref());
         self.emit_details(captured.event_attributes, failed);
+    }
+
+    /// Sets what the span says of tokens, adds it to what those around have used, and returns what the metrics count.
+    fn add_up_tokens(&mut self) -> Usage {
+        let mut counted = self.response.usage;
+        if let Some(used) = self.inner.used.as_ref().filter(|_| self.facts.is_composite()) {
+            if counted.input_tokens.is_none() && counted.output_tokens.is_none() {
+                // On metrics the calls inside have counted their tokens themselves.
+                (self.response.usage, counted) = (used.total(), Usage::default());
+            }
+        }
+        if self.facts.family == Family::Inference || self.facts.is_composite() {
+            if let Some(outer) = &self.outer.used {
+                outer.add(&self.response.usage);
+            }
+        }
+        counted
     }
 
     /// "This event SHOULD be recorded when an exception occurs during Generative AI client operations", errors of the API
@@ -234,17 +240,10 @@ impl Guard {
         };
         let (mut span, mut metric) = (Vec::new(), Vec::new());
         let mut attributes = Attributes::to_lists(&mut span, &mut metric);
-        let (conventions, names) = self.genai.vocabulary();
-        attributes::on_start(&self.facts, conventions, names, &mut attributes);
+        let vocabulary = self.genai.vocabulary();
+        attributes::on_start(&self.facts, vocabulary, &mut attributes);
         let first_chunk = self.clock.first_chunk();
-        attributes::on_response(
-            &self.facts,
-            &self.response,
-            first_chunk,
-            conventions,
-            names,
-            &mut attributes,
-        );
+        attributes::on_response(&self.facts, &self.response, first_chunk, vocabulary, &mut attributes);
         if let Some(failure) = failure {
             attributes.span(attribute::ERROR_TYPE, failure);
         }
@@ -265,11 +264,11 @@ impl Drop for Guard {
 /// Operation, provider, model and server: the conventions list no error here.
 fn chunk_attributes(genai: &GenAi, facts: &OperationFacts, model: Option<&str>) -> Vec<KeyValue> {
     let (mut span, mut metric) = (Vec::new(), Vec::with_capacity(6));
-    let (conventions, names) = genai.vocabulary();
+    let vocabulary = genai.vocabulary();
     let mut attributes = Attributes::to_lists(&mut span, &mut metric);
-    attributes::on_start(facts, conventions, names, &mut attributes);
+    attributes::on_start(facts, vocabulary, &mut attributes);
     if let Some(model) = model {
-        attributes::bounded(&mut attributes, attribute::RESPONSE_MODEL, model, &names.models);
+        attributes::bounded(&mut attributes, attribute::RESPONSE_MODEL, model, &vocabulary.names.models);
     }
     metric
 }

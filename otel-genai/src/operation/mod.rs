@@ -17,7 +17,7 @@ mod tool;
 mod workflow;
 
 pub use agent::{GenAiAgent, GenAiAgentBuilder};
-pub(crate) use attributes::bounded;
+pub(crate) use attributes::{Vocabulary, bounded};
 pub(crate) use captured::captured_message;
 pub(crate) use convention::{AddFromRequest, AddFromResponse, GenAiConvention, SpanName};
 pub use evaluation::GenAiEvaluationResult;
