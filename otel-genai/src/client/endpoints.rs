@@ -21,8 +21,6 @@ pub(crate) struct Target<'a> {
 /// What a layer was told, and what it recognises by itself.
 #[derive(Clone, Default)]
 pub(crate) struct Endpoints {
-    /// Everything that passes is this.
-    pub(super) always: Option<Endpoint>,
     told: Vec<EndpointOf>,
 }
 
@@ -41,9 +39,6 @@ impl Endpoints {
     }
 
     pub(crate) fn find(&self, target: &Target<'_>) -> Option<Endpoint> {
-        if let Some(always) = &self.always {
-            return Some(always.clone());
-        }
         let told = self.told.iter().find_map(|told| call_hook(|| told(target), None));
         told.or_else(|| Api::recognise(target.authority, target.path))
     }
@@ -69,7 +64,7 @@ fn openai_api(path: &str) -> Option<Api> {
 
 impl fmt::Debug for Endpoints {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Endpoints").field("always", &self.always).field("told", &self.told.len()).finish()
+        f.debug_struct("Endpoints").field("told", &self.told.len()).finish()
     }
 }
 
@@ -78,10 +73,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_that_was_named_speaks_openai() {
+    fn what_a_layer_was_told_of_hosts_and_paths() {
         let mut endpoints = Endpoints::default();
         endpoints.add_openai_compatible("LLM.internal".into(), Provider::Other("vllm".into()));
         endpoints.add_openai_compatible("localhost:8080".into(), Provider::OpenAi);
+        endpoints.add(|host, path| {
+            let is_gateway = host == "gateway:81" && path == "/claude";
+            is_gateway.then(|| Endpoint::new(Provider::Anthropic, Api::AnthropicMessages))
+        });
         for (authority, path, api) in [
             ("llm.internal", "/v1/chat/completions", Some(Api::OpenAiChat)),
             ("llm.internal:8000", "/base/v1/completions/", Some(Api::OpenAiCompletions)),
@@ -89,6 +88,8 @@ mod tests {
             ("localhost:8081", "/v1/embeddings", None),
             ("llm.internal", "/v1/models", None),
             ("evil-llm.internal", "/v1/responses", None),
+            ("gateway:81", "/claude", Some(Api::AnthropicMessages)),
+            ("gateway:81", "/v1/messages", None),
         ] {
             let target = Target { authority, default_port: 443, path };
             assert_eq!(endpoints.find(&target).map(|found| found.api()), api, "{authority}{path}");

@@ -99,7 +99,7 @@ impl GenAiLayerBuilder {
     }
 
     /// Asks `endpoint` first, with the host (and the port, if one was given) and the path; what it does not know is
-    /// recognised as ever. Several may be given; the first one that knows counts.
+    /// recognised as ever. Several may be given; what was given first counts.
     pub fn with_endpoints(
         mut self,
         endpoint: impl Fn(&str, &str) -> Option<Endpoint> + Send + Sync + 'static,
@@ -108,10 +108,9 @@ impl GenAiLayerBuilder {
         self
     }
 
-    /// Every POST through this layer is a call of this endpoint.
-    pub fn with_endpoint(mut self, endpoint: Endpoint) -> Self {
-        self.endpoints.always = Some(endpoint);
-        self
+    /// Every POST through this layer is a call of this endpoint, unless what was given before knows it.
+    pub fn with_endpoint(self, endpoint: Endpoint) -> Self {
+        self.with_endpoints(move |_, _| Some(endpoint.clone()))
     }
 
     /// Looks into the inner client's errors of type `E`, and into what caused them, for the classes that
