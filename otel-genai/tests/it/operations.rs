@@ -24,6 +24,30 @@ async fn a_chat_in_four_lines() {
     assert_conventions(&telemetry);
 }
 
+#[test]
+fn what_is_set_one_by_one_is_what_is_read_of_a_request() {
+    let told = |set: &dyn Fn(&GenAi)| {
+        let telemetry = TestTelemetry::new();
+        set(&genai(&telemetry));
+        let mut attributes = telemetry.span("chat gpt-4o").attributes;
+        attributes.sort_by(|one, other| one.key.cmp(&other.key));
+        attributes
+    };
+    let read = told(&|genai| {
+        let mut request = full_request();
+        (request.top_k, request.frequency_penalty, request.presence_penalty) = (None, None, None);
+        request.service_tier = None;
+        genai.call_of(Api::OpenAiChat, Provider::OpenAi, request).start().end();
+    });
+    let set = told(&|genai| {
+        let chat = genai.chat(Provider::OpenAi, "gpt-4o").with_api(Api::OpenAiChat).with_stream(true);
+        let chat = chat.with_max_tokens(100).with_temperature(0.2).with_top_p(0.9).with_seed(42);
+        let chat = chat.with_stop_sequences(["END", "STOP"]).with_choice_count(2).with_output_type("json");
+        chat.with_conversation_id("conv_1").start().end();
+    });
+    assert_eq!(set, read);
+}
+
 fn full_request() -> RequestFacts {
     let mut request = RequestFacts::default();
     request.model = Some("gpt-4o".into());
