@@ -5,14 +5,6 @@ use std::sync::OnceLock;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::propagation::{Extractor, Injector};
 
-/// Headers whose values form one list when they come several times.
-///
-/// - <https://www.w3.org/TR/trace-context-2/#tracestate-header>: "multiple tracestate header fields [...] MUST be handled
-///   as specified by RFC 9110, Section 5.3, Field Order".
-/// - <https://www.w3.org/TR/baggage/#baggage-http-header-format>: "Multiple baggage headers are allowed. Values can be
-///   combined in a single header according to RFC 7230."
-static LISTS: [HeaderName; 2] = [HeaderName::from_static("tracestate"), HeaderName::from_static("baggage")];
-
 /// The names that nearly every request is asked for. As a [`HeaderName`], a name is not parsed again each time.
 static NAMES: [HeaderName; 3] = [
     HeaderName::from_static("traceparent"),
@@ -20,12 +12,24 @@ static NAMES: [HeaderName; 3] = [
     HeaderName::from_static("baggage"),
 ];
 
+const TRACEPARENT: usize = 0;
+const TRACESTATE: usize = 1;
+const BAGGAGE: usize = 2;
+
+/// Headers whose values form one list when they come several times.
+///
+/// - <https://www.w3.org/TR/trace-context-2/#tracestate-header>: "multiple tracestate header fields [...] MUST be handled
+///   as specified by RFC 9110, Section 5.3, Field Order".
+/// - <https://www.w3.org/TR/baggage/#baggage-http-header-format>: "Multiple baggage headers are allowed. Values can be
+///   combined in a single header according to RFC 7230."
+const LISTS: [usize; 2] = [TRACESTATE, BAGGAGE];
+
 /// Where a name stands in [`NAMES`].
 fn known(name: &str) -> Option<usize> {
     match name {
-        "traceparent" => Some(0),
-        "tracestate" => Some(1),
-        "baggage" => Some(2),
+        "traceparent" => Some(TRACEPARENT),
+        "tracestate" => Some(TRACESTATE),
+        "baggage" => Some(BAGGAGE),
         _ => None,
     }
 }
@@ -113,8 +117,8 @@ impl Extractor for HeaderExtractor<'_> {
             Found::Nothing => None,
             Found::Once(value) => text(key, value),
             Found::Several => {
-                let list = LISTS.iter().position(|name| name.as_str().eq_ignore_ascii_case(key))?;
-                self.joined[list].get_or_init(|| join(self.headers, &LISTS[list])).as_deref()
+                let list = LISTS.iter().position(|list| NAMES[*list].as_str().eq_ignore_ascii_case(key))?;
+                self.joined[list].get_or_init(|| join(self.headers, &NAMES[LISTS[list]])).as_deref()
             }
         }
     }
@@ -137,7 +141,7 @@ impl Extractor for HeaderExtractor<'_> {
 /// Headers are ASCII, and propagators of others may cut them anywhere. Only in baggage, which people write by hand, does one
 /// value of another language take no other with it.
 fn text<'a>(key: &str, value: &'a HeaderValue) -> Option<&'a str> {
-    match key.eq_ignore_ascii_case(NAMES[2].as_str()) {
+    match key.eq_ignore_ascii_case(NAMES[BAGGAGE].as_str()) {
         true => std::str::from_utf8(value.as_bytes()).ok(),
         false => value.to_str().ok(),
     }
@@ -168,10 +172,6 @@ pub struct HeaderInjector<'a> {
     /// Which of [`COMPANIONS`].
     companions: [bool; COMPANIONS.len()],
 }
-
-const TRACEPARENT: usize = 0;
-const TRACESTATE: usize = 1;
-const BAGGAGE: usize = 2;
 
 /// Headers that say more of the parent in other ones, or say the same in another form, and may be absent beside them.
 static COMPANIONS: [(HeaderName, &[&str]); 8] = [
