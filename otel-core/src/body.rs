@@ -16,14 +16,9 @@ pub trait BodyObserver<E> {
         poll()
     }
 
-    /// So many bytes of data have passed.
-    fn data(&mut self, bytes: usize) {
-        let _ = bytes;
-    }
-
-    /// A piece of data has passed: for observers that read it. By default it is only counted, by [`data`](Self::data).
+    /// A piece of data has passed.
     fn chunk(&mut self, chunk: &impl Buf) {
-        self.data(chunk.remaining());
+        let _ = chunk;
     }
 
     /// The trailers have passed.

@@ -77,22 +77,11 @@ impl<E> BodyObserver<E> for EndsOperation {
         }
     }
 
-    fn data(&mut self, bytes: usize) {
-        match self {
-            Self::Server(operation) => *operation.tally().response.get_or_insert(0) += bytes as u64,
-            Self::Client(client) => BodyObserver::<E>::data(client, bytes),
-        }
-    }
-
     fn chunk(&mut self, chunk: &impl Buf) {
-        let captured = match self {
-            Self::Server(operation) => operation.tally().captured.as_mut(),
-            Self::Client(_) => None,
-        };
-        if let Some(captured) = captured {
-            captured.add(chunk);
+        match self {
+            Self::Server(operation) => operation.tally().on_response_data(chunk),
+            Self::Client(client) => BodyObserver::<E>::chunk(client, chunk),
         }
-        BodyObserver::<E>::data(self, chunk.remaining());
     }
 
     fn end(self) {

@@ -1,5 +1,6 @@
 //! What is left to do when a response's head is there.
 
+use bytes::Buf;
 use otel_core::{BodyObserver, HttpFailure, Operation};
 
 use super::body_sizes::BodySizes;
@@ -35,9 +36,9 @@ impl<E> BodyObserver<E> for ClientBody {
         }
     }
 
-    fn data(&mut self, bytes: usize) {
+    fn chunk(&mut self, chunk: &impl Buf) {
         if let Some(sizes) = &mut self.sizes {
-            sizes.add_response_bytes(bytes);
+            sizes.add_response_bytes(chunk.remaining());
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ::reqwest::{Body, Error, Request};
+use bytes::Buf;
 use otel_core::{BodyObserver, ObservedBody};
 
 /// Known before it is sent, or counted while it is.
@@ -43,8 +44,8 @@ struct Counter {
 }
 
 impl BodyObserver<Error> for Counter {
-    fn data(&mut self, bytes: usize) {
-        self.passed += bytes as u64;
+    fn chunk(&mut self, chunk: &impl Buf) {
+        self.passed += chunk.remaining() as u64;
     }
 
     fn end(self) {

@@ -1,6 +1,7 @@
 //! The end of a response: at its head, or when its body has passed.
 
 use ::reqwest::{Body, Error, Response, ResponseBuilderExt};
+use bytes::Buf;
 use otel_core::{BodyObserver, HttpFailure, ObservedBody};
 
 use crate::HttpResponse;
@@ -84,8 +85,8 @@ impl BodyObserver<Error> for Rest {
         BodyObserver::<Error>::around_poll(&mut self.0, poll)
     }
 
-    fn data(&mut self, bytes: usize) {
-        BodyObserver::<Error>::data(&mut self.0, bytes);
+    fn chunk(&mut self, chunk: &impl Buf) {
+        BodyObserver::<Error>::chunk(&mut self.0, chunk);
     }
 
     fn end(self) {

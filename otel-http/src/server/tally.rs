@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Buf;
 use http::{Method, StatusCode};
 use otel_core::AttributeNames;
 
@@ -19,7 +20,7 @@ pub(crate) struct RequestTally {
     pub(super) series: Option<Series>,
     /// Bytes of the bodies, as far as they are known.
     pub(super) request: RequestSize,
-    pub(crate) response: Option<u64>,
+    pub(super) response: Option<u64>,
     pub(super) expects: ExpectedBody,
     pub(super) has_route: bool,
     pub(super) has_own_name: bool,
@@ -29,8 +30,18 @@ pub(crate) struct RequestTally {
     pub(super) names: Option<Arc<AttributeNames>>,
     pub(super) bodies: Option<Bodies>,
     /// The response's body, if a copy of its beginning is taken.
-    pub(crate) captured: Option<Captured>,
+    pub(super) captured: Option<Captured>,
     pub(super) upgrade: Option<HttpUpgrade>,
+}
+
+impl RequestTally {
+    /// A piece of the response's body has passed.
+    pub(crate) fn on_response_data(&mut self, data: &impl Buf) {
+        *self.response.get_or_insert(0) += data.remaining() as u64;
+        if let Some(captured) = &self.captured {
+            captured.add(data);
+        }
+    }
 }
 
 /// Which responses to the request have a body.
