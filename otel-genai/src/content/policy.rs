@@ -83,7 +83,12 @@ impl ContentPolicy {
     /// Anything is captured at all. If not, readers allocate nothing for content.
     #[must_use]
     pub const fn captures(&self) -> bool {
-        self.span_attributes || self.events || self.upload.is_some()
+        self.captures_of(true)
+    }
+
+    /// Anything is captured of an operation whose span is recorded or not.
+    pub(crate) const fn captures_of(&self, is_recorded: bool) -> bool {
+        (self.span_attributes && is_recorded) || self.events || self.upload.is_some()
     }
 
     /// Content is wanted in the event `gen_ai.client.inference.operation.details`.

@@ -41,8 +41,8 @@ impl Guard {
         self.say(KeyValue::new(key, text));
     }
 
-    fn captures_content(&self) -> bool {
-        !self.is_inert() && self.genai().content_policy().captures()
+    fn captures_content(&mut self) -> bool {
+        self.genai().content_policy().captures() && self.is_recorded()
     }
 }
 

@@ -83,6 +83,11 @@ impl Guard {
         self.operation.as_ref().is_none_or(Operation::is_inert)
     }
 
+    /// Whether anybody reads what the span is given.
+    pub(crate) fn is_recorded(&mut self) -> bool {
+        self.operation.as_mut().is_some_and(|operation| operation.attributes().wants_span())
+    }
+
     pub(crate) fn context(&self) -> &Context {
         &self.context
     }
@@ -156,7 +161,7 @@ impl Guard {
     /// Hands the operation all that is known.
     fn tell(&mut self, operation: &mut Operation<GenAiConvention>, exit: &Exit) {
         let counted = self.add_up_tokens();
-        let captured = self.capture();
+        let captured = self.capture(operation.attributes().wants_span());
         let cost = self.genai.cost(&self.facts, &self.response);
         let mut extra = mem::take(&mut self.extra);
         extra.extend(captured.span_attributes);
@@ -220,9 +225,9 @@ impl Guard {
     }
 
     /// What the policy lets out of what readers have captured.
-    fn capture(&mut self) -> CapturedContent {
+    fn capture(&mut self, is_recorded: bool) -> CapturedContent {
         let policy = self.genai.content_policy();
-        if !policy.captures() {
+        if !policy.captures_of(is_recorded) {
             return CapturedContent::default();
         }
         let request = mem::take(&mut self.facts.request.content);

@@ -1,7 +1,11 @@
 //! What is captured of content when the policy asks for it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use http_body_util::BodyExt;
 use opentelemetry::Key;
+use opentelemetry_sdk::trace::Sampler;
 use otel_genai::content::ContentPolicy;
 use otel_genai::provider::Provider;
 use otel_genai::{GenAiConventions, GenAiMemoryOperation};
@@ -47,6 +51,27 @@ async fn into_the_span_whether_it_streams_or_not() {
         assert_eq!(output.to_string().contains(ARGUMENT), !stream, "{output}");
         telemetry.assert_no_secrets([KEY]);
         assert!(telemetry.logs().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_goes_into_spans_alone_is_not_looked_at_for_one_that_is_not_recorded() {
+    for (sampler, expected) in [(Sampler::AlwaysOn, true), (Sampler::AlwaysOff, false)] {
+        let telemetry = TestTelemetry::builder().with_sampler(sampler).build();
+        let is_looked_at = Arc::new(AtomicBool::new(false));
+        let looks = Arc::clone(&is_looked_at);
+        let policy = ContentPolicy::builder().with_span_attributes().with_mask(move |text| {
+            looks.store(true, Ordering::Relaxed);
+            text.to_owned()
+        });
+        let policy = policy.build();
+        call(&telemetry, policy.clone(), false).await;
+        assert_eq!(is_looked_at.swap(false, Ordering::Relaxed), expected, "messages");
+        let genai = builder(&telemetry).with_content_policy(policy).build();
+        let mut tool = genai.execute_tool("lookup").start();
+        tool.set_arguments(&json!({ "q": 1 }));
+        tool.end();
+        assert_eq!(is_looked_at.load(Ordering::Relaxed), expected, "arguments of a tool");
     }
 }
 
@@ -140,8 +165,8 @@ fn the_content_of_tools_is_not_uploaded() {
     let policy = || ContentPolicy::builder().with_upload(|_| panic!("it was"));
     let (arguments, result) = tool(policy().with_span_attributes().build());
     assert!(arguments.is_some() && result.is_some());
-    let uploaded = std::sync::Arc::new(std::sync::Mutex::new(0));
-    let count = std::sync::Arc::clone(&uploaded);
+    let uploaded = Arc::new(std::sync::Mutex::new(0));
+    let count = Arc::clone(&uploaded);
     let count = move |_: &otel_genai::content::UploadedContent<'_>| {
         *count.lock().unwrap() += 1;
         None
