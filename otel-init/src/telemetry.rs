@@ -177,7 +177,8 @@ impl Telemetry {
         subscriber::export_layer(&self.lifecycle.pipeline)
     }
 
-    /// Where Prometheus can fetch metrics, if it can: with the exporter `prometheus`, and a port that was free.
+    /// Where Prometheus can fetch metrics until the shutdown, if it can: with the exporter `prometheus`, and a port that was
+    /// free.
     #[must_use]
     pub fn prometheus_address(&self) -> Option<std::net::SocketAddr> {
         self.lifecycle.pipeline.prometheus_address

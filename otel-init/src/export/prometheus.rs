@@ -91,7 +91,11 @@ pub(crate) fn start(
         live: Arc::clone(live),
         turn: Arc::default(),
     };
-    runtime.spawn(listen(listener, Arc::new(page)));
+    let until_cut = runtime.clone();
+    // A page that stays after the shutdown would show the last values as if they were new.
+    runtime.spawn(async move {
+        let _ = until_cut.run(listen(listener, Arc::new(page))).await;
+    });
     Ok((exporter, address))
 }
 

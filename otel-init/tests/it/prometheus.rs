@@ -53,6 +53,12 @@ fn prometheus_fetches_what_was_measured() {
         telemetry.control().set_exported(Signal::Metrics, true);
         assert!(ask("GET /metrics").contains("orders_total"));
         telemetry.shutdown_blocking().unwrap();
+        // Prometheus takes a page that is gone for the end of its series, and one that stands still for a service that does.
+        let deadline = std::time::Instant::now() + PATIENCE;
+        while std::net::TcpStream::connect(address).is_ok() {
+            assert!(std::time::Instant::now() < deadline, "the page is still there");
+            std::thread::yield_now();
+        }
     });
     if let Some(finished) = finished {
         assert_eq!(finished.lines("WARN").len(), 0, "{}", finished.console);
