@@ -130,7 +130,8 @@ pub(super) fn note_endpoints(
 
 /// Whether a text is a certificate or a key itself, where its path is meant: a path is shown, a key never.
 pub(super) fn holds_pem(text: &str) -> bool {
-    text.contains("-----BEGIN ")
+    // The second is the first in base64, as manifests of Kubernetes have it.
+    text.contains("-----BEGIN ") || text.starts_with("LS0tLS1CRUdJTi")
 }
 
 /// The variables of one signal. The signal's own wins over the general one.

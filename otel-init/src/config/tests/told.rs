@@ -188,10 +188,14 @@ fn a_header_without_its_secret_is_a_warning() {
 /// As an orchestrator does that puts the content of a secret into the variable.
 #[test]
 fn a_key_in_place_of_its_path_is_told_and_not_shown() {
+    const NAMES: [&str; 4] = ["CLIENT_KEY", "TRACES_CLIENT_KEY", "CLIENT_CERTIFICATE", "LOGS_CERTIFICATE"];
     let key = "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----";
-    for name in ["CLIENT_KEY", "TRACES_CLIENT_KEY", "CLIENT_CERTIFICATE", "LOGS_CERTIFICATE"] {
+    // As it stands in a manifest of Kubernetes.
+    let encoded = "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tCmh1bnRlcjIKLS0tLS1FTkQgUFJJVkFURSBLRVktLS0tLQ==";
+    for (key, name) in [key, encoded].into_iter().flat_map(|key| NAMES.map(|name| (key, name))) {
         let name = format!("OTEL_EXPORTER_OTLP_{name}");
         let config = resolve(&[("OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca.pem"), (&name, key)]);
+        assert!(!format!("{config:?}").contains(key), "{config:?}");
         assert!(!format!("{config:?}").contains("hunter2"), "{config:?}");
         let told = format!("{name} is what may be a secret, expected the path of a file that holds it; ");
         assert!(config.warnings.len() == 1 && config.warnings[0].starts_with(&told), "{:?}", config.warnings);
