@@ -148,7 +148,7 @@ impl FlushError {
 /// Why [`Telemetry::shutdown`](crate::Telemetry::shutdown) could not deliver everything. Telemetry is shut down all
 /// the same.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
-#[error("telemetry was lost at shutdown: {} ({health})", Joined(.failures))]
+#[error("telemetry was not delivered at shutdown: {} ({health})", Joined(.failures))]
 pub struct ShutdownError {
     pub(crate) failures: Vec<SignalFailure>,
     pub(crate) health: Box<Health>,

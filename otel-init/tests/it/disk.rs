@@ -395,6 +395,7 @@ fn what_the_collector_refuses_is_not_kept_and_the_size_is_bounded() {
     assert!(size <= 150_000, "{size}");
     let error = telemetry.shutdown_blocking().unwrap_err();
     assert!(error.to_string().contains("kept on disk") && error.to_string().contains("on disk"), "{error}");
+    assert!(!error.to_string().contains("was lost"), "{error}");
 }
 
 #[test]

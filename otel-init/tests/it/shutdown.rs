@@ -218,7 +218,7 @@ fn every_call_gives_the_first_error() {
         &[("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://{NOBODY}"))],
     );
     // Who asked for it has the error; the drop does not tell it once more.
-    let said = finished.lines("telemetry was lost at shutdown");
+    let said = finished.lines("telemetry was not delivered at shutdown");
     assert_eq!(said, Vec::<&str>::new(), "{}", finished.console);
 }
 
@@ -233,7 +233,7 @@ fn a_drop_that_loses_telemetry_says_so() {
         "shutdown::a_drop_that_loses_telemetry_says_so",
         &[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)],
     );
-    let said = finished.lines("telemetry was lost at shutdown");
+    let said = finished.lines("telemetry was not delivered at shutdown");
     assert_eq!(said.len(), 1, "{}", finished.console);
     assert!(said[0].contains(&format!("traces to {endpoint}/v1/traces")), "{}", said[0]);
 }

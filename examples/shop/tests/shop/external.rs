@@ -60,7 +60,7 @@ fn a_collector_that_is_not_there_is_a_failure_that_says_so() {
     assert_eq!(output.status.code(), Some(1));
     let stdout = String::from_utf8(output.stdout).unwrap();
     assert!(stdout.contains("order 1: 201 success"), "the shop itself works: {stdout}");
-    assert!(stdout.contains("PROBLEM  gateway: telemetry was lost at shutdown: "), "{stdout}");
+    assert!(stdout.contains("PROBLEM  gateway: telemetry was not delivered at shutdown: "), "{stdout}");
 }
 
 #[test]
