@@ -56,16 +56,6 @@ enum Exit {
     Dropped,
 }
 
-impl Exit {
-    fn is_exception(&self) -> bool {
-        match self {
-            Self::Failed(_) => true,
-            Self::Ended => false,
-            Self::Dropped => std::thread::panicking(),
-        }
-    }
-}
-
 impl<C: Convention> Operation<C> {
     pub(crate) fn new(
         bound: Arc<Bound<C>>,
@@ -211,13 +201,12 @@ impl<C: Convention> State<C> {
     fn finish(&mut self, exit: Exit) {
         let Some(Running { bound, started }) = self.running.take() else { return };
         let elapsed = started.monotonic.elapsed();
-        let is_exception = exit.is_exception();
         let failure = self.failure(exit, &bound.convention);
-        if let Some(error_type) = failure.as_ref().filter(|_| is_exception) {
-            call_hook(|| bound.convention.on_exception(error_type, &self.context), ());
-        }
         let is_failed = failure.is_some();
-        if let Some(error_type) = failure {
+        if let Some((error_type, is_exception)) = failure {
+            if is_exception {
+                call_hook(|| bound.convention.on_exception(&error_type, &self.context), ());
+            }
             self.attributes().both("error.type", error_type);
         }
         // After the outcome, which must find room in a span that is full.
@@ -237,13 +226,15 @@ impl<C: Convention> State<C> {
         self.in_flight = None;
     }
 
-    fn failure(&mut self, exit: Exit, convention: &C) -> Option<ErrorType> {
-        match exit {
-            Exit::Failed(error_type) => Some(error_type),
-            Exit::Dropped if std::thread::panicking() => Some(ErrorType::PANIC),
-            Exit::Dropped if self.outcome.is_ok() => convention.on_cancel(&mut self.attributes()).err(),
-            Exit::Dropped | Exit::Ended => std::mem::replace(&mut self.outcome, Ok(())).err(),
-        }
+    /// What has failed, and whether that is an error or a panic and not what the response says.
+    fn failure(&mut self, exit: Exit, convention: &C) -> Option<(ErrorType, bool)> {
+        let outcome = match exit {
+            Exit::Failed(error_type) => return Some((error_type, true)),
+            Exit::Dropped if std::thread::panicking() => return Some((ErrorType::PANIC, true)),
+            Exit::Dropped if self.outcome.is_ok() => convention.on_cancel(&mut self.attributes()),
+            Exit::Dropped | Exit::Ended => std::mem::replace(&mut self.outcome, Ok(())),
+        };
+        outcome.err().map(|error_type| (error_type, false))
     }
 }
 
