@@ -17,8 +17,8 @@ impl GenAi {
     /// genai.evaluation("relevance").with_score(0.9).with_label("relevant").with_response_id("chatcmpl-1").emit();
     /// ```
     pub fn evaluation(&self, name: impl Into<String>) -> GenAiEvaluationResult {
-        let attributes = vec![string(attribute::EVALUATION_NAME, name.into())];
-        GenAiEvaluationResult { genai: self.clone(), attributes }
+        let result = GenAiEvaluationResult { genai: self.clone(), attributes: Vec::new() };
+        result.with(attribute::EVALUATION_NAME, name.into())
     }
 }
 
@@ -32,9 +32,8 @@ pub struct GenAiEvaluationResult {
 
 impl GenAiEvaluationResult {
     /// `gen_ai.evaluation.score.value`
-    pub fn with_score(mut self, score: f64) -> Self {
-        self.attributes.push((attribute::EVALUATION_SCORE_VALUE.into(), AnyValue::Double(score)));
-        self
+    pub fn with_score(self, score: f64) -> Self {
+        self.with(attribute::EVALUATION_SCORE_VALUE, score)
     }
 
     /// `gen_ai.evaluation.score.label`: few different values, such as `pass` and `fail`.
@@ -69,12 +68,10 @@ impl GenAiEvaluationResult {
         }
     }
 
-    fn with(mut self, key: &'static str, value: String) -> Self {
-        self.attributes.push(string(key, value));
+    /// An attribute is there once: what is set again replaces what was set before.
+    fn with(mut self, key: &'static str, value: impl Into<AnyValue>) -> Self {
+        self.attributes.retain(|(set, _)| set.as_str() != key);
+        self.attributes.push((Key::from_static_str(key), value.into()));
         self
     }
-}
-
-fn string(key: &'static str, value: String) -> (Key, AnyValue) {
-    (Key::from_static_str(key), AnyValue::String(value.into()))
 }

@@ -14,7 +14,7 @@ fn a_result_of_an_evaluation_belongs_to_the_span_that_was_judged() {
     let telemetry = TestTelemetry::new();
     let genai = genai(&telemetry);
     let chat = genai.chat(Provider::OpenAi, "gpt-4o").start();
-    let result = genai.evaluation("relevance").with_score(0.9).with_label("relevant");
+    let result = genai.evaluation("relevance").with_score(0.1).with_score(0.9).with_label("relevant");
     result.with_explanation("Fits").with_response_id("r1").emit_in(chat.context());
     chat.end();
     genai.evaluation("harm").with_error_type("timeout").emit();
@@ -27,6 +27,7 @@ fn a_result_of_an_evaluation_belongs_to_the_span_that_was_judged() {
         logs[0].has("gen_ai.evaluation.score.value", 0.9)
             && logs[0].has("gen_ai.evaluation.name", "relevance")
     );
+    assert_eq!(logs[0].attributes.len(), 5, "each is there once: {:?}", logs[0]);
     assert_eq!(logs[0].span_id, Some(telemetry.span("chat gpt-4o").span_context.span_id()));
     assert!(logs[1].has("error.type", "timeout") && logs[1].span_id.is_none());
 }
