@@ -24,6 +24,8 @@ pub struct Health {
     pub unaudited_spans: u64,
     /// What became of spans before they were exported or not.
     pub sampling: SamplingHealth,
+    /// Instrumentations that the configuration switched off: they make no spans and no metrics.
+    pub disabled_instrumentations: Vec<String>,
 }
 
 /// What became of the items of one signal: spans, log records, or data points of metrics.
@@ -77,6 +79,7 @@ impl Health {
                 .map_or(0, |caps| caps.cut()),
             unaudited_spans: pipeline.safety.as_ref().map_or(0, |safety| safety.unaudited()),
             sampling: pipeline.sampling.health(),
+            disabled_instrumentations: pipeline.disabled_instrumentations.clone(),
         }
     }
 
@@ -116,9 +119,21 @@ impl SignalHealth {
 }
 
 impl fmt::Display for Health {
+    /// The signals, and what explains that they have less than one expects.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.signals.is_empty() {
+            formatter
+                .write_str("nothing was sent: every signal is switched off, or fetched by Prometheus")?;
+        }
         for (index, signal) in self.signals.iter().enumerate() {
             write!(formatter, "{}{signal}", if index == 0 { "" } else { "; " })?;
+        }
+        if !self.disabled_instrumentations.is_empty() {
+            write!(
+                formatter,
+                "; instrumentations that are off: {}",
+                self.disabled_instrumentations.join(", ")
+            )?;
         }
         Ok(())
     }

@@ -52,6 +52,7 @@ pub(crate) struct Pipeline {
     pub(crate) has_code_locations: bool,
     pub(crate) prometheus_address: Option<SocketAddr>,
     pub(crate) sampling: Arc<SamplingControl>,
+    pub(crate) disabled_instrumentations: Vec<String>,
     runtime: Option<ExportRuntime>,
     /// Set when the outlets begin to end, so that the providers leave it to them.
     is_ending: Arc<AtomicBool>,
@@ -116,6 +117,7 @@ impl Pipeline {
             has_code_locations: config.has_code_locations,
             prometheus_address,
             sampling,
+            disabled_instrumentations: config.instrumentations.disabled.clone(),
             runtime: Some(runtime),
             is_ending,
         })
@@ -147,6 +149,7 @@ impl Pipeline {
             has_code_locations: false,
             prometheus_address: None,
             sampling: Arc::new(SamplingControl::new(&Sampling::new(AlwaysOff), None)),
+            disabled_instrumentations: Vec::new(),
             runtime: None,
             is_ending: Arc::default(),
         }

@@ -63,8 +63,7 @@ impl ShutdownReport {
 impl fmt::Display for ShutdownReport {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.signals.is_empty() {
-            return formatter
-                .write_str("nothing was sent: every signal is switched off, or fetched by Prometheus");
+            return self.health.fmt(formatter);
         }
         write!(formatter, "telemetry was shut down in {:.1?}: {}", self.elapsed, self.health)
     }

@@ -35,7 +35,10 @@ fn secrets_in_the_resource_are_not_shown_where_nothing_is_exported() {
         let telemetry = secret(Telemetry::builder()).install().unwrap();
         expect(telemetry.config());
         assert_eq!(telemetry.resource().get(&"api.key".into()), Some("REDACTED".into()));
-        telemetry.shutdown_blocking().unwrap();
+        // An empty page would leave open whether it works.
+        let health = telemetry.health().to_string();
+        assert!(health.starts_with("nothing was sent: every signal is switched off"), "{health}");
+        assert_eq!(telemetry.shutdown_blocking().unwrap().to_string(), health);
     });
 }
 

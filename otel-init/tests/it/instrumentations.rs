@@ -84,6 +84,9 @@ fn one_is_off_and_the_others_are_not() {
     assert_eq!(captured(HttpHeaders::ServerResponse), ["x-served"]);
     assert_eq!(captured(HttpHeaders::ClientRequest), ["x-client"]);
     assert_eq!(captured(HttpHeaders::ClientResponse), ["x-answer"]);
+    let health = telemetry.health();
+    assert_eq!(health.disabled_instrumentations, ["my_jobs"]);
+    assert!(health.to_string().ends_with("; instrumentations that are off: my_jobs"), "{health}");
     off.start(&Context::new(), &"off").end();
     let parent = on.start(&Context::new(), &"parent");
     // It passes the context on.
