@@ -41,7 +41,7 @@ impl Config {
         settings: &Settings,
         lookup: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, InstallError> {
-        if path.contains('\n') {
+        if path.contains('\n') || path.starts_with('{') {
             let reason = "expected the path of a file, found what is to be in it".to_owned();
             return Err(InstallError::invalid("the configuration file", NOT_SHOWN.to_owned(), reason));
         }

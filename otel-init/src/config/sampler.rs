@@ -7,6 +7,7 @@ use opentelemetry_sdk::trace::Sampler;
 
 use super::Settings;
 use super::environment::Environment;
+use super::shown;
 use crate::builder::Registry;
 use crate::sampling::{Adaptive, DebugHeader, RateLimit, SHORTEST_KEY, Sampling};
 
@@ -53,9 +54,7 @@ impl SamplerConfig {
         };
         let is_used = environment.used().contains(ARGUMENT);
         let argument = if is_used { environment.text(ARGUMENT) } else { None };
-        let sampler = Self { sampling, argument, file: environment.text(FILE).map(PathBuf::from) };
-        environment.instead(FILE, "no file is watched");
-        sampler.with_debug_key(debug_key(environment))
+        Self { sampling, argument, file: watched_file(environment) }.with_debug_key(debug_key(environment))
     }
 
     /// A key in code wins.
@@ -157,6 +156,22 @@ fn debug_key(environment: &Environment<'_>) -> Option<String> {
         return None;
     }
     Some(key)
+}
+
+/// A file may come later, so a path that is none would never be told.
+fn watched_file(environment: &Environment<'_>) -> Option<PathBuf> {
+    let path = environment.text(FILE);
+    environment.instead(FILE, "no file is watched");
+    let path = path?;
+    if path.starts_with('{') {
+        environment.refuse(FILE);
+        let given = shown(&path);
+        environment.warn(format!(
+            "{FILE} is {given}, expected the path of a file that holds it; no file is watched"
+        ));
+        return None;
+    }
+    Some(path.into())
 }
 
 /// Says that the argument, if there is one, does nothing.

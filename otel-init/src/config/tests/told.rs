@@ -204,6 +204,18 @@ fn a_key_in_place_of_its_path_is_told_and_not_shown() {
     }
 }
 
+/// Nothing is wrong with a sampler's file that is not there yet, so it would never be told.
+#[test]
+fn json_in_place_of_the_path_of_its_file_is_told() {
+    let config = resolve(&[("OTEL_INIT_SAMPLER_FILE", r#"{"ratio": 0.1}"#)]);
+    let told = r#"OTEL_INIT_SAMPLER_FILE is "{\"ratio\": 0.1}", expected the path of a file that holds it; no file is watched"#;
+    assert_eq!((config.warnings, config.sampler.file), (vec![told.to_owned()], None));
+    let whole = r#"{"file_format": "1.0", "headers_list": "api-key=hunter2"}"#;
+    let lookup = |name: &str| (name == "OTEL_CONFIG_FILE").then(|| whole.to_owned());
+    let error = Config::resolve(&Settings::default(), &lookup, &[]).unwrap_err().to_string();
+    assert!(error.contains("expected the path of a file") && !error.contains("hunter2"), "{error}");
+}
+
 #[test]
 fn an_endpoint_that_cannot_be_used_is_told_without_its_credentials() {
     for url in [
